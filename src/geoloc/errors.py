@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way geoloc says no: a small hierarchy whose messages name the cause and the fix."""
+
+from enum import Enum
+
+
+class GeolocError(Exception):
+    """Anything a user can mend; the message is one sentence that says how."""
+
+
+class RasterError(GeolocError):
+    """A georeferenced image that cannot be read or placed on the Earth."""
+
+
+class MapError(GeolocError):
+    """A map directory that is missing, damaged, or built with another model."""
+
+
+class ModelError(GeolocError):
+    """A model directory that is missing, damaged or not ours."""
+
+
+class CameraError(GeolocError):
+    """A camera description (intrinsics, distortion) that cannot be used."""
+
+
+class ParameterError(GeolocError):
+    """A parameter outside its range, or two that contradict each other."""
+
+
+class BagError(GeolocError):
+    """A recording that is missing, truncated, or lacks what the task needs."""
+
+
+class Reason(str, Enum):
+    """Why a frame got no fix; the value is what `/diagnostics` and reports show."""
+
+    BAD_IMAGE = "bad_image"
+    NO_CAMERA_INFO = "no_camera_info"
+    BAD_CAMERA_INFO = "bad_camera_info"
+    NO_ATTITUDE = "no_attitude"
+    BAD_ATTITUDE = "bad_attitude"
+    TILT = "tilt"
+    NO_HEIGHT = "no_height"
+    STALE_HEIGHT = "stale_height"
+    BAD_HEIGHT = "bad_height"
+    LOW_COVERAGE = "low_coverage"
+    DULL_VIEW = "dull_view"
+    BAD_DESCRIPTOR = "bad_descriptor"
+    NO_OFFSET = "no_offset"
+    LOW_SCORE = "low_score"
+    LOW_MARGIN = "low_margin"
+    OFF_MAP = "off_map"
+    SEVERAL_SOURCES = "several_sources"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class FrameRefused(GeolocError):
+    """One frame that gets no fix, with the reason a pilot reads; never fatal to a node.
+
+    Args:
+        reason: the code, stable across versions.
+        sentence: what was wrong with this frame, with the measured value and the limit.
+    """
+
+    def __init__(self, reason: Reason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
