@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a JPEG or PNG says of itself, read before a decoder allocates a single pixel."""
+
+import struct
+
+from geoloc.errors import FrameRefused, Reason
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+_JPEG_START = b"\xff\xd8\xff"
+_JPEG_END = b"\xff\xd9"
+_JPEG_SCAN = 0xDA
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+
+
+def check_compressed(data: bytes, max_pixels: int) -> tuple[int, int]:
+    """Check that a JPEG or PNG is whole and of a sane size, without decoding it.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: the most pixels that a decoder may be asked for.
+
+    Returns:
+        Width and height in pixels.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_IMAGE` on another format, a truncated file, or absurd dimensions.
+    """
+    if data.startswith(_JPEG_START):
+        kind, (width, height), whole = "JPEG", *_read_jpeg(data)
+    elif data.startswith(_PNG_START):
+        kind, (width, height), whole = "PNG", *_read_png(data)
+    else:
+        raise _refused("the compressed picture is neither JPEG nor PNG; publish one of them")
+    if not whole:
+        raise _refused(f"the {kind} is truncated after {len(data)} bytes; check the link to the camera")
+    if width < 1 or height < 1 or width * height > max_pixels:
+        raise _refused(f"the {kind} claims {width} x {height} pixels; 1 to {max_pixels} are taken")
+    return width, height
+
+
+def _read_png(data: bytes) -> tuple[tuple[int, int], bool]:
+    whole = len(data) >= 33 and data.rfind(_PNG_END) > 0
+    return (struct.unpack(">II", data[16:24]) if whole else (0, 0)), whole
+
+
+def _read_jpeg(data: bytes) -> tuple[tuple[int, int], bool]:
+    # Walks the segments: inside the scan an end marker cannot occur, but a thumbnail before it may hold one.
+    size, at = (0, 0), 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF or marker in _JPEG_ALONE:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker == _JPEG_SCAN:
+            return size, data.rfind(_JPEG_END) > at
+        if marker in _JPEG_FRAMES and at + 9 <= len(data):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            size = width, height
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return size, False
+
+
+def _refused(sentence: str) -> FrameRefused:
+    return FrameRefused(Reason.BAD_IMAGE, sentence)
