@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` alone lists what there is. Every target makes .venv first, and quickly finds it there the next time.
+
+PYTHON ?= python3
+DATA ?= ../shared/data
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-train demo flight test lint clean
+
+help:  ## this list
+	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 14
+
+setup:  ## .venv with ROS 2 and all that flies, no torch
+	@$(PYTHON) tools/setup_venv.py
+
+setup-train:  ## the same with what training needs (torch, 5 GB more)
+	@$(PYTHON) tools/setup_venv.py --train
+
+demo: setup  ## a simulated flight, localised by the real nodes: a table in metres and a report
+	@$(VENV)/geoloc demo
+
+flight: setup  ## the same with real flights: make flight DATA=folder
+	@$(VENV)/geoloc flight $(DATA)
+
+test: setup-train lint  ## ruff, mypy and pytest, all of it
+	@$(VENV)/python -m pytest
+
+lint: setup  ## ruff and mypy alone
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+
+clean:  ## remove .venv and everything that was made
+	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Geoloc as an `ament_python` package: what colcon and pip install, and where `ros2` looks for it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+SHARE = Path("share/geoloc")
+
+
+def shared_files() -> list[tuple[str, list[str]]]:
+    """List the files that belong under `share/`, folder by folder, as `data_files` wants them."""
+    files = [
+        ("share/ament_index/resource_index/packages", ["resource/geoloc"]),
+        (str(SHARE), ["package.xml"]),
+    ]
+    for top in ("launch", "config", "models"):
+        folders = [Path(top), *(path for path in sorted(Path(top).rglob("*")) if path.is_dir())]
+        for folder in folders:
+            members = [str(path) for path in sorted(folder.glob("*")) if path.is_file() and path.suffix != ".pyc"]
+            if members:
+                files.append((str(SHARE / folder), members))
+    return files
+
+
+setup(
+    name="geoloc",
+    version="0.1.0",
+    packages=find_packages("src"),
+    package_dir={"": "src"},
+    package_data={"": ["py.typed", "*.html", "*.j2", "*.css"]},
+    data_files=shared_files(),
+    entry_points={
+        "console_scripts": [
+            "geoloc = geoloc.cli:main",
+            "geoloc-train = geoloc_training.cli:main",
+            "camera_node = geoloc.nodes.camera_node:main",
+            "inference_node = geoloc.nodes.inference_node:main",
+            "retrieval_node = geoloc.nodes.retrieval_node:main",
+            "evaluation_node = geoloc.nodes.evaluation_node:main",
+            "replay_node = geoloc.nodes.replay_node:main",
+        ],
+    },
+    zip_safe=False,
+)

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Make `.venv` with everything geoloc needs; quick when it is there, and whole again after an interruption.
+
+    python3 tools/setup_venv.py            what flies, the demo's pictures and the test tools
+    python3 tools/setup_venv.py --train    and what training needs (torch)
+
+Each step leaves a stamp: a hash of what went into it. A step whose stamp still fits is skipped; a step that was
+begun and not ended makes the next run start over, because pip cannot tell a half-copied package from a whole one.
+Where a ROS 2 is sourced its rclpy, cv_bridge and geographic_msgs are used; elsewhere ROS 2 Kilted comes as wheels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import Ros, SetupError, clean_environment, find_ros, numpy_limit, require_tools
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPE = ROOT / "tools" / "geographic_msgs"
+METADATA = (ROOT / "pyproject.toml", ROOT / "setup.py", ROOT / "setup.cfg")
+SCRIPTS = (ROOT / "tools" / "setup_venv.py", ROOT / "tools" / "machine.py")
+STATE = "geoloc-setup"
+UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: the line shown while it runs, and the words and files that make it due when they change."""
+
+    name: str
+    title: str
+    run: Callable[[], None]
+    words: Sequence[str]
+    files: Sequence[Path] = ()
+
+    def digest(self) -> str:
+        """Hash every word, and the path and content of every file."""
+        digest = hashlib.sha256("\0".join(self.words).encode())
+        for file in self.files:
+            digest.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+        return digest.hexdigest()
+
+
+class Venv:
+    """The virtual environment under construction.
+
+    Args:
+        folder: where it lies.
+        ros: where rclpy comes from.
+        lock: a descriptor that children inherit, so that a pip whose parent was killed keeps the lock until it ends.
+    """
+
+    def __init__(self, folder: Path, ros: Ros, lock: int) -> None:
+        self.folder = folder
+        self.ros = ros
+        self.python = folder / "bin" / "python"
+        self._state = folder / STATE
+        self._lock = lock
+
+    def call(self, *command: str | Path, **variables: str) -> None:
+        """Run a command to its end; what it prints is shown where it fails.
+
+        Raises:
+            SetupError: where it fails.
+        """
+        environment = {**clean_environment(os.environ), **variables}
+        words = [str(word) for word in command]
+        pipe = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        result = subprocess.run(
+            words, env=environment, cwd=ROOT, pass_fds=[self._lock], check=False, text=True, **pipe
+        )
+        if result.returncode != 0:
+            tail = "\n".join(line for line in result.stdout.splitlines()[-40:])
+            raise SetupError(f"this command failed: {' '.join(words)}\n{tail}")
+
+    def pip(self, *arguments: str | Path) -> None:
+        """Install with the environment's pip, beside the numpy that a sourced ROS 2 was built on."""
+        limit = numpy_limit() if self.ros.sourced else None
+        constraint: list[str | Path] = []
+        if limit:
+            (self._state / "constraint.txt").write_text(f"{limit}\n")
+            constraint = ["--constraint", self._state / "constraint.txt"]
+        self.call(self.python, "-m", "pip", "install", *arguments, *constraint)
+
+    def create(self) -> None:
+        """Make the environment; with a sourced ROS 2 it sees the system's packages."""
+        options = ["--system-site-packages"] if self.ros.sourced else []
+        self.call(sys.executable, "-m", "venv", *options, self.folder)
+
+    def discard(self) -> None:
+        """Remove the environment; its state folder goes last, so that an interrupted removal is recognised."""
+        for entry in self.folder.iterdir():
+            if entry == self._state:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        shutil.rmtree(self.folder)
+
+    def discard_if_broken(self) -> None:
+        """Remove an environment that an interrupted run left half-made.
+
+        Raises:
+            SetupError: where something else made the folder, which is not ours to remove.
+        """
+        if not self.folder.exists():
+            return
+        if not self._state.is_dir():
+            raise SetupError(f"{self.folder} was not made by this script: move it away and try again")
+        if (self._state / UNFINISHED).exists() or not self.python.exists():
+            print(f"An earlier set-up was interrupted: {self.folder.name} is made anew.", flush=True)
+            self.discard()
+
+    def is_done(self, step: Step) -> bool:
+        """Whether a step's stamp fits its inputs."""
+        stamp = self._state / step.name
+        return stamp.is_file() and stamp.read_text() == step.digest()
+
+    def perform(self, step: Step) -> None:
+        """Run a step between the mark that says begun and the stamp that says done."""
+        print(f"{step.title} …", flush=True)
+        began = time.monotonic()
+        self._state.mkdir(parents=True, exist_ok=True)
+        mark = self._state / UNFINISHED
+        mark.write_text(step.name)
+        digest = step.digest()
+        step.run()
+        (self._state / step.name).write_text(digest)
+        mark.unlink()
+        print(f"{step.title}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def build_messages(venv: Venv) -> None:
+    """Build geographic_msgs into the environment with the wheels' own message generators."""
+    venv.pip("--requirement", RECIPE / "requirements.txt")
+    build = venv.folder / "build"
+    site = next((venv.folder / "lib").glob("python3*/site-packages"))
+    variables = {
+        "AMENT_PREFIX_PATH": str(venv.folder),
+        "CMAKE_PREFIX_PATH": str(venv.folder),
+        "PYTHONPATH": str(site),
+        "PATH": f"{venv.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
+    }
+    options = [f"-DCMAKE_INSTALL_PREFIX={venv.folder}", f"-DPython3_EXECUTABLE={venv.python}"]
+    venv.call("cmake", "-S", RECIPE, "-B", build, *options, "-DCMAKE_BUILD_TYPE=Release", **variables)
+    venv.call("cmake", "--build", build, **variables)
+    venv.call("cmake", "--install", build, **variables)
+    shutil.rmtree(build)
+
+
+def link(place: Path, target: Path) -> None:
+    """Put a symbolic link at a place, instead of what stood there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+
+
+def place_package(venv: Venv) -> None:
+    """Make the environment an ament prefix that holds geoloc: `ros2 run` and `ros2 launch` look there."""
+    share = venv.folder / "share"
+    link(share / "ament_index" / "resource_index" / "packages" / "geoloc", ROOT / "resource" / "geoloc")
+    for name in ("package.xml", "launch", "config", "models"):
+        link(share / "geoloc" / name, ROOT / name)
+    shutil.rmtree(venv.folder / "lib" / "geoloc", ignore_errors=True)
+    for program in programs():
+        link(venv.folder / "lib" / "geoloc" / program, venv.folder / "bin" / program)
+
+
+def programs() -> list[str]:
+    """Read the names of the package's programs in setup.py."""
+    lines = (ROOT / "setup.py").read_text().splitlines()
+    return [line.split('"')[1].split(" = ")[0] for line in lines if " = geoloc" in line]
+
+
+def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
+    """List what a whole environment takes, in order."""
+    base = (sys.version, sys.executable, str(ROOT), venv.ros.distro)
+    package = (*METADATA, *SCRIPTS)
+    recipe = tuple(sorted(path for path in RECIPE.rglob("*") if path.is_file()))
+    extras = "viz,dev" if venv.ros.sourced else "ros,viz,dev"
+
+    def install(extras: str) -> Callable[[], None]:
+        return lambda: venv.pip("--editable", f"{ROOT}[{extras}]")
+
+    yield Step("venv", "Virtual environment", venv.create, base)
+    yield Step("package", "geoloc and what it needs (1 GB)", install(extras), base, package)
+    if not venv.ros.sourced:
+        yield Step("messages", "geographic_msgs", lambda: build_messages(venv), base, (*recipe, *SCRIPTS))
+    yield Step("place", "Links for ros2 run and ros2 launch", lambda: place_package(venv), base, package)
+    if train:
+        yield Step("train", "torch and what training needs (5 GB)", install(f"{extras},train"), base, package)
+
+
+def set_up(folder: Path, *, train: bool) -> None:
+    """Bring the environment up to date, doing only what is due.
+
+    Raises:
+        SetupError: where a tool is missing or a command fails.
+    """
+    ros = find_ros(os.environ)
+    with locked(ROOT) as lock:
+        venv = Venv(folder, ros, lock)
+        venv.discard_if_broken()
+        for step in steps(venv, train=train):
+            if venv.is_done(step):
+                continue
+            if step.name == "venv":
+                require_tools(ros)
+                if folder.exists():
+                    venv.discard()
+            venv.perform(step)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Hold a folder's lock, so that two set-ups never write one environment at once; yields its descriptor."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is under way here: waiting for it …", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def main() -> int:
+    """Read the command line and set up; a failure ends in one sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", action="store_true", help="also install what training and its tests need")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
+    arguments = parser.parse_args()
+    try:
+        set_up(arguments.venv.absolute(), train=arguments.train)
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("set-up: interrupted; the same command again starts over", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
