@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short memory of stamped samples: in order, without duplicates, bounded."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+CLOCK_JUMP_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Around(Generic[T]):
+    """What is known around an instant.
+
+    Args:
+        first: the value before the instant, or the nearest one at either end of the memory.
+        second: the value after it, or the same as `first` at either end.
+        share: how far the instant lies from first to second, 0 to 1.
+        gap_s: time to the nearest of the two.
+    """
+
+    first: T
+    second: T
+    share: float
+    gap_s: float
+
+
+class StampedBuffer(Generic[T]):
+    """The newest samples of one stream.
+
+    Args:
+        capacity: the most samples to keep; the oldest go first.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._stamps: list[int] = []
+        self._values: list[T] = []
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample, or None."""
+        return self._stamps[-1] if self._stamps else None
+
+    def jumps_back(self, stamp_ns: int) -> bool:
+        """Tell whether a sample is so old that the clock must have been set back, as when a bag loops."""
+        return bool(self._stamps) and stamp_ns < self._stamps[-1] - CLOCK_JUMP_NS
+
+    def add(self, stamp_ns: int, value: T) -> None:
+        """Take a sample to its place in time; one of the same stamp is replaced."""
+        at = bisect_left(self._stamps, stamp_ns)
+        if at < len(self._stamps) and self._stamps[at] == stamp_ns:
+            self._values[at] = value
+            return
+        self._stamps.insert(at, stamp_ns)
+        self._values.insert(at, value)
+        if len(self._stamps) > self._capacity:
+            del self._stamps[0], self._values[0]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._stamps.clear()
+        self._values.clear()
+
+    def around(self, stamp_ns: int) -> Around[T] | None:
+        """Find the samples on both sides of an instant; None while nothing is known."""
+        if not self._stamps:
+            return None
+        last = len(self._stamps) - 1
+        after = bisect_left(self._stamps, stamp_ns)
+        first, second = max(after - 1, 0), min(after, last)
+        start, end = self._stamps[first], self._stamps[second]
+        share = (stamp_ns - start) / (end - start) if end > start else 0.0
+        gap_ns = min(abs(stamp_ns - start), abs(stamp_ns - end))
+        return Around(self._values[first], self._values[second], share, gap_ns / 1e9)
