@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plane geometry of a town plan: convex cells cut and cut again, rectangles, curves. Metres, y southward."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def area(polygon: Floats) -> float:
+    """Return the area of a simple polygon (N, 2)."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def clip(polygon: Floats, point: Floats, normal: Floats) -> Floats:
+    """Keep the part of a convex polygon (N, 2) on the side of `point` that `normal` points to; may be empty."""
+    if len(polygon) == 0:
+        return polygon
+    side = (polygon - point) @ normal
+    kept: list[Floats] = []
+    for here, there, a, b in zip(polygon, np.roll(polygon, -1, 0), side, np.roll(side, -1), strict=True):
+        if a >= 0:
+            kept.append(here)
+        if (a > 0 > b) or (a < 0 < b):
+            kept.append(here + (there - here) * a / (a - b))
+    return np.array(kept).reshape(-1, 2)
+
+
+def chord(polygon: Floats, point: Floats, normal: Floats) -> Floats:
+    """Return the segment (2, 2) in which a line through `point` crosses a convex polygon."""
+    cut = clip(polygon, point, normal)
+    along = np.array([-normal[1], normal[0]])
+    on_line = cut[np.abs((cut - point) @ normal) < 1e-6]
+    order = np.argsort(on_line @ along)
+    return on_line[order[[0, -1]]]
+
+
+def edges(polygon: Floats) -> tuple[Floats, Floats]:
+    """Return start points (N, 2) and inward unit normals (N, 2) of a convex polygon's edges."""
+    ahead = np.roll(polygon, -1, 0) - polygon
+    normal = np.stack([-ahead[:, 1], ahead[:, 0]], 1) / np.maximum(np.linalg.norm(ahead, axis=1), 1e-9)[:, None]
+    inward = np.sum(normal * (polygon.mean(0) - polygon), 1)
+    return polygon, normal * np.sign(inward)[:, None]
+
+
+def inset(polygon: Floats, distance_m: float) -> Floats:
+    """Move every edge of a convex polygon inward; empty (0, 2) when nothing is left."""
+    result = polygon
+    for point, normal in zip(*edges(polygon), strict=True):
+        result = clip(result, point + normal * distance_m, normal)
+    return result if len(result) >= 3 else np.empty((0, 2))
+
+
+def oriented_box(polygon: Floats) -> tuple[Floats, Floats, float, float]:
+    """Return centre, unit long axis, length and width of the smallest rectangle around a polygon."""
+    (cx, cy), (w, h), degrees = cv2.minAreaRect(polygon.astype(np.float32))
+    angle = np.radians(degrees) + (0.0 if w >= h else np.pi / 2)
+    return np.array([cx, cy]), np.array([np.cos(angle), np.sin(angle)]), float(max(w, h)), float(min(w, h))
+
+
+def partition(
+    polygon: Floats, rng: np.random.Generator, target_m2: Callable[[Floats], float], skew_rad: float = 0.08
+) -> tuple[list[Floats], list[tuple[Floats, int]]]:
+    """Cut a convex polygon across its long side again and again.
+
+    Args:
+        polygon: (N, 2).
+        rng: draws where and how askew each cut runs.
+        target_m2: area at a centroid (2,) under which a cell is left whole.
+        skew_rad: spread of a cut's direction about the square one.
+
+    Returns:
+        cells, and cuts as (segment (2, 2), depth); depth 0 is the first cut.
+    """
+    cells: list[Floats] = []
+    cuts: list[tuple[Floats, int]] = []
+    waiting = [(polygon, 0)]
+    while waiting:
+        cell, depth = waiting.pop()
+        if area(cell) < target_m2(cell.mean(0)):
+            cells.append(cell)
+            continue
+        centre, axis, length_m, _ = oriented_box(cell)
+        point = centre + axis * rng.uniform(-0.13, 0.13) * length_m
+        turn = rng.normal(0, skew_rad)
+        normal = np.array([axis[0] * np.cos(turn) - axis[1] * np.sin(turn), axis[0] * np.sin(turn) + axis[1] * np.cos(turn)])
+        cuts.append((chord(cell, point, normal), depth))
+        waiting += [(clip(cell, point, normal), depth + 1), (clip(cell, point, -normal), depth + 1)]
+    return cells, cuts
+
+
+def rectangle(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:
+    """Return corners (4, 2) of a rectangle; corners 0-1 and 2-3 run along `axis` (unit)."""
+    along, across = axis * length_m / 2, np.array([-axis[1], axis[0]]) * width_m / 2
+    return np.stack([centre - along - across, centre + along - across, centre + along + across, centre - along + across])
+
+
+def densify(points: Floats, step_m: float, closed: bool = False) -> Floats:
+    """Insert points so that no step of a polyline (N, 2) is longer than `step_m`."""
+    path = np.vstack([points, points[:1]]) if closed else points
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    pieces = [
+        np.linspace(a, b, max(2, int(np.ceil((e - s) / step_m)) + 1))[:-1]
+        for a, b, s, e in zip(path[:-1], path[1:], length[:-1], length[1:], strict=True)
+    ]
+    return np.vstack(pieces if closed else [*pieces, path[-1:]])
+
+
+def along(points: Floats, spacing_m: float) -> tuple[Floats, Floats]:
+    """Return stations (N, 2) every `spacing_m` along a polyline, and unit directions (N, 2) there."""
+    step = np.diff(points, axis=0)
+    length = np.linalg.norm(step, axis=1)
+    reach = np.concatenate([[0], np.cumsum(length)])
+    at = np.arange(spacing_m / 2, reach[-1], spacing_m)
+    k = np.clip(np.searchsorted(reach, at, side="right") - 1, 0, len(step) - 1)
+    direction = step[k] / np.maximum(length[k], 1e-9)[:, None]
+    return points[k] + direction * (at - reach[k])[:, None], direction
+
+
+def meander(rng: np.random.Generator, start: Floats, end: Floats, sway_m: float, wavelength_m: float) -> Floats:
+    """Return a smooth curve (N, 2), about 8 m a step, from start to end, swaying to both sides."""
+    length_m = float(np.linalg.norm(end - start))
+    s = np.linspace(0, 1, max(4, int(length_m / 8)))
+    axis = (end - start) / length_m
+    side = np.zeros_like(s)
+    for octave in range(3):
+        wavelength = wavelength_m / 1.9**octave
+        side += sway_m / 2**octave * np.sin(2 * np.pi * (s * length_m / wavelength + rng.uniform()))
+    return start + (s * length_m)[:, None] * axis + side[:, None] * np.array([-axis[1], axis[0]])

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Randomness with names: one seed gives every part of the world its own reproducible stream."""
+
+import zlib
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Return the generator called `name` of a world; adding a stream never disturbs the others."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+class Waves:
+    """A smooth scalar field over the plane: a sum of sines, evaluated at points.
+
+    Args:
+        rng: draws directions and phases.
+        wavelength_m: shortest and longest wavelength.
+        amplitude: root mean square of the field.
+        count: number of sines.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, wavelength_m: tuple[float, float], amplitude: float, count: int = 7
+    ) -> None:
+        length_m = np.exp(rng.uniform(*np.log(wavelength_m), count))
+        direction = rng.uniform(0, 2 * np.pi, count)
+        self._k = 2 * np.pi / length_m[:, None] * np.stack([np.cos(direction), np.sin(direction)], 1)
+        self._phase = rng.uniform(0, 2 * np.pi, count)
+        # Longer waves carry more, so that the slope of the field is shared evenly among them.
+        weight = length_m / np.sqrt(np.sum(length_m**2) / 2)
+        self._weight = amplitude * weight
+
+    def __call__(self, points_m: Floats) -> Floats:
+        """Return the field (N,) at points (N, 2)."""
+        return np.asarray(np.sin(points_m @ self._k.T + self._phase) @ self._weight, dtype=np.float64)
+
+
+def value_noise(
+    rng: np.random.Generator, shape: tuple[int, int], size_m: tuple[float, float], cells_m: dict[float, float]
+) -> NDArray[np.uint8]:
+    """Return smooth noise (H, W) uint8 about 128: random grids enlarged and added.
+
+    Args:
+        rng: draws the grids, whose size depends on metres alone, so that a world keeps its face at any GSD.
+        shape: height and width in pixels.
+        size_m: height and width in metres.
+        cells_m: weight of each octave by its cell size in metres; weights add to at most 1.
+    """
+    total = np.full(shape, 128, np.uint8)
+    for cell_m, weight in cells_m.items():
+        grid = rng.integers(0, 256, [int(np.ceil(side / cell_m)) + 1 for side in size_m], dtype=np.uint8)
+        octave = cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
+        cv2.addWeighted(total, 1.0, octave, weight, -127.5 * weight, dst=total)
+    return total
