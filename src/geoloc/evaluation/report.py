@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One folder a run: report.json, frames.csv, pictures, and report.html, a page that needs nothing else."""
+
+import base64
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from geoloc import __version__
+from geoloc.errors import ParameterError
+from geoloc.evaluation.metrics import Summary, horizontal_errors_m, summarise
+from geoloc.evaluation.plots import pictures
+from geoloc.evaluation.records import EvaluationRun
+from geoloc.evaluation.table import latency_rows, metres_rows, terminal_table
+
+_COLUMNS = (
+    "stamp_ns",
+    "name",
+    "truth_latitude_deg",
+    "truth_longitude_deg",
+    "latitude_deg",
+    "longitude_deg",
+    "error_m",
+    "covariance_ee_m2",
+    "covariance_en_m2",
+    "covariance_nn_m2",
+    "reason",
+    "score",
+    "top_tile",
+    "true_tile",
+    "top_tile_error_m",
+    "oracle_error_m",
+)
+
+
+def write_report(run: EvaluationRun, out: Path) -> Path:
+    """Write the report of a run into the folder `out`, made where missing; returns the path of the page.
+
+    Raises:
+        ParameterError: where `out` is a file.
+        BagError: where no frame has a truth.
+    """
+    if out.exists() and not out.is_dir():
+        raise ParameterError(f"{out} is a file; give the folder the report goes to")
+    out.mkdir(parents=True, exist_ok=True)
+    summaries = summaries_of(run)
+    _write_json(run, summaries, out / "report.json")
+    _write_csv(run, out / "frames.csv")
+    page = _page(run, summaries, pictures(run, out))
+    (out / "report.html").write_text(page, encoding="utf-8")
+    return out / "report.html"
+
+
+def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
+    """Return the summary of all frames and of each group that has a frame with truth, by column name."""
+    pitch_m, tile_m = run.map_directory.pitch_m, run.map_directory.view_size_m
+    summaries = {"all": summarise(run.records, pitch_m, tile_m)}
+    for name, stamps in run.groups.items():
+        members = [record for record in run.records if record.stamp_ns in stamps]
+        if any(record.has_truth for record in members):
+            summaries[name] = summarise(members, pitch_m, tile_m)
+    return summaries
+
+
+def metres_table(run: EvaluationRun) -> str:
+    """Return the table of a run as text for a terminal."""
+    return f"{run.title}\n\n{terminal_table(summaries_of(run))}"
+
+
+def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path) -> None:
+    content = {
+        "title": run.title,
+        "geoloc": __version__,
+        "model": run.map_directory.model_id,
+        "tiles": len(run.map_directory.tiles),
+        "notes": dict(run.notes),
+        "summary": {name: asdict(summary) for name, summary in summaries.items()},
+    }
+    path.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Turn NaN, which JSON does not have, into null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write_csv(run: EvaluationRun, path: Path) -> None:
+    stages = list(dict.fromkeys(stage for record in run.records for stage in record.latency_ms))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*_COLUMNS, *(f"{stage}_ms" for stage in stages)])
+        for record, error_m in zip(run.records, horizontal_errors_m(run.records), strict=True):
+            covariance = record.covariance_m2
+            values = {
+                **{name: getattr(record, name) for name in _COLUMNS if hasattr(record, name)},
+                "error_m": float(error_m),
+                "covariance_ee_m2": float(covariance[0, 0]),
+                "covariance_en_m2": float(covariance[0, 1]),
+                "covariance_nn_m2": float(covariance[1, 1]),
+                "reason": record.reason or "",
+            }
+            cells = [_cell(values[name]) for name in _COLUMNS]
+            writer.writerow([*cells, *(_cell(record.latency_ms.get(stage, math.nan)) for stage in stages)])
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - a number or a text
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.9g}" if abs(value) < 1 else f"{value:.12g}"
+    return str(value)
+
+
+def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> str:  # noqa: ANN401
+    template = resources.files("geoloc.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(template).render(
+        title=run.title,
+        version=__version__,
+        notes=run.notes,
+        summary=summaries["all"],
+        columns=list(summaries),
+        rows=metres_rows(summaries),
+        latency=latency_rows(summaries["all"]),
+        map=run.map_directory,
+        images=[(title, _data_uri(path)) for title, path in images],
+    )
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
