@@ -59,8 +59,7 @@ class Canvas:
         thickness = max(1, round(width_m / self.gsd_m))
         cv2.polylines(self.rgb, points, False, colour, thickness, cv2.LINE_AA, _SHIFT)
         cv2.polylines(self.surface, points, False, int(surface), thickness, cv2.LINE_8, _SHIFT)
-        if height_m > 0:
-            cv2.polylines(self.height, points, False, _units(height_m), thickness, cv2.LINE_8, _SHIFT)
+        cv2.polylines(self.height, points, False, _units(height_m), thickness, cv2.LINE_8, _SHIFT)
 
     def _faint(self, line_m: Floats, share: float, colour: Sequence[float]) -> None:
         pixels = self.pixels(line_m)

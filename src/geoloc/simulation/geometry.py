@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_GUIDED_DEPTH = 5
 
 
 def area(polygon: Floats) -> float:
@@ -63,7 +64,11 @@ def oriented_box(polygon: Floats) -> tuple[Floats, Floats, float, float]:
 
 
 def partition(
-    polygon: Floats, rng: np.random.Generator, target_m2: Callable[[Floats], float], skew_rad: float = 0.08
+    polygon: Floats,
+    rng: np.random.Generator,
+    target_m2: Callable[[Floats], float],
+    skew_rad: float = 0.08,
+    heading_rad: Callable[[Floats], float] | None = None,
 ) -> tuple[list[Floats], list[tuple[Floats, int]]]:
     """Cut a convex polygon across its long side again and again.
 
@@ -72,6 +77,7 @@ def partition(
         rng: draws where and how askew each cut runs.
         target_m2: area at a centroid (2,) under which a cell is left whole.
         skew_rad: spread of a cut's direction about the square one.
+        heading_rad: direction at a centroid (2,) that early cuts follow or cross, whatever the cell's own shape.
 
     Returns:
         cells, and cuts as (segment (2, 2), depth); depth 0 is the first cut.
@@ -84,13 +90,27 @@ def partition(
         if area(cell) < target_m2(cell.mean(0)):
             cells.append(cell)
             continue
-        centre, axis, length_m, _ = oriented_box(cell)
+        follow = heading_rad is not None and depth < _GUIDED_DEPTH
+        centre, axis, length_m = _guided_box(cell, heading_rad) if follow and heading_rad else oriented_box(cell)[:3]
         point = centre + axis * rng.uniform(-0.13, 0.13) * length_m
-        turn = rng.normal(0, skew_rad)
-        normal = np.array([axis[0] * np.cos(turn) - axis[1] * np.sin(turn), axis[0] * np.sin(turn) + axis[1] * np.cos(turn)])
+        normal = turned(axis, rng.normal(0, skew_rad))
         cuts.append((chord(cell, point, normal), depth))
         waiting += [(clip(cell, point, normal), depth + 1), (clip(cell, point, -normal), depth + 1)]
     return cells, cuts
+
+
+def _guided_box(cell: Floats, heading_rad: Callable[[Floats], float]) -> tuple[Floats, Floats, float]:
+    axis = turned(np.array([1.0, 0.0]), heading_rad(cell.mean(0)))
+    frame = np.stack([axis, turned(axis, np.pi / 2)])
+    low, high = (cell @ frame.T).min(0), (cell @ frame.T).max(0)
+    longest = int(np.argmax(high - low))
+    return (low + high) / 2 @ frame, frame[longest], float((high - low)[longest])
+
+
+def turned(axis: Floats, angle_rad: float) -> Floats:
+    """Return a vector (2,) turned by an angle."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    return np.array([axis[0] * cos - axis[1] * sin, axis[0] * sin + axis[1] * cos])
 
 
 def rectangle(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:

@@ -145,4 +145,4 @@ def _paint_roundabout(canvas: Canvas, centre: Floats, radius_m: float, colours: 
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     ring = np.stack([np.cos(angle), np.sin(angle)], 1)
     for share, surface in ((1.14, Surface.PAVING), (1.0, Surface.ROAD), (0.52, Surface.PAVING), (0.47, Surface.LAWN)):
-        canvas.fill(centre + ring * radius_m * share, colours[surface].tolist(), surface)
+        canvas.fill(centre + ring * radius_m * share, colours[surface].tolist(), surface, height_m=0.0)

@@ -79,6 +79,7 @@ def develop(canvas: Canvas, bare: Bytes, grain: Grain, season: Season, noise_see
         _lay_texture(strip, canvas.surface[rows], crowns[rows], grain, rows)
         _draw_branches(strip, bare[rows], grain.fine[rows])
         _shade(strip, shadow[rows], season)
+        cv2.transform(strip, _paleness(season.saturation), dst=strip)
         _expose(strip, response, speckle, rng)
     sigma_px = season.blur_m / canvas.gsd_m
     if sigma_px > 0.25:
@@ -125,6 +126,12 @@ def _shade(strip: Bytes, shadow: Bytes, season: Season) -> None:
     depth = [season.shade * tilt for tilt in (1.12, 1.04, 0.92)]
     lights = cv2.merge([cv2.convertScaleAbs(shadow, alpha=-d, beta=255) for d in depth])
     cv2.multiply(strip, lights, dst=strip, scale=1 / 255)
+
+
+def _paleness(saturation: float) -> NDArray[np.float32]:
+    """Return the matrix (3, 3) that draws colours towards their grey."""
+    grey = np.tile(np.array([0.30, 0.55, 0.15]), (3, 1))
+    return np.asarray(saturation * np.eye(3) + (1 - saturation) * grey, dtype=np.float32)
 
 
 def _response(season: Season) -> Bytes:

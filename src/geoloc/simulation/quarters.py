@@ -109,8 +109,8 @@ def _garden(site: Site, lot: _Lot) -> None:
     rng = site.rng
     size = np.sqrt(geo.area(lot.outline))
     back = lot.centre - lot.outward * size * 0.25
-    count = rng.poisson(2.2)
-    site.trees(lot.centre + rng.uniform(-0.42, 0.42, (count, 2)) * size, (1.2, 3.6), conifers=0.2)
+    count = rng.poisson(3.0)
+    site.trees(lot.centre + rng.uniform(-0.42, 0.42, (count, 2)) * size, (1.2, 4.0), conifers=0.2)
     if rng.uniform() < 0.35:
         spot = back + rng.uniform(-0.2, 0.2, 2) * size
         site.build(spot, lot.along, rng.uniform(2.5, 4.5), rng.uniform(2, 3.2), 2.2, Roof.FLAT, _shade(rng, _FLATS[2], 0.2), _presence(rng))

@@ -15,7 +15,8 @@ class Season:
     """The state of land, sky and sensor on one date.
 
     `green` 0 (straw) to 1 (lush) is the grass, `leaves` the share of foliage on broadleaf trees, `autumn` how far it
-    has turned; `gains` multiply red, green, blue; `haze` is the share of veil; `offset_m` (east, south) the
+    has turned; `gains` multiply red, green, blue; `haze` is the share of veil;
+    `saturation` 1 leaves colours as they are; `offset_m` (east, south) the
     registration error; `blur_m` the sensor's point spread (standard deviation).
     """
 
@@ -27,6 +28,7 @@ class Season:
     gains: tuple[float, float, float]
     gamma: float
     haze: float
+    saturation: float
     shade: float
     blur_m: float
     noise: float
@@ -52,6 +54,7 @@ def season_of(seed: int, date: int) -> Season:
         gains=tuple(np.clip(rng.normal(1.0, 0.05 if later else 0.015, 3), 0.85, 1.15)),
         gamma=float(np.clip(rng.normal(1.0, 0.10 if later else 0.03), 0.8, 1.25)),
         haze=float(rng.uniform(0.02, 0.14) if later else 0.04),
+        saturation=float(rng.uniform(0.6, 0.95) if later else 0.78),
         shade=float(rng.uniform(0.40, 0.55)),
         blur_m=float(rng.uniform(0.18, 0.3) if later else 0.14),
         noise=float(rng.uniform(1.5, 3.0) if later else 1.2),
@@ -123,32 +126,32 @@ def crown_colours(season: Season, trees: Floats) -> NDArray[np.float64]:
 
 # Fine grain, coarse patches and drift of hue, each in 1/128 of the brightness at full noise.
 _TEXTURE: dict[Surface, tuple[int, int, int]] = {
-    Surface.LAWN: (34, 34, 18),
-    Surface.MEADOW: (46, 50, 26),
-    Surface.WOODFLOOR: (60, 50, 20),
-    Surface.SOIL: (26, 44, 12),
-    Surface.CEREAL: (26, 34, 20),
-    Surface.STUBBLE: (30, 30, 14),
-    Surface.GREENCROP: (34, 40, 20),
-    Surface.RAPESEED: (36, 40, 20),
-    Surface.ASPHALT: (18, 30, 4),
-    Surface.ROAD: (14, 24, 4),
-    Surface.PAVING: (26, 24, 6),
-    Surface.CONCRETE: (18, 30, 6),
-    Surface.GRAVEL: (34, 36, 8),
-    Surface.DIRT: (34, 40, 10),
-    Surface.SAND: (24, 30, 6),
-    Surface.WATER: (8, 24, 14),
-    Surface.POOL: (12, 12, 4),
-    Surface.TURF: (16, 26, 12),
-    Surface.TARTAN: (10, 20, 4),
-    Surface.PAINT: (16, 24, 2),
-    Surface.HEDGE: (60, 36, 14),
-    Surface.BALLAST: (34, 26, 6),
-    Surface.STEEL: (30, 20, 4),
-    Surface.ROOF: (20, 30, 6),
-    Surface.TREE: (64, 22, 16),
-    Surface.VEHICLE: (8, 6, 0),
+    Surface.LAWN: (34, 27, 9),
+    Surface.MEADOW: (46, 40, 14),
+    Surface.WOODFLOOR: (60, 40, 11),
+    Surface.SOIL: (26, 35, 6),
+    Surface.CEREAL: (26, 27, 11),
+    Surface.STUBBLE: (30, 24, 7),
+    Surface.GREENCROP: (34, 32, 11),
+    Surface.RAPESEED: (36, 32, 11),
+    Surface.ASPHALT: (18, 24, 2),
+    Surface.ROAD: (14, 19, 2),
+    Surface.PAVING: (26, 19, 3),
+    Surface.CONCRETE: (18, 24, 3),
+    Surface.GRAVEL: (34, 28, 4),
+    Surface.DIRT: (34, 32, 5),
+    Surface.SAND: (24, 24, 3),
+    Surface.WATER: (8, 19, 7),
+    Surface.POOL: (12, 9, 2),
+    Surface.TURF: (16, 20, 6),
+    Surface.TARTAN: (10, 16, 2),
+    Surface.PAINT: (16, 19, 1),
+    Surface.HEDGE: (60, 28, 7),
+    Surface.BALLAST: (34, 20, 3),
+    Surface.STEEL: (30, 16, 2),
+    Surface.ROOF: (20, 24, 3),
+    Surface.TREE: (64, 17, 8),
+    Surface.VEHICLE: (8, 4, 0),
 }
 
 

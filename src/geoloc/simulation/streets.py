@@ -29,13 +29,19 @@ class Lie:
         self._towns = np.array(towns)
         self._radius_m = rng.uniform(0.8, 1.1, count) * np.sqrt(min(size_m**2 / count, _TOWN_AREA_M2) * 0.6 / np.pi) * 1.05
         self._ragged = Waves(rng, (250, 900), 0.13)
-        self._bend = [Waves(rng, (420, 1600), 17.0) for _ in range(2)]
+        self._bend = [Waves(rng, (420, 1600), 20.0) for _ in range(2)]
         self.quarter = Waves(rng, (350, 900), 1.0)
+        self._heading_rad = rng.uniform(0.15, np.pi / 2 - 0.15)
+        self._stray = Waves(rng, (900, 2500), 0.22)
 
     def urban(self, points_m: Floats) -> Floats:
         """Return 1 in a town's heart, 0 at its edge, negative outside, at points (N, 2)."""
         distance = np.linalg.norm(points_m[:, None] - self._towns, axis=2) / self._radius_m
         return np.asarray(1 - distance.min(1) + self._ragged(points_m), dtype=np.float64)
+
+    def heading_rad(self, point_m: Floats) -> float:
+        """Return the direction that the streets about a point (2,) follow or cross."""
+        return self._heading_rad + float(self._stray(point_m[None])[0])
 
     def bend(self, points_m: Floats) -> Floats:
         """Move points (N, 2) of the straight plan to where they lie in the world."""
@@ -67,7 +73,7 @@ def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
             return float(rng.uniform(*_FIELD_M2))
         return float(rng.uniform(9e3, 19e3) * (0.55 if urban > 0.6 else 1.0))
 
-    cells, cuts = geo.partition(square, rng, target_m2, skew_rad=0.09)
+    cells, cuts = geo.partition(square, rng, target_m2, skew_rad=0.09, heading_rad=lie.heading_rad)
     for segment, depth in cuts:
         rank = _rank(depth, float(lie.urban(segment.mean(0, keepdims=True))[0]), rng)
         if rank is not None:
@@ -98,9 +104,10 @@ def _main_roads(plan: Plan, rng: np.random.Generator) -> None:
         reach = axis * size
         curve = geo.meander(rng, centre - reach, centre + reach, 0.03 * size, 0.9 * size)
         plan.roads.append(Road(curve, 12.5, RoadKind.MAIN))
-        for at in rng.uniform(0.36, 0.64, 2):
-            x, y = curve[int(at * len(curve))]
-            plan.roundabouts.append((float(x), float(y), float(rng.uniform(15, 21))))
+        for at in rng.uniform(0.36, 0.64, 3):
+            x, y = (float(c) for c in curve[int(at * len(curve))])
+            if all(np.hypot(x - other[0], y - other[1]) > 150 for other in plan.roundabouts):
+                plan.roundabouts.append((x, y, float(rng.uniform(15, 21))))
 
 
 def _waters_and_rails(plan: Plan, rng: np.random.Generator) -> None:
