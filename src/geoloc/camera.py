@@ -125,8 +125,8 @@ def frame_to_view(
     return View(
         image=fill_invalid(_sample(image_rgb, pixels, valid), valid),
         coverage=coverage,
-        offset_east_m=-float(centre[0]),
-        offset_north_m=-float(centre[1]),
+        offset_east_m=0.0 - float(centre[0]),
+        offset_north_m=0.0 - float(centre[1]),
         height_m=float(height_m),
         stamp_ns=stamp_ns,
         gsd_m=spec.gsd_m,
@@ -225,28 +225,29 @@ def _from_ground(ground: FloatArray, rotation: FloatArray, height_m: float) -> F
 def _sample(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> ColourImage:
     # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
-    left, top = np.maximum(np.floor(pixels[valid].min(axis=0)).astype(int) - 1, 0)
-    right, bottom = np.ceil(pixels[valid].max(axis=0)).astype(int) + 2 + factor
-    window = image[top:bottom, left:right]
+    x, y = pixels[..., 0][valid], pixels[..., 1][valid]
+    left, top = max(int(x.min()) - 1, 0), max(int(y.min()) - 1, 0)
+    window = image[top : int(y.max()) + 2 + factor, left : int(x.max()) + 2 + factor]
     width, height = window.shape[1] // factor, window.shape[0] // factor
     if factor > 1 and width > 0 and height > 0:
         whole = window[: height * factor, : width * factor]
         window = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-        pixels = (pixels - (left, top) + 0.5) / factor - 0.5
+        pixels = (pixels - (left - 0.5, top - 0.5)) / factor - 0.5
     else:
         pixels = pixels - (left, top)
-    maps = pixels.astype(np.float32)
-    return np.asarray(
-        cv2.remap(window, maps, None, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-        dtype=np.uint8,
+    sampled = cv2.remap(
+        window, pixels.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return np.asarray(sampled, dtype=np.uint8)
 
 
 def _pixels_per_step(pixels: FloatArray, valid: BoolArray) -> float:
+    stride = max(1, len(pixels) // 16)
+    pixels, valid = pixels[::stride, ::stride], valid[::stride, ::stride]
     across = np.linalg.norm(np.diff(pixels, axis=1)[:-1], axis=-1)
     down = np.linalg.norm(np.diff(pixels, axis=0)[:, :-1], axis=-1)
     whole = valid[:-1, :-1] & valid[1:, :-1] & valid[:-1, 1:]
-    return float(np.sqrt((across * down)[whole].mean())) if whole.any() else 1.0
+    return float(np.sqrt((across * down)[whole].mean())) / stride if whole.any() else 1.0
 
 
 def _fitting(intrinsics: Intrinsics, image: ColourImage) -> Intrinsics:
