@@ -269,4 +269,4 @@ def _search_depth(k: int, size_m: Floats, map_directory: "MapDirectory") -> int:
     """Return how many tiles to look up so that the best tile of another place is surely among them."""
     across = 2 * math.ceil(map_directory.view_size_m / map_directory.pitch_m) + 1
     levels = len(np.unique(size_m))
-    return min(len(size_m), max(k, across**2 * levels + 1))
+    return int(min(len(size_m), max(k, across**2 * levels + 1)))

@@ -1,8 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands are registered here by their owner."""
+"""`geoloc evaluate`: every frame of a bag through the suite, without ROS, and a report in metres."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.errors import ParameterError
+
+if TYPE_CHECKING:
+    from geoloc.evaluation import Topics
+
+_HELP = """Localize every frame of a bag and report how far off the answers are.
+
+Needs no ROS: the bag is read and the frames are processed in one process, with the code the nodes run.
+
+Writes report.html (one self-contained page), report.json, frames.csv and pictures into --out.
+
+Examples:
+
+  geoloc evaluate flight --map my_map --model models/small --out report
+
+  geoloc evaluate flight.mcap --map my_map --model models/small --truth rtk.csv --out report
+
+  geoloc evaluate flight --map my_map --model models/small --topic image=/front/image_raw --out report
+"""
+
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands to `geoloc`."""
+    """Add `geoloc evaluate`."""
+    app.command("evaluate", help=_HELP)(evaluate)
+
+
+def evaluate(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, or .mcap file.")],
+    map_: Annotated[Path, typer.Option("--map", help="Map directory, from `geoloc map build`.")],
+    model: Annotated[Path, typer.Option(help="Model directory; the one the map was built with.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with stamp_ns (or photo file), latitude, longitude; else the bag's NavSatFix."
+        ),
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude or truth.")
+    ] = None,
+    params_file: Annotated[
+        list[Path] | None, typer.Option(help="ROS parameter file over the model's own; may be repeated.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
+) -> None:
+    """Localize every frame of a bag and write the report."""
+    from geoloc.encoder import load_encoder
+    from geoloc.evaluation import read_truth_csv
+    from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
+    from geoloc.evaluation.report import metres_table, write_report
+    from geoloc.mapping import open_map
+
+    what = BagEvaluation(
+        bag=bag,
+        truth=None if truth is None else read_truth_csv(truth),
+        topics=parse_topics(topic or []),
+        params_files=tuple(params_file or ()),
+    )
+    encoder = load_encoder(model, backend=backend)
+    run = evaluate_bag(what, open_map(map_, encoder.card), encoder)
+    page = write_report(run, out)
+    typer.echo(f"{metres_table(run)}\n\nreport: {page}")
+
+
+def parse_topics(entries: list[str]) -> "Topics":
+    """Turn `role=name` entries into topic names.
+
+    Raises:
+        ParameterError: for an entry of another form or an unknown role.
+    """
+    from geoloc.evaluation import Topics
+
+    roles = [field.name for field in fields(Topics)]
+    chosen: dict[str, str] = {}
+    for entry in entries:
+        role, separator, name = entry.partition("=")
+        if not separator or role not in roles:
+            raise ParameterError(f"--topic {entry}: write ROLE=NAME with a role of {', '.join(roles)}")
+        chosen[role] = name
+    return Topics(**chosen)

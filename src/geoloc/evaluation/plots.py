@@ -4,7 +4,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record,
     return [(run.records[i], float(errors_m[i])) for i in shown[:count]]
 
 
-_LABEL = {"color": "black", "backgroundcolor": "#ffffffd0", "fontsize": 9}
+_LABEL: dict[str, Any] = {"color": "black", "backgroundcolor": "#ffffffd0", "fontsize": 9}
 
 
 def _positions_m(run: EvaluationRun) -> tuple[Floats, Floats]:
@@ -129,7 +129,7 @@ def _draw_tracks(axes: Axes, run: EvaluationRun, truth_m: Floats, estimate_m: Fl
     axes.add_collection(LineCollection(list(segments), colors=_ERROR, linewidths=1.1, label="error"))
     axes.plot(*truth_m.T, color="black", linewidth=3.2, alpha=0.55)
     axes.plot(*truth_m.T, color=_TRUTH, linewidth=1.6, label="truth", marker=_track_marker(run), markersize=3)
-    style = {"s": 16, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
+    style: dict[str, Any] = {"s": 16, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
     axes.scatter(*estimate_m[fixed].T, color=_ESTIMATE, label="estimate", **style)
     refused = ~fixed & np.isfinite(truth_m[:, 0])
     if refused.any():

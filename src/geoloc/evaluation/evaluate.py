@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
+
+import heapq
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc import messages
+from geoloc.errors import FrameRefused
+from geoloc.evaluation.bags import (
+    AttitudeSample,
+    CameraSample,
+    FaultySample,
+    Flight,
+    HeightSample,
+    ImageSample,
+    Sample,
+    Topics,
+    read_flight,
+)
+from geoloc.evaluation.metrics import horizontal_errors_m
+from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
+from geoloc.evaluation.settings import RunSettings, read_settings
+from geoloc.localizer import Fix, Localizer
+from geoloc.rig import CameraRig
+
+if TYPE_CHECKING:
+    from geoloc.camera import View
+    from geoloc.encoder import Encoder
+    from geoloc.mapping import MapDirectory
+
+_WORST_KEPT = 12
+_PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
+
+
+@dataclass(frozen=True)
+class BagEvaluation:
+    """What to evaluate.
+
+    Attributes:
+        bag: a rosbag2 folder or .mcap file.
+        truth: the reference track; None takes the bag's own.
+        topics: names, where types do not decide.
+        params_files: ROS parameter files, as the nodes take them, over the model's own.
+        progress: whether to show a progress bar.
+    """
+
+    bag: Path
+    truth: TruthTrack | None = None
+    topics: Topics | None = None
+    params_files: tuple[Path, ...] = ()
+    progress: bool = True
+
+
+def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "Encoder") -> EvaluationRun:
+    """Localize every frame of a bag.
+
+    Raises:
+        BagError: for a bag that cannot be read, or has no truth.
+        ParameterError: for settings that cannot be used, or a map of another model.
+    """
+    flight = read_flight(what.bag, what.topics)
+    truth = what.truth or flight.truth()
+    settings = read_settings(encoder, map_directory, what.params_files)
+    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
+    frames = _with_patience(flight, pipeline)
+    bar = tqdm(frames, total=flight.image_count, unit="frame", desc="localize", disable=not what.progress)
+    records = tuple(pipeline.process(frame) for frame in bar)
+    return EvaluationRun(
+        title=f"{what.bag.name} on {map_directory.path.name}",
+        records=records,
+        map_directory=map_directory,
+        notes=_notes(what, flight, truth, settings, encoder, pipeline),
+        views=pipeline.worst.views(),
+    )
+
+
+def _with_patience(flight: Flight, pipeline: "_Pipeline") -> Iterator[ImageSample]:
+    """Yield each frame once the samples around it are in, as a node that waits a little would."""
+    waiting: deque[ImageSample] = deque()
+    for sample in flight.samples():
+        while waiting and pipeline.may_process(waiting[0], sample.stamp_ns):
+            yield waiting.popleft()
+        if isinstance(sample, ImageSample):
+            waiting.append(sample)
+        else:
+            pipeline.take(sample)
+    yield from waiting
+
+
+class _Pipeline:
+    def __init__(
+        self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
+    ) -> None:
+        self.worst = _WorstViews(_WORST_KEPT)
+        self.faults: Counter[str] = Counter()
+        self._rig = CameraRig(settings.rig)
+        self._encoder = encoder
+        self._localizer = Localizer(map_directory, encoder, settings.localizer)
+        self._recorder = recorder
+
+    def may_process(self, frame: ImageSample, now_ns: int) -> bool:
+        """Tell whether all that is stamped like the frame is in, and an attitude after it if one comes."""
+        if now_ns <= frame.stamp_ns:
+            return False
+        return self._rig.ready(frame.stamp_ns) or now_ns > frame.stamp_ns + _PATIENCE_NS
+
+    def take(self, sample: Sample) -> None:
+        """Feed the rig."""
+        try:
+            if isinstance(sample, AttitudeSample):
+                self._rig.add_attitude(sample.stamp_ns, sample.quaternion)
+            elif isinstance(sample, HeightSample):
+                self._rig.add_height(sample.stamp_ns, sample.height_m)
+            elif isinstance(sample, CameraSample):
+                self._rig.set_intrinsics(sample.intrinsics)
+            elif isinstance(sample, FaultySample):
+                self.faults[sample.topic] += 1
+                self._rig.reject(sample.refusal)
+        except FrameRefused as refusal:
+            self._rig.reject(refusal)
+
+    def process(self, frame: ImageSample) -> Record:
+        """Localize one frame, timing every stage."""
+        clock = _StopWatch()
+        try:
+            image = messages.decode_image(frame.message)
+            clock.lap("decode")
+            view = self._rig.view(frame.stamp_ns, image)
+            clock.lap("warp")
+        except FrameRefused as refusal:
+            return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
+        descriptor = self._encoder.describe(view.image[None])[0]
+        clock.lap("encode")
+        fix = self._localizer.answer(descriptor, view.offset_east_m, view.offset_north_m, frame.stamp_ns)
+        clock.lap("search and answer")
+        clock.total("frame to position")
+        record = self._recorder.record(
+            fix, offset_m=(view.offset_east_m, view.offset_north_m), latency_ms=clock.laps_ms
+        )
+        self.worst.offer(record, view)
+        return record
+
+
+class _StopWatch:
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._start = self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps_ms[stage] = (now - self._last) * 1e3
+        self._last = now
+
+    def total(self, name: str) -> None:
+        self.laps_ms[name] = (self._last - self._start) * 1e3
+
+
+class _WorstViews:
+    """Keeps the views of the frames with the largest errors, so that a long flight fits into memory."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._heap: list[tuple[float, int, int, NDArray[np.uint8]]] = []
+        self._offered = 0  # breaks ties before the heap compares pictures
+
+    def offer(self, record: Record, view: "View") -> None:
+        error_m = float(horizontal_errors_m([record])[0])
+        if not np.isfinite(error_m):
+            return
+        self._offered += 1
+        heapq.heappush(self._heap, (error_m, self._offered, record.stamp_ns, view.image))
+        if len(self._heap) > self._count:
+            heapq.heappop(self._heap)
+
+    def views(self) -> dict[int, NDArray[np.uint8]]:
+        return {stamp_ns: image for _, _, stamp_ns, image in self._heap}
+
+
+def _notes(
+    what: BagEvaluation,
+    flight: Flight,
+    truth: TruthTrack,
+    settings: RunSettings,
+    encoder: "Encoder",
+    pipeline: _Pipeline,
+) -> dict[str, str]:
+    rules = settings.localizer
+    notes = {
+        "bag": f"{what.bag}, images from {flight.topics.image}",
+        "truth": truth.source,
+        "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
+        "rules": f"min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
+        f"temperature {rules.temperature:g}, k {rules.k}",
+        "how": "every frame in turn, without ROS, with the code the nodes run",
+    }
+    if pipeline.faults:
+        counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
+        notes["messages thrown away"] = counts
+    return notes

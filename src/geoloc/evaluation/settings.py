@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of a run without ROS, from the parameter files the nodes fly with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from geoloc.errors import ParameterError
+from geoloc.localizer import LocalizerSettings
+from geoloc.rig import RigSettings
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+    from geoloc.mapping import MapDirectory
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How frames become views, and views answers."""
+
+    rig: RigSettings
+    localizer: LocalizerSettings
+
+
+def read_settings(
+    encoder: "Encoder", map_directory: "MapDirectory", params_files: Sequence[Path] = ()
+) -> RunSettings:
+    """Gather settings: the model's params.yaml, then each file of `params_files`; a later one wins.
+
+    Parameters that are none of ours (topics, paths) are left to the nodes.
+
+    Raises:
+        ParameterError: for a file that is missing or no ROS parameter file, or a value outside its range.
+    """
+    merged: dict[str, Any] = {}
+    model_file = encoder.card.directory / "params.yaml"
+    for path in [model_file] * model_file.is_file() + list(params_files):
+        merged.update(read_ros_parameters(path))
+    merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
+    try:
+        return RunSettings(_filled(RigSettings, merged), _filled(LocalizerSettings, merged))
+    except TypeError as error:
+        raise ParameterError(f"a parameter has the wrong type ({error}): check {model_file}") from error
+
+
+def read_ros_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters of a ROS parameter file, of all its nodes together.
+
+    Raises:
+        ParameterError: where the file is missing, no YAML, or not `node: {ros__parameters: {...}}`.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParameterError(f"{path} cannot be read as a ROS parameter file: {error}") from error
+    if not isinstance(tree, Mapping):
+        raise ParameterError(f"{path} is no ROS parameter file: it must hold `/**: ros__parameters: ...`")
+    found: dict[str, Any] = {}
+    for node, content in tree.items():
+        if not isinstance(content, Mapping) or not isinstance(content.get("ros__parameters"), Mapping):
+            raise ParameterError(f"{path}: `{node}` has no `ros__parameters`; see config/bringup.yaml")
+        found.update(content["ros__parameters"])
+    return found
+
+
+def _filled(kind: type[Any], values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an instance of `kind`
+    names = [field.name for field in fields(kind) if field.name in values]
+    return kind(**{name: tuple(v) if isinstance(v := values[name], list) else v for name in names})

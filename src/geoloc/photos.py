@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a drone's photo says about itself: time, camera, and the gimbal angles DJI writes into XMP."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from geoloc.errors import BagError
+
+_EXIF_IFD, _MODEL, _SOFTWARE, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x0131, 0x9003, 0x9291
+_XMP = re.compile(rb'drone-dji:(\w+)="([+-]?\d+(?:\.\d+)?)"')
+_TIE_NS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Gimbal:
+    """Attitude of the camera as DJI reports it, degrees: yaw clockwise from north, pitch -90 for down."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo and what its header tells.
+
+    Attributes:
+        path: the file.
+        taken: by the camera's clock, which is taken as UTC.
+        width, height: pixels.
+        model: camera model as in EXIF, "" where absent.
+        software: what wrote the file last: the camera's firmware, or a programme that edited it.
+        gimbal: the camera's attitude as measured on board; None where the camera does not say.
+        height_above_takeoff_m: DJI's RelativeAltitude; None where the camera does not say.
+    """
+
+    path: Path
+    taken: datetime
+    width: int
+    height: int
+    model: str
+    software: str
+    gimbal: Gimbal | None
+    height_above_takeoff_m: float | None
+
+
+def read_photo(path: Path) -> Photo:
+    """Read a photo's header.
+
+    Raises:
+        BagError: for a file that is missing, no picture, or without the time it was taken.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            exif = image.getexif()
+        head = path.read_bytes()
+    except (OSError, UnidentifiedImageError) as error:
+        raise BagError(f"{path} cannot be read as a photo: {error}") from error
+    details = exif.get_ifd(_EXIF_IFD)
+    xmp = {name.decode(): float(value) for name, value in _XMP.findall(head)}
+    return Photo(
+        path=path,
+        taken=_taken(path, details.get(_TAKEN), details.get(_SUBSECOND)),
+        width=width,
+        height=height,
+        model=_text(exif.get(_MODEL)),
+        software=_text(exif.get(_SOFTWARE)),
+        gimbal=_gimbal(xmp),
+        height_above_takeoff_m=xmp.get("RelativeAltitude"),
+    )
+
+
+def stamps_ns(photos: Sequence[Photo]) -> list[int]:
+    """Return a stamp for each photo, rising in their order of time; photos of one instant are 1 ms apart."""
+    taken = [
+        int(photo.taken.timestamp()) * 1_000_000_000 + photo.taken.microsecond * 1000 for photo in photos
+    ]
+    stamps = list(taken)
+    latest = -1
+    for i in sorted(range(len(photos)), key=lambda i: (taken[i], photos[i].path.name)):
+        stamps[i] = max(taken[i], latest + _TIE_NS)
+        latest = stamps[i]
+    return stamps
+
+
+def photo_stamps_ns(paths: Sequence[Path]) -> list[int]:
+    """Return `stamps_ns` of the photos at these paths."""
+    return stamps_ns([read_photo(path) for path in paths])
+
+
+def _taken(path: Path, text: object, subsecond: object) -> datetime:
+    try:
+        taken = datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError as error:
+        raise BagError(f"{path} does not say when it was taken (EXIF DateTimeOriginal is {text})") from error
+    digits = str(subsecond).strip() if subsecond is not None else ""
+    return taken.replace(microsecond=int(digits[:6].ljust(6, "0"))) if digits.isdigit() else taken
+
+
+def _gimbal(xmp: dict[str, float]) -> Gimbal | None:
+    names = ("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree")
+    return Gimbal(*(xmp[name] for name in names)) if all(name in xmp for name in names) else None
+
+
+def _text(value: object) -> str:
+    return str(value).strip("\x00 ") if value is not None else ""
