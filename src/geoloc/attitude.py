@@ -40,6 +40,11 @@ def mount_rotation(mount_rpy_deg: ArrayLike) -> FloatArray:
     return np.asarray(Rotation.from_euler("xyz", mount_rpy_deg, degrees=True).as_matrix() @ LINK_FROM_OPTICAL)
 
 
+def rotation_matrix(quaternion: Quaternion) -> FloatArray:
+    """Give the (3, 3) rotation of a unit quaternion (x, y, z, w), as of a TF transform."""
+    return np.asarray(Rotation.from_quat(quaternion).as_matrix())
+
+
 def between(first: Quaternion, second: Quaternion, share: float) -> FloatArray:
     """Turn steadily from one attitude to another, the short way round.
 
