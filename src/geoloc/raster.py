@@ -214,4 +214,3 @@ def write_geotiff(
                 out.write_mask(valid)
     except (RasterioError, OSError) as error:
         raise RasterError(f"{path} cannot be written ({error}): is there space and a folder?") from error
-

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nearest tiles by cosine: exact with FAISS, exact with NumPy alone, approximate with HNSW for great maps."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import FrameRefused, MapError, Reason
+
+_CHUNK_ROWS = 65_536
+_HNSW_LINKS = 32
+_HNSW_BUILD_BREADTH = 200
+_HNSW_SEARCH_BREADTH = 256
+
+Descriptors = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+class Index(Protocol):
+    """Something that finds the rows of an (N, D) table most like a query."""
+
+    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+        """Find the k best rows for each query.
+
+        Args:
+            descriptors: float32 (Q, D), L2-normalised.
+            k: how many; never more than N come back.
+
+        Returns:
+            Cosines float32 (Q, k), falling along each row, and row numbers int64 (Q, k); an approximate index
+            may end a row with -1 where it found fewer.
+
+        Raises:
+            FrameRefused: `bad_descriptor` if a query holds NaN or infinity.
+            MapError: if the queries are not (Q, D).
+        """
+        ...
+
+
+def open_index(descriptors: Descriptors, kind: str = "exact", path: Path | None = None) -> Index:
+    """An index over descriptors.
+
+    Args:
+        descriptors: float32 (N, D), L2-normalised; may be memory-mapped.
+        kind: "exact" (FAISS, or NumPy where FAISS is not installed), "numpy" (exact, reads a memory-mapped
+            table piece by piece), or "hnsw" (approximate, FAISS).
+        path: for "hnsw", a file to read the graph from; it is built from the descriptors when omitted.
+
+    Raises:
+        MapError: on an unknown kind, an empty table, a missing FAISS, or an index file of another table.
+    """
+    if descriptors.ndim != 2 or 0 in descriptors.shape:
+        raise MapError(
+            f"an index needs descriptors (N, D), got shape {descriptors.shape}: build the map again."
+        )
+    if kind == "numpy" or (kind == "exact" and not has_faiss()):
+        return _NumpyIndex(descriptors)
+    if kind == "exact":
+        return _FaissIndex(_flat(descriptors))
+    if kind == "hnsw":
+        return _FaissIndex(build_hnsw(descriptors) if path is None else _read_hnsw(path, descriptors))
+    raise MapError(f"index kind {kind!r} is unknown: choose exact, numpy or hnsw.")
+
+
+def has_faiss() -> bool:
+    """Whether FAISS is installed."""
+    return importlib.util.find_spec("faiss") is not None
+
+
+def write_hnsw(descriptors: Descriptors, path: Path) -> None:
+    """Build an HNSW graph over descriptors (N, D) and write it to a file.
+
+    Raises:
+        MapError: if FAISS is not installed or the file cannot be written.
+    """
+    faiss = _faiss()
+    try:
+        faiss.write_index(build_hnsw(descriptors), str(path))
+    except RuntimeError as error:
+        raise MapError(f"{path} cannot be written ({error}): is the disk full?") from error
+
+
+def build_hnsw(descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+    """A FAISS HNSW graph over descriptors (N, D), by inner product."""
+    faiss = _faiss()
+    graph = faiss.IndexHNSWFlat(descriptors.shape[1], _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = _HNSW_BUILD_BREADTH
+    graph.hnsw.efSearch = _HNSW_SEARCH_BREADTH
+    _add(graph, descriptors)
+    return graph
+
+
+class _FaissIndex:
+    def __init__(self, index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        self._index = index
+
+    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+        queries = _checked(descriptors, self._index.d, k)
+        scores, ids = self._index.search(queries, min(k, self._index.ntotal))
+        return scores, ids
+
+
+class _NumpyIndex:
+    def __init__(self, descriptors: Descriptors) -> None:
+        self._descriptors = descriptors
+
+    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+        rows, size = self._descriptors.shape
+        queries, k = _checked(descriptors, size, k), min(k, rows)
+        best = np.empty((len(queries), 0), dtype=np.float32)
+        ids = np.empty((len(queries), 0), dtype=np.int64)
+        for start in range(0, rows, _CHUNK_ROWS):
+            scores = queries @ self._descriptors[start : start + _CHUNK_ROWS].T
+            found = np.broadcast_to(np.arange(start, start + scores.shape[1]), scores.shape)
+            best, ids = _keep_best(np.hstack([best, scores]), np.hstack([ids, found]), k)
+        return best, ids
+
+
+def _keep_best(scores: Descriptors, ids: Ids, k: int) -> tuple[Descriptors, Ids]:
+    """The k best columns of each row, best first, the lower id first among equals."""
+    if scores.shape[1] > k:
+        chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        scores, ids = np.take_along_axis(scores, chosen, axis=1), np.take_along_axis(ids, chosen, axis=1)
+    order = np.lexsort((ids, -scores), axis=1)
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+
+def _checked(descriptors: Descriptors, size: int, k: int) -> Descriptors:
+    queries = np.ascontiguousarray(descriptors, dtype=np.float32)
+    if queries.ndim != 2 or queries.shape[1] != size:
+        raise MapError(
+            f"queries have shape {queries.shape}, descriptors of this map {size} values: the encoder is not "
+            "the one the map was built with; rebuild the map with `geoloc map build`."
+        )
+    if k < 1:
+        raise MapError(f"k is {k}: ask for at least one tile.")
+    if not np.isfinite(queries).all():
+        raise FrameRefused(
+            Reason.BAD_DESCRIPTOR, "the descriptor holds NaN or infinity; the frame is skipped."
+        )
+    return queries
+
+
+def _faiss() -> Any:  # noqa: ANN401 - FAISS has no types
+    if not has_faiss():
+        raise MapError("an approximate index needs FAISS: `pip install faiss-cpu`, or use the exact index.")
+    return importlib.import_module("faiss")
+
+
+def _flat(descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+    index = _faiss().IndexFlatIP(descriptors.shape[1])
+    _add(index, descriptors)
+    return index
+
+
+def _add(index: Any, descriptors: Descriptors) -> None:  # noqa: ANN401 - FAISS has no types
+    # In pieces, so that a memory-mapped table is never held twice.
+    for start in range(0, len(descriptors), _CHUNK_ROWS):
+        index.add(np.ascontiguousarray(descriptors[start : start + _CHUNK_ROWS], dtype=np.float32))
+
+
+def _read_hnsw(path: Path, descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+    try:
+        index = _faiss().read_index(str(path))
+    except RuntimeError as error:
+        raise MapError(f"{path} cannot be read as an index: build the map again.") from error
+    if (index.ntotal, index.d) != descriptors.shape:
+        raise MapError(
+            f"{path} indexes {index.ntotal}×{index.d} descriptors, the map has {descriptors.shape[0]}×"
+            f"{descriptors.shape[1]}: build the map again."
+        )
+    return index
