@@ -273,6 +273,6 @@ def _check_height(height_m: float) -> None:
 
 
 def _check_rotation(rotation: FloatArray) -> None:
-    proper = np.shape(rotation) == (3, 3) and np.linalg.det(rotation) > 0
+    proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
     if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
         raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")
