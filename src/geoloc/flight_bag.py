@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photos to a bag: what the drone's camera, attitude filter and altimeter would have published, and the truth."""
+"""Photos to a bag: what camera, attitude filter and altimeter would have published, and the truth."""
 
 from collections.abc import Sequence
 from pathlib import Path
