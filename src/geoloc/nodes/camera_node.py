@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`camera_node`: a camera frame becomes a view, the ground below as the map shows it.
+
+A refused frame still sends its `view/offset`, with NaN, so that `retrieval_node` can say `STATUS_NO_FIX`
+with the frame's own stamp; the reason is on `/diagnostics`.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Vector3Stamped
+from numpy.typing import NDArray
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
+from std_msgs.msg import Header
+
+from geoloc import messages
+from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.nodes import messages_out, pictures, topics
+from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.latest import LatestWorker
+from geoloc.nodes.mount import TfMount
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, run
+from geoloc.nodes.settings import CameraParameters
+from geoloc.nodes.sources import SourceWatch
+from geoloc.rig import CameraRig
+
+_LONGEST_WAIT_S = 1.0
+_POLL_S = 0.005
+
+
+class CameraNode(GeolocNode):
+    """Gathers attitude, height and calibration, and turns the newest frame into a view."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__("camera_node", **options)
+        self._parameters = declare(self, CameraParameters)
+        self._rig = CameraRig(self._parameters.rig())
+        self._tf = TfMount(self) if self._parameters.use_tf else None
+        self._body_frame = self._parameters.base_frame
+        self._camera_info: CameraInfo | None = None
+        self._attitude_came = threading.Event()
+        self._health = Health(self, lambda: {"dropped": self._worker.dropped})
+        self._views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_only())
+        self._offsets = self.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, topics.every_answer())
+        self._worker: LatestWorker[Image | CompressedImage] = LatestWorker(self._work, "camera")
+        self._subscribe()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.stop()
+
+    def _subscribe(self) -> None:
+        small = topics.sensor_stream()
+        self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera_info, small)
+        self.create_subscription(Imu, topics.IMU, self._on_imu, small)
+        self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
+        self._image_topic = ""
+        self._sources = SourceWatch()
+        wanted = self._parameters.image_transport
+        for transport, kind, topic in (
+            ("raw", Image, topics.IMAGE),
+            ("compressed", CompressedImage, topics.IMAGE_COMPRESSED),
+        ):
+            if wanted in (transport, "auto"):
+                self.create_subscription(
+                    kind,
+                    topic,
+                    partial(self._on_image, self.resolve_topic_name(topic)),
+                    topics.newest_only(),
+                    qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                )
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        message.header = Header()
+        if message == self._camera_info:
+            return
+        self._camera_info = message
+        try:
+            self._rig.set_intrinsics(messages.intrinsics(message, rectified=self._parameters.rectified))
+        except FrameRefused as refusal:
+            self._rig.reject(refusal)
+
+    def _on_imu(self, message: Imu) -> None:
+        self._body_frame = self._parameters.base_frame or message.header.frame_id
+        try:
+            self._rig.add_attitude(messages.stamp_ns(message), messages.quaternion(message))
+        except FrameRefused as refusal:
+            self._rig.reject(refusal)
+        self._attitude_came.set()
+
+    def _on_altitude(self, message: Range) -> None:
+        try:
+            self._rig.add_height(messages.stamp_ns(message), messages.height_m(message))
+        except FrameRefused as refusal:
+            self._rig.reject(refusal)
+
+    def _on_image(self, topic: str, message: Image | CompressedImage, info: dict[str, Any]) -> None:
+        self._image_topic = self._image_topic or topic
+        if topic != self._image_topic:
+            return  # a camera that publishes raw and compressed is one source, read once
+        try:
+            self._sources.check(info, message.header.frame_id, self.count_publishers(topic))
+        except FrameRefused as refusal:
+            self._refuse(message, refusal)
+        else:
+            self._worker.put(message)
+
+    def _work(self, message: Image | CompressedImage) -> None:
+        self._await_attitude(messages.stamp_ns(message))
+        started_s = time.perf_counter()
+        try:
+            image_rgb = pictures.decode(message)
+            view = self._rig.view(messages.stamp_ns(message), image_rgb, self._mount(message))
+        except GeolocError as error:
+            self._refuse(message, as_refusal(error, Reason.BAD_IMAGE))
+            return
+        frame_id = message.header.frame_id
+        self._offsets.publish(
+            messages_out.offset(
+                view.stamp_ns, frame_id, view.offset_east_m, view.offset_north_m, view.height_m
+            )
+        )
+        self._views.publish(messages_out.rgb_image(view.stamp_ns, frame_id, view.image))
+        self._health.answered(view.stamp_ns, time.perf_counter() - started_s)
+
+    def _await_attitude(self, stamp_ns: int) -> None:
+        """Wait, in message time, for the attitude after the frame, which makes its own exact."""
+        latest_ns = self.get_clock().now().nanoseconds + self._parameters.attitude_wait_s * 1e9
+        give_up_s = time.monotonic() + _LONGEST_WAIT_S
+        while not self._rig.ready(stamp_ns) and time.monotonic() < give_up_s:
+            if self.get_clock().now().nanoseconds >= latest_ns:
+                return
+            self._attitude_came.wait(_POLL_S)
+            self._attitude_came.clear()
+
+    def _mount(self, message: Image | CompressedImage) -> NDArray[np.float64] | None:
+        if self._tf is None:
+            return None
+        return self._tf.body_from_optical(self._body_frame, message.header.frame_id, message.header.stamp)
+
+    def _refuse(self, message: Image | CompressedImage, refusal: FrameRefused) -> None:
+        stamp_ns = messages.stamp_ns(message)
+        self._health.refused(stamp_ns, refusal)
+        self._offsets.publish(
+            messages_out.offset(stamp_ns, message.header.frame_id, math.nan, math.nan, math.nan)
+        )
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until a signal comes."""
+    run(CameraNode, args)
+
+
+if __name__ == "__main__":
+    main()

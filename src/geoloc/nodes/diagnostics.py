@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's health on `/diagnostics`: a summary each second, and each refused frame at once with its reason.
+
+A refusal carries the stamp of the image it speaks of and the value `reason`, so that whoever reads `fix`
+can join the two; a summary carries the node's time.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.nodes import messages_out
+
+_PERIOD_S = 1.0
+_STALE_AFTER_S = 2.0
+_REMEMBERED = 256
+
+
+class Health:
+    """Counts what a node answered and refused, and says so.
+
+    Args:
+        node: whose health it is; its name names the entry.
+        extra: called for each summary; further values to show.
+    """
+
+    def __init__(self, node: Node, extra: Callable[[], Mapping[str, object]] = dict) -> None:
+        self._node = node
+        self._extra = extra
+        self._lock = threading.Lock()
+        self._answered = 0
+        self._refused: Counter[str] = Counter()
+        self._last_refusal: FrameRefused | None = None
+        self._last_was_refused = False
+        self._last_at_s: float | None = None
+        self._arrivals_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # Steady time: with use_sim_time and no /clock nothing else would ever be said.
+        self._timer = node.create_timer(
+            _PERIOD_S, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def silent_for_s(self) -> float:
+        """Return how long ago the last frame came, inf before the first."""
+        last = self._last_at_s
+        return float("inf") if last is None else time.monotonic() - last
+
+    def answered(self, stamp_ns: int, compute_s: float) -> None:
+        """Count a frame that went on, with the time that this node worked on it."""
+        age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e6
+        with self._lock:
+            self._touch(refused=False)
+            self._answered += 1
+            self._age_ms.append(age_ms)
+            self._compute_ms.append(compute_s * 1e3)
+
+    def refused(self, stamp_ns: int, refusal: FrameRefused) -> None:
+        """Count a refused frame and tell its reason at once."""
+        with self._lock:
+            self._touch(refused=True)
+            self._refused[str(refusal.reason)] += 1
+            self._last_refusal = refusal
+        values = {"reason": refusal.reason, "stamp_ns": stamp_ns}
+        self._send(stamp_ns, DiagnosticStatus.WARN, refusal.sentence, values)
+
+    def refused_before(self) -> None:
+        """Note a frame that an earlier node refused, and told the reason of."""
+        with self._lock:
+            self._touch(refused=True)
+            self._last_refusal = None
+
+    def publish(self) -> None:
+        """Send the summary."""
+        with self._lock:
+            level, sentence = self._verdict()
+            values = self._values()
+        self._send(self._node.get_clock().now().nanoseconds, level, sentence, {**values, **self._extra()})
+
+    def _touch(self, *, refused: bool) -> None:
+        self._last_was_refused = refused
+        self._last_at_s = time.monotonic()
+        self._arrivals_s.append(self._last_at_s)
+
+    def _verdict(self) -> tuple[bytes, str]:
+        if self.silent_for_s() > _STALE_AFTER_S:
+            clock = self._node.get_clock()
+            if clock.ros_time_is_active and clock.now().nanoseconds == 0:
+                return DiagnosticStatus.ERROR, "use_sim_time is true and nobody publishes /clock"
+            return DiagnosticStatus.STALE, "no frame comes in: check the topics and that their names match"
+        if self._last_was_refused:
+            refusal = self._last_refusal
+            return DiagnosticStatus.WARN, refusal.sentence if refusal else "an earlier node refused the frame"
+        return DiagnosticStatus.OK, "frames go through"
+
+    def _values(self) -> dict[str, object]:
+        values: dict[str, object] = {
+            "rate_hz": f"{_rate_hz(self._arrivals_s):.2f}",
+            "answered": self._answered,
+            "refused": sum(self._refused.values()),
+        }
+        values |= {f"refused_{reason}": count for reason, count in sorted(self._refused.items())}
+        for name, samples in (("age_ms", self._age_ms), ("compute_ms", self._compute_ms)):
+            if samples:
+                p50, p95 = np.percentile(samples, [50, 95])
+                values |= {f"{name}_p50": f"{p50:.1f}", f"{name}_p95": f"{p95:.1f}"}
+        if self._last_refusal is not None:
+            values["last_refusal"] = f"{self._last_refusal.reason}: {self._last_refusal.sentence}"
+        return values
+
+    def _send(self, stamp_ns: int, level: bytes, sentence: str, values: Mapping[str, object]) -> None:
+        status = DiagnosticStatus(
+            level=level,
+            name=self._node.get_fully_qualified_name().lstrip("/"),
+            message=sentence,
+            hardware_id="geoloc",
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        stamp = messages_out.header(stamp_ns, "")
+        self._publisher.publish(DiagnosticArray(header=stamp, status=[status]))
+
+
+def _rate_hz(arrivals_s: "deque[float]") -> float:
+    """Return frames per second over the last few seconds."""
+    now = time.monotonic()
+    recent = [at for at in arrivals_s if now - at < 5.0]
+    return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+
+def as_refusal(error: GeolocError, reason: Reason) -> FrameRefused:
+    """Return the error as a refused frame; whatever a frame may run into, the node flies on."""
+    return error if isinstance(error, FrameRefused) else FrameRefused(reason, str(error))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`evaluation_node`: listens to what the suite says beside a truth, and writes the report.
+
+The report is written when the service `~/report` asks for it (replay_node does at its end) and when the
+node ends. Frames without a fix count; frames that a newer one overtook count as without a fix too.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geographic_msgs.msg import GeoPointStamped
+from geometry_msgs.msg import Vector3Stamped
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from std_srvs.srv import Trigger
+
+from geoloc.encoder.card import load_card
+from geoloc.errors import GeolocError
+from geoloc.evaluation.records import EvaluationRun, Recorder
+from geoloc.evaluation.report import metres_table, write_report
+from geoloc.installed import find_model
+from geoloc.mapping import open_map
+from geoloc.nodes import topics
+from geoloc.nodes.logbook import Logbook
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, run
+from geoloc.nodes.settings import EvaluationParameters
+
+_EVERY_MESSAGE = QoSProfile(depth=1000)
+
+
+class EvaluationNode(GeolocNode):
+    """Keeps a logbook of the flight and turns it into a report."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__("evaluation_node", **options)
+        self._parameters = declare(self, EvaluationParameters)
+        self._map = open_map(Path(self._parameters.map), load_card(find_model(self._parameters.model)))
+        self._logbook = Logbook()
+        self._reported = 0
+        self.create_service(Trigger, "~/report", self._on_report)
+        for kind, topic, take in (
+            (Vector3Stamped, topics.VIEW_OFFSET, self._logbook.take_offset),
+            (Image, topics.DESCRIPTOR, self._logbook.take_descriptor),
+            (PointCloud2, topics.CANDIDATES, self._logbook.take_candidates),
+            (NavSatFix, topics.FIX, self._logbook.take_fix),
+            (GeoPointStamped, topics.GEOPOINT, self._logbook.take_geopoint),
+            (DiagnosticArray, topics.DIAGNOSTICS, self._logbook.take_diagnostics),
+            (NavSatFix, topics.TRUTH, self._logbook.take_truth),
+        ):
+            self.create_subscription(kind, topic, self._listener(take), _EVERY_MESSAGE)
+
+    def close(self) -> None:
+        """Write the report of what came since the last one."""
+        if self._logbook.frames > self._reported:
+            try:
+                print(self._write_report(), flush=True)
+            except GeolocError as error:
+                print(f"geoloc: no report: {error}", file=sys.stderr, flush=True)
+
+    def _listener(self, take: Callable[[Any, int], None]) -> Callable[[Any], None]:
+        return lambda message: take(message, self.get_clock().now().nanoseconds)
+
+    def _on_report(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            response.message = self._write_report()
+            response.success = True
+        except GeolocError as error:
+            response.message = f"no report: {error}"
+        return response
+
+    def _write_report(self) -> str:
+        """Write the report and return its table and its path, for a terminal."""
+        frames = self._logbook.frames
+        truth = self._logbook.truth(self._parameters.max_truth_gap_s)
+        report = EvaluationRun(
+            title=self._parameters.title,
+            records=self._logbook.records(Recorder(self._map, truth)),
+            map_directory=self._map,
+            notes={
+                "map": self._parameters.map,
+                "truth": truth.source,
+                "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
+            },
+        )
+        page = write_report(report, Path(self._parameters.out))
+        self._reported = frames
+        return f"{metres_table(report)}\n\nreport: {page}"
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until a signal comes."""
+    run(EvaluationNode, args)
+
+
+if __name__ == "__main__":
+    main()

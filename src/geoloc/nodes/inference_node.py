@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`inference_node`: a view becomes a descriptor.
+
+A refused view still sends a `descriptor`, an empty one, so that `retrieval_node` can say `STATUS_NO_FIX`
+with the frame's own stamp; the reason is on `/diagnostics`.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import Image
+
+from geoloc import messages
+from geoloc.encoder import load_encoder
+from geoloc.errors import GeolocError, Reason
+from geoloc.installed import find_model
+from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.latest import LatestWorker
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, run
+from geoloc.nodes.settings import InferenceParameters
+
+
+class InferenceNode(GeolocNode):
+    """Describes the newest view."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__("inference_node", **options)
+        parameters = declare(self, InferenceParameters)
+        self._encoder = load_encoder(find_model(parameters.model), parameters.backend, parameters.threads)
+        self._warm_up()
+        self._health = Health(self, lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id})
+        self._descriptors = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
+        self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")
+        # Subscribed last: a replay starts when somebody listens, and now somebody can answer.
+        self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_only())
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.stop()
+
+    def _warm_up(self) -> None:
+        """Let the backend allocate and compile before the first frame, not during it."""
+        size_px = self._encoder.card.input_px
+        self._encoder.describe(np.zeros((1, size_px, size_px, 3), dtype=np.uint8))
+
+    def _work(self, message: Image) -> None:
+        started_s = time.perf_counter()
+        stamp_ns, frame_id = messages.stamp_ns(message), message.header.frame_id
+        try:
+            view = messages_in.view_image(message, self._encoder.card.input_px)
+            vector = self._encoder.describe(view[None])[0]
+        except GeolocError as error:
+            self._health.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
+            self._descriptors.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty(0, np.float32)))
+            return
+        self._descriptors.publish(messages_out.descriptor(stamp_ns, frame_id, vector))
+        self._health.answered(stamp_ns, time.perf_counter() - started_s)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until a signal comes."""
+    run(InferenceNode, args)
+
+
+if __name__ == "__main__":
+    main()

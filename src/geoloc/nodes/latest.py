@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The newest frame and a thread that works on it: a callback never waits, what comes too fast is dropped."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class LatestWorker(Generic[Item]):
+    """A slot for one item and one thread that takes from it.
+
+    Args:
+        work: called in the thread with the newest item; it must handle its own refusals.
+        name: of the thread, for debuggers.
+
+    Attributes:
+        dropped: items that a newer one replaced before the thread took them.
+    """
+
+    def __init__(self, work: Callable[[Item], None], name: str) -> None:
+        self.dropped = 0
+        self._work = work
+        self._item: Item | None = None
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Store the newest item.
+
+        Raises:
+            RuntimeError: the thread has died of a defect; the node must end too instead of falling silent.
+        """
+        with self._changed:
+            if not self._thread.is_alive() and not self._stopping:
+                raise RuntimeError(f"the thread {self._thread.name} has died; its traceback is above")
+            self.dropped += self._item is not None
+            self._item = item
+            self._changed.notify()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Let the thread finish the item in hand and end."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(timeout=timeout_s)
+
+    def _take(self) -> Item | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._item is not None)
+            item, self._item = self._item, None
+            return None if self._stopping else item
+
+    def _run(self) -> None:
+        while (item := self._take()) is not None:
+            self._work(item)

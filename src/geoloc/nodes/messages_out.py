@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain data to ROS messages. Every message carries the stamp of the image that it came from."""
+
+import array
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geographic_msgs.msg import GeoPoint, GeoPointStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3, Vector3Stamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from geoloc.localizer import Candidates, Fix
+
+UNKNOWN_VARIANCE = 1.0e6
+"""Stands for "not measured" (metres², radians²) where consumers choke on NaN: height, roll, pitch, yaw."""
+
+CANDIDATE = np.dtype(
+    [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("score", "<f4"),
+        ("latitude", "<f8"),  # float32 would round a position to metres
+        ("longitude", "<f8"),
+        ("tile", "<u4"),
+    ],
+    align=True,
+)
+_POINT_FIELD_TYPES = {"f4": PointField.FLOAT32, "f8": PointField.FLOAT64, "u4": PointField.UINT32}
+
+
+def time(stamp_ns: int) -> Time:
+    """Return a stamp as ROS writes it."""
+    return Time(sec=stamp_ns // 1_000_000_000, nanosec=stamp_ns % 1_000_000_000)
+
+
+def header(stamp_ns: int, frame_id: str) -> Header:
+    """Return a header."""
+    return Header(stamp=time(stamp_ns), frame_id=frame_id)
+
+
+def rgb_image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8]) -> Image:
+    """Return a picture (H, W, 3) as an `rgb8` image."""
+    return _image(stamp_ns, frame_id, "rgb8", rgb)
+
+
+def descriptor(stamp_ns: int, frame_id: str, vector: NDArray[np.float32]) -> Image:
+    """Return a descriptor (D,) as a `32FC1` image of one row; an empty one says that the view was refused."""
+    return _image(stamp_ns, frame_id, "32FC1", vector.astype(np.float32)[None])
+
+
+def offset(stamp_ns: int, frame_id: str, east_m: float, north_m: float, up_m: float) -> Vector3Stamped:
+    """Return the way from the view's centre on the ground to the camera; NaN says that there is no view."""
+    return Vector3Stamped(header=header(stamp_ns, frame_id), vector=Vector3(x=east_m, y=north_m, z=up_m))
+
+
+def geopoint(fix: Fix, frame_id: str) -> GeoPointStamped:
+    """Return the position; altitude is NaN, because a camera and a flat map do not give one."""
+    position = GeoPoint(latitude=fix.latitude_deg, longitude=fix.longitude_deg, altitude=math.nan)
+    return GeoPointStamped(header=header(fix.stamp_ns, frame_id), position=position)
+
+
+def nav_sat_fix(fix: Fix, frame_id: str) -> NavSatFix:
+    """Return the fix, or `STATUS_NO_FIX` with NaN for a position.
+
+    `service` is 0 (unknown): this is no satellite receiver. The covariance is computed per frame and not
+    measured against truth, so its type is APPROXIMATED.
+    """
+    found = fix.reason is None
+    message = NavSatFix(
+        header=header(fix.stamp_ns, frame_id),
+        latitude=fix.latitude_deg,
+        longitude=fix.longitude_deg,
+        altitude=math.nan,
+        status=NavSatStatus(
+            status=NavSatStatus.STATUS_FIX if found else NavSatStatus.STATUS_NO_FIX, service=0
+        ),
+    )
+    if found:
+        covariance = np.diag([0.0, 0.0, UNKNOWN_VARIANCE])
+        covariance[:2, :2] = fix.covariance_m2
+        message.position_covariance = covariance.ravel()
+        message.position_covariance_type = NavSatFix.COVARIANCE_TYPE_APPROXIMATED
+    return message
+
+
+def pose(fix: Fix, map_frame: str) -> PoseWithCovarianceStamped:
+    """Return the position in the map's frame; what is not known has `UNKNOWN_VARIANCE`."""
+    message = PoseWithCovarianceStamped(header=header(fix.stamp_ns, map_frame))
+    message.pose.pose.position.x = fix.east_m
+    message.pose.pose.position.y = fix.north_m
+    covariance = np.eye(6) * UNKNOWN_VARIANCE
+    covariance[:2, :2] = fix.covariance_m2
+    message.pose.covariance = covariance.ravel()
+    return message
+
+
+def candidates(stamp_ns: int, map_frame: str, found: Candidates) -> PointCloud2:
+    """Return the look-up's best tiles, best first, as points of type `CANDIDATE` in the map's frame."""
+    points = np.zeros(len(found.ids), dtype=CANDIDATE)
+    points["x"], points["y"] = found.east_m, found.north_m
+    points["score"], points["tile"] = found.score, found.ids
+    points["latitude"], points["longitude"] = found.latitude_deg, found.longitude_deg
+    return PointCloud2(
+        header=header(stamp_ns, map_frame),
+        height=1,
+        width=points.size,
+        fields=[_point_field(name) for name in CANDIDATE.names or ()],
+        is_bigendian=False,
+        point_step=CANDIDATE.itemsize,
+        row_step=CANDIDATE.itemsize * points.size,
+        data=_bytes(points),
+        is_dense=True,
+    )
+
+
+def _point_field(name: str) -> PointField:
+    fields: Mapping[str, Any] = CANDIDATE.fields or {}
+    kind, place = fields[name][:2]
+    return PointField(name=name, offset=place, datatype=_POINT_FIELD_TYPES[kind.str[1:]], count=1)
+
+
+def _image(stamp_ns: int, frame_id: str, encoding: str, rows: NDArray[np.generic]) -> Image:
+    return Image(
+        header=header(stamp_ns, frame_id),
+        height=rows.shape[0],
+        width=rows.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=rows.nbytes // rows.shape[0],
+        data=_bytes(rows),
+    )
+
+
+def _bytes(rows: NDArray[np.generic]) -> "array.array[int]":
+    """Return the array's memory as rclpy takes it fastest: anything else is checked byte by byte."""
+    data = array.array("B")
+    data.frombytes(np.ascontiguousarray(rows).data.cast("B") if rows.size else b"")
+    return data

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the camera sits on the drone, from TF, where a gimbal turns it or the URDF already says so."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.time import Time as ClockTime
+
+from geoloc.attitude import rotation_matrix
+from geoloc.errors import FrameRefused, ParameterError, Reason
+
+
+class TfMount:
+    """Looks up the rotation from the camera's optical frame to the frame whose attitude the IMU tells.
+
+    Args:
+        node: that listens to TF.
+
+    Raises:
+        ParameterError: where tf2_ros is not installed.
+    """
+
+    def __init__(self, node: Node) -> None:
+        try:
+            self._tf2: Any = importlib.import_module("tf2_ros")
+        except ImportError as error:
+            raise ParameterError(
+                f"use_tf is true but tf2_ros cannot be imported ({error}): source ROS 2, "
+                "or set use_tf to false and give mount_rpy_deg"
+            ) from error
+        self._buffer = self._tf2.Buffer()
+        self._listener = self._tf2.TransformListener(self._buffer, node)
+
+    def body_from_optical(self, body_frame: str, camera_frame: str, stamp: Time) -> NDArray[np.float64]:
+        """Return the rotation (3, 3) at the stamp.
+
+        Raises:
+            FrameRefused: NO_ATTITUDE where TF does not connect the two frames at that time.
+        """
+        try:
+            found = self._buffer.lookup_transform(body_frame, camera_frame, ClockTime.from_msg(stamp))
+        except self._tf2.TransformException as error:
+            raise FrameRefused(
+                Reason.NO_ATTITUDE,
+                f"TF has no way from '{camera_frame}' to '{body_frame}' at the image's stamp ({error}): "
+                "publish it, or set use_tf to false and give mount_rpy_deg",
+            ) from error
+        turn = found.transform.rotation
+        return rotation_matrix((turn.x, turn.y, turn.z, turn.w))

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bag time against wall time."""
+
+import time
+
+_TICK_S = 0.01
+
+
+class Pace:
+    """Says when a moment of the bag is due, and when `/clock` is to be told again.
+
+    Args:
+        start_ns: bag time that is now.
+        rate: bag seconds in a second.
+    """
+
+    def __init__(self, start_ns: int, rate: float) -> None:
+        self._start_ns = start_ns
+        self._rate = rate
+        self._began_s = time.monotonic()
+        self._ticked_s = -1.0
+
+    def now_ns(self) -> int:
+        """Return the bag time that it is."""
+        return self._start_ns + round((time.monotonic() - self._began_s) * self._rate * 1e9)
+
+    def nap_s(self, time_ns: int) -> float:
+        """Return how long to sleep before looking again: up to a tick, 0 when the moment is due."""
+        ahead_s = (time_ns - self.now_ns()) / 1e9 / self._rate
+        return min(max(ahead_s, 0.0), _TICK_S)
+
+    def tick_is_due(self) -> bool:
+        """Tell, once each hundredth of a second, that the clock is to be told."""
+        now_s = time.monotonic()
+        due = now_s - self._ticked_s >= 0.9 * _TICK_S
+        if due:
+            self._ticked_s = now_s
+        return due

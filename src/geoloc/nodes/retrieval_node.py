@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`retrieval_node`: a descriptor becomes a position, its covariance, or the statement that there is none.
+
+Every frame that camera_node took up ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
+where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes at
+all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from geographic_msgs.msg import GeoPointStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from rclpy.clock import Clock, ClockType
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+
+from geoloc import messages
+from geoloc.encoder.card import load_card
+from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.installed import find_model
+from geoloc.localizer import Fix, Localizer
+from geoloc.mapping import open_map
+from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.latest import LatestWorker
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, run
+from geoloc.nodes.settings import RetrievalParameters
+from geoloc.nodes.stamped_cache import StampedCache
+
+
+class RetrievalNode(GeolocNode):
+    """Looks the newest descriptor up in one map."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__("retrieval_node", **options)
+        self._parameters = declare(self, RetrievalParameters)
+        self._map = open_map(Path(self._parameters.map), load_card(find_model(self._parameters.model)))
+        self._localizer = Localizer(self._map, None, self._parameters.localizer())
+        self._offsets: StampedCache[Vector3Stamped] = StampedCache()
+        self._refused_before = 0
+        self._newest_ns = 0
+        self._frame_id = ""
+        self._health = Health(self, self._facts)
+        self._advertise()
+        self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
+        self._subscribe()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.stop()
+
+    def _advertise(self) -> None:
+        answers = topics.every_answer()
+        self._geopoints = self.create_publisher(GeoPointStamped, topics.GEOPOINT, answers)
+        self._fixes = self.create_publisher(
+            NavSatFix,
+            topics.FIX,
+            answers,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._poses = self.create_publisher(PoseWithCovarianceStamped, topics.POSE, answers)
+        self._candidates = self.create_publisher(PointCloud2, topics.CANDIDATES, answers)
+
+    def _subscribe(self) -> None:
+        # odom and initial_fix belong here once the belief over time uses them.
+        self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
+        self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
+        # Steady time: the silence is most worth telling when the clock of a simulation has stopped as well.
+        self.create_timer(1.0, self._tell_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _on_offset(self, message: Vector3Stamped) -> None:
+        if math.isnan(message.vector.x):
+            self._refuse_as_told(message)
+        else:
+            self._offsets.put(messages.stamp_ns(message), message)
+
+    def _on_descriptor(self, message: Image) -> None:
+        if message.width == 0:
+            self._refuse_as_told(message)
+        else:
+            self._worker.put(message)
+
+    def _work(self, message: Image) -> None:
+        started_s = time.perf_counter()
+        stamp_ns, frame_id = messages.stamp_ns(message), message.header.frame_id
+        fix = self._answer(message, stamp_ns)
+        self._publish(fix, frame_id)
+        if fix.reason is None:
+            self._health.answered(stamp_ns, time.perf_counter() - started_s)
+        else:
+            self._health.refused(stamp_ns, FrameRefused(fix.reason, fix.sentence))
+
+    def _answer(self, message: Image, stamp_ns: int) -> Fix:
+        try:
+            vector = messages_in.descriptor(message)
+            offset = self._offsets.take(stamp_ns, self._parameters.offset_wait_s)
+            if offset is None:
+                raise FrameRefused(
+                    Reason.NO_OFFSET,
+                    f"no view/offset came with the stamp of this descriptor within "
+                    f"{self._parameters.offset_wait_s:g} s; check that camera_node runs in this namespace",
+                )
+            return self._localizer.answer(vector, offset.vector.x, offset.vector.y, stamp_ns)
+        except GeolocError as error:
+            return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
+
+    def _publish(self, fix: Fix, frame_id: str) -> None:
+        self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
+        if fix.reason is None:
+            self._geopoints.publish(messages_out.geopoint(fix, frame_id))
+            self._poses.publish(messages_out.pose(fix, self._parameters.map_frame))
+        self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
+        if fix.candidates.ids.size:
+            self._candidates.publish(
+                messages_out.candidates(fix.stamp_ns, self._parameters.map_frame, fix.candidates)
+            )
+
+    def _refuse_as_told(self, message: Vector3Stamped | Image) -> None:
+        """Answer for a frame that camera_node or inference_node refused; they told its reason."""
+        self._refused_before += 1
+        self._health.refused_before()
+        self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
+
+    def _tell_silence(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        if self._health.silent_for_s() > self._parameters.silence_s and now_ns > self._newest_ns:
+            self._publish_no_fix(now_ns, self._frame_id)
+
+    def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
+        nowhere = FrameRefused(Reason.NO_OFFSET, "")
+        self._publish(Fix.refused(stamp_ns, nowhere), frame_id)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "dropped": self._worker.dropped,
+            "refused_by_earlier_nodes": self._refused_before,
+            "map": self._parameters.map,
+            "tiles": len(self._map.tiles),
+            "view_size_m": f"{self._map.view_size_m:g}",
+            "pitch_m": f"{self._map.pitch_m:g}",
+            "model": self._map.model_id,
+            "model_and_map_agree": True,
+        }
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until a signal comes."""
+    run(RetrievalNode, args)
+
+
+if __name__ == "__main__":
+    main()

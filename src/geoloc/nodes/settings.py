@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every parameter of every node: default, meaning, unit, range.
+
+Values live in three parameter files: `models/<id>/params.yaml` has the encoder's, `my_map/params.yaml` the
+map's, `config/bringup.yaml` the rest.
+"""
+
+from dataclasses import dataclass
+
+from geoloc.localizer import LocalizerSettings
+from geoloc.nodes.parameters import parameter
+from geoloc.rig import RigSettings
+
+_MODEL = "model directory; in the model's params.yaml or the launch argument model:="
+_MAP = "map directory; in the map's params.yaml or the launch argument map:="
+
+
+@dataclass(frozen=True)
+class CameraParameters:
+    """The parameters of `camera_node`."""
+
+    view_size_m: float = parameter(
+        0.0, "width of the ground in a view; in the map's params.yaml", unit="m", low=1.0, high=10_000.0
+    )
+    encoder_px: int = parameter(
+        0, "width of a view in pixels; in the model's params.yaml", unit="px", low=8, high=4096
+    )
+    image_transport: str = parameter(
+        "auto",
+        "which image topic to read; auto keeps to the first that sends",
+        choices=("auto", "raw", "compressed"),
+    )
+    mount_rpy_deg: tuple[float, float, float] = parameter(
+        (0.0, 90.0, 0.0),
+        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks down, top of the picture forward",
+        unit="deg",
+        low=-360.0,
+        high=360.0,
+    )
+    use_tf: bool = parameter(False, "take the mount from TF instead of mount_rpy_deg (needs tf2_ros)")
+    base_frame: str = parameter("", "frame whose attitude imu tells, for TF; empty: the frame_id of imu")
+    rectified: bool = parameter(False, "images are already undistorted (image_rect)")
+    attitude_wait_s: float = parameter(
+        0.1, "how long a frame waits for the attitude after it", unit="s", low=0.0, high=1.0
+    )
+    max_attitude_gap_s: float = parameter(
+        0.1, "how far from the frame the nearest attitude may be", unit="s", low=0.0, high=10.0
+    )
+    max_height_age_s: float = parameter(
+        1.0, "how far from the frame the nearest height may be", unit="s", low=0.0, high=60.0
+    )
+    min_height_m: float = parameter(10.0, "frames lower than this are refused", unit="m", low=0.0, high=2e4)
+    max_height_m: float = parameter(2e3, "frames higher than this are refused", unit="m", low=0.0, high=2e4)
+    max_tilt_deg: float = parameter(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
+    min_coverage: float = parameter(0.5, "least part of a view that the frame must show", low=0.0, high=1.0)
+
+    def rig(self) -> RigSettings:
+        """Return what the core needs of these."""
+        return RigSettings(
+            view_size_m=self.view_size_m,
+            size_px=self.encoder_px,
+            mount_rpy_deg=self.mount_rpy_deg,
+            max_attitude_gap_s=self.max_attitude_gap_s,
+            max_height_age_s=self.max_height_age_s,
+            min_height_m=self.min_height_m,
+            max_height_m=self.max_height_m,
+            max_tilt_deg=self.max_tilt_deg,
+            min_coverage=self.min_coverage,
+        )
+
+
+@dataclass(frozen=True)
+class InferenceParameters:
+    """The parameters of `inference_node`."""
+
+    model: str = parameter("", _MODEL, required=True)
+    backend: str = parameter(
+        "auto", "what runs the encoder", choices=("auto", "onnxruntime", "openvino", "torch")
+    )
+    threads: int = parameter(0, "CPU threads of the encoder; 0 leaves it to the backend", low=0, high=256)
+
+
+@dataclass(frozen=True)
+class RetrievalParameters:
+    """The parameters of `retrieval_node`."""
+
+    map: str = parameter("", _MAP, required=True)
+    model: str = parameter("", _MODEL, required=True)
+    k: int = parameter(10, "candidate tiles published beside an answer", low=1, high=1000)
+    min_score: float = parameter(
+        -1.0, "cosine under which the best tile is not believed; -1 believes any", low=-1.0, high=1.0
+    )
+    min_margin: float = parameter(
+        0.0, "how much better than any other place the best tile must score", low=0.0, high=2.0
+    )
+    temperature: float = parameter(
+        0.05, "of the softmax over tiles; smaller trusts the best tile more", low=1e-4, high=10.0
+    )
+    offset_wait_s: float = parameter(
+        0.2, "how long a descriptor waits for the view/offset of its stamp", unit="s", low=0.0, high=5.0
+    )
+    silence_s: float = parameter(
+        2.0,
+        "after this long without a frame, fix says STATUS_NO_FIX each second",
+        unit="s",
+        low=0.5,
+        high=60.0,
+    )
+    map_frame: str = parameter("map", "frame_id of pose and candidates: east, north, up on the map's centre")
+
+    def localizer(self) -> LocalizerSettings:
+        """Return what the core needs of these."""
+        return LocalizerSettings(self.k, self.min_score, self.min_margin, self.temperature)
+
+
+@dataclass(frozen=True)
+class EvaluationParameters:
+    """The parameters of `evaluation_node`."""
+
+    map: str = parameter("", _MAP, required=True)
+    model: str = parameter("", _MODEL, required=True)
+    out: str = parameter("runs/evaluation", "folder that the report is written to")
+    title: str = parameter("flight", "headline of the report")
+    max_truth_gap_s: float = parameter(
+        2.0, "between truth samples farther apart nothing is interpolated", unit="s", low=0.01, high=60.0
+    )
+
+
+@dataclass(frozen=True)
+class ReplayParameters:
+    """The parameters of `replay_node`."""
+
+    bag: str = parameter("", "rosbag2 folder, .mcap or .db3 file", required=True)
+    rate: float = parameter(1.0, "seconds of flight in a second", low=0.01, high=100.0)
+    start_s: float = parameter(0.0, "begin this far into the bag", unit="s", low=0.0, high=1e6)
+    rename: str = parameter("", "topics by name, /recorded:=played, several with commas between")
+    keep_names: bool = parameter(False, "play every topic under its recorded name")
+    wait_s: float = parameter(
+        30.0, "how long to wait for the nodes to listen", unit="s", low=0.0, high=3600.0
+    )
+    report: bool = parameter(True, "ask evaluation_node for its report at the end, where there is one")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Notices when two cameras publish on one topic: their frames must never be mixed into one track."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from geoloc.errors import FrameRefused, Reason
+
+_FORGET_AFTER_S = 2.0
+
+
+class SourceWatch:
+    """Remembers who published in the last two seconds, so that a restarted driver is soon believed again.
+
+    Args:
+        forget_after_s: silence after which a source counts as gone.
+    """
+
+    def __init__(self, forget_after_s: float = _FORGET_AFTER_S) -> None:
+        self._forget_after_s = forget_after_s
+        self._seen_s: dict[tuple[bytes, str], float] = {}
+
+    def check(self, info: Mapping[str, Any], frame_id: str, publishers: int) -> None:
+        """Note who sent this frame.
+
+        Args:
+            info: what rclpy tells of the message; older versions do not tell the publisher.
+            frame_id: of the frame.
+            publishers: how many publish on the topic, which decides where the publisher is not told.
+
+        Raises:
+            FrameRefused: SEVERAL_SOURCES while more than one sends.
+        """
+        now_s = time.monotonic()
+        sender = info.get("publisher_gid")
+        self._seen_s = {key: at for key, at in self._seen_s.items() if now_s - at < self._forget_after_s}
+        self._seen_s[(sender["data"] if sender else b"", frame_id)] = now_s
+        count = len(self._seen_s) if sender else max(len(self._seen_s), publishers)
+        if count > 1:
+            frames = ", ".join(sorted({key[1] or "(no frame_id)" for key in self._seen_s}))
+            raise FrameRefused(
+                Reason.SEVERAL_SOURCES,
+                f"{count} sources publish images on this topic (frame_id {frames}): "
+                "stop all but one, or remap image to the camera that looks down",
+            )
