@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusal rules, each at, above and below its limit, and the covariance against a hand computation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoloc import integrity
+from geoloc.errors import FrameRefused, Reason
+
+
+def refusal_of(call, *arguments):
+    with pytest.raises(FrameRefused) as caught:
+        call(*arguments)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "word"),
+    [
+        (np.zeros(4), "zero vector"),
+        (np.array([1.0, math.nan, 0.0, 0.0]), "NaN"),
+        (np.array([math.inf, 0.0, 0.0, 0.0]), "NaN or infinity"),
+        (np.ones(3), "vectors of 4"),
+        (np.ones((2, 2)), "shape (2, 2)"),
+        (np.ones(0), "shape (0,)"),
+    ],
+)
+def test_a_descriptor_no_encoder_makes_is_refused(descriptor, word):
+    refusal = refusal_of(integrity.checked_descriptor, descriptor, 4)
+    assert refusal.reason is Reason.BAD_DESCRIPTOR
+    assert word in refusal.sentence
+
+
+def test_a_good_descriptor_comes_back_with_unit_length():
+    vector = integrity.checked_descriptor(np.array([3.0, 0.0, 4.0]), 3)
+    assert vector.dtype == np.float32
+    np.testing.assert_allclose(vector, [0.6, 0.0, 0.8], atol=1e-7)
+
+
+@pytest.mark.parametrize("offset", [(math.nan, 0.0), (0.0, math.inf), (math.nan, math.nan)])
+def test_an_offset_that_is_no_number_is_refused(offset):
+    assert refusal_of(integrity.check_offset, *offset).reason is Reason.NO_OFFSET
+
+
+def test_score_and_margin_are_held_against_their_limits():
+    integrity.check_score(0.5, 0.5)
+    integrity.check_margin(0.1, 0.1)
+    integrity.check_margin(math.inf, 0.1)
+    low = refusal_of(integrity.check_score, 0.49, 0.5)
+    assert low.reason is Reason.LOW_SCORE
+    assert "0.490" in low.sentence
+    assert "0.500" in low.sentence
+    assert refusal_of(integrity.check_margin, 0.09, 0.1).reason is Reason.LOW_MARGIN
+    assert refusal_of(integrity.check_score, math.nan, 0.5).reason is Reason.LOW_SCORE
+    assert refusal_of(integrity.check_margin, math.nan, 0.1).reason is Reason.LOW_MARGIN
+
+
+@pytest.mark.parametrize("place", [(-11.0, 0.0), (11.0, 0.0), (0.0, -6.0), (0.0, 6.0), (math.nan, 0.0)])
+def test_a_place_off_the_map_is_refused(place):
+    bounds = (-10.0, -5.0, 10.0, 5.0)
+    integrity.check_on_map(10.0, -5.0, bounds)
+    assert refusal_of(integrity.check_on_map, *place, bounds).reason is Reason.OFF_MAP
+
+
+def test_covariance_of_two_tiles_by_hand():
+    # Two tiles 20 m apart in east, 3:1 -> variance 20² · 0.75 · 0.25 = 75; floor 20² / 12.
+    covariance = integrity.covariance_m2(np.array([[0.0, 0.0], [20.0, 0.0]]), np.array([0.75, 0.25]), 20.0)
+    np.testing.assert_allclose(covariance, [[75.0 + 400 / 12, 0.0], [0.0, 400 / 12]])
+
+
+@given(st.lists(st.tuples(*[st.floats(-500, 500)] * 2, st.floats(0.01, 1)), min_size=1, max_size=9))
+def test_covariance_is_symmetric_and_never_below_its_floor(rows):
+    table = np.array(rows)
+    weights = table[:, 2] / table[:, 2].sum()
+    covariance = integrity.covariance_m2(table[:, :2], weights, 12.0)
+    np.testing.assert_allclose(covariance, covariance.T, atol=1e-9)
+    assert np.linalg.eigvalsh(covariance).min() >= 12.0 - 1e-6
