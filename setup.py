@@ -17,7 +17,9 @@ def shared_files() -> list[tuple[str, list[str]]]:
     for top in ("launch", "config", "models"):
         folders = [Path(top), *(path for path in sorted(Path(top).rglob("*")) if path.is_dir())]
         for folder in folders:
-            members = [str(path) for path in sorted(folder.glob("*")) if path.is_file() and path.suffix != ".pyc"]
+            members = [
+                str(path) for path in sorted(folder.glob("*")) if path.is_file() and path.suffix != ".pyc"
+            ]
             if members:
                 files.append((str(SHARE / folder), members))
     return files

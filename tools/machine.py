@@ -36,8 +36,8 @@ class Ros:
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Copy an environment for a child Python, without what another Python's ROS wheels left in it.
 
-    The wheels restart Python with LD_LIBRARY_PATH set to their own libraries and a guard that says it is done; a
-    Python of another environment would inherit both and find the wrong libraries or none.
+    The wheels restart Python with LD_LIBRARY_PATH set to their own libraries and a guard that says it is
+    done; a Python of another environment would inherit both and find the wrong libraries or none.
     """
     clean = dict(environment)
     if clean.pop(WHEEL_GUARD, None):
@@ -50,7 +50,9 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def ask_python(code: str) -> str | None:
     """Run a line in a fresh process of this Python; returns what it prints, or None where it fails."""
     environment = clean_environment(os.environ)
-    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
@@ -74,12 +76,16 @@ def find_ros(environment: Mapping[str, str], can_import: Callable[[str], bool] =
         return Ros()
     if not can_import("geographic_msgs.msg"):
         package = f"ros-{distro}-geographic-msgs"
-        raise SetupError(f"ROS 2 {distro} is sourced but has no geographic_msgs: sudo apt-get install {package}")
+        raise SetupError(
+            f"ROS 2 {distro} is sourced but has no geographic_msgs: sudo apt-get install {package}"
+        )
     return Ros(distro)
 
 
 def missing_tools(
-    ros: Ros, which: Callable[[str], str | None] = shutil.which, can_import: Callable[[str], bool] = can_import
+    ros: Ros,
+    which: Callable[[str], str | None] = shutil.which,
+    can_import: Callable[[str], bool] = can_import,
 ) -> list[str]:
     """Name what the machine lacks; compilers, cmake and Python's headers are needed with the wheels alone."""
     missing = [] if can_import("ensurepip") else ["python3-venv"]
@@ -97,10 +103,14 @@ def require_tools(ros: Ros) -> None:
         SetupError: one sentence that names what is missing and the command that installs it.
     """
     if sys.version_info < (3, 10):
-        raise SetupError(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 …")
+        raise SetupError(
+            f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 …"
+        )
     missing = missing_tools(ros)
     if missing:
-        raise SetupError(f"not found: {', '.join(missing)}; install with: sudo apt-get install {APT_PACKAGES}")
+        raise SetupError(
+            f"not found: {', '.join(missing)}; install with: sudo apt-get install {APT_PACKAGES}"
+        )
 
 
 def numpy_limit() -> str | None:

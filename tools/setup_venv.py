@@ -5,9 +5,10 @@
     python3 tools/setup_venv.py            what flies, the demo's pictures and the test tools
     python3 tools/setup_venv.py --train    and what training needs (torch)
 
-Each step leaves a stamp: a hash of what went into it. A step whose stamp still fits is skipped; a step that was
-begun and not ended makes the next run start over, because pip cannot tell a half-copied package from a whole one.
-Where a ROS 2 is sourced its rclpy, cv_bridge and geographic_msgs are used; elsewhere ROS 2 Kilted comes as wheels.
+Each step leaves a stamp: a hash of what went into it. A step whose stamp still fits is skipped; a step that
+was begun and not ended makes the next run start over, because pip cannot tell a half-copied package from a
+whole one. Where a ROS 2 is sourced its rclpy, cv_bridge and geographic_msgs are used; elsewhere ROS 2 Kilted
+comes as wheels.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: the line shown while it runs, and the words and files that make it due when they change."""
+    """One thing to do: its title, and the words and files that make it due again when they change."""
 
     name: str
     title: str
@@ -59,7 +60,7 @@ class Venv:
     Args:
         folder: where it lies.
         ros: where rclpy comes from.
-        lock: a descriptor that children inherit, so that a pip whose parent was killed keeps the lock until it ends.
+        lock: a descriptor that children inherit, so that an orphaned pip keeps the lock until it ends.
     """
 
     def __init__(self, folder: Path, ros: Ros, lock: int) -> None:
@@ -70,19 +71,27 @@ class Venv:
         self._lock = lock
 
     def call(self, *command: str | Path, **variables: str) -> None:
-        """Run a command to its end; what it prints is shown where it fails.
+        """Run a command to its end; what it prints goes to a file, whose end is shown where it fails.
 
         Raises:
             SetupError: where it fails.
         """
-        environment = {**clean_environment(os.environ), **variables}
         words = [str(word) for word in command]
-        pipe = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        result = subprocess.run(
-            words, env=environment, cwd=ROOT, pass_fds=[self._lock], check=False, text=True, **pipe
-        )
-        if result.returncode != 0:
-            tail = "\n".join(line for line in result.stdout.splitlines()[-40:])
+        environment = {**clean_environment(os.environ), **variables}
+        log = self._state / "log.txt"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                words,
+                env=environment,
+                cwd=ROOT,
+                pass_fds=[self._lock],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+            wait_with_dots(process)
+        if process.returncode != 0:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
             raise SetupError(f"this command failed: {' '.join(words)}\n{tail}")
 
     def pip(self, *arguments: str | Path) -> None:
@@ -100,7 +109,7 @@ class Venv:
         self.call(sys.executable, "-m", "venv", *options, self.folder)
 
     def discard(self) -> None:
-        """Remove the environment; its state folder goes last, so that an interrupted removal is recognised."""
+        """Remove the environment, its state folder last, so that an interrupted removal is recognised."""
         for entry in self.folder.iterdir():
             if entry == self._state:
                 continue
@@ -131,7 +140,7 @@ class Venv:
 
     def perform(self, step: Step) -> None:
         """Run a step between the mark that says begun and the stamp that says done."""
-        print(f"{step.title} …", flush=True)
+        print(f"{step.title} ", end="", flush=True)
         began = time.monotonic()
         self._state.mkdir(parents=True, exist_ok=True)
         mark = self._state / UNFINISHED
@@ -140,7 +149,22 @@ class Venv:
         step.run()
         (self._state / step.name).write_text(digest)
         mark.unlink()
-        print(f"{step.title}: {time.monotonic() - began:.0f} s", flush=True)
+        print(f" {time.monotonic() - began:.0f} s", flush=True)
+
+
+def wait_with_dots(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process, with a dot every two seconds; it does not outlive an interruption."""
+    try:
+        while True:
+            try:
+                process.wait(2.0)
+                return
+            except subprocess.TimeoutExpired:
+                print(".", end="", flush=True)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def build_messages(venv: Venv) -> None:
@@ -163,7 +187,7 @@ def build_messages(venv: Venv) -> None:
 
 
 def link(place: Path, target: Path) -> None:
-    """Put a symbolic link at a place, instead of what stood there."""
+    """Put a symbolic link at a place, instead of an earlier one."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.symlink_to(target)
@@ -173,11 +197,24 @@ def place_package(venv: Venv) -> None:
     """Make the environment an ament prefix that holds geoloc: `ros2 run` and `ros2 launch` look there."""
     share = venv.folder / "share"
     link(share / "ament_index" / "resource_index" / "packages" / "geoloc", ROOT / "resource" / "geoloc")
-    for name in ("package.xml", "launch", "config", "models"):
-        link(share / "geoloc" / name, ROOT / name)
+    shutil.rmtree(share / "geoloc", ignore_errors=True)
+    for path in shared_paths():
+        link(share / "geoloc" / path.relative_to(ROOT), path)
     shutil.rmtree(venv.folder / "lib" / "geoloc", ignore_errors=True)
     for program in programs():
         link(venv.folder / "lib" / "geoloc" / program, venv.folder / "bin" / program)
+
+
+def shared_paths() -> list[Path]:
+    """List what is linked under `share/geoloc`; `ros2 launch` finds files, but does not follow folders."""
+    files = [
+        path for top in ("launch", "config") for path in sorted((ROOT / top).rglob("*")) if path.is_file()
+    ]
+    return [
+        ROOT / "package.xml",
+        ROOT / "models",
+        *(path for path in files if "__pycache__" not in path.parts),
+    ]
 
 
 def programs() -> list[str]:
@@ -200,7 +237,8 @@ def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
     yield Step("package", "geoloc and what it needs (1 GB)", install(extras), base, package)
     if not venv.ros.sourced:
         yield Step("messages", "geographic_msgs", lambda: build_messages(venv), base, (*recipe, *SCRIPTS))
-    yield Step("place", "Links for ros2 run and ros2 launch", lambda: place_package(venv), base, package)
+    links = (*base, *map(str, shared_paths()))
+    yield Step("place", "Links for ros2 run and ros2 launch", lambda: place_package(venv), links, package)
     if train:
         yield Step("train", "torch and what training needs (5 GB)", install(f"{extras},train"), base, package)
 
@@ -227,13 +265,13 @@ def set_up(folder: Path, *, train: bool) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Hold a folder's lock, so that two set-ups never write one environment at once; yields its descriptor."""
+    """Hold a folder's lock, so that two set-ups never write at once; yields its descriptor."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up is under way here: waiting for it …", flush=True)
+            print("Another set-up is under way here; waiting for it.", flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
@@ -242,17 +280,19 @@ def locked(folder: Path) -> Iterator[int]:
 
 def main() -> int:
     """Read the command line and set up; a failure ends in one sentence."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--train", action="store_true", help="also install what training and its tests need")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
     arguments = parser.parse_args()
     try:
         set_up(arguments.venv.absolute(), train=arguments.train)
     except SetupError as error:
-        print(f"set-up: {error}", file=sys.stderr)
+        print(f"\nset-up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("set-up: interrupted; the same command again starts over", file=sys.stderr)
+        print("\nset-up: interrupted; the same command again starts over", file=sys.stderr)
         return 130
     return 0
 

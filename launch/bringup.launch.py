@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes that fly: a camera frame goes in, a GeoPoint comes out.
+
+ros2 launch geoloc bringup.launch.py map:=my_map image_topic:=/camera/image_raw
+"""
+
+from launch import LaunchDescription
+from launch.actions import OpaqueFunction
+
+from geoloc.nodes.launching import bringup_actions, bringup_arguments
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*bringup_arguments(), OpaqueFunction(function=bringup_actions)])

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the files that come with geoloc lie: models and parameter files, in a checkout or installed."""
+
+import os
+import sys
+from pathlib import Path
+
+from geoloc.errors import ModelError, ParameterError
+
+
+def share_folders() -> list[Path]:
+    """List the folders that may hold `models/` and `config/`: this checkout's, then the installed ones."""
+    checkout = Path(__file__).resolve().parents[2]
+    prefixes = [
+        Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix
+    ]
+    return [checkout, *(prefix / "share" / "geoloc" for prefix in (*prefixes, Path(sys.prefix)))]
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return every model that comes with geoloc, by id."""
+    found: dict[str, Path] = {}
+    for share in share_folders():
+        for card in sorted((share / "models").glob("*/model.yaml")):
+            found.setdefault(card.parent.name, card.parent)
+    return found
+
+
+def find_model(model: str) -> Path:
+    """Return a model's directory.
+
+    Args:
+        model: a directory, or the id of a shipped model.
+
+    Raises:
+        ModelError: where it is neither, with the ids there are.
+    """
+    folder = Path(model).expanduser()
+    if (folder / "model.yaml").is_file():
+        return folder.absolute()
+    shipped = shipped_models()
+    if model in shipped:
+        return shipped[model]
+    known = ", ".join(shipped) or "none"
+    raise ModelError(
+        f"{model} is neither a model directory nor a shipped model ({known}): "
+        "export one with `geoloc-train export`"
+    )
+
+
+def default_parameters() -> Path:
+    """Return the parameter file that bringup starts from.
+
+    Raises:
+        ParameterError: where the installation lacks it.
+    """
+    for share in share_folders():
+        file = share / "config" / "bringup.yaml"
+        if file.is_file():
+            return file
+    raise ParameterError(
+        "config/bringup.yaml is not installed: install geoloc again, or start from a checkout"
+    )
