@@ -40,7 +40,9 @@ class Canvas:
     def _fixed(self, points_m: Floats) -> NDArray[np.int32]:
         return np.round(self.pixels(points_m) * (1 << _SHIFT)).astype(np.int32)
 
-    def fill(self, outline_m: Floats, colour: Sequence[float], surface: Surface, height_m: float | None = None) -> None:
+    def fill(
+        self, outline_m: Floats, colour: Sequence[float], surface: Surface, height_m: float | None = None
+    ) -> None:
         """Fill an outline (N, 2) of any shape."""
         points = [self._fixed(outline_m)]
         cv2.fillPoly(self.rgb, points, colour, cv2.LINE_AA, _SHIFT)

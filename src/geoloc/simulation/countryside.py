@@ -9,7 +9,15 @@ from geoloc.simulation.noise import Floats
 from geoloc.simulation.plan import Block, Field, Patch, Roof, Stroke, Surface, Use
 from geoloc.simulation.site import Site
 
-_CROPS = (Surface.CEREAL, Surface.CEREAL, Surface.GREENCROP, Surface.GREENCROP, Surface.RAPESEED, Surface.STUBBLE, Surface.SOIL)
+_CROPS = (
+    Surface.CEREAL,
+    Surface.CEREAL,
+    Surface.GREENCROP,
+    Surface.GREENCROP,
+    Surface.RAPESEED,
+    Surface.STUBBLE,
+    Surface.SOIL,
+)
 _KEPT_CROP = 0.35
 
 
@@ -44,10 +52,17 @@ def _field(site: Site, land: Floats) -> None:
         centre, axis, _, _ = geo.oriented_box(outline)
         turned = site.lie.turn(centre, axis)
         first = _CROPS[int(rng.integers(len(_CROPS)))]
-        later = tuple(first if rng.uniform() < _KEPT_CROP else _CROPS[int(rng.integers(len(_CROPS)))] for _ in range(3))
+        later = tuple(
+            first if rng.uniform() < _KEPT_CROP else _CROPS[int(rng.integers(len(_CROPS)))] for _ in range(3)
+        )
         site.plan.fields.append(
-            Field(site.bent(outline), float(np.arctan2(turned[1], turned[0])), float(rng.choice([12.0, 18.0, 24.0])),
-                  (first, *later), int(rng.integers(2**31)))
+            Field(
+                site.bent(outline),
+                float(np.arctan2(turned[1], turned[0])),
+                float(rng.choice([12.0, 18.0, 24.0])),
+                (first, *later),
+                int(rng.integers(2**31)),
+            )
         )
     if rng.uniform() < 0.25:
         island = land.mean(0) + rng.normal(0, 0.15, 2) * np.ptp(land, axis=0)
@@ -59,7 +74,9 @@ def _meadow(site: Site, land: Floats) -> None:
     site.plan.patches.append(Patch(site.bent(land), Surface.MEADOW, site.tint(0.08)))
     for _ in range(rng.integers(1, 5)):
         spot = land.mean(0) + rng.normal(0, 0.18, 2) * np.ptp(land, axis=0)
-        site.plan.patches.append(Patch(site.bent(blob(rng, spot, rng.uniform(5, 22))), Surface.MEADOW, site.tint(0.16)))
+        site.plan.patches.append(
+            Patch(site.bent(blob(rng, spot, rng.uniform(5, 22))), Surface.MEADOW, site.tint(0.16))
+        )
     if rng.uniform() < 0.4:
         pond = blob(rng, land.mean(0), rng.uniform(6, 24))
         site.plan.patches += [
@@ -107,15 +124,27 @@ def _farm(site: Site, land: Floats) -> None:
     centre = corner + (land.mean(0) - corner) * 0.35
     _, axis, _, _ = geo.oriented_box(land)
     side = np.array([-axis[1], axis[0]])
-    plan.patches.append(Patch(site.bent(geo.rectangle(centre, axis, 82, 66)), Surface.MEADOW, site.tint(0.06)))
+    plan.patches.append(
+        Patch(site.bent(geo.rectangle(centre, axis, 82, 66)), Surface.MEADOW, site.tint(0.06))
+    )
     plan.patches.append(Patch(site.bent(geo.rectangle(centre, axis, 50, 38)), Surface.GRAVEL))
     plan.strokes.append(Stroke(site.bent(np.stack([centre, corner])), 3.5, Surface.GRAVEL))
     for u, v, long_m, wide_m in ((-18, 14, 34, 14), (20, 10, 26, 12), (-4, -17, 15, 10), (22, -16, 18, 18)):
         if rng.uniform() < 0.85:
             shift = rng.normal(0, 2.5, 2)
-            colour = tuple(float(c * rng.uniform(0.85, 1.1)) for c in ((150, 92, 76), (140, 136, 132))[int(rng.integers(2))])
-            site.build(centre + axis * (u + shift[0]) + side * (v + shift[1]), axis if rng.uniform() < 0.6 else side,
-                       long_m, wide_m, 5.0, Roof.GABLE, colour)
+            colour = tuple(
+                float(c * rng.uniform(0.85, 1.1))
+                for c in ((150, 92, 76), (140, 136, 132))[int(rng.integers(2))]
+            )
+            site.build(
+                centre + axis * (u + shift[0]) + side * (v + shift[1]),
+                axis if rng.uniform() < 0.6 else side,
+                long_m,
+                wide_m,
+                5.0,
+                Roof.GABLE,
+                colour,
+            )
     site.stall(centre, axis, 0.8, 6.0)
     site.trees(centre + rng.normal(0, 24, (rng.integers(5, 14), 2)), (2, 4.5))
 

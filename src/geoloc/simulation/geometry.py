@@ -43,7 +43,9 @@ def chord(polygon: Floats, point: Floats, normal: Floats) -> Floats:
 def edges(polygon: Floats) -> tuple[Floats, Floats]:
     """Return start points (N, 2) and inward unit normals (N, 2) of a convex polygon's edges."""
     ahead = np.roll(polygon, -1, 0) - polygon
-    normal = np.stack([-ahead[:, 1], ahead[:, 0]], 1) / np.maximum(np.linalg.norm(ahead, axis=1), 1e-9)[:, None]
+    normal = (
+        np.stack([-ahead[:, 1], ahead[:, 0]], 1) / np.maximum(np.linalg.norm(ahead, axis=1), 1e-9)[:, None]
+    )
     inward = np.sum(normal * (polygon.mean(0) - polygon), 1)
     return polygon, normal * np.sign(inward)[:, None]
 
@@ -91,7 +93,9 @@ def partition(
             cells.append(cell)
             continue
         follow = heading_rad is not None and depth < _GUIDED_DEPTH
-        centre, axis, length_m = _guided_box(cell, heading_rad) if follow and heading_rad else oriented_box(cell)[:3]
+        centre, axis, length_m = (
+            _guided_box(cell, heading_rad) if follow and heading_rad else oriented_box(cell)[:3]
+        )
         point = centre + axis * rng.uniform(-0.13, 0.13) * length_m
         normal = turned(axis, rng.normal(0, skew_rad))
         cuts.append((chord(cell, point, normal), depth))
@@ -116,7 +120,9 @@ def turned(axis: Floats, angle_rad: float) -> Floats:
 def rectangle(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:
     """Return corners (4, 2) of a rectangle; corners 0-1 and 2-3 run along `axis` (unit)."""
     along, across = axis * length_m / 2, np.array([-axis[1], axis[0]]) * width_m / 2
-    return np.stack([centre - along - across, centre + along - across, centre + along + across, centre - along + across])
+    return np.stack(
+        [centre - along - across, centre + along - across, centre + along + across, centre - along + across]
+    )
 
 
 def densify(points: Floats, step_m: float, closed: bool = False) -> Floats:
@@ -141,7 +147,9 @@ def along(points: Floats, spacing_m: float) -> tuple[Floats, Floats]:
     return points[k] + direction * (at - reach[k])[:, None], direction
 
 
-def meander(rng: np.random.Generator, start: Floats, end: Floats, sway_m: float, wavelength_m: float) -> Floats:
+def meander(
+    rng: np.random.Generator, start: Floats, end: Floats, sway_m: float, wavelength_m: float
+) -> Floats:
     """Return a smooth curve (N, 2), about 8 m a step, from start to end, swaying to both sides."""
     length_m = float(np.linalg.norm(end - start))
     s = np.linspace(0, 1, max(4, int(length_m / 8)))

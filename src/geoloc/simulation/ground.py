@@ -10,7 +10,13 @@ from geoloc.simulation.noise import Floats, stream
 from geoloc.simulation.plan import Field, Plan, Road, RoadKind, Surface
 from geoloc.simulation.season import Season, palette
 
-_ROWS = {Surface.CEREAL: 0.10, Surface.STUBBLE: 0.16, Surface.GREENCROP: 0.20, Surface.RAPESEED: 0.08, Surface.SOIL: 0.13}
+_ROWS = {
+    Surface.CEREAL: 0.10,
+    Surface.STUBBLE: 0.16,
+    Surface.GREENCROP: 0.20,
+    Surface.RAPESEED: 0.08,
+    Surface.SOIL: 0.13,
+}
 
 
 def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
@@ -24,7 +30,9 @@ def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
         colour = np.clip(colours[patch.surface] * patch.tint, 0, 255)
         canvas.fill(patch.outline, colour.tolist(), patch.surface)
     for stroke in plan.strokes:
-        canvas.stroke(stroke.points, stroke.width_m, colours[stroke.surface].tolist(), stroke.surface, stroke.height_m)
+        canvas.stroke(
+            stroke.points, stroke.width_m, colours[stroke.surface].tolist(), stroke.surface, stroke.height_m
+        )
     _paint_ways(canvas, plan, colours)
 
 
@@ -129,20 +137,31 @@ def _mark(canvas: Canvas, points: Floats, width_m: float, colours: Floats) -> No
 
 
 def _solid(canvas: Canvas, points: Floats, colours: Floats) -> None:
-    canvas.stroke(points, max(0.3, canvas.gsd_m * 0.8), (colours[Surface.PAINT] * 0.86).tolist(), Surface.PAINT)
+    canvas.stroke(
+        points, max(0.3, canvas.gsd_m * 0.8), (colours[Surface.PAINT] * 0.86).tolist(), Surface.PAINT
+    )
 
 
 def _paint_railway(canvas: Canvas, railway: Road, colours: Floats) -> None:
     canvas.stroke(railway.points, railway.width_m + 3, colours[Surface.MEADOW].tolist(), Surface.MEADOW)
     canvas.stroke(railway.points, railway.width_m, colours[Surface.BALLAST].tolist(), Surface.BALLAST)
     for track_m in (-2.1, 2.1):
-        canvas.stroke(_beside(railway.points, track_m), 2.4, (colours[Surface.BALLAST] * 0.84).tolist(), Surface.BALLAST)
+        canvas.stroke(
+            _beside(railway.points, track_m), 2.4, (colours[Surface.BALLAST] * 0.84).tolist(), Surface.BALLAST
+        )
         for rail_m in (-0.72, 0.72):
-            canvas.stroke(_beside(railway.points, track_m + rail_m), 0.3, colours[Surface.STEEL].tolist(), Surface.STEEL)
+            canvas.stroke(
+                _beside(railway.points, track_m + rail_m), 0.3, colours[Surface.STEEL].tolist(), Surface.STEEL
+            )
 
 
 def _paint_roundabout(canvas: Canvas, centre: Floats, radius_m: float, colours: Floats) -> None:
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     ring = np.stack([np.cos(angle), np.sin(angle)], 1)
-    for share, surface in ((1.14, Surface.PAVING), (1.0, Surface.ROAD), (0.52, Surface.PAVING), (0.47, Surface.LAWN)):
+    for share, surface in (
+        (1.14, Surface.PAVING),
+        (1.0, Surface.ROAD),
+        (0.52, Surface.PAVING),
+        (0.47, Surface.LAWN),
+    ):
         canvas.fill(centre + ring * radius_m * share, colours[surface].tolist(), surface, height_m=0.0)

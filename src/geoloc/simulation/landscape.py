@@ -41,7 +41,9 @@ def _street_life(plan: Plan, rng: np.random.Generator) -> None:
         lateral = road.width_m / 2 - 1.1 if kerb else road.width_m / 4
         angle = np.arctan2(ahead[:, 1], ahead[:, 0])
         chance = np.full(len(points), rng.choice([0.05, 0.2, 0.35]) if kerb else 0.06)
-        plan.stalls.append(np.column_stack([points + side * lateral, angle, chance, np.full(len(points), 4.4)]))
+        plan.stalls.append(
+            np.column_stack([points + side * lateral, angle, chance, np.full(len(points), 4.4)])
+        )
         if rng.uniform() < 0.4:
             spots, ahead = geo.along(road.points, rng.uniform(8, 16))
             side = np.stack([-ahead[:, 1], ahead[:, 0]], 1)
@@ -50,20 +52,32 @@ def _street_life(plan: Plan, rng: np.random.Generator) -> None:
     for river in plan.rivers:
         spots, ahead = geo.along(river.points, 5.0)
         side = np.stack([-ahead[:, 1], ahead[:, 0]], 1) * rng.choice([-1, 1], len(spots))[:, None]
-        _plant(plan, rng, spots + side * (river.width_m / 2 + rng.uniform(2, 6, (len(spots), 1))), (1.5, 4.0), 0.45)
+        _plant(
+            plan,
+            rng,
+            spots + side * (river.width_m / 2 + rng.uniform(2, 6, (len(spots), 1))),
+            (1.5, 4.0),
+            0.45,
+        )
 
 
-def _plant(plan: Plan, rng: np.random.Generator, points: Floats, radius_m: tuple[float, float], share: float) -> None:
+def _plant(
+    plan: Plan, rng: np.random.Generator, points: Floats, radius_m: tuple[float, float], share: float
+) -> None:
     points = points[rng.uniform(size=len(points)) < share]
     radius = rng.uniform(*radius_m, len(points))
     height = radius * rng.uniform(1.8, 2.6, len(points))
-    plan.trees.append(np.column_stack([points, radius, height, np.zeros(len(points)), rng.uniform(size=len(points))]))
+    plan.trees.append(
+        np.column_stack([points, radius, height, np.zeros(len(points)), rng.uniform(size=len(points))])
+    )
 
 
 def _clear_ways(plan: Plan) -> None:
     """Take away buildings that stand on a way or in water, and trees and cars where they cannot be."""
     hard = _ways_mask(plan, margin_m=1.0)
-    plan.buildings = [b for b in plan.buildings if not _touches(hard, geo.densify(b.corners, 3.0, closed=True))]
+    plan.buildings = [
+        b for b in plan.buildings if not _touches(hard, geo.densify(b.corners, 3.0, closed=True))
+    ]
     roofs = np.zeros_like(hard)
     for building in plan.buildings:
         cv2.fillConvexPoly(roofs, np.round(building.corners / _CELL_M).astype(np.int32), 1)
@@ -81,7 +95,9 @@ def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> NDArray[np.ui
         thickness = max(1, round((way.width_m + 2 * margin_m) / _CELL_M))
         cv2.polylines(mask, [np.round(way.points / _CELL_M).astype(np.int32)], False, 1, thickness)
     for x, y, radius_m in plan.roundabouts:
-        cv2.circle(mask, (round(x / _CELL_M), round(y / _CELL_M)), round((radius_m + margin_m) / _CELL_M), 1, -1)
+        cv2.circle(
+            mask, (round(x / _CELL_M), round(y / _CELL_M)), round((radius_m + margin_m) / _CELL_M), 1, -1
+        )
     return mask
 
 

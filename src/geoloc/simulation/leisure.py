@@ -39,12 +39,17 @@ def fill_park(site: Site, block: Block) -> None:
     points = scatter(rng, land, rng.uniform(9, 14))
     if rng.uniform() < 0.6:
         pond = blob(rng, centre + rng.normal(0, 6, 2), width * rng.uniform(0.12, 0.22))
-        plan.patches += [Patch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL), Patch(site.bent(pond), Surface.WATER)]
+        plan.patches += [
+            Patch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL),
+            Patch(site.bent(pond), Surface.WATER),
+        ]
         points = points[np.linalg.norm(points - centre, axis=1) > width * 0.33]
     corners = land[rng.permutation(len(land))[:4]]
     for start, end in zip(corners, np.roll(corners, -1, 0), strict=True):
         through = centre + rng.normal(0, 0.12, 2) * length
-        curve = np.array([(1 - t) ** 2 * start + 2 * t * (1 - t) * through + t**2 * end for t in np.linspace(0, 1, 14)])
+        curve = np.array(
+            [(1 - t) ** 2 * start + 2 * t * (1 - t) * through + t**2 * end for t in np.linspace(0, 1, 14)]
+        )
         plan.strokes.append(Stroke(site.bent(curve), float(rng.uniform(1.8, 3.2)), Surface.GRAVEL))
     clump = np.sin(points[:, 0] / 17 + rng.uniform(0, 6)) * np.sin(points[:, 1] / 21 + rng.uniform(0, 6))
     site.trees(points[clump > rng.uniform(-0.4, 0.1)], (2.4, 5.5))
@@ -63,14 +68,22 @@ def fill_sports(site: Site, block: Block) -> None:
     pitch = centre - axis * length * 0.12
     if rng.uniform() < 0.5:
         for grow, surface in ((16, Surface.TARTAN), (0, Surface.TURF)):
-            plan.patches.append(Patch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface))
+            plan.patches.append(
+                Patch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface)
+            )
     plan.patches.append(Patch(site.bent(geo.rectangle(pitch, axis, long_m, wide_m)), Surface.TURF))
     _mark_pitch(site, pitch, axis, long_m, wide_m)
     at = centre + axis * (length * 0.5 - 22)
     for court in np.arange(-width * 0.32, width * 0.3, 19.0):
         outline = geo.rectangle(at + side * court, axis, 34, 16)
-        plan.patches.append(Patch(site.bent(outline), rng.choice([Surface.TARTAN, Surface.ASPHALT]), site.tint(0.1)))
-        plan.strokes.append(Stroke(site.bent(geo.rectangle(at + side * court, axis, 23.8, 11), closed=True), 0.2, Surface.PAINT))
+        plan.patches.append(
+            Patch(site.bent(outline), rng.choice([Surface.TARTAN, Surface.ASPHALT]), site.tint(0.1))
+        )
+        plan.strokes.append(
+            Stroke(
+                site.bent(geo.rectangle(at + side * court, axis, 23.8, 11), closed=True), 0.2, Surface.PAINT
+            )
+        )
     site.build(pitch + side * (wide_m / 2 + 7), axis, 26, 7, 5, Roof.FLAT, (170.0, 170.0, 172.0))
     rim = geo.densify(geo.inset(land, 3), 11, closed=True)
     site.trees(rim[rng.uniform(size=len(rim)) < 0.6], (2, 4))
@@ -78,7 +91,9 @@ def fill_sports(site: Site, block: Block) -> None:
 
 def _stadium(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
-    end = np.stack([np.cos(angle) * width_m / 2 + length_m / 2 - width_m * 0.25, np.sin(angle) * width_m / 2], 1)
+    end = np.stack(
+        [np.cos(angle) * width_m / 2 + length_m / 2 - width_m * 0.25, np.sin(angle) * width_m / 2], 1
+    )
     local = np.vstack([end, -end])
     return centre + local @ np.stack([axis, [-axis[1], axis[0]]])
 
@@ -114,7 +129,11 @@ def fill_allotments(site: Site, block: Block) -> None:
         plan.patches.append(Patch(site.bent(bed), rng.choice(surfaces), site.tint(0.12)))
         centre, axis, length, width = geo.oriented_box(bed)
         for row in rng.uniform(-0.4, 0.4, rng.integers(0, 4)):
-            line = centre + np.array([-axis[1], axis[0]]) * row * width + axis * np.array([[-0.4], [0.4]]) * length
+            line = (
+                centre
+                + np.array([-axis[1], axis[0]]) * row * width
+                + axis * np.array([[-0.4], [0.4]]) * length
+            )
             plan.strokes.append(Stroke(site.bent(line), 1.0, rng.choice([Surface.SOIL, Surface.GREENCROP])))
         if rng.uniform() < 0.7:
             site.build(centre + axis * length * 0.3, axis, 3.6, 2.8, 2.2, Roof.GABLE, (130.0, 112.0, 96.0))

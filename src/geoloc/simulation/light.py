@@ -32,7 +32,9 @@ def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
     shape, metres = (size_px, size_px), (size_m, size_m)
     lasting, passing = stream(seed, "grain"), stream(seed, f"grain {date}")
     coarse = value_noise(lasting, shape, metres, {90.0: 0.45, 28.0: 0.4, 9.0: 0.35})
-    cv2.addWeighted(coarse, 1.0, value_noise(passing, shape, metres, {60.0: 0.4, 14.0: 0.3}), 1.0, -128, dst=coarse)
+    cv2.addWeighted(
+        coarse, 1.0, value_noise(passing, shape, metres, {60.0: 0.4, 14.0: 0.3}), 1.0, -128, dst=coarse
+    )
     fine = value_noise(lasting, shape, metres, {3.1: 0.35, 1.3: 0.3})
     cv2.addWeighted(fine, 1.0, value_noise(passing, shape, metres, {1.9: 0.3, 0.6: 0.5}), 1.0, -128, dst=fine)
     hue = value_noise(passing, shape, metres, {55.0: 0.6, 6.0: 0.4})
@@ -72,7 +74,11 @@ def develop(canvas: Canvas, bare: Bytes, grain: Grain, season: Season, noise_see
     crowns = _crown_light(canvas, season)
     response = _response(season)
     rng = np.random.default_rng(noise_seed)
-    speckle = rng.normal(128, season.noise * 8, (_STRIP + 61, canvas.rgb.shape[1] + 67)).clip(0, 255).astype(np.uint8)
+    speckle = (
+        rng.normal(128, season.noise * 8, (_STRIP + 61, canvas.rgb.shape[1] + 67))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
     for top in range(0, len(canvas.rgb), _STRIP):
         rows = slice(top, min(top + _STRIP, len(canvas.rgb)))
         strip = canvas.rgb[rows]

@@ -12,8 +12,21 @@ from geoloc.simulation.plan import ONLY_FIRST, ONLY_LATER, Building, Plan, Roof,
 from geoloc.simulation.season import Season, crown_colours
 
 _CAR_COLOURS = np.array(
-    [(214, 214, 214), (226, 226, 226), (60, 62, 66), (34, 34, 38), (128, 132, 138), (160, 164, 170), (150, 44, 40),
-     (46, 70, 126), (92, 96, 98), (176, 168, 150), (40, 84, 70)], float)
+    [
+        (214, 214, 214),
+        (226, 226, 226),
+        (60, 62, 66),
+        (34, 34, 38),
+        (128, 132, 138),
+        (160, 164, 170),
+        (150, 44, 40),
+        (46, 70, 126),
+        (92, 96, 98),
+        (176, 168, 150),
+        (40, 84, 70),
+    ],
+    float,
+)
 
 
 def paint_objects(canvas: Canvas, plan: Plan, season: Season, seed: int, date: int) -> NDArray[np.uint8]:
@@ -34,7 +47,9 @@ def _paint_vehicles(canvas: Canvas, stalls: Floats, rng: np.random.Generator) ->
         axis = np.array([np.cos(angle + turn * 0.15), np.sin(angle + turn * 0.15)])
         centre = np.array([x + dx, y + dy])
         width_m, height_m = (1.8, 1.4) if length_m < 5 else (2.5, 3.2)
-        canvas.shape(geo.rectangle(centre, axis, length_m, width_m), colour.tolist(), Surface.VEHICLE, height_m)
+        canvas.shape(
+            geo.rectangle(centre, axis, length_m, width_m), colour.tolist(), Surface.VEHICLE, height_m
+        )
         if length_m < 5:
             screen = geo.rectangle(centre + axis * 0.5, axis, 0.9, 1.5)
             canvas.shape(screen, (colour * 0.45).tolist(), Surface.VEHICLE, height_m)
@@ -57,18 +72,27 @@ def _paint_building(canvas: Canvas, building: Building, season: Season) -> None:
     c = building.corners
     along, half = (c[1] - c[0]) / 2, (c[3] - c[0]) / 2
     middle = c.mean(0)
-    hip = along * max(0.0, 1 - np.linalg.norm(half) / np.linalg.norm(along)) if building.roof is Roof.HIP else along
+    hip = (
+        along * max(0.0, 1 - np.linalg.norm(half) / np.linalg.norm(along))
+        if building.roof is Roof.HIP
+        else along
+    )
     ridge = np.stack([middle - hip, middle + hip])
     across = half / np.linalg.norm(half)
     pitch = building.rise_m / float(np.linalg.norm(half))
-    planes = [(np.stack([c[0], c[1], ridge[1], ridge[0]]), across), (np.stack([c[2], c[3], ridge[0], ridge[1]]), -across)]
+    planes = [
+        (np.stack([c[0], c[1], ridge[1], ridge[0]]), across),
+        (np.stack([c[2], c[3], ridge[0], ridge[1]]), -across),
+    ]
     if building.roof is Roof.HIP:
         ahead = along / np.linalg.norm(along)
         planes += [(np.stack([c[1], c[2], ridge[1]]), -ahead), (np.stack([c[3], c[0], ridge[0]]), ahead)]
     for outline, uphill in planes:
         tone = np.clip(colour * _sunlight(season, uphill * pitch), 0, 250)
         canvas.shape(outline, tone.tolist(), Surface.ROOF, building.eave_m + building.rise_m * 0.35)
-    crest = geo.rectangle(middle, along / np.linalg.norm(along), 2 * float(np.linalg.norm(hip)), float(np.linalg.norm(half)))
+    crest = geo.rectangle(
+        middle, along / np.linalg.norm(along), 2 * float(np.linalg.norm(hip)), float(np.linalg.norm(half))
+    )
     _raise(canvas, crest, building.eave_m + building.rise_m * 0.85)
     canvas.stroke(ridge, 0.25, np.clip(colour * 1.12, 0, 250).tolist(), Surface.ROOF)
 
@@ -85,17 +109,26 @@ def _paint_flat_roof(canvas: Canvas, building: Building, colour: Floats) -> None
     centre, along, across = c.mean(0), c[1] - c[0], c[3] - c[0]
     length, width = float(np.linalg.norm(along)), float(np.linalg.norm(across))
     axis = along / length
-    canvas.shape(geo.rectangle(centre, axis, length - 0.8, width - 0.8), colour.tolist(), Surface.ROOF, building.eave_m)
+    canvas.shape(
+        geo.rectangle(centre, axis, length - 0.8, width - 0.8), colour.tolist(), Surface.ROOF, building.eave_m
+    )
     if length * width < 120:
         return
     rng = stream(int(abs(centre[0]) * 10), f"roof {int(abs(centre[1]) * 10)}")
     for u, v in rng.uniform(-0.4, 0.4, (rng.integers(1, 3 + int(length * width / 350)), 2)):
         unit = geo.rectangle(centre + along * u + across * v, axis, *rng.uniform(1.2, 4.0, 2))
-        canvas.shape(unit, np.clip(colour * rng.uniform(0.6, 1.25), 0, 250).tolist(), Surface.ROOF, building.eave_m + 1.5)
+        canvas.shape(
+            unit,
+            np.clip(colour * rng.uniform(0.6, 1.25), 0, 250).tolist(),
+            Surface.ROOF,
+            building.eave_m + 1.5,
+        )
     if rng.uniform() < 0.45:
         for u in np.arange(-0.42, 0.43, 5.0 / length):
             light = geo.rectangle(centre + along * u, axis, 1.2, width * 0.7)
-            canvas.shape(light, np.clip(colour * 1.2 + 8, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.4)
+            canvas.shape(
+                light, np.clip(colour * 1.2 + 8, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.4
+            )
 
 
 def _paint_trees(canvas: Canvas, trees: Floats, season: Season) -> NDArray[np.uint8]:

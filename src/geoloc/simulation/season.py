@@ -36,7 +36,12 @@ class Season:
 
 
 # Summer (the map), autumn, early spring, dry summer: azimuth, elevation, green, leaves, autumn.
-_YEAR = ((142, 55, 0.82, 1.0, 0.0), (222, 36, 0.45, 0.75, 0.85), (158, 40, 0.62, 0.15, 0.25), (245, 47, 0.12, 1.0, 0.15))
+_YEAR = (
+    (142, 55, 0.82, 1.0, 0.0),
+    (222, 36, 0.45, 0.75, 0.85),
+    (158, 40, 0.62, 0.15, 0.25),
+    (245, 47, 0.12, 1.0, 0.15),
+)
 
 
 def season_of(seed: int, date: int) -> Season:

@@ -34,8 +34,15 @@ class Site:
         return float(r), float(g), float(b)
 
     def build(
-        self, centre: Floats, axis: Floats, length_m: float, width_m: float, eave_m: float, roof: Roof,
-        colour: tuple[float, float, float], presence: int = ALWAYS,
+        self,
+        centre: Floats,
+        axis: Floats,
+        length_m: float,
+        width_m: float,
+        eave_m: float,
+        roof: Roof,
+        colour: tuple[float, float, float],
+        presence: int = ALWAYS,
     ) -> None:
         """Put up a building; the ridge of a pitched roof runs along the longer side."""
         if width_m > length_m:
@@ -54,7 +61,9 @@ class Site:
         conifer = (self.rng.uniform(size=count) < conifers).astype(float)
         height = radius * self.rng.uniform(1.6, 2.6, count) * (1 + 0.4 * conifer) + 1.0
         shade = self.rng.uniform(size=count)
-        self.plan.trees.append(np.column_stack([self.lie.bend(points), radius * (1 - 0.3 * conifer), height, conifer, shade]))
+        self.plan.trees.append(
+            np.column_stack([self.lie.bend(points), radius * (1 - 0.3 * conifer), height, conifer, shade])
+        )
 
     def stall(self, centre: Floats, axis: Floats, probability: float, length_m: float = _CAR_M) -> None:
         """Mark a place where a vehicle stands on a date with some probability."""
@@ -74,7 +83,11 @@ class Site:
             bays = centre + axis * (at[:-1, None] + _STALL_M / 2) + side * row
             turned = self.lie.turn(centre, side)
             angle = np.full(len(bays), np.arctan2(turned[1], turned[0]))
-            self.plan.stalls.append(np.column_stack([self.lie.bend(bays), angle, np.full(len(bays), busy), np.full(len(bays), _CAR_M)]))
+            self.plan.stalls.append(
+                np.column_stack(
+                    [self.lie.bend(bays), angle, np.full(len(bays), busy), np.full(len(bays), _CAR_M)]
+                )
+            )
             for offset in at:
                 line = centre + axis * offset + side * (row + np.array([[-2.4], [2.4]]))
                 self.plan.strokes.append(Stroke(self.lie.bend(line), 0.15, Surface.PAINT))

@@ -27,7 +27,9 @@ class Lie:
             gap = np.min([np.linalg.norm(draws - town, axis=1) for town in towns], axis=0)
             towns.append(draws[int(np.argmax(gap))])
         self._towns = np.array(towns)
-        self._radius_m = rng.uniform(0.8, 1.1, count) * np.sqrt(min(size_m**2 / count, _TOWN_AREA_M2) * 0.6 / np.pi) * 1.05
+        self._radius_m = (
+            rng.uniform(0.8, 1.1, count) * np.sqrt(min(size_m**2 / count, _TOWN_AREA_M2) * 0.6 / np.pi) * 1.05
+        )
         self._ragged = Waves(rng, (250, 900), 0.13)
         self._bend = [Waves(rng, (420, 1600), 20.0) for _ in range(2)]
         self.quarter = Waves(rng, (350, 900), 1.0)
@@ -122,7 +124,14 @@ def _waters_and_rails(plan: Plan, rng: np.random.Generator) -> None:
         (plan.railways if kind == "rail" else plan.rivers).append(Road(curve, float(width_m), RoadKind.TRACK))
 
 
-_TOWN_USES = {Use.HOUSES: 0.70, Use.FLATS: 0.09, Use.PARK: 0.06, Use.SPORTS: 0.05, Use.CARPARK: 0.05, Use.ALLOTMENTS: 0.05}
+_TOWN_USES = {
+    Use.HOUSES: 0.70,
+    Use.FLATS: 0.09,
+    Use.PARK: 0.06,
+    Use.SPORTS: 0.05,
+    Use.CARPARK: 0.05,
+    Use.ALLOTMENTS: 0.05,
+}
 _HEART_USES = {Use.CORE: 0.76, Use.CARPARK: 0.09, Use.PARK: 0.08, Use.FLATS: 0.07}
 _WORKS_USES = {Use.WORKS: 0.80, Use.CARPARK: 0.12, Use.MEADOW: 0.08}
 _LAND_USES = {Use.FIELD: 0.70, Use.MEADOW: 0.12, Use.ORCHARD: 0.06, Use.FARM: 0.09, Use.WOOD: 0.03}

@@ -46,9 +46,13 @@ class World:
         if self.seed < 0:
             raise ParameterError(f"The seed of a world must be 0 or more, not {self.seed}.")
         if not 100 <= self.size_m <= 20_000:
-            raise ParameterError(f"A world is 100 m to 20 km wide, not {self.size_m} m; choose size_m in that range.")
+            raise ParameterError(
+                f"A world is 100 m to 20 km wide, not {self.size_m} m; choose size_m in that range."
+            )
         if not 0.05 <= self.gsd_m <= 5:
-            raise ParameterError(f"A world is drawn at 0.05 to 5 m a pixel, not {self.gsd_m}; choose gsd_m in that range.")
+            raise ParameterError(
+                f"A world is drawn at 0.05 to 5 m a pixel, not {self.gsd_m}; choose gsd_m in that range."
+            )
         if self.size_px > MAX_SIDE_PX:
             raise ParameterError(
                 f"{self.size_m} m at {self.gsd_m} m a pixel makes {self.size_px} pixels a side, more than {MAX_SIDE_PX}; "
@@ -104,9 +108,20 @@ def write_world(
 def _write(path: Path, rgb: NDArray[np.uint8], gsd_m: float) -> Path:
     partial = path.with_suffix(".partial.tif")
     profile = {
-        "driver": "GTiff", "height": rgb.shape[0], "width": rgb.shape[1], "count": 3, "dtype": "uint8",
-        "crs": WORLD_CRS, "transform": from_origin(_WEST_M, _NORTH_M, gsd_m, gsd_m), "photometric": "ycbcr",
-        "compress": "jpeg", "jpeg_quality": 92, "tiled": True, "blockxsize": 512, "blockysize": 512, "interleave": "pixel",
+        "driver": "GTiff",
+        "height": rgb.shape[0],
+        "width": rgb.shape[1],
+        "count": 3,
+        "dtype": "uint8",
+        "crs": WORLD_CRS,
+        "transform": from_origin(_WEST_M, _NORTH_M, gsd_m, gsd_m),
+        "photometric": "ycbcr",
+        "compress": "jpeg",
+        "jpeg_quality": 92,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "interleave": "pixel",
     }
     with rasterio.open(partial, "w", **profile) as target:
         target.write(rgb.transpose(2, 0, 1))

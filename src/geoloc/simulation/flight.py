@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flight plans: where a drone is sent, how high, how fast and how roughly it flies."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+
+Floats = NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+PATTERNS = ("tour", "survey", "straight", "orbit")
+GRAVITY_MPS2 = 9.81
+
+_RANGES = {
+    "height_m": (5.0, 3000.0),
+    "speed_mps": (1.0, 60.0),
+    "max_bank_deg": (1.0, 40.0),
+    "gust_deg": (0.0, 10.0),
+    "gust_limit_deg": (0.0, 20.0),
+    "gust_period_s": (0.2, 60.0),
+    "height_wander_m": (0.0, 100.0),
+    "frame_rate_hz": (0.1, 60.0),
+    "imu_rate_hz": (10.0, 1000.0),
+    "aux_rate_hz": (0.5, 200.0),
+    "max_duration_s": (0.5, 7200.0),
+}
+
+
+@dataclass(frozen=True)
+class FlightPlan:
+    """A flight along waypoints in a raster's local frame.
+
+    Args:
+        waypoints_m: (east, north) pairs, at least two; the flight begins at the first, heading for the second.
+        height_m: above ground.
+        speed_mps: over ground.
+        max_bank_deg: steepest bank in a turn.
+        gust_deg: root mean square of pitch and roll caused by gusts.
+        gust_limit_deg: gusts never tilt the drone further.
+        gust_period_s: time in which a gust comes and goes.
+        height_wander_m: root mean square of the slow departure from `height_m`.
+        frame_rate_hz: pictures per second.
+        imu_rate_hz: attitude samples per second; pictures are taken at its ticks.
+        aux_rate_hz: altitude, odometry and truth samples per second, besides one at every picture.
+        max_duration_s: the flight ends then at the latest.
+
+    Raises:
+        ParameterError: for a value outside its range, or values that contradict each other.
+    """
+
+    waypoints_m: tuple[tuple[float, float], ...]
+    height_m: float = 110.0
+    speed_mps: float = 15.0
+    max_bank_deg: float = 20.0
+    gust_deg: float = 2.5
+    gust_limit_deg: float = 10.0
+    gust_period_s: float = 3.0
+    height_wander_m: float = 2.0
+    frame_rate_hz: float = 2.0
+    imu_rate_hz: float = 100.0
+    aux_rate_hz: float = 10.0
+    max_duration_s: float = 1800.0
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                raise ParameterError(
+                    f"{name} of a flight is {value}; it must be from {lowest:g} to {highest:g}"
+                )
+        points = np.array(self.waypoints_m, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
+            raise ParameterError(
+                f"a flight needs two or more waypoints (east_m, north_m) of finite numbers, not {self.waypoints_m}"
+            )
+        if (np.linalg.norm(np.diff(points, axis=0), axis=1) < 1.0).any():
+            raise ParameterError("two waypoints in a row are less than 1 m apart; leave one of them out")
+        if self.frame_rate_hz > self.imu_rate_hz:
+            raise ParameterError(
+                f"frame_rate_hz {self.frame_rate_hz:g} is above imu_rate_hz {self.imu_rate_hz:g}; "
+                "lower the one or raise the other"
+            )
+
+    @property
+    def turn_radius_m(self) -> float:
+        """Radius of the tightest turn at this speed and bank."""
+        return self.speed_mps**2 / (GRAVITY_MPS2 * math.tan(math.radians(self.max_bank_deg)))
+
+
+def pattern_waypoints(
+    pattern: str, bounds_m: Bounds, *, margin_m: float = 250.0, spacing_m: float = 160.0, seed: int = 0
+) -> tuple[tuple[float, float], ...]:
+    """Return the waypoints of a named pattern over a raster.
+
+    Args:
+        pattern: "tour" (wandering), "survey" (parallel lines), "straight" (corner to corner) or "orbit".
+        bounds_m: left, bottom, right, top of the raster in its local frame.
+        margin_m: distance kept from the edges, for the camera sees further than the drone flies.
+        spacing_m: distance between the lines of a survey.
+        seed: of a tour.
+
+    Raises:
+        ParameterError: for an unknown pattern, or a raster too small for the margin.
+    """
+    left, bottom, right, top = bounds_m
+    low, high = np.array([left + margin_m, bottom + margin_m]), np.array([right - margin_m, top - margin_m])
+    if pattern not in PATTERNS:
+        raise ParameterError(f"the flight pattern {pattern!r} is unknown; use one of {', '.join(PATTERNS)}")
+    if not (spacing_m > 0 and margin_m >= 0):
+        raise ParameterError(f"spacing_m {spacing_m} must be positive and margin_m {margin_m} not negative")
+    if (high - low < 20.0).any():
+        raise ParameterError(
+            f"the raster is {right - left:.0f} m by {top - bottom:.0f} m, too small to fly in with a margin of "
+            f"{margin_m:g} m; take a larger raster, fly lower, or give a smaller margin"
+        )
+    points = {"tour": _tour, "survey": _survey, "straight": _straight, "orbit": _orbit}[pattern](
+        low, high, spacing_m, seed
+    )
+    return tuple((float(east), float(north)) for east, north in points)
+
+
+def _straight(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+    return np.stack([low, high])
+
+
+def _survey(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+    lines = np.linspace(low[1], high[1], max(2, 1 + int((high[1] - low[1]) / spacing_m)))
+    ends = [(low[0], high[0]) if k % 2 == 0 else (high[0], low[0]) for k in range(len(lines))]
+    return np.array([(east, north) for north, pair in zip(lines, ends, strict=True) for east in pair])
+
+
+def _orbit(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+    angle = np.linspace(0, 2 * np.pi, 49)
+    radius = float((high - low).min()) / 2
+    return (low + high) / 2 + radius * np.stack([np.sin(angle), np.cos(angle)], 1)
+
+
+def _tour(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+    """A closed round through all quarters at uneven distance from the middle, so that it crosses its own path."""
+    rng = np.random.default_rng(seed)
+    count = 7
+    angle = rng.uniform(0, 2 * np.pi) + np.arange(count + 1) * 2 * np.pi * 2 / count
+    reach = np.clip(rng.uniform(0.55, 1.0, count + 1), 0, 1)[:, None]
+    return (low + high) / 2 + (high - low) / 2 * reach * np.stack([np.sin(angle), np.cos(angle)], 1)
