@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The default backend: ONNX Runtime on the CPU."""
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+from geoloc.encoder.card import ONNX_NAME, ModelCard
+from geoloc.encoder.checks import check_descriptors, check_views
+from geoloc.errors import ModelError
+
+# ONNX Runtime has no common base class for its errors.
+_LOAD_ERRORS = (
+    states.Fail,
+    states.InvalidArgument,
+    states.InvalidGraph,
+    states.InvalidProtobuf,
+    states.NoSuchFile,
+    states.NotImplemented,
+    states.RuntimeException,
+)
+
+
+class OnnxEncoder:
+    """A model directory's `encoder.onnx`; see `geoloc.encoder.Encoder`.
+
+    Args:
+        card: of the model.
+        threads: of one inference; 0 for all cores.
+
+    Raises:
+        ModelError: the graph is damaged or not one of ours.
+    """
+
+    def __init__(self, card: ModelCard, threads: int = 0) -> None:
+        self._card = card
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads would burn a core between frames.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        path = card.directory / ONNX_NAME
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except _LOAD_ERRORS as error:
+            raise ModelError(f"{path} cannot be loaded ({error}); export the model again.") from error
+        names = [item.name for item in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if names != ["views", "descriptors"]:
+            raise ModelError(
+                f"{path} has inputs and outputs {names}, expected views and descriptors; export it again."
+            )
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self._card
+
+    def describe(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
+        check_views(self._card, views)
+        (descriptors,) = self._session.run(["descriptors"], {"views": np.ascontiguousarray(views)})
+        return check_descriptors(self._card, descriptors)

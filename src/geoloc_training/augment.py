@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What changes between a map and a camera: light, season, shadows, optics, noise, frame borders."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_training.datasets.ground import Image, Mask
+
+Rng = np.random.Generator
+_Float = NDArray[np.float32]
+_GREY = np.array([0.299, 0.587, 0.114])
+
+
+def map_colours(image: Image, rng: Rng, strength: float) -> Image:
+    """Light colour changes of a map view, as between two map providers."""
+    return _colour(image, rng, 0.4 * strength)
+
+
+def drone_appearance(image: Image, rng: Rng, strength: float) -> Image:
+    """Everything a flight may change in the look of the ground.
+
+    Args:
+        image: uint8 RGB (S, S, 3).
+        rng: source of randomness.
+        strength: 0 leaves the view alone, 1 is full strength.
+
+    Returns:
+        A new uint8 RGB view of the same shape.
+    """
+    if rng.random() < 0.5:
+        image = _season(image, rng, strength)
+    if rng.random() < 0.5:
+        image = _shadows(image, rng, strength)
+    if rng.random() < 0.3:
+        image = _occlude(image, rng)
+    image = _colour(image, rng, strength)
+    image = _blur(image, rng, strength)
+    if rng.random() < 0.6:
+        image = _noise(image, rng, strength)
+    if rng.random() < 0.3:
+        image = _jpeg(image, rng)
+    return image
+
+
+def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> Mask:
+    """A frame that does not fill the view: a rotated rectangle, bool (S, S), at least `minimum` of it."""
+    centre = size_px / 2 + rng.uniform(-0.12, 0.12, 2) * size_px
+    sides = size_px * np.array([rng.uniform(0.75, 1.4), rng.uniform(0.9, 1.5)])
+    box = cv2.boxPoints((tuple(centre), tuple(sides), float(rng.uniform(0, 180))))
+    mask = cv2.fillConvexPoly(np.zeros((size_px, size_px), np.uint8), np.round(box).astype(np.int32), 1)
+    return mask > 0 if mask.mean() >= minimum else np.ones((size_px, size_px), bool)  # type: ignore[return-value]
+
+
+def _colour(image: Image, rng: Rng, strength: float) -> Image:
+    """Saturation, hue, white balance, channel mixing, exposure, haze in one matrix, then gamma."""
+    mix = np.eye(3)
+    saturation = np.exp(rng.normal(0, 0.35 * strength))
+    mix = (saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), _GREY)) @ mix
+    mix = _hue(rng.normal(0, 0.12 * strength)) @ mix
+    mix = np.diag(np.exp(rng.normal(0, 0.1 * strength, 3))) @ mix
+    mix = mix + rng.normal(0, 0.06 * strength, (3, 3))
+    gain = np.exp(rng.normal(0, 0.25 * strength))
+    mean = image.reshape(-1, 3).mean(axis=0)
+    offset = mean * (1 - gain) * rng.uniform(0, 1) + rng.normal(0, 15 * strength)
+    haze = rng.uniform(0, 0.35 * strength) if rng.random() < 0.3 else 0.0
+    matrix = (1 - haze) * gain * mix
+    shift = (1 - haze) * offset + haze * rng.uniform(180, 240)
+    mixed = cv2.transform(image.astype(np.float32), np.c_[matrix, np.broadcast_to(shift, 3)])
+    gamma = np.exp(rng.normal(0, 0.25 * strength))
+    table = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    return cv2.LUT(_to_uint8(mixed), table)  # type: ignore[return-value]
+
+
+def _hue(angle_rad: float) -> NDArray[np.float64]:
+    """Rotation of colours about the grey axis."""
+    axis = np.ones(3) / np.sqrt(3)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    rotation: NDArray[np.float64] = cos * np.eye(3) + sin * cross + (1 - cos) * np.outer(axis, axis)
+    return rotation
+
+
+def _season(image: Image, rng: Rng, strength: float) -> Image:
+    """Move vegetation towards straw, brown or a deeper green, by how green each pixel is."""
+    pixels = image.astype(np.float32)
+    excess = 2 * pixels[..., 1] - pixels[..., 0] - pixels[..., 2]
+    green = 1 / (1 + np.exp(-(excess - rng.uniform(5, 25)) / 6))
+    tint = np.array([rng.uniform(0.6, 1.7), rng.uniform(0.6, 1.3), rng.uniform(0.6, 1.3)], np.float32)
+    factor = 1 + strength * green[..., None] * (tint - 1)
+    return _to_uint8(pixels * factor)
+
+
+def _shadows(image: Image, rng: Rng, strength: float) -> Image:
+    """Deepen or lift what is dark, as under another sun or a clouded one."""
+    pixels = image.astype(np.float32)
+    grey = pixels @ _GREY.astype(np.float32)
+    edge = np.quantile(grey[::4, ::4], rng.uniform(0.1, 0.4))
+    dark = 1 / (1 + np.exp((grey - edge) / 10))
+    factor = 1 + strength * (rng.uniform(0.4, 1.8) - 1) * dark
+    return _to_uint8(pixels * factor[..., None])
+
+
+def _occlude(image: Image, rng: Rng) -> Image:
+    """A few small flat patches: cars, tarps, dust on the lens."""
+    image = image.copy()
+    size = image.shape[0]
+    for _ in range(rng.integers(1, 6)):
+        centre = tuple(float(v) for v in rng.uniform(0, size, 2))
+        sides = tuple(float(v) for v in rng.uniform(0.03, 0.2, 2) * size)
+        box = cv2.boxPoints((centre, sides, float(rng.uniform(0, 180))))
+        cv2.fillConvexPoly(
+            image, np.round(box).astype(np.int32), tuple(int(v) for v in rng.integers(0, 256, 3))
+        )
+    return image
+
+
+def _blur(image: Image, rng: Rng, strength: float) -> Image:
+    """Defocus, or motion along a random line."""
+    kind = rng.random()
+    if kind < 0.3:
+        return cv2.GaussianBlur(image, (0, 0), 0.3 + 1.5 * strength * rng.random())  # type: ignore[return-value]
+    if kind < 0.45:
+        return cv2.filter2D(image, -1, _streak(rng, 3 + int(5 * strength * rng.random())))  # type: ignore[return-value]
+    return image
+
+
+def _streak(rng: Rng, length_px: int) -> _Float:
+    side = length_px | 1
+    kernel = np.zeros((side, side), np.float32)
+    angle = rng.uniform(0, np.pi)
+    step = np.array([np.cos(angle), np.sin(angle)]) * side / 2
+    start, end = np.round(side / 2 - 0.5 - step).astype(int), np.round(side / 2 - 0.5 + step).astype(int)
+    cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
+    kernel[side // 2, side // 2] = 1.0
+    return kernel / kernel.sum()  # type: ignore[no-any-return]
+
+
+def _noise(image: Image, rng: Rng, strength: float) -> Image:
+    """Sensor noise, the same in all channels or independent."""
+    channels = 3 if rng.random() < 0.5 else 1
+    noise = rng.standard_normal((*image.shape[:2], channels), dtype=np.float32) * (
+        12 * strength * rng.random()
+    )
+    return _to_uint8(image + noise)
+
+
+def _jpeg(image: Image, rng: Rng) -> Image:
+    ok, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR) if ok else image  # type: ignore[return-value]
+
+
+def _to_uint8(pixels: NDArray[np.floating]) -> Image:
+    return np.clip(pixels, 0, 255).astype(np.uint8)  # type: ignore[no-any-return]

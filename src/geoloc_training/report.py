@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The set of protocols every model is judged by, thresholds for refusal, and the table that shows both."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from geoloc.encoder.card import Calibration, Metric
+from geoloc.errors import ModelError, ParameterError
+from geoloc_training.baseline import describe_hog
+from geoloc_training.datasets.ground import Ground
+from geoloc_training.evaluation import Describe, Protocol, Recall, evaluate, parse_pair
+
+ROTATIONS = 24
+
+
+def suite(base: Protocol) -> list[Protocol]:
+    """Yaw known, ±10°, unknown, unknown with a search over rotations; alone and among distractors."""
+    headings = [(0.0, 1), (10.0, 1), (180.0, 1), (180.0, ROTATIONS)]
+    return [
+        replace(base, yaw_deg=yaw, rotations=turns, distractors=crowd)
+        for crowd in (False, True)
+        for yaw, turns in headings
+    ]
+
+
+def protocols_for(pairs: Iterable[str]) -> list[Protocol]:
+    """All protocols for `city:map_date:query_date` texts, and the published floor's for each.
+
+    Raises:
+        ParameterError: a text of another form.
+    """
+    protocols: list[Protocol] = []
+    for text in pairs:
+        base = parse_pair(text)
+        protocols += [*suite(base), replace(base, offset_m=9.0, yaw_deg=11.0), replace(base, offset_m=22.5)]
+    return protocols
+
+
+def measure(
+    describe: Describe, grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int
+) -> list[Recall]:
+    """Run protocols one after the other with a progress bar."""
+    bar = tqdm(list(protocols), unit="test", desc="evaluate")
+    return [evaluate(describe, grounds, protocol, size_px) for protocol in bar]
+
+
+def measure_floor(grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int) -> list[Recall]:
+    """The same protocols by gradient histograms; a search over rotations takes too long there."""
+    once = [protocol for protocol in protocols if protocol.rotations == 1]
+    return [replace(r, label=f"HOG: {r.label}") for r in measure(describe_hog, grounds, once, size_px)]
+
+
+def metrics(recalls: Iterable[Recall], prefix: str = "") -> list[Metric]:
+    """Recalls as the card keeps them, rounded to a tenth of a per cent."""
+    return [Metric(prefix + r.label, r.queries, r.gallery, round(r.r1, 3), round(r.r5, 3)) for r in recalls]
+
+
+def calibrate(recall: Recall) -> Calibration:
+    """Thresholds that give up few right answers and many wrong ones.
+
+    `min_score` is the score that 99 % of right answers exceed. `min_margin` is the lead that half of the
+    wrong answers fall short of, but no more than what 95 % of the right ones exceed.
+    """
+    right, wrong = recall.correct, ~recall.correct
+    if not right.any():
+        raise ModelError("no validation query found its place, so nothing can be calibrated; train longer.")
+    min_score = float(np.quantile(recall.scores[right], 0.01))
+    ceiling = float(np.quantile(recall.margins[right], 0.05))
+    min_margin = min(ceiling, float(np.median(recall.margins[wrong]))) if wrong.any() else ceiling
+    accepted = (recall.scores >= min_score) & (recall.margins >= min_margin)
+    derivation = (
+        f"{recall.label} ({recall.queries} queries): min_score is exceeded by 99 % of right answers, "
+        "min_margin by 95 % of them or missed by half of the wrong ones; together they keep "
+        f"{(accepted & right).sum() / right.sum():.1%} of the right and "
+        f"{(accepted & wrong).sum() / max(1, wrong.sum()):.1%} of the wrong answers"
+    )
+    return Calibration(round(min_score, 3), round(max(0.0, min_margin), 3), derivation)
+
+
+def table(measured: Sequence[Metric]) -> str:
+    """A plain-text table of recalls."""
+    width = max((len(metric.protocol) for metric in measured), default=10)
+    lines = [f"{'protocol':<{width}}  queries  gallery    R@1    R@5"]
+    lines += [
+        f"{m.protocol:<{width}}  {m.queries:>7}  {m.gallery:>7}  {m.r1:.3f}  {m.r5:.3f}" for m in measured
+    ]
+    return "\n".join(lines)
+
+
+def write_json(path: Path, measured: Sequence[Metric]) -> None:
+    """Keep recalls for a later `export --also`."""
+    path.write_text(
+        json.dumps([vars(metric) for metric in measured], indent=2, ensure_ascii=False), encoding="utf-8"
+    )
+
+
+def read_json(path: Path) -> list[Metric]:
+    """Read what `write_json` wrote.
+
+    Raises:
+        ParameterError: missing or of another form.
+    """
+    try:
+        return [Metric(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise ParameterError(
+            f"{path} holds no recalls ({error}); write it with `geoloc-train evaluate --json`."
+        ) from error
