@@ -68,6 +68,10 @@ class Suite:
         words = command(start, own_parameters)
         self._processes.append(_Process(start, words, _popen(words)))
 
+    def code(self, name: str) -> int | None:
+        """Return the exit code of a node that has ended, None of one that runs."""
+        return next(process.running.poll() for process in self._processes if process.start.entry.name == name)
+
     def check(self, *, respawn: bool = False) -> None:
         """Look whether every node still runs.
 
