@@ -143,6 +143,7 @@ class Localizer:
         self.settings = settings or LocalizerSettings()
         self._map = map_directory
         self._encoder = encoder
+        self._frame = map_directory.frame  # kept: making its projection takes milliseconds
         self._index = map_directory.index()
         tiles = map_directory.tiles
         self._centres_m = np.column_stack([tiles["east_m"], tiles["north_m"]]).astype(np.float64)
@@ -237,7 +238,7 @@ class Localizer:
     ) -> Fix:
         east_m, north_m = belief.east_m + offset_east_m, belief.north_m + offset_north_m
         integrity.check_on_map(east_m, north_m, self._bounds_m)
-        latitude, longitude = self._map.frame.to_geodetic(east_m, north_m)
+        latitude, longitude = self._frame.to_geodetic(east_m, north_m)
         return Fix(
             stamp_ns,
             float(latitude),

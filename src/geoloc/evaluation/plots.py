@@ -10,8 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from geoloc.camera import fill_invalid
 from geoloc.evaluation.metrics import horizontal_errors_m
 from geoloc.evaluation.records import EvaluationRun, Record
 
@@ -153,22 +155,30 @@ def _draw_over_time(axes: Axes, seconds: Floats, errors_m: Floats, oracle_m: Flo
 
 
 def _draw_distribution(axes: Axes, errors_m: Floats, oracle_m: Floats, tile_m: float) -> None:
-    share = np.arange(1, errors_m.size + 1) / errors_m.size * 100
-    fixed = np.sort(errors_m[np.isfinite(errors_m)])
-    axes.step(fixed, share[: fixed.size], where="post", color="#1f6feb", label="error, of all frames")
-    known = np.sort(oracle_m[np.isfinite(oracle_m)])
+    known = oracle_m[np.isfinite(oracle_m)]
     if known.size:
         axes.step(
-            known, share[: known.size], where="post", color="#888888", label="nearest tile centre (oracle)"
+            *_cumulative(known, known.size), where="post", color="#888888", label="nearest tile (oracle)"
         )
+    fixed = errors_m[np.isfinite(errors_m)]
+    axes.step(*_cumulative(fixed, errors_m.size), where="post", color="#1f6feb", label="error, of all frames")
     axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"one tile, {tile_m:g} m")
     axes.set(
         xlabel="horizontal error, m", ylabel="% of frames", title="Share of frames within", ylim=(0, 101)
     )
-    axes.set_xscale("symlog", linthresh=tile_m / 4)
-    axes.set_xlim(0, None)
+    axes.set_xscale("log")
+    axes.set_xlim(0.5, max(2 * tile_m, float(fixed.max(initial=0.0)) * 1.2))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
+
+
+def _cumulative(values: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the steps of the share, in per cent of `count`, at or under each value, from nothing at 0."""
+    steps = np.concatenate([[0.0], np.sort(values)])
+    return steps, np.arange(steps.size) / count * 100.0
 
 
 def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> NDArray[np.uint8] | None:
@@ -177,7 +187,7 @@ def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> NDArr
         return None
     row = tiles[tile]
     picture, valid = raster.view(float(row["east_m"]), float(row["north_m"]), float(row["size_m"]), 256)
-    return picture if valid.any() else None
+    return fill_invalid(picture, valid) if valid.any() else None
 
 
 def _show(axes: Axes, picture: NDArray[np.uint8] | None, title: str) -> None:
