@@ -40,10 +40,10 @@ class CameraNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("camera_node", **options)
-        self._parameters = declare(self, CameraParameters)
-        self._rig = CameraRig(self._parameters.rig())
-        self._tf = TfMount(self) if self._parameters.use_tf else None
-        self._body_frame = self._parameters.base_frame
+        self._settings = declare(self, CameraParameters)
+        self._rig = CameraRig(self._settings.rig())
+        self._tf = TfMount(self) if self._settings.use_tf else None
+        self._body_frame = self._settings.base_frame
         self._camera_info: CameraInfo | None = None
         self._attitude_came = threading.Event()
         self._health = Health(self, lambda: {"dropped": self._worker.dropped})
@@ -63,7 +63,7 @@ class CameraNode(GeolocNode):
         self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
         self._image_topic = ""
         self._sources = SourceWatch()
-        wanted = self._parameters.image_transport
+        wanted = self._settings.image_transport
         for transport, kind, topic in (
             ("raw", Image, topics.IMAGE),
             ("compressed", CompressedImage, topics.IMAGE_COMPRESSED),
@@ -83,12 +83,12 @@ class CameraNode(GeolocNode):
             return
         self._camera_info = message
         try:
-            self._rig.set_intrinsics(messages.intrinsics(message, rectified=self._parameters.rectified))
+            self._rig.set_intrinsics(messages.intrinsics(message, rectified=self._settings.rectified))
         except FrameRefused as refusal:
             self._rig.reject(refusal)
 
     def _on_imu(self, message: Imu) -> None:
-        self._body_frame = self._parameters.base_frame or message.header.frame_id
+        self._body_frame = self._settings.base_frame or message.header.frame_id
         try:
             self._rig.add_attitude(messages.stamp_ns(message), messages.quaternion(message))
         except FrameRefused as refusal:
@@ -132,7 +132,7 @@ class CameraNode(GeolocNode):
 
     def _await_attitude(self, stamp_ns: int) -> None:
         """Wait, in message time, for the attitude after the frame, which makes its own exact."""
-        latest_ns = self.get_clock().now().nanoseconds + self._parameters.attitude_wait_s * 1e9
+        latest_ns = self.get_clock().now().nanoseconds + self._settings.attitude_wait_s * 1e9
         give_up_s = time.monotonic() + _LONGEST_WAIT_S
         while not self._rig.ready(stamp_ns) and time.monotonic() < give_up_s:
             if self.get_clock().now().nanoseconds >= latest_ns:

@@ -37,8 +37,8 @@ class EvaluationNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("evaluation_node", **options)
-        self._parameters = declare(self, EvaluationParameters)
-        self._map = open_map(Path(self._parameters.map), load_card(find_model(self._parameters.model)))
+        self._settings = declare(self, EvaluationParameters)
+        self._map = open_map(Path(self._settings.map), load_card(find_model(self._settings.model)))
         self._logbook = Logbook()
         self._reported = 0
         self.create_service(Trigger, "~/report", self._on_report)
@@ -75,18 +75,18 @@ class EvaluationNode(GeolocNode):
     def _write_report(self) -> str:
         """Write the report and return its table and its path, for a terminal."""
         frames = self._logbook.frames
-        truth = self._logbook.truth(self._parameters.max_truth_gap_s)
+        truth = self._logbook.truth(self._settings.max_truth_gap_s)
         report = EvaluationRun(
-            title=self._parameters.title,
+            title=self._settings.title,
             records=self._logbook.records(Recorder(self._map, truth)),
             map_directory=self._map,
             notes={
-                "map": self._parameters.map,
+                "map": self._settings.map,
                 "truth": truth.source,
                 "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
             },
         )
-        page = write_report(report, Path(self._parameters.out))
+        page = write_report(report, Path(self._settings.out))
         self._reported = frames
         return f"{metres_table(report)}\n\nreport: {page}"
 

@@ -33,7 +33,7 @@ class InferenceNode(GeolocNode):
         self._encoder = load_encoder(find_model(parameters.model), parameters.backend, parameters.threads)
         self._warm_up()
         self._health = Health(self, lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id})
-        self._descriptors = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
+        self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")
         # Subscribed last: a replay starts when somebody listens, and now somebody can answer.
         self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_only())
@@ -55,9 +55,9 @@ class InferenceNode(GeolocNode):
             vector = self._encoder.describe(view[None])[0]
         except GeolocError as error:
             self._health.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
-            self._descriptors.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty(0, np.float32)))
+            self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty(0, np.float32)))
             return
-        self._descriptors.publish(messages_out.descriptor(stamp_ns, frame_id, vector))
+        self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, vector))
         self._health.answered(stamp_ns, time.perf_counter() - started_s)
 
 

@@ -55,10 +55,10 @@ class ReplayNode(GeolocNode):
 
     def __init__(self, parameters: ReplayParameters | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__("replay_node", **options)
-        self._parameters = parameters or declare(self, ReplayParameters)
-        choice = Choice.of(self._parameters.rename.split(","), keep_names=self._parameters.keep_names)
-        self._playlist = Playlist(Path(self._parameters.bag), choice)
-        self._clock = self.create_publisher(Clock, "/clock", 10)
+        self._settings = parameters or declare(self, ReplayParameters)
+        choice = Choice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
+        self._playlist = Playlist(Path(self._settings.bag), choice)
+        self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._publishers_by_topic = {
             track.target: self._publisher(track.kind, track.target) for track in self._playlist.tracks
         }
@@ -76,15 +76,15 @@ class ReplayNode(GeolocNode):
         """
         for note in self._playlist.notes:
             self._say(note)
-        start_ns = self._playlist.start_ns + round(self._parameters.start_s * 1e9)
+        start_ns = self._playlist.start_ns + round(self._settings.start_s * 1e9)
         if start_ns > self._playlist.end_ns:
             length_s = (self._playlist.end_ns - self._playlist.start_ns) / 1e9
-            raise BagError(f"start_s is {self._parameters.start_s:g}, the bag is {length_s:.1f} s long")
+            raise BagError(f"start_s is {self._settings.start_s:g}, the bag is {length_s:.1f} s long")
         self._await_listeners(stop)
-        pace = Pace(start_ns, self._parameters.rate)
+        pace = Pace(start_ns, self._settings.rate)
         self._play_messages(start_ns, pace, stop)
-        self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._parameters.rate * 1e9), pace, stop)
-        if self._parameters.report and not stop.is_set:
+        self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), pace, stop)
+        if self._settings.report and not stop.is_set:
             self._ask_for_report()
 
     def _play_messages(self, start_ns: int, pace: Pace, stop: StopSignal) -> None:
@@ -107,7 +107,7 @@ class ReplayNode(GeolocNode):
 
     def _await_listeners(self, stop: StopSignal) -> None:
         """Wait until all that a fix needs is listened to, and the others (truth) had a moment to come too."""
-        deadline_s = time.monotonic() + self._parameters.wait_s
+        deadline_s = time.monotonic() + self._settings.wait_s
         complete_since_s: float | None = None
         while not stop.is_set and time.monotonic() < deadline_s:
             now_s = time.monotonic()
@@ -137,7 +137,7 @@ class ReplayNode(GeolocNode):
             time.sleep(nap_s)
 
     def _tell_time(self, time_ns: int) -> None:
-        self._clock.publish(Clock(clock=messages_out.time(time_ns)))
+        self._clock_publisher.publish(Clock(clock=messages_out.time(time_ns)))
 
     def _ask_for_report(self) -> None:
         if not self._reporter.wait_for_service(timeout_sec=0.5):

@@ -2,8 +2,8 @@
 """`retrieval_node`: a descriptor becomes a position, its covariance, or the statement that there is none.
 
 Every frame that camera_node took up ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
-where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes at
-all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
+where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes
+at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
 """
 
 import math
@@ -23,7 +23,7 @@ from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
 from geoloc.localizer import Fix, Localizer
-from geoloc.mapping import open_map
+from geoloc.mapping import MapDirectory, open_map
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
@@ -38,9 +38,9 @@ class RetrievalNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
-        self._parameters = declare(self, RetrievalParameters)
-        self._map = open_map(Path(self._parameters.map), load_card(find_model(self._parameters.model)))
-        self._localizer = Localizer(self._map, None, self._parameters.localizer())
+        self._settings = declare(self, RetrievalParameters)
+        self._map = open_map(Path(self._settings.map), load_card(find_model(self._settings.model)))
+        self._localizer = Localizer(self._map, None, self._settings.localizer())
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
         self._refused_before = 0
         self._newest_ns = 0
@@ -98,12 +98,12 @@ class RetrievalNode(GeolocNode):
     def _answer(self, message: Image, stamp_ns: int) -> Fix:
         try:
             vector = messages_in.descriptor(message)
-            offset = self._offsets.take(stamp_ns, self._parameters.offset_wait_s)
+            offset = self._offsets.take(stamp_ns, self._settings.offset_wait_s)
             if offset is None:
                 raise FrameRefused(
                     Reason.NO_OFFSET,
                     f"no view/offset came with the stamp of this descriptor within "
-                    f"{self._parameters.offset_wait_s:g} s; check that camera_node runs in this namespace",
+                    f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
             return self._localizer.answer(vector, offset.vector.x, offset.vector.y, stamp_ns)
         except GeolocError as error:
@@ -113,11 +113,11 @@ class RetrievalNode(GeolocNode):
         self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
         if fix.reason is None:
             self._geopoints.publish(messages_out.geopoint(fix, frame_id))
-            self._poses.publish(messages_out.pose(fix, self._parameters.map_frame))
+            self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
         self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
         if fix.candidates.ids.size:
             self._candidates.publish(
-                messages_out.candidates(fix.stamp_ns, self._parameters.map_frame, fix.candidates)
+                messages_out.candidates(fix.stamp_ns, self._settings.map_frame, fix.candidates)
             )
 
     def _refuse_as_told(self, message: Vector3Stamped | Image) -> None:
@@ -128,7 +128,7 @@ class RetrievalNode(GeolocNode):
 
     def _tell_silence(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        if self._health.silent_for_s() > self._parameters.silence_s and now_ns > self._newest_ns:
+        if self._health.silent_for_s() > self._settings.silence_s and now_ns > self._newest_ns:
             self._publish_no_fix(now_ns, self._frame_id)
 
     def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
@@ -139,13 +139,19 @@ class RetrievalNode(GeolocNode):
         return {
             "dropped": self._worker.dropped,
             "refused_by_earlier_nodes": self._refused_before,
-            "map": self._parameters.map,
+            "map": self._settings.map,
             "tiles": len(self._map.tiles),
+            "area_km2": f"{_area_km2(self._map):.2f}",
             "view_size_m": f"{self._map.view_size_m:g}",
             "pitch_m": f"{self._map.pitch_m:g}",
             "model": self._map.model_id,
             "model_and_map_agree": True,
         }
+
+
+def _area_km2(map_directory: MapDirectory) -> float:
+    left, bottom, right, top = map_directory.manifest.bounds_m
+    return (right - left) * (top - bottom) / 1e6
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ _FORGET_AFTER_S = 2.0
 
 
 class SourceWatch:
-    """Remembers who published in the last two seconds, so that a restarted driver is soon believed again.
+    """Remembers who published in the last two seconds, so that who falls silent is soon forgotten.
 
     Args:
         forget_after_s: silence after which a source counts as gone.
@@ -36,11 +36,13 @@ class SourceWatch:
         sender = info.get("publisher_gid")
         self._seen_s = {key: at for key, at in self._seen_s.items() if now_s - at < self._forget_after_s}
         self._seen_s[(sender["data"] if sender else b"", frame_id)] = now_s
-        count = len(self._seen_s) if sender else max(len(self._seen_s), publishers)
+        senders, frames = ({key[part] for key in self._seen_s} for part in (0, 1))
+        # A driver that was restarted has two identities in a short time, but only one of them still publishes.
+        count = max(len(frames), min(len(senders), publishers) if sender else publishers)
         if count > 1:
-            frames = ", ".join(sorted({key[1] or "(no frame_id)" for key in self._seen_s}))
+            names = ", ".join(sorted(frame or "(no frame_id)" for frame in frames))
             raise FrameRefused(
                 Reason.SEVERAL_SOURCES,
-                f"{count} sources publish images on this topic (frame_id {frames}): "
+                f"{count} sources publish images on this topic (frame_id {names}): "
                 "stop all but one, or remap image to the camera that looks down",
             )
