@@ -48,6 +48,18 @@ def find_model(model: str) -> Path:
     )
 
 
+def default_model() -> str:
+    """Return the id of the model that is used where none is named.
+
+    Raises:
+        ModelError: where none ships, or several do and one must be named.
+    """
+    shipped = list(shipped_models())
+    if len(shipped) != 1:
+        raise ModelError(f"name a model with --model: {len(shipped)} ship here ({', '.join(shipped) or 'none'})")
+    return shipped[0]
+
+
 def default_parameters() -> Path:
     """Return the parameter file that bringup starts from.
 
