@@ -10,9 +10,7 @@ from affine import Affine
 from pyproj import Transformer
 from rasterio.enums import ColorInterp
 
-from geoloc.errors import RasterError
-from geoloc.geodesy import LocalFrame
-from geoloc.raster import open_raster, write_geotiff
+from geoloc.raster import open_raster
 
 SIDE = 400
 PLACES = {

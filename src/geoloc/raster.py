@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 import rasterio
@@ -57,6 +56,7 @@ class Raster:
     """An open image; use it as a context manager, from one thread.
 
     Attributes:
+        name: of the file or folder.
         frame: the local frame (metres east and north) that views are given in.
         gsd_m: metres per pixel of the image, at its centre.
         bounds_m: left, bottom, right, top of the image in the frame.
@@ -64,6 +64,7 @@ class Raster:
     """
 
     def __init__(self, source: Source, frame: LocalFrame) -> None:
+        self.name = source.path.name
         self.frame = frame
         self._source = source
         self._crs = rasterio.crs.CRS.from_wkt(frame.crs.to_wkt())
@@ -127,14 +128,16 @@ class Raster:
         left, bottom, right, top = self.bounds_m
         gsd_m = max(right - left, top - bottom) / max_px
         width, height = max(1, round((right - left) / gsd_m)), max(1, round((top - bottom) / gsd_m))
-        rgb, valid = self.window(left, top, width, height, gsd_m)
+        transform = Affine(gsd_m, 0, left, 0, -gsd_m, top)
+        # Averaging costs the same at any reduction, which a kernel does not.
+        rgb, valid = self._warp(transform, width, height, gsd_m, Resampling.average)
         return rgb, valid, gsd_m
 
     def close(self) -> None:
         """Release the file; views are not possible afterwards."""
         self._source.dataset.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Raster":
         return self
 
     def __exit__(
@@ -142,9 +145,16 @@ class Raster:
     ) -> None:
         self.close()
 
-    def _warp(self, transform: Affine, width: int, height: int, gsd_m: float) -> tuple[Rgb, Mask]:
+    def _warp(
+        self,
+        transform: Affine,
+        width: int,
+        height: int,
+        gsd_m: float,
+        resampling: Resampling = Resampling.cubic,
+    ) -> tuple[Rgb, Mask]:
         # The scale is given, for GDAL would guess it from bounding boxes and blur turned views.
-        scale = {"XSCALE": self._pixel_m[0] / gsd_m, "YSCALE": self._pixel_m[1] / gsd_m}
+        scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
         try:
             with WarpedVRT(
                 self._source.dataset,
@@ -154,11 +164,12 @@ class Raster:
                 transform=transform,
                 width=width,
                 height=height,
-                resampling=Resampling.cubic,
+                resampling=resampling,
                 tolerance=_TOLERANCE_PX,
                 add_alpha=not self._has_alpha,
                 UNIFIED_SRC_NODATA="YES",
-                **{name: min(1.0, value) for name, value in scale.items()},
+                XSCALE=scale_x,
+                YSCALE=scale_y,
             ) as warped:
                 values = warped.read(list(self._colours.bands))
                 valid = warped.dataset_mask() > 127
