@@ -73,8 +73,13 @@ class Camera:
         grid = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), axis=-1)
         pixels, k = grid.reshape(-1, 1, 2).astype(float), np.array(self.coefficients)
         until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-12)
-        undistort = cv2.fisheye.undistortPoints if self.model == "equidistant" else cv2.undistortPoints
-        flat = undistort(pixels, self.matrix, k, criteria=until).reshape(-1, 2)
+        if self.model == "equidistant":
+            flat = cv2.fisheye.undistortPoints(pixels, self.matrix, k, criteria=until)
+        elif hasattr(cv2, "undistortPointsIter"):
+            flat = cv2.undistortPointsIter(pixels, self.matrix, k, None, None, until)
+        else:
+            flat = cv2.undistortPoints(pixels, self.matrix, k, criteria=until)
+        flat = flat.reshape(-1, 2)
         found = np.column_stack([flat, np.ones(len(flat))])
         assert np.abs(self.project(found) - pixels.reshape(-1, 2)).max() < 0.01
         return found.reshape(self.height, self.width, 3)

@@ -193,6 +193,7 @@ def test_what_is_no_rotation_is_refused(rotation):
         np.zeros((240, 320), np.uint8),
         np.zeros((240, 320, 4), np.uint8),
         np.zeros((240, 320, 3), np.float32),
+        np.zeros((2, 40_000, 3), np.uint8),
     ],
 )
 def test_what_is_no_rgb_picture_is_refused(frame):

@@ -33,6 +33,7 @@ _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this ha
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
 _MIN_CONTRAST = 1.5
+_LONGEST_SIDE = 32_766  # of what OpenCV can remap
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,11 @@ def _check_frame(image: ColourImage) -> None:
         raise FrameRefused(
             Reason.BAD_IMAGE,
             f"the frame is {image.dtype} of shape {image.shape}; RGB uint8 of shape (H, W, 3) is needed",
+        )
+    if max(image.shape) > _LONGEST_SIDE:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; a side may have {_LONGEST_SIDE}",
         )
 
 

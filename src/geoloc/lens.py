@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +23,9 @@ COEFFICIENT_COUNTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": 
 _WIDEST_RADIUS = 20.0  # tangent of the angle off axis, 87 degrees: beyond it a lens polynomial means nothing
 _RADIUS_STEPS = 4000
 _RAY_TOLERANCE = 1e-5  # of the focal length
-_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
-_UNIT = np.eye(3)
+_NEWTON_ROUNDS = 8
+_NEWTON_TOLERANCE = 1e-10
+_NUDGE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +57,23 @@ class Intrinsics:
         _check_distortion(self.model, np.asarray(self.coefficients))
 
     @cached_property
-    def radius_limit(self) -> float:
-        """Tangent of the largest angle off axis at which the lens still maps one to one.
+    def radial_table(self) -> tuple[FloatArray, FloatArray]:
+        """Tangents off axis, and how far out the lens images them, while it maps one to one.
 
-        Beyond it a distortion polynomial folds back, or a rational one has its pole, and points from far
+        Beyond that a distortion polynomial folds back, or a rational one has its pole, and points from far
         outside the field of view would land inside the frame.
         """
         radius = np.linspace(0.0, _WIDEST_RADIUS, _RADIUS_STEPS + 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             image_radius = radius * _stretch(radius * radius, self.model, np.asarray(self.coefficients))
             folds = np.flatnonzero(~(np.diff(image_radius) > 0.0))
-        return float(radius[folds[0]]) if len(folds) else _WIDEST_RADIUS
+        end = int(folds[0]) + 1 if len(folds) else len(radius)
+        return radius[:end], image_radius[:end]
+
+    @property
+    def radius_limit(self) -> float:
+        """Tangent of the largest angle off axis that the lens can image."""
+        return float(self.radial_table[0][-1])
 
     def scaled_to(self, width: int, height: int) -> "Intrinsics":
         """Give the intrinsics of the same pictures resized to `width` by `height` pixels.
@@ -159,11 +165,26 @@ def _bend(flat: FloatArray, intrinsics: Intrinsics) -> FloatArray:
 
 
 def _unbend(bent: FloatArray, intrinsics: Intrinsics) -> FloatArray:
-    if intrinsics.model == "equidistant":
-        flat = cv2.fisheye.undistortPoints(bent[:, None], _UNIT, intrinsics.coefficients, criteria=_CRITERIA)
-    else:
-        flat = cv2.undistortPoints(bent[:, None], _UNIT, intrinsics.coefficients, criteria=_CRITERIA)
-    return np.asarray(flat, dtype=np.float64).reshape(-1, 2)
+    # OpenCV's undistortPoints stops after five rounds on some versions and diverges in a wide lens's corners.
+    # A table inverts the radial part; Newton's method settles the tangential one.
+    reach = np.maximum(np.hypot(bent[:, 0], bent[:, 1]), 1e-12)
+    radius, image_radius = intrinsics.radial_table
+    flat = bent * (np.interp(reach, image_radius, radius) / reach)[:, None]
+    for _ in range(_NEWTON_ROUNDS):
+        here = _bend(flat, intrinsics)
+        if np.abs(here - bent).max(initial=0.0) < _NEWTON_TOLERANCE:
+            break
+        flat = flat - _newton_step(flat, here, bent, intrinsics)
+    return flat
+
+
+def _newton_step(flat: FloatArray, here: FloatArray, bent: FloatArray, intrinsics: Intrinsics) -> FloatArray:
+    slope_x = (_bend(flat + np.array([_NUDGE, 0.0]), intrinsics) - here) / _NUDGE
+    slope_y = (_bend(flat + np.array([0.0, _NUDGE]), intrinsics) - here) / _NUDGE
+    x, y = (here - bent).T
+    determinant = slope_x[:, 0] * slope_y[:, 1] - slope_x[:, 1] * slope_y[:, 0]
+    step = np.stack([slope_y[:, 1] * x - slope_y[:, 0] * y, slope_x[:, 0] * y - slope_x[:, 1] * x], axis=1)
+    return np.asarray(step / np.where(determinant > 1e-3, determinant, np.inf)[:, None])
 
 
 def _stretch(square: FloatArray, model: str, k: FloatArray) -> FloatArray:
