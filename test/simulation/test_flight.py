@@ -87,7 +87,10 @@ def test_perfect_sensors_tell_the_truth_and_others_drift():
     np.testing.assert_allclose(perfect.odom_position_m, travelled, atol=1e-9)
     np.testing.assert_allclose(perfect.height_m, flown.position_m[:, 2])
     np.testing.assert_allclose(perfect.attitude.as_matrix(), flown.world_from_body.as_matrix(), atol=1e-9)
-    errors = [np.linalg.norm(read_sensors(flown, SensorErrors(), s).odom_position_m[-1] - travelled[-1]) for s in range(20)]
+    errors = [
+        np.linalg.norm(read_sensors(flown, SensorErrors(), s).odom_position_m[-1] - travelled[-1])
+        for s in range(20)
+    ]
     assert 0.003 < np.median(errors) / np.linalg.norm(travelled[-1]) < 0.03
 
 

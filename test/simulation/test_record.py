@@ -21,7 +21,9 @@ from geoloc.simulation.record import Drone, write_bag
 from geoloc.simulation.trajectory import fly
 from geoloc.simulation.world import write_world
 
-PLAN = FlightPlan(((-60.0, -40.0), (60.0, 0.0), (20.0, 60.0)), height_m=60.0, max_duration_s=8.0, gust_deg=5.0)
+PLAN = FlightPlan(
+    ((-60.0, -40.0), (60.0, 0.0), (20.0, 60.0)), height_m=60.0, max_duration_s=8.0, gust_deg=5.0
+)
 SMALL = default_intrinsics(320, 240)
 
 
@@ -49,7 +51,7 @@ def read(path):
 
 @pytest.mark.parametrize("mount", [(0.0, 90.0, 0.0), (0.0, 70.0, 0.0), (0.0, 90.0, 90.0), (5.0, 80.0, 30.0)])
 def test_views_of_the_frames_match_the_ground(ground, mount):
-    """Frame to view undoes ground to frame: every sign, axis and the lens agree with the camera's own code."""
+    """Frame to view undoes ground to frame: signs, axes and lens agree with the camera code."""
     flown = fly(PLAN, 1)
     camera = AerialCamera(SMALL, mount, noise=1.0, vignetting=0.0, exposure_spread=0.0)
     spec = ViewSpec(50.0, 128)
@@ -93,13 +95,24 @@ def test_messages_say_what_was_flown(bag, ground):
         np.testing.assert_allclose([east, north], flown.position_m[tick, :2], atol=1e-3)
     heights = np.array([messages.height_m(m) for m in found["/geoloc/altitude"]])
     np.testing.assert_allclose(heights, flown.position_m[flown.aux_ticks, 2], atol=4.0)
-    turned = [np.abs(np.dot(messages.quaternion(m), flown.world_from_body[k].as_quat())) for k, m in enumerate(found["/geoloc/imu"][:50])]
+    turned = [
+        np.abs(np.dot(messages.quaternion(m), flown.world_from_body[k].as_quat()))
+        for k, m in enumerate(found["/geoloc/imu"][:50])
+    ]
     assert min(turned) > math.cos(math.radians(5.0) / 2)
 
 
 def test_raw_pictures_and_sqlite(ground, tmp_path):
     plan = FlightPlan(PLAN.waypoints_m, height_m=60.0, max_duration_s=1.0)
-    write_bag(tmp_path / "raw", ground, plan, Drone(AerialCamera(SMALL)), compressed=False, storage="sqlite3", progress=False)
+    write_bag(
+        tmp_path / "raw",
+        ground,
+        plan,
+        Drone(AerialCamera(SMALL)),
+        compressed=False,
+        storage="sqlite3",
+        progress=False,
+    )
     assert list((tmp_path / "raw").glob("*.db3"))
     found = read(tmp_path / "raw")
     assert "/geoloc/image/compressed" not in found
@@ -119,11 +132,24 @@ def test_a_flight_off_the_raster_is_refused_before_anything_is_written(ground, t
     assert not list(tmp_path.iterdir())
 
 
-def test_a_recording_cut_short_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), BagRecorder(tmp_path / "bag") as recorder:
+def interrupt(recorder):
+    with recorder:
         recorder.altitude(1, 50.0)
         raise KeyboardInterrupt
+
+
+def test_a_recording_cut_short_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(BagRecorder(tmp_path / "bag"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_appears_when_it_is_whole(tmp_path):
+    with BagRecorder(tmp_path / "bag") as recorder:
+        recorder.altitude(1, 50.0)
+        assert not (tmp_path / "bag").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
+    assert list(read(tmp_path / "bag")) == ["/geoloc/altitude"]
 
 
 def test_an_existing_bag_is_kept_unless_told(tmp_path):
@@ -163,10 +189,34 @@ def test_refuses_impossible_parameters(make, word):
 
 def test_commands_make_a_world_and_a_flight(tmp_path):
     run = CliRunner()
-    made = run.invoke(app, ["simulate", "world", "--out", str(tmp_path / "w"), "--size-m", "400", "--gsd-m", "0.5"])
+    made = run.invoke(
+        app, ["simulate", "world", "--out", str(tmp_path / "w"), "--size-m", "400", "--gsd-m", "0.5"]
+    )
     assert made.exit_code == 0, made.output
-    command = ["simulate", "flight", "--raster", str(tmp_path / "w" / "date1.tif"), "--out", str(tmp_path / "bag")]
-    flown = run.invoke(app, [*command, "--margin-m", "150", "--height-m", "50", "--duration-s", "2", "--width", "160", "--height", "120"])
+    command = [
+        "simulate",
+        "flight",
+        "--raster",
+        str(tmp_path / "w" / "date1.tif"),
+        "--out",
+        str(tmp_path / "bag"),
+    ]
+    flown = run.invoke(
+        app,
+        [
+            *command,
+            "--margin-m",
+            "150",
+            "--height-m",
+            "50",
+            "--duration-s",
+            "2",
+            "--width",
+            "160",
+            "--height",
+            "120",
+        ],
+    )
     assert flown.exit_code == 0, flown.output
     assert "frames" in flown.output
     assert len(read(tmp_path / "bag")) == 6

@@ -67,7 +67,9 @@ def test_no_place_is_all_one_colour(pictures):
 
 
 def test_places_a_hundred_metres_apart_differ(pictures):
-    small = cv2.cvtColor(cv2.resize(pictures[0], (500, 500), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    small = cv2.cvtColor(
+        cv2.resize(pictures[0], (500, 500), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
+    )
     tiles = [small[y : y + 100, x : x + 100] for y in range(0, 500, 100) for x in range(0, 500, 100)]
     alike = [correlation(a, b) for k, a in enumerate(tiles) for b in tiles[k + 1 :]]
     assert max(alike) < 0.6

@@ -8,7 +8,9 @@ import typer
 
 from geoloc.errors import ParameterError
 
-_commands = typer.Typer(help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True)
+_commands = typer.Typer(
+    help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 @_commands.command()
 def world(
-    out: Annotated[Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")
+    ],
     seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
     size_m: Annotated[float, typer.Option(help="Side of the square, metres.")] = 2048.0,
     gsd_m: Annotated[float, typer.Option(help="Metres per pixel.")] = 0.3,
@@ -43,12 +47,16 @@ def world(
 def flight(
     out: Annotated[Path, typer.Option(help="Folder of the bag.")],
     raster: Annotated[Path | None, typer.Option(help="Imagery to fly over, such as world/date1.tif.")] = None,
-    map_dir: Annotated[Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")] = None,
+    map_dir: Annotated[
+        Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
+    ] = None,
     pattern: Annotated[str, typer.Option(help="tour, survey, straight or orbit.")] = "tour",
     seed: Annotated[int, typer.Option(help="Of the tour, gusts, noise and sensor errors.")] = 0,
     height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
-    gust_deg: Annotated[float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")] = 2.5,
+    gust_deg: Annotated[
+        float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")
+    ] = 2.5,
     max_bank_deg: Annotated[float, typer.Option(help="Steepest bank in turns, degrees.")] = 20.0,
     frame_rate_hz: Annotated[float, typer.Option(help="Pictures per second.")] = 2.0,
     duration_s: Annotated[float, typer.Option(help="End the flight then at the latest, seconds.")] = 60.0,

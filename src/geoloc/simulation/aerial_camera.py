@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera flown over a raster: every pixel's ray traced through the lens to the ground, blur and noise added."""
+"""A camera flown over a raster: each pixel's ray traced through the lens to the ground, blur and noise."""
 
 import math
 from collections.abc import Iterator
@@ -132,7 +132,7 @@ class AerialCamera:
             yield int(tick), self._sense(picture, brightness, rng)
 
     def _poses(self, trajectory: Trajectory, tick: int) -> tuple[Floats, Floats]:
-        """Return positions (4, 3) and world_from_optical (4, 3, 3) of the sub-exposures, centred on the tick."""
+        """Return positions (4, 3) and world_from_optical (4, 3, 3) of the sub-exposures about a tick."""
         last = len(trajectory.stamp_ns) - 1
         before, after = max(0, tick - 1), min(last, tick + 1)
         span_s = float(trajectory.stamp_ns[after] - trajectory.stamp_ns[before]) * 1e-9
@@ -163,13 +163,13 @@ class AerialCamera:
         window, valid = ground.window(float(left), float(top), width, height, gsd_m)
         if valid.mean() < _LEAST_GROUND:
             raise ParameterError(
-                f"at east {positions[0, 0]:.0f} m, north {positions[0, 1]:.0f} m the raster has no imagery under "
-                "the camera; choose waypoints over its valid part"
+                f"at east {positions[0, 0]:.0f} m, north {positions[0, 1]:.0f} m the raster has no imagery "
+                "under the camera; choose waypoints over its valid part"
             )
         total = np.zeros((*hits[0].seen.shape, 3), np.float32)
         for hit in hits:
             total += hit.sample(window, float(left), float(top), gsd_m)
-        return total / len(positions)
+        return np.asarray(total / len(positions), dtype=np.float32)
 
     def _hit(self, quarter: int, position: Floats, rotation: Floats) -> "_Hit":
         east, north, up = cv2.split(cv2.transform(self._rays[quarter], rotation))
@@ -180,7 +180,7 @@ class AerialCamera:
     def _sense(self, picture: NDArray[np.float32], brightness: float, rng: np.random.Generator) -> Bytes:
         if self.blur_px > 0:
             picture = cv2.GaussianBlur(picture, (0, 0), self.blur_px)
-        picture = picture * (self._falloff * np.float32(brightness))
+        picture = np.asarray(picture * (self._falloff * np.float32(brightness)), dtype=np.float32)
         # Photon noise grows with the square root of the light, so mid-grey has the stated level.
         grain = rng.standard_normal(picture.shape, dtype=np.float32)
         picture += grain * cv2.sqrt((picture + np.float32(16)) * np.float32(self.noise**2 / 144))
@@ -200,14 +200,14 @@ class AerialCamera:
             excess_m = max(left - low[0], bottom - low[1], high[0] - right, high[1] - top)
             if excess_m > 0:
                 raise ParameterError(
-                    f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m beyond the "
-                    "raster's edge; keep the waypoints further inside, fly lower, or take a larger raster"
+                    f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m beyond "
+                    "the raster's edge; keep the waypoints further inside, fly lower, or take a larger raster"
                 )
 
 
 @dataclass(frozen=True, eq=False)
 class _Hit:
-    """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where too flat to show anything."""
+    """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where rays are too flat."""
 
     position: Floats
     east_m: NDArray[np.float32]

@@ -107,7 +107,7 @@ class BagRecorder:
         )
 
     def camera_info(self, stamp_ns: int, intrinsics: Intrinsics) -> None:
-        """Record the calibration of the pictures; a lens without distortion is written as plumb_bob of zeros."""
+        """Record the calibration of the pictures; no distortion is written as plumb_bob of zeros."""
         k = intrinsics.matrix
         model = "plumb_bob" if intrinsics.model == "none" else intrinsics.model
         coefficients = np.zeros(5) if intrinsics.model == "none" else np.asarray(intrinsics.coefficients)

@@ -53,7 +53,7 @@ class Canvas:
     def stroke(
         self, line_m: Floats, width_m: float, colour: Sequence[float], surface: Surface, height_m: float = 0.0
     ) -> None:
-        """Draw a polyline (N, 2) of a width; a line thinner than a pixel is drawn as faint as it would look."""
+        """Draw a polyline (N, 2) of a width; one thinner than a pixel is drawn as faint as it would look."""
         points = [self._fixed(line_m)]
         if width_m < 0.8 * self.gsd_m:
             self._faint(line_m, width_m / self.gsd_m, colour)

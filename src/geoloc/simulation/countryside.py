@@ -19,6 +19,7 @@ _CROPS = (
     Surface.SOIL,
 )
 _KEPT_CROP = 0.35
+_BARNS = ((150.0, 92.0, 76.0), (132.0, 84.0, 72.0), (140.0, 136.0, 132.0), (112.0, 108.0, 106.0))
 
 
 def fill_country(site: Site, block: Block) -> None:
@@ -51,10 +52,8 @@ def _field(site: Site, land: Floats) -> None:
             continue
         centre, axis, _, _ = geo.oriented_box(outline)
         turned = site.lie.turn(centre, axis)
-        first = _CROPS[int(rng.integers(len(_CROPS)))]
-        later = tuple(
-            first if rng.uniform() < _KEPT_CROP else _CROPS[int(rng.integers(len(_CROPS)))] for _ in range(3)
-        )
+        first = site.pick(_CROPS)
+        later = tuple(first if rng.uniform() < _KEPT_CROP else site.pick(_CROPS) for _ in range(3))
         site.plan.fields.append(
             Field(
                 site.bent(outline),
@@ -132,10 +131,7 @@ def _farm(site: Site, land: Floats) -> None:
     for u, v, long_m, wide_m in ((-18, 14, 34, 14), (20, 10, 26, 12), (-4, -17, 15, 10), (22, -16, 18, 18)):
         if rng.uniform() < 0.85:
             shift = rng.normal(0, 2.5, 2)
-            colour = tuple(
-                float(c * rng.uniform(0.85, 1.1))
-                for c in ((150, 92, 76), (140, 136, 132))[int(rng.integers(2))]
-            )
+            colour = site.pick(_BARNS)
             site.build(
                 centre + axis * (u + shift[0]) + side * (v + shift[1]),
                 axis if rng.uniform() < 0.6 else side,

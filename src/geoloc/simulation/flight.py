@@ -14,6 +14,8 @@ Bounds = tuple[float, float, float, float]
 
 PATTERNS = ("tour", "survey", "straight", "orbit")
 GRAVITY_MPS2 = 9.81
+_TOUR_LEG_M = 260.0
+_TOUR_POINTS = 40
 
 _RANGES = {
     "height_m": (5.0, 3000.0),
@@ -35,7 +37,7 @@ class FlightPlan:
     """A flight along waypoints in a raster's local frame.
 
     Args:
-        waypoints_m: (east, north) pairs, at least two; the flight begins at the first, heading for the second.
+        waypoints_m: (east, north) pairs, two or more; the flight begins at the first, heading for the second.
         height_m: above ground.
         speed_mps: over ground.
         max_bank_deg: steepest bank in a turn.
@@ -75,7 +77,8 @@ class FlightPlan:
         points = np.array(self.waypoints_m, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
             raise ParameterError(
-                f"a flight needs two or more waypoints (east_m, north_m) of finite numbers, not {self.waypoints_m}"
+                f"a flight needs two or more waypoints (east_m, north_m) of finite numbers, "
+                f"not {self.waypoints_m}"
             )
         if (np.linalg.norm(np.diff(points, axis=0), axis=1) < 1.0).any():
             raise ParameterError("two waypoints in a row are less than 1 m apart; leave one of them out")
@@ -114,8 +117,8 @@ def pattern_waypoints(
         raise ParameterError(f"spacing_m {spacing_m} must be positive and margin_m {margin_m} not negative")
     if (high - low < 20.0).any():
         raise ParameterError(
-            f"the raster is {right - left:.0f} m by {top - bottom:.0f} m, too small to fly in with a margin of "
-            f"{margin_m:g} m; take a larger raster, fly lower, or give a smaller margin"
+            f"the raster is {right - left:.0f} m by {top - bottom:.0f} m, too small to fly in with a margin "
+            f"of {margin_m:g} m; take a larger raster, fly lower, or give a smaller margin"
         )
     points = {"tour": _tour, "survey": _survey, "straight": _straight, "orbit": _orbit}[pattern](
         low, high, spacing_m, seed
@@ -136,13 +139,23 @@ def _survey(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
 def _orbit(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
     angle = np.linspace(0, 2 * np.pi, 49)
     radius = float((high - low).min()) / 2
-    return (low + high) / 2 + radius * np.stack([np.sin(angle), np.cos(angle)], 1)
+    ring: Floats = (low + high) / 2 + radius * np.stack([np.sin(angle), np.cos(angle)], 1)
+    return ring
 
 
 def _tour(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
-    """A closed round through all quarters at uneven distance from the middle, so that it crosses its own path."""
+    """Wander: towards the middle first, then on in uneven legs that turn left or right and stay inside."""
     rng = np.random.default_rng(seed)
-    count = 7
-    angle = rng.uniform(0, 2 * np.pi) + np.arange(count + 1) * 2 * np.pi * 2 / count
-    reach = np.clip(rng.uniform(0.55, 1.0, count + 1), 0, 1)[:, None]
-    return (low + high) / 2 + (high - low) / 2 * reach * np.stack([np.sin(angle), np.cos(angle)], 1)
+    middle, half = (low + high) / 2, (high - low) / 2
+    angle = rng.uniform(0, 2 * np.pi)
+    points = [middle + 0.6 * half * (np.sin(angle), np.cos(angle))]
+    heading = math.atan2(*(middle - points[0]))
+    leg_m = min(_TOUR_LEG_M, float(half.min()) * 0.5)
+    while len(points) < _TOUR_POINTS:
+        step = leg_m * rng.uniform(0.7, 1.3) * np.array([math.sin(heading), math.cos(heading)])
+        if ((points[-1] + step > low) & (points[-1] + step < high)).all():
+            points.append(points[-1] + step)
+            heading += rng.normal(0, 0.7)
+        else:
+            heading += 0.35 if rng.uniform() < 0.7 else -0.35
+    return np.array(points)

@@ -18,7 +18,7 @@ def area(polygon: Floats) -> float:
 
 
 def clip(polygon: Floats, point: Floats, normal: Floats) -> Floats:
-    """Keep the part of a convex polygon (N, 2) on the side of `point` that `normal` points to; may be empty."""
+    """Keep the part of a convex polygon (N, 2) on the side of `point` that `normal` points to, if any."""
     if len(polygon) == 0:
         return polygon
     side = (polygon - point) @ normal
@@ -79,7 +79,7 @@ def partition(
         rng: draws where and how askew each cut runs.
         target_m2: area at a centroid (2,) under which a cell is left whole.
         skew_rad: spread of a cut's direction about the square one.
-        heading_rad: direction at a centroid (2,) that early cuts follow or cross, whatever the cell's own shape.
+        heading_rad: direction at a centroid (2,) that early cuts follow or cross, whatever a cell's shape.
 
     Returns:
         cells, and cuts as (segment (2, 2), depth); depth 0 is the first cut.
@@ -158,4 +158,5 @@ def meander(
     for octave in range(3):
         wavelength = wavelength_m / 1.9**octave
         side += sway_m / 2**octave * np.sin(2 * np.pi * (s * length_m / wavelength + rng.uniform()))
-    return start + (s * length_m)[:, None] * axis + side[:, None] * np.array([-axis[1], axis[0]])
+    curve: Floats = start + (s * length_m)[:, None] * axis + side[:, None] * np.array([-axis[1], axis[0]])
+    return curve

@@ -3,6 +3,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc.simulation import geometry as geo
 from geoloc.simulation.canvas import Canvas
@@ -17,6 +18,10 @@ _ROWS = {
     Surface.RAPESEED: 0.08,
     Surface.SOIL: 0.13,
 }
+
+_PROFILE_STEP_M = 0.15
+_TURN = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+_RING = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
 
 
 def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
@@ -63,10 +68,7 @@ def _paint_field(canvas: Canvas, field: Field, colours: Floats, date: int) -> No
     canvas.stroke(ring, 1.2, (colour * 0.86).tolist(), crop)
 
 
-_PROFILE_STEP_M = 0.15
-
-
-def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> np.ndarray:
+def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> NDArray[np.uint8]:
     """Return the brightness (128 = 1) along a line across the work, every `_PROFILE_STEP_M`, 600 m long."""
     at = np.arange(4000) * _PROFILE_STEP_M
     strength = _ROWS.get(crop, 0.1)
@@ -76,7 +78,7 @@ def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> np.
     phase = at % swath_m
     for wheel in (swath_m / 2 - 0.9, swath_m / 2 + 0.9):
         gain[np.abs(phase - wheel) < 0.35] *= 0.72 if crop is not Surface.SOIL else 1.12
-    return np.clip(gain * 128, 40, 230).astype(np.uint8)
+    return np.asarray(np.clip(gain * 128, 40, 230), dtype=np.uint8)
 
 
 def _paint_ways(canvas: Canvas, plan: Plan, colours: Floats) -> None:
@@ -90,14 +92,29 @@ def _paint_ways(canvas: Canvas, plan: Plan, colours: Floats) -> None:
         canvas.stroke(river.points, river.width_m + 7, colours[Surface.MEADOW].tolist(), Surface.MEADOW)
         canvas.stroke(river.points, river.width_m + 2, (colours[Surface.DIRT] * 0.8).tolist(), Surface.DIRT)
         canvas.stroke(river.points, river.width_m, colours[Surface.WATER].tolist(), Surface.WATER)
-    greater = [road for road in plan.roads if road.kind >= RoadKind.AVENUE]
-    for road in sorted(greater, key=lambda road: road.kind):
-        _paint_verge(canvas, road, colours)
-        _paint_road(canvas, road, colours)
+    for kind in (RoadKind.AVENUE, RoadKind.MAIN):
+        _paint_greater(canvas, [road for road in plan.roads if road.kind is kind], colours)
     for railway in plan.railways:
         _paint_railway(canvas, railway, colours)
     for x, y, radius_m in plan.roundabouts:
         _paint_roundabout(canvas, np.array([x, y]), radius_m, colours)
+
+
+def _paint_greater(canvas: Canvas, roads: list[Road], colours: Floats) -> None:
+    """Paint roads of one rank: markings last, and none where one road ends in another."""
+    for road in roads:
+        _paint_verge(canvas, road, colours)
+    for road in roads:
+        _paint_road(canvas, road, colours)
+    for road in roads:
+        _mark(canvas, road.points, 0.25, colours)
+        for sign in (-1, 1):
+            _solid(canvas, _beside(road.points, sign * (road.width_m / 2 - 0.6)), colours)
+    for road in roads:
+        for end in road.points[[0, -1]]:
+            canvas.fill(
+                end + _RING * road.width_m * 0.62, colours[Surface.ROAD].tolist(), Surface.ROAD, height_m=0.0
+            )
 
 
 def _paint_verge(canvas: Canvas, road: Road, colours: Floats) -> None:
@@ -116,10 +133,6 @@ def _paint_road(canvas: Canvas, road: Road, colours: Floats) -> None:
     surface = Surface.ROAD if road.kind >= RoadKind.AVENUE else Surface.ASPHALT
     wear = 0.92 + 0.16 * ((road.points[0, 0] * 0.37 + road.points[0, 1] * 0.73) % 1)
     canvas.stroke(road.points, road.width_m, (colours[surface] * wear).tolist(), surface)
-    if road.kind >= RoadKind.AVENUE:
-        _mark(canvas, road.points, 0.25, colours)
-        for sign in (-1, 1):
-            _solid(canvas, _beside(road.points, sign * (road.width_m / 2 - 0.6)), colours)
 
 
 def _beside(points: Floats, lateral_m: float) -> Floats:
@@ -156,12 +169,10 @@ def _paint_railway(canvas: Canvas, railway: Road, colours: Floats) -> None:
 
 
 def _paint_roundabout(canvas: Canvas, centre: Floats, radius_m: float, colours: Floats) -> None:
-    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    ring = np.stack([np.cos(angle), np.sin(angle)], 1)
     for share, surface in (
         (1.14, Surface.PAVING),
         (1.0, Surface.ROAD),
         (0.52, Surface.PAVING),
         (0.47, Surface.LAWN),
     ):
-        canvas.fill(centre + ring * radius_m * share, colours[surface].tolist(), surface, height_m=0.0)
+        canvas.fill(centre + _RING * radius_m * share, colours[surface].tolist(), surface, height_m=0.0)

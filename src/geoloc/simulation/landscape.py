@@ -106,7 +106,7 @@ def _lookup(mask: NDArray[np.uint8], points: Floats) -> NDArray[np.bool_]:
     cell = np.floor(points / _CELL_M).astype(int)
     inside = ((cell >= 0) & (cell < mask.shape[0])).all(1)
     cell = np.clip(cell, 0, mask.shape[0] - 1)
-    return inside & (mask[cell[:, 1], cell[:, 0]] > 0)
+    return np.asarray(inside & (mask[cell[:, 1], cell[:, 0]] > 0), dtype=np.bool_)
 
 
 def _touches(mask: NDArray[np.uint8], outline: Floats) -> bool:

@@ -15,7 +15,8 @@ def blob(rng: np.random.Generator, centre: Floats, radius_m: float) -> Floats:
     radius = np.ones(40)
     for order in (2, 3, 5):
         radius += rng.normal(0, 0.22 / order**0.5) * np.cos(order * angle + rng.uniform(0, 6.3))
-    return centre + radius_m * np.clip(radius, 0.3, 2)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
+    return np.asarray(centre + radius_m * np.clip(radius, 0.3, 2)[:, None] * circle, dtype=np.float64)
 
 
 def scatter(rng: np.random.Generator, outline: Floats, spacing_m: float) -> Floats:
@@ -25,7 +26,7 @@ def scatter(rng: np.random.Generator, outline: Floats, spacing_m: float) -> Floa
     points = np.stack([x.ravel(), y.ravel()], 1) + rng.uniform(-0.45, 0.45, (x.size, 2)) * spacing_m
     starts, inward = geo.edges(outline)
     depth = np.min(np.sum((points[:, None] - starts) * inward, 2), 1)
-    return points[depth > 0]
+    return np.asarray(points[depth > 0], dtype=np.float64)
 
 
 def fill_park(site: Site, block: Block) -> None:
@@ -77,7 +78,7 @@ def fill_sports(site: Site, block: Block) -> None:
     for court in np.arange(-width * 0.32, width * 0.3, 19.0):
         outline = geo.rectangle(at + side * court, axis, 34, 16)
         plan.patches.append(
-            Patch(site.bent(outline), rng.choice([Surface.TARTAN, Surface.ASPHALT]), site.tint(0.1))
+            Patch(site.bent(outline), site.pick((Surface.TARTAN, Surface.ASPHALT)), site.tint(0.1))
         )
         plan.strokes.append(
             Stroke(
@@ -95,7 +96,7 @@ def _stadium(centre: Floats, axis: Floats, length_m: float, width_m: float) -> F
         [np.cos(angle) * width_m / 2 + length_m / 2 - width_m * 0.25, np.sin(angle) * width_m / 2], 1
     )
     local = np.vstack([end, -end])
-    return centre + local @ np.stack([axis, [-axis[1], axis[0]]])
+    return np.asarray(centre + local @ np.stack([axis, [-axis[1], axis[0]]]), dtype=np.float64)
 
 
 def _mark_pitch(site: Site, centre: Floats, axis: Floats, long_m: float, wide_m: float) -> None:
@@ -126,7 +127,7 @@ def fill_allotments(site: Site, block: Block) -> None:
         bed = geo.inset(plot, 0.8)
         if len(bed) < 3:
             continue
-        plan.patches.append(Patch(site.bent(bed), rng.choice(surfaces), site.tint(0.12)))
+        plan.patches.append(Patch(site.bent(bed), site.pick(surfaces), site.tint(0.12)))
         centre, axis, length, width = geo.oriented_box(bed)
         for row in rng.uniform(-0.4, 0.4, rng.integers(0, 4)):
             line = (
@@ -134,7 +135,7 @@ def fill_allotments(site: Site, block: Block) -> None:
                 + np.array([-axis[1], axis[0]]) * row * width
                 + axis * np.array([[-0.4], [0.4]]) * length
             )
-            plan.strokes.append(Stroke(site.bent(line), 1.0, rng.choice([Surface.SOIL, Surface.GREENCROP])))
+            plan.strokes.append(Stroke(site.bent(line), 1.0, site.pick((Surface.SOIL, Surface.GREENCROP))))
         if rng.uniform() < 0.7:
             site.build(centre + axis * length * 0.3, axis, 3.6, 2.8, 2.2, Roof.GABLE, (130.0, 112.0, 96.0))
         site.trees(centre + rng.normal(0, 4, (rng.integers(0, 3), 2)), (0.9, 2.0))

@@ -104,7 +104,7 @@ def _crown_light(canvas: Canvas, season: Season) -> NDArray[np.int8]:
     light = np.clip(slope, -14, 14)
     light *= 3
     light[canvas.surface != Surface.TREE] = 0
-    return light.astype(np.int8)
+    return np.asarray(light, dtype=np.int8)
 
 
 def _lay_texture(strip: Bytes, surface: Bytes, crowns: NDArray[np.int8], grain: Grain, rows: slice) -> None:
@@ -122,9 +122,10 @@ def _draw_branches(strip: Bytes, bare: Bytes, fine: Bytes) -> None:
     """Cover the ground under a leafless crown with twigs, thick and thin as the grain has it."""
     if not bare.any():
         return
-    cover = cv2.multiply(bare, cv2.add(fine, 40.0), scale=1 / 255)[..., None].astype(np.uint16)
-    twigs = np.array(_BRANCHES, np.uint16)
-    strip[:] = ((strip.astype(np.uint16) * (255 - cover) + twigs * cover) // 255).astype(np.uint8)
+    cover = cv2.multiply(bare, cv2.add(fine, 40.0), scale=1 / 255)
+    twigs = cv2.merge([cv2.convertScaleAbs(cover, alpha=level / 255) for level in _BRANCHES])
+    cv2.multiply(strip, cv2.merge([cv2.bitwise_not(cover)] * 3), dst=strip, scale=1 / 255)
+    cv2.add(strip, twigs, dst=strip)
 
 
 def _shade(strip: Bytes, shadow: Bytes, season: Season) -> None:
@@ -145,7 +146,7 @@ def _response(season: Season) -> Bytes:
     level = np.arange(256)[:, None] / 255 * np.array(season.gains)
     curve = np.clip(level, 0, 1) ** season.gamma
     veiled = curve * (1 - season.haze) + season.haze * np.array([0.72, 0.77, 0.84])
-    return np.clip(veiled * 255, 0, 255).astype(np.uint8)[None]
+    return np.asarray(np.clip(veiled * 255, 0, 255)[None], dtype=np.uint8)
 
 
 def _expose(strip: Bytes, response: Bytes, speckle: Bytes, rng: np.random.Generator) -> None:

@@ -28,7 +28,7 @@ class Waves:
     def __init__(
         self, rng: np.random.Generator, wavelength_m: tuple[float, float], amplitude: float, count: int = 7
     ) -> None:
-        length_m = np.exp(rng.uniform(*np.log(wavelength_m), count))
+        length_m = np.exp(rng.uniform(np.log(wavelength_m[0]), np.log(wavelength_m[1]), count))
         direction = rng.uniform(0, 2 * np.pi, count)
         self._k = 2 * np.pi / length_m[:, None] * np.stack([np.cos(direction), np.sin(direction)], 1)
         self._phase = rng.uniform(0, 2 * np.pi, count)

@@ -103,7 +103,7 @@ def _raise(canvas: Canvas, outline: Floats, height_m: float) -> None:
 
 
 def _paint_flat_roof(canvas: Canvas, building: Building, colour: Floats) -> None:
-    """A parapet, a field of roofing and, on large ones, plant and skylights placed by the building's own dice."""
+    """A parapet, a field of roofing and, on large ones, plant and skylights by the building's own dice."""
     c = building.corners
     canvas.shape(c, np.clip(colour * 1.1, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.5)
     centre, along, across = c.mean(0), c[1] - c[0], c[3] - c[0]

@@ -94,7 +94,7 @@ class Road:
 
 @dataclass(frozen=True)
 class Block:
-    """Land between streets: outline before bending (convex), its use, and how urban it is (0 edge, 1 heart)."""
+    """Land between streets: convex outline before bending, its use, how urban it is (0 edge, 1 heart)."""
 
     outline: Floats
     use: Use

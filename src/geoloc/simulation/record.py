@@ -16,7 +16,7 @@ from geoloc.simulation.trajectory import Trajectory, fly
 
 @dataclass(frozen=True)
 class Drone:
-    """What flies: its camera, the errors of its other sensors, and the ground's height above the ellipsoid."""
+    """What flies: its camera, the errors of its other sensors, the ground's height above the ellipsoid."""
 
     camera: AerialCamera = field(default_factory=AerialCamera)
     errors: SensorErrors = field(default_factory=SensorErrors)

@@ -14,8 +14,8 @@ from geoloc.simulation.plan import Surface
 class Season:
     """The state of land, sky and sensor on one date.
 
-    `green` 0 (straw) to 1 (lush) is the grass, `leaves` the share of foliage on broadleaf trees, `autumn` how far it
-    has turned; `gains` multiply red, green, blue; `haze` is the share of veil;
+    `green` 0 (straw) to 1 (lush) is the grass, `leaves` the share of foliage on broadleaf trees, `autumn` how
+    far it has turned; `gains` multiply red, green, blue; `haze` is the share of veil;
     `saturation` 1 leaves colours as they are; `offset_m` (east, south) the
     registration error; `blur_m` the sensor's point spread (standard deviation).
     """

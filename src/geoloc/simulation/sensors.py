@@ -119,7 +119,7 @@ def _rates(trajectory: Trajectory) -> Floats:
 
 
 def _force(trajectory: Trajectory, velocity: Floats) -> Floats:
-    acceleration = np.gradient(velocity, trajectory.time_s, axis=0) + (0.0, 0.0, GRAVITY_MPS2)
+    acceleration = np.gradient(velocity, trajectory.time_s, axis=0) + np.array([0.0, 0.0, GRAVITY_MPS2])
     return np.asarray(trajectory.world_from_body.inv().apply(acceleration), dtype=np.float64)
 
 

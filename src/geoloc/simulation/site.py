@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The builder's tools: put a house, a tree or a row of parked cars on the straight plan, bent into the world."""
+"""The builder's tools: put a house, a tree or a row of cars on the straight plan, bent into the world."""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -7,6 +10,8 @@ from geoloc.simulation import geometry as geo
 from geoloc.simulation.noise import Floats
 from geoloc.simulation.plan import ALWAYS, Building, Patch, Plan, Roof, Stroke, Surface
 from geoloc.simulation.streets import Lie
+
+Option = TypeVar("Option")
 
 _STALL_M = 2.6
 _CAR_M = 4.4
@@ -32,6 +37,10 @@ class Site:
         """Draw a colour factor about 1."""
         r, g, b = self.rng.normal(1, spread) * self.rng.normal(1, spread / 3, 3)
         return float(r), float(g), float(b)
+
+    def pick(self, options: Sequence[Option]) -> Option:
+        """Draw one of the options."""
+        return options[int(self.rng.integers(len(options)))]
 
     def build(
         self,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the towns lie, the street network that cuts the land into blocks, the river, railway and main roads."""
+"""Where the towns lie, the streets that cut the land into blocks, the river, railway and main roads."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ def fly(plan: FlightPlan, seed: int = 0) -> Trajectory:
     """Fly a plan; the same plan and seed give the same flight."""
     step_s = 1.0 / plan.imu_rate_hz
     track, heading_rad, bank_rad = _steer(plan, step_s)
-    time_s = np.arange(len(track)) * step_s
+    time_s: Floats = np.arange(len(track), dtype=np.float64) * step_s
     rng = stream(seed, "gusts")
     roll, pitch, crab = (_gust(rng, time_s, plan) for _ in range(3))
     height_m = plan.height_m + plan.height_wander_m * _wander(rng, time_s, 25.0)

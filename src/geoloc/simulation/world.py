@@ -55,8 +55,8 @@ class World:
             )
         if self.size_px > MAX_SIDE_PX:
             raise ParameterError(
-                f"{self.size_m} m at {self.gsd_m} m a pixel makes {self.size_px} pixels a side, more than {MAX_SIDE_PX}; "
-                "choose a smaller size_m or a larger gsd_m."
+                f"{self.size_m} m at {self.gsd_m} m a pixel makes {self.size_px} pixels a side, "
+                f"more than {MAX_SIDE_PX}; choose a smaller size_m or a larger gsd_m."
             )
 
     @property
@@ -73,8 +73,8 @@ class World:
         """Return the world on a date as uint8 RGB (H, W, 3), north up.
 
         Args:
-            date: 0 is the map, in summer; 1 and later differ from it in season, sun, colour, vehicles, crops and
-                some buildings, and in registration by under 0.5 m.
+            date: 0 is the map, in summer; 1 and later differ from it in season, sun, colour, vehicles, crops
+                and some buildings, and in registration by under 0.5 m.
 
         Raises:
             ParameterError: a date below 0.
