@@ -4,10 +4,13 @@
 from pathlib import Path
 
 import numpy as np
+import rasterio
+from affine import Affine
 
 from geoloc.encoder.card import Architecture, Calibration, ModelCard
 
 _CELLS = 8
+UTM_TRANSFORM = Affine(0.5, 0, 576_632.0, 0, -0.5, 5_188_244.6)
 
 
 class FakeEncoder:
@@ -59,3 +62,20 @@ def ground(height, width, seed=0):
         rows, columns = np.arange(height) // cell, np.arange(width) // cell
         picture += coarse[rows][:, columns]
     return np.rint(picture / 3 * 255).astype(np.uint8)
+
+
+def write_bands(path, values, crs="EPSG:32615", transform=UTM_TRANSFORM, **profile):
+    """A GeoTIFF of bands (B, H, W) of any type, georeferenced and masked as asked for."""
+    count, height, width = values.shape
+    mask = profile.pop("mask", None)
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", count=count, height=height, width=width, dtype=values.dtype, crs=crs,
+            transform=transform, **profile,
+        ) as out,
+    ):  # fmt: skip
+        out.write(values)
+        if mask is not None:
+            out.write_mask(mask)
+    return path

@@ -13,17 +13,18 @@ from types import TracebackType
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
-from geoloc.raster_colours import Mask, Rgb, read_colours
+from geoloc.raster_colours import Mask, Rgb, alpha_band, read_colours
 from geoloc.raster_sources import Source, open_source
 
 _TOLERANCE_PX = 0.02
 _MAX_SIDE_PX = 32_768
+_OPAQUE = 255
 
 
 def open_raster(
@@ -73,7 +74,7 @@ class Raster:
         self.gsd_m = math.sqrt(self._pixel_m[0] * self._pixel_m[1])
         self.bounds_m = source.bounds_m(frame)
         self._colours = read_colours(source.dataset, source.path)
-        self._has_alpha = ColorInterp.alpha in source.dataset.colorinterp
+        self._alpha_band = alpha_band(source.dataset)
         self.notes = self._colours.notes
 
     @property
@@ -166,13 +167,14 @@ class Raster:
                 height=height,
                 resampling=resampling,
                 tolerance=_TOLERANCE_PX,
-                add_alpha=not self._has_alpha,
+                add_alpha=self._alpha_band is None,
                 UNIFIED_SRC_NODATA="YES",
+                DST_ALPHA_MAX=_OPAQUE,
                 XSCALE=scale_x,
                 YSCALE=scale_y,
             ) as warped:
                 values = warped.read(list(self._colours.bands))
-                valid = warped.dataset_mask() > 127
+                valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
         except RasterioError as error:
             raise RasterError(
                 f"{self._source.path} cannot be read ({error}): the file is truncated or damaged."

@@ -68,6 +68,12 @@ def read_colours(dataset: DatasetReader, path: Path) -> Colours:
     return Colours(bands, (low, high), (note,))
 
 
+def alpha_band(dataset: DatasetReader) -> int | None:
+    """The band (from 1) that says how opaque pixels are, None if there is none."""
+    kinds = list(dataset.colorinterp)
+    return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else None
+
+
 def _colour_bands(dataset: DatasetReader, path: Path) -> tuple[int, int, int]:
     kinds = list(dataset.colorinterp)
     if ColorInterp.palette in kinds:
