@@ -40,7 +40,9 @@ def _ground():
     random = np.random.default_rng(7)
     side = int(GROUND_M / GROUND_GSD_M)
     sizes = (12, 30, 80)
-    layers = [cv2.resize(random.random((n, n, 3)), (side, side), interpolation=cv2.INTER_CUBIC) for n in sizes]
+    layers = [
+        cv2.resize(random.random((n, n, 3)), (side, side), interpolation=cv2.INTER_CUBIC) for n in sizes
+    ]
     return np.clip(255 * sum(layers) / len(layers), 0, 255).astype(np.uint8)
 
 
@@ -114,9 +116,12 @@ def camera_node(namespace, **values):
     return CameraNode(**options(namespace, view_size_m=VIEW_M, encoder_px=PX, **values))
 
 
-def fly(spinner, namespace):
+def fly(spinner, namespace, silence_s=60.0):
     """Start the three nodes that fly; model and map are this module's."""
-    with mock.patch.object(inference_node, "find_model"), mock.patch.object(inference_node, "load_encoder") as load:
+    with (
+        mock.patch.object(inference_node, "find_model"),
+        mock.patch.object(inference_node, "load_encoder") as load,
+    ):
         load.return_value = PixelEncoder()
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
     with (
@@ -124,7 +129,9 @@ def fly(spinner, namespace):
         mock.patch.object(retrieval_node, "load_card"),
         mock.patch.object(retrieval_node, "open_map", return_value=MAP),
     ):
-        retrieval = retrieval_node.RetrievalNode(**options(namespace, model="pixels", map="world", silence_s=60.0))
+        retrieval = retrieval_node.RetrievalNode(
+            **options(namespace, model="pixels", map="world", silence_s=silence_s)
+        )
     nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
     for node in (nodes.camera, nodes.inference, nodes.retrieval):
         spinner.add(node)
@@ -164,7 +171,7 @@ class Spinner:
         try:
             while not self._stopping:
                 self._executor.spin_once(timeout_sec=0.02)
-        except Exception as failure:  # told by stop(), in the thread that can fail the test
+        except Exception as failure:  # noqa: BLE001 - told by stop(), in the thread that can fail the test
             self._failure = failure
 
 
@@ -191,7 +198,9 @@ class Drone(Node):
         super().__init__("drone", namespace=namespace)
         self.heard = defaultdict(dict)
         self.images = self.create_publisher(Image, topics.IMAGE, topics.newest_only())
-        self.compressed = self.create_publisher(CompressedImage, topics.IMAGE_COMPRESSED, topics.newest_only())
+        self.compressed = self.create_publisher(
+            CompressedImage, topics.IMAGE_COMPRESSED, topics.newest_only()
+        )
         self.cameras = self.create_publisher(CameraInfo, topics.CAMERA_INFO, 10)
         self.imus = self.create_publisher(Imu, topics.IMU, 10)
         self.ranges = self.create_publisher(Range, topics.ALTITUDE, 10)
@@ -279,7 +288,9 @@ def camera_info(stamp_ns):
     """Return a pinhole camera's CameraInfo."""
     k = [FOCAL_PX, 0.0, WIDTH / 2 - 0.5, 0.0, FOCAL_PX, HEIGHT / 2 - 0.5, 0.0, 0.0, 1.0]
     header = messages_out.header(stamp_ns, "camera")
-    return CameraInfo(header=header, width=WIDTH, height=HEIGHT, distortion_model="plumb_bob", d=[0.0] * 5, k=k)
+    return CameraInfo(
+        header=header, width=WIDTH, height=HEIGHT, distortion_model="plumb_bob", d=[0.0] * 5, k=k
+    )
 
 
 def imu(stamp_ns, attitude):

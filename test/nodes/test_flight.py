@@ -31,7 +31,9 @@ def test_a_frame_becomes_a_position_with_the_frames_own_stamp(drone):
     assert np.allclose(covariance, covariance.T)
     pose = drone.wait(topics.POSE, stamp_ns)
     assert pose.header.frame_id == "map"
-    assert (pose.pose.pose.position.x, pose.pose.pose.position.y) == pytest.approx((float(east_m), float(north_m)), abs=1e-3)
+    assert (pose.pose.pose.position.x, pose.pose.pose.position.y) == pytest.approx(
+        (float(east_m), float(north_m)), abs=1e-3
+    )
     assert np.linalg.eigvalsh(np.array(pose.pose.covariance).reshape(6, 6)).min() > 0
 
 
@@ -62,12 +64,18 @@ def test_a_compressed_frame_does_as_well(drone, spinner):
 
     camera = spinner.add(camera_node("jpeg"))
     sender = spinner.add(Drone("jpeg"))
-    assert wait_for(lambda: sender.compressed.get_subscription_count() and sender.imus.get_subscription_count())
+    assert wait_for(
+        lambda: sender.compressed.get_subscription_count() and sender.imus.get_subscription_count()
+    )
     stamp_ns = sender.next_stamp()
     sender.sense(stamp_ns)
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame_at(0, 0), cv2.COLOR_RGB2BGR))[1]
-    message = CompressedImage(header=messages_out.header(stamp_ns, "camera"), format="jpeg", data=jpeg.tobytes())
-    assert wait_for(lambda: sender.ranges.get_subscription_count() and sender.cameras.get_subscription_count())
+    message = CompressedImage(
+        header=messages_out.header(stamp_ns, "camera"), format="jpeg", data=jpeg.tobytes()
+    )
+    assert wait_for(
+        lambda: sender.ranges.get_subscription_count() and sender.cameras.get_subscription_count()
+    )
     sender.sense(stamp_ns)
     wait_for(lambda: False, 0.1)
     sender.compressed.publish(message)

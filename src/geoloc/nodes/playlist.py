@@ -2,16 +2,16 @@
 """What of a rosbag2 recording is played, under which name: decided by message types, or by `from:=to`."""
 
 import importlib
-import sqlite3
-import struct
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 
+from geoloc.bag_damage import DAMAGE
 from geoloc.errors import BagError, ParameterError
 
 ROLES: Mapping[str, str] = {
@@ -112,16 +112,18 @@ class Playlist:
         """
         tracks = {track.source: track for track in self.tracks}
         connections = [c for c in self._reader.connections if c.topic in tracks]
-        count = 0
-        try:
-            for connection, time_ns, raw in self._reader.messages(connections, start=from_ns):
-                yield tracks[connection.topic], time_ns, bytes(raw)
-                count += 1
-        except DAMAGE as error:
-            raise BagError(
-                f"{self._bag} breaks off after {count} messages ({error}): it is truncated or damaged; "
-                "copy it again"
-            ) from error
+        played = self._reader.messages(connections, start=from_ns)
+        for count in itertools.count():
+            try:
+                connection, time_ns, raw = next(played)
+            except StopIteration:
+                return
+            except DAMAGE as error:
+                raise BagError(
+                    f"{self._bag} breaks off after {count} messages ({error}): it is truncated or damaged; "
+                    "copy it again"
+                ) from error
+            yield tracks[connection.topic], time_ns, bytes(raw)
 
     def close(self) -> None:
         """Close the bag."""
@@ -182,21 +184,6 @@ class Playlist:
             )
             return None
         return Track(connection.topic, target, kind)
-
-
-# What damaged bytes make the readers raise, beside their own errors: each seen on a bag cut short.
-DAMAGE = (
-    ReaderError,
-    sqlite3.Error,
-    struct.error,
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AssertionError,
-    RuntimeError,
-)
 
 
 def _opened(bag: Path) -> Reader:

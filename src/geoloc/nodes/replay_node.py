@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, ParameterError
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.pace import Pace
 from geoloc.nodes.parameters import declare
@@ -103,7 +104,10 @@ class ReplayNode(GeolocNode):
         quality = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10)
         if target.endswith("tf_static"):
             quality.durability = DurabilityPolicy.TRANSIENT_LOCAL
-        return self.create_publisher(kind, target, quality)
+        try:
+            return self.create_publisher(kind, target, quality)
+        except InvalidTopicNameException as error:
+            raise ParameterError(f"'{target}' is no name of a topic ({error}): change rename") from error
 
     def _await_listeners(self, stop: StopSignal) -> None:
         """Wait until all that a fix needs is listened to, and the others (truth) had a moment to come too."""

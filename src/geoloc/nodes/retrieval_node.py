@@ -86,19 +86,19 @@ class RetrievalNode(GeolocNode):
             self._worker.put(message)
 
     def _work(self, message: Image) -> None:
-        started_s = time.perf_counter()
         stamp_ns, frame_id = messages.stamp_ns(message), message.header.frame_id
-        fix = self._answer(message, stamp_ns)
+        offset = self._offsets.take(stamp_ns, self._settings.offset_wait_s)
+        started_s = time.perf_counter()
+        fix = self._answer(message, offset, stamp_ns)
         self._publish(fix, frame_id)
         if fix.reason is None:
             self._health.answered(stamp_ns, time.perf_counter() - started_s)
         else:
             self._health.refused(stamp_ns, FrameRefused(fix.reason, fix.sentence))
 
-    def _answer(self, message: Image, stamp_ns: int) -> Fix:
+    def _answer(self, message: Image, offset: Vector3Stamped | None, stamp_ns: int) -> Fix:
         try:
             vector = messages_in.descriptor(message)
-            offset = self._offsets.take(stamp_ns, self._settings.offset_wait_s)
             if offset is None:
                 raise FrameRefused(
                     Reason.NO_OFFSET,
