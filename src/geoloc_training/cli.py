@@ -3,6 +3,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,14 @@ from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
 from geoloc_training import report
 from geoloc_training.checkpoint import load_average
-from geoloc_training.config import TrainConfig, load_config
+from geoloc_training.config import TrainConfig, load_config, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.load import load_every_place, load_places, load_sources
 from geoloc_training.datasets.pairs import draw_batch
 from geoloc_training.evaluation import Describe, evaluate, in_chunks, parse_pair
 from geoloc_training.export import CardFacts, export_model
 from geoloc_training.loop import architecture_of, describe_with, fit
+from geoloc_training.runlog import trained_minutes
 
 app = typer.Typer(
     help="Train an encoder on two dates of the same ground, measure it, hand it to the nodes.",
@@ -28,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_COMMAND_NAME = "command.txt"
 
 Data = Annotated[
     Path | None,
@@ -58,6 +62,8 @@ def fit_command(
     """
     recipe = load_config(config, settings or ())
     places = load_places(recipe, data)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _COMMAND_NAME).write_text(_command(config, data, settings or ()), encoding="utf-8")
     fit(recipe, load_sources(recipe, data, out.parent / "cache"), out, places)
     typer.echo(f"trained: {out}\nnext: geoloc-train export {out} --out models/NAME")
 
@@ -121,7 +127,7 @@ def export_command(
         method=recipe.method,
         seed=recipe.seed,
         gsd_range_m=_gsd_range(recipe),
-        training=_training_facts(recipe, step, data is not None),
+        training=_training_facts(run, recipe, step, data is not None),
         metrics=[*report.metrics(measured), *(m for path in also or () for m in report.read_json(path))],
         calibration=_calibration(recipe, describe, grounds),
         notes=dict(_pair(text) for text in note or ()),
@@ -160,14 +166,18 @@ def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground])
     return report.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
 
 
-def _training_facts(recipe: TrainConfig, step: int, real: bool) -> dict[str, object]:
-    from geoloc_training.config import plain
+def _command(config: Path, data: Path | None, settings: Sequence[str]) -> str:
+    """The command that made a run, with a placeholder for where the data lies."""
+    words = ["geoloc-train", "fit", "--config", str(config), *(("--data", "DIR") if data else ())]
+    return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
 
+
+def _training_facts(run: Path, recipe: TrainConfig, step: int, real: bool) -> dict[str, object]:
+    command = run / _COMMAND_NAME
     return {
-        "command": "geoloc-"
-        + shlex.join(["train", "fit", "--config", "config/training/contrastive.yaml"])
-        + (" --data DIR" if real else ""),
+        "command": command.read_text(encoding="utf-8") if command.is_file() else "",
         "steps": step,
+        "minutes": round(trained_minutes(run)),
         "pairs_per_step": recipe.optimiser.pairs,
         "data": [source.kind for source in recipe.sources if real or source.kind == "world"],
         "validation": list(recipe.validation) if real else [],

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: batches drawn ahead, AdamW, an average of the weights, checkpoints, selection."""
 
-import csv
 import math
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,9 +23,9 @@ from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.pairs import Source, draw_batch
 from geoloc_training.evaluation import Describe, evaluate, in_chunks, parse_pair
 from geoloc_training.methods.contrastive import Contrastive
+from geoloc_training.runlog import RunLog
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-_LOG_FIELDS = ("step", "seconds", "loss", "batch_r1", "learning_rate", "temperature", "valid_r1", "valid_r5")
 
 
 def fit(
@@ -50,6 +48,7 @@ def fit(
     seed_everything(config.seed, config.threads)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, run)
+    log = RunLog(run, trainer.step)
     (run / "config.yaml").write_text(yaml.safe_dump(plain(config), sort_keys=False), encoding="utf-8")
     last: dict[str, float] = {}
     bar = tqdm(total=config.optimiser.steps, initial=trainer.step, unit="step", mininterval=5.0)
@@ -58,7 +57,7 @@ def fit(
         done = trainer.step == config.optimiser.steps
         if config.validation and (trainer.step % config.evaluate_every == 0 or done):
             last |= trainer.validate(grounds)
-        trainer.log(last)
+        log.append(trainer.step, last)
         bar.set_postfix({key: f"{last[key]:.3f}" for key in ("loss", "batch_r1", "valid_r1") if key in last})
         bar.update()
         if trainer.step % config.checkpoint_every == 0 or done:
@@ -122,7 +121,6 @@ class Trainer:
         self.average = ViewEncoder(architecture_of(config))
         self.average.load_state_dict(encoder.state_dict())
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.method, optimiser.weight_decay))
-        self._started = time.monotonic()
         self._resume()
 
     def _resume(self) -> None:
@@ -191,17 +189,6 @@ class Trainer:
             "valid_r1": float(np.mean([r.r1 for r in results])),
             "valid_r5": float(np.mean([r.r5 for r in results])),
         }
-
-    def log(self, values: dict[str, float]) -> None:
-        """Append one line to the run's CSV."""
-        path = self.run / "log.csv"
-        row = {"step": self.step, "seconds": round(time.monotonic() - self._started, 1), **values}
-        fresh = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, _LOG_FIELDS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: row.get(key, "") for key in _LOG_FIELDS})
 
     def save(self) -> None:
         """Write the checkpoint of this step."""
