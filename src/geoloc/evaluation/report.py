@@ -2,7 +2,6 @@
 """One folder a run: report.json, frames.csv, pictures, and report.html, a page that needs nothing else."""
 
 import base64
-import csv
 import json
 import math
 from collections.abc import Mapping
@@ -15,29 +14,11 @@ import jinja2
 
 from geoloc import __version__
 from geoloc.errors import ParameterError
-from geoloc.evaluation.metrics import Summary, horizontal_errors_m, summarise
+from geoloc.evaluation.frames import FRAMES, write_frames
+from geoloc.evaluation.metrics import Summary, summarise
 from geoloc.evaluation.plots import pictures
 from geoloc.evaluation.records import EvaluationRun
 from geoloc.evaluation.table import latency_rows, metres_rows, terminal_table
-
-_COLUMNS = (
-    "stamp_ns",
-    "name",
-    "truth_latitude_deg",
-    "truth_longitude_deg",
-    "latitude_deg",
-    "longitude_deg",
-    "error_m",
-    "covariance_ee_m2",
-    "covariance_en_m2",
-    "covariance_nn_m2",
-    "reason",
-    "score",
-    "top_tile",
-    "true_tile",
-    "top_tile_error_m",
-    "oracle_error_m",
-)
 
 
 def write_report(run: EvaluationRun, out: Path) -> Path:
@@ -52,7 +33,7 @@ def write_report(run: EvaluationRun, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     summaries = summaries_of(run)
     _write_json(run, summaries, out / "report.json")
-    _write_csv(run, out / "frames.csv")
+    write_frames(run.records, out / FRAMES)
     page = _page(run, summaries, pictures(run, out))
     (out / "report.html").write_text(page, encoding="utf-8")
     return out / "report.html"
@@ -93,31 +74,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write_csv(run: EvaluationRun, path: Path) -> None:
-    stages = list(dict.fromkeys(stage for record in run.records for stage in record.latency_ms))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*_COLUMNS, *(f"{stage}_ms" for stage in stages)])
-        for record, error_m in zip(run.records, horizontal_errors_m(run.records), strict=True):
-            covariance = record.covariance_m2
-            values = {
-                **{name: getattr(record, name) for name in _COLUMNS if hasattr(record, name)},
-                "error_m": float(error_m),
-                "covariance_ee_m2": float(covariance[0, 0]),
-                "covariance_en_m2": float(covariance[0, 1]),
-                "covariance_nn_m2": float(covariance[1, 1]),
-                "reason": record.reason or "",
-            }
-            cells = [_cell(values[name]) for name in _COLUMNS]
-            writer.writerow([*cells, *(_cell(record.latency_ms.get(stage, math.nan)) for stage in stages)])
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401 - a number or a text
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.9g}" if abs(value) < 1 else f"{value:.12g}"
-    return str(value)
 
 
 def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> str:  # noqa: ANN401

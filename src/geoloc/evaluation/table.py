@@ -28,7 +28,7 @@ def metres_rows(summaries: Mapping[str, Summary]) -> list[Row]:
     ]
     return [
         *rows,
-        (f"within one pitch ({columns[0].pitch_m:g} m)", tuple(_percent(s.within_pitch) for s in columns)),
+        (f"within one pitch ({columns[0].pitch_m:.3g} m)", tuple(_percent(s.within_pitch) for s in columns)),
         (f"within one tile ({columns[0].tile_m:g} m)", tuple(_percent(s.within_tile) for s in columns)),
         ("fixes more than 50 m off", tuple(_percent(s.false_over_50_m) for s in columns)),
         ("bias along / right of track", tuple(_bias(s) for s in columns)),
@@ -75,7 +75,9 @@ def _aligned(rows: list[Row]) -> str:
 
 
 def _metres(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1f} m"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1f} m" if abs(value) < 10_000 else f"{value / 1000:.0f} km"
 
 
 def _percent(share: float) -> str:
@@ -83,19 +85,21 @@ def _percent(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1f}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1f}" if abs(value) < 10_000 else f"{value:.1e}"
 
 
 def _interval(summary: Summary) -> str:
     if math.isnan(summary.median_low_m):
         return "–"
-    return f"{summary.median_low_m:.1f} to {summary.median_high_m:.1f} m"
+    return f"{_metres(summary.median_low_m)} to {_metres(summary.median_high_m)}"
 
 
 def _bias(summary: Summary) -> str:
     if math.isnan(summary.along_track_bias_m):
         return "–"
-    return f"{summary.along_track_bias_m:+.1f} / {summary.cross_track_bias_m:+.1f} m"
+    return " / ".join(_metres(bias) for bias in (summary.along_track_bias_m, summary.cross_track_bias_m))
 
 
 def _outage(summary: Summary) -> str:
