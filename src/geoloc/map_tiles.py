@@ -154,8 +154,9 @@ def describe_tiles(
             except OSError as error:
                 raise MapError(
                     f"{store.folder} cannot be written ({error.strerror}): free some disk space and run the "
-                    f"same command again; the first {bar.n} of {len(grid)} tiles are kept."
+                    f"same command again; the first {done} of {len(grid)} tiles are kept."
                 ) from error
+            done += len(shares)
             bar.update(len(shares))
 
 
