@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the set-up finds on this machine: a sourced ROS 2 or none, the tools it needs, a clean environment."""
+"""What the set-up finds on this machine, and how it runs commands there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 WHEEL_GUARD = "_ROS_WHEELS_BOOTSTRAP_COMPLETE"
 COMPILERS = ("gcc", "g++", "make", "cmake")
+BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+"""The Python outside any environment: an activated .venv must not be the one that .venv is made with."""
 APT_PACKAGES = "build-essential cmake python3-dev python3-venv"
 
 
@@ -48,16 +50,16 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask_python(code: str) -> str | None:
-    """Run a line in a fresh process of this Python; returns what it prints, or None where it fails."""
+    """Run a line in a fresh process of the base Python; returns what it prints, or None where it fails."""
     environment = clean_environment(os.environ)
     answer = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        [BASE_PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def can_import(module: str) -> bool:
-    """Whether this Python imports a module."""
+    """Whether the base Python imports a module."""
     return ask_python(f"import {module}") is not None
 
 
@@ -111,6 +113,52 @@ def require_tools(ros: Ros) -> None:
         raise SetupError(
             f"not found: {', '.join(missing)}; install with: sudo apt-get install {APT_PACKAGES}"
         )
+
+
+def run_quietly(
+    words: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, keep_open: int
+) -> None:
+    """Run a command with dots for progress; what it prints goes to a file, whose end is shown where it fails.
+
+    Args:
+        words: the command.
+        folder: where it runs.
+        environment: its variables.
+        log: the file, written anew.
+        keep_open: a descriptor that it inherits, so that a lock lasts as long as an orphan of ours.
+
+    Raises:
+        SetupError: where it fails.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=environment,
+            pass_fds=[keep_open],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        wait_with_dots(process)
+    if process.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise SetupError(f"this command failed: {' '.join(words)}\n{tail}")
+
+
+def wait_with_dots(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process, with a dot every two seconds; it does not outlive an interruption."""
+    try:
+        while True:
+            try:
+                process.wait(2.0)
+                return
+            except subprocess.TimeoutExpired:
+                print(".", end="", flush=True)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def numpy_limit() -> str | None:

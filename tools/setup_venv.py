@@ -19,14 +19,22 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import Ros, SetupError, clean_environment, find_ros, numpy_limit, require_tools
+from machine import (
+    BASE_PYTHON,
+    Ros,
+    SetupError,
+    clean_environment,
+    find_ros,
+    numpy_limit,
+    require_tools,
+    run_quietly,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "tools" / "geographic_msgs"
@@ -78,21 +86,9 @@ class Venv:
         """
         words = [str(word) for word in command]
         environment = {**clean_environment(os.environ), **variables}
-        log = self._state / "log.txt"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                words,
-                env=environment,
-                cwd=ROOT,
-                pass_fds=[self._lock],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-            wait_with_dots(process)
-        if process.returncode != 0:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-            raise SetupError(f"this command failed: {' '.join(words)}\n{tail}")
+        run_quietly(
+            words, folder=ROOT, environment=environment, log=self._state / "log.txt", keep_open=self._lock
+        )
 
     def pip(self, *arguments: str | Path) -> None:
         """Install with the environment's pip, beside the numpy that a sourced ROS 2 was built on."""
@@ -106,7 +102,7 @@ class Venv:
     def create(self) -> None:
         """Make the environment; with a sourced ROS 2 it sees the system's packages."""
         options = ["--system-site-packages"] if self.ros.sourced else []
-        self.call(sys.executable, "-m", "venv", *options, self.folder)
+        self.call(BASE_PYTHON, "-m", "venv", *options, self.folder)
 
     def discard(self) -> None:
         """Remove the environment, its state folder last, so that an interrupted removal is recognised."""
@@ -150,21 +146,6 @@ class Venv:
         (self._state / step.name).write_text(digest)
         mark.unlink()
         print(f" {time.monotonic() - began:.0f} s", flush=True)
-
-
-def wait_with_dots(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process, with a dot every two seconds; it does not outlive an interruption."""
-    try:
-        while True:
-            try:
-                process.wait(2.0)
-                return
-            except subprocess.TimeoutExpired:
-                print(".", end="", flush=True)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 def build_messages(venv: Venv) -> None:
@@ -225,7 +206,7 @@ def programs() -> list[str]:
 
 def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
     """List what a whole environment takes, in order."""
-    base = (sys.version, sys.executable, str(ROOT), venv.ros.distro)
+    base = (sys.version, BASE_PYTHON, str(ROOT), venv.ros.distro)
     package = (*METADATA, *SCRIPTS)
     recipe = tuple(sorted(path for path in RECIPE.rglob("*") if path.is_file()))
     extras = "viz,dev" if venv.ros.sourced else "ros,viz,dev"

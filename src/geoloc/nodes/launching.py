@@ -9,13 +9,27 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from geoloc.nodes.table import IMAGE, LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
+from geoloc.errors import ParameterError
+from geoloc.nodes.table import (
+    IMAGE,
+    LOG_LEVELS,
+    RESPAWN_DELAY_S,
+    BringUp,
+    NodeStart,
+    bring_up,
+    named,
+    start,
+)
 
 YES_OR_NO = ["true", "false"]
 
 
-def bringup_arguments() -> list[DeclareLaunchArgument]:
-    """Declare the launch arguments of bringup, each with what `--show-args` says of it."""
+def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgument]:
+    """Declare the launch arguments of bringup, each with what `--show-args` says of it.
+
+    Args:
+        use_sim_time: the default of the argument of that name.
+    """
     return [
         DeclareLaunchArgument(
             "namespace", default_value="geoloc", description="Prefix of every node and relative topic."
@@ -44,7 +58,7 @@ def bringup_arguments() -> list[DeclareLaunchArgument]:
         ),
         DeclareLaunchArgument(
             "use_sim_time",
-            default_value="false",
+            default_value=str(use_sim_time).lower(),
             choices=YES_OR_NO,
             description="Take time from /clock: for replay and simulation.",
         ),
@@ -86,25 +100,69 @@ def bringup_actions(context: LaunchContext) -> list[Node]:
         GeolocError: where the model, the map or a parameter file is missing; launch prints its sentence.
     """
     respawn = _value(context, "respawn") == "true"
-    return [node_action(start, respawn=respawn) for start in bring_up(bringup_choices(context))]
+    return [node_action(node, respawn=respawn) for node in bring_up(bringup_choices(context))]
 
 
-def node_action(start: NodeStart, *, respawn: bool = False) -> Node:
+def replay_arguments() -> list[DeclareLaunchArgument]:
+    """Declare what a replay takes over and above bringup."""
+    return [
+        DeclareLaunchArgument("bag", description="rosbag2 folder, .mcap or .db3 file."),
+        DeclareLaunchArgument("rate", default_value="1.0", description="Seconds of flight in a second."),
+        DeclareLaunchArgument("start_s", default_value="0.0", description="Begin this far into the bag."),
+        DeclareLaunchArgument(
+            "rename",
+            default_value="",
+            description="Recorded topics by the names that the nodes read: /cam/image:=image,/gps:=truth",
+        ),
+        DeclareLaunchArgument("out", default_value="runs/replay", description="Folder of the report."),
+    ]
+
+
+def replay_actions(context: LaunchContext) -> list[Node]:
+    """Return an action for each node that flies, for the one that keeps the score, for the one that plays.
+
+    The replay's end is the end of the launch.
+
+    Raises:
+        GeolocError: as `bringup_actions`; ParameterError for a rate or a start that is no number.
+    """
+    choices = bringup_choices(context)
+    played: dict[str, str | bool | float] = {
+        "bag": str(Path(_value(context, "bag")).expanduser().absolute()),
+        "rate": _number(context, "rate"),
+        "start_s": _number(context, "start_s"),
+        "rename": _value(context, "rename"),
+        "use_sim_time": False,  # it makes /clock
+    }
+    out = str(Path(_value(context, "out")).expanduser().absolute())
+    evaluation = node_action(start(named("evaluation_node"), choices, {"out": out}))
+    return [*bringup_actions(context), evaluation, node_action(start(named("replay_node"), choices, played))]
+
+
+def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
     """Return the action that starts a node; without `respawn` its end is the end of the launch."""
-    own = {name: ParameterValue(value, value_type=type(value)) for name, value in start.parameters.items()}
+    own = {name: ParameterValue(value, value_type=type(value)) for name, value in node.parameters.items()}
     return Node(
         package="geoloc",
-        executable=start.entry.name,
-        name=start.entry.name,
-        namespace=start.namespace,
-        parameters=[*(str(file) for file in start.parameter_files), own],
-        remappings=list(start.remappings),
-        ros_arguments=["--log-level", start.log_level],
+        executable=node.entry.name,
+        name=node.entry.name,
+        namespace=node.namespace,
+        parameters=[*(str(file) for file in node.parameter_files), own],
+        remappings=list(node.remappings),
+        ros_arguments=["--log-level", node.log_level],
         output="screen",
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,
-        on_exit=None if respawn else [Shutdown(reason=f"{start.entry.name} ended")],
+        on_exit=None if respawn else [Shutdown(reason=f"{node.entry.name} ended")],
     )
+
+
+def _number(context: LaunchContext, name: str) -> float:
+    text = _value(context, name)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"{name} is '{text}': give a number") from error
 
 
 def _value(context: LaunchContext, name: str) -> str:

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recorded flight through the nodes that fly, with a report at its end.
+
+ros2 launch geoloc replay.launch.py bag:=flight.mcap map:=my_map
+"""
+
+from launch import LaunchDescription
+from launch.actions import OpaqueFunction
+
+from geoloc.nodes.launching import bringup_arguments, replay_actions, replay_arguments
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *replay_arguments(),
+            *bringup_arguments(use_sim_time=True),
+            OpaqueFunction(function=replay_actions),
+        ]
+    )
