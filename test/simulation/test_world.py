@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, RasterError
 from geoloc.raster import open_raster
 from geoloc.simulation.light import cast_shadows
 from geoloc.simulation.plan import ONLY_FIRST, ONLY_LATER
@@ -109,6 +109,17 @@ def test_written_world_is_georeferenced(tmp_path):
     with open_raster(paths[1]) as raster:
         assert raster.gsd_m == pytest.approx(0.5, rel=0.002)
         assert raster.area_m2 == pytest.approx(200.0**2, rel=0.05)
+
+
+def test_a_world_is_written_the_same_twice(tmp_path):
+    first, again = (write_world(tmp_path / name, 3, 150.0, 0.5, (1,))[0] for name in ("a", "b"))
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RasterError, match="file"):
+        write_world(tmp_path / "file", 3, 150.0, 0.5)
 
 
 @pytest.mark.parametrize(

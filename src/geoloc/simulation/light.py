@@ -101,9 +101,9 @@ def _crown_light(canvas: Canvas, season: Season) -> NDArray[np.int8]:
     right, down = round(np.sin(azimuth) * step * 1.4), round(-np.cos(azimuth) * step * 1.4)
     behind, ahead = _shifted(smooth, right, down), _shifted(smooth, -right, -down)
     slope = cv2.subtract(behind, ahead, dtype=cv2.CV_16S)
-    light = np.clip(slope, -14, 14)
+    light = np.clip(slope, -14, 14, out=slope)
     light *= 3
-    light[canvas.surface != Surface.TREE] = 0
+    light *= canvas.surface == Surface.TREE
     return np.asarray(light, dtype=np.int8)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_STEPS_PER_CELL = 5
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -52,9 +53,14 @@ def value_noise(
         size_m: height and width in metres.
         cells_m: weight of each octave by its cell size in metres; weights add to at most 1.
     """
-    total = np.full(shape, 128, np.uint8)
+    # Octaves are added on a grid fine enough for the smallest and enlarged together, which costs a third.
+    step_m = max(size_m[0] / shape[0], min(cells_m) / _STEPS_PER_CELL)
+    work = tuple(int(np.ceil(side / step_m)) for side in size_m)
+    total = np.full(work, 128, np.uint8)
     for cell_m, weight in cells_m.items():
         grid = rng.integers(0, 256, [int(np.ceil(side / cell_m)) + 1 for side in size_m], dtype=np.uint8)
-        octave = cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
+        octave = cv2.resize(grid, work[::-1], interpolation=cv2.INTER_CUBIC)
         cv2.addWeighted(total, 1.0, octave, weight, -127.5 * weight, dst=total)
-    return total
+    if work == shape:
+        return total
+    return np.asarray(cv2.resize(total, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.transform import from_origin
+from rasterio.errors import RasterioError
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, RasterError
 from geoloc.simulation.canvas import Canvas
 from geoloc.simulation.ground import paint_ground
 from geoloc.simulation.landscape import make_plan
@@ -99,9 +100,13 @@ def write_world(
 
     Raises:
         ParameterError: see `World`.
+        RasterError: where the folder cannot be written.
     """
     world = World(seed, size_m, gsd_m)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RasterError(f"the folder {out_dir} cannot be made ({error}); choose another") from error
     return [_write(out_dir / f"date{date}.tif", world.render(date), gsd_m) for date in dates]
 
 
@@ -114,7 +119,7 @@ def _write(path: Path, rgb: NDArray[np.uint8], gsd_m: float) -> Path:
         "count": 3,
         "dtype": "uint8",
         "crs": WORLD_CRS,
-        "transform": from_origin(_WEST_M, _NORTH_M, gsd_m, gsd_m),
+        "transform": Affine(gsd_m, 0, _WEST_M, 0, -gsd_m, _NORTH_M),
         "photometric": "ycbcr",
         "compress": "jpeg",
         "jpeg_quality": 92,
@@ -123,8 +128,14 @@ def _write(path: Path, rgb: NDArray[np.uint8], gsd_m: float) -> Path:
         "blockysize": 512,
         "interleave": "pixel",
     }
-    with rasterio.open(partial, "w", **profile) as target:
-        target.write(rgb.transpose(2, 0, 1))
-        target.build_overviews([2, 4, 8, 16], Resampling.average)
-    partial.replace(path)
+    try:
+        with rasterio.open(partial, "w", **profile) as target:
+            target.write(rgb.transpose(2, 0, 1))
+            target.build_overviews([2, 4, 8, 16], Resampling.average)
+        partial.replace(path)
+    except (RasterioError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise RasterError(
+            f"{path} cannot be written ({error}): is there space, and may you write there?"
+        ) from error
     return path
