@@ -61,7 +61,7 @@ def _colour(image: Image, rng: Rng, strength: float) -> Image:
     mix = np.diag(np.exp(rng.normal(0, 0.1 * strength, 3))) @ mix
     mix = mix + rng.normal(0, 0.06 * strength, (3, 3))
     gain = np.exp(rng.normal(0, 0.25 * strength))
-    mean = image.reshape(-1, 3).mean(axis=0)
+    mean = np.array(cv2.mean(image)[:3])
     offset = mean * (1 - gain) * rng.uniform(0, 1) + rng.normal(0, 15 * strength)
     haze = rng.uniform(0, 0.35 * strength) if rng.random() < 0.3 else 0.0
     matrix = (1 - haze) * gain * mix

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import yaml
@@ -70,6 +71,8 @@ def seed_everything(seed: int, threads: int) -> None:
     """The one place that seeds; batches are drawn from (seed, step) and need no further state."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
+    # Views are warped beside the training step; more threads there would only take its cores.
+    cv2.setNumThreads(1)
 
 
 def architecture_of(config: TrainConfig) -> Architecture:
