@@ -2,6 +2,7 @@
 """A small flat world, a map of it, and a drone that flies over it through real nodes and real DDS."""
 
 import math
+import queue
 import threading
 import time
 from collections import defaultdict
@@ -139,25 +140,30 @@ def fly(spinner, namespace, silence_s=60.0):
 
 
 class Spinner:
-    """An executor in a thread."""
+    """An executor in a thread; nodes come and go between two callbacks, in that thread."""
 
     def __init__(self):
         self._executor = SingleThreadedExecutor()
         self._nodes = []
         self._stopping = False
         self._failure = None
+        self._errands = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
     def add(self, node):
         self._nodes.append(node)
-        self._executor.add_node(node)
+        self._run(lambda: self._executor.add_node(node))
         return node
 
     def remove(self, node):
-        self._executor.remove_node(node)
         self._nodes.remove(node)
-        _end(node)
+        self._run(lambda: (self._executor.remove_node(node), _end(node)))
+
+    def _run(self, errand):
+        done = threading.Event()
+        self._errands.put(lambda: (errand(), done.set()))
+        assert done.wait(10.0)
 
     def stop(self):
         self._stopping = True
@@ -170,6 +176,8 @@ class Spinner:
     def _spin(self):
         try:
             while not self._stopping:
+                while not self._errands.empty():
+                    self._errands.get()()
                 self._executor.spin_once(timeout_sec=0.02)
         except Exception as failure:  # noqa: BLE001 - told by stop(), in the thread that can fail the test
             self._failure = failure

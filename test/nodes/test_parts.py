@@ -265,6 +265,15 @@ def test_pace_runs_at_its_rate():
     assert not pace.tick_is_due()
 
 
+def test_a_player_that_was_held_up_goes_on_from_where_it_was():
+    pace = Pace(0, rate=10.0)
+    time.sleep(0.15)
+    assert pace.nap_s(200_000_000) == 0.0
+    assert pace.lost_s == pytest.approx(0.13, abs=0.05)
+    assert abs(pace.now_ns() - 200_000_000) < 500_000_000
+    assert pace.nap_s(2_000_000_000) > 0.0
+
+
 def fake_tf2(rotation=None):
     class TransformException(Exception):
         pass

@@ -4,17 +4,25 @@
 import time
 
 _TICK_S = 0.01
+_LATEST_S = 0.1
 
 
 class Pace:
     """Says when a moment of the bag is due, and when `/clock` is to be told again.
 
+    A player that was held up goes on from where it was: catching up would send frames in a burst, and the
+    nodes would rightly drop them.
+
     Args:
         start_ns: bag time that is now.
         rate: bag seconds in a second.
+
+    Attributes:
+        lost_s: wall time that the player was held up in all.
     """
 
     def __init__(self, start_ns: int, rate: float) -> None:
+        self.lost_s = 0.0
         self._start_ns = start_ns
         self._rate = rate
         self._began_s = time.monotonic()
@@ -27,6 +35,9 @@ class Pace:
     def nap_s(self, time_ns: int) -> float:
         """Return how long to sleep before looking again: up to a tick, 0 when the moment is due."""
         ahead_s = (time_ns - self.now_ns()) / 1e9 / self._rate
+        if ahead_s < -_LATEST_S:
+            self.lost_s -= ahead_s
+            self._began_s -= ahead_s
         return min(max(ahead_s, 0.0), _TICK_S)
 
     def tick_is_due(self) -> bool:

@@ -84,6 +84,8 @@ class ReplayNode(GeolocNode):
         self._await_listeners(stop)
         pace = Pace(start_ns, self._settings.rate)
         self._play_messages(start_ns, pace, stop)
+        if pace.lost_s:
+            self._say(f"this machine was too slow for the rate: {pace.lost_s:.1f} s longer than planned")
         self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), pace, stop)
         if self._settings.report and not stop.is_set:
             self._ask_for_report()

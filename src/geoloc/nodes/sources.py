@@ -36,7 +36,7 @@ class SourceWatch:
         sender = info.get("publisher_gid")
         self._seen_s = {key: at for key, at in self._seen_s.items() if now_s - at < self._forget_after_s}
         self._seen_s[(sender["data"] if sender else b"", frame_id)] = now_s
-        senders, frames = ({key[part] for key in self._seen_s} for part in (0, 1))
+        senders, frames = {key[0] for key in self._seen_s}, {key[1] for key in self._seen_s}
         # A restarted driver has had two identities of late, but only one of them still publishes.
         count = max(len(frames), min(len(senders), publishers) if sender else publishers)
         if count > 1:
