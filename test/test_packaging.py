@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package as pip, colcon and `ros2` see it: one version, one list of programs, files in place."""
+
+import configparser
+import importlib.util
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from geoloc.nodes.table import NODES
+
+ROOT = Path(__file__).resolve().parents[1]
+MANIFEST = ElementTree.parse(ROOT / "package.xml").getroot()
+
+
+def depends_on() -> set[str]:
+    return {str(element.text) for element in MANIFEST if element.tag.endswith("depend")}
+
+
+def scripts() -> dict[str, str]:
+    entries = metadata.distribution("geoloc").entry_points
+    return {entry.name: entry.value for entry in entries if entry.group == "console_scripts"}
+
+
+def test_the_manifest_is_that_of_an_ament_python_package() -> None:
+    assert MANIFEST.get("format") == "3"
+    assert MANIFEST.findtext("name") == "geoloc"
+    assert MANIFEST.findtext("license") == "Apache-2.0"
+    assert MANIFEST.findtext("export/build_type") == "ament_python"
+
+
+def test_one_version_in_every_place() -> None:
+    assert MANIFEST.findtext("version") == metadata.version("geoloc")
+    assert f'version="{metadata.version("geoloc")}"' in (ROOT / "setup.py").read_text()
+
+
+def test_the_manifest_names_what_the_nodes_import() -> None:
+    wanted = {
+        "rclpy",
+        "sensor_msgs",
+        "geographic_msgs",
+        "nav_msgs",
+        "geometry_msgs",
+        "diagnostic_msgs",
+        "std_srvs",
+    }
+    assert wanted <= depends_on()
+    assert {
+        "cv_bridge",
+        "launch",
+        "launch_ros",
+        "python3-numpy",
+        "python3-opencv",
+        "python3-yaml",
+    } <= depends_on()
+
+
+def test_every_node_of_the_table_is_a_program() -> None:
+    for entry in NODES:
+        assert scripts()[entry.name] == f"{entry.module}:main"
+        assert importlib.util.find_spec(entry.module) is not None
+
+
+def test_every_program_leads_to_a_module_that_exists() -> None:
+    for value in scripts().values():
+        assert importlib.util.find_spec(value.partition(":")[0]) is not None, value
+
+
+def test_colcon_puts_programs_where_ros2_looks() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    assert settings["develop"]["script_dir"] == settings["install"]["install_scripts"] == "$base/lib/geoloc"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install a copy the way colcon does: `setup.py install` with a prefix."""
+    pytest.importorskip("setuptools")
+    folder = tmp_path_factory.mktemp("colcon")
+    command = [sys.executable, "setup.py", "--quiet", "build", "--build-base", str(folder / "build")]
+    command += ["egg_info", "--egg-base", str(folder)]
+    command += ["install", "--prefix", str(folder / "install"), "--single-version-externally-managed"]
+    subprocess.run([*command, "--record", str(folder / "log")], cwd=ROOT, check=True, capture_output=True)
+    return folder / "install"
+
+
+def test_a_colcon_install_has_programs_and_files_in_place(installed: Path) -> None:
+    assert {entry.name for entry in NODES} <= {path.name for path in (installed / "lib" / "geoloc").iterdir()}
+    assert (installed / "share/ament_index/resource_index/packages/geoloc").is_file()
+    share = installed / "share" / "geoloc"
+    for file in ("package.xml", "launch/bringup.launch.py", "launch/replay.launch.py", "config/bringup.yaml"):
+        assert (share / file).read_bytes() == (ROOT / file).read_bytes()
+    for card in (ROOT / "models").glob("*/model.yaml"):
+        assert (share / "models" / card.parent.name / "model.yaml").is_file()
+
+
+def test_this_environment_is_an_ament_prefix_with_geoloc() -> None:
+    prefix = Path(sys.prefix)
+    if not (prefix / "geoloc-setup").is_dir():
+        pytest.skip("this environment was not made by tools/setup_venv.py")
+    assert (prefix / "share/ament_index/resource_index/packages/geoloc").exists()
+    assert (prefix / "share/geoloc/launch/bringup.launch.py").samefile(ROOT / "launch/bringup.launch.py")
+    for name in scripts():
+        assert (prefix / "lib" / "geoloc" / name).samefile(prefix / "bin" / name)
