@@ -62,7 +62,7 @@ def test_views_of_the_frames_match_the_ground(ground, mount):
         reference, _ = ground.view(east - view.offset_east_m, north - view.offset_north_m, 50.0, 128)
         grey = [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (view.image, reference)]
         (dx, dy), strength = cv2.phaseCorrelate(*grey, cv2.createHanningWindow((128, 128), cv2.CV_32F))
-        assert math.hypot(dx, dy) < 0.7, (mount, tick)
+        assert math.hypot(dx, dy) < 0.25, (mount, tick)
         assert strength > 0.3
         assert np.corrcoef(grey[0].ravel(), grey[1].ravel())[0, 1] > 0.85
 

@@ -200,14 +200,14 @@ class AerialCamera:
             excess_m = max(left - low[0], bottom - low[1], high[0] - right, high[1] - top)
             if excess_m > 0:
                 raise ParameterError(
-                    f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m beyond "
-                    "the raster's edge; keep waypoints further inside, fly lower, or take a larger raster"
+                    f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m "
+                    "beyond the raster's edge; keep waypoints further inside, fly lower, or take a larger raster"
                 )
 
 
 @dataclass(frozen=True, eq=False)
 class _Hit:
-    """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where rays are too flat."""
+    """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where too flat."""
 
     position: Floats
     east_m: NDArray[np.float32]
