@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small flat world, a map of it, and a drone that flies over it through real nodes and real DDS."""
 
+import contextlib
 import math
 import queue
 import threading
@@ -69,7 +70,9 @@ def frame_at(east_m, north_m):
 class PixelEncoder:
     """Describes a view by its own coarse pixels: enough to recognise this world."""
 
-    card = SimpleNamespace(id="pixels", sha256="00", input_px=PX, descriptor_size=192)
+    card = SimpleNamespace(
+        id="pixels", sha256="00" * 32, input_px=PX, descriptor_size=192, gsd_range_m=(0.1, 10.0)
+    )
 
     def describe(self, views):
         small = [cv2.resize(view, (8, 8), interpolation=cv2.INTER_AREA).ravel() for view in views]
@@ -117,22 +120,28 @@ def camera_node(namespace, **values):
     return CameraNode(**options(namespace, view_size_m=VIEW_M, encoder_px=PX, **values))
 
 
+def knowing(module, map_directory=None):
+    """Let a node's module find this world's encoder under any name, and this map unless a real one is meant."""
+    patches = contextlib.ExitStack()
+    for name, answer in (
+        ("find_model", None),
+        ("load_card", PixelEncoder.card),
+        ("load_encoder", PixelEncoder()),
+    ):
+        if hasattr(module, name):
+            patches.enter_context(mock.patch.object(module, name, return_value=answer))
+    if map_directory is not None:
+        patches.enter_context(mock.patch.object(module, "open_map", return_value=map_directory))
+    return patches
+
+
 def fly(spinner, namespace, silence_s=60.0):
     """Start the three nodes that fly; model and map are this module's."""
-    with (
-        mock.patch.object(inference_node, "find_model"),
-        mock.patch.object(inference_node, "load_encoder") as load,
-    ):
-        load.return_value = PixelEncoder()
+    with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
-    with (
-        mock.patch.object(retrieval_node, "find_model"),
-        mock.patch.object(retrieval_node, "load_card"),
-        mock.patch.object(retrieval_node, "open_map", return_value=MAP),
-    ):
-        retrieval = retrieval_node.RetrievalNode(
-            **options(namespace, model="pixels", map="world", silence_s=silence_s)
-        )
+    with knowing(retrieval_node, MAP):
+        given = options(namespace, model="pixels", map="world", silence_s=silence_s)
+        retrieval = retrieval_node.RetrievalNode(**given)
     nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
     for node in (nodes.camera, nodes.inference, nodes.retrieval):
         spinner.add(node)

@@ -30,6 +30,7 @@ from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraParameters
 from geoloc.nodes.sources import SourceWatch
 from geoloc.rig import CameraRig
+from geoloc.rig_settings import RigSettings
 
 _LONGEST_WAIT_S = 1.0
 _POLL_S = 0.005
@@ -41,7 +42,7 @@ class CameraNode(GeolocNode):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("camera_node", **options)
         self._settings = declare(self, CameraParameters)
-        self._rig = CameraRig(self._settings.rig())
+        self._rig = CameraRig(_rig_settings(self._settings))
         self._tf = TfMount(self) if self._settings.use_tf else None
         self._body_frame = self._settings.base_frame
         self._camera_info: CameraInfo | None = None
@@ -151,6 +152,20 @@ class CameraNode(GeolocNode):
         self._offsets.publish(
             messages_out.offset(stamp_ns, message.header.frame_id, math.nan, math.nan, math.nan)
         )
+
+
+def _rig_settings(parameters: CameraParameters) -> RigSettings:
+    return RigSettings(
+        view_size_m=parameters.view_size_m,
+        size_px=parameters.encoder_px,
+        mount_rpy_deg=parameters.mount_rpy_deg,
+        max_attitude_gap_s=parameters.max_attitude_gap_s,
+        max_height_age_s=parameters.max_height_age_s,
+        min_height_m=parameters.min_height_m,
+        max_height_m=parameters.max_height_m,
+        max_tilt_deg=parameters.max_tilt_deg,
+        min_coverage=parameters.min_coverage,
+    )
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@
 import array
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from geoloc.localizer import Candidates, Fix
+if TYPE_CHECKING:
+    from geoloc.localizer import Candidates, Fix
 
 UNKNOWN_VARIANCE = 1.0e6
 """Stands for "not measured" (metres², radians²) where consumers choke on NaN: height, roll, pitch, yaw."""
@@ -59,13 +60,13 @@ def offset(stamp_ns: int, frame_id: str, east_m: float, north_m: float, up_m: fl
     return Vector3Stamped(header=header(stamp_ns, frame_id), vector=Vector3(x=east_m, y=north_m, z=up_m))
 
 
-def geopoint(fix: Fix, frame_id: str) -> GeoPointStamped:
+def geopoint(fix: "Fix", frame_id: str) -> GeoPointStamped:
     """Return the position; altitude is NaN, because a camera and a flat map do not give one."""
     position = GeoPoint(latitude=fix.latitude_deg, longitude=fix.longitude_deg, altitude=math.nan)
     return GeoPointStamped(header=header(fix.stamp_ns, frame_id), position=position)
 
 
-def nav_sat_fix(fix: Fix, frame_id: str) -> NavSatFix:
+def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
     """Return the fix, or `STATUS_NO_FIX` with NaN for a position.
 
     `service` is 0 (unknown): this is no satellite receiver. The covariance is computed per frame and not
@@ -89,7 +90,7 @@ def nav_sat_fix(fix: Fix, frame_id: str) -> NavSatFix:
     return message
 
 
-def pose(fix: Fix, map_frame: str) -> PoseWithCovarianceStamped:
+def pose(fix: "Fix", map_frame: str) -> PoseWithCovarianceStamped:
     """Return the position in the map's frame; what is not known has `UNKNOWN_VARIANCE`."""
     message = PoseWithCovarianceStamped(header=header(fix.stamp_ns, map_frame))
     message.pose.pose.position.x = fix.east_m
@@ -100,7 +101,7 @@ def pose(fix: Fix, map_frame: str) -> PoseWithCovarianceStamped:
     return message
 
 
-def candidates(stamp_ns: int, map_frame: str, found: Candidates) -> PointCloud2:
+def candidates(stamp_ns: int, map_frame: str, found: "Candidates") -> PointCloud2:
     """Return the look-up's best tiles, best first, as points of type `CANDIDATE` in the map's frame."""
     points = np.zeros(len(found.ids), dtype=CANDIDATE)
     points["x"], points["y"] = found.east_m, found.north_m

@@ -22,7 +22,7 @@ from geoloc import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
-from geoloc.localizer import Fix, Localizer
+from geoloc.localizer import Fix, Localizer, LocalizerSettings
 from geoloc.mapping import MapDirectory, open_map
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
@@ -40,7 +40,7 @@ class RetrievalNode(GeolocNode):
         super().__init__("retrieval_node", **options)
         self._settings = declare(self, RetrievalParameters)
         self._map = open_map(Path(self._settings.map), load_card(find_model(self._settings.model)))
-        self._localizer = Localizer(self._map, None, self._settings.localizer())
+        self._localizer = Localizer(self._map, None, _localizer_settings(self._settings))
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
         self._refused_before = 0
         self._newest_ns = 0
@@ -147,6 +147,15 @@ class RetrievalNode(GeolocNode):
             "model": self._map.model_id,
             "model_and_map_agree": True,
         }
+
+
+def _localizer_settings(parameters: RetrievalParameters) -> LocalizerSettings:
+    return LocalizerSettings(
+        k=parameters.k,
+        min_score=parameters.min_score,
+        min_margin=parameters.min_margin,
+        temperature=parameters.temperature,
+    )
 
 
 def _area_km2(map_directory: MapDirectory) -> float:

@@ -7,9 +7,7 @@ map's, `config/bringup.yaml` the rest.
 
 from dataclasses import dataclass
 
-from geoloc.localizer import LocalizerSettings
 from geoloc.nodes.parameters import parameter
-from geoloc.rig import RigSettings
 
 _MODEL = "model directory; in the model's params.yaml or the launch argument model:="
 _MAP = "map directory; in the map's params.yaml or the launch argument map:="
@@ -54,20 +52,6 @@ class CameraParameters:
     max_tilt_deg: float = parameter(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
     min_coverage: float = parameter(0.5, "least part of a view that the frame must show", low=0.0, high=1.0)
 
-    def rig(self) -> RigSettings:
-        """Return what the core needs of these."""
-        return RigSettings(
-            view_size_m=self.view_size_m,
-            size_px=self.encoder_px,
-            mount_rpy_deg=self.mount_rpy_deg,
-            max_attitude_gap_s=self.max_attitude_gap_s,
-            max_height_age_s=self.max_height_age_s,
-            min_height_m=self.min_height_m,
-            max_height_m=self.max_height_m,
-            max_tilt_deg=self.max_tilt_deg,
-            min_coverage=self.min_coverage,
-        )
-
 
 @dataclass(frozen=True)
 class InferenceParameters:
@@ -107,10 +91,6 @@ class RetrievalParameters:
         high=60.0,
     )
     map_frame: str = parameter("map", "frame_id of pose and candidates: east, north, up on the map's centre")
-
-    def localizer(self) -> LocalizerSettings:
-        """Return what the core needs of these."""
-        return LocalizerSettings(self.k, self.min_score, self.min_margin, self.temperature)
 
 
 @dataclass(frozen=True)
