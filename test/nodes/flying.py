@@ -121,7 +121,7 @@ def camera_node(namespace, **values):
 
 
 def knowing(module, map_directory=None):
-    """Let a node's module find this world's encoder under any name, and this map unless a real one is meant."""
+    """Let a module find this world's encoder under any name, and this map unless a real one is meant."""
     patches = contextlib.ExitStack()
     for name, answer in (
         ("find_model", None),
