@@ -201,7 +201,7 @@ class AerialCamera:
             if excess_m > 0:
                 raise ParameterError(
                     f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m "
-                    "beyond the raster's edge; keep waypoints further inside, fly lower, or take a larger raster"
+                    "beyond the raster's edge; keep further inside, fly lower or take a larger raster"
                 )
 
 
