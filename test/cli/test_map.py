@@ -66,3 +66,26 @@ def test_mistakes_reach_the_shell_as_errors(source, tmp_path):
     build(source, tmp_path / "map", "--view-size", 40)
     with pytest.raises(MapError, match="cannot be written"):
         run("inspect", tmp_path / "map", "--picture", tmp_path / "no" / "map.png")
+
+
+def test_an_interrupted_build_says_how_to_go_on(source, tmp_path, monkeypatch):
+    class Interrupted(FakeEncoder):
+        def describe(self, views):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(geoloc.encoder, "load_encoder", lambda *_: Interrupted())
+    arguments = [
+        "map",
+        "build",
+        str(source),
+        "--model",
+        "m",
+        "--out",
+        str(tmp_path / "map"),
+        "--view-size",
+        "40",
+    ]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 130
+    assert "goes on from here" in result.output
+    assert (tmp_path / "map" / "build.json").exists()

@@ -10,6 +10,51 @@ _commands = typer.Typer(help="Build a map from imagery, look at it, check it.", 
 
 MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` wrote.", show_default=False)]
 
+Source = Annotated[
+    Path,
+    typer.Argument(
+        help="GeoTIFF of any reference system, picture with --bounds or a world file, or folder of XYZ tiles "
+        "(z/x/y.png).",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    Path, typer.Option(help="Model directory; the drone must fly the same one.", show_default=False)
+]
+Out = Annotated[Path, typer.Option(help="Folder of the map.", show_default=False)]
+ViewSize = Annotated[
+    float | None,
+    typer.Option(
+        help="Side of a tile in metres: about the ground the camera sees. Default: 100 m, less where the "
+        "imagery is small or the model was trained for finer views.",
+        show_default=False,
+    ),
+]
+Overlap = Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")]
+Scales = Annotated[
+    str, typer.Option(help="Tile sizes over --view-size, for flights at unknown height: 1,1.5,2.")
+]
+Bounds = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(help="West south east north of a picture, in --crs.", show_default=False),
+]
+Crs = Annotated[
+    str | None, typer.Option(help="Reference system of --bounds, or of a file that names none: EPSG:32615.")
+]
+Gsd = Annotated[
+    float | None, typer.Option(help="Metres per pixel of the map's own picture. Default: the source's.")
+]
+MinValid = Annotated[
+    float, typer.Option(help="Leave out tiles with a smaller share of pixels that are not nodata.")
+]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the picture by deflate instead of JPEG.")]
+ImagerySource = Annotated[str, typer.Option(help="Who made the imagery, for the manifest.")]
+ImageryDate = Annotated[str, typer.Option(help="When it was taken, for the manifest.")]
+ImageryLicence = Annotated[str, typer.Option(help="Its licence, for the manifest.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another map in --out.")]
+Backend = Annotated[str, typer.Option(help="onnxruntime, openvino, torch or auto.")]
+Threads = Annotated[int, typer.Option(help="CPU threads of the encoder; 0 for its own choice.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add `geoloc map` to `geoloc`."""
@@ -18,51 +63,23 @@ def register(app: typer.Typer) -> None:
 
 @_commands.command()
 def build(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="GeoTIFF of any reference system, picture with --bounds or a world file, or folder of XYZ "
-            "tiles (z/x/y.png).",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        Path, typer.Option(help="Model directory; the drone must fly the same one.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the map.", show_default=False)],
-    view_size: Annotated[
-        float | None,
-        typer.Option(
-            help="Side of a tile in metres: about the ground the camera sees. Default: 100 m, less where the "
-            "imagery is small or the model was trained for finer views.",
-            show_default=False,
-        ),
-    ] = None,
-    overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.5,
-    scales: Annotated[
-        str, typer.Option(help="Tile sizes over --view-size, for flights at unknown height: 1,1.5,2.")
-    ] = "1",
-    bounds: Annotated[
-        tuple[float, float, float, float] | None,
-        typer.Option(help="West south east north of a picture, in --crs.", show_default=False),
-    ] = None,
-    crs: Annotated[
-        str | None,
-        typer.Option(help="Reference system of --bounds, or of a file that names none: EPSG:32615."),
-    ] = None,
-    gsd: Annotated[
-        float | None, typer.Option(help="Metres per pixel of the map's own picture. Default: the source's.")
-    ] = None,
-    min_valid: Annotated[
-        float, typer.Option(help="Leave out tiles with a smaller share of pixels that are not nodata.")
-    ] = 0.5,
-    lossless: Annotated[bool, typer.Option(help="Keep the picture by deflate instead of JPEG.")] = False,
-    imagery_source: Annotated[str, typer.Option(help="Who made the imagery, for the manifest.")] = "",
-    imagery_date: Annotated[str, typer.Option(help="When it was taken, for the manifest.")] = "",
-    imagery_licence: Annotated[str, typer.Option(help="Its licence, for the manifest.")] = "",
-    overwrite: Annotated[bool, typer.Option(help="Replace another map in --out.")] = False,
-    backend: Annotated[str, typer.Option(help="onnxruntime, openvino, torch or auto.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads of the encoder; 0 for its own choice.")] = 0,
+    source: Source,
+    model: Model,
+    out: Out,
+    view_size: ViewSize = None,
+    overlap: Overlap = 0.5,
+    scales: Scales = "1",
+    bounds: Bounds = None,
+    crs: Crs = None,
+    gsd: Gsd = None,
+    min_valid: MinValid = 0.5,
+    lossless: Lossless = False,
+    imagery_source: ImagerySource = "",
+    imagery_date: ImageryDate = "",
+    imagery_licence: ImageryLicence = "",
+    overwrite: Overwrite = False,
+    backend: Backend = "auto",
+    threads: Threads = 0,
 ) -> None:
     """Cut imagery into tiles and describe each one, so that views can be looked up.
 
@@ -79,26 +96,26 @@ def build(
     from geoloc.encoder import load_encoder
     from geoloc.map_builder import BuildOptions, Imagery, build_map
 
+    imagery = Imagery(imagery_source, imagery_date, imagery_licence)
     options = BuildOptions(
-        view_size_m=view_size,
-        overlap=overlap,
-        scales=_numbers(scales),
-        gsd_m=gsd,
-        min_valid=min_valid,
-        lossless=lossless,
-        imagery=Imagery(imagery_source, imagery_date, imagery_licence),
+        view_size, overlap, _numbers(scales), gsd, min_valid, lossless=lossless, imagery=imagery
     )
-    built = build_map(
-        source,
-        load_encoder(model, backend, threads),
-        out,
-        options,
-        bounds=bounds,
-        crs=crs,
-        overwrite=overwrite,
-        progress=True,
-        notify=_say,
-    )
+    encoder = load_encoder(model, backend, threads)
+    try:
+        built = build_map(
+            source,
+            encoder,
+            out,
+            options,
+            bounds=bounds,
+            crs=crs,
+            overwrite=overwrite,
+            progress=True,
+            notify=_say,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"stopped: the same command goes on from here; {out} keeps what is done.", err=True)
+        raise typer.Exit(130) from None
     _print_table(built.path)
 
 
