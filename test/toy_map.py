@@ -29,6 +29,16 @@ class ToyEncoder:
         return (waves / np.linalg.norm(waves, axis=-1, keepdims=True)).astype(np.float32)
 
 
+# Waves of 50 m and more in all directions: no two places look alike.
+_WAVES = np.column_stack(
+    [
+        np.random.default_rng(1).uniform(-0.12, 0.12, (12, 2)),
+        np.random.default_rng(2).uniform(0, 6, 12),
+        np.random.default_rng(3).uniform(-40, 40, (12, 3)),
+    ]
+)
+
+
 class ToyRaster:
     bounds_m = (-100.0, -80.0, 100.0, 80.0)
 
@@ -43,12 +53,10 @@ class ToyRaster:
         east, north = np.meshgrid(east_m + steps, north_m - steps)
         left, bottom, right, top = self.bounds_m
         inside = (east > left) & (east < right) & (north > bottom) & (north < top)
-        waves = [
-            127 + 100 * np.sin(east / 7),
-            127 + 100 * np.sin(north / 9),
-            127 + 100 * np.sin((east + north) / 5),
-        ]
-        return np.stack(waves, axis=-1).astype(np.uint8), inside
+        picture = np.full((size_px, size_px, 3), 127.0)
+        for wave_east, wave_north, phase, *colour in _WAVES:
+            picture += np.sin(east * wave_east + north * wave_north + phase)[..., None] * np.array(colour)
+        return np.clip(picture, 0, 255).astype(np.uint8), inside
 
 
 @dataclass(frozen=True, eq=False)

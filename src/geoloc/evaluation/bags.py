@@ -5,10 +5,12 @@ Topics are found by their message type; names are needed only where a bag holds 
 """
 
 import heapq
+import importlib
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import ReaderError
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
 
 from geoloc import messages
 from geoloc.errors import BagError, FrameRefused
@@ -31,8 +34,25 @@ _TYPES = {
     "truth": ("sensor_msgs/msg/NavSatFix",),
 }
 _REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most this long after their stamp
-# What damaged bytes make the readers raise, beside their own errors: each seen on a bag cut short.
-_DAMAGE = (AnyReaderError, ReaderError, SerdeError, struct.error, EOFError, ValueError, KeyError, IndexError)
+
+
+def _errors_of(*names: str) -> tuple[type[Exception], ...]:
+    """Return the error classes, `module.Class`, of those modules that are installed."""
+    found = []
+    for module, _, kind in (name.rpartition(".") for name in names):
+        try:
+            found.append(getattr(importlib.import_module(module), kind))
+        except ImportError:
+            continue
+    return tuple(found)
+
+
+# What rosbags and the libraries under it raise on damaged bytes: seen by flipping bytes of good bags.
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(AnyReaderError, ReaderError, SerdeError, OSError, struct.error, EOFError, ValueError, TypeError),
+    *(KeyError, IndexError, OverflowError, MemoryError, RuntimeError),
+    *_errors_of("sqlite3.Error", "apsw.Error", "backports.zstd.ZstdError", "zstandard.ZstdError"),
+)
 
 
 @dataclass(frozen=True)
@@ -181,12 +201,18 @@ def _opened(bag: Path) -> AnyReader:
         )
     if bag.is_dir() and not any(bag.iterdir()):
         raise BagError(f"{bag} is an empty folder; give the folder that holds metadata.yaml")
-    reader = AnyReader([bag], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
     try:
+        reader = AnyReader([bag], default_typestore=_typestore())
         reader.open()
-    except (*_DAMAGE, OSError) as error:
+    except _DAMAGE as error:
         raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error
     return reader
+
+
+@cache
+def _typestore() -> Typestore:
+    """Return the message definitions for bags that carry none."""
+    return get_typestore(Stores.ROS2_HUMBLE)
 
 
 def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
@@ -197,7 +223,7 @@ def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
         for connection, _, raw in reader.messages(connections=chosen) if chosen else ():
             yield connection.topic, reader.deserialize(raw, connection.msgtype)
             count += 1
-    except (*_DAMAGE, OSError) as error:
+    except _DAMAGE as error:
         raise BagError(
             f"{bag} breaks off after {count} messages ({error}): it is truncated or damaged; copy it again"
         ) from error

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A level flight over the toy ground, as a bag: each picture is the ground below, so metres are known."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+import toy_map
+from geoloc.lens import Intrinsics
+from geoloc.simulation.bag import BagRecorder
+
+SIZE_PX = 64
+HEIGHT_M = 50.0
+FOOTPRINT_M = 60.0
+LENS = Intrinsics(
+    SIZE_PX,
+    SIZE_PX,
+    np.array(
+        [[SIZE_PX * HEIGHT_M / FOOTPRINT_M, 0, 31.5], [0, SIZE_PX * HEIGHT_M / FOOTPRINT_M, 31.5], [0, 0, 1]]
+    ),
+)
+# Body to east-north-up of a drone that flies north; its camera looks down, top of the picture forward.
+NORTHWARD = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))
+START_S = 1_700_000_000
+
+
+class PixelEncoder:
+    """Describes a view by its own coarse pixels: enough for a ground that is its own query."""
+
+    def __init__(self):
+        self.card = toy_map.ToyEncoder().card
+        self.card.descriptor_size = 16 * 16 * 3
+
+    def describe(self, views):
+        coarse = views.reshape(len(views), 16, 2, 16, 2, 3).mean(axis=(2, 4)).reshape(len(views), -1)
+        coarse = coarse - coarse.mean(axis=1, keepdims=True)
+        return (coarse / (np.linalg.norm(coarse, axis=1, keepdims=True) + 1e-6)).astype(np.float32)
+
+
+def pixel_map(encoder=None, **options):
+    """The toy map, described by what its ground looks like."""
+    encoder = encoder or PixelEncoder()
+    tiles = toy_map.toy_map(toy_map.ToyEncoder(), **options)
+    raster = tiles.raster()
+    views = [raster.view(tile["east_m"], tile["north_m"], tile["size_m"], 32)[0] for tile in tiles.tiles]
+    return dataclasses.replace(tiles, descriptors=encoder.describe(np.stack(views)))
+
+
+def places(count=6):
+    """Where the drone is at each second, metres."""
+    return [(-50.0 + 18.0 * i, -20.0 + 9.0 * i) for i in range(count)]
+
+
+def write_flight(
+    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False
+):
+    """Write the flight; `leave_out` names roles that are not recorded."""
+    ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
+    with BagRecorder(path) as bag:
+        for second, place in enumerate(places(count)):
+            stamp_ns = (START_S + second) * 1_000_000_000
+            if "camera_info" not in leave_out:
+                bag.camera_info(stamp_ns, LENS)
+            if "image" not in leave_out:
+                bag.image(stamp_ns, ground.view(*place, FOOTPRINT_M, SIZE_PX)[0], compressed=compressed)
+            if "imu" not in leave_out:
+                bag.imu(stamp_ns, imu, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))
+            if "altitude" not in leave_out:
+                bag.altitude(stamp_ns, height_m)
+            if truth:
+                latitude, longitude = (float(v) for v in frame.to_geodetic(*place))
+                bag.truth(stamp_ns, latitude, longitude)
+    return path
