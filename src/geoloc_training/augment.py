@@ -49,7 +49,7 @@ def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> Mask:
     sides = size_px * np.array([rng.uniform(0.75, 1.4), rng.uniform(0.9, 1.5)])
     box = cv2.boxPoints((tuple(centre), tuple(sides), float(rng.uniform(0, 180))))
     mask = cv2.fillConvexPoly(np.zeros((size_px, size_px), np.uint8), np.round(box).astype(np.int32), 1)
-    return mask > 0 if mask.mean() >= minimum else np.ones((size_px, size_px), bool)  # type: ignore[return-value]
+    return mask > 0 if mask.mean() >= minimum else np.ones((size_px, size_px), bool)
 
 
 def _colour(image: Image, rng: Rng, strength: float) -> Image:
@@ -69,7 +69,8 @@ def _colour(image: Image, rng: Rng, strength: float) -> Image:
     mixed = cv2.transform(image.astype(np.float32), np.c_[matrix, np.broadcast_to(shift, 3)])
     gamma = np.exp(rng.normal(0, 0.25 * strength))
     table = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
-    return cv2.LUT(_to_uint8(mixed), table)  # type: ignore[return-value]
+    bent: Image = cv2.LUT(_to_uint8(mixed), table)
+    return bent
 
 
 def _hue(angle_rad: float) -> NDArray[np.float64]:
@@ -119,9 +120,11 @@ def _blur(image: Image, rng: Rng, strength: float) -> Image:
     """Defocus, or motion along a random line."""
     kind = rng.random()
     if kind < 0.3:
-        return cv2.GaussianBlur(image, (0, 0), 0.3 + 1.5 * strength * rng.random())  # type: ignore[return-value]
+        blurred: Image = cv2.GaussianBlur(image, (0, 0), 0.3 + 1.5 * strength * rng.random())
+        return blurred
     if kind < 0.45:
-        return cv2.filter2D(image, -1, _streak(rng, 3 + int(5 * strength * rng.random())))  # type: ignore[return-value]
+        smeared: Image = cv2.filter2D(image, -1, _streak(rng, 3 + int(5 * strength * rng.random())))
+        return smeared
     return image
 
 
@@ -133,7 +136,8 @@ def _streak(rng: Rng, length_px: int) -> _Float:
     start, end = np.round(side / 2 - 0.5 - step).astype(int), np.round(side / 2 - 0.5 + step).astype(int)
     cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
     kernel[side // 2, side // 2] = 1.0
-    return kernel / kernel.sum()  # type: ignore[no-any-return]
+    kernel /= kernel.sum()
+    return kernel
 
 
 def _noise(image: Image, rng: Rng, strength: float) -> Image:
@@ -147,8 +151,10 @@ def _noise(image: Image, rng: Rng, strength: float) -> Image:
 
 def _jpeg(image: Image, rng: Rng) -> Image:
     ok, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR) if ok else image  # type: ignore[return-value]
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR) if ok else None
+    return image if decoded is None else np.asarray(decoded, np.uint8)
 
 
 def _to_uint8(pixels: NDArray[np.floating]) -> Image:
-    return np.clip(pixels, 0, 255).astype(np.uint8)  # type: ignore[no-any-return]
+    clipped: Image = np.clip(pixels, 0, 255).astype(np.uint8)
+    return clipped

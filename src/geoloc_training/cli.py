@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from geoloc.encoder import load_encoder
+from geoloc.encoder.card import Calibration
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
 from geoloc_training import report
@@ -158,10 +159,10 @@ def _describer(source: Path) -> tuple[Describe, int]:
     return in_chunks(exported.describe), exported.card.input_px
 
 
-def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> report.Calibration:
+def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
     """Thresholds from the first validation city among all distractors; none without one."""
     if not grounds:
-        return report.Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
+        return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
     base = parse_pair(recipe.validation[0])
     # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
     hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)

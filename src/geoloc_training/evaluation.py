@@ -87,7 +87,8 @@ def parse_pair(text: str) -> Protocol:
     parts = text.split(":")
     if len(parts) != 3 or not all(parts):
         raise ParameterError(f"'{text}' must read city:map_date:query_date, e.g. chico:2018:2020.")
-    return Protocol(*parts)
+    city, map_date, query_date = parts
+    return Protocol(city, map_date, query_date)
 
 
 def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, size_px: int) -> Recall:

@@ -223,9 +223,9 @@ def _batches(config: TrainConfig, sources: Sequence[Source], start: int) -> Iter
         )
 
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(draw, start) if start < config.optimiser.steps else None
+        ahead = [pool.submit(draw, step) for step in range(start, min(start + 1, config.optimiser.steps))]
         for step in range(start, config.optimiser.steps):
-            batch = ahead.result()
+            batch = ahead.pop().result()
             if step + 1 < config.optimiser.steps:
-                ahead = pool.submit(draw, step + 1)
+                ahead.append(pool.submit(draw, step + 1))
             yield batch

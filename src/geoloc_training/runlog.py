@@ -3,6 +3,7 @@
 
 import csv
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _FIELDS = (
@@ -35,7 +36,8 @@ class RunLog:
     def append(self, step: int, values: dict[str, float]) -> None:
         """Add a step's figures; unknown ones stay empty."""
         seconds = self._before_s + time.monotonic() - self._started
-        self._write("a", [{"step": step, "seconds": round(seconds, 1), **values}])
+        row: dict[str, object] = {"step": step, "seconds": round(seconds, 1), **values}
+        self._write("a", [row])
 
     def _rows(self) -> list[dict[str, str]]:
         if not self._path.is_file():
@@ -43,7 +45,7 @@ class RunLog:
         with self._path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def _write(self, mode: str, rows: list[dict[str, object]] | list[dict[str, str]]) -> None:
+    def _write(self, mode: str, rows: Sequence[Mapping[str, object]]) -> None:
         with self._path.open(mode, newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, _FIELDS, restval="", extrasaction="ignore")
             if mode == "w":

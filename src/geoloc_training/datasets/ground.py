@@ -77,7 +77,7 @@ def pyramid(image: Image) -> tuple[Image, ...]:
     while len(levels) < _MAX_LEVELS and min(levels[-1].shape[:2]) >= 64:
         height, width = levels[-1].shape[:2]
         even = levels[-1][: height // 2 * 2, : width // 2 * 2]
-        levels.append(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+        levels.append(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     return tuple(levels)
 
 
@@ -102,9 +102,9 @@ def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, 
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpPerspective(levels[level], matrix, (size_px, size_px), flags=flags)
     if ground.valid is None and _inside(matrix, size_px, levels[level].shape):
-        return image, np.ones((size_px, size_px), bool)  # type: ignore[return-value]
+        return image, np.ones((size_px, size_px), bool)
     mask = np.full(levels[level].shape[:2], 255, np.uint8) if ground.valid is None else ground.valid[level]
-    return image, cv2.warpPerspective(mask, matrix, (size_px, size_px), flags=flags) > 250  # type: ignore[return-value]
+    return image, cv2.warpPerspective(mask, matrix, (size_px, size_px), flags=flags) > 250
 
 
 def _inside(matrix: Matrix, size_px: int, shape: tuple[int, ...]) -> bool:

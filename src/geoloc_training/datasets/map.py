@@ -25,7 +25,8 @@ def read_picture(path: Path) -> Image:
         raise RasterError(
             f"{path} cannot be read as a picture; replace the file or remove it from the data set."
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def load_multiyear(root: Path, cities: Iterable[str] | None) -> list[Ground]:
@@ -84,9 +85,10 @@ def _orthophoto(path: Path, gsd_m: float, group: str, white_is_nodata: bool) -> 
 def _not_white(image: Image) -> Image:
     """255 where there is data; compression smears the edge of the white, hence the margin."""
     white = (image.min(axis=2) >= 250).astype(np.uint8)
-    white = cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))  # type: ignore[assignment]
+    white = cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
     grown = cv2.dilate(white, np.ones((7, 7), np.uint8))
-    return ((1 - grown) * 255).astype(np.uint8)  # type: ignore[no-any-return]
+    mask: Image = ((1 - grown) * 255).astype(np.uint8)
+    return mask
 
 
 def _place(root: Path, name: str, rows: list[dict[str, str]]) -> Ground:

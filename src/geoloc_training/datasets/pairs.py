@@ -81,18 +81,17 @@ def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
     east, south = np.meshgrid(*axes)
     centres = np.stack([east.ravel(), south.ravel()], axis=1)
     if ground.valid is not None:
-        centres = centres[[_has_data(ground, *centre, size_m) for centre in centres]]
+        coarsest, pixel_m = ground.valid[-1], ground.gsd_m * 2 ** (len(ground.valid) - 1)
+        data = [_has_data(coarsest, pixel_m, east, south, size_m) for east, south in centres]
+        centres = centres[data]
     return rng.permutation(centres)
 
 
-def _has_data(ground: Ground, east_m: float, south_m: float, size_m: float) -> bool:
-    coarsest = len(ground.valid or ()) - 1
-    mask = ground.valid[coarsest]  # type: ignore[index]
-    pixel_m = ground.gsd_m * 2**coarsest
-    low = np.array([south_m - size_m / 2, east_m - size_m / 2]) / pixel_m
-    high = np.array([south_m + size_m / 2, east_m + size_m / 2]) / pixel_m
-    window = mask[int(low[0]) : int(high[0]) + 1, int(low[1]) : int(high[1]) + 1]
-    return bool((window > 250).mean() > 0.98)
+def _has_data(mask: Image, pixel_m: float, east_m: float, south_m: float, size_m: float) -> bool:
+    """Whether a window of a validity mask is data all but 2 %, judged at the mask's own resolution."""
+    rows = slice(int((south_m - size_m / 2) / pixel_m), int((south_m + size_m / 2) / pixel_m) + 1)
+    columns = slice(int((east_m - size_m / 2) / pixel_m), int((east_m + size_m / 2) / pixel_m) + 1)
+    return bool((mask[rows, columns] > 250).mean() > 0.98)
 
 
 def draw_pair(

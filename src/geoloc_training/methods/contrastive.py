@@ -29,7 +29,7 @@ def info_nce(left: Tensor, right: Tensor, scale: Tensor, label_smoothing: float 
     return (rows + columns) / 2
 
 
-class Contrastive(nn.Module):
+class Contrastive(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
     """An encoder and the temperature it is trained with.
 
     Args:
