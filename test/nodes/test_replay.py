@@ -87,17 +87,48 @@ def test_topics_that_nobody_hears_are_named(bag, capsys, monkeypatch):
     assert "truth" not in told
 
 
-def test_the_report_is_asked_for_at_the_end(bag, spinner, listener, capsys, monkeypatch):
-    monkeypatch.setattr("geoloc.nodes.replay_node._SETTLE_S", 0.0)
+@pytest.fixture
+def scorer(listener):
+    """Answer as evaluation_node would; `scorer.success` may be changed."""
+    scorer = SimpleNamespace(success=True)
 
     def answer(request, response):
-        response.message = "the table\nreport: here.html"
+        response.success, response.message = scorer.success, "the table\nreport: here.html"
         return response
 
     service = listener.create_service(Trigger, "/scored/evaluation_node/report", answer)
-    play(bag=str(bag), rate=10.0, wait_s=0.0, namespace="scored", report=True)
-    assert "the table\nreport: here.html" in capsys.readouterr().err
+    yield scorer
     listener.destroy_service(service)
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Play fast, and wait for nobody."""
+    monkeypatch.setattr("geoloc.nodes.replay_node._SETTLE_S", 0.0)
+    return {"rate": 10.0, "wait_s": 0.0, "namespace": "scored", "report": True}
+
+
+def test_the_report_is_asked_for_at_the_end(bag, scorer, hurried, capsys):
+    play(bag=str(bag), **hurried)
+    assert "the table\nreport: here.html" in capsys.readouterr().err
+
+
+def test_a_report_that_must_be_is_an_error_where_it_is_not(bag, scorer, hurried):
+    scorer.success = False
+    play(bag=str(bag), **hurried)
+    with pytest.raises(BagError, match="the table"):
+        play(bag=str(bag), await_evaluation=True, **hurried)
+
+
+def test_an_evaluation_that_must_be_is_an_error_where_it_is_not(bag, listener, hurried):
+    with pytest.raises(BagError, match="is not there"):
+        play(bag=str(bag), await_evaluation=True, **{**hurried, "namespace": "nobody"})
+
+
+def test_the_evaluation_is_waited_for_where_it_must_be(bag, hurried, capsys):
+    with pytest.raises(BagError):
+        play(bag=str(bag), await_evaluation=True, **{**hurried, "namespace": "nobody", "wait_s": 0.1})
+    assert "nobody listens to /nobody/truth" in capsys.readouterr().err
 
 
 def test_a_stop_ends_a_replay_at_once(bag):

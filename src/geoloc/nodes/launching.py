@@ -133,6 +133,7 @@ def replay_actions(context: LaunchContext) -> list[Node]:
         "start_s": _number(context, "start_s"),
         "rename": _value(context, "rename"),
         "use_sim_time": False,  # it makes /clock
+        "await_evaluation": True,
     }
     out = str(Path(_value(context, "out")).expanduser().absolute())
     evaluation = node_action(start(named("evaluation_node"), choices, {"out": out}))

@@ -6,6 +6,7 @@ until the nodes listen, so that the first frame is not lost, and at the end asks
 one, for its report.
 """
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -112,16 +113,17 @@ class ReplayNode(GeolocNode):
             raise ParameterError(f"'{target}' is no name of a topic ({error}): change rename") from error
 
     def _await_listeners(self, stop: StopSignal) -> None:
-        """Wait until all that a fix needs is listened to, and the others (truth) had a moment to come too."""
+        """Wait until all that a fix needs is listened to, and others have had a moment to come."""
+        needed = (*_AWAITED, topics.TRUTH) if self._settings.await_evaluation else _AWAITED
         deadline_s = time.monotonic() + self._settings.wait_s
-        complete_since_s: float | None = None
+        complete_since_s = math.inf
         while not stop.is_set and time.monotonic() < deadline_s:
             now_s = time.monotonic()
-            complete_since_s = None if self._deaf(_AWAITED) else complete_since_s or now_s
-            if complete_since_s and (now_s - complete_since_s > _STEADY_S or not self._deaf((topics.TRUTH,))):
-                break
+            complete_since_s = math.inf if self._deaf(needed) else min(complete_since_s, now_s)
+            if now_s - complete_since_s > _STEADY_S:
+                return
             time.sleep(0.05)
-        for topic in self._deaf(_AWAITED):
+        for topic in self._deaf(needed):
             self._say(f"nobody listens to {self.resolve_topic_name(topic)}: start the nodes with `geoloc up`")
 
     def _deaf(self, names: Sequence[str]) -> list[str]:
@@ -146,12 +148,17 @@ class ReplayNode(GeolocNode):
         self._clock_publisher.publish(Clock(clock=messages_out.time(time_ns)))
 
     def _ask_for_report(self) -> None:
-        if not self._reporter.wait_for_service(timeout_sec=0.5):
+        if self._reporter.wait_for_service(timeout_sec=0.5):
+            future = self._reporter.call_async(Trigger.Request())
+            rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)
+            answer = future.result() or Trigger.Response(message="evaluation_node gave no report in time")
+        elif self._settings.await_evaluation:
+            answer = Trigger.Response(message="evaluation_node, which makes the report, is not there")
+        else:
             return
-        future = self._reporter.call_async(Trigger.Request())
-        rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)
-        answer = future.result()
-        self._say(answer.message if answer else f"no report came within {_REPORT_TIMEOUT_S:.0f} s")
+        if not answer.success and self._settings.await_evaluation:
+            raise BagError(f"{self._settings.bag}: {answer.message}")
+        self._say(answer.message)
 
     def _say(self, sentence: str) -> None:
         tqdm.write(f"replay: {sentence}", file=sys.stderr)

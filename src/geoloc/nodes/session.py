@@ -82,6 +82,7 @@ def _replay(choices: BringUp, session: Session) -> NodeStart:
         "bag": str(session.bag.absolute()),
         "rate": session.rate,
         "use_sim_time": False,  # it makes /clock
+        "await_evaluation": True,
     }
     return start(named("replay_node"), choices, own)
 

@@ -119,3 +119,4 @@ class ReplayParameters:
         30.0, "how long to wait for the nodes to listen", unit="s", low=0.0, high=3600.0
     )
     report: bool = parameter(True, "ask evaluation_node for its report at the end, where there is one")
+    await_evaluation: bool = parameter(False, "wait for evaluation_node too, and fail without its report")
