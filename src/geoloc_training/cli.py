@@ -53,6 +53,9 @@ def fit_command(
     ),
     data: Data = None,
     settings: Sets = None,
+    initial: Annotated[
+        Path | None, typer.Option("--init", help="Begin with the averaged weights of this other run.")
+    ] = None,
 ) -> None:
     """Train; rerun the same command to go on after an interruption.
 
@@ -65,8 +68,8 @@ def fit_command(
     recipe = load_config(config, settings or ())
     places = load_places(recipe, data)
     out.mkdir(parents=True, exist_ok=True)
-    (out / _COMMAND_NAME).write_text(_command(config, data, settings or ()), encoding="utf-8")
-    fit(recipe, load_sources(recipe, data, out.parent / "cache"), out, places)
+    (out / _COMMAND_NAME).write_text(_command(config, data, settings or (), initial), encoding="utf-8")
+    fit(recipe, load_sources(recipe, data, out.parent / "cache"), out, places, initial)
     typer.echo(f"trained: {out}\nnext: geoloc-train export {out} --out models/NAME")
 
 
@@ -169,9 +172,10 @@ def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground])
     return report.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
 
 
-def _command(config: Path, data: Path | None, settings: Sequence[str]) -> str:
+def _command(config: Path, data: Path | None, settings: Sequence[str], initial: Path | None) -> str:
     """The command that made a run, with a placeholder for where the data lies."""
     words = ["geoloc-train", "fit", "--config", str(config), *(("--data", "DIR") if data else ())]
+    words += ["--init", f"runs/{initial.name}"] if initial else []
     return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from geoloc.encoder.card import Architecture
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
-from geoloc_training.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
+from geoloc_training.checkpoint import checkpoint_step, load_average, load_checkpoint, save_checkpoint
 from geoloc_training.config import OptimiserConfig, TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.pairs import Source, draw_batch
@@ -30,7 +30,11 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def fit(
-    config: TrainConfig, sources: Sequence[Source], run: Path, grounds: Sequence[Ground] = ()
+    config: TrainConfig,
+    sources: Sequence[Source],
+    run: Path,
+    grounds: Sequence[Ground] = (),
+    initial: Path | None = None,
 ) -> dict[str, float]:
     """Train, or go on where the run's last checkpoint stopped.
 
@@ -39,6 +43,7 @@ def fit(
         sources: where pairs are drawn from.
         run: folder for checkpoints, log and configuration.
         grounds: dated places the validation protocols refer to.
+        initial: another run whose averaged weights a new run begins with.
 
     Returns:
         The last step's loss and recall, and the last validation's.
@@ -49,6 +54,8 @@ def fit(
     seed_everything(config.seed, config.threads)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, run)
+    if initial is not None and trainer.step == 0:
+        trainer.begin_with(load_average(initial)[1])
     log = RunLog(run, trainer.step)
     (run / "config.yaml").write_text(yaml.safe_dump(plain(config), sort_keys=False), encoding="utf-8")
     last: dict[str, float] = {}
@@ -140,6 +147,19 @@ class Trainer:
                 f"the checkpoint in {self.run} is of another architecture; use another --out or delete it."
             ) from error
         self.step = step
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Take over what another encoder has learnt: of each tensor the part that both have in common."""
+        with torch.no_grad():
+            for encoder in (self.method.encoder, self.average):
+                for name, value in encoder.state_dict().items():
+                    old = weights.get(name)
+                    if old is not None and old.ndim == value.ndim:
+                        common = tuple(
+                            slice(min(sizes)) for sizes in zip(value.shape, old.shape, strict=True)
+                        )
+                        value[common] = old[common]
+            self.average.load_state_dict(self.method.encoder.state_dict())
 
     def train_step(self, maps: NDArray[np.uint8], drones: NDArray[np.uint8]) -> dict[str, float]:
         """One update on a batch of pairs, uint8 (N, S, S, 3) each."""

@@ -92,6 +92,20 @@ def test_training_learns_a_batch_by_heart(tmp_path):
     assert results[-1]["loss"] < results[0]["loss"] / 2
 
 
+def test_a_new_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path):
+    fit(tiny_config(steps=2), tiny_sources(), tmp_path / "first", places(4))
+    weights = load_average(tmp_path / "first")[1]
+    wider = replace(tiny_config(), model=replace(tiny_config().model, head="both"))
+    trainer = Trainer(wider, tmp_path / "second")
+    trainer.begin_with(weights)
+    state, columns = trainer.average.state_dict(), weights["head.project.weight"].shape[1]
+    torch.testing.assert_close(
+        state["backbone.layer1.0.conv1.weight"], weights["backbone.layer1.0.conv1.weight"]
+    )
+    torch.testing.assert_close(state["head.project.weight"][:, :columns], weights["head.project.weight"])
+    assert state["head.project.weight"].shape[1] > columns
+
+
 def test_another_architecture_in_the_run_is_a_sentence(tmp_path):
     fit(tiny_config(steps=2), tiny_sources(), tmp_path, places(4))
     other = replace(tiny_config(), model=replace(tiny_config().model, descriptor_size=8))
