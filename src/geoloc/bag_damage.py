@@ -33,6 +33,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     OSError,
     EOFError,
     ValueError,
+    TypeError,
     LookupError,
     OverflowError,
     MemoryError,  # a length field of gigabytes
