@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo flight test lint clean
+.PHONY: help setup setup-train demo flight test bench lint clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -27,6 +27,9 @@ flight: setup  ## the same with real flights: make flight DATA=folder
 
 test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
+
+bench: setup  ## speed and memory, as ratios within one run
+	@$(VENV)/python tools/bench.py
 
 lint: setup  ## ruff and mypy alone
 	@$(VENV)/ruff check .

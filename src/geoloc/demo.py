@@ -14,7 +14,8 @@ from geoloc.encoder import load_encoder
 from geoloc.errors import GeolocError
 from geoloc.installed import find_model
 from geoloc.map_builder import build_map
-from geoloc.map_recipe import BuildOptions, Imagery
+from geoloc.map_manifest import Imagery
+from geoloc.map_recipe import BuildOptions
 from geoloc.nodes.session import Session, fly
 from geoloc.raster import open_raster
 from geoloc.simulation.flight import FlightPlan, pattern_waypoints

@@ -65,11 +65,7 @@ def flight(
         others = distractor_pictures(data, folders, folder)
         prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
         report = out / folder.name / "report"
-        run = (
-            _by_nodes(prepared, model_folder, report, rate)
-            if by_nodes
-            else _in_one_process(prepared, encoder)
-        )
+        run = _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
         page = write_report(run, report)
         typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
 
@@ -82,16 +78,17 @@ def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "Evaluati
     return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
 
 
-def _by_nodes(prepared: "PreparedFlight", model: Path, report: Path, rate: float) -> "EvaluationRun":
+def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
     from geoloc.evaluation import EvaluationRun
     from geoloc.evaluation.frames import FRAMES, read_frames
     from geoloc.flight_runs import described
     from geoloc.nodes.session import Session, fly
 
     title = f"{prepared.flight.folder.name}, by the nodes"
-    fly(Session(prepared.bag, prepared.map_directory.path, str(model), report, title, rate))
+    fly(Session(prepared.bag, prepared.map_directory.path, str(encoder.card.directory), report, title, rate))
     records = read_frames(report / FRAMES)
     if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
         records = tuple(replace(record, latency_ms={}) for record in records)
-    run = EvaluationRun(title, records, prepared.map_directory)
+    views = _in_one_process(prepared, encoder).views
+    run = EvaluationRun(title, records, prepared.map_directory, views=views)
     return described(run, prepared, f"replayed {rate:g} times as fast through the ROS nodes")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
 
-import heapq
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -9,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc import messages
 from geoloc.errors import FrameRefused
+from geoloc.evaluation.album import ViewAlbum
 from geoloc.evaluation.bags import (
     AttitudeSample,
     CameraSample,
@@ -26,18 +24,15 @@ from geoloc.evaluation.bags import (
     Topics,
     read_flight,
 )
-from geoloc.evaluation.metrics import horizontal_errors_m
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer
 from geoloc.rig import CameraRig
 
 if TYPE_CHECKING:
-    from geoloc.camera import View
     from geoloc.encoder import Encoder
     from geoloc.mapping import MapDirectory
 
-_WORST_KEPT = 12
 _PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
 
 
@@ -79,7 +74,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         records=records,
         map_directory=map_directory,
         notes=_notes(what, flight, truth, settings, encoder, pipeline),
-        views=pipeline.worst.views(),
+        views=pipeline.views,
     )
 
 
@@ -100,7 +95,7 @@ class _Pipeline:
     def __init__(
         self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
     ) -> None:
-        self.worst = _WorstViews(_WORST_KEPT)
+        self.views = ViewAlbum()
         self.faults: Counter[str] = Counter()
         self._rig = CameraRig(settings.rig)
         self._encoder = encoder
@@ -143,11 +138,10 @@ class _Pipeline:
         fix = self._localizer.answer(descriptor, view.offset_east_m, view.offset_north_m, frame.stamp_ns)
         clock.lap("search and answer")
         clock.total("frame to position")
-        record = self._recorder.record(
+        self.views.put(frame.stamp_ns, view.image)
+        return self._recorder.record(
             fix, offset_m=(view.offset_east_m, view.offset_north_m), latency_ms=clock.laps_ms
         )
-        self.worst.offer(record, view)
-        return record
 
 
 class _StopWatch:
@@ -162,27 +156,6 @@ class _StopWatch:
 
     def total(self, name: str) -> None:
         self.laps_ms[name] = (self._last - self._start) * 1e3
-
-
-class _WorstViews:
-    """Keeps the views of the frames with the largest errors, so that a long flight fits into memory."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._heap: list[tuple[float, int, int, NDArray[np.uint8]]] = []
-        self._offered = 0  # breaks ties before the heap compares pictures
-
-    def offer(self, record: Record, view: "View") -> None:
-        error_m = float(horizontal_errors_m([record])[0])
-        if not np.isfinite(error_m):
-            return
-        self._offered += 1
-        heapq.heappush(self._heap, (error_m, self._offered, record.stamp_ns, view.image))
-        if len(self._heap) > self._count:
-            heapq.heappop(self._heap)
-
-    def views(self) -> dict[int, NDArray[np.uint8]]:
-        return {stamp_ns: image for _, _, stamp_ns, image in self._heap}
 
 
 def _notes(

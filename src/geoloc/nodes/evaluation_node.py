@@ -13,7 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import Vector3Stamped
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
 from std_srvs.srv import Trigger
 
@@ -30,6 +30,7 @@ from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import EvaluationParameters
 
 _EVERY_MESSAGE = QoSProfile(depth=1000)
+_VIEWS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class EvaluationNode(GeolocNode):
@@ -52,6 +53,7 @@ class EvaluationNode(GeolocNode):
             (NavSatFix, topics.TRUTH, self._logbook.take_truth),
         ):
             self.create_subscription(kind, topic, self._listener(take), _EVERY_MESSAGE)
+        self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self._logbook.take_view), _VIEWS)
 
     def close(self) -> None:
         """Write the report of what came since the last one."""
@@ -85,6 +87,7 @@ class EvaluationNode(GeolocNode):
                 "truth": truth.source,
                 "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
             },
+            views=self._logbook.views,
         )
         page = write_report(report, Path(self._settings.out))
         self._reported = frames

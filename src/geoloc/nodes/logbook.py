@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was said about each frame, joined by stamp: messages arrive in any order, some never."""
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from geometry_msgs.msg import Vector3Stamped
 from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc import messages
-from geoloc.errors import Reason
+from geoloc.errors import FrameRefused, Reason
+from geoloc.evaluation.album import ViewAlbum
 from geoloc.evaluation.records import Record, Recorder, TruthTrack
 from geoloc.localizer import Candidates, Fix
 from geoloc.message_types import Stamped
@@ -41,6 +43,7 @@ class Logbook:
     def __init__(self) -> None:
         self._pages: dict[int, _Page] = {}
         self._truth: list[tuple[int, float, float]] = []
+        self.views = ViewAlbum()
 
     @property
     def frames(self) -> int:
@@ -50,6 +53,11 @@ class Logbook:
     def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
         """Note a `view/offset`: every frame has one, also a refused one."""
         self._arrival("view", message, now_ns).offset_m = (message.vector.x, message.vector.y)
+
+    def take_view(self, message: Image, _now_ns: int) -> None:
+        """Keep a `view/image` for the page of worst frames; one that cannot be read is left out."""
+        with contextlib.suppress(FrameRefused):
+            self.views.put(messages.stamp_ns(message), messages.decode_image(message))
 
     def take_descriptor(self, message: Image, now_ns: int) -> None:
         """Note that a `descriptor` came."""
