@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job, end to end, on a world that is drawn on the spot: map, flight, real nodes, metres.
 
-The map is made from the world's first date, the camera flies over the second: another season, another sun, other
-cars and crops, a few buildings gone.
+The map is made from the world's first date, the camera flies over the second: another season, another sun,
+other cars and crops, a few buildings gone.
 """
 
 import importlib.util
@@ -53,8 +53,8 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
     """
     if importlib.util.find_spec("rclpy") is None:
         raise GeolocError(
-            "the demo runs real ROS 2 nodes and rclpy is not installed here: run `make demo` in the checkout, "
-            "which sets it up, or source your ROS 2"
+            "the demo runs real ROS 2 nodes and rclpy is not installed here: run `make demo` in the "
+            "checkout, which sets it up, or source your ROS 2"
         )
     model = find_model(demo.model)
     folder = demo.out / f"seed-{demo.seed}"

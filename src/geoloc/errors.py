@@ -57,7 +57,7 @@ class Reason(str, Enum):
         return self.value
 
 
-class FrameRefused(GeolocError):
+class FrameRefused(GeolocError):  # noqa: N818 - a refusal is an answer, not an error
     """One frame that gets no fix, with the reason a pilot reads; never fatal to a node.
 
     Args:

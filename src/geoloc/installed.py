@@ -56,7 +56,8 @@ def default_model() -> str:
     """
     shipped = list(shipped_models())
     if len(shipped) != 1:
-        raise ModelError(f"name a model with --model: {len(shipped)} ship here ({', '.join(shipped) or 'none'})")
+        known = ", ".join(shipped) or "none"
+        raise ModelError(f"name a model with --model: {len(shipped)} ship here ({known})")
     return shipped[0]
 
 

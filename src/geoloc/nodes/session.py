@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded flight through the real nodes, from start-up to report: what `geoloc demo` and `geoloc flight` run."""
+"""A recorded flight through the real nodes, from start-up to report: for `geoloc demo` and `geoloc flight`."""
 
 import os
 import time
@@ -45,7 +45,7 @@ class Session:
 def fly(session: Session) -> Path:
     """Start the nodes, replay the bag into them, write the report; returns the path of its page.
 
-    The nodes are processes of their own and speak over DDS, on this machine alone and on a domain of their own.
+    The nodes are processes of their own and speak over DDS, on this machine alone, on a domain of their own.
 
     Raises:
         NodeEnded: where a node gave up; its own message says why.
@@ -60,9 +60,9 @@ def fly(session: Session) -> Path:
     )
     page = session.out / "report.html"
     page.unlink(missing_ok=True)
-    with _apart(), running([*bring_up(choices), _evaluation(choices, session)]) as suite:
-        with running([_replay(choices, session)]) as player:
-            code = _played(player, suite)
+    listeners = [*bring_up(choices), _evaluation(choices, session)]
+    with _apart(), running(listeners) as suite, running([_replay(choices, session)]) as player:
+        code = _played(player, suite)
     if code != 0 or not page.is_file():
         raise BagError(f"the replay of {session.bag} gave no report; the messages above say why")
     return page
