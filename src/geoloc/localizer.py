@@ -38,7 +38,7 @@ class LocalizerSettings:
     k: int = 10
     min_score: float = -1.0
     min_margin: float = 0.0
-    temperature: float = 0.05
+    temperature: float = 0.1
 
     def __post_init__(self) -> None:
         if self.k < 1:

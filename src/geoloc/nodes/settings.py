@@ -78,7 +78,7 @@ class RetrievalParameters:
         0.0, "how much better than any other place the best tile must score", low=0.0, high=2.0
     )
     temperature: float = parameter(
-        0.05, "of the softmax over tiles; smaller trusts the best tile more", low=1e-4, high=10.0
+        0.1, "of the softmax over tiles; smaller trusts the best tile more", low=1e-4, high=10.0
     )
     offset_wait_s: float = parameter(
         0.2, "how long a descriptor waits for the view/offset of its stamp", unit="s", low=0.0, high=5.0
