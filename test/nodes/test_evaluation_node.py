@@ -37,6 +37,11 @@ from geoloc.nodes.settings import ReplayParameters
 from geoloc.raster import write_geotiff
 
 
+@pytest.fixture(autouse=True)
+def nodes_that_find_each_other_at_once(monkeypatch):
+    monkeypatch.setattr("geoloc.nodes.replay_node._STEADY_S", 0.5)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("scored")

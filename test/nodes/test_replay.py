@@ -21,6 +21,11 @@ from geoloc.nodes.replay_node import ReplayNode
 from geoloc.nodes.settings import ReplayParameters
 
 
+@pytest.fixture(autouse=True)
+def nodes_that_find_each_other_at_once(monkeypatch):
+    monkeypatch.setattr("geoloc.nodes.replay_node._STEADY_S", 0.5)
+
+
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory):
     return write_bag(tmp_path_factory.mktemp("bags") / "flight", flight())

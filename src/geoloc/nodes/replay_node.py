@@ -38,7 +38,7 @@ _AWAITED = (
     topics.VIEW_IMAGE,
     topics.DESCRIPTOR,
 )
-_STEADY_S = 1.0
+_STEADY_S = 3.0  # DDS announces itself this often: only then have the nodes surely found each other
 _SETTLE_S = 2.0
 _REPORT_TIMEOUT_S = 300.0
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of flight [{elapsed}<{remaining}]"
