@@ -3,7 +3,6 @@
 
 import math
 import random
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,10 +95,8 @@ def prepare_flight(
         full = out / f"{name}-{settings.distractors}"
         draw = Draw(count=settings.distractors)
         map_directory = add_distractors(map_directory, encoder, others, full, draw=draw, progress=progress)
-    bag = out / "bag"
-    if (bag / "metadata.yaml").is_file():
-        shutil.rmtree(bag)
-    return PreparedFlight(flight, map_directory, write_flight_bag(flight.frames, bag, progress=progress))
+    bag = write_flight_bag(flight.frames, out / "bag", overwrite=True, progress=progress)
+    return PreparedFlight(flight, map_directory, bag)
 
 
 def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:

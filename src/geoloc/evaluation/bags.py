@@ -5,8 +5,6 @@ Topics are found by their message type; names are needed only where a bag holds 
 """
 
 import heapq
-import importlib
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -14,14 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import ReaderError
-from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from geoloc import messages
+from geoloc.bag_damage import DAMAGE
 from geoloc.errors import BagError, FrameRefused
 from geoloc.evaluation.records import TruthTrack
 from geoloc.lens import Intrinsics
@@ -34,25 +31,6 @@ _TYPES = {
     "truth": ("sensor_msgs/msg/NavSatFix",),
 }
 _REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most this long after their stamp
-
-
-def _errors_of(*names: str) -> tuple[type[Exception], ...]:
-    """Return the error classes, `module.Class`, of those modules that are installed."""
-    found = []
-    for module, _, kind in (name.rpartition(".") for name in names):
-        try:
-            found.append(getattr(importlib.import_module(module), kind))
-        except ImportError:
-            continue
-    return tuple(found)
-
-
-# What rosbags and the libraries under it raise on damaged bytes: seen by flipping bytes of good bags.
-_DAMAGE: tuple[type[Exception], ...] = (
-    *(AnyReaderError, ReaderError, SerdeError, OSError, struct.error, EOFError, ValueError, TypeError),
-    *(KeyError, IndexError, OverflowError, MemoryError, RuntimeError),
-    *_errors_of("sqlite3.Error", "apsw.Error", "backports.zstd.ZstdError", "zstandard.ZstdError"),
-)
 
 
 @dataclass(frozen=True)
@@ -204,7 +182,7 @@ def _opened(bag: Path) -> AnyReader:
     try:
         reader = AnyReader([bag], default_typestore=_typestore())
         reader.open()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error
     return reader
 
@@ -223,7 +201,7 @@ def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
         for connection, _, raw in reader.messages(connections=chosen) if chosen else ():
             yield connection.topic, reader.deserialize(raw, connection.msgtype)
             count += 1
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise BagError(
             f"{bag} breaks off after {count} messages ({error}): it is truncated or damaged; copy it again"
         ) from error

@@ -106,6 +106,11 @@ class BagRecorder:
             data=np.ascontiguousarray(rgb).ravel(),
         )
 
+    def jpeg(self, stamp_ns: int, data: bytes) -> None:
+        """Record a picture that is JPEG already, byte for byte."""
+        pixels = np.frombuffer(data, dtype=np.uint8)
+        self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=pixels)
+
     def camera_info(self, stamp_ns: int, intrinsics: Intrinsics) -> None:
         """Record the calibration of the pictures; no distortion is written as plumb_bob of zeros."""
         k = intrinsics.matrix
