@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     bag: Annotated[Path, typer.Argument(help="rosbag2 folder, or .mcap file.")],
     map_: Annotated[Path, typer.Option("--map", help="Map directory, from `geoloc map build`.")],
-    model: Annotated[Path, typer.Option(help="Model directory; the one the map was built with.")],
+    model: Annotated[str, typer.Option(help="Model directory or id; the one the map was built with.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     truth: Annotated[
         Path | None,
@@ -57,6 +57,7 @@ def evaluate(
     from geoloc.evaluation import read_truth_csv
     from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
     from geoloc.evaluation.report import metres_table, write_report
+    from geoloc.installed import find_model
     from geoloc.mapping import open_map
 
     what = BagEvaluation(
@@ -65,7 +66,7 @@ def evaluate(
         topics=parse_topics(topic or []),
         params_files=tuple(params_file or ()),
     )
-    encoder = load_encoder(model, backend=backend)
+    encoder = load_encoder(find_model(model), backend=backend)
     run = evaluate_bag(what, open_map(map_, encoder.card), encoder)
     page = write_report(run, out)
     typer.echo(f"{metres_table(run)}\n\nreport: {page}")
