@@ -83,6 +83,9 @@ def evaluate_command(
     floor: Annotated[
         bool, typer.Option(help="Measure gradient histograms (HOG) by the same protocols too.")
     ] = False,
+    label: Annotated[
+        str, typer.Option(help="Words to put before each protocol, such as what was left out.")
+    ] = "",
     json_out: Annotated[Path | None, typer.Option("--json", help="Keep the figures in this file.")] = None,
 ) -> None:
     """Recall across dates: yaw known, ±10°, unknown; alone and with every other picture as a distractor.
@@ -92,7 +95,7 @@ def evaluate_command(
     describe, size_px = _describer(source)
     grounds = load_every_place(data)
     protocols = report.protocols_for(pairs or ["chico:2018:2020"])
-    measured = report.metrics(report.measure(describe, grounds, protocols, size_px))
+    measured = report.metrics(report.measure(describe, grounds, protocols, size_px), label)
     if floor:
         measured += report.metrics(report.measure_floor(grounds, protocols, size_px))
     typer.echo(report.table(measured))

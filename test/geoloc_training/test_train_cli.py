@@ -4,15 +4,17 @@
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
+from tiny_ground import place
 
 pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("onnx")
 
-from geoloc.encoder import load_encoder
+from geoloc.encoder import load_card, load_encoder
 from geoloc.errors import ModelError, ParameterError, RasterError
 from geoloc_training import cli, export
 
@@ -56,6 +58,40 @@ def run(tmp_path_factory):
 def model(run):
     _command("export", run, "--out", run.parent / "tiny-model")
     return run.parent / "tiny-model"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two cities of five places in two years, in the layout of the multi-date set."""
+    root = tmp_path_factory.mktemp("data") / "naip_ca_multiyear"
+    (root / "images").mkdir(parents=True)
+    lines = ["file,location_id,city,year,gsd_m"]
+    for city, first in (("x", 0), ("y", 100)):
+        for number in range(5):
+            for year, levels in place(first + number).dates.items():
+                name = f"{city}{number}_{year}.png"
+                cv2.imwrite(str(root / "images" / name), levels[0])
+                lines.append(f"{name},{city}{number},{city},{year},0.6")
+    (root / "index.csv").write_text("\n".join(lines))
+    return root.parent
+
+
+def test_with_data_a_run_is_validated_calibrated_and_compared_with_the_floor(run, data, tmp_path, capsys):
+    recipe = ("--config", run.parent / "recipe.yaml", "--set", "validation=['y:2016:2020']")
+    _command("fit", *recipe, "--out", tmp_path / "run", "--data", data)
+    _command("evaluate", tmp_path / "run", "--data", data, "--pair", "y:2016:2020", "--floor",
+             "--label", "left out: ", "--json", tmp_path / "also.json")  # fmt: skip
+    assert "HOG: y 2016→2020" in capsys.readouterr().out
+    _command("export", tmp_path / "run", "--out", tmp_path / "model", "--data", data, "--also",
+             tmp_path / "also.json", "--note", "place=here")  # fmt: skip
+    card = load_card(tmp_path / "model")
+    assert {m.protocol.split(" ")[0] for m in card.metrics} == {"y", "left", "HOG:"}
+    assert "y 2016→2020" in card.calibration.derivation
+    assert -1 < card.calibration.min_score < 1
+    tree = yaml.safe_load((tmp_path / "model" / "model.yaml").read_text(encoding="utf-8"))
+    assert tree["notes"] == {"place": "here"}
+    assert "y:2016:2020" in tree["training"]["command"]
+    assert str(data) not in tree["training"]["command"]
 
 
 def test_fit_leaves_a_run_that_names_its_step(run):
