@@ -11,6 +11,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
+from geoloc.cli import replay
+from geoloc.errors import GeolocError
+
 MISTAKES = {
     "out of range": (
         "camera_node",
@@ -73,6 +76,20 @@ def test_a_mistake_is_one_sentence_and_code_2(mistaken, name):
     if name == "out of range":
         assert said[0].endswith(f"edit view_size_m in {mistaken[name].args[5]}")
         assert node in said[0]
+
+
+def test_geoloc_replay_without_a_bag_is_one_sentence_and_code_2(tmp_path):
+    code = "from geoloc.cli import main; main()"
+    words = [sys.executable, "-c", code, "replay", str(tmp_path / "nowhere"), "/cam:=image", "--rate", "2"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.strip().startswith(f"geoloc: there is no bag at {tmp_path / 'nowhere'}")
+
+
+def test_geoloc_replay_without_ros_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(GeolocError, match="rclpy is not installed"):
+        replay.replay(tmp_path)
 
 
 @pytest.fixture(scope="module")

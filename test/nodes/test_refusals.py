@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
-from flying import Drone, camera_node, fly, frame_at, wait_for
+from flying import Drone, camera_info, camera_node, fly, frame_at, wait_for
 from sensor_msgs.msg import Image
 
 from geoloc.nodes import messages_out, topics
 
 
-def test_no_camera_info(spinner, drone):
+def test_no_camera_info_or_one_of_zeros(spinner, drone):
     camera, sender = spinner.add(camera_node("uncalibrated")), spinner.add(Drone("uncalibrated"))
     assert wait_for(lambda: sender.images.get_subscription_count() and sender.imus.get_subscription_count())
     time.sleep(0.1)
@@ -24,9 +24,15 @@ def test_no_camera_info(spinner, drone):
     sender.shoot(stamp_ns, frame_at(0.0, 0.0))
     assert sender.wait("reason", stamp_ns) == "no_camera_info"
     assert math.isnan(sender.wait(topics.VIEW_OFFSET, stamp_ns).vector.x)
-    sender.sense(stamp_ns + 1)
+    uncalibrated = camera_info(stamp_ns + 1)
+    uncalibrated.k = [0.0] * 9
+    sender.cameras.publish(uncalibrated)
+    sender.sense(stamp_ns + 1, camera=False)
     sender.shoot(stamp_ns + 1, frame_at(0.0, 0.0))
-    assert sender.wait(topics.VIEW_IMAGE, stamp_ns + 1)
+    assert sender.wait("reason", stamp_ns + 1) == "bad_camera_info"
+    sender.sense(stamp_ns + 2)
+    sender.shoot(stamp_ns + 2, frame_at(0.0, 0.0))
+    assert sender.wait(topics.VIEW_IMAGE, stamp_ns + 2)
     spinner.remove(sender)
     spinner.remove(camera)
 

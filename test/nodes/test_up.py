@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc up` without ROS: command lines, and processes that end, crash, or will not go."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -58,13 +59,13 @@ def test_nodes_are_stopped_whatever_happens(runs: list[str]) -> None:
 
     with pytest.raises(RuntimeError, match="ours"):
         fail()
-    assert seen[0]._processes[0].running.returncode == -signal.SIGINT
+    assert seen[0]._processes[0].running.returncode == -signal.SIGTERM
 
 
-def test_a_node_that_does_not_go_is_killed(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_PATIENCE_S", 0.2)
-    runs.append("import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(60)")
-    with running([CAMERA]) as suite:
+def test_a_node_that_does_not_go_is_killed(runs: list[str]) -> None:
+    impatient = dataclasses.replace(CAMERA, entry=dataclasses.replace(CAMERA.entry, patience_s=0.2))
+    runs.append("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
+    with running([impatient]) as suite:
         process = suite._processes[0].running
         time.sleep(0.5)
     assert process.returncode == -signal.SIGKILL
