@@ -154,6 +154,7 @@ def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
         output="screen",
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,
+        sigterm_timeout=str(node.entry.patience_s),
         on_exit=None if respawn else [Shutdown(reason=f"{node.entry.name} ended")],
     )
 

@@ -29,6 +29,7 @@ class NodeEntry:
         takes_model: whether it has the parameter `model`.
         takes_map: whether it has the parameter `map`.
         takes_image: whether it reads the camera's topics.
+        patience_s: how long it may take to close before it is killed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class NodeEntry:
     takes_model: bool = False
     takes_map: bool = False
     takes_image: bool = False
+    patience_s: float = 10.0
 
     @property
     def module(self) -> str:
@@ -56,6 +58,7 @@ NODES = (
         flies=False,
         takes_model=True,
         takes_map=True,
+        patience_s=60.0,  # it writes its report at the end
     ),
     NodeEntry("replay_node", "a recorded flight onto the topics, with /clock", flies=False),
 )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts nodes as processes and looks after them, where the ROS 2 launch system is not installed."""
 
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,8 +16,6 @@ from geoloc.errors import GeolocError
 from geoloc.nodes.table import RESPAWN_DELAY_S, USER_MISTAKE, NodeStart
 
 _POLL_S = 0.1
-_PATIENCE_S = 10.0
-"""How long a node may take to close after SIGINT; then it is killed."""
 
 
 class NodeError(GeolocError):
@@ -106,11 +103,12 @@ class Suite:
         """Ask every node to end, give it time to close, and kill what does not."""
         for process in self._processes:
             if process.running.poll() is None:
-                process.running.send_signal(signal.SIGINT)
-        deadline_s = time.monotonic() + _PATIENCE_S
+                process.running.terminate()  # SIGINT would end a node that still imports with a traceback
+        asked_s = time.monotonic()
         for process in self._processes:
             try:
-                process.running.wait(max(0.0, deadline_s - time.monotonic()))
+                patience_s = process.start.entry.patience_s
+                process.running.wait(max(0.0, asked_s + patience_s - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.running.kill()
                 process.running.wait()
