@@ -23,6 +23,7 @@ from geoloc.simulation.record import Drone, write_bag
 from geoloc.simulation.world import write_world
 
 VIEW_SIZE_M = 90.0
+OVERLAP = 0.75
 _GROUND_ALTITUDE_M = 380.0
 
 
@@ -66,7 +67,9 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
         write_world(world, demo.seed)
 
     say("2/4  the map, from the first date")
-    options = BuildOptions(view_size_m=VIEW_SIZE_M, imagery=Imagery(source=f"procedural world {demo.seed}"))
+    options = BuildOptions(
+        view_size_m=VIEW_SIZE_M, overlap=OVERLAP, imagery=Imagery(source=f"procedural world {demo.seed}")
+    )
     build_map(date0, load_encoder(model), folder / "map", options, overwrite=True, progress=True)
 
     say("3/4  a flight over the second date, recorded as a bag")
