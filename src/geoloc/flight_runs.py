@@ -12,7 +12,7 @@ import numpy as np
 
 from geoloc.distractors import Draw, Picture, add_distractors, indexed_pictures
 from geoloc.errors import ParameterError
-from geoloc.evaluation.records import EvaluationRun
+from geoloc.evaluation.records import EvaluationRun, Record
 from geoloc.flight_bag import write_flight_bag
 from geoloc.flights import FlightFolder, PhotoFlight, PhotoFrame, read_photo_flight
 from geoloc.map_builder import BuildOptions, build_map
@@ -112,6 +112,7 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
     """Return the run with the flight's name, names of photos, facts, and its independent photos apart."""
     flight = prepared.flight
     names = {frame.stamp_ns: frame.photo.path.name for frame in flight.frames}
+    records = _with_lost_photos(run.records, flight.frames)
     kinds = prepared.map_directory.manifest
     notes = {
         **flight.notes,
@@ -124,11 +125,27 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
         groups = {"independent": flight.independent_ns, "in the map": rest}
     return replace(
         run,
-        title=f"{flight.folder.name}: {len(run.records)} photos",
-        records=tuple(replace(record, name=names.get(record.stamp_ns, "")) for record in run.records),
+        title=f"{flight.folder.name}: {len(records)} photos",
+        records=tuple(replace(record, name=names.get(record.stamp_ns, "")) for record in records),
         notes={**run.notes, **notes},
         groups=groups,
     )
+
+
+def _with_lost_photos(records: Sequence[Record], frames: Sequence[PhotoFrame]) -> list[Record]:
+    """Return the records, with one more for each photo never heard of again: a miss like any other."""
+    heard = {record.stamp_ns for record in records}
+    lost = [
+        Record(
+            frame.stamp_ns,
+            frame.truth_latitude_deg,
+            frame.truth_longitude_deg,
+            sentence="the photo was lost on its way to the nodes",
+        )
+        for frame in frames
+        if frame.stamp_ns not in heard
+    ]
+    return sorted([*records, *lost], key=lambda record: record.stamp_ns)
 
 
 def _placed(index: Path) -> list[Picture]:

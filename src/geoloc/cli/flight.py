@@ -31,6 +31,16 @@ Examples:
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
 """
 
+# Photos of most of a megabyte do not survive best effort: one lost packet of hundreds loses the picture.
+_RELIABLE_IMAGES = """/**/camera_node:
+  ros__parameters:
+    attitude_wait_s: 0.5
+    qos_overrides:
+      /geoloc/image/compressed:
+        subscription:
+          reliability: reliable
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add `geoloc flight`."""
@@ -85,7 +95,12 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
     from geoloc.nodes.session import Session, fly
 
     title = f"{prepared.flight.folder.name}, by the nodes"
-    fly(Session(prepared.bag, prepared.map_directory.path, str(encoder.card.directory), report, title, rate))
+    quality = report.parent / "nodes.yaml"
+    quality.write_text(_RELIABLE_IMAGES, encoding="utf-8")
+    model = str(encoder.card.directory)
+    fly(
+        Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
+    )
     records = read_frames(report / FRAMES)
     if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
         records = tuple(replace(record, latency_ms={}) for record in records)

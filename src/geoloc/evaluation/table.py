@@ -113,4 +113,6 @@ def _oracle(summary: Summary) -> str:
 
 
 def _sigmas(summary: Summary) -> str:
-    return " / ".join(_percent(share) for share in summary.inside_sigma.values())
+    if any(math.isnan(share) for share in summary.inside_sigma.values()):
+        return "–"
+    return " / ".join(f"{100 * share:.0f}" for share in summary.inside_sigma.values()) + " %"
