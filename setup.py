@@ -28,6 +28,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
 setup(
     name="geoloc",
     version="0.1.0",
+    python_requires=">=3.10",
     packages=find_packages("src"),
     package_dir={"": "src"},
     package_data={"": ["py.typed", "*.html", "*.j2", "*.css"]},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package as pip, colcon and `ros2` see it: one version, one list of programs, files in place."""
 
+import ast
 import configparser
 import importlib.util
 import subprocess
@@ -74,6 +75,24 @@ def test_colcon_puts_programs_where_ros2_looks() -> None:
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     assert settings["develop"]["script_dir"] == settings["install"]["install_scripts"] == "$base/lib/geoloc"
+
+
+def test_colcon_can_read_the_metadata() -> None:
+    """It takes setup.py's answers as literals; a `requires-python` in pyproject.toml would be an object."""
+    pytest.importorskip("setuptools")
+    code = (
+        "import setuptools, sys; from distutils.core import run_setup; "
+        "dist = run_setup('setup.py', script_args=('--dry-run',), stop_after='config'); "
+        "sys.stdout.write(repr([dist.python_requires, dist.entry_points, dist.data_files, dist.install_requires]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    python, entry_points, data_files, requirements = ast.literal_eval(answer.stdout)
+    assert python == ">=3.10"
+    assert len(entry_points["console_scripts"]) == len(scripts())
+    assert data_files
+    assert requirements
 
 
 @pytest.fixture(scope="module")

@@ -142,7 +142,11 @@ class Venv:
         mark = self._state / UNFINISHED
         mark.write_text(step.name)
         digest = step.digest()
-        step.run()
+        try:
+            step.run()
+        except BaseException:
+            print(flush=True)
+            raise
         (self._state / step.name).write_text(digest)
         mark.unlink()
         print(f" {time.monotonic() - began:.0f} s", flush=True)
@@ -270,10 +274,10 @@ def main() -> int:
     try:
         set_up(arguments.venv.absolute(), train=arguments.train)
     except SetupError as error:
-        print(f"\nset-up: {error}", file=sys.stderr)
+        print(f"set-up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nset-up: interrupted; the same command again starts over", file=sys.stderr)
+        print("set-up: interrupted; the same command again starts over", file=sys.stderr)
         return 130
     return 0
 
