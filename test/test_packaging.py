@@ -83,7 +83,8 @@ def test_colcon_can_read_the_metadata() -> None:
     code = (
         "import setuptools, sys; from distutils.core import run_setup; "
         "dist = run_setup('setup.py', script_args=('--dry-run',), stop_after='config'); "
-        "sys.stdout.write(repr([dist.python_requires, dist.entry_points, dist.data_files, dist.install_requires]))"
+        "answers = [dist.python_requires, dist.entry_points, dist.data_files, dist.install_requires]; "
+        "sys.stdout.write(repr(answers))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
