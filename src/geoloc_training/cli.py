@@ -185,7 +185,7 @@ def _command(config: Path, data: Path | None, settings: Sequence[str], initial: 
 def _training_facts(run: Path, recipe: TrainConfig, step: int, real: bool) -> dict[str, object]:
     command = run / _COMMAND_NAME
     return {
-        "command": command.read_text(encoding="utf-8") if command.is_file() else "",
+        "command": command.read_text(encoding="utf-8").strip() if command.is_file() else "",
         "steps": step,
         "minutes": round(trained_minutes(run)),
         "pairs_per_step": recipe.optimiser.pairs,
