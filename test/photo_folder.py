@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import toy_map
-from geoloc.raster import write_geotiff
+from geoloc.raster.views import write_geotiff
 
 FRAME = toy_map.toy_map(toy_map.ToyEncoder()).frame
 SIZE_PX = 64

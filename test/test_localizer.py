@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import toy_map
-from geoloc.camera import View
+from geoloc.camera.views import View
 from geoloc.errors import ParameterError, Reason
 from geoloc.localizer import Localizer, LocalizerSettings, softmax
 

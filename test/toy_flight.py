@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 import toy_map
-from geoloc.lens import Intrinsics
+from geoloc.camera.lens import Intrinsics
 from geoloc.simulation.bag import BagRecorder
 
 SIZE_PX = 64

@@ -9,7 +9,7 @@ import numpy as np
 
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
-from geoloc.mapping import TILE_DTYPE
+from geoloc.mapping.directory import TILE_DTYPE
 
 SIZE_M, PITCH_M, DEPTH = 40.0, 20.0, 256
 _FRAME = LocalFrame(47.0, 8.0)

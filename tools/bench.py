@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from geoloc.attitude import mount_rotation
-from geoloc.camera import ViewSpec, frame_to_view
+from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_encoder
 from geoloc.index import open_index
 from geoloc.installed import default_model, find_model

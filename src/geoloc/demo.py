@@ -13,11 +13,11 @@ from pathlib import Path
 from geoloc.encoder import load_encoder
 from geoloc.errors import GeolocError
 from geoloc.installed import find_model
-from geoloc.map_builder import build_map
-from geoloc.map_manifest import Imagery
-from geoloc.map_recipe import BuildOptions
+from geoloc.mapping.builder import build_map
+from geoloc.mapping.manifest import Imagery
+from geoloc.mapping.recipe import BuildOptions
 from geoloc.nodes.session import Session, fly
-from geoloc.raster import open_raster
+from geoloc.raster.views import open_raster
 from geoloc.simulation.flight import FlightPlan, pattern_waypoints
 from geoloc.simulation.record import Drone, write_bag
 from geoloc.simulation.world import write_world

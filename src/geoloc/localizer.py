@@ -13,9 +13,9 @@ from geoloc import integrity
 from geoloc.errors import FrameRefused, ParameterError, Reason
 
 if TYPE_CHECKING:
-    from geoloc.camera import View
+    from geoloc.camera.views import View
     from geoloc.encoder import Encoder
-    from geoloc.mapping import MapDirectory
+    from geoloc.mapping.directory import MapDirectory
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.camera import fill_invalid
+from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.ground import Ground, Image, Look, render
 

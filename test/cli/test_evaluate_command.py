@@ -10,8 +10,8 @@ from geoloc.cli import app
 from geoloc.cli.evaluate import parse_topics
 from geoloc.errors import BagError, ParameterError
 from geoloc.evaluation.bags import Topics
-from geoloc.map_builder import build_map
-from geoloc.map_recipe import BuildOptions
+from geoloc.mapping.builder import build_map
+from geoloc.mapping.recipe import BuildOptions
 
 
 class Encoder(toy_flight.PixelEncoder):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import toy_flight
-from geoloc import messages
+from geoloc.camera import messages
 from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.evaluation.bags import (
     AttitudeSample,

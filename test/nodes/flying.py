@@ -82,7 +82,7 @@ class PixelEncoder:
 
 
 def _map():
-    """Make a map of the world as `geoloc.mapping.open_map` gives one."""
+    """Make a map of the world as `geoloc.mapping.directory.open_map` gives one."""
     frame = LocalFrame(47.0, 8.0)
     steps = np.arange(-(GROUND_M - VIEW_M) / 2, (GROUND_M - VIEW_M) / 2 + 1, PITCH_M)
     east, north = (a.ravel() for a in np.meshgrid(steps, steps))

@@ -29,12 +29,12 @@ from std_srvs.srv import Trigger
 from geoloc.errors import BagError, MapError, Reason
 from geoloc.evaluation.records import Recorder
 from geoloc.localizer import Candidates, Fix
-from geoloc.map_builder import BuildOptions, build_map
+from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.nodes import evaluation_node, messages_out, retrieval_node
 from geoloc.nodes.logbook import Logbook
 from geoloc.nodes.replay_node import ReplayNode
 from geoloc.nodes.settings import ReplayParameters
-from geoloc.raster import write_geotiff
+from geoloc.raster.views import write_geotiff
 
 
 @pytest.fixture(autouse=True)

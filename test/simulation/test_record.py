@@ -8,12 +8,12 @@ import pytest
 from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
-from geoloc import messages
-from geoloc.attitude import mount_rotation
-from geoloc.camera import ViewSpec, frame_to_view
+from geoloc.camera import messages
+from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
-from geoloc.raster import open_raster
+from geoloc.raster.views import open_raster
 from geoloc.simulation.aerial_camera import AerialCamera, default_intrinsics
 from geoloc.simulation.bag import TOPICS, BagRecorder
 from geoloc.simulation.flight import FlightPlan

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from geoloc.errors import ParameterError, RasterError
-from geoloc.raster import open_raster
+from geoloc.raster.views import open_raster
 from geoloc.simulation.light import cast_shadows
 from geoloc.simulation.plan import ONLY_FIRST, ONLY_LATER
 from geoloc.simulation.season import season_of

@@ -58,7 +58,7 @@ def evaluate(
     from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
     from geoloc.evaluation.report import metres_table, write_report
     from geoloc.installed import find_model
-    from geoloc.mapping import open_map
+    from geoloc.mapping.directory import open_map
 
     what = BagEvaluation(
         bag=bag,

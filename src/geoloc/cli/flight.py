@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc.evaluation import EvaluationRun
-    from geoloc.flight_runs import PreparedFlight
+    from geoloc.flights.runs import PreparedFlight
 
 _HELP = """Fly real flights again: build their maps, replay their photos through the nodes, report metres.
 
@@ -62,8 +62,8 @@ def flight(
     """Prepare, fly and score every flight under DATA."""
     from geoloc.encoder import load_encoder
     from geoloc.evaluation.report import metres_table, write_report
-    from geoloc.flight_runs import FlightSettings, distractor_pictures, prepare_flight
-    from geoloc.flights import find_flights
+    from geoloc.flights.folder import find_flights
+    from geoloc.flights.runs import FlightSettings, distractor_pictures, prepare_flight
     from geoloc.installed import default_model, find_model
 
     model_folder = find_model(model or default_model())
@@ -82,7 +82,7 @@ def flight(
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
     from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc.flight_runs import described
+    from geoloc.flights.runs import described
 
     run = evaluate_bag(BagEvaluation(prepared.bag), prepared.map_directory, encoder)
     return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
@@ -91,7 +91,7 @@ def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "Evaluati
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
     from geoloc.evaluation import EvaluationRun
     from geoloc.evaluation.frames import FRAMES, read_frames
-    from geoloc.flight_runs import described
+    from geoloc.flights.runs import described
     from geoloc.nodes.session import Session, fly
 
     title = f"{prepared.flight.folder.name}, by the nodes"

@@ -94,7 +94,7 @@ def build(
       geoloc map build tiles/18 --model models/geoloc-small-1 --out my_map --scales 1,1.5
     """
     from geoloc.encoder import load_encoder
-    from geoloc.map_builder import BuildOptions, Imagery, build_map
+    from geoloc.mapping.builder import BuildOptions, Imagery, build_map
 
     imagery = Imagery(imagery_source, imagery_date, imagery_licence)
     options = BuildOptions(
@@ -130,8 +130,8 @@ def inspect(
 
     Example: geoloc map inspect my_map --picture my_map.png
     """
-    from geoloc.map_report import draw_map
-    from geoloc.mapping import open_map
+    from geoloc.mapping.directory import open_map
+    from geoloc.mapping.report import draw_map
 
     _print_table(map_folder)
     if picture is not None:
@@ -145,7 +145,7 @@ def verify(map_folder: MapFolder) -> None:
 
     Example: geoloc map verify my_map
     """
-    from geoloc.mapping import verify_map
+    from geoloc.mapping.directory import verify_map
 
     verified = verify_map(map_folder, progress=True)
     typer.echo(f"{map_folder} is whole: {len(verified.tiles)} tiles, model {verified.model_id}.")
@@ -156,8 +156,8 @@ def _say(sentence: str) -> None:
 
 
 def _print_table(map_folder: Path) -> None:
-    from geoloc.map_report import describe_map
-    from geoloc.mapping import open_map
+    from geoloc.mapping.directory import open_map
+    from geoloc.mapping.report import describe_map
 
     rows = describe_map(open_map(map_folder))
     width = max(len(name) for name, _ in rows)

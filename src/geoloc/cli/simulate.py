@@ -79,7 +79,7 @@ def flight(
       geoloc simulate flight --raster world/date1.tif --out flight_bag
       geoloc simulate flight --raster ortho.tif --pattern survey --height-m 120 --out survey_bag
     """
-    from geoloc.raster import open_raster
+    from geoloc.raster.views import open_raster
     from geoloc.simulation.aerial_camera import AerialCamera, default_intrinsics
     from geoloc.simulation.flight import FlightPlan, pattern_waypoints
     from geoloc.simulation.record import Drone, write_bag

@@ -17,11 +17,11 @@ from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from geoloc import messages
-from geoloc.bag_damage import DAMAGE
+from geoloc.camera import messages
+from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, FrameRefused
+from geoloc.evaluation.bag_damage import DAMAGE
 from geoloc.evaluation.records import TruthTrack
-from geoloc.lens import Intrinsics
 
 _TYPES = {
     "image": ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"),

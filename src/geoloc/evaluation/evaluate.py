@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from geoloc import messages
+from geoloc.camera import messages
+from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.evaluation.album import ViewAlbum
 from geoloc.evaluation.bags import (
@@ -27,11 +28,10 @@ from geoloc.evaluation.bags import (
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer
-from geoloc.rig import CameraRig
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-    from geoloc.mapping import MapDirectory
+    from geoloc.mapping.directory import MapDirectory
 
 _PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
 

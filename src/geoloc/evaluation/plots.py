@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from geoloc.camera import fill_invalid
+from geoloc.camera.views import fill_invalid
 from geoloc.evaluation.metrics import horizontal_errors_m
 from geoloc.evaluation.records import EvaluationRun, Record
 
 if TYPE_CHECKING:
-    from geoloc.raster import Raster
+    from geoloc.raster.views import Raster
 
 Floats = NDArray[np.float64]
 Window = tuple[float, float, float]  # centre east, centre north, width; metres

@@ -15,7 +15,7 @@ from geoloc.errors import BagError, Reason
 
 if TYPE_CHECKING:
     from geoloc.localizer import Fix
-    from geoloc.mapping import MapDirectory
+    from geoloc.mapping.directory import MapDirectory
 
 Floats = NDArray[np.float64]
 Pictures = Mapping[int, NDArray[np.uint8]]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from geoloc.camera.rig import RigSettings
 from geoloc.errors import ParameterError
 from geoloc.localizer import LocalizerSettings
-from geoloc.rig import RigSettings
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-    from geoloc.mapping import MapDirectory
+    from geoloc.mapping.directory import MapDirectory
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geoloc.errors import BagError
 from geoloc.evaluation.records import TruthTrack
-from geoloc.photos import photo_stamps_ns
+from geoloc.flights.photos import photo_stamps_ns
 
 _LATITUDE = ("latitude", "latitude_deg", "cam_lat", "lat")
 _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")

@@ -19,7 +19,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 from std_msgs.msg import Header
 
-from geoloc import messages
+from geoloc.camera import messages
+from geoloc.camera.rig import CameraRig
+from geoloc.camera.rig_settings import RigSettings
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_out, pictures, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
@@ -29,8 +31,6 @@ from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraParameters
 from geoloc.nodes.sources import SourceWatch
-from geoloc.rig import CameraRig
-from geoloc.rig_settings import RigSettings
 
 _LONGEST_WAIT_S = 1.0
 _POLL_S = 0.005

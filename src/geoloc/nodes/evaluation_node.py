@@ -22,7 +22,7 @@ from geoloc.errors import GeolocError
 from geoloc.evaluation.records import EvaluationRun, Recorder
 from geoloc.evaluation.report import metres_table, write_report
 from geoloc.installed import find_model
-from geoloc.mapping import open_map
+from geoloc.mapping.directory import open_map
 from geoloc.nodes import topics
 from geoloc.nodes.logbook import Logbook
 from geoloc.nodes.parameters import declare

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import Image
 
-from geoloc import messages
+from geoloc.camera import messages
 from geoloc.encoder import load_encoder
 from geoloc.errors import GeolocError, Reason
 from geoloc.installed import find_model

@@ -13,12 +13,12 @@ from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import Vector3Stamped
 from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
-from geoloc import messages
+from geoloc.camera import messages
+from geoloc.camera.message_types import Stamped
 from geoloc.errors import FrameRefused, Reason
 from geoloc.evaluation.album import ViewAlbum
 from geoloc.evaluation.records import Record, Recorder, TruthTrack
 from geoloc.localizer import Candidates, Fix
-from geoloc.message_types import Stamped
 from geoloc.nodes import messages_in
 
 _OVERTAKEN = "no answer: a newer frame came first"

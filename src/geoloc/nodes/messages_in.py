@@ -5,9 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, PointCloud2
 
+from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason
 from geoloc.localizer import Candidates
-from geoloc.messages import decode_image
 from geoloc.nodes.messages_out import CANDIDATE
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time as ClockTime
 
-from geoloc.attitude import rotation_matrix
+from geoloc.camera.attitude import rotation_matrix
 from geoloc.errors import FrameRefused, ParameterError, Reason
 
 

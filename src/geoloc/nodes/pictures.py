@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
-from geoloc import messages
+from geoloc.camera import messages
 from geoloc.errors import FrameRefused, Reason
 
 _LEFT_TO_CV_BRIDGE = frozenset({"nv21", "nv24"})

@@ -11,8 +11,8 @@ from typing import Any
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
-from geoloc.bag_damage import DAMAGE
 from geoloc.errors import BagError, ParameterError
+from geoloc.evaluation.bag_damage import DAMAGE
 
 ROLES: Mapping[str, str] = {
     "sensor_msgs/msg/Image": "image",

@@ -18,12 +18,12 @@ from rclpy.clock import Clock, ClockType
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
 
-from geoloc import messages
+from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
-from geoloc.mapping import MapDirectory, open_map
+from geoloc.mapping.directory import MapDirectory, open_map
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker

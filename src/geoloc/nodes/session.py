@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded flight through the real nodes, from start-up to report: for `geoloc demo` and `geoloc flight`."""
+"""A recorded flight through the real nodes, from start-up to report: for `geoloc demo`, `geoloc flight`."""
 
 import os
 import time

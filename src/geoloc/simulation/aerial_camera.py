@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from geoloc.attitude import mount_rotation
+from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.lens import Intrinsics, rays
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
-from geoloc.lens import Intrinsics, rays
 from geoloc.simulation.noise import stream
 from geoloc.simulation.trajectory import Trajectory
 
@@ -30,7 +30,7 @@ _LEAST_GROUND = 0.5
 
 
 class Ground(Protocol):
-    """What a camera can be flown over; `geoloc.raster.Raster` is one."""
+    """What a camera can be flown over; `geoloc.raster.views.Raster` is one."""
 
     frame: LocalFrame
     gsd_m: float

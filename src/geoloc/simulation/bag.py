@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 
+from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, ParameterError
-from geoloc.lens import Intrinsics
 
 Bytes = NDArray[np.uint8]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.camera import fill_invalid
+from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
 from geoloc_training import augment
 from geoloc_training.config import AugmentConfig, SourceConfig

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ROS messages in, plain data out: for rclpy's messages and rosbags' alike, importing neither.
+
+Every function here refuses a message that makes no sense with `FrameRefused`, before any library sees it.
+"""
+
+import math
+from types import SimpleNamespace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rosbags.image import ImageError, image_to_cvimage
+from rosbags.image.image import convert_color
+
+from geoloc.camera.image_header import check_compressed
+from geoloc.camera.lens import Intrinsics
+from geoloc.camera.message_types import (
+    CameraInfoMessage,
+    CompressedImageMessage,
+    ImageMessage,
+    ImuMessage,
+    RangeMessage,
+    Stamped,
+)
+from geoloc.errors import CameraError, FrameRefused, Reason
+
+MAX_PIXELS = 200_000_000
+
+_BYTES_PER_PIXEL = {
+    **dict.fromkeys(("mono8", "bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), 1),
+    **dict.fromkeys(("yuv422", "uyvy", "yuv422_yuy2", "yuyv"), 2),
+    **dict.fromkeys(("mono16", "bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2),
+    **dict.fromkeys(("rgb8", "bgr8"), 3),
+    **dict.fromkeys(("rgba8", "bgra8"), 4),
+    **dict.fromkeys(("rgb16", "bgr16"), 6),
+    **dict.fromkeys(("rgba16", "bgra16"), 8),
+}
+_OPENCV_NAMES = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
+_MODEL_NAMES = {"": "none", "fisheye": "equidistant"}
+_UNIT_TOLERANCE = 0.01
+
+
+def stamp_ns(message: Stamped) -> int:
+    """Give the stamp of a message's header in nanoseconds, exactly."""
+    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
+
+
+def decode_image(message: ImageMessage | CompressedImageMessage) -> NDArray[np.uint8]:
+    """Decode an `Image` or a `CompressedImage` (JPEG or PNG).
+
+    Raw encodings: mono, rgb, bgr, rgba, bgra and bayer_* in 8 and 16 bits, yuv422 (UYVY), yuv422_yuy2.
+    16-bit pictures are scaled from their full range; an alpha channel is dropped; EXIF orientation is
+    ignored, because intrinsics belong to the sensor's own rows and columns.
+
+    Returns:
+        (H, W, 3) uint8, RGB, contiguous; it may share the message's memory.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_IMAGE` on a picture that is empty, truncated, inconsistent, of
+            unknown encoding, or absurdly large.
+    """
+    if hasattr(message, "format"):
+        return _decode_compressed(cast("CompressedImageMessage", message))
+    return _decode_raw(message)
+
+
+def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrinsics:
+    """Read a `CameraInfo`: the intrinsics of the pictures it comes with, after ROI and binning.
+
+    Args:
+        message: a `sensor_msgs/CameraInfo`.
+        rectified: whether the pictures are already undistorted (`image_rect`): then P counts, without D.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_CAMERA_INFO`, as for an uncalibrated camera, whose K is all zeros.
+    """
+    try:
+        if rectified:
+            matrix = np.array(message.p, dtype=np.float64).reshape(3, 4)[:, :3]
+            full = Intrinsics(int(message.width), int(message.height), matrix)
+        else:
+            model = _MODEL_NAMES.get(message.distortion_model, message.distortion_model)
+            coefficients = np.array(message.d, dtype=np.float64)
+            matrix = np.array(message.k, dtype=np.float64).reshape(3, 3)
+            if not coefficients.size:
+                model = "none"
+            full = Intrinsics(int(message.width), int(message.height), matrix, model, coefficients)
+        return _windowed(full, message)
+    except (CameraError, ValueError) as error:
+        raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {error}") from error
+
+
+def quaternion(message: ImuMessage) -> tuple[float, float, float, float]:
+    """Read the attitude of an `Imu`: the rotation from the body (forward, left, up) to east, north, up.
+
+    Returns:
+        The unit quaternion (x, y, z, w).
+
+    Raises:
+        FrameRefused: with `Reason.BAD_ATTITUDE` where the message says that it has no orientation
+            (`orientation_covariance[0]` is -1), or the quaternion is not finite or not of unit length.
+    """
+    if np.ravel(message.orientation_covariance)[0] == -1:
+        raise FrameRefused(
+            Reason.BAD_ATTITUDE,
+            "the IMU says that it estimates no orientation (orientation_covariance[0] is -1); "
+            "give the topic of an attitude filter",
+        )
+    value = message.orientation
+    return unit_quaternion((float(value.x), float(value.y), float(value.z), float(value.w)))
+
+
+def unit_quaternion(quaternion: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Check that (x, y, z, w) is a rotation and give it length one exactly.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_ATTITUDE` where it is not finite, or its length is not one.
+    """
+    length = math.hypot(*quaternion)
+    if not abs(length - 1.0) <= _UNIT_TOLERANCE:
+        shown = ", ".join(f"{part:g}" for part in quaternion)
+        raise FrameRefused(
+            Reason.BAD_ATTITUDE, f"the attitude ({shown}) is not a unit quaternion; check the attitude source"
+        )
+    x, y, z, w = (part / length for part in quaternion)
+    return x, y, z, w
+
+
+def height_m(message: RangeMessage) -> float:
+    """Read a `Range` as the vertical height of the camera above the ground, metres.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_HEIGHT` where it is not finite, not positive, or outside the
+            sensor's own `min_range` to `max_range` (both zero: not stated).
+    """
+    value, lowest, highest = float(message.range), float(message.min_range), float(message.max_range)
+    if not (math.isfinite(value) and value > 0):
+        raise FrameRefused(Reason.BAD_HEIGHT, f"the height is {value} m; check the height sensor")
+    if highest > lowest and not lowest <= value <= highest:
+        raise FrameRefused(
+            Reason.BAD_HEIGHT, f"the height {value:g} m is outside the sensor's {lowest:g} to {highest:g} m"
+        )
+    return value
+
+
+def _decode_raw(message: ImageMessage) -> NDArray[np.uint8]:
+    encoding = _OPENCV_NAMES.get(message.encoding, message.encoding)
+    width, height, step = int(message.width), int(message.height), int(message.step)
+    if encoding not in _BYTES_PER_PIXEL:
+        raise _bad_image(
+            f"encoding '{message.encoding}' is unknown; publish one of {', '.join(_BYTES_PER_PIXEL)}"
+        )
+    row_bytes = width * _BYTES_PER_PIXEL[encoding]
+    data = _bytes(message.data)
+    _check_raw(width, height, step, row_bytes, data.size, encoding)
+    packed = data[: height * step].reshape(height, step)[:, :row_bytes]
+    plain: Any = SimpleNamespace(
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=bool(message.is_bigendian) and encoding.endswith("16"),
+        data=np.ascontiguousarray(packed),
+    )
+    try:
+        picture = convert_color(image_to_cvimage(plain), encoding, "rgb8")
+    except (ImageError, cv2.error) as error:
+        raise _bad_image(f"encoding '{encoding}' cannot be turned into colours: {error}") from error
+    return np.ascontiguousarray(picture, dtype=np.uint8)
+
+
+def _check_raw(width: int, height: int, step: int, row_bytes: int, available: int, encoding: str) -> None:
+    if width < 1 or height < 1:
+        raise _bad_image(f"the picture is {width} x {height} pixels; check the camera driver")
+    if width * height > MAX_PIXELS:
+        raise _bad_image(f"the picture claims {width} x {height} pixels, more than {MAX_PIXELS} in all")
+    if step < row_bytes:
+        raise _bad_image(f"step is {step} bytes but a row of {width} pixels of {encoding} takes {row_bytes}")
+    if available < height * step:
+        raise _bad_image(f"the picture has {available} bytes of data, {height} rows of {step} need more")
+
+
+def _decode_compressed(message: CompressedImageMessage) -> NDArray[np.uint8]:
+    data = _bytes(message.data)
+    check_compressed(data.tobytes(), MAX_PIXELS)
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise _bad_image(f"the compressed picture cannot be decoded: {error}") from error
+    if picture is None:
+        raise _bad_image("the compressed picture is damaged and cannot be decoded")
+    return np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _bytes(data: ArrayLike) -> NDArray[np.uint8]:
+    if isinstance(data, list | tuple):
+        return np.array(data, dtype=np.uint8)
+    return np.frombuffer(memoryview(data), dtype=np.uint8)  # type: ignore[arg-type]
+
+
+def _windowed(full: Intrinsics, message: CameraInfoMessage) -> Intrinsics:
+    roi = message.roi
+    left, top, width, height = (int(v) for v in (roi.x_offset, roi.y_offset, roi.width, roi.height))
+    if width or height:
+        if left + width > full.width or top + height > full.height:
+            raise CameraError(f"the ROI of {width} x {height} pixels at ({left}, {top}) leaves the picture")
+        full = full.cropped(left, top, width, height)
+    across, down = max(1, int(message.binning_x)), max(1, int(message.binning_y))
+    if (across, down) == (1, 1):
+        return full
+    return full.resized(full.width // across, full.height // down)
+
+
+def _bad_image(sentence: str) -> FrameRefused:
+    return FrameRefused(Reason.BAD_IMAGE, sentence)

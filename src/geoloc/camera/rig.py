@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera on its drone: gathers attitude, height and calibration, and turns frames into views."""
+
+import math
+import threading
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.camera.attitude import FloatArray, Quaternion, between, mount_rotation, tilt_rad
+from geoloc.camera.lens import Intrinsics
+from geoloc.camera.messages import unit_quaternion
+from geoloc.camera.rig_settings import RigSettings
+from geoloc.camera.stamped import StampedBuffer
+from geoloc.camera.views import View, check_texture, frame_to_view
+from geoloc.errors import FrameRefused, Reason
+
+__all__ = ["CameraRig", "RigSettings"]
+
+T = TypeVar("T")
+
+_ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
+_HEIGHTS_KEPT = 1000
+
+
+class CameraRig:
+    """Remembers attitude and height around each frame; safe to feed from one thread and to ask from another.
+
+    A stream whose stamps jump back by more than a second, as when a bag loops or a simulation restarts, makes
+    the rig forget what it knows of both.
+
+    Args:
+        settings: mount and limits.
+    """
+
+    def __init__(self, settings: RigSettings) -> None:
+        self.settings = settings
+        self._mount = mount_rotation(settings.mount_rpy_deg)
+        self._attitudes: StampedBuffer[Quaternion] = StampedBuffer(_ATTITUDES_KEPT)
+        self._heights: StampedBuffer[float] = StampedBuffer(_HEIGHTS_KEPT)
+        self._intrinsics: Intrinsics | None = None
+        self._rejected: dict[Reason, FrameRefused] = {}
+        self._lock = threading.Lock()
+
+    def add_attitude(self, stamp_ns: int, quaternion: Quaternion) -> None:
+        """Take the body's attitude: (x, y, z, w), from forward, left, up to east, north, up.
+
+        Raises:
+            FrameRefused: with `Reason.BAD_ATTITUDE` where it is not finite or not of unit length.
+        """
+        try:
+            unit = unit_quaternion(quaternion)
+        except FrameRefused as refusal:
+            self.reject(refusal)
+            raise
+        self._remember(self._attitudes, stamp_ns, unit, Reason.BAD_ATTITUDE)
+
+    def add_height(self, stamp_ns: int, height_m: float) -> None:
+        """Take the vertical height of the camera above the ground, metres.
+
+        Raises:
+            FrameRefused: with `Reason.BAD_HEIGHT` where it is not finite or not positive.
+        """
+        if not (math.isfinite(height_m) and height_m > 0):
+            refusal = FrameRefused(Reason.BAD_HEIGHT, f"the height is {height_m} m; check the height sensor")
+            self.reject(refusal)
+            raise refusal
+        self._remember(self._heights, stamp_ns, float(height_m), Reason.BAD_HEIGHT)
+
+    def set_intrinsics(self, intrinsics: Intrinsics) -> None:
+        """Take the camera's calibration; the newest counts."""
+        with self._lock:
+            self._intrinsics = intrinsics
+            self._rejected.pop(Reason.BAD_CAMERA_INFO, None)
+
+    def reject(self, refusal: FrameRefused) -> None:
+        """Remember why a sample was thrown away, so that a frame that lacks it is refused with the cause."""
+        with self._lock:
+            self._rejected[refusal.reason] = refusal
+
+    def ready(self, stamp_ns: int) -> bool:
+        """Tell whether the attitude at a stamp is settled: a sample at or after it has come."""
+        with self._lock:
+            newest_ns = self._attitudes.newest_ns
+        return newest_ns is not None and newest_ns >= stamp_ns
+
+    def view(
+        self, stamp_ns: int, image_rgb: NDArray[np.uint8], body_from_optical: FloatArray | None = None
+    ) -> View:
+        """Turn a frame into a view.
+
+        Args:
+            stamp_ns: the frame's stamp.
+            image_rgb: (H, W, 3) uint8.
+            body_from_optical: (3, 3) rotation of a gimbal at this stamp; by default the fixed mount.
+
+        Returns:
+            The view, with the frame's stamp.
+
+        Raises:
+            FrameRefused: with the reason why this frame cannot be used.
+        """
+        with self._lock:
+            intrinsics = self._required_intrinsics()
+            world_from_body = self._attitude_at(stamp_ns)
+            height_m = self._height_at(stamp_ns)
+        mount = self._mount if body_from_optical is None else body_from_optical
+        world_from_optical = world_from_body @ mount
+        self._check_limits(world_from_optical, height_m)
+        view = frame_to_view(
+            image_rgb,
+            intrinsics,
+            world_from_optical,
+            height_m,
+            self.settings.view_spec(),
+            stamp_ns,
+            min_coverage=self.settings.min_coverage,
+        )
+        check_texture(view.image)
+        return view
+
+    def _remember(self, buffer: StampedBuffer[T], stamp_ns: int, value: T, mended: Reason) -> None:
+        with self._lock:
+            if buffer.jumps_back(stamp_ns):
+                self._attitudes.clear()
+                self._heights.clear()
+            buffer.add(stamp_ns, value)
+            self._rejected.pop(mended, None)
+
+    def _required_intrinsics(self) -> Intrinsics:
+        if self._intrinsics is None:
+            raise self._cause(
+                Reason.BAD_CAMERA_INFO,
+                FrameRefused(
+                    Reason.NO_CAMERA_INFO, "no CameraInfo has come yet; check the camera_info topic"
+                ),
+            )
+        return self._intrinsics
+
+    def _attitude_at(self, stamp_ns: int) -> FloatArray:
+        around = self._attitudes.around(stamp_ns)
+        limit_s = self.settings.max_attitude_gap_s
+        if around is None or around.gap_s > limit_s:
+            nearest = "none has come" if around is None else f"the nearest is {around.gap_s:.2f} s away"
+            raise self._cause(
+                Reason.BAD_ATTITUDE,
+                FrameRefused(
+                    Reason.NO_ATTITUDE,
+                    f"no attitude within {limit_s:g} s of the frame, {nearest}; check imu and clocks",
+                ),
+            )
+        return between(around.first, around.second, around.share)
+
+    def _height_at(self, stamp_ns: int) -> float:
+        around = self._heights.around(stamp_ns)
+        limit_s = self.settings.max_height_age_s
+        if around is None:
+            missing = FrameRefused(Reason.NO_HEIGHT, "no height has come yet; check the altitude topic")
+            raise self._cause(Reason.BAD_HEIGHT, missing)
+        if around.gap_s > limit_s:
+            stale = FrameRefused(
+                Reason.STALE_HEIGHT,
+                f"the nearest height is {around.gap_s:.2f} s from the frame, more than {limit_s:g} s; "
+                "check the altitude topic and clocks",
+            )
+            raise self._cause(Reason.BAD_HEIGHT, stale)
+        return around.first + around.share * (around.second - around.first)
+
+    def _cause(self, rejected: Reason, otherwise: FrameRefused) -> FrameRefused:
+        known = self._rejected.get(rejected)
+        return FrameRefused(known.reason, known.sentence) if known else otherwise
+
+    def _check_limits(self, world_from_optical: FloatArray, height_m: float) -> None:
+        settings = self.settings
+        tilt_deg = math.degrees(tilt_rad(world_from_optical))
+        if not tilt_deg <= settings.max_tilt_deg:
+            raise FrameRefused(
+                Reason.TILT,
+                f"the camera is tilted {tilt_deg:.0f} degrees from straight down, more than "
+                f"max_tilt_deg {settings.max_tilt_deg:g}",
+            )
+        if not settings.min_height_m <= height_m <= settings.max_height_m:
+            raise FrameRefused(
+                Reason.BAD_HEIGHT,
+                f"the height is {height_m:.1f} m, outside min_height_m {settings.min_height_m:g} to "
+                f"max_height_m {settings.max_height_m:g}",
+            )

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build a map directory: warp the imagery once, cut it into tiles, describe each one.
+
+Every stage leaves its work on disk, so that an interrupted build goes on where it stopped. `map.yaml` is
+written last and in one step: a folder without it is not a map yet.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from geoloc import __version__
+from geoloc.geodesy import LocalFrame
+from geoloc.index import has_faiss, write_hnsw
+from geoloc.mapping.directory import MapDirectory, open_map, sha256_of
+from geoloc.mapping.grid import default_view_size_m, pitch_m, tile_grid
+from geoloc.mapping.manifest import (
+    DESCRIPTORS,
+    FORMAT_VERSION,
+    INDEX,
+    PARAMS,
+    RASTER,
+    REQUIRED_FILES,
+    FileRecord,
+    Four,
+    Imagery,
+    Manifest,
+    write_manifest,
+)
+from geoloc.mapping.recipe import BuildOptions, Recipe, begin, finish, make_recipe
+from geoloc.mapping.tiles import TileStore, describe_tiles
+from geoloc.raster.picture import open_picture, write_picture
+from geoloc.raster.views import Raster, open_raster
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+__all__ = ["BuildOptions", "Imagery", "build_map"]
+
+_PARAMS_HEAD = "# ROS parameters that belong to this map; launch adds its absolute path as `map`.\n"
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def build_map(
+    source: Path,
+    encoder: "Encoder",
+    out: Path,
+    options: BuildOptions | None = None,
+    *,
+    bounds: Sequence[float] | None = None,
+    crs: str | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+    notify: Callable[[str], None] = _silent,
+) -> MapDirectory:
+    """Build a map, go on with one that was interrupted, or open it if it is there already.
+
+    Args:
+        source: a GeoTIFF, a picture with `bounds` or a world file, or a folder of XYZ tiles.
+        encoder: the model that will also describe the camera's views.
+        out: the map's folder; new, empty, or that of the same build.
+        options: how to cut and keep it.
+        bounds: west, south, east, north of a picture, in `crs`.
+        crs: reference system of the bounds (default EPSG:4326) or of a file that names none.
+        overwrite: replace another map in `out`.
+        progress: show bars.
+        notify: takes sentences for the user.
+
+    Raises:
+        RasterError: if the source cannot be read, has no place on Earth, or is smaller than a tile.
+        MapError: if `out` holds something else, the disk is full, or no tile has enough valid imagery.
+        ModelError: if the encoder's answers are not unit vectors.
+    """
+    out, options = Path(out), options or BuildOptions()
+    with open_raster(Path(source), bounds=bounds, crs=crs) as raster:
+        plan = _plan(raster, encoder, options)
+        recipe = make_recipe(Path(source), raster, encoder.card, options)
+        if begin(out, recipe, overwrite=overwrite):
+            finish(out)
+            notify(f"{out} holds this map already; nothing to do.")
+            return open_map(out, encoder.card)
+        for note in _notes(raster, encoder, plan):
+            notify(note)
+        _copy_picture(raster, out, options, progress=progress)
+    with open_picture(out / RASTER, plan.frame) as picture:
+        grid = plan.grid(picture.bounds_m)
+        store = TileStore(out, encoder.card.descriptor_size, options.min_valid)
+        describe_tiles(picture, encoder, grid, store, batch_size=options.batch_size, progress=progress)
+        tile_count = store.publish(grid)
+        _write_index(out, options, notify)
+        _write_params(out, plan)
+        write_manifest(out, _manifest(out, picture, plan, encoder, recipe, tile_count))
+    finish(out)
+    return open_map(out, encoder.card)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What imagery and options together decide."""
+
+    name: str
+    frame: LocalFrame
+    view_size_m: float
+    options: BuildOptions
+
+    def grid(self, bounds_m: Four) -> NDArray[np.void]:
+        return tile_grid(self.frame, bounds_m, self.view_size_m, self.options.overlap, self.options.scales)
+
+
+def _plan(raster: Raster, encoder: "Encoder", options: BuildOptions) -> _Plan:
+    view_size_m = options.view_size_m or default_view_size_m(
+        raster.bounds_m, encoder.card.input_px, encoder.card.gsd_range_m
+    )
+    plan = _Plan(raster.name, raster.frame, view_size_m, options)
+    # Laid out once before the long work, so that imagery smaller than a tile is refused at once.
+    plan.grid(raster.bounds_m)
+    return plan
+
+
+def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
+    card = encoder.card
+    notes = list(raster.notes)
+    for scale in plan.options.scales:
+        gsd_m = plan.view_size_m * scale / card.input_px
+        finest, coarsest = card.gsd_range_m
+        if not finest * 0.999 <= gsd_m <= coarsest * 1.001:
+            notes.append(
+                f"tiles of {plan.view_size_m * scale:g} m are {gsd_m:.2f} m per pixel to {card.id}, trained "
+                f"for {finest:g} to {coarsest:g} m: expect less of it, or choose another --view-size."
+            )
+        if gsd_m < raster.gsd_m / 2:
+            notes.append(
+                f"the imagery has {raster.gsd_m:.2f} m per pixel, tiles of {plan.view_size_m * scale:g} m "
+                f"ask for {gsd_m:.2f} m: they will look blurred; choose a larger --view-size."
+            )
+    return notes
+
+
+def _copy_picture(raster: Raster, out: Path, options: BuildOptions, *, progress: bool) -> None:
+    if not (out / RASTER).exists():
+        gsd_m = options.gsd_m or raster.gsd_m
+        write_picture(raster, out / RASTER, gsd_m, lossless=options.lossless, progress=progress)
+
+
+def _write_index(out: Path, options: BuildOptions, notify: Callable[[str], None]) -> None:
+    descriptors = np.load(out / DESCRIPTORS, mmap_mode="r", allow_pickle=False)
+    if len(descriptors) <= options.approximate_above:
+        return
+    if not has_faiss():
+        notify(
+            f"FAISS is not installed: {len(descriptors)} tiles will be searched one by one, which is slow."
+        )
+        return
+    part = out / f"{INDEX}.part"
+    write_hnsw(descriptors, part)
+    part.replace(out / INDEX)
+
+
+def _write_params(out: Path, plan: _Plan) -> None:
+    parameters = {"/**": {"ros__parameters": {"view_size_m": float(plan.view_size_m)}}}
+    text = _PARAMS_HEAD + yaml.safe_dump(parameters, sort_keys=False)
+    (out / PARAMS).write_text(text, encoding="utf-8")
+
+
+def _manifest(
+    out: Path, picture: Raster, plan: _Plan, encoder: "Encoder", recipe: Recipe, tile_count: int
+) -> Manifest:
+    options, card = plan.options, encoder.card
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        geoloc_version=__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        latitude_deg=plan.frame.latitude_deg,
+        longitude_deg=plan.frame.longitude_deg,
+        crs=plan.frame.proj,
+        bounds_m=picture.bounds_m,
+        bounds_deg=_bounds_deg(plan.frame, picture.bounds_m),
+        gsd_m=picture.gsd_m,
+        view_size_m=plan.view_size_m,
+        pitch_m=pitch_m(picture.bounds_m, plan.view_size_m, options.overlap),
+        overlap=options.overlap,
+        scales=tuple(options.scales),
+        min_valid=options.min_valid,
+        tile_count=tile_count,
+        descriptor_size=card.descriptor_size,
+        model_id=card.id,
+        model_sha256=card.sha256,
+        recipe_sha256=recipe.sha256,
+        imagery=replace(options.imagery, source=options.imagery.source or plan.name),
+        files=_records(out),
+    )
+
+
+def _bounds_deg(frame: LocalFrame, bounds_m: Four) -> Four:
+    left, bottom, right, top = bounds_m
+    latitude, longitude = frame.to_geodetic([left, left, right, right], [bottom, top, bottom, top])
+    return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
+
+
+def _records(out: Path) -> tuple[FileRecord, ...]:
+    names = [*REQUIRED_FILES, INDEX] if (out / INDEX).exists() else REQUIRED_FILES
+    return tuple(FileRecord(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open and verify a map directory: tiles, their descriptors, and the picture they were cut from."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc.errors import MapError
+from geoloc.geodesy import LocalFrame, distance_m
+from geoloc.index import Descriptors, Index, open_index
+from geoloc.mapping.manifest import (
+    DESCRIPTORS,
+    INDEX,
+    MANIFEST,
+    RASTER,
+    TILES,
+    FileRecord,
+    Manifest,
+    load_manifest,
+)
+from geoloc.raster.picture import open_picture
+from geoloc.raster.views import Raster
+
+if TYPE_CHECKING:
+    from geoloc.encoder.card import ModelCard
+
+PROGRESS = "build.json"
+TILE_DTYPE = np.dtype(
+    [
+        ("latitude", "<f8"),
+        ("longitude", "<f8"),
+        ("east_m", "<f8"),
+        ("north_m", "<f8"),
+        ("size_m", "<f8"),
+        ("level", "<i2"),
+        ("valid_fraction", "<f4"),
+    ]
+)
+
+_SAMPLED_ROWS = 1024
+_CHUNK_ROWS = 16_384
+_CHUNK_BYTES = 4 << 20
+_UNIT_TOLERANCE = 1e-3
+_PLACE_TOLERANCE_M = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class MapDirectory:
+    """An open map.
+
+    Attributes:
+        path: the folder.
+        manifest: what `map.yaml` says.
+        tiles: structured array (N,): latitude, longitude (degrees, WGS 84), east_m, north_m (centre in the
+            local frame), size_m, level (0 is `view_size_m`), valid_fraction.
+        descriptors: float32 (N, D), L2-normalised, memory-mapped and read-only.
+    """
+
+    path: Path
+    manifest: Manifest
+    tiles: NDArray[Any]
+    descriptors: Descriptors
+
+    @property
+    def frame(self) -> LocalFrame:
+        """The local frame of raster and tiles: metres east and north of the map's centre."""
+        return self.manifest.frame
+
+    @property
+    def view_size_m(self) -> float:
+        """Side of the view that a camera frame must become to be looked up here."""
+        return self.manifest.view_size_m
+
+    @property
+    def pitch_m(self) -> float:
+        """Largest step between neighbouring tile centres of level 0."""
+        return self.manifest.pitch_m
+
+    @property
+    def model_id(self) -> str:
+        """The model that described the tiles."""
+        return self.manifest.model_id
+
+    @property
+    def model_sha256(self) -> str:
+        """Checksum of the weights that described the tiles."""
+        return self.manifest.model_sha256
+
+    def index(self, kind: str | None = None) -> Index:
+        """An index over the descriptors.
+
+        Args:
+            kind: exact, numpy or hnsw; by default what the map was built for.
+
+        Raises:
+            MapError: if the map's index file is damaged.
+        """
+        record = self.manifest.file(INDEX)
+        if kind is None:
+            kind = "exact" if record is None else "hnsw"
+        if kind != "hnsw" or record is None:
+            return open_index(self.descriptors, kind)
+        _check_sum(self.path, record)
+        return open_index(self.descriptors, kind, self.path / INDEX)
+
+    def raster(self) -> Raster:
+        """The picture the tiles were cut from, in the map's frame; close it after use.
+
+        Raises:
+            RasterError: if it is damaged.
+        """
+        return open_picture(self.path / RASTER, self.frame)
+
+
+def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirectory:
+    """Open a map directory; quick even for a great one, since only a sample of it is read.
+
+    Args:
+        path: the folder that `geoloc map build` wrote.
+        encoder_card: the model that will describe views; None where none will.
+
+    Raises:
+        MapError: if it is missing, half built, damaged, or built with another model.
+    """
+    path = Path(path)
+    _check_complete(path)
+    manifest = load_manifest(path)
+    if encoder_card is not None:
+        _check_model(path, manifest, encoder_card)
+    for record in manifest.files:
+        _check_size(path, record)
+    tiles = _load(path / TILES)
+    descriptors = _load(path / DESCRIPTORS, mapped=True)
+    _check_tables(path, manifest, tiles, descriptors)
+    sample = np.unique(np.linspace(0, len(descriptors) - 1, _SAMPLED_ROWS).astype(np.int64))
+    _check_unit(path, descriptors[sample])
+    return MapDirectory(path, manifest, tiles, descriptors)
+
+
+def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
+    """Read all of a map: every checksum, every descriptor, every tile's place, and that the picture opens.
+
+    Args:
+        path: the folder that `geoloc map build` wrote.
+        progress: show a bar.
+
+    Raises:
+        MapError: at the first thing that is wrong.
+        RasterError: if the picture cannot be opened.
+    """
+    opened = open_map(path)
+    for record in tqdm(opened.manifest.files, desc="verify", unit="file", disable=not progress):
+        _check_sum(opened.path, record)
+    for start in range(0, len(opened.descriptors), _CHUNK_ROWS):
+        _check_unit(opened.path, opened.descriptors[start : start + _CHUNK_ROWS])
+    _check_places(opened)
+    with opened.raster() as raster:
+        raster.overview(64)
+    return opened
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_complete(path: Path) -> None:
+    if not path.is_dir():
+        raise MapError(f"there is no map at {path}: make one with `geoloc map build SOURCE --out {path}`.")
+    if (path / MANIFEST).is_file():
+        return
+    if (path / PROGRESS).is_file():
+        raise MapError(f"{path} is half built: run the same `geoloc map build … --out {path}` to finish it.")
+    raise MapError(f"{path} is not a map, it has no {MANIFEST}: make one with `geoloc map build`.")
+
+
+def _check_model(path: Path, manifest: Manifest, card: "ModelCard") -> None:
+    if manifest.model_sha256 != card.sha256:
+        raise MapError(
+            f"{path} was built with model {manifest.model_id} ({manifest.model_sha256[:12]}), the encoder is "
+            f"{card.id} ({card.sha256[:12]}): rebuild it with `geoloc map build {path / RASTER} --model "
+            f"models/{card.id} --out {path}-{card.id}`."
+        )
+
+
+def _check_size(path: Path, record: FileRecord) -> None:
+    file = path / record.name
+    if not file.is_file():
+        raise MapError(f"{file} is missing: build the map again.")
+    if file.stat().st_size != record.size_bytes:
+        raise MapError(
+            f"{file} has {file.stat().st_size} bytes, {record.size_bytes} were written: it is truncated or "
+            "changed; copy or build the map again."
+        )
+
+
+def _check_sum(path: Path, record: FileRecord) -> None:
+    if sha256_of(path / record.name) != record.sha256:
+        raise MapError(f"{path / record.name} was changed since the map was built: copy or build it again.")
+
+
+def _load(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    try:
+        loaded = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise MapError(f"{path} is not a plain NumPy array ({error}): build the map again.") from error
+    if not isinstance(loaded, np.ndarray):
+        raise MapError(f"{path} is not a single NumPy array: build the map again.")
+    return loaded
+
+
+def _check_tables(path: Path, manifest: Manifest, tiles: NDArray[Any], descriptors: NDArray[Any]) -> None:
+    if tiles.dtype != TILE_DTYPE or tiles.shape != (manifest.tile_count,):
+        raise MapError(
+            f"{path / TILES} has shape {tiles.shape} and fields {tiles.dtype.names}, not the "
+            f"{manifest.tile_count} tiles of {MANIFEST}: build the map again."
+        )
+    shape = (manifest.tile_count, manifest.descriptor_size)
+    if descriptors.dtype != np.float32 or descriptors.shape != shape:
+        raise MapError(
+            f"{path / DESCRIPTORS} is {descriptors.dtype} {descriptors.shape}, {MANIFEST} says float32 "
+            f"{shape}: build the map again."
+        )
+    if not all(np.isfinite(tiles[name]).all() for name in TILE_DTYPE.names or ()):
+        raise MapError(f"{path / TILES} holds positions that are not finite: build the map again.")
+
+
+def _check_unit(path: Path, rows: Descriptors) -> None:
+    norms = np.linalg.norm(rows, axis=1)
+    if not np.all(np.abs(norms - 1.0) < _UNIT_TOLERANCE):
+        raise MapError(
+            f"{path / DESCRIPTORS} holds descriptors that are not finite or not of unit length: build the "
+            "map again."
+        )
+
+
+def _check_places(opened: MapDirectory) -> None:
+    latitude, longitude = opened.frame.to_geodetic(opened.tiles["east_m"], opened.tiles["north_m"])
+    away_m = distance_m(latitude, longitude, opened.tiles["latitude"], opened.tiles["longitude"])
+    if away_m.max() > _PLACE_TOLERANCE_M:
+        raise MapError(
+            f"{opened.path / TILES}: degrees and metres of a tile lie {away_m.max():.2f} m apart: build the "
+            "map again."
+        )

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other places in a map: tiles of further imagery, so that a small map is not too easy to search.
+
+Distractor tiles stand in the map with their own true coordinates. To the search they are tiles like any
+other: a view that is taken for one gets an answer hundreds of kilometres off, and counts as such.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc.camera.views import check_texture, fill_invalid
+from geoloc.errors import BagError, FrameRefused, MapError
+from geoloc.geodesy import LocalFrame
+from geoloc.mapping.directory import TILE_DTYPE, MapDirectory, open_map, sha256_of
+from geoloc.mapping.manifest import (
+    DESCRIPTORS,
+    MANIFEST,
+    PARAMS,
+    RASTER,
+    TILES,
+    FileRecord,
+    load_manifest,
+    write_manifest,
+)
+from geoloc.raster.views import Raster, open_raster
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A georeferenced picture to cut distractors from; bounds and CRS where the file holds none."""
+
+    path: Path
+    bounds: tuple[float, float, float, float] | None = None
+    crs: str | None = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which tiles to take: at most `count`, at most `per_picture` of one picture, by this seed."""
+
+    count: int = 1000
+    per_picture: int = 25
+    seed: int = 0
+
+
+def indexed_pictures(index: Path) -> list[Picture]:
+    """Return the pictures that a table `index.csv` places: `file`, `epsg`, `left`, `bottom`, `right`, `top`.
+
+    The files lie beside the table or in its folder `images`.
+
+    Raises:
+        BagError: for a table that cannot be read, or lacks a column.
+    """
+    folder = index.parent / "images" if (index.parent / "images").is_dir() else index.parent
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            Picture(
+                folder / row["file"],
+                (float(row["left"]), float(row["bottom"]), float(row["right"]), float(row["top"])),
+                f"EPSG:{int(row['epsg'])}",
+            )
+            for row in rows
+        ]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BagError(f"{index} is no table of georeferenced pictures ({error})") from error
+
+
+def add_distractors(
+    base: MapDirectory,
+    encoder: "Encoder",
+    pictures: Sequence[Picture],
+    out: Path,
+    *,
+    draw: Draw | None = None,
+    progress: bool = False,
+) -> MapDirectory:
+    """Write a copy of a map with distractor tiles added; opens it where it is there already.
+
+    Tiles are cut side by side, at the map's own tile size.
+
+    Args:
+        base: the map, without index file.
+        encoder: the model it was built with.
+        pictures: where to cut from, in this order.
+        out: folder of the new map.
+        draw: how many, and which.
+        progress: whether to show a bar.
+
+    Raises:
+        MapError: where `out` holds another map, or the pictures hold no whole tile.
+        RasterError: for a picture that cannot be read.
+    """
+    draw = draw or Draw()
+    recipe = _recipe(base, pictures, draw)
+    if (out / MANIFEST).is_file():
+        if load_manifest(out).recipe_sha256 == recipe:
+            return open_map(out, encoder.card)
+        raise MapError(f"{out} holds another map; remove it, or choose another folder")
+    tiles, descriptors = _described(pictures, base, encoder, draw, progress=progress)
+    if not len(tiles):
+        raise MapError(f"the distractor imagery holds no whole tile of {base.view_size_m:g} m")
+    _publish(
+        base, out, recipe, np.concatenate([base.tiles, tiles]), np.vstack([base.descriptors, descriptors])
+    )
+    return open_map(out, encoder.card)
+
+
+def _recipe(base: MapDirectory, pictures: Sequence[Picture], draw: Draw) -> str:
+    parts = [base.manifest.recipe_sha256, asdict(draw), *((p.path.name, p.bounds, p.crs) for p in pictures)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _described(
+    pictures: Sequence[Picture], base: MapDirectory, encoder: "Encoder", draw: Draw, *, progress: bool
+) -> tuple[NDArray[np.void], NDArray[np.float32]]:
+    tiles = [np.empty(0, dtype=TILE_DTYPE)]
+    descriptors = [np.empty((0, base.descriptors.shape[1]), dtype=np.float32)]
+    rng = np.random.default_rng(draw.seed)
+    missing = draw.count
+    with tqdm(total=draw.count, unit="tile", desc="distractors", disable=not progress) as bar:
+        for picture in pictures:
+            with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
+                centres = rng.permutation(_grid(raster, base.view_size_m))[: min(draw.per_picture, missing)]
+                views, valid = _views(raster, centres, base.view_size_m, encoder.card.input_px)
+                keep = valid >= base.manifest.min_valid
+                if keep.any():
+                    tiles.append(_tiles(base, raster.frame, centres[keep], valid[keep]))
+                    descriptors.append(encoder.describe(views[keep]))
+                    missing -= int(keep.sum())
+                    bar.update(int(keep.sum()))
+            if not missing:
+                break
+    return np.concatenate(tiles), np.vstack(descriptors)
+
+
+def _grid(raster: Raster, size_m: float) -> NDArray[np.float64]:
+    """Return centres (n, 2) of tiles side by side, in the picture's own local frame."""
+    left, bottom, right, top = raster.bounds_m
+    east_m = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
+    north_m = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
+    return np.stack(np.meshgrid(east_m, north_m), axis=-1).reshape(-1, 2)
+
+
+def _views(
+    raster: Raster, centres: NDArray[np.float64], size_m: float, size_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    views = np.empty((len(centres), size_px, size_px, 3), dtype=np.uint8)
+    share = np.empty(len(centres))
+    for i, (east_m, north_m) in enumerate(centres):
+        picture, valid = raster.view(float(east_m), float(north_m), size_m, size_px)
+        views[i] = fill_invalid(picture, valid)
+        share[i] = valid.mean() if _shows_something(views[i]) else 0.0
+    return views, share
+
+
+def _shows_something(view: NDArray[np.uint8]) -> bool:
+    """Tell whether a view is more than one colour: white is how some imagery says that it has no data."""
+    try:
+        check_texture(view)
+    except FrameRefused:
+        return False
+    return True
+
+
+def _tiles(
+    base: MapDirectory, frame: LocalFrame, centres: NDArray[np.float64], valid: NDArray[np.float64]
+) -> NDArray[np.void]:
+    tiles = np.zeros(len(centres), dtype=TILE_DTYPE)
+    tiles["latitude"], tiles["longitude"] = frame.to_geodetic(*centres.T)
+    tiles["east_m"], tiles["north_m"] = base.frame.to_local(tiles["latitude"], tiles["longitude"])
+    tiles["size_m"], tiles["valid_fraction"] = base.view_size_m, valid
+    return tiles
+
+
+def _publish(
+    base: MapDirectory, out: Path, recipe: str, tiles: NDArray[np.void], descriptors: NDArray[np.float32]
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (RASTER, PARAMS):
+        shutil.copyfile(base.path / name, out / name)
+    np.save(out / TILES, tiles, allow_pickle=False)
+    np.save(out / DESCRIPTORS, descriptors.astype(np.float32), allow_pickle=False)
+    names = (TILES, DESCRIPTORS, RASTER, PARAMS)
+    files = tuple(FileRecord(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
+    added = len(tiles) - len(base.tiles)
+    imagery = replace(
+        base.manifest.imagery, source=f"{base.manifest.imagery.source}; {added} distractor tiles"
+    )
+    manifest = replace(
+        base.manifest, tile_count=len(tiles), files=files, recipe_sha256=recipe, imagery=imagery
+    )
+    write_manifest(out, manifest)  # last: a folder without it is not a map

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the tiles of a map lie: one regular grid a scale, flush with the imagery's edges."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import RasterError
+from geoloc.geodesy import FloatArray, LocalFrame
+from geoloc.mapping.directory import TILE_DTYPE
+
+_DEFAULT_VIEW_M = 100.0
+
+
+def default_view_size_m(
+    bounds_m: tuple[float, float, float, float], input_px: int, gsd_range_m: tuple[float, float]
+) -> float:
+    """A view size for imagery and an encoder: 100 m, or the nearest that both allow.
+
+    The encoder allows what it was trained for (`input_px` pixels of `gsd_range_m` metres); the imagery allows
+    half its shorter side, so that even a small map has more than one place. The imagery has the last word.
+
+    Args:
+        bounds_m: left, bottom, right, top of the imagery.
+        input_px: side of the encoder's input.
+        gsd_range_m: finest and coarsest metres per pixel it was trained for.
+    """
+    finest, coarsest = gsd_range_m
+    wanted = min(max(_DEFAULT_VIEW_M, finest * input_px), coarsest * input_px)
+    left, bottom, right, top = bounds_m
+    allowed = min(right - left, top - bottom) / 2
+    return wanted if wanted <= allowed else math.floor(allowed * 10) / 10
+
+
+def tile_grid(
+    frame: LocalFrame,
+    bounds_m: tuple[float, float, float, float],
+    view_size_m: float,
+    overlap: float,
+    scales: Sequence[float],
+) -> NDArray[np.void]:
+    """All tiles of a map, level by level, rows from the north, each row from the west.
+
+    Neighbours share at least `overlap` of their side: the step is shrunk until the outermost tiles end at the
+    imagery's edges, so that every pixel lies in a tile and no tile hangs over.
+
+    Args:
+        frame: the map's local frame.
+        bounds_m: left, bottom, right, top of the imagery in it.
+        view_size_m: side of a tile of level 0.
+        overlap: 0 to below 1.
+        scales: tile side of each level over `view_size_m`.
+
+    Returns:
+        Structured array of `TILE_DTYPE`, valid_fraction 0 for now.
+
+    Raises:
+        RasterError: if the imagery is smaller than a tile.
+    """
+    levels = [_level(bounds_m, view_size_m * scale, overlap, number) for number, scale in enumerate(scales)]
+    tiles = np.concatenate(levels)
+    tiles["latitude"], tiles["longitude"] = frame.to_geodetic(tiles["east_m"], tiles["north_m"])
+    return tiles
+
+
+def pitch_m(bounds_m: tuple[float, float, float, float], view_size_m: float, overlap: float) -> float:
+    """The largest step between neighbours of level 0; what was asked for where the map is a single tile."""
+    steps = [
+        float(centres[1] - centres[0])
+        for low, high in _extents(bounds_m)
+        if len(centres := _centres(low, high, view_size_m, overlap)) > 1
+    ]
+    return max(steps, default=view_size_m * (1 - overlap))
+
+
+def _level(
+    bounds_m: tuple[float, float, float, float], size_m: float, overlap: float, number: int
+) -> NDArray[np.void]:
+    (left, right), (bottom, top) = _extents(bounds_m)
+    if size_m > min(right - left, top - bottom) * (1 + 1e-9):
+        raise RasterError(
+            f"the imagery is {right - left:.0f} m × {top - bottom:.0f} m, smaller than a tile of {size_m:g} "
+            "m: choose a smaller view size (--view-size) or smaller scales."
+        )
+    east = _centres(left, right, size_m, overlap)
+    north = _centres(bottom, top, size_m, overlap)[::-1]
+    tiles = np.zeros(len(east) * len(north), dtype=TILE_DTYPE)
+    tiles["east_m"], tiles["north_m"] = np.tile(east, len(north)), np.repeat(north, len(east))
+    tiles["size_m"], tiles["level"] = size_m, number
+    return tiles
+
+
+def _extents(bounds_m: tuple[float, float, float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    left, bottom, right, top = bounds_m
+    return (left, right), (bottom, top)
+
+
+def _centres(low: float, high: float, size_m: float, overlap: float) -> FloatArray:
+    span = high - low - size_m
+    # The allowance keeps rounding from adding a tile to a span that fits exactly.
+    count = max(0, math.ceil(span / (size_m * (1 - overlap)) - 1e-6)) + 1
+    if count == 1:
+        return np.array([(low + high) / 2])
+    return np.linspace(low + size_m / 2, high - size_m / 2, count)

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What decides a map: source, model and options; and whether a folder holds that map, or part of it."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geoloc.errors import MapError, ParameterError
+from geoloc.mapping.directory import PROGRESS, sha256_of
+from geoloc.mapping.manifest import (
+    DESCRIPTORS,
+    FORMAT_VERSION,
+    INDEX,
+    MANIFEST,
+    PARAMS,
+    RASTER,
+    TILES,
+    Imagery,
+    load_manifest,
+)
+from geoloc.raster.views import Raster
+
+if TYPE_CHECKING:
+    from geoloc.encoder.card import ModelCard
+
+VALID_PART = "valid.part"
+DESCRIPTORS_PART = "descriptors.part"
+_OURS = (MANIFEST, TILES, DESCRIPTORS, INDEX, RASTER, PARAMS, PROGRESS, VALID_PART, DESCRIPTORS_PART)
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to cut and keep a map.
+
+    Attributes:
+        view_size_m: side of a tile; None chooses one from imagery and encoder (`default_view_size_m`).
+        overlap: share of a tile that its neighbour shows too, 0 to 0.9.
+        scales: tile side of each level over `view_size_m`; the first is 1.
+        gsd_m: metres per pixel of the map's own picture; None keeps that of the source.
+        min_valid: tiles with a smaller share of valid pixels are left out.
+        lossless: keep the picture by deflate instead of JPEG.
+        approximate_above: with more tiles than this an approximate index is built beside the exact one.
+        batch_size: tiles described at a time; changes speed, not the map.
+        imagery: where the picture is from, for the manifest; the file's name where no source is given.
+    """
+
+    view_size_m: float | None = None
+    overlap: float = 0.5
+    scales: Sequence[float] = (1.0,)
+    gsd_m: float | None = None
+    min_valid: float = 0.5
+    lossless: bool = False
+    approximate_above: int = 200_000
+    batch_size: int = 32
+    imagery: Imagery = field(default_factory=Imagery)
+
+    def __post_init__(self) -> None:
+        for name in ("view_size_m", "gsd_m"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ParameterError(f"{name} is {value}: give a positive number of metres.")
+        if not 0 <= self.overlap <= 0.9:
+            raise ParameterError(f"overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
+        if not 0 < self.min_valid <= 1:
+            raise ParameterError(f"min_valid is {self.min_valid}: give a share above 0 and up to 1.")
+        if not self.scales or self.scales[0] != 1 or any(not 0.1 <= scale <= 10 for scale in self.scales):
+            raise ParameterError(
+                f"scales are {tuple(self.scales)}: give factors of the view size from 0.1 to 10, 1 first."
+            )
+        if len(set(self.scales)) != len(self.scales):
+            raise ParameterError(f"scales are {tuple(self.scales)}: name each one once.")
+        if self.batch_size < 1 or self.approximate_above < 1:
+            raise ParameterError("batch_size and approximate_above must be at least 1.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Source, model and options as plain values; equal recipes make equal maps."""
+
+    parts: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the whole recipe."""
+        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+
+
+def make_recipe(source: Path, raster: Raster, card: "ModelCard", options: BuildOptions) -> Recipe:
+    """The recipe of a map; reads the whole source once for its checksum."""
+    parts = {key: value for key, value in asdict(options).items() if key != "batch_size"}
+    parts |= {
+        "format": FORMAT_VERSION,
+        "source": _fingerprint(source),
+        "place": [raster.frame.latitude_deg, raster.frame.longitude_deg, *raster.bounds_m],
+        "model": card.sha256,
+        "input_px": card.input_px,
+    }
+    # Through JSON and back, so that it equals what will be read from disk.
+    return Recipe(json.loads(json.dumps(parts)))
+
+
+def begin(out: Path, recipe: Recipe, *, overwrite: bool) -> bool:
+    """Make a folder ready to build a map in, keeping what an interrupted build of the same recipe left.
+
+    Args:
+        out: the map's folder.
+        recipe: what is to be built.
+        overwrite: throw away another map or another half-built one that is there.
+
+    Returns:
+        True if the folder holds this very map already, complete.
+
+    Raises:
+        MapError: if the folder holds something else.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        entries = {path.name for path in out.iterdir()}
+    except OSError as error:
+        raise MapError(f"{out} cannot be used as a map folder ({error.strerror}).") from error
+    if entries and not entries & {MANIFEST, PROGRESS}:
+        raise MapError(f"{out} is not empty and not a map: choose another folder with --out.")
+    if overwrite:
+        _clear(out)
+    elif MANIFEST in entries:
+        _check_same_map(out, recipe)
+        return True
+    elif PROGRESS in entries:
+        _check_same_progress(out, recipe)
+        return False
+    _write_progress(out, recipe)
+    return False
+
+
+def finish(out: Path) -> None:
+    """Remove what only an unfinished build needs."""
+    for name in (PROGRESS, VALID_PART, DESCRIPTORS_PART):
+        (out / name).unlink(missing_ok=True)
+
+
+def _fingerprint(source: Path) -> str:
+    if source.is_file():
+        return sha256_of(source)
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*")):
+        status = path.stat()
+        digest.update(f"{path.relative_to(source)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _clear(out: Path) -> None:
+    for name in _OURS:
+        (out / name).unlink(missing_ok=True)
+
+
+def _write_progress(out: Path, recipe: Recipe) -> None:
+    part = out / f"{PROGRESS}.part"
+    part.write_text(json.dumps(recipe.parts, indent=1), encoding="utf-8")
+    part.replace(out / PROGRESS)
+
+
+def _check_same_map(out: Path, recipe: Recipe) -> None:
+    if load_manifest(out).recipe_sha256 != recipe.sha256:
+        raise MapError(
+            f"{out} holds a map from another source, model or options: choose another --out, or replace it "
+            "with --overwrite."
+        )
+
+
+def _check_same_progress(out: Path, recipe: Recipe) -> None:
+    path = out / PROGRESS
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MapError(f"{path} is damaged: start this map again with --overwrite.") from error
+    if not isinstance(begun, dict):
+        raise MapError(f"{path} is damaged: start this map again with --overwrite.")
+    changed = [key for key, value in recipe.parts.items() if begun.get(key) != value]
+    if changed:
+        raise MapError(
+            f"{out} holds a half-built map that differs in {', '.join(changed)}: finish it with the same "
+            "source, model and options, or start again with --overwrite."
+        )

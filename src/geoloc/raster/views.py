@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A georeferenced image seen in metres: any square view of it, north-up or turned, in a local frame.
+
+Positions go from pixels to the local frame through GDAL's warper and PROJ, pixel by pixel to 0.02 px; corners
+are never interpolated.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+
+from geoloc.errors import RasterError
+from geoloc.geodesy import LocalFrame
+from geoloc.raster.colours import Mask, Rgb, alpha_band, read_colours
+from geoloc.raster.sources import Source, open_source
+
+_TOLERANCE_PX = 0.02
+_MAX_SIDE_PX = 32_768
+_OPAQUE = 255
+
+
+def open_raster(
+    source: Path,
+    *,
+    bounds: Sequence[float] | None = None,
+    crs: str | None = None,
+    frame: LocalFrame | None = None,
+) -> "Raster":
+    """Open imagery of any kind and reference system.
+
+    Args:
+        source: a GeoTIFF, a picture with a world file or `bounds`, or a folder of XYZ tiles (z/x/y.png).
+        bounds: west, south, east, north of a picture's outer edges, in `crs`.
+        crs: reference system of the bounds (default EPSG:4326) or of a file that names none.
+        frame: the local frame to see it in; by default one centred on the image.
+
+    Raises:
+        RasterError: if it cannot be read, or does not say where it lies.
+    """
+    opened = open_source(source, bounds, crs)
+    try:
+        return Raster(opened, frame or opened.central_frame())
+    except RasterError:
+        opened.dataset.close()
+        raise
+
+
+class Raster:
+    """An open image; use it as a context manager, from one thread.
+
+    Attributes:
+        name: of the file or folder.
+        frame: the local frame (metres east and north) that views are given in.
+        gsd_m: metres per pixel of the image, at its centre.
+        bounds_m: left, bottom, right, top of the image in the frame.
+        notes: sentences about what was done to the pixels (16-bit imagery scaled to 8 bits, for example).
+    """
+
+    def __init__(self, source: Source, frame: LocalFrame) -> None:
+        self.name = source.path.name
+        self.frame = frame
+        self._source = source
+        self._crs = rasterio.crs.CRS.from_wkt(frame.crs.to_wkt())
+        self._source_crs = rasterio.crs.CRS.from_wkt(source.crs.to_wkt())
+        self._pixel_m = source.pixel_size_m(frame)
+        self.gsd_m = math.sqrt(self._pixel_m[0] * self._pixel_m[1])
+        self.bounds_m = source.bounds_m(frame)
+        self._colours = read_colours(source.dataset, source.path)
+        self._alpha_band = alpha_band(source.dataset)
+        self.notes = self._colours.notes
+
+    @property
+    def area_m2(self) -> float:
+        """Area of `bounds_m`, nodata included."""
+        left, bottom, right, top = self.bounds_m
+        return (right - left) * (top - bottom)
+
+    def view(
+        self, east_m: float, north_m: float, size_m: float, size_px: int, heading_rad: float = 0.0
+    ) -> tuple[Rgb, Mask]:
+        """A square of the ground centred on (east, north), resampled without aliasing.
+
+        Args:
+            east_m: centre in the frame; pixel (r, c) lies at the centre plus
+                ((c + 0.5 - S/2)·gsd, (S/2 - r - 0.5)·gsd), turned by the heading.
+            north_m: centre in the frame.
+            size_m: side of the square in metres.
+            size_px: side of the answer in pixels.
+            heading_rad: direction that points up in the answer, clockwise from north.
+
+        Returns:
+            uint8 RGB (S, S, 3) and bool (S, S), false where there is no imagery (RGB 0 there).
+
+        Raises:
+            RasterError: if the size is not positive, or the file is damaged there.
+        """
+        if not (size_m > 0 and size_px > 0 and all(map(math.isfinite, (east_m, north_m, heading_rad)))):
+            raise RasterError(
+                f"a view of {size_m} m in {size_px} px at ({east_m}, {north_m}), heading {heading_rad}, "
+                "is not possible: sizes must be positive and positions finite."
+            )
+        gsd_m = size_m / size_px
+        right = gsd_m * math.cos(heading_rad), -gsd_m * math.sin(heading_rad)
+        down = -gsd_m * math.sin(heading_rad), -gsd_m * math.cos(heading_rad)
+        left = east_m - (right[0] + down[0]) * size_px / 2
+        top = north_m - (right[1] + down[1]) * size_px / 2
+        return self._warp(Affine(right[0], down[0], left, right[1], down[1], top), size_px, size_px, gsd_m)
+
+    def window(
+        self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
+    ) -> tuple[Rgb, Mask]:
+        """A north-up rectangle from its upper left corner; answer and errors as `view`."""
+        if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and gsd_m > 0):
+            raise RasterError(
+                f"a window of {width_px}×{height_px} px at {gsd_m} m is not possible: 1 to {_MAX_SIDE_PX} px."
+            )
+        return self._warp(Affine(gsd_m, 0, left_m, 0, -gsd_m, top_m), width_px, height_px, gsd_m)
+
+    def overview(self, max_px: int = 1024) -> tuple[Rgb, Mask, float]:
+        """The whole image north-up in at most `max_px` a side: RGB, validity, metres per pixel."""
+        left, bottom, right, top = self.bounds_m
+        gsd_m = max(right - left, top - bottom) / max_px
+        width, height = max(1, round((right - left) / gsd_m)), max(1, round((top - bottom) / gsd_m))
+        transform = Affine(gsd_m, 0, left, 0, -gsd_m, top)
+        # Averaging costs the same at any reduction, which a kernel does not.
+        rgb, valid = self._warp(transform, width, height, gsd_m, Resampling.average)
+        return rgb, valid, gsd_m
+
+    def close(self) -> None:
+        """Release the file; views are not possible afterwards."""
+        self._source.dataset.close()
+
+    def __enter__(self) -> "Raster":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _warp(
+        self,
+        transform: Affine,
+        width: int,
+        height: int,
+        gsd_m: float,
+        resampling: Resampling = Resampling.cubic,
+    ) -> tuple[Rgb, Mask]:
+        # The scale is given, for GDAL would guess it from bounding boxes and blur turned views.
+        scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
+        try:
+            with WarpedVRT(
+                self._source.dataset,
+                src_crs=self._source_crs,
+                src_transform=self._source.transform,
+                crs=self._crs,
+                transform=transform,
+                width=width,
+                height=height,
+                resampling=resampling,
+                tolerance=_TOLERANCE_PX,
+                add_alpha=self._alpha_band is None,
+                UNIFIED_SRC_NODATA="YES",
+                DST_ALPHA_MAX=_OPAQUE,
+                XSCALE=scale_x,
+                YSCALE=scale_y,
+            ) as warped:
+                values = warped.read(list(self._colours.bands))
+                valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
+        except RasterioError as error:
+            raise RasterError(
+                f"{self._source.path} cannot be read ({error}): the file is truncated or damaged."
+            ) from error
+        return self._colours.to_rgb(values, valid), valid
+
+
+def write_geotiff(
+    path: Path,
+    rgb: Rgb,
+    *,
+    crs: str,
+    left: float,
+    top: float,
+    gsd_m: float,
+    valid: Mask | None = None,
+) -> None:
+    """Write a north-up GeoTIFF: deflate, tiled, with the mask inside the file if `valid` is given.
+
+    Args:
+        path: file to write.
+        rgb: uint8 (H, W, 3), or (H, W) for grey.
+        crs: reference system as EPSG:…, WKT or PROJ string.
+        left: x of the left edge of the first column, in the units of `crs`.
+        top: y of the upper edge of the first row.
+        gsd_m: pixel size in the units of `crs`.
+        valid: bool (H, W), false where there is no imagery.
+
+    Raises:
+        RasterError: if the file cannot be written.
+    """
+    bands = rgb[np.newaxis] if rgb.ndim == 2 else np.moveaxis(rgb, -1, 0)
+    profile = {
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": bands.shape[0],
+        "height": bands.shape[1],
+        "width": bands.shape[2],
+        "crs": crs,
+        "transform": Affine(gsd_m, 0, left, 0, -gsd_m, top),
+        "tiled": True,
+        "compress": "deflate",
+        "photometric": "RGB" if bands.shape[0] == 3 else "MINISBLACK",
+        "BIGTIFF": "IF_SAFER",
+    }
+    try:
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as out:
+            out.write(bands)
+            if valid is not None:
+                out.write_mask(valid)
+    except (RasterioError, OSError) as error:
+        raise RasterError(f"{path} cannot be written ({error}): is there space and a folder?") from error
