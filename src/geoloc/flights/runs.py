@@ -21,7 +21,7 @@ from geoloc.mapping.distractors import Draw, Picture, add_distractors, indexed_p
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
-_VIEW_SHARE = 0.9  # of the footprint's shorter side; measured, see README
+_VIEW_SHARE = 0.8  # of the shorter side of the ground it sees: larger views leave it, smaller ones show less
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
     """Return the run with the flight's name, names of photos, facts, and its independent photos apart."""
     flight = prepared.flight
     names = {frame.stamp_ns: frame.photo.path.name for frame in flight.frames}
-    records = _with_lost_photos(run.records, flight.frames)
+    records = _with_what_was_lost(run.records, flight.frames)
     kinds = prepared.map_directory.manifest
     notes = {
         **flight.notes,
@@ -132,20 +132,19 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
     )
 
 
-def _with_lost_photos(records: Sequence[Record], frames: Sequence[PhotoFrame]) -> list[Record]:
-    """Return the records, with one more for each photo never heard of again: a miss like any other."""
-    heard = {record.stamp_ns for record in records}
-    lost = [
-        Record(
-            frame.stamp_ns,
-            frame.truth_latitude_deg,
-            frame.truth_longitude_deg,
-            sentence="the photo was lost on its way to the nodes",
-        )
-        for frame in frames
-        if frame.stamp_ns not in heard
-    ]
-    return sorted([*records, *lost], key=lambda record: record.stamp_ns)
+def _with_what_was_lost(records: Sequence[Record], frames: Sequence[PhotoFrame]) -> list[Record]:
+    """Return a record for every photo: messages get lost, but a lost photo is a miss, and truth is known."""
+    heard = {record.stamp_ns: record for record in records}
+    complete = []
+    for frame in frames:
+        truth = {
+            "truth_latitude_deg": frame.truth_latitude_deg,
+            "truth_longitude_deg": frame.truth_longitude_deg,
+        }
+        known = heard.get(frame.stamp_ns)
+        lost = Record(frame.stamp_ns, **truth, sentence="the photo was lost on its way to the nodes")
+        complete.append(lost if known is None else replace(known, **truth))
+    return complete
 
 
 def _placed(index: Path) -> list[Picture]:
