@@ -137,13 +137,12 @@ def _with_what_was_lost(records: Sequence[Record], frames: Sequence[PhotoFrame])
     heard = {record.stamp_ns: record for record in records}
     complete = []
     for frame in frames:
-        truth = {
-            "truth_latitude_deg": frame.truth_latitude_deg,
-            "truth_longitude_deg": frame.truth_longitude_deg,
-        }
-        known = heard.get(frame.stamp_ns)
-        lost = Record(frame.stamp_ns, **truth, sentence="the photo was lost on its way to the nodes")
-        complete.append(lost if known is None else replace(known, **truth))
+        latitude, longitude = frame.truth_latitude_deg, frame.truth_longitude_deg
+        lost = Record(
+            frame.stamp_ns, latitude, longitude, sentence="the photo was lost on its way to the nodes"
+        )
+        record = heard.get(frame.stamp_ns, lost)
+        complete.append(replace(record, truth_latitude_deg=latitude, truth_longitude_deg=longitude))
     return complete
 
 
