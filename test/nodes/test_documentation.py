@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
-from geoloc.nodes import settings  # noqa: E402 - needs rclpy
+from geoloc.nodes import settings
 
 README = Path(__file__).parents[2] / "README.md"
 TABLES = {
