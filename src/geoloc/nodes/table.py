@@ -118,8 +118,7 @@ def bring_up(choices: BringUp) -> list[NodeStart]:
     """Work out how to start the nodes that fly.
 
     Raises:
-        ParameterError: where neither the choices nor a parameter file of the pilot's name a map and a model,
-            or where the map directory or a parameter file is missing.
+        ParameterError: where nobody names a map and a model, or a file of them is missing.
         ModelError: where the model is neither a directory nor shipped.
     """
     if not choices.params_file:
@@ -200,8 +199,5 @@ def _camera_topics(image_topic: str) -> tuple[tuple[str, str], ...]:
         return ()
     parent, _, _ = image_topic.rpartition("/")
     info = f"{parent}/camera_info" if parent or image_topic.startswith("/") else "camera_info"
-    return (
-        (IMAGE, image_topic),
-        (f"{IMAGE}/compressed", f"{image_topic}/compressed"),
-        ("camera_info", info),
-    )
+    packed = f"{IMAGE}/compressed", f"{image_topic}/compressed"
+    return (IMAGE, image_topic), packed, ("camera_info", info)
