@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geoloc.camera.views import fill_invalid
 from geoloc.evaluation.metrics import horizontal_errors_m
 from geoloc.evaluation.records import EvaluationRun, Record
+from geoloc.evaluation.table import metres
 
 if TYPE_CHECKING:
     from geoloc.raster.views import Raster
@@ -80,8 +81,8 @@ def draw_worst(run: EvaluationRun, out: Path) -> bool:
     with run.map_directory.raster() as raster:
         for row, (record, error_m) in zip(rows, worst, strict=True):
             label = record.name or f"{(record.stamp_ns - run.records[0].stamp_ns) * 1e-9:.1f} s"
-            _show(row[0], run.views[record.stamp_ns], f"{label}: {error_m:.0f} m off")
-            retrieved = f"retrieved, {record.top_tile_error_m:.0f} m away, score {record.score:.2f}"
+            _show(row[0], run.views[record.stamp_ns], f"{label}: {metres(error_m)} off")
+            retrieved = f"retrieved, {metres(record.top_tile_error_m)} away, score {record.score:.2f}"
             _show(row[1], _tile_picture(raster, tiles, record.top_tile), retrieved)
             _show(row[2], _tile_picture(raster, tiles, record.true_tile), "true tile")
     figure.savefig(out, pil_kwargs=_QUICK)

@@ -15,12 +15,12 @@ def metres_rows(summaries: Mapping[str, Summary]) -> list[Row]:
     rows = [
         ("frames", tuple(str(s.frames) for s in columns)),
         ("availability", tuple(_percent(s.availability) for s in columns)),
-        ("median error", tuple(_metres(s.median_m) for s in columns)),
+        ("median error", tuple(metres(s.median_m) for s in columns)),
         ("  its 95 % interval", tuple(_interval(s) for s in columns)),
-        ("mean error", tuple(_metres(s.mean_m) for s in columns)),
-        ("p90 error", tuple(_metres(s.p90_m) for s in columns)),
-        ("p95 error", tuple(_metres(s.p95_m) for s in columns)),
-        ("max error", tuple(_metres(s.max_m) for s in columns)),
+        ("mean error", tuple(metres(s.mean_m) for s in columns)),
+        ("p90 error", tuple(metres(s.p90_m) for s in columns)),
+        ("p95 error", tuple(metres(s.p95_m) for s in columns)),
+        ("max error", tuple(metres(s.max_m) for s in columns)),
     ]
     rows += [
         (f"within {radius} m, of all frames", tuple(_percent(s.within_m[radius]) for s in columns))
@@ -74,7 +74,8 @@ def _aligned(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _metres(value: float) -> str:
+def metres(value: float) -> str:
+    """Return a distance as a reader wants it: in km where metres would be many digits."""
     if math.isnan(value):
         return "–"
     return f"{value:.1f} m" if abs(value) < 10_000 else f"{value / 1000:.0f} km"
@@ -93,13 +94,13 @@ def _number(value: float) -> str:
 def _interval(summary: Summary) -> str:
     if math.isnan(summary.median_low_m):
         return "–"
-    return f"{_metres(summary.median_low_m)} to {_metres(summary.median_high_m)}"
+    return f"{metres(summary.median_low_m)} to {metres(summary.median_high_m)}"
 
 
 def _bias(summary: Summary) -> str:
     if math.isnan(summary.along_track_bias_m):
         return "–"
-    return " / ".join(_metres(bias) for bias in (summary.along_track_bias_m, summary.cross_track_bias_m))
+    return " / ".join(metres(bias) for bias in (summary.along_track_bias_m, summary.cross_track_bias_m))
 
 
 def _outage(summary: Summary) -> str:
@@ -109,7 +110,7 @@ def _outage(summary: Summary) -> str:
 
 
 def _oracle(summary: Summary) -> str:
-    return f"{_metres(summary.oracle_median_m)} / {_metres(summary.oracle_p95_m)}"
+    return f"{metres(summary.oracle_median_m)} / {metres(summary.oracle_p95_m)}"
 
 
 def _sigmas(summary: Summary) -> str:

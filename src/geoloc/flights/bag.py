@@ -17,7 +17,7 @@ _AROUND_NS = tuple(tenth * 10_000_000 for tenth in (-4, -2, 0, 2, 4))
 def write_flight_bag(
     frames: Sequence[PhotoFrame], bag: Path, *, overwrite: bool = False, progress: bool = True
 ) -> Path:
-    """Write the photos, byte for byte, with calibration and truth, attitude and height held around each.
+    """Write the photos, byte for byte, with truth; attitude, height and calibration hold around each.
 
     Args:
         frames: in stamp order.
@@ -34,7 +34,7 @@ def write_flight_bag(
                 stamp_ns = frame.stamp_ns + around_ns
                 recorder.imu(stamp_ns, frame.quaternion, _NOT_MEASURED, _NOT_MEASURED)
                 recorder.altitude(stamp_ns, frame.height_m)
-            recorder.camera_info(frame.stamp_ns, frame.intrinsics)
+                recorder.camera_info(stamp_ns, frame.intrinsics)
             recorder.truth(frame.stamp_ns, frame.truth_latitude_deg, frame.truth_longitude_deg)
             recorder.jpeg(frame.stamp_ns, frame.photo.path.read_bytes())
     return bag
