@@ -62,15 +62,18 @@ def default_model() -> str:
 
 
 def default_parameters() -> Path:
-    """Return the parameter file that bringup starts from.
+    """Return the parameter file that bringup starts from; raises as `config_file`."""
+    return config_file("bringup.yaml")
+
+
+def config_file(name: str) -> Path:
+    """Return a file of `config/`.
 
     Raises:
         ParameterError: where the installation lacks it.
     """
     for share in share_folders():
-        file = share / "config" / "bringup.yaml"
+        file = share / "config" / name
         if file.is_file():
             return file
-    raise ParameterError(
-        "config/bringup.yaml is not installed: install geoloc again, or start from a checkout"
-    )
+    raise ParameterError(f"config/{name} is not installed: install geoloc again, or start from a checkout")

@@ -49,7 +49,7 @@ def test_a_map_opens_with_its_model(folder):
     assert not opened.descriptors.flags.writeable
     assert isinstance(opened.descriptors, np.memmap)
     assert (opened.view_size_m, opened.model_id) == (30.0, "fake")
-    assert opened.pitch_m == pytest.approx(15, abs=1.5)
+    assert opened.pitch_m == pytest.approx(7.5, abs=0.75)
     assert verify_map(folder).model_sha256 == FakeEncoder().card.sha256
 
 

@@ -35,5 +35,4 @@ def demo(
     from geoloc.demo import Demo, run_demo
     from geoloc.installed import default_model
 
-    page = run_demo(Demo(out, model or default_model(), seed, duration_s, rate), typer.echo)
-    typer.echo(f"look at it: {page}")
+    run_demo(Demo(out, model or default_model(), seed, duration_s, rate), typer.echo)

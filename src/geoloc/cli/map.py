@@ -67,7 +67,7 @@ def build(
     model: Model,
     out: Out,
     view_size: ViewSize = None,
-    overlap: Overlap = 0.5,
+    overlap: Overlap = 0.75,
     scales: Scales = "1",
     bounds: Bounds = None,
     crs: Crs = None,

@@ -67,7 +67,13 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     settings = read_settings(encoder, map_directory, what.params_files)
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
     frames = _with_patience(flight, pipeline)
-    bar = tqdm(frames, total=flight.image_count, unit="frame", desc="localize", disable=not what.progress)
+    bar = tqdm(
+        frames,
+        total=flight.image_count,
+        unit="frame",
+        desc="localize",
+        disable=None if what.progress else True,
+    )
     records = tuple(pipeline.process(frame) for frame in bar)
     return EvaluationRun(
         title=f"{what.bag.name} on {map_directory.path.name}",

@@ -29,7 +29,7 @@ def write_flight_bag(
         BagError: where the folder is taken or cannot be written.
     """
     with BagRecorder(bag, overwrite=overwrite) as recorder:
-        for frame in tqdm(frames, unit="photo", desc="write bag", disable=not progress):
+        for frame in tqdm(frames, unit="photo", desc="write bag", disable=None if progress else True):
             for around_ns in _AROUND_NS:
                 stamp_ns = frame.stamp_ns + around_ns
                 recorder.imu(stamp_ns, frame.quaternion, _NOT_MEASURED, _NOT_MEASURED)

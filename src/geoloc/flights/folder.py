@@ -8,13 +8,13 @@ them, else those of the table's reconstruction. The position in the table is onl
 """
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -22,7 +22,9 @@ from geoloc import geodesy
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
 from geoloc.flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
+from geoloc.flights.calibration import Cameras, lens_of, read_calibration
 from geoloc.flights.photos import Photo, read_photo, stamps_ns
+from geoloc.installed import config_file
 
 Floats = NDArray[np.float64]
 _COLUMNS = (
@@ -35,8 +37,6 @@ _COLUMNS = (
     "footprint_center_lat",
     "footprint_center_lon",
 )
-# Photos that no map here was made from, where a table does not only list such photos.
-_INDEPENDENT = {"brighton_beach": tuple(f"DJI_{number:04d}.JPG" for number in range(24, 30))}
 
 
 @dataclass(frozen=True)
@@ -115,19 +115,25 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
     """
     rows = _read_table(folder.queries)
     photos = [read_photo(folder.images / row["file"]) for row in rows]
-    cameras = _read_calibration(folder.calibration)
+    cameras = read_calibration(folder.calibration)
     turns_deg = [_turned_deg(photo, row) for photo, row in zip(photos, rows, strict=True)]
     frames = [
         _frame(photo, row, stamp, turn_deg, cameras, folder.calibration)
         for photo, row, stamp, turn_deg in zip(photos, rows, stamps_ns(photos), turns_deg, strict=True)
     ]
-    independent = _INDEPENDENT.get(folder.name, ())
+    independent = independent_photos(folder.name)
     return PhotoFlight(
         folder=folder,
         frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
         notes=_notes(folder, photos, turns_deg),
         independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
     )
+
+
+def independent_photos(flight: str) -> frozenset[str]:
+    """Return the photos of a flight that its map was not made from, as `config/flights.yaml` tells."""
+    known = yaml.safe_load(config_file("flights.yaml").read_text(encoding="utf-8"))
+    return frozenset(known.get(flight, ()))
 
 
 def _folder(data: Path, table: Path) -> FlightFolder:
@@ -163,35 +169,6 @@ def _number(row: Mapping[str, str], column: str) -> float:
     return value
 
 
-def _read_calibration(path: Path) -> dict[str, dict[str, list[float]]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BagError(f"{path} cannot be read as a table of cameras: {error}") from error
-    return {name.lower(): entry for name, entry in content.items() if isinstance(entry, dict)}
-
-
-def _intrinsics(photo: Photo, cameras: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> Intrinsics:
-    """Return the self-calibration of the photo's camera model at the photo's size."""
-    models = [word for word in photo.model.lower().split() if any(letter.isdigit() for letter in word)]
-    wanted = f"colmap_RADIAL_{photo.width}x{photo.height}"
-    for name, entry in cameras.items():
-        if any(model in name for model in models):
-            for key, values in entry.items():
-                if key.startswith(wanted) and len(values) == 5:
-                    return _from_colmap(photo, values)
-    raise BagError(
-        f"{path} has no {wanted} for {photo.path} (camera {photo.model!r}); calibrate it and add it"
-    )
-
-
-def _from_colmap(photo: Photo, values: Sequence[float]) -> Intrinsics:
-    focal, centre_x, centre_y, k1, k2 = values
-    # COLMAP's origin is the corner of the first pixel, ROS's its centre.
-    matrix = np.array([[focal, 0.0, centre_x - 0.5], [0.0, focal, centre_y - 0.5], [0.0, 0.0, 1.0]])
-    return Intrinsics(photo.width, photo.height, matrix, "plumb_bob", (k1, k2, 0.0, 0.0, 0.0))
-
-
 def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
     """Return by how much the picture was turned after it was taken: 0, 90, 180 or 270, clockwise.
 
@@ -209,14 +186,14 @@ def _frame(
     row: Mapping[str, str],
     stamp_ns: int,
     turn_deg: float,
-    cameras: Mapping[str, Mapping[str, Sequence[float]]],
+    cameras: Cameras,
     calibration: Path,
 ) -> PhotoFrame:
     height_m = photo.height_above_takeoff_m if photo.gimbal else None
     return PhotoFrame(
         photo=photo,
         stamp_ns=stamp_ns,
-        intrinsics=_intrinsics(photo, cameras, calibration),
+        intrinsics=lens_of(photo, cameras, calibration),
         quaternion=body_quaternion(_attitude(photo, row, turn_deg)),
         height_m=_number(row, "agl_m") if height_m is None else height_m,
         truth_latitude_deg=_number(row, "cam_lat"),

@@ -154,7 +154,7 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
         RasterError: if the picture cannot be opened.
     """
     opened = open_map(path)
-    for record in tqdm(opened.manifest.files, desc="verify", unit="file", disable=not progress):
+    for record in tqdm(opened.manifest.files, desc="verify", unit="file", disable=None if progress else True):
         _check_sum(opened.path, record)
     for start in range(0, len(opened.descriptors), _CHUNK_ROWS):
         _check_unit(opened.path, opened.descriptors[start : start + _CHUNK_ROWS])

@@ -132,7 +132,7 @@ def _described(
     descriptors = [np.empty((0, base.descriptors.shape[1]), dtype=np.float32)]
     rng = np.random.default_rng(draw.seed)
     missing = draw.count
-    with tqdm(total=draw.count, unit="tile", desc="distractors", disable=not progress) as bar:
+    with tqdm(total=draw.count, unit="tile", desc="distractors", disable=None if progress else True) as bar:
         for picture in pictures:
             with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
                 centres = rng.permutation(_grid(raster, base.view_size_m))[: min(draw.per_picture, missing)]

@@ -49,7 +49,7 @@ class BuildOptions:
     """
 
     view_size_m: float | None = None
-    overlap: float = 0.5
+    overlap: float = 0.75
     scales: Sequence[float] = (1.0,)
     gsd_m: float | None = None
     min_valid: float = 0.5
@@ -64,7 +64,7 @@ class BuildOptions:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} is {value}: give a positive number of metres.")
         if not 0 <= self.overlap <= 0.9:
-            raise ParameterError(f"overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
+            raise ParameterError(f"overlap is {self.overlap}: give 0 to 0.9, 0.75 is usual.")
         if not 0 < self.min_valid <= 1:
             raise ParameterError(f"min_valid is {self.min_valid}: give a share above 0 and up to 1.")
         if not self.scales or self.scales[0] != 1 or any(not 0.1 <= scale <= 10 for scale in self.scales):

@@ -146,7 +146,9 @@ def describe_tiles(
     def read(batch: NDArray[np.void]) -> tuple[Rgb, NDArray[np.float32]]:
         return _read_views(raster, batch, encoder.card.input_px)
 
-    with tqdm(total=len(grid), initial=done, desc="tiles", unit="tile", disable=not progress) as bar:
+    with tqdm(
+        total=len(grid), initial=done, desc="tiles", unit="tile", disable=None if progress else True
+    ) as bar:
         for views, shares in _ahead(read, batches):
             descriptors = _describe(encoder, views[store.kept(shares)], store.descriptor_size)
             try:

@@ -32,6 +32,8 @@ from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import RetrievalParameters
 from geoloc.nodes.stamped_cache import StampedCache
 
+_CONSOLE_S = 5.0
+
 
 class RetrievalNode(GeolocNode):
     """Looks the newest descriptor up in one map."""
@@ -49,6 +51,9 @@ class RetrievalNode(GeolocNode):
         self._advertise()
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
         self._subscribe()
+        self.get_logger().info(
+            f"ready: {len(self._map.tiles)} tiles of {self._settings.map}, model {self._map.model_id}"
+        )
 
     def close(self) -> None:
         """End the worker."""
@@ -115,10 +120,17 @@ class RetrievalNode(GeolocNode):
             self._geopoints.publish(messages_out.geopoint(fix, frame_id))
             self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
         self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
+        self._tell(fix)
         if fix.candidates.ids.size:
             self._candidates.publish(
                 messages_out.candidates(fix.stamp_ns, self._settings.map_frame, fix.candidates)
             )
+
+    def _tell(self, fix: Fix) -> None:
+        """Say on the console, every few seconds, how it goes."""
+        position = f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
+        answer = position if fix.reason is None else f"no fix: {fix.sentence or 'see /diagnostics'}"
+        self.get_logger().info(answer, throttle_duration_sec=_CONSOLE_S)
 
     def _refuse_as_told(self, message: Vector3Stamped | Image) -> None:
         """Answer for a frame that camera_node or inference_node refused; they told its reason."""

@@ -4,6 +4,7 @@
 Nothing of ROS is imported here, so that a launch file and a plain Python can both read it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from geoloc.installed import default_parameters, find_model, shipped_models
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 IMAGE = "image"
 RESPAWN_DELAY_S = 2.0
+_NAMES_MODEL = re.compile(r"^\s*model\s*:", re.MULTILINE)
 USER_MISTAKE = 2
 """Exit code of a node that a user's mistake stopped; starting it again would not help."""
 
@@ -174,7 +176,9 @@ def _model(choices: BringUp) -> Path | None:
     if choices.model:
         return find_model(choices.model)
     shipped = list(shipped_models().values())
-    return shipped[0] if len(shipped) == 1 and not choices.params_file else None
+    files = (file for file in choices.params_file if file.is_file())
+    named = any(_NAMES_MODEL.search(file.read_text(encoding="utf-8")) for file in files)
+    return shipped[0] if len(shipped) == 1 and not named else None
 
 
 def _folder(text: str) -> Path:

@@ -90,7 +90,7 @@ def _write_blocks(raster: Raster, path: Path, gsd_m: float, *, progress: bool) -
     }
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as out:
         blocks = list(_blocks(out))
-        for block in tqdm(blocks, desc="imagery", unit="block", disable=not progress):
+        for block in tqdm(blocks, desc="imagery", unit="block", disable=None if progress else True):
             rgb, valid = raster.window(
                 left + block.col_off * gsd_m, top - block.row_off * gsd_m, block.width, block.height, gsd_m
             )

@@ -246,7 +246,7 @@ def _check_free(path: Path, overwrite: bool) -> None:
     if not path.exists():
         return
     if not overwrite:
-        raise BagError(f"{path} exists already; choose another name, or say that it may be overwritten")
+        raise BagError(f"{path} exists already; choose another name, or overwrite it (--overwrite)")
     if not (path / "metadata.yaml").is_file():
         raise BagError(
             f"{path} exists and is no rosbag2 folder, so it is not overwritten; choose another name"

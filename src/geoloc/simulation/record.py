@@ -62,7 +62,12 @@ def write_bag(
     next_tick = 0
     with (
         BagRecorder(path, storage=storage, overwrite=overwrite) as bag,
-        tqdm(total=len(trajectory.frame_ticks), desc=path.name, unit="frame", disable=not progress) as bar,
+        tqdm(
+            total=len(trajectory.frame_ticks),
+            desc=path.name,
+            unit="frame",
+            disable=None if progress else True,
+        ) as bar,
     ):
         for tick, picture in frames:
             _record_sensors(bag, ground, drone, trajectory, readings, range(next_tick, tick + 1))

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program `geoloc-train`: says what is missing where torch is not installed, instead of a traceback."""
+
+import importlib.util
+import sys
+
+_NEEDED = ("torch", "torchvision", "timm", "safetensors", "onnx")
+
+
+def main() -> None:
+    """Run `geoloc-train`."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"geoloc-train: {', '.join(missing)} not installed: run `make setup-train` in the checkout, "
+            "or `pip install 'geoloc[train]'`",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    from geoloc_training.cli import main as run
+
+    run()
