@@ -165,8 +165,9 @@ def test_models_are_found_by_id_in_every_prefix(tmp_path: Path, monkeypatch: pyt
 def test_a_file_of_the_pilots_leaves_the_shipped_model_unless_it_names_one(tmp_path):
     tilt, model = tmp_path / "tilt.yaml", tmp_path / "model.yaml"
     tilt.write_text("/**:\n  ros__parameters: {max_tilt_deg: 30.0}\n", encoding="utf-8")
-    model.write_text("/**:\n  ros__parameters:\n    model: mine\n", encoding="utf-8")
     shipped = bring_up(BringUp(map=str(tmp_path), params_file=(tilt,)))
     assert all("model" in node.parameters for node in shipped if node.entry.takes_model)
-    named = bring_up(BringUp(map=str(tmp_path), params_file=(tilt, model)))
-    assert not any("model" in node.parameters for node in named)
+    for text in ("    model: mine\n", "    {k: 3, model: mine}\n"):
+        model.write_text("/**:\n  ros__parameters:\n" + text, encoding="utf-8")
+        chosen = bring_up(BringUp(map=str(tmp_path), params_file=(tilt, model)))
+        assert not any("model" in node.parameters for node in chosen)

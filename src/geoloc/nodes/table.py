@@ -15,7 +15,7 @@ from geoloc.installed import default_parameters, find_model, shipped_models
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 IMAGE = "image"
 RESPAWN_DELAY_S = 2.0
-_NAMES_MODEL = re.compile(r"^\s*model\s*:", re.MULTILINE)
+_NAMES_MODEL = re.compile(r"(^|[{,])\s*model\s*:", re.MULTILINE)
 USER_MISTAKE = 2
 """Exit code of a node that a user's mistake stopped; starting it again would not help."""
 
@@ -176,9 +176,9 @@ def _model(choices: BringUp) -> Path | None:
     if choices.model:
         return find_model(choices.model)
     shipped = list(shipped_models().values())
-    files = (file for file in choices.params_file if file.is_file())
-    named = any(_NAMES_MODEL.search(file.read_text(encoding="utf-8")) for file in files)
-    return shipped[0] if len(shipped) == 1 and not named else None
+    texts = (file.read_text(errors="replace") for file in choices.params_file if file.is_file())
+    chosen = any(_NAMES_MODEL.search(text) for text in texts)
+    return shipped[0] if len(shipped) == 1 and not chosen else None
 
 
 def _folder(text: str) -> Path:
