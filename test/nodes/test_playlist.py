@@ -134,6 +134,9 @@ def test_a_missing_bag_is_a_sentence(tmp_path):
 
 
 def test_a_folder_that_is_no_bag_is_a_sentence(tmp_path):
+    with pytest.raises(BagError, match="is an empty folder"):
+        Playlist(tmp_path, GUESS)
+    (tmp_path / "notes.txt").touch()
     with pytest.raises(BagError, match="cannot be read as a bag"):
         Playlist(tmp_path, GUESS)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What reading a damaged recording raises.
+"""What opening and reading a missing or damaged recording raises, and how that is told.
 
 rosbags passes on what its file formats, databases and decompressors raise on damaged bytes. The list was
 found by cutting and scrambling mcap and sqlite3 bags; some of the classes live in packages that only some
@@ -9,10 +9,15 @@ versions of rosbags use.
 import importlib
 import sqlite3
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from rosbags.highlevel import AnyReaderError
 from rosbags.rosbag2 import ReaderError
 from rosbags.serde import SerdeError
+
+from geoloc.errors import BagError
 
 
 def _from_packages(*names: tuple[str, str]) -> tuple[type[Exception], ...]:
@@ -43,3 +48,22 @@ DAMAGE: tuple[type[Exception], ...] = (
     sqlite3.Error,
     *_from_packages(("apsw", "Error"), ("backports.zstd", "ZstdError"), ("compression.zstd", "ZstdError")),
 )
+
+
+@contextmanager
+def opening(bag: Path) -> Iterator[None]:
+    """Open a bag inside; what fails leaves as a `BagError` that names the bag.
+
+    Raises:
+        BagError: where there is no bag, or it cannot be read as one.
+    """
+    if not bag.exists():
+        raise BagError(
+            f"there is no bag at {bag}; give the folder that holds metadata.yaml, or an .mcap file"
+        )
+    if bag.is_dir() and not any(bag.iterdir()):
+        raise BagError(f"{bag} is an empty folder; give the folder that holds metadata.yaml")
+    try:
+        yield
+    except DAMAGE as error:
+        raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error

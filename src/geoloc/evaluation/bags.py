@@ -20,7 +20,7 @@ from rosbags.typesys.store import Typestore
 from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, FrameRefused
-from geoloc.evaluation.bag_damage import DAMAGE
+from geoloc.evaluation.bag_damage import DAMAGE, opening
 from geoloc.evaluation.records import TruthTrack
 
 _TYPES = {
@@ -173,17 +173,9 @@ def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -
 
 
 def _opened(bag: Path) -> AnyReader:
-    if not bag.exists():
-        raise BagError(
-            f"there is no bag at {bag}; give the folder that holds metadata.yaml, or an .mcap file"
-        )
-    if bag.is_dir() and not any(bag.iterdir()):
-        raise BagError(f"{bag} is an empty folder; give the folder that holds metadata.yaml")
-    try:
+    with opening(bag):
         reader = AnyReader([bag], default_typestore=_typestore())
         reader.open()
-    except DAMAGE as error:
-        raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error
     return reader
 
 

@@ -12,7 +12,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from geoloc.errors import BagError, ParameterError
-from geoloc.evaluation.bag_damage import DAMAGE
+from geoloc.evaluation.bag_damage import DAMAGE, opening
 
 ROLES: Mapping[str, str] = {
     "sensor_msgs/msg/Image": "image",
@@ -187,15 +187,9 @@ class Playlist:
 
 
 def _opened(bag: Path) -> Reader:
-    if not bag.exists():
-        raise BagError(
-            f"there is no bag at {bag}; give the folder that holds metadata.yaml, or an .mcap file"
-        )
-    try:
+    with opening(bag):
         reader = Reader(bag)
         reader.open()
-    except DAMAGE as error:
-        raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error
     if not reader.message_count:
         reader.close()
         raise BagError(f"{bag} holds no messages; record it again")
