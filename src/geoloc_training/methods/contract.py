@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the training loop asks of a method and of a source of batches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from geoloc_training.datasets.contract import Item
+
+DescribeItems = Callable[[Sequence[Item]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs of views in matching order.
+
+    Attributes:
+        query: drone or ground views, uint8 (N, S, S, 3).
+        reference: map views, uint8 (N, S, S, 3).
+        ids: number of each pair's place, int64 (N,); equal numbers are the same place.
+        weights: how well each pair fits, float32 (N,), 1 where unknown.
+    """
+
+    query: Tensor
+    reference: Tensor
+    ids: Tensor
+    weights: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return replace(self, **{n: t.to(device, non_blocking=True) for n, t in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method makes of a batch.
+
+    Attributes:
+        loss: scalar to descend on.
+        query: L2-normalised descriptors of the queries of all ranks, (N, D), with gradient.
+        reference: of their references in the same order.
+        ids: of the pairs in the same order.
+        figures: scalars for the log, without gradient.
+    """
+
+    loss: Tensor
+    query: Tensor
+    reference: Tensor
+    ids: Tensor
+    figures: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
+    """An encoder with what is learnt beside it; all state lies in parameters and buffers, for checkpoints.
+
+    Attributes:
+        encoder: a `geoloc.encoder.torch_backend.ViewEncoder`; what is averaged, evaluated and exported.
+    """
+
+    encoder: nn.Module
+
+    def forward(self, batch: Batch) -> Outcome:
+        """Loss and descriptors of a batch (this rank's part; descriptors are gathered over ranks)."""
+        raise NotImplementedError
+
+
+class BatchSource(Protocol):
+    """Where batches come from. A batch depends on the seed, the step and the epoch's plan alone.
+
+    Attributes:
+        places: `Batch.ids` lie in 0..places-1; 0 where places are drawn without end (no classifier possible).
+        steps_per_epoch: after so many steps a new epoch is planned.
+    """
+
+    places: int
+    steps_per_epoch: int
+
+    def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
+        """Plan an epoch; hard-negative sampling describes the training items with the present weights."""
+
+    def batch(self, step: int, rank: int, ranks: int) -> Batch:
+        """Draw this rank's part of a step's batch on the CPU; called ahead from several threads."""
+
+    def finish(self, batch: Batch, step: int, rank: int) -> Batch:
+        """Warp and colour a batch where it lies, on the training device."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch's plan, for checkpoints: tensors and plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with a saved plan."""
