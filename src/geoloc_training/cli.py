@@ -15,13 +15,13 @@ from geoloc.encoder import load_encoder
 from geoloc.encoder.card import Calibration
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
-from geoloc_training import report
 from geoloc_training.checkpoint import load_average
 from geoloc_training.config import TrainConfig, load_config, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.load import load_every_place, load_places, load_sources
 from geoloc_training.datasets.pairs import draw_batch
-from geoloc_training.evaluation import Describe, evaluate, in_chunks, parse_pair
+from geoloc_training.evaluation import suite
+from geoloc_training.evaluation.cross_date import Describe, evaluate, in_chunks, parse_pair
 from geoloc_training.export import CardFacts, export_model
 from geoloc_training.loop import architecture_of, describe_with, fit
 from geoloc_training.runlog import trained_minutes
@@ -94,13 +94,13 @@ def evaluate_command(
     """
     describe, size_px = _describer(source)
     grounds = load_every_place(data)
-    protocols = report.protocols_for(pairs or ["chico:2018:2020"])
-    measured = report.metrics(report.measure(describe, grounds, protocols, size_px), label)
+    protocols = suite.protocols_for(pairs or ["chico:2018:2020"])
+    measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
     if floor:
-        measured += report.metrics(report.measure_floor(grounds, protocols, size_px))
-    typer.echo(report.table(measured))
+        measured += suite.metrics(suite.measure_floor(grounds, protocols, size_px))
+    typer.echo(suite.table(measured))
     if json_out is not None:
-        report.write_json(json_out, measured)
+        suite.write_json(json_out, measured)
 
 
 @app.command("export")
@@ -128,7 +128,7 @@ def export_command(
     describe, size_px = describe_with(encoder), recipe.model.input_px
     grounds = load_every_place(data) if data is not None and recipe.validation else []
     measured = (
-        report.measure(describe, grounds, report.protocols_for(recipe.validation), size_px) if grounds else []
+        suite.measure(describe, grounds, suite.protocols_for(recipe.validation), size_px) if grounds else []
     )
     facts = CardFacts(
         id=out.name,
@@ -136,14 +136,14 @@ def export_command(
         seed=recipe.seed,
         gsd_range_m=_gsd_range(recipe),
         training=_training_facts(run, recipe, step, data is not None),
-        metrics=[*report.metrics(measured), *(m for path in also or () for m in report.read_json(path))],
+        metrics=[*suite.metrics(measured), *(m for path in also or () for m in suite.read_json(path))],
         calibration=_calibration(recipe, describe, grounds),
         notes=dict(_pair(text) for text in note or ()),
     )
     views = _real_views(recipe, data, run.parent / "cache")
     cosines = export_model(weights, architecture_of(recipe), facts, out, views)
     agreement = ", ".join(f"{name} {value:.6f}" for name, value in cosines.items())
-    typer.echo(f"{report.table(facts.metrics)}\nlowest cosine with torch: {agreement}\nexported: {out}")
+    typer.echo(f"{suite.table(facts.metrics)}\nlowest cosine with torch: {agreement}\nexported: {out}")
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground])
     base = parse_pair(recipe.validation[0])
     # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
     hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
-    return report.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
+    return suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
 
 
 def _command(config: Path, data: Path | None, settings: Sequence[str], initial: Path | None) -> str:

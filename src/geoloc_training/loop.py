@@ -22,7 +22,7 @@ from geoloc_training.checkpoint import checkpoint_step, load_average, load_check
 from geoloc_training.config import OptimiserConfig, TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.pairs import Source, draw_batch
-from geoloc_training.evaluation import Describe, evaluate, in_chunks, parse_pair
+from geoloc_training.evaluation.cross_date import Describe, evaluate, in_chunks, parse_pair
 from geoloc_training.methods.contrastive import Contrastive
 from geoloc_training.runlog import RunLog
 

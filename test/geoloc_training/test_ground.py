@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from tiny_ground import picture, place
 
 from geoloc_training.datasets.ground import Ground, Look, pyramid, render
+from tiny_ground import picture, place
 
 
 def _centre(size_m: float, **kwargs: object) -> Look:

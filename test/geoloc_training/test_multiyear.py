@@ -4,10 +4,10 @@ import csv
 import cv2
 import numpy as np
 import pytest
-from tiny_ground import picture
 
 from geoloc.errors import RasterError
 from geoloc_training.datasets.map import load_multiyear, load_orthophotos, read_picture
+from tiny_ground import picture
 
 COLUMNS = ("file", "location_id", "city", "year", "gsd_m")
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from tiny_ground import place, places
 
 from geoloc.errors import ParameterError
 from geoloc_training import augment
 from geoloc_training.config import AugmentConfig, SourceConfig
 from geoloc_training.datasets.ground import render
 from geoloc_training.datasets.pairs import Source, draw_batch, draw_pair
+from tiny_ground import place, places
 
 
 def _source(grounds, **kwargs):

@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from geoloc.encoder.card import Calibration, Metric
 from geoloc.errors import ModelError, ParameterError
-from geoloc_training.baseline import describe_hog
 from geoloc_training.datasets.ground import Ground
-from geoloc_training.evaluation import Describe, Protocol, Recall, evaluate, parse_pair
+from geoloc_training.evaluation.cross_date import Describe, Protocol, Recall, evaluate, parse_pair
+from geoloc_training.evaluation.hog import describe_hog
 
 ROTATIONS = 24
 
