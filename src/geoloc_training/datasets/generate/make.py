@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make_tiny`: from imagery to a valid tree in a data set's layout."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from geoloc.errors import ParameterError, RasterError
+from geoloc_training.datasets.generate import drone_layouts
+from geoloc_training.datasets.generate.places import Place, find_places
+from geoloc_training.datasets.generate.scenes import Camera
+from geoloc_training.datasets.generate.writing import Cast, write_text
+
+LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
+    "u1652": drone_layouts.write_university,
+}
+
+
+def make_tiny(
+    name: str,
+    out: Path,
+    imagery: Path | None = None,
+    places: int | None = 12,
+    seed: int = 0,
+    *,
+    size_px: int = 128,
+    drone_views: int = 4,
+    view_m: float = 90.0,
+    yaw_deg: float = 10.0,
+    offset_m: float = 12.0,
+    scale: float = 0.12,
+    appearance: float = 0.5,
+    map_date: str | None = None,
+    train_groups: Collection[str] = (),
+    test_groups: Collection[str] = (),
+    distractor_groups: Collection[str] = (),
+    gsd_m: float | None = None,
+) -> Path:
+    """Write a valid tree in the layout of a data set: for tests, for demos, or whole for a study.
+
+    Places of one date are photographed on that date; among the tests they become distractors, so that no
+    test looks up a picture in itself. `places.csv` in the tree says what became of which place.
+
+    Args:
+        name: one of `LAYOUTS`.
+        out: folder to make; it must not exist or be empty.
+        imagery: folder of a multi-date set or of orthophotos; None for the procedural world.
+        places: how many places, drawn at random; None for all there are.
+        seed: the same seed and options give the same bytes.
+        size_px: side of the pictures.
+        drone_views: drone views of a place.
+        view_m: width of a satellite picture on the ground.
+        yaw_deg: drone views are turned by up to this, either way.
+        offset_m: and off the centre by up to this, east and south each.
+        scale: and show up to this share more or less ground.
+        appearance: strength of the made-up changes in drone views, 0..1; 0 for those of the dates alone.
+        map_date: date of the satellite pictures; None for the newest of each place.
+        train_groups: cities to learn from; with `test_groups` and none here, all that are not used otherwise.
+        test_groups: cities to test on; empty: half of the places learn, three quarters of the rest are
+            looked up and the others are distractors.
+        distractor_groups: cities that only stand in the galleries.
+        gsd_m: metres per pixel of orthophotos.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ParameterError: an unknown layout, a folder in use, an option outside its range, too few places.
+        RasterError: imagery that cannot be read, or a tree that cannot be written.
+    """
+    if name not in LAYOUTS:
+        raise ParameterError(f"there is no layout named '{name}'; choose one of {', '.join(LAYOUTS)}.")
+    _refuse_used(out)
+    camera = Camera(size_px, view_m, drone_views, yaw_deg, offset_m, scale, appearance, seed)
+    parts = (tuple(train_groups), tuple(test_groups), tuple(distractor_groups))
+    _refuse_shared(parts)
+    wanted = {group for part in parts for group in part} if parts[0] else set()
+    found = find_places(imagery, places, seed, wanted, map_date, gsd_m)
+    cast = _by_group(found, parts, camera) if parts[1] else _by_share(found, camera)
+    LAYOUTS[name](out, cast)
+    write_text(out / "places.csv", _table(cast))
+    return out
+
+
+def _refuse_used(out: Path) -> None:
+    try:
+        used = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    except OSError as error:
+        raise RasterError(f"{out} cannot be looked into ({error}); choose another folder.") from error
+    if used:
+        raise ParameterError(f"{out} is not an empty folder; remove it or choose another.")
+
+
+def _refuse_shared(parts: tuple[tuple[str, ...], ...]) -> None:
+    groups = [group for part in parts for group in set(part)]
+    shared = sorted({group for group in groups if groups.count(group) > 1})
+    if shared:
+        raise ParameterError(
+            f"{', '.join(shared)} would play two parts; name a city once among train_groups, test_groups "
+            "and distractor_groups."
+        )
+    if (parts[0] or parts[2]) and not parts[1]:
+        raise ParameterError(
+            "train_groups and distractor_groups need test_groups; name the cities to test on."
+        )
+
+
+def _by_group(found: list[Place], parts: tuple[tuple[str, ...], ...], camera: Camera) -> Cast:
+    train, test, distractor = parts
+    present = {place.group for place in found}
+    missing = sorted({*train, *test, *distractor} - present)
+    if missing:
+        raise ParameterError(
+            f"no place of {', '.join(missing)} among those drawn, only of {', '.join(sorted(present))}; "
+            "correct the group's name or ask for more places."
+        )
+    learn = set(train) or present - set(test) - set(distractor)
+    tests = [place for place in found if place.group in test]
+    return _checked(
+        Cast(
+            tuple(place for place in found if place.group in learn),
+            tuple(place for place in tests if place.cross_date),
+            tuple(p for p in found if p.group in distractor) + tuple(p for p in tests if not p.cross_date),
+            camera,
+        )
+    )
+
+
+def _by_share(found: list[Place], camera: Camera) -> Cast:
+    learn = len(found) // 2
+    looked_up = learn + max(1, (len(found) - learn) * 3 // 4)
+    return _checked(
+        Cast(tuple(found[:learn]), tuple(found[learn:looked_up]), tuple(found[looked_up:]), camera)
+    )
+
+
+def _checked(cast: Cast) -> Cast:
+    if not cast.training or not cast.tests:
+        raise ParameterError(
+            f"{len(cast.training)} places to learn from and {len(cast.tests)} to test on are too few; ask "
+            "for more places, or name cities of several dates in test_groups."
+        )
+    return cast
+
+
+def _table(cast: Cast) -> str:
+    lines = ["part,place,group,latitude,longitude,map_date,drone_dates"]
+    for part in ("training", "tests", "distractors"):
+        for p in getattr(cast, part):
+            where = f"{p.location.latitude_deg:.8f},{p.location.longitude_deg:.8f}"
+            lines.append(f"{part},{p.name},{p.group},{where},{p.map_date},{' '.join(p.drone_dates)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A place as the cameras of a data set see it: satellite picture, drone views, ground panorama.
+
+The panorama is synthetic: the overhead picture unrolled about its centre (the inverse of the polar transform
+of Shi et al. 2019) below a plain sky. It has the geometry of a street panorama and none of its facades.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from geoloc.errors import ParameterError
+from geoloc_training import augment
+from geoloc_training.augment import Rng
+from geoloc_training.datasets.generate.places import Place
+from geoloc_training.datasets.ground import Image, Look, render
+
+_SKY_SHARE = 0.4  # of a panorama's height
+_DRONE, _PANORAMA = 1, 2  # streams of randomness
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How places are photographed.
+
+    Attributes:
+        size_px: side of satellite and drone pictures.
+        view_m: width of a satellite picture on the ground.
+        drone_views: drone views of a place.
+        yaw_deg: drone views are turned by up to this, either way.
+        offset_m: and off the place's centre by up to this, east and south each.
+        scale: and show up to this share more or less ground.
+        appearance: strength of the made-up changes of light, season and optics in drone views, 0..1; 0 leaves
+            the difference of the dates alone.
+        seed: of all of it.
+
+    Raises:
+        ParameterError: a value outside its range.
+    """
+
+    size_px: int = 128
+    view_m: float = 90.0
+    drone_views: int = 4
+    yaw_deg: float = 10.0
+    offset_m: float = 12.0
+    scale: float = 0.12
+    appearance: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "size_px": (16, 4096),
+            "view_m": (10.0, 10_000.0),
+            "drone_views": (1, 1000),
+            "yaw_deg": (0.0, 180.0),
+            "offset_m": (0.0, 1000.0),
+            "scale": (0.0, 0.5),
+            "appearance": (0.0, 1.0),
+            "seed": (0, 2**31),
+        }
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}; choose it between {low:g} and {high:g}."
+                )
+
+    @property
+    def reach_m(self) -> float:
+        """Width of the square that holds every drone view."""
+        swing = np.deg2rad(min(self.yaw_deg, 45.0))
+        turned = self.view_m * (1 + self.scale) * (np.cos(swing) + np.sin(swing))
+        return float(turned + 2 * self.offset_m)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A place before a camera; the same place and camera give the same pictures, in whatever order."""
+
+    place: Place
+    camera: Camera
+
+    def __post_init__(self) -> None:
+        if self.camera.reach_m > self.place.extent_m + 1e-6:
+            raise ParameterError(
+                f"drone views reach over {self.camera.reach_m:.0f} m of ground and {self.place.name} is "
+                f"{self.place.extent_m:.0f} m wide; choose a smaller view_m, offset_m, scale or yaw_deg."
+            )
+
+    def satellite(
+        self, east_m: float = 0.0, south_m: float = 0.0, size_m: float | None = None, date: str | None = None
+    ) -> Image:
+        """The map, uint8 RGB (S, S, 3), north up; off the place's centre, `view_m` wide by default."""
+        look = Look(self.place.east_m + east_m, self.place.south_m + south_m, size_m or self.camera.view_m)
+        return render(self.place.ground, date or self.place.map_date, look, self.camera.size_px)[0]
+
+    def drone(self, number: int, zoom: float = 1.0) -> Image:
+        """A drone view, uint8 RGB (S, S, 3): another date than the map's where there is one.
+
+        Args:
+            number: 0 or more; each number is another view.
+            zoom: share of the ground that a view shows, 0..1 (the flying height's effect).
+        """
+        rng = self._rng(_DRONE, number)
+        offset_m = rng.uniform(-1, 1, 2) * self.camera.offset_m
+        size_m = self.camera.view_m * zoom * (1 + rng.uniform(-1, 1) * self.camera.scale)
+        heading = np.deg2rad(rng.uniform(-1, 1) * self.camera.yaw_deg)
+        look = Look(
+            self.place.east_m + float(offset_m[0]),
+            self.place.south_m + float(offset_m[1]),
+            float(size_m),
+            float(heading),
+        )
+        date = self._flown(number)
+        image, _ = render(self.place.ground, date, look, self.camera.size_px)
+        return self._changed(image, rng)
+
+    def panorama(
+        self, width_px: int, height_px: int, number: int = 0, east_m: float = 0.0, south_m: float = 0.0
+    ) -> Image:
+        """A made-up ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
+        rng = self._rng(_PANORAMA, number)
+        reach_m = self.camera.view_m / 2
+        look = Look(self.place.east_m + east_m, self.place.south_m + south_m, 2 * reach_m)
+        above, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
+        return self._changed(unroll(above, width_px, height_px), rng)
+
+    def _flown(self, number: int) -> str:
+        return self.place.drone_dates[number % len(self.place.drone_dates)]
+
+    def _changed(self, image: Image, rng: Rng) -> Image:
+        if self.camera.appearance == 0:  # patches and coding come at any strength
+            return image
+        return augment.drone_appearance(image, rng, self.camera.appearance)
+
+    def _rng(self, stream: int, number: int) -> Rng:
+        name = zlib.crc32(self.place.name.encode())
+        return np.random.default_rng([self.camera.seed, name, stream, number])
+
+
+def unroll(above: Image, width_px: int, height_px: int) -> Image:
+    """Overhead picture (S, S, 3), north up, to a panorama (height, width, 3) about its centre.
+
+    Columns are azimuths, north in the middle, east to the right of it; rows from the horizon down are
+    distances from half the picture's width to nothing, evenly spaced. Sky above the horizon.
+    """
+    sky_px = round(height_px * _SKY_SHARE)
+    azimuth = (np.arange(width_px) + 0.5) / width_px * 2 * np.pi - np.pi
+    middle = (above.shape[0] - 1) / 2
+    radius = middle * (1 - (np.arange(height_px - sky_px) + 0.5) / (height_px - sky_px))
+    columns = middle + radius[:, None] * np.sin(azimuth)[None]
+    rows = middle - radius[:, None] * np.cos(azimuth)[None]
+    ground = cv2.remap(above, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
+    shade = np.linspace(0, 1, max(sky_px, 1))[:sky_px, None, None]
+    sky = (1 - shade) * np.array([110, 150, 205]) + shade * np.array([205, 215, 225])
+    return np.concatenate([np.repeat(sky, width_px, axis=1).astype(np.uint8), ground])
