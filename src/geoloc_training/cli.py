@@ -16,7 +16,8 @@ from geoloc.encoder.card import Calibration
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
 from geoloc_training.checkpoint import load_average
-from geoloc_training.config import TrainConfig, load_config, plain
+from geoloc_training.compose import load_config
+from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.load import load_every_place, load_places, load_sources
 from geoloc_training.datasets.pairs import draw_batch
@@ -126,13 +127,15 @@ def export_command(
     encoder = ViewEncoder(architecture_of(recipe))
     encoder.load_state_dict(weights)
     describe, size_px = describe_with(encoder), recipe.model.input_px
-    grounds = load_every_place(data) if data is not None and recipe.validation else []
+    grounds = load_every_place(data) if data is not None and recipe.data.validation else []
     measured = (
-        suite.measure(describe, grounds, suite.protocols_for(recipe.validation), size_px) if grounds else []
+        suite.measure(describe, grounds, suite.protocols_for(recipe.data.validation), size_px)
+        if grounds
+        else []
     )
     facts = CardFacts(
         id=out.name,
-        method=recipe.method,
+        method=recipe.method.name,
         seed=recipe.seed,
         gsd_range_m=_gsd_range(recipe),
         training=_training_facts(run, recipe, step, data is not None),
@@ -169,7 +172,7 @@ def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground])
     """Thresholds from the first validation city among all distractors; none without one."""
     if not grounds:
         return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
-    base = parse_pair(recipe.validation[0])
+    base = parse_pair(recipe.data.validation[0])
     # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
     hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
     return suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
@@ -189,14 +192,14 @@ def _training_facts(run: Path, recipe: TrainConfig, step: int, real: bool) -> di
         "steps": step,
         "minutes": round(trained_minutes(run)),
         "pairs_per_step": recipe.optimiser.pairs,
-        "data": [source.kind for source in recipe.sources if real or source.kind == "world"],
-        "validation": list(recipe.validation) if real else [],
+        "data": [source.kind for source in recipe.data.sources if real or source.kind == "world"],
+        "validation": list(recipe.data.validation) if real else [],
         "config": plain(recipe),
     }
 
 
 def _gsd_range(recipe: TrainConfig) -> tuple[float, float]:
-    sizes = [edge for source in recipe.sources for edge in source.view_size_m]
+    sizes = [edge for source in recipe.data.sources for edge in source.view_size_m]
     return round(min(sizes) / recipe.model.input_px, 3), round(max(sizes) / recipe.model.input_px, 3)
 
 

@@ -1,177 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training run is made of, as frozen dataclasses read from YAML; impossible values are refused."""
+"""A whole training run as one frozen dataclass, built from plain mappings such as YAML holds."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
 from geoloc.errors import ParameterError
+from geoloc_training.datasets.settings import AugmentConfig, ImageAugmentConfig
+from geoloc_training.methods.dphr.settings import DphrConfig
+from geoloc_training.methods.lpn.settings import LpnConfig
+from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
+from geoloc_training.settings import MAP, DataConfig, HardwareConfig, ModelConfig, OptimiserConfig, require
 
-
-@dataclass(frozen=True)
-class SourceConfig:
-    """One kind of imagery in the batch.
-
-    Attributes:
-        kind: naip, massachusetts, estonia or world.
-        share: weight of this source in a batch, relative to the others.
-        view_size_m: smallest and largest view drawn from it.
-        cities: which cities of a multi-date set are trained on.
-        seeds: which procedural worlds.
-        world_size_m: side of each procedural world.
-        world_dates: dates each of them is seen at.
-        spots_per_ground: most views of one picture in one batch.
-        one_group_share: how often all of a source's pairs of a batch come from one group (hard negatives).
-    """
-
-    kind: str
-    share: float
-    view_size_m: tuple[float, float]
-    cities: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
-    world_size_m: float = 1024.0
-    world_dates: int = 3
-    spots_per_ground: int = 16
-    one_group_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        low, high = self.view_size_m
-        _require(
-            0 < low <= high, f"view_size_m of '{self.kind}' is {low}..{high}; give a positive, rising range."
-        )
-        _require(self.share >= 0, f"share of '{self.kind}' is {self.share}; it must not be negative.")
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """How far a drone view may differ from the map view, at full strength.
-
-    Attributes:
-        offset: largest offset per axis of most samples, as a fraction of the view.
-        wide_offset: largest offset of the others; a map with half-overlapping tiles needs 0.25.
-        wide_offset_share: how many of those there are.
-        yaw_deg: largest heading error of most samples.
-        wide_yaw_deg: largest heading error of the others.
-        wide_yaw_share: how many of those there are.
-        scale: largest relative change of scale.
-        perspective: standard deviation of the two tilt terms.
-        border_share: how often part of the view lies outside the camera's frame.
-        ramp_steps: steps until full strength, beginning at 0.3.
-    """
-
-    offset: float = 0.15
-    wide_offset: float = 0.27
-    wide_offset_share: float = 0.3
-    yaw_deg: float = 13.0
-    wide_yaw_deg: float = 30.0
-    wide_yaw_share: float = 0.15
-    scale: float = 0.14
-    perspective: float = 0.03
-    border_share: float = 0.3
-    ramp_steps: int = 300
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Shape of the encoder; see `geoloc.encoder.torch_backend.Architecture`."""
-
-    backbone: str = "resnet18"
-    backbone_args: dict[str, Any] = field(default_factory=dict)
-    stem: str = "unshuffle"
-    head: str = "grid"
-    head_channels: int = 48
-    descriptor_size: int = 256
-    input_px: int = 160
-    standardise: bool = True
-
-
-@dataclass(frozen=True)
-class OptimiserConfig:
-    """AdamW, warm-up, a plateau and a cosine descent; InfoNCE's temperature and smoothing."""
-
-    steps: int = 4000
-    pairs: int = 96
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup_steps: int = 100
-    descent: float = 1.0
-    ema_decay: float = 0.998
-    label_smoothing: float = 0.1
-    temperature: float = 0.07
-    precision: str = "bf16"
-
-    def __post_init__(self) -> None:
-        _require(
-            self.steps > 0 and self.pairs > 1, f"steps={self.steps}, pairs={self.pairs}: both must be larger."
-        )
-        _require(
-            self.warmup_steps < self.steps,
-            f"warmup_steps={self.warmup_steps} is not below steps={self.steps}; shorten the warm-up.",
-        )
-        _require(
-            0 < self.descent <= 1, f"descent={self.descent} is the share of steps that descend: use 0..1."
-        )
-        _require(
-            self.precision in ("bf16", "fp32"), f"precision '{self.precision}' is unknown; use bf16 or fp32."
-        )
+MethodConfig = Sample4GeoConfig | LpnConfig
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole run. `validation` names the city that selects, never trained on."""
+    """A whole run.
+
+    Attributes:
+        seed: of weights, batches and dropout.
+        checkpoint_every: steps between checkpoints.
+        evaluate_every: steps between validations.
+        method: the host, chosen by `method.name`.
+        dphr: hardness-aware reweighting beside it; weight 0 leaves it out.
+        data: what is learnt from.
+        model: the encoder.
+        augment: how far drone views of `map` differ from map views.
+        image_augment: how pictures of published sets are varied.
+        optimiser: how the weights change.
+        hardware: where.
+    """
 
     seed: int = 1
-    method: str = "contrastive"
-    validation: tuple[str, ...] = ()
     checkpoint_every: int = 100
     evaluate_every: int = 200
-    threads: int = 2
+    method: MethodConfig = field(default_factory=Sample4GeoConfig)
+    dphr: DphrConfig = field(default_factory=DphrConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    image_augment: ImageAugmentConfig = field(default_factory=ImageAugmentConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
-    sources: tuple[SourceConfig, ...] = ()
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
 
     def __post_init__(self) -> None:
-        for source in self.sources:
-            both = set(source.cities) & {name.split(":")[0] for name in self.validation}
-            _require(
-                not both,
-                f"{', '.join(sorted(both))} is both trained on and validated with; remove it from one.",
-            )
-
-
-def load_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
-    """Read a run's YAML and apply `key=value` overrides (`optimiser.steps=500`, values are YAML).
-
-    Raises:
-        ParameterError: no such file, not YAML, an unknown key or a value of the wrong kind.
-    """
-    if not path.is_file():
-        raise ParameterError(
-            f"{path} does not exist; give a training configuration, e.g. config/training/contrastive.yaml."
+        require(
+            self.checkpoint_every > 0 and self.evaluate_every > 0,
+            f"checkpoint_every={self.checkpoint_every} and evaluate_every={self.evaluate_every} "
+            "must be above 0.",
         )
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{path} is not valid YAML: {error}.") from error
-    if not isinstance(tree, dict):
-        raise ParameterError(f"{path} must hold a mapping of settings, found {type(tree).__name__}.")
-    for override in overrides:
-        _override(tree, override)
-    return build_config(tree)
+        require(self.dphr.weight >= 0, f"dphr.weight={self.dphr.weight} must not be negative; 0 is off.")
+        require(
+            not (self.method.name == "lpn" and self.data.name == MAP),
+            f"method lpn classifies places and data '{MAP}' draws them without end, so it has no classes; "
+            "use method sample4geo or a published data set.",
+        )
+        require(
+            self.optimiser.steps > 0 or self.data.name != MAP,
+            f"optimiser.epochs={self.optimiser.epochs} without steps, but data '{MAP}' has no epochs; "
+            "set optimiser.steps.",
+        )
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        ranks = self.hardware.devices * self.hardware.nodes
+        parts = ranks * self.optimiser.accumulate
+        require(
+            self.optimiser.pairs % parts == 0,
+            f"optimiser.pairs={self.optimiser.pairs} cannot be shared by {ranks} devices "
+            f"(hardware.devices={self.hardware.devices} x nodes={self.hardware.nodes}) in "
+            f"optimiser.accumulate={self.optimiser.accumulate} parts; use a multiple of {parts}.",
+        )
 
 
 def build_config(tree: dict[str, Any]) -> TrainConfig:
-    """Build the dataclass tree from plain dictionaries and lists (see `plain`)."""
-    config: TrainConfig = _build(TrainConfig, tree, "")
+    """Build the dataclass tree from plain dictionaries and lists (see `plain`).
+
+    Raises:
+        ParameterError: an unknown key, a value of the wrong kind, or values that contradict each other.
+    """
+    config: TrainConfig = build(TrainConfig, tree, "")
     return config
 
 
-def plain(config: TrainConfig) -> dict[str, Any]:
-    """The configuration as dictionaries and lists, ready for YAML."""
+def plain(config: TrainConfig | DataConfig) -> dict[str, Any]:
+    """A configuration, or its data, as dictionaries and lists, ready for YAML."""
     tree: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(asdict(config))))
     return tree
 
@@ -181,30 +98,14 @@ def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
     return replace(config, optimiser=replace(config.optimiser, steps=steps))
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
-    if isinstance(value, dict):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _override(tree: dict[str, Any], text: str) -> None:
-    name, separator, value = text.partition("=")
-    _require(bool(separator), f"override '{text}' has no '='; write key=value, e.g. optimiser.steps=500.")
-    *parents, last = name.strip().split(".")
-    for part in parents:
-        tree = tree.setdefault(part, {}) if isinstance(tree, dict) else tree[int(part)]
-    if isinstance(tree, list):
-        tree[int(last)] = yaml.safe_load(value)
-    else:
-        tree[last] = yaml.safe_load(value)
-
-
-def _build(kind: type, tree: Any, where: str) -> Any:  # noqa: ANN401 - one builder for every dataclass
-    _require(isinstance(tree, dict), f"'{where or 'configuration'}' must be a mapping, found {tree!r}.")
+def build(kind: type, tree: Any, where: str) -> Any:  # noqa: ANN401 - one builder for every dataclass
+    """A frozen dataclass from a mapping; `where` is the mapping's place in the configuration, "data." say."""
+    name = where.rstrip(".") or "configuration"
+    require(isinstance(tree, dict), f"'{name}' must be a mapping, found {tree!r}.")
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}
     unknown = set(tree) - known
-    _require(
+    require(
         not unknown,
         f"unknown setting {where}{', '.join(sorted(map(str, unknown)))}; known: {', '.join(sorted(known))}.",
     )
@@ -212,26 +113,42 @@ def _build(kind: type, tree: Any, where: str) -> Any:  # noqa: ANN401 - one buil
     try:
         return kind(**values)
     except TypeError as error:
-        raise ParameterError(
-            f"'{where or 'configuration'}' is incomplete or of the wrong kind: {error}."
-        ) from error
+        raise ParameterError(f"'{name}' is incomplete or of the wrong kind: {error}.") from error
 
 
 def _value(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401
     if is_dataclass(hint):
-        return _build(hint, item, where + ".")  # type: ignore[arg-type]
-    if hint == tuple[SourceConfig, ...]:
-        _require(isinstance(item, list), f"'{where}' must be a list of sources.")
-        return tuple(_build(SourceConfig, entry, f"{where}.{i}.") for i, entry in enumerate(item))
-    if getattr(hint, "__origin__", hint) is tuple:
-        _require(isinstance(item, list), f"'{where}' must be a list, found {item!r}.")
-        return tuple(item)
-    accepted = (int, float) if hint is float else getattr(hint, "__origin__", hint)
+        return build(hint, item, where + ".")  # type: ignore[arg-type]
+    if get_origin(hint) in (UnionType, type(MethodConfig)):
+        return _chosen(get_args(hint), item, where)
+    if get_origin(hint) is tuple:
+        return _tuple(get_args(hint), item, where)
+    accepted = (int, float) if hint is float else get_origin(hint) or hint
     valid = isinstance(item, accepted) and (hint is bool or not isinstance(item, bool))
-    _require(valid, f"'{where}' must be {getattr(hint, '__name__', hint)}, found {item!r}.")
+    require(valid, f"'{where}' must be {getattr(hint, '__name__', hint)}, found {item!r}.")
     return float(item) if hint is float else item
 
 
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise ParameterError(sentence)
+def _chosen(kinds: tuple[type, ...], item: Any, where: str) -> Any:  # noqa: ANN401
+    """One of several dataclasses, told apart by their field `name`."""
+    require(isinstance(item, dict), f"'{where}' must be a mapping, found {item!r}; write {where}.name=….")
+    known = {kind().name: kind for kind in kinds}
+    name = item.get("name", next(iter(known)))
+    require(name in known, f"{where}.name '{name}' is unknown; use {' or '.join(known)}.")
+    return build(known[name], item, where + ".")
+
+
+def _tuple(kinds: tuple[Any, ...], item: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401
+    require(isinstance(item, list), f"'{where}' must be a list, found {item!r}.")
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(item)
+    require(len(kinds) == len(item), f"'{where}' must be a list of {len(kinds)} values, found {len(item)}.")
+    return tuple(
+        _value(kind, entry, f"{where}.{i}") for i, (kind, entry) in enumerate(zip(kinds, item, strict=True))
+    )
+
+
+def _listed(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

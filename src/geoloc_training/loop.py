@@ -19,12 +19,13 @@ from geoloc.encoder.card import Architecture
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
 from geoloc_training.checkpoint import checkpoint_step, load_average, load_checkpoint, save_checkpoint
-from geoloc_training.config import OptimiserConfig, TrainConfig, plain
+from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.pairs import Source, draw_batch
 from geoloc_training.evaluation.cross_date import Describe, evaluate, in_chunks, parse_pair
 from geoloc_training.methods.contrastive import Contrastive
 from geoloc_training.runlog import RunLog
+from geoloc_training.settings import OptimiserConfig
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -51,7 +52,7 @@ def fit(
     Raises:
         ModelError: the loss is no longer finite, or the run belongs to another architecture.
     """
-    seed_everything(config.seed, config.threads)
+    seed_everything(config.seed, config.hardware.threads)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, run)
     if initial is not None and trainer.step == 0:
@@ -63,7 +64,7 @@ def fit(
     for maps, drones in _batches(config, sources, trainer.step):
         last |= trainer.train_step(maps, drones)
         done = trainer.step == config.optimiser.steps
-        if config.validation and (trainer.step % config.evaluate_every == 0 or done):
+        if config.data.validation and (trainer.step % config.evaluate_every == 0 or done):
             last |= trainer.validate(grounds)
         log.append(trainer.step, last)
         bar.set_postfix({key: f"{last[key]:.3f}" for key in ("loss", "batch_r1", "valid_r1") if key in last})
@@ -127,7 +128,7 @@ class Trainer:
         self.config, self.run, self.step = config, run, 0
         optimiser = config.optimiser
         encoder = ViewEncoder(architecture_of(config)).to(memory_format=torch.channels_last)
-        self.method = Contrastive(encoder, optimiser.temperature, optimiser.label_smoothing)
+        self.method = Contrastive(encoder, config.method.temperature, config.method.label_smoothing)
         self.average = ViewEncoder(architecture_of(config))
         self.average.load_state_dict(encoder.state_dict())
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.method, optimiser.weight_decay))
@@ -167,7 +168,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.method.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.optimiser.precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.hardware.precision == "bf16"):
             loss, recall = self.method(torch.from_numpy(maps), torch.from_numpy(drones))
         if not torch.isfinite(loss):
             raise ModelError(
@@ -204,7 +205,7 @@ class Trainer:
         describe, size = describe_with(self.average), self.config.model.input_px
         results = [
             evaluate(describe, grounds, replace(parse_pair(name), draws=2), size)
-            for name in self.config.validation
+            for name in self.config.data.validation
         ]
         line = "  ".join(f"{r.label}: {r.r1:.3f}/{r.r5:.3f}" for r in results)
         tqdm.write(f"step {self.step}  {line}")

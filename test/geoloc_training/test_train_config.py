@@ -1,41 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
-from pathlib import Path
-
 import pytest
+import yaml
+
+pytest.importorskip("hydra")
 
 from geoloc.errors import ParameterError
-from geoloc_training.config import TrainConfig, build_config, load_config, plain
+from geoloc_training.compose import compose, data_config, group_names, load_config
+from geoloc_training.config import TrainConfig, build_config, plain
 
-SHIPPED = sorted((Path(__file__).parents[2] / "config" / "training").glob("*.yaml"))
 
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
-def test_shipped_recipes_load_and_survive_a_round_trip(path):
-    config = load_config(path)
-    assert config.sources
+@pytest.mark.parametrize("preset", group_names("preset"))
+def test_shipped_presets_load_and_survive_a_round_trip(preset, tmp_path):
+    config = compose([f"+preset={preset}"])
     assert build_config(plain(config)) == config
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(plain(config)))
+    assert load_config(tmp_path / "config.yaml") == config
 
 
-def test_overrides_reach_nested_settings_and_sources():
-    config = load_config(SHIPPED[0], ["optimiser.steps=900", "sources.0.share=0.25", "seed=7"])
-    assert (config.optimiser.steps, config.sources[0].share, config.seed) == (900, 0.25, 7)
+@pytest.mark.parametrize("data", group_names("data"))
+def test_every_shipped_data_set_composes_under_its_own_name(data):
+    assert compose([f"data={data}"]).data.name == data
+
+
+def test_the_presets_are_what_their_names_say():
+    host, dphr, lpn = (compose([f"preset={name}"]) for name in ("sample4geo", "dphr", "lpn"))
+    assert (host.method.name, host.dphr.weight, dphr.dphr.weight, lpn.method.name) == (
+        "sample4geo",
+        0,
+        1,
+        "lpn",
+    )
+    assert plain(dphr) | {"dphr": 0} == plain(host) | {"dphr": 0}
+    assert (lpn.optimiser.name, lpn.optimiser.schedule, lpn.optimiser.backbone_rate) == ("sgd", "step", 0.1)
+
+
+def test_overrides_reach_nested_settings_sources_and_paths():
+    words = ["optimiser.steps=900", "data.sources.0.share=0.25", "seed=7", "data.root=/a b/(c),d/e"]
+    config = compose(["+preset=small", *words])
+    found = config.optimiser.steps, config.data.sources[0].share, config.seed, config.data.root
+    assert found == (900, 0.25, 7, "/a b/(c),d/e")
+
+
+def test_a_data_set_on_the_command_line_wins_over_the_presets():
+    assert compose(["+preset=lpn", "data=sues200"]).data.name == "sues200"
+
+
+def test_a_recipe_of_ones_own_takes_overrides_and_another_data_set(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(yaml.safe_dump({"seed": 3, "optimiser": {"steps": 10, "warmup_steps": 1}}))
+    config = load_config(path, ["data=u1652", "data.root=/d", "optimiser.steps=20"])
+    assert (config.seed, config.optimiser.steps, config.data.name, config.data.root) == (3, 20, "u1652", "/d")
+    with pytest.raises(ParameterError, match="leave out --config"):
+        load_config(path, ["+preset=lpn"])
+
+
+def test_evaluation_names_its_data():
+    trained = compose(["data=u1652", "data.root=/there"]).data
+    assert data_config([], trained) == trained
+    assert data_config(["data.root=/here"], trained).root == "/here"
+    assert data_config(["data=sues200", "data.root=/here"], trained).name == "sues200"
+    with pytest.raises(ParameterError, match="name the data"):
+        data_config([])
+    with pytest.raises(ParameterError, match="not about data"):
+        data_config(["seed=3"], trained)
 
 
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("optimiser.stepps=3", "unknown setting optimiser.stepps"),
-        ("optimiser.steps=many", "must be int"),
-        ("optimiser.steps=10", r"warmup_steps=\d+ is not below steps=10"),
-        ("optimiser.precision=int8", "precision 'int8' is unknown"),
-        ("seed", "has no '='"),
-        ("sources.0.view_size_m=[90, 60]", "rising range"),
-        ("validation=[claremont:2016:2020]", "both trained on and validated"),
+        ("optimiser.stepps=3", "unknown setting optimiser.stepps; known: .*steps"),
+        ("optimiser.steps=many", "must be int, found 'many'"),
+        ("optimiser.steps=10", "warmup_steps=100 is not below steps=10"),
+        ("optimiser.steps=0", "steps=0 and epochs=0"),
+        ("optimiser.accumulate=5", "accumulate=5 does not divide optimiser.pairs=96"),
+        ("optimiser.accumulate=96", "leaves one pair"),
+        ("optimiser.schedule=step", r"milestones=\[\]"),
+        ("optimiser.schedule=linear", "schedule 'linear' is unknown"),
+        ("optimiser.name=lion", "optimiser 'lion' is unknown"),
+        ("optimiser.ema_decay=1.0", "ema_decay=1.0"),
+        ("optimiser.pairs=3,4", "cannot be read"),
+        ("hardware.precision=int8", "precision 'int8' is unknown"),
+        (
+            "hardware={precision: fp16, accelerator: cpu}",
+            "precision=fp16 needs a GPU and .*accelerator is cpu",
+        ),
+        ("hardware={sync_batchnorm: true, accelerator: cpu}", "sync_batchnorm=true needs GPUs"),
+        ("hardware.devices=5", "pairs=96 cannot be shared by 5 devices"),
+        ("dphr.weight=-1", "dphr.weight=-1.0 must not be negative"),
+        ("method.name=lpn", "method lpn .* data 'map'"),
+        ("method.name=siamese", "method.name 'siamese' is unknown; use sample4geo or lpn"),
+        ("data=u1562", "data 'u1562' is unknown; use one of cvact, .*u1652"),
+        ("preset=large", "preset 'large' is unknown; use one of dphr"),
+        ("data.sampling=gps", "sampling=gps needs positions and data 'map' has none"),
+        ("data.validation_share=1", "validation_share=1.0 must lie"),
+        ("data.sources.0.view_size_m=[90, 60]", "rising range"),
+        ("data.sources.0.view_size_m=[90]", "list of 2 values, found 1"),
+        ("data.validation=[claremont:2016:2020]", "both trained on and validated"),
+        ("seed", "no key=value"),
+        ("seed=[1", "cannot be read"),
+        ("checkpoint_every=0", "checkpoint_every=0"),
     ],
 )
 def test_bad_settings_are_sentences(override, sentence):
-    with pytest.raises(ParameterError, match=sentence):
-        load_config(SHIPPED[0], [override])
+    with pytest.raises(ParameterError, match=sentence) as refused:
+        compose([override])
+    assert "\n" not in str(refused.value)
 
 
 def test_missing_and_foreign_files_are_sentences(tmp_path):

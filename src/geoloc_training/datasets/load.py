@@ -4,7 +4,8 @@
 from pathlib import Path
 
 from geoloc.errors import ParameterError
-from geoloc_training.config import SourceConfig, TrainConfig
+from geoloc_training.config import TrainConfig
+from geoloc_training.datasets.settings import SourceConfig
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.map import load_multiyear, load_orthophotos
 from geoloc_training.datasets.pairs import Source
@@ -18,7 +19,7 @@ def load_sources(config: TrainConfig, data: Path | None, cache: Path) -> list[So
         ParameterError: nothing is left to train on.
         RasterError: a folder or a picture is missing or damaged.
     """
-    wanted = [s for s in config.sources if s.share > 0 and (data is not None or s.kind == "world")]
+    wanted = [s for s in config.data.sources if s.share > 0 and (data is not None or s.kind == "world")]
     if not wanted:
         raise ParameterError(
             "nothing to train on: give --data, or a source of kind 'world' in the configuration."
@@ -30,8 +31,8 @@ def load_places(config: TrainConfig, data: Path | None) -> list[Ground]:
     """All dated places of the multi-date set that a validation city or a distractor may come from."""
     if data is None:
         return []
-    trained = {city for source in config.sources for city in source.cities}
-    tested = {name.split(":")[0] for name in config.validation}
+    trained = {city for source in config.data.sources for city in source.cities}
+    tested = {name.split(":")[0] for name in config.data.validation}
     return load_multiyear(data / "naip_ca_multiyear", sorted(trained | tested)) if tested else []
 
 

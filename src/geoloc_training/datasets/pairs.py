@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
 from geoloc_training import augment
-from geoloc_training.config import AugmentConfig, SourceConfig
+from geoloc_training.datasets.settings import AugmentConfig, SourceConfig
 from geoloc_training.datasets.ground import Ground, Image, Look, render
 
 Rng = np.random.Generator

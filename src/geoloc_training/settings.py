@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data, network, optimiser and hardware of a run, as frozen dataclasses that refuse what cannot be."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from geoloc.encoder.card import Architecture
+from geoloc.errors import ParameterError
+from geoloc_training.datasets.settings import SourceConfig
+
+MAP = "map"
+_WITHOUT_LOCATIONS = (MAP, "u1652", "sues200")
+_SCHEDULES = ("cosine", "step", "constant")
+_PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Raise `ParameterError` with the sentence where the condition does not hold."""
+    if not condition:
+        raise ParameterError(sentence)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learnt from.
+
+    Attributes:
+        name: map, or a published set (`geoloc-train datasets list`).
+        root: folder of the data; for `map` empty means the procedural worlds alone.
+        validation_share: share of the training places held out to choose the best weights by; 0 for none.
+        sampling: how batches of a published set are filled: random, gps (neighbours on the ground) or
+            similarity (neighbours by the present descriptors; gps at first, where positions are known).
+        neighbours: places of a batch that are neighbours of its first ones.
+        pool: nearest places that neighbours are drawn from.
+        resample_every: epochs between two searches for similar places.
+        sources: kinds of imagery of `map`, with their shares of a batch.
+        validation: `city:map_date:query_date` of `map` that select; never trained on.
+    """
+
+    name: str = MAP
+    root: str = ""
+    validation_share: float = 0.1
+    sampling: str = "random"
+    neighbours: int = 64
+    pool: int = 128
+    resample_every: int = 4
+    sources: tuple[SourceConfig, ...] = ()
+    validation: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.validation_share < 1,
+            f"data.validation_share={self.validation_share} must lie in 0..1, 1 excluded.",
+        )
+        require(
+            self.sampling in ("random", "gps", "similarity"),
+            f"data.sampling '{self.sampling}' is unknown; use random, gps or similarity.",
+        )
+        require(
+            self.sampling != "gps" or self.name not in _WITHOUT_LOCATIONS,
+            f"data.sampling=gps needs positions and data '{self.name}' has none to sample by; use random.",
+        )
+        require(
+            self.sampling == "random" or self.name != MAP,
+            f"data.sampling={self.sampling} is for published sets; data '{MAP}' draws its own neighbours: "
+            "use random.",
+        )
+        require(
+            0 < self.neighbours <= self.pool and self.resample_every > 0,
+            f"data.neighbours={self.neighbours} must be above 0 and at most data.pool={self.pool}, "
+            f"data.resample_every={self.resample_every} above 0.",
+        )
+        self._check_validation_city()
+
+    def _check_validation_city(self) -> None:
+        tested = {name.split(":")[0] for name in self.validation}
+        for source in self.sources:
+            both = set(source.cities) & tested
+            require(
+                not both,
+                f"{', '.join(sorted(both))} is both trained on and validated with; remove it from one.",
+            )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The encoder; see `geoloc.encoder.card.Architecture`.
+
+    Attributes:
+        pretrained: begin with the weights that timm knows for the backbone.
+    """
+
+    backbone: str = "resnet18"
+    backbone_args: dict[str, Any] = field(default_factory=dict)
+    stem: str = "unshuffle"
+    head: str = "grid"
+    head_channels: int = 48
+    descriptor_size: int = 256
+    input_px: int = 160
+    standardise: bool = True
+    pretrained: bool = False
+
+    def architecture(self) -> Architecture:
+        """The network these settings describe."""
+        return Architecture(
+            backbone=self.backbone,
+            backbone_args=self.backbone_args,
+            stem=self.stem,
+            head=self.head,
+            head_channels=self.head_channels,
+            descriptor_size=self.descriptor_size,
+            input_px=self.input_px,
+            standardise=self.standardise,
+        )
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """How long, in what steps and by which rule the weights change.
+
+    Attributes:
+        name: adamw or sgd.
+        steps: length of the run; 0 takes `epochs`.
+        epochs: length in passes over the training places, used where steps is 0.
+        pairs: pairs of a step over all devices.
+        accumulate: parts a device's pairs are cut into, one after the other; each is a batch of its own to
+            the loss, so its pairs meet fewer negatives.
+        learning_rate: at its height.
+        backbone_rate: factor of the rate for the backbone.
+        weight_decay: of matrices; biases, norms and temperatures do not decay.
+        momentum: of sgd, Nesterov's.
+        schedule: cosine (warm-up, plateau, descent), step (falls by `gamma` at `milestones`) or constant.
+        warmup_steps: steps of a linear rise, with every schedule.
+        descent: share of the steps that descend (cosine).
+        milestones: when the rate falls, as shares of the run (step).
+        gamma: factor of each fall (step).
+        clip_norm: longest gradient; 0 for any.
+        clip_value: largest entry of the gradient; 0 for any.
+        ema_decay: of the averaged weights, which are what is validated and exported; 0 for the plain weights.
+    """
+
+    name: str = "adamw"
+    steps: int = 4000
+    epochs: int = 0
+    pairs: int = 96
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    weight_decay: float = 0.05
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup_steps: int = 100
+    descent: float = 1.0
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    clip_norm: float = 5.0
+    clip_value: float = 0.0
+    ema_decay: float = 0.998
+
+    def __post_init__(self) -> None:
+        self._check_length()
+        self._check_schedule()
+        require(self.name in ("adamw", "sgd"), f"optimiser '{self.name}' is unknown; use adamw or sgd.")
+        require(
+            self.learning_rate > 0 and self.backbone_rate >= 0,
+            f"optimiser.learning_rate={self.learning_rate} must be above 0 and "
+            f"optimiser.backbone_rate={self.backbone_rate} not below.",
+        )
+        require(
+            self.clip_norm >= 0 and self.clip_value >= 0 and 0 <= self.ema_decay < 1,
+            f"optimiser.clip_norm={self.clip_norm}, clip_value={self.clip_value}, "
+            f"ema_decay={self.ema_decay}: the last lies in 0..1, none is negative.",
+        )
+
+    def _check_length(self) -> None:
+        require(
+            self.steps >= 0 and self.epochs >= 0 and self.steps + self.epochs > 0,
+            f"optimiser.steps={self.steps} and epochs={self.epochs}: one of them must be above 0.",
+        )
+        require(self.pairs > 1, f"optimiser.pairs={self.pairs} must be above 1.")
+        require(
+            self.accumulate > 0 and self.pairs % self.accumulate == 0,
+            f"optimiser.accumulate={self.accumulate} does not divide optimiser.pairs={self.pairs}; "
+            "choose a divisor.",
+        )
+        require(
+            self.pairs // max(1, self.accumulate) > 1,
+            f"optimiser.accumulate={self.accumulate} leaves one pair of optimiser.pairs={self.pairs} a part; "
+            "a pair needs others to differ from.",
+        )
+        require(
+            self.warmup_steps < self.steps or not self.steps,
+            f"optimiser.warmup_steps={self.warmup_steps} is not below steps={self.steps}; "
+            "shorten the warm-up.",
+        )
+
+    def _check_schedule(self) -> None:
+        require(
+            self.schedule in _SCHEDULES,
+            f"optimiser.schedule '{self.schedule}' is unknown; use {', '.join(_SCHEDULES)}.",
+        )
+        require(
+            0 < self.descent <= 1,
+            f"optimiser.descent={self.descent} is the share of steps that descend: use 0..1.",
+        )
+        require(
+            self.schedule != "step" or bool(self.milestones),
+            "optimiser.schedule=step has optimiser.milestones=[]; say when the rate falls, e.g. [0.6, 0.9].",
+        )
+        require(
+            all(0 < share < 1 for share in self.milestones),
+            f"optimiser.milestones={list(self.milestones)} are shares of the run, between 0 and 1.",
+        )
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """Where a run happens.
+
+    Attributes:
+        accelerator: auto, cpu or gpu.
+        devices: processes on this machine, one a device.
+        nodes: machines.
+        precision: fp32, bf16 or fp16 (gpu only, with a scaled loss).
+        workers: threads that draw batches ahead.
+        threads: threads of torch on a CPU.
+        sync_batchnorm: batch norm over all devices (gpu only).
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "fp32"
+    workers: int = 1
+    threads: int = 2
+    sync_batchnorm: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            self.accelerator in ("auto", "cpu", "gpu"),
+            f"hardware.accelerator '{self.accelerator}' is unknown; use auto, cpu or gpu.",
+        )
+        require(
+            self.precision in _PRECISIONS,
+            f"hardware.precision '{self.precision}' is unknown; use {', '.join(_PRECISIONS)}.",
+        )
+        require(
+            min(self.devices, self.nodes, self.workers, self.threads) > 0,
+            f"hardware.devices={self.devices}, nodes={self.nodes}, workers={self.workers}, "
+            f"threads={self.threads} must all be above 0.",
+        )
+        self.check_accelerator(self.accelerator)
+
+    def check_accelerator(self, accelerator: str) -> None:
+        """Refuse what the accelerator (cpu or gpu; auto is not yet known) cannot do."""
+        require(
+            not (self.precision == "fp16" and accelerator == "cpu"),
+            "hardware.precision=fp16 needs a GPU and hardware.accelerator is cpu; use bf16 or fp32.",
+        )
+        require(
+            not (self.sync_batchnorm and accelerator == "cpu"),
+            "hardware.sync_batchnorm=true needs GPUs and hardware.accelerator is cpu; set it to false.",
+        )
