@@ -1,2 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training methods, one file or folder each."""
+"""Training methods, one folder each, with the same file names in all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geoloc.errors import ParameterError
+
+if TYPE_CHECKING:  # the configuration holds the methods' settings, so it cannot be imported here
+    from geoloc_training.config import TrainConfig
+    from geoloc_training.methods.contract import Method
+
+
+def build_method(config: TrainConfig, places: int) -> Method:
+    """The method that a configuration names, with DPHR around it where `dphr.weight` is above 0.
+
+    Args:
+        config: of the run.
+        places: how many places there are to tell apart, 0 where they are drawn without end.
+
+    Raises:
+        ParameterError: no such method, or one that classifies places where there are none to count.
+        ModelError: the encoder cannot be built.
+    """
+    method = _host(config, places)
+    if config.dphr.weight > 0:
+        from geoloc_training.methods.dphr.method import Dphr
+
+        method = Dphr(method, config.dphr)
+    return method
+
+
+def _host(config: TrainConfig, places: int) -> Method:
+    from geoloc.encoder.torch_backend import ViewEncoder
+
+    encoder = ViewEncoder(config.model.architecture())
+    if config.method.name == "sample4geo":
+        from geoloc_training.methods.sample4geo.method import Sample4Geo
+
+        return Sample4Geo(encoder, config.method)
+    if config.method.name == "lpn":
+        from geoloc_training.methods.lpn.method import Lpn
+
+        if places < 1:
+            raise ParameterError(
+                f"method lpn tells places apart, and data '{config.data.name}' draws them without end; "
+                "use method sample4geo, or a published data set."
+            )
+        return Lpn(encoder, config.method, places)
+    raise ParameterError(f"method '{config.method.name}' is unknown; use sample4geo or lpn.")

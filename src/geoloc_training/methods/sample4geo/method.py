@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One encoder for both sides, pulled together and apart by InfoNCE over the batch of all ranks."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from geoloc_training.distributed import gather_rows
+from geoloc_training.methods.contract import Batch, Method, Outcome
+from geoloc_training.methods.sample4geo.loss import info_nce, smoothing_of
+from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
+
+_MAX_LOG_SCALE = math.log(100.0)
+
+
+class Sample4Geo(Method):
+    """An encoder and the temperature it is trained with.
+
+    Args:
+        encoder: views uint8 (N, S, S, 3) -> L2-normalised descriptors (N, D).
+        config: of the loss.
+    """
+
+    def __init__(self, encoder: nn.Module, config: Sample4GeoConfig) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.config = config
+        self.log_scale = nn.Parameter(
+            torch.tensor(-math.log(config.temperature)), requires_grad=config.learn_temperature
+        )
+
+    @property
+    def scale(self) -> Tensor:
+        """Inverse temperature; unbounded, one lucky stretch of steps would drive it to overflow."""
+        return self.log_scale.clamp(0.0, _MAX_LOG_SCALE).exp()
+
+    def forward(self, batch: Batch) -> Outcome:
+        """InfoNCE of the pairs of all ranks; figures: batch_r1 and temperature."""
+        # One pass over both sides, so that batch statistics are those of the mixture flown with.
+        descriptors = self.encoder(torch.cat([batch.reference, batch.query]))
+        reference, query = (gather_rows(side) for side in descriptors.split(len(batch.ids)))
+        ids, weights = gather_rows(batch.ids), gather_rows(batch.weights)
+        smoothing = smoothing_of(weights) if self.config.weighted else self.config.label_smoothing
+        loss = info_nce(query, reference, self.scale, ids, smoothing)
+        figures = {"batch_r1": _recall(query, reference, ids), "temperature": 1 / self.scale.detach()}
+        return Outcome(loss, query, reference, ids, figures)
+
+
+@torch.no_grad()
+def _recall(query: Tensor, reference: Tensor, ids: Tensor) -> Tensor:
+    """Share of queries whose nearest reference of the batch is of their place, a scalar."""
+    nearest = (query @ reference.T).argmax(dim=1)
+    return (ids[nearest] == ids).float().mean()
