@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far off the best entries lie: SDM, MA, Dis and errors in metres of the top entry.
+
+Locations are rows: of WGS 84 (latitude, longitude) in degrees, of a plane (x, y) in metres. Where a gallery
+has fewer entries than K, a figure is over what there is.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+from geoloc.geodesy import distance_m
+from geoloc_training.datasets.contract import GeoLocation, Item, Location
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_EARTH_RADIUS_KM = 6378.137
+_SDM_PER_DEGREE = 5000.0
+_SDM_PER_METRE = 0.001
+
+
+def coordinates(items: Sequence[Item]) -> Doubles:
+    """Locations of items as rows (N, 2): latitude and longitude, or x and y.
+
+    Raises:
+        ParameterError: an item has no location.
+    """
+    return np.array([_row(item.location, item) for item in items], np.float64).reshape(-1, 2)
+
+
+def geographic(items: Sequence[Item]) -> bool:
+    """Whether every item has a location on WGS 84."""
+    return all(isinstance(item.location, GeoLocation) for item in items)
+
+
+def _row(location: Location | None, item: Item) -> tuple[float, float]:
+    if location is None:
+        raise ParameterError(
+            f"{item.path} has no location, which distances need; complete the data set's table of positions."
+        )
+    if isinstance(location, GeoLocation):
+        return location.latitude_deg, location.longitude_deg
+    return location.x_m, location.y_m
+
+
+def sdm_degrees(
+    queries: Doubles, gallery: Doubles, best: Ints, k: int, float32_compat: bool = False
+) -> float:
+    """DenseUAV's SDM@K: Σ w_i exp(-5000 d_i) / Σ w_i, w_i = 1 - i/K, d in degrees, mean over queries.
+
+    Args:
+        queries: latitude and longitude (Q, 2).
+        gallery: likewise (G, 2).
+        best: best entries of each query, best first, (Q, ≥ K).
+        k: K.
+        float32_compat: round coordinates to float32 first, as the published script does; at 120° east that
+            is 0.8 m of noise.
+    """
+    best = best[:, :k]
+    kind: type[np.float32 | np.float64] = np.float32 if float32_compat else np.float64
+    offsets = np.subtract(gallery[best], queries[:, None], dtype=kind, casting="unsafe")
+    degrees = np.sqrt((offsets**2).sum(axis=-1))
+    return _weighted(1 / np.exp(degrees * _SDM_PER_DEGREE), 1 - np.arange(best.shape[1]) / k)
+
+
+def sdm_metres(queries: Doubles, gallery: Doubles, best: Ints, k: int) -> float:
+    """GTA-UAV's SDM@K: Σ (K - i) exp(-0.001 d_i) / Σ (K - i), d in metres of the plane, mean over queries."""
+    best = best[:, :k]
+    return _weighted(
+        np.exp(-_SDM_PER_METRE * plane_m(queries, gallery, best)), k - np.arange(best.shape[1], dtype=float)
+    )
+
+
+def _weighted(closeness: Doubles, weights: Doubles) -> float:
+    return float((closeness * weights).sum(axis=1).mean() / weights.sum())
+
+
+def mean_distance(queries: Doubles, gallery: Doubles, best: Ints, k: int) -> float:
+    """GTA-UAV's Dis@K: mean distance of the best K entries in metres of the plane."""
+    return float(plane_m(queries, gallery, best[:, :k]).mean())
+
+
+def plane_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
+    """Distances in a plane (Q, K) of each query to its best entries, metres."""
+    return np.asarray(np.hypot(*np.moveaxis(gallery[best] - queries[:, None], -1, 0)), np.float64)
+
+
+def haversine_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
+    """Great-circle distances (Q, K) on DenseUAV's sphere of 6378.137 km, metres."""
+    here, there = np.radians(queries)[:, None], np.radians(gallery)[best]
+    half = np.sin((there - here) / 2) ** 2
+    chord = half[..., 0] + np.cos(here[..., 0]) * np.cos(there[..., 0]) * half[..., 1]
+    return np.asarray(_EARTH_RADIUS_KM * 2 * np.arcsin(np.sqrt(np.clip(chord, 0, 1))) * 1000, np.float64)
+
+
+def geodesic_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
+    """Lengths (Q, K) of the WGS 84 geodesics from each query to its best entries, metres."""
+    here, there = queries[:, None], gallery[best]
+    return distance_m(here[..., 0], here[..., 1], there[..., 0], there[..., 1])
+
+
+def within(top1_m: Doubles, threshold_m: float) -> float:
+    """Share of queries whose best entry is nearer than a threshold: DenseUAV's MA@m, GTA-UAV's curve, L@m."""
+    return float((top1_m < threshold_m).mean())

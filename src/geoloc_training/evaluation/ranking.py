@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who comes how far up: ranks of true matches among gallery descriptors, in chunks that fit in memory.
+
+Two rules for ties, those of the published scripts:
+
+- `rank_by_sorting` calls what University-1652's `evaluate_gpu.py` calls, row by row:
+  `np.argsort(score)[::-1]`. Equal scores fall as they fall there, with the same NumPy and processor.
+- `rank_by_counting` is Sample4Geo's rule for pairs: a rank is the number of entries that score higher than
+  the right one, so a tie counts for the query.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+UNFOUND = np.iinfo(np.int64).max
+_CHUNK_BYTES = 96 << 20
+_BYTES_PER_SCORE = 24  # score, order, what is sorted away, masks
+
+
+@dataclass(frozen=True)
+class Truth:
+    """For each query the gallery entries that belong to it, one list behind the other.
+
+    Attributes:
+        entries: gallery indices of all queries' lists, int64 (M,).
+        starts: where each query's list begins, and the end, int64 (Q + 1,).
+    """
+
+    entries: Ints
+    starts: Ints
+
+    def of(self, query: int) -> Ints:
+        """The gallery indices of one query."""
+        return self.entries[self.starts[query] : self.starts[query + 1]]
+
+    def first(self) -> Ints:
+        """The first index of each query, (Q,); -1 where there is none."""
+        found = np.full(len(self.starts) - 1, -1, np.int64)
+        some = self.starts[1:] > self.starts[:-1]
+        found[some] = self.entries[self.starts[:-1][some]]
+        return found
+
+    def mask(self, begin: int, end: int, gallery: int) -> Mask:
+        """Queries `begin` to `end` by gallery entries: True where an entry is listed, (end - begin, G)."""
+        mask = np.zeros((end - begin, gallery), np.bool_)
+        rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
+        mask[rows, self.entries[self.starts[begin] : self.starts[end]]] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What the queries found.
+
+    Attributes:
+        ranks: 0-based ranks of the true matches, ascending within a query, int64 (M,).
+        starts: where each query's ranks begin, and the end, int64 (Q + 1,).
+        outranked: for each query, entries above the best true match that are not semi-positives, int64 (Q,).
+        nearest: the true match that ranks best, int64 (Q,); -1 where there is none.
+        nearest_scores: its score, float32 (Q,); NaN where there is none.
+        best: the K best entries, best first, int64 (Q, K); K is at most the entries searched.
+        best_scores: their scores, float32 (Q, K).
+        gallery: entries of the whole gallery, those not searched included.
+        searched: entries that compete.
+    """
+
+    ranks: Ints
+    starts: Ints
+    outranked: Ints
+    nearest: Ints
+    nearest_scores: Floats
+    best: Ints
+    best_scores: Floats
+    gallery: int
+    searched: int
+
+    @property
+    def queries(self) -> int:
+        """How many queries there are, those without a true match included."""
+        return len(self.starts) - 1
+
+    def first(self) -> Ints:
+        """Rank of each query's best true match, (Q,); UNFOUND where it has none."""
+        found = np.full(self.queries, UNFOUND, np.int64)
+        some = self.starts[1:] > self.starts[:-1]
+        found[some] = self.ranks[self.starts[:-1][some]]
+        return found
+
+
+def truth_of(lists: Iterable[Sequence[int]]) -> Truth:
+    """Lists of gallery indices, one a query, as a `Truth`."""
+    rows = [np.asarray(row, np.int64) for row in lists]
+    starts = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64)
+    return Truth(np.concatenate([np.zeros(0, np.int64), *rows]), starts)
+
+
+def rank_by_sorting(
+    queries: Floats, gallery: Floats, truth: Truth, junk: Mask | None = None, best: int = 10
+) -> Ranking:
+    """Rank as University-1652's script does: by inner product, descending, with junk taken out after sorting.
+
+    Args:
+        queries: descriptors (Q, D).
+        gallery: descriptors (G, D).
+        truth: right entries of each query; none of them junk.
+        junk: entries that do not compete, (G,).
+        best: how many of the best entries to keep.
+
+    Raises:
+        ParameterError: descriptors that do not fit together or are not finite.
+    """
+    _check(queries, gallery, truth)
+    kept = np.ones(len(gallery), np.bool_) if junk is None else ~junk
+    parts = [
+        _sorted_chunk(scores, truth.mask(begin, begin + len(scores), len(gallery)), kept, best)
+        for begin, scores in _chunks(queries, gallery)
+    ]
+    ranks, nearest, nearest_scores, top, top_scores = (
+        np.concatenate([part[column] for part in parts]) for column in range(5)
+    )
+    found = Ranking(
+        ranks,
+        truth.starts,
+        np.zeros(0, np.int64),
+        nearest,
+        nearest_scores,
+        top,
+        top_scores,
+        len(gallery),
+        int(kept.sum()),
+    )
+    return Ranking(**{**vars(found), "outranked": found.first()})
+
+
+def _sorted_chunk(
+    scores: Floats, right: Mask, kept: Mask, best: int
+) -> tuple[Ints, Ints, Floats, Ints, Floats]:
+    order = np.argsort(scores, axis=1)[:, ::-1]
+    if not kept.all():
+        order = order[kept[order]].reshape(len(scores), -1)
+    rows, ranks = np.nonzero(np.take_along_axis(right, order, axis=1))
+    nearest = np.full(len(scores), -1, np.int64)
+    some, at = np.unique(rows, return_index=True)
+    nearest[some] = order[some, ranks[at]]
+    nearest_scores = np.where(nearest >= 0, scores[np.arange(len(scores)), nearest], np.nan)
+    top = order[:, :best].copy()
+    return ranks, nearest, nearest_scores.astype(np.float32), top, np.take_along_axis(scores, top, axis=1)
+
+
+def rank_by_counting(
+    queries: Floats,
+    gallery: Floats,
+    truth: Truth,
+    semi: Truth | None = None,
+    best: int = 10,
+) -> Ranking:
+    """Rank pairs as Sample4Geo's scripts for CVUSA, CVACT and VIGOR do: how many entries score higher.
+
+    A query's pair is the first entry of its list; others in the list are not looked at. The order of equal
+    scores among the best entries is not defined.
+
+    Args:
+        queries: descriptors (Q, D).
+        gallery: descriptors (G, D).
+        truth: the right entry of each query.
+        semi: entries that may rank above it without counting in `outranked` (VIGOR).
+        best: how many of the best entries to keep.
+
+    Raises:
+        ParameterError: descriptors that do not fit together or are not finite.
+    """
+    _check(queries, gallery, truth)
+    pairs, pieces = truth.first(), []
+    for begin, scores in _chunks(queries, gallery):
+        rows, end = np.arange(len(scores)), begin + len(scores)
+        right = scores[rows, pairs[begin:end]]
+        higher = scores > right[:, None]
+        ranks = higher.sum(axis=1)
+        if semi is not None:
+            higher &= ~semi.mask(begin, end, len(gallery))
+        top = _largest(scores, min(best, len(gallery)))
+        pieces.append((ranks, higher.sum(axis=1), right, top, np.take_along_axis(scores, top, axis=1)))
+    ranks, outranked, right, top, top_scores = (
+        np.concatenate([piece[column] for piece in pieces]) for column in range(5)
+    )
+    some = pairs >= 0
+    return Ranking(
+        ranks=ranks[some],
+        starts=np.concatenate([[0], np.cumsum(some)]).astype(np.int64),
+        outranked=np.where(some, outranked, UNFOUND),
+        nearest=pairs,
+        nearest_scores=np.where(some, right, np.nan).astype(np.float32),
+        best=top,
+        best_scores=top_scores,
+        gallery=len(gallery),
+        searched=len(gallery),
+    )
+
+
+def _largest(scores: Floats, count: int) -> Ints:
+    """Columns of the `count` largest scores of each row, largest first."""
+    columns = scores.shape[1]
+    part = (
+        np.argpartition(scores, columns - count, axis=1)[:, columns - count :]
+        if count < columns
+        else np.broadcast_to(np.arange(columns), scores.shape)
+    )
+    order = np.argsort(-np.take_along_axis(scores, part, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(part, order, axis=1)
+
+
+def _chunks(queries: Floats, gallery: Floats) -> Iterator[tuple[int, Floats]]:
+    """Scores of some queries at a time (b, G), with the number of the first."""
+    rows = max(1, _CHUNK_BYTES // (_BYTES_PER_SCORE * max(1, len(gallery))))
+    columns = np.ascontiguousarray(gallery, np.float32).T
+    for begin in range(0, len(queries), rows):
+        yield begin, np.asarray(queries[begin : begin + rows], np.float32) @ columns
+
+
+def _check(queries: Floats, gallery: Floats, truth: Truth) -> None:
+    if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
+        raise ParameterError(
+            f"descriptors of queries {queries.shape} and gallery {gallery.shape} do not fit together; "
+            "describe both with one model."
+        )
+    if not len(queries) or not len(gallery) or len(truth.starts) != len(queries) + 1:
+        raise ParameterError(
+            f"{len(queries)} queries and {len(gallery)} gallery entries with {len(truth.starts) - 1} lists "
+            "of matches cannot be ranked; give at least one of each and a list for every query."
+        )
+    for name, rows in (("queries", queries), ("gallery", gallery)):
+        if not np.isfinite(rows.sum(axis=1, dtype=np.float64)).all():
+            raise ParameterError(
+                f"descriptors of the {name} are not finite; the weights are broken, train again."
+            )
