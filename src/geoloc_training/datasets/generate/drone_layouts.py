@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of the drone data sets' layouts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from geoloc_training.datasets.generate.scenes import Scene
-from geoloc_training.datasets.generate.writing import Cast, write_picture
+from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
+
+_DENSE_HEIGHTS_M = (100, 90, 80)
 
 
 def write_university(out: Path, cast: Cast) -> None:
@@ -28,3 +31,48 @@ def _university_place(
         image = scene.drone(view)
         for folder in drones:
             write_picture(out / folder / name / f"image-{view + 1:02d}.jpeg", image)
+
+
+def write_denseuav(out: Path, cast: Cast) -> None:
+    """DenseUAV: three heights, a new and an old tile each; the gallery holds the training places too.
+
+    The old tile is of the place's first other date, and the drone then keeps to the rest; where there is
+    one other date, the old tile repeats the map's.
+    """
+    tables: dict[str, list[str]] = {"train": [], "test": []}
+    for number, scene in cast.scenes((*cast.training, *cast.tests, *cast.distractors)):
+        name = f"{number:06d}"
+        learn, test = number <= len(cast.training), number > len(cast.training)
+        looked_up = test and number <= len(cast.training) + len(cast.tests)
+        folders = ["train/{}"] * learn + ["test/query_{}"] * looked_up + ["test/gallery_{}"]
+        _denseuav_place(out, name, scene, folders)
+        where = scene.place.location
+        position = f"E{where.longitude_deg:.8f} N{where.latitude_deg:.8f}"
+        for folder in folders:
+            for height in _DENSE_HEIGHTS_M:
+                for file in (f"drone/{name}/H{height}.JPG", f"satellite/{name}/H{height}.tif"):
+                    view, rest = file.split("/", 1)
+                    line = f"{folder.format(view)}/{rest} {position} {height:.3f}"
+                    tables[folder.split("/")[0]].append(line)
+    tables["ALL"] = tables["train"] + tables["test"]
+    for part, lines in tables.items():
+        write_text(out / f"Dense_GPS_{part}.txt", "\n".join(lines) + "\n")
+
+
+def _denseuav_place(out: Path, name: str, scene: Scene, folders: list[str]) -> None:
+    place, old = scene.place, scene.place.map_date
+    if len(place.drone_dates) > 1:
+        old = place.drone_dates[0]
+        scene = replace(scene, place=replace(place, drone_dates=place.drone_dates[1:]))
+    for view, height in enumerate(_DENSE_HEIGHTS_M):
+        zoom = height / _DENSE_HEIGHTS_M[0]
+        size_m = scene.camera.view_m * zoom
+        pictures = {
+            f"drone/{name}/H{height}.JPG": scene.drone(view, zoom),
+            f"satellite/{name}/H{height}.tif": scene.satellite(size_m=size_m),
+            f"satellite/{name}/H{height}_old.tif": scene.satellite(size_m=size_m, date=old),
+        }
+        for file, image in pictures.items():
+            view_name, rest = file.split("/", 1)
+            for folder in folders:
+                write_picture(out / folder.format(view_name) / rest, image)

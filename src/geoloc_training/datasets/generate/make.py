@@ -5,13 +5,18 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from geoloc.errors import ParameterError, RasterError
-from geoloc_training.datasets.generate import drone_layouts
+from geoloc_training.datasets.generate import drone_layouts, ground_layouts, gta_layout
 from geoloc_training.datasets.generate.places import Place, find_places
 from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
 
 LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
     "u1652": drone_layouts.write_university,
+    "denseuav": drone_layouts.write_denseuav,
+    "gta_uav": gta_layout.write_gta_uav,
+    "cvusa": ground_layouts.write_cvusa,
+    "cvact": ground_layouts.write_cvact,
+    "vigor": ground_layouts.write_vigor,
 }
 
 
@@ -37,8 +42,8 @@ def make_tiny(
 ) -> Path:
     """Write a valid tree in the layout of a data set: for tests, for demos, or whole for a study.
 
-    Places of one date are photographed on that date; among the tests they become distractors, so that no
-    test looks up a picture in itself. `places.csv` in the tree says what became of which place.
+    Places of one date are photographed on that date; in `test_groups` they become distractors, so that
+    nothing is looked up in its own picture. `places.csv` in the tree says what became of which place.
 
     Args:
         name: one of `LAYOUTS`.

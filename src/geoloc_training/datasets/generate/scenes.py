@@ -6,7 +6,7 @@ of Shi et al. 2019) below a plain sky. It has the geometry of a street panorama 
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.ground import Image, Look, render
 
 _SKY_SHARE = 0.4  # of a panorama's height
-_DRONE, _PANORAMA = 1, 2  # streams of randomness
+_AIM, _DRONE, _PANORAMA = 1, 2, 3  # streams of randomness
 
 
 @dataclass(frozen=True)
@@ -82,49 +82,53 @@ class Scene:
     camera: Camera
 
     def __post_init__(self) -> None:
-        if self.camera.reach_m > self.place.extent_m + 1e-6:
-            raise ParameterError(
-                f"drone views reach over {self.camera.reach_m:.0f} m of ground and {self.place.name} is "
-                f"{self.place.extent_m:.0f} m wide; choose a smaller view_m, offset_m, scale or yaw_deg."
-            )
+        self._refuse_beyond(self.camera.reach_m)
 
     def satellite(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float | None = None, date: str | None = None
     ) -> Image:
         """The map, uint8 RGB (S, S, 3), north up; off the place's centre, `view_m` wide by default."""
-        look = Look(self.place.east_m + east_m, self.place.south_m + south_m, size_m or self.camera.view_m)
+        look = self._look(east_m, south_m, size_m or self.camera.view_m)
         return render(self.place.ground, date or self.place.map_date, look, self.camera.size_px)[0]
 
-    def drone(self, number: int, zoom: float = 1.0) -> Image:
-        """A drone view, uint8 RGB (S, S, 3): another date than the map's where there is one.
+    def aim(self, number: int, zoom: float = 1.0) -> Look:
+        """Where a drone view looks, in metres from the place's centre.
 
         Args:
             number: 0 or more; each number is another view.
             zoom: share of the ground that a view shows, 0..1 (the flying height's effect).
         """
-        rng = self._rng(_DRONE, number)
+        rng = self._rng(_AIM, number)
         offset_m = rng.uniform(-1, 1, 2) * self.camera.offset_m
         size_m = self.camera.view_m * zoom * (1 + rng.uniform(-1, 1) * self.camera.scale)
-        heading = np.deg2rad(rng.uniform(-1, 1) * self.camera.yaw_deg)
-        look = Look(
-            self.place.east_m + float(offset_m[0]),
-            self.place.south_m + float(offset_m[1]),
-            float(size_m),
-            float(heading),
-        )
-        date = self._flown(number)
-        image, _ = render(self.place.ground, date, look, self.camera.size_px)
-        return self._changed(image, rng)
+        heading_rad = np.deg2rad(rng.uniform(-1, 1) * self.camera.yaw_deg)
+        return Look(float(offset_m[0]), float(offset_m[1]), float(size_m), float(heading_rad))
+
+    def drone(self, number: int, zoom: float = 1.0) -> Image:
+        """The drone view of an `aim`, uint8 RGB (S, S, 3): another date than the map's where there is one."""
+        aim = self.aim(number, zoom)
+        look = replace(aim, east_m=self.place.east_m + aim.east_m, south_m=self.place.south_m + aim.south_m)
+        image, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
+        return self._changed(image, self._rng(_DRONE, number))
 
     def panorama(
         self, width_px: int, height_px: int, number: int = 0, east_m: float = 0.0, south_m: float = 0.0
     ) -> Image:
         """A made-up ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
-        rng = self._rng(_PANORAMA, number)
-        reach_m = self.camera.view_m / 2
-        look = Look(self.place.east_m + east_m, self.place.south_m + south_m, 2 * reach_m)
+        look = self._look(east_m, south_m, self.camera.view_m)
         above, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
-        return self._changed(unroll(above, width_px, height_px), rng)
+        return self._changed(unroll(above, width_px, height_px), self._rng(_PANORAMA, number))
+
+    def _look(self, east_m: float, south_m: float, size_m: float) -> Look:
+        self._refuse_beyond(2 * max(abs(east_m), abs(south_m)) + size_m)
+        return Look(self.place.east_m + east_m, self.place.south_m + south_m, size_m)
+
+    def _refuse_beyond(self, reach_m: float) -> None:
+        if reach_m > self.place.extent_m + 1e-6:
+            raise ParameterError(
+                f"the views reach over {reach_m:.0f} m of ground and {self.place.name} is "
+                f"{self.place.extent_m:.0f} m wide; choose a smaller view_m, offset_m, scale or yaw_deg."
+            )
 
     def _flown(self, number: int) -> str:
         return self.place.drone_dates[number % len(self.place.drone_dates)]

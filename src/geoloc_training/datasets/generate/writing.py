@@ -46,24 +46,23 @@ def write_picture(path: Path, image: Image) -> None:
     ok, coded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not ok:
         raise RasterError(f"{path} cannot be coded as a picture; choose another format.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(coded.tobytes())
-    except OSError as error:
-        raise RasterError(
-            f"{path} cannot be written ({error}); is there space, and may you write there?"
-        ) from error
+    write_bytes(path, coded.tobytes())
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a table or a list, making its folder.
+    """Write a table or a list, making its folder; errors as in `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, making its folder.
 
     Raises:
         RasterError: where it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise RasterError(
             f"{path} cannot be written ({error}); is there space, and may you write there?"
