@@ -56,6 +56,10 @@ class EvaluationOptions:
         words = {"multi-query": self.multi_query, "flip": self.flip, "float32": self.float32_compat}
         return ", ".join(word for word, chosen in words.items() if chosen)
 
+    def reading(self, size_px: int) -> Reading:
+        """How pictures are described under these options."""
+        return Reading(size_px, self.flip, self.batch, self.threads, self.progress)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -109,7 +113,7 @@ def evaluate_benchmark(
     """
     tasks = benchmark.tests if isinstance(benchmark, Benchmark) else benchmark
     options = options or EvaluationOptions()
-    reading = Reading(size_px, options.flip, options.batch, options.threads, options.progress)
+    reading = options.reading(size_px)
     results = []
     for task in tasks:
         queries = describe_items(task.queries, describe, reading, cache, f"{task.name}: queries")

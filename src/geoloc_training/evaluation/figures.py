@@ -107,7 +107,7 @@ def _ma(found: Found) -> list[Figure]:
 _MAKERS: dict[Metric, Callable[[Found], list[Figure]]] = {
     "recall": _recall,
     "ap_trapezoid": lambda found: [Figure("AP", metrics.ap_trapezoid(found.ranking))],
-    "ap_step": lambda found: [Figure("AP (step)", metrics.ap_step(found.ranking))],
+    "ap_step": lambda found: [Figure("AP-step", metrics.ap_step(found.ranking))],
     "recall_pairs": _recall_pairs,
     "hit_rate": lambda found: [Figure("hit rate", metrics.hit_rate(found.ranking))],
     "sdm_degrees": _sdm_degrees,

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `geoloc-train evaluate` does with an image set: run its tests, show the table, leave the files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from geoloc.errors import ParameterError
+from geoloc_training.datasets.contract import Benchmark, Task
+from geoloc_training.evaluation.benchmark import EvaluationOptions, Result, evaluate_benchmark
+from geoloc_training.evaluation.cross_date import Describe
+from geoloc_training.evaluation.exported import write_result
+from geoloc_training.evaluation.features import FeatureCache, describe_items
+from geoloc_training.evaluation.gallery import write_worst
+from geoloc_training.evaluation.protocols import ProtocolName, protocols_named
+from geoloc_training.evaluation.tables import table, write_csv, write_json
+
+
+def evaluate_images(
+    describe: Describe,
+    size_px: int,
+    model_key: str,
+    benchmark: Benchmark | Sequence[Task],
+    protocol: str = "full",
+    out: Path | None = None,
+    options: EvaluationOptions | None = None,
+    cache: Path | None = None,
+) -> list[Result]:
+    """Run a data set's tests, print the table, and write metrics.json, metrics.csv and worst.png.
+
+    Args:
+        describe: uint8 views (N, S, S, 3) -> L2-normalised descriptors (N, D).
+        size_px: side S of the views.
+        model_key: tells these weights from all others, such as their sha256; names cached descriptors.
+        benchmark: the data set, or some of its tests.
+        protocol: full, sample4geo or both.
+        out: folder for the files, made where missing; None writes none.
+        options: what else may be chosen.
+        cache: folder for descriptors; None keeps none (`--no-cache`).
+
+    Raises:
+        ParameterError: an unknown protocol, a test without tests or matches, an `out` that cannot be made.
+        RasterError: a picture cannot be read.
+    """
+    protocols = protocols_named(protocol)
+    if out is not None:
+        _make(out)
+    kept = FeatureCache(cache, model_key) if cache is not None else None
+    results = evaluate_benchmark(benchmark, describe, size_px, protocols, kept, options)
+    if not results:
+        raise ParameterError(
+            "the data set has no test; choose one that has, `geoloc-train datasets list` shows."
+        )
+    typer.echo(table(results))
+    if out is not None:
+        _write(out, results)
+    return results
+
+
+def export_features(
+    describe: Describe,
+    size_px: int,
+    tasks: Sequence[Task],
+    out: Path,
+    protocol: ProtocolName = "full",
+    options: EvaluationOptions | None = None,
+    cache: FeatureCache | None = None,
+) -> list[Path]:
+    """Write each test's descriptors for University-1652's own script, a folder a test under `out`.
+
+    Raises:
+        ParameterError: a test lists its matches, or a file cannot be written.
+        RasterError: a picture cannot be read.
+    """
+    reading = (options or EvaluationOptions()).reading(size_px)
+    paths = []
+    for number, task in enumerate(tasks, start=1):
+        queries = describe_items(task.queries, describe, reading, cache, f"{task.name}: queries")
+        gallery = describe_items(task.gallery, describe, reading, cache, f"{task.name}: gallery")
+        paths.append(write_result(out / str(number), task, queries, gallery, protocol))
+    return paths
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"{out} cannot be made ({error}); choose another --out.") from error
+
+
+def _write(out: Path, results: Sequence[Result]) -> None:
+    try:
+        write_json(out / "metrics.json", results)
+        write_csv(out / "metrics.csv", results)
+        # One protocol's worst are enough: the other's are among them but for distractors.
+        write_worst(out / "worst.png", [r for r in results if r.protocol == results[0].protocol])
+    except OSError as error:
+        raise ParameterError(
+            f"{out} cannot be written ({error}); make room or choose another --out."
+        ) from error

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptors in the file that University-1652's `evaluate_gpu.py` scores: a check of our figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from geoloc.errors import ParameterError
+from geoloc_training.datasets.contract import Item, Task
+from geoloc_training.evaluation.protocols import ProtocolName, junk
+from geoloc_training.evaluation.ranking import Floats, Ints
+
+RESULT_NAME = "pytorch_result.mat"
+_JUNK = -1
+
+
+def write_result(
+    folder: Path, task: Task, queries: Floats, gallery: Floats, protocol: ProtocolName = "full"
+) -> Path:
+    """Write `pytorch_result.mat` for one test; run `evaluate_gpu.py` in that folder to score it.
+
+    Args:
+        folder: where to write; made where missing.
+        task: a test whose matches are those of the same id.
+        queries: descriptors of its queries (Q, D).
+        gallery: descriptors of its gallery (G, D).
+        protocol: `sample4geo` gives label -1 to entries that do not compete, which the script takes out.
+
+    Returns:
+        The file.
+
+    Raises:
+        ParameterError: the task lists its matches, or the file cannot be written.
+    """
+    if task.positives is not None:
+        raise ParameterError(
+            f"'{task.name}' lists its matches, which University-1652's script cannot read; "
+            "export a test whose matches are those of the same id."
+        )
+    numbers = _numbers((*task.queries, *task.gallery))
+    labels, aside = _labels(task.gallery, numbers), junk(task, protocol)
+    if aside is not None:
+        labels[aside] = _JUNK
+    content = {
+        "gallery_f": gallery,
+        "gallery_label": labels,
+        "gallery_path": [str(item.path) for item in task.gallery],
+        "query_f": queries,
+        "query_label": _labels(task.queries, numbers),
+        "query_path": [str(item.path) for item in task.queries],
+    }
+    path = folder / RESULT_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scipy.io.savemat(path, content)
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be written ({error}); choose another folder.") from error
+    return path
+
+
+def _numbers(items: Sequence[Item]) -> dict[str, int]:
+    """A number for each id: the folder's own where all are numbers, as in the script, else the order's."""
+    ids = list(dict.fromkeys(item.id for item in items))
+    own = {place: int(place) for place in ids if place.isdecimal()}
+    if len(set(own.values())) == len(ids):
+        return own
+    return {place: number for number, place in enumerate(ids)}
+
+
+def _labels(items: Sequence[Item], numbers: dict[str, int]) -> Ints:
+    return np.array([numbers[item.id] for item in items], np.int64)
