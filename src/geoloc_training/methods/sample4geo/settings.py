@@ -42,7 +42,7 @@ class SamplingConfig:
 
     Attributes:
         kind: random, gps (places drawn at random, each with its neighbours on the ground) or similarity (with
-            its likes by the present descriptors; until those are first made gps, or random without positions).
+            its likes by the present descriptors; until these exist gps, or random without positions).
         neighbours: of each drawn place, half of them its nearest, half drawn from the rest of the pool.
         pool: nearest places that neighbours are taken from.
         resample_every: epochs between two searches for similar places, the first after so many.
