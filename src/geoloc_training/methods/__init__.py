@@ -20,7 +20,7 @@ def build_method(config: TrainConfig, places: int) -> Method:
         places: how many places there are to tell apart, 0 where they are drawn without end.
 
     Raises:
-        ParameterError: no such method, or one that classifies places where there are none to count.
+        ParameterError: no such method, or one that tells places apart where they are drawn without end.
         ModelError: the encoder cannot be built.
     """
     method = _host(config, places)
@@ -34,18 +34,21 @@ def build_method(config: TrainConfig, places: int) -> Method:
 def _host(config: TrainConfig, places: int) -> Method:
     from geoloc.encoder.torch_backend import ViewEncoder
 
-    encoder = ViewEncoder(config.model.architecture())
     if config.method.name == "sample4geo":
         from geoloc_training.methods.sample4geo.method import Sample4Geo
 
-        return Sample4Geo(encoder, config.method)
+        return Sample4Geo(ViewEncoder(config.model.architecture()), config.method)
     if config.method.name == "lpn":
         from geoloc_training.methods.lpn.method import Lpn
 
-        if places < 1:
-            raise ParameterError(
-                f"method lpn tells places apart, and data '{config.data.name}' draws them without end; "
-                "use method sample4geo, or a published data set."
-            )
-        return Lpn(encoder, config.method, places)
+        _require_places(config, places)
+        return Lpn(ViewEncoder(config.model.architecture()), config.method, places)
     raise ParameterError(f"method '{config.method.name}' is unknown; use sample4geo or lpn.")
+
+
+def _require_places(config: TrainConfig, places: int) -> None:
+    if places < 1:
+        raise ParameterError(
+            f"method {config.method.name} tells places apart, and data '{config.data.name}' draws them "
+            "without end; use method sample4geo, or a published data set."
+        )
