@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A validation test out of training places, so that the published tests choose nothing."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from geoloc.errors import ParameterError
+from geoloc_training.datasets.contract import GeoLocation, Location, Task, TrainingSplit
+
+_STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSplit, Task | None]:
+    """Hold out some places of a training split to choose the best weights by.
+
+    A place is what hangs together: pictures of one id and the references that are right for them. Where
+    nearly everything hangs together, because references overlap (GTA-UAV), what lies within a circle is held
+    out, and what shares a reference with it is left out of training too.
+
+    Args:
+        split: all that may be learnt from.
+        share: of its places, or of the queries in the circle, 0..1; at least one place; 0 for none.
+        seed: draws the places; the same seed draws the same.
+
+    Returns:
+        What is left to learn from, and the test: queries held out, looked up among the references held out.
+        None where share is 0.
+
+    Raises:
+        ParameterError: a share outside 0..1, or a split that cannot be cut in two.
+    """
+    if not 0 <= share < 1:
+        raise ParameterError(f"data.validation_share={share} must lie in 0..1, 1 excluded.")
+    if share == 0:
+        return split, None
+    rng = np.random.default_rng([seed, _STREAM])
+    of_queries, of_references = _places(split)
+    matched = np.array([bool(right) for right in split.matches], np.bool_)
+    places, sizes = np.unique(of_queries[matched], return_counts=True)
+    if not len(places):
+        raise ParameterError("no query of the training split has a right reference; check the data set.")
+    if _hangs_together(sizes, share):
+        return _cut(split, *_circle(split, matched, share, rng))
+    drawn = places[_draw(sizes, share, rng)]
+    return _cut(split, np.isin(of_queries, drawn), np.isin(of_references, drawn))
+
+
+def _places(split: TrainingSplit) -> tuple[Ints, Ints]:
+    """Number of the place of each query (Q,) and of each reference (R,)."""
+    queries, nodes = len(split.queries), len(split.queries) + len(split.references)
+    ids: dict[str, int] = {}
+    items = enumerate((*split.queries, *split.references))
+    links = [(node, nodes + ids.setdefault(item.id, len(ids))) for node, item in items]
+    links += [(query, queries + right) for query, some in enumerate(split.matches) for right in some]
+    ends = np.array(links, np.int64).reshape(-1, 2)
+    size = nodes + len(ids)
+    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    places = connected_components(graph, directed=False)[1].astype(np.int64)
+    return places[:queries], places[queries:nodes]
+
+
+def _hangs_together(sizes: Ints, share: float) -> bool:
+    """Whether all places but the largest do not make up half of the share of the queries."""
+    return len(sizes) == 1 or bool(sizes.sum() - sizes.max() < share / 2 * sizes.sum())
+
+
+def _draw(sizes: Ints, share: float, rng: np.random.Generator) -> Ints:
+    """The share of the places; those with more queries than the share of all queries are passed over."""
+    wanted = min(max(1, round(share * len(sizes))), len(sizes) - 1)
+    room = max(share * sizes.sum(), sizes.min())
+    order: Ints = rng.permutation(len(sizes))
+    fitting: Ints = order[sizes[order] <= room]
+    return fitting[:wanted]
+
+
+def _circle(split: TrainingSplit, matched: Mask, share: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    """The queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
+    numbers = np.flatnonzero(matched)
+    where = [_flat(split.queries[number].location) for number in numbers]
+    if None in where:
+        raise ParameterError(
+            "the training places hang together by their references and have no positions to cut them by; "
+            "set data.validation_share=0."
+        )
+    points = np.array(where, np.float64)
+    apart = np.linalg.norm(points - points[rng.integers(len(points))], axis=1)
+    nearest = numbers[np.argsort(apart, kind="stable")[: max(1, round(share * len(numbers)))]]
+    held = np.zeros(len(split.queries), np.bool_)
+    held[nearest] = True
+    references = np.zeros(len(split.references), np.bool_)
+    references[[right for query in nearest for right in split.matches[query]]] = True
+    return held, references
+
+
+def _flat(location: Location | None) -> tuple[float, float] | None:
+    """Coordinates whose distances can be compared."""
+    if isinstance(location, GeoLocation):
+        return location.longitude_deg * float(
+            np.cos(np.radians(location.latitude_deg))
+        ), location.latitude_deg
+    return None if location is None else (location.x_m, location.y_m)
+
+
+def _cut(split: TrainingSplit, queries: Mask, references: Mask) -> tuple[TrainingSplit, Task]:
+    """Training without, and a test of, some queries (Q,) and references (R,)."""
+    touched = np.array([any(references[right] for right in some) for some in split.matches], np.bool_)
+    learnt = np.flatnonzero(~queries & ~touched)
+    if not any(split.matches[query] for query in learnt):
+        raise ParameterError(
+            "nothing would be left to learn from beside the validation places; set data.validation_share=0 "
+            "or use more data."
+        )
+    training = TrainingSplit(
+        tuple(split.queries[query] for query in learnt),
+        tuple(split.references[right] for right in np.flatnonzero(~references)),
+        _renumbered(split, learnt, ~references),
+        tuple(split.weights[query] for query in learnt),
+    )
+    tested = np.flatnonzero(queries & touched)
+    task = Task(
+        "validation",
+        tuple(split.queries[query] for query in tested),
+        tuple(split.references[right] for right in np.flatnonzero(references)),
+        ("recall", "ap_trapezoid"),
+        _renumbered(split, tested, references),
+    )
+    return training, task
+
+
+def _renumbered(split: TrainingSplit, queries: Ints, references: Mask) -> tuple[tuple[int, ...], ...]:
+    """The matches of some queries among some references."""
+    numbers = np.cumsum(references) - 1
+    return tuple(tuple(int(numbers[right]) for right in split.matches[query]) for query in queries)
