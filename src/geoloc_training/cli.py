@@ -1,101 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train …`: fit, evaluate, export."""
+"""`geoloc-train …`: fit, evaluate, export, datasets."""
 
-import shlex
+import errno
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
+from torch import Tensor
 
 from geoloc.encoder import load_encoder
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.card import file_sha256
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
-from geoloc_training.checkpoint import load_average
-from geoloc_training.compose import load_config
-from geoloc_training.config import TrainConfig, plain
-from geoloc_training.datasets.ground import Ground
-from geoloc_training.datasets.load import load_every_place, load_places, load_sources
-from geoloc_training.datasets.pairs import draw_batch
+from geoloc.installed import find_model
+from geoloc_training import datasets_cli, facts
+from geoloc_training.compose import compose, data_config, load_config
+from geoloc_training.config import TrainConfig
+from geoloc_training.datasets.load import load_every_place
+from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.evaluation import suite
-from geoloc_training.evaluation.cross_date import Describe, evaluate, in_chunks, parse_pair
-from geoloc_training.export import CardFacts, export_model
-from geoloc_training.loop import architecture_of, describe_with, fit
-from geoloc_training.runlog import trained_minutes
+from geoloc_training.evaluation.benchmark import EvaluationOptions
+from geoloc_training.evaluation.command import evaluate_images
+from geoloc_training.evaluation.cross_date import Describe, in_chunks
+from geoloc_training.export import export_model
+from geoloc_training.settings import MAP
+from geoloc_training.training.checkpoint import Which, load_average, weights_file
+from geoloc_training.training.describe import Describer
+from geoloc_training.training.hardware import launch
+from geoloc_training.training.interrupts import Interrupted
+from geoloc_training.training.loop import fit
+from geoloc_training.training.origin import write_origin
+from geoloc_training.training.prepare import prepare
 
 app = typer.Typer(
-    help="Train an encoder on two dates of the same ground, measure it, hand it to the nodes.",
+    help="Train an encoder on views of the same places, measure it, hand it to the nodes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
+app.add_typer(datasets_cli.app, name="datasets")
 
-_COMMAND_NAME = "command.txt"
-
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder with naip_ca_multiyear/, massachusetts_ortho/, estonia_ortho/."),
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings: +preset=NAME, data=NAME, data.root=DIR, optimiser.steps=500, …"),
 ]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a setting: optimiser.steps=500. Repeatable.")
+DataWords = Annotated[
+    list[str] | None, typer.Argument(help="data=NAME and data.root=DIR; a run knows its own data.")
 ]
-Run = Annotated[Path, typer.Argument(help="Folder of a run, made by `geoloc-train fit`.")]
+Weights = Annotated[
+    Which | None,
+    typer.Option("--weights", help="best on validation, or last; the best where there was a validation."),
+]
 
 
 @app.command("fit")
 def fit_command(
-    config: Annotated[Path, typer.Option("--config", help="Recipe, e.g. config/training/contrastive.yaml.")],
+    words: Words = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; rerunning resumes it.")] = Path(
-        "runs/contrastive"
+        "runs/first"
     ),
-    data: Data = None,
-    settings: Sets = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="A whole recipe of one's own, such as a run's config.yaml."),
+    ] = None,
     initial: Annotated[
-        Path | None, typer.Option("--init", help="Begin with the averaged weights of this other run.")
+        Path | None,
+        typer.Option("--init", help="Begin with the weights of this other run or model directory."),
     ] = None,
 ) -> None:
     """Train; rerun the same command to go on after an interruption.
 
-    Without --data it trains on procedural worlds alone, so that anyone can:
+    Presets: small (the shipped model's recipe), sample4geo, lpn, dphr (sample4geo + DPHR). Without data.root,
+    `small` learns from procedural worlds alone, so that anyone can:
 
-      geoloc-train fit --config config/training/contrastive.yaml --set optimiser.steps=300
+      geoloc-train fit +preset=small optimiser.steps=300 --out runs/world
 
-      geoloc-train fit --config config/training/contrastive.yaml --data DIR --out runs/first
+      geoloc-train fit +preset=sample4geo data=u1652 data.root=DIR --out runs/host
+
+      geoloc-train fit +preset=lpn dphr.weight=1 data=u1652 data.root=DIR hardware.devices=4 --out runs/lpn
+
+      geoloc-train fit --config runs/host/config.yaml seed=2 --out runs/host-2
     """
-    recipe = load_config(config, settings or ())
-    places = load_places(recipe, data)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / _COMMAND_NAME).write_text(_command(config, data, settings or (), initial), encoding="utf-8")
-    fit(recipe, load_sources(recipe, data, out.parent / "cache"), out, places, initial)
-    typer.echo(f"trained: {out}\nnext: geoloc-train export {out} --out models/NAME")
+    recipe = load_config(config, words or ()) if config is not None else compose(words or ())
+    fabric = launch(recipe.hardware)
+    with fabric.rank_zero_first(local=True):
+        prepared = prepare(recipe, out.parent / "cache", fabric.device)
+    if fabric.is_global_zero:
+        out.mkdir(parents=True, exist_ok=True)
+        write_origin(out, _said(words, config, initial))
+    fit(recipe, prepared.source, out, prepared.validate, initial=initial, fabric=fabric)
+    if fabric.is_global_zero:
+        typer.echo(f"trained: {out}\nnext: geoloc-train export {out} --out models/NAME")
 
 
 @app.command("evaluate")
 def evaluate_command(
-    source: Annotated[Path, typer.Argument(help="Folder of a run, or a model directory.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder with naip_ca_multiyear/.")],
+    source: Annotated[Path, typer.Argument(help="Folder of a run, a model directory, or a shipped model.")],
+    words: DataWords = None,
+    protocol: Annotated[
+        str, typer.Option(help="Published sets: full (distractors kept), sample4geo (left out) or both.")
+    ] = "full",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Published sets: folder for JSON, CSV and the worst queries.")
+    ] = None,
+    weights: Weights = None,
+    flip: Annotated[
+        bool, typer.Option(help="Published sets: add the mirrored picture's descriptor.")
+    ] = False,
+    multi_query: Annotated[
+        bool, typer.Option(help="Published sets: one query a place, the mean of its pictures.")
+    ] = False,
+    cache: Annotated[bool, typer.Option(help="Published sets: keep descriptors for the next time.")] = True,
     pairs: Annotated[
-        list[str] | None, typer.Option("--pair", help="city:map_date:query_date. Repeatable.")
+        list[str] | None, typer.Option("--pair", help="map: city:map_date:query_date. Repeatable.")
     ] = None,
     floor: Annotated[
-        bool, typer.Option(help="Measure gradient histograms (HOG) by the same protocols too.")
+        bool, typer.Option(help="map: measure gradient histograms (HOG) by the same protocols too.")
     ] = False,
     label: Annotated[
-        str, typer.Option(help="Words to put before each protocol, such as what was left out.")
+        str, typer.Option(help="map: words before each protocol, such as what was left out.")
     ] = "",
-    json_out: Annotated[Path | None, typer.Option("--json", help="Keep the figures in this file.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="map: keep the figures here.")] = None,
 ) -> None:
-    """Recall across dates: yaw known, ±10°, unknown; alone and with every other picture as a distractor.
+    """Measure recall: on the tests of a published set, or across dates of the same ground (map).
 
-    geoloc-train evaluate models/geoloc-small-1 --data DIR --pair chico:2018:2020 --floor
+    geoloc-train evaluate runs/host data.root=DIR --protocol both --out runs/host/tests
+
+    geoloc-train evaluate models/geoloc-small-1 data=map data.root=DIR --pair chico:2018:2020 --floor
     """
-    describe, size_px = _describer(source)
-    grounds = load_every_place(data)
-    protocols = suite.protocols_for(pairs or ["chico:2018:2020"])
+    trained = load_config(source / "config.yaml").data if (source / "config.yaml").is_file() else None
+    data = data_config(words or (), trained)
+    describe, size_px, key = _describer(source, weights)
+    root = data.folder()
+    if data.name != MAP:
+        options = EvaluationOptions(flip=flip, multi_query=multi_query)
+        kept = Path("runs/cache/descriptors") if cache else None
+        benchmark = load_benchmark(data.name, root)
+        evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
+        return
+    grounds = load_every_place(root)
+    protocols = suite.protocols_for(pairs or data.validation or ["chico:2018:2020"])
     measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
     if floor:
         measured += suite.metrics(suite.measure_floor(grounds, protocols, size_px))
@@ -106,110 +153,90 @@ def evaluate_command(
 
 @app.command("export")
 def export_command(
-    run: Run,
+    run: Annotated[Path, typer.Argument(help="Folder of a run, made by `geoloc-train fit`.")],
     out: Annotated[
         Path, typer.Option("--out", help="Model directory to write; its name becomes the model's id.")
     ],
-    data: Data = None,
+    words: DataWords = None,
+    weights: Weights = None,
     also: Annotated[
         list[Path] | None, typer.Option("--also", help="Figures of `evaluate --json` for the card.")
     ] = None,
     note: Annotated[
         list[str] | None, typer.Option("--note", help="name=text for the card. Repeatable.")
     ] = None,
+    view_size_m: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Smallest and largest view on the ground, for sets that do not say."),
+    ] = None,
 ) -> None:
     """Write a model directory for the nodes, after checking that all backends agree.
 
-    geoloc-train export runs/contrastive --out models/my-model --data DIR
+    geoloc-train export runs/small --out models/my-model data.root=DIR
     """
-    recipe = load_config(run / "config.yaml")
-    step, weights = load_average(run)
-    encoder = ViewEncoder(architecture_of(recipe))
-    encoder.load_state_dict(weights)
-    describe, size_px = describe_with(encoder), recipe.model.input_px
-    grounds = load_every_place(data) if data is not None and recipe.data.validation else []
-    measured = (
-        suite.measure(describe, grounds, suite.protocols_for(recipe.data.validation), size_px)
-        if grounds
-        else []
-    )
-    facts = CardFacts(
-        id=out.name,
-        method=recipe.method.name,
-        seed=recipe.seed,
-        gsd_range_m=_gsd_range(recipe),
-        training=_training_facts(run, recipe, step, data is not None),
-        metrics=[*suite.metrics(measured), *(m for path in also or () for m in suite.read_json(path))],
-        calibration=_calibration(recipe, describe, grounds),
+    recipe = _recipe_of(run, words)
+    step, state = load_average(run, weights)
+    encoder = _encoder(recipe, state)
+    described = facts.card_facts(
+        run,
+        recipe,
+        step,
+        Describer(encoder, recipe.model.input_px).views,
+        name=out.name,
+        also=[metric for path in also or () for metric in suite.read_json(path)],
         notes=dict(_pair(text) for text in note or ()),
+        view_size_m=view_size_m,
     )
-    views = _real_views(recipe, data, run.parent / "cache")
-    cosines = export_model(weights, architecture_of(recipe), facts, out, views)
+    views = facts.real_views(prepare(recipe, run.parent / "cache", encoder.mean.device))
+    cosines = export_model(state, recipe.model.architecture(), described, out, views)
     agreement = ", ".join(f"{name} {value:.6f}" for name, value in cosines.items())
-    typer.echo(f"{suite.table(facts.metrics)}\nlowest cosine with torch: {agreement}\nexported: {out}")
+    typer.echo(f"{suite.table(described.metrics)}\nlowest cosine with torch: {agreement}\nexported: {out}")
 
 
 def main() -> None:
     """Run a command; a mistake of the user's ends in one sentence, not in a traceback."""
     try:
         app()
+    except Interrupted as stopped:
+        print(f"geoloc-train: {stopped}", file=sys.stderr)
+        raise SystemExit(128 + stopped.number) from stopped
     except GeolocError as error:
         print(f"geoloc-train: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"geoloc-train: {error}: make room and rerun the same command to go on.", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
-def _describer(source: Path) -> tuple[Describe, int]:
-    """The encoder of a run (averaged weights, torch) or of a model directory (default backend)."""
+def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str]:
+    """Encoder, side of its views and key of its weights: of a run (torch) or a model (default backend)."""
     if (source / "config.yaml").is_file():
-        encoder = ViewEncoder(architecture_of(load_config(source / "config.yaml")))
-        encoder.load_state_dict(load_average(source)[1])
-        return describe_with(encoder), encoder.architecture.input_px
-    exported = load_encoder(source)
-    return in_chunks(exported.describe), exported.card.input_px
+        recipe = load_config(source / "config.yaml")
+        encoder = _encoder(recipe, load_average(source, weights)[1])
+        key = file_sha256(weights_file(source, weights))
+        return Describer(encoder, recipe.model.input_px).views, recipe.model.input_px, key
+    exported = load_encoder(find_model(str(source)))
+    return in_chunks(exported.describe), exported.card.input_px, exported.card.sha256
 
 
-def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
-    """Thresholds from the first validation city among all distractors; none without one."""
-    if not grounds:
-        return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
-    base = parse_pair(recipe.data.validation[0])
-    # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
-    hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
-    return suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
+def _encoder(recipe: TrainConfig, state: dict[str, Tensor]) -> ViewEncoder:
+    encoder = ViewEncoder(recipe.model.architecture())
+    encoder.load_state_dict(state)
+    return encoder
 
 
-def _command(config: Path, data: Path | None, settings: Sequence[str], initial: Path | None) -> str:
-    """The command that made a run, with a placeholder for where the data lies."""
-    words = ["geoloc-train", "fit", "--config", str(config), *(("--data", "DIR") if data else ())]
-    words += ["--init", f"runs/{initial.name}"] if initial else []
-    return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
+def _recipe_of(run: Path, words: list[str] | None) -> TrainConfig:
+    """A run's recipe with its data where it lies now."""
+    recipe = load_config(run / "config.yaml")
+    return replace(recipe, data=data_config(words or (), recipe.data))
 
 
-def _training_facts(run: Path, recipe: TrainConfig, step: int, real: bool) -> dict[str, object]:
-    command = run / _COMMAND_NAME
-    return {
-        "command": command.read_text(encoding="utf-8").strip() if command.is_file() else "",
-        "steps": step,
-        "minutes": round(trained_minutes(run)),
-        "pairs_per_step": recipe.optimiser.pairs,
-        "data": [source.kind for source in recipe.data.sources if real or source.kind == "world"],
-        "validation": list(recipe.data.validation) if real else [],
-        "config": plain(recipe),
-    }
-
-
-def _gsd_range(recipe: TrainConfig) -> tuple[float, float]:
-    sizes = [edge for source in recipe.data.sources for edge in source.view_size_m]
-    return round(min(sizes) / recipe.model.input_px, 3), round(max(sizes) / recipe.model.input_px, 3)
-
-
-def _real_views(recipe: TrainConfig, data: Path | None, cache: Path) -> np.ndarray:
-    """Some views of the training imagery for the parity check."""
-    sources = load_sources(recipe, data, cache)
-    maps, drones = draw_batch(
-        sources, 32, recipe.model.input_px, recipe.augment, 1.0, np.random.default_rng(recipe.seed)
-    )
-    return np.concatenate([maps, drones])
+def _said(words: list[str] | None, config: Path | None, initial: Path | None) -> list[str]:
+    said = ["--config", str(config)] if config is not None else []
+    said += ["--init", str(initial)] if initial is not None else []
+    return [*said, *(words or ())]
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -12,6 +12,20 @@ def ranks() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Number of this process among them."""
+    return dist.get_rank() if ranks() > 1 else 0
+
+
+def any_rank(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set in any process."""
+    if ranks() == 1:
+        return flag
+    value = torch.tensor(float(flag), device=device)
+    dist.all_reduce(value, op=dist.ReduceOp.MAX)
+    return bool(value > 0)
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """Rows (N, …) of every rank stacked in rank order (ranks · N, …).
 

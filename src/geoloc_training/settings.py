@@ -2,11 +2,13 @@
 """Data, network, optimiser and hardware of a run, as frozen dataclasses that refuse what cannot be."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from geoloc.encoder.card import Architecture
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.settings import SourceConfig
+from geoloc_training.methods.sample4geo.settings import SamplingConfig
 
 MAP = "map"
 _WITHOUT_LOCATIONS = (MAP, "u1652", "sues200")
@@ -52,10 +54,7 @@ class DataConfig:
             0 <= self.validation_share < 1,
             f"data.validation_share={self.validation_share} must lie in 0..1, 1 excluded.",
         )
-        require(
-            self.sampling in ("random", "gps", "similarity"),
-            f"data.sampling '{self.sampling}' is unknown; use random, gps or similarity.",
-        )
+        self.sampling_config()
         require(
             self.sampling != "gps" or self.name not in _WITHOUT_LOCATIONS,
             f"data.sampling=gps needs positions and data '{self.name}' has none to sample by; use random.",
@@ -65,12 +64,20 @@ class DataConfig:
             f"data.sampling={self.sampling} is for published sets; data '{MAP}' draws its own neighbours: "
             "use random.",
         )
-        require(
-            0 < self.neighbours <= self.pool and self.resample_every > 0,
-            f"data.neighbours={self.neighbours} must be above 0 and at most data.pool={self.pool}, "
-            f"data.resample_every={self.resample_every} above 0.",
-        )
         self._check_validation_city()
+
+    def folder(self) -> Path:
+        """Where the data lies.
+
+        Raises:
+            ParameterError: nobody has said.
+        """
+        require(bool(self.root), f"data '{self.name}' needs its folder: add data.root=DIR.")
+        return Path(self.root)
+
+    def sampling_config(self) -> SamplingConfig:
+        """How batches of a published set are filled."""
+        return SamplingConfig(self.sampling, self.neighbours, self.pool, self.resample_every)
 
     def _check_validation_city(self) -> None:
         tested = {name.split(":")[0] for name in self.validation}

@@ -3,7 +3,7 @@ import csv
 
 import pytest
 
-from geoloc_training.runlog import RunLog, trained_minutes
+from geoloc_training.training.runlog import RunLog, trained_minutes
 
 
 def _rows(run):
@@ -12,10 +12,10 @@ def _rows(run):
 
 
 def test_steps_lost_with_an_interruption_are_dropped(tmp_path):
-    log = RunLog(tmp_path, 0)
+    log = RunLog(tmp_path, 0, tensorboard=False)
     for step in (1, 2, 3):
         log.append(step, {"loss": float(step)})
-    RunLog(tmp_path, 2).append(3, {"loss": 9.0})
+    RunLog(tmp_path, 2, tensorboard=False).append(3, {"loss": 9.0})
     assert [(row["step"], row["loss"]) for row in _rows(tmp_path)] == [
         ("1", "1.0"),
         ("2", "2.0"),
@@ -24,12 +24,24 @@ def test_steps_lost_with_an_interruption_are_dropped(tmp_path):
 
 
 def test_time_goes_on_after_a_resume(tmp_path):
-    RunLog(tmp_path, 0).append(1, {})
+    RunLog(tmp_path, 0, tensorboard=False).append(1, {})
     text = (tmp_path / "log.csv").read_text().replace("0.0", "120.0")
     (tmp_path / "log.csv").write_text(text)
-    RunLog(tmp_path, 1).append(2, {})
+    RunLog(tmp_path, 1, tensorboard=False).append(2, {})
     assert trained_minutes(tmp_path) == pytest.approx(2.0, abs=0.02)
 
 
 def test_no_log_is_no_time(tmp_path):
     assert trained_minutes(tmp_path) == 0.0
+
+
+def test_a_figure_that_comes_up_later_gets_a_column(tmp_path):
+    log = RunLog(tmp_path, 0, tensorboard=False)
+    log.append(1, {"loss": 1.0})
+    log.append(2, {"loss": 2.0, "valid_r1": 0.5})
+    RunLog(tmp_path, 2, tensorboard=False).append(3, {"loss": 3.0, "dphr": 0.1})
+    assert [(row["loss"], row["valid_r1"], row["dphr"]) for row in _rows(tmp_path)] == [
+        ("1.0", "", ""),
+        ("2.0", "0.5", ""),
+        ("3.0", "", "0.1"),
+    ]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run's model card says: how it was trained, how well it does, and which answers to refuse."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.encoder.card import Calibration, Metric
+from geoloc_training.config import TrainConfig, plain
+from geoloc_training.datasets.ground import Ground
+from geoloc_training.datasets.load import load_every_place
+from geoloc_training.evaluation import suite
+from geoloc_training.evaluation.cross_date import Describe, evaluate, parse_pair
+from geoloc_training.export import CardFacts
+from geoloc_training.settings import MAP
+from geoloc_training.training.origin import read_origin
+from geoloc_training.training.prepare import Prepared
+from geoloc_training.training.runlog import trained_minutes
+
+UNKNOWN_VIEW_SIZE_M = (20.0, 120.0)
+_VIEWS = 64
+
+
+def card_facts(
+    run: Path,
+    recipe: TrainConfig,
+    step: int,
+    describe: Describe,
+    *,
+    name: str,
+    also: Sequence[Metric] = (),
+    notes: dict[str, str] | None = None,
+    view_size_m: tuple[float, float] | None = None,
+) -> CardFacts:
+    """Everything the card says beyond the network, measured where there is validation data of `map`.
+
+    Args:
+        run: folder of the run.
+        recipe: its configuration, `data.root` empty where the data is not at hand.
+        step: of the weights.
+        describe: the encoder.
+        name: of the model.
+        also: figures measured elsewhere.
+        notes: for the card.
+        view_size_m: smallest and largest view on the ground, where the recipe does not say.
+    """
+    real = recipe.data.name == MAP and recipe.data.root and recipe.data.validation
+    grounds = load_every_place(Path(recipe.data.root)) if real else []
+    command, commit = read_origin(run)
+    return CardFacts(
+        id=name,
+        method=recipe.method.name,
+        seed=recipe.seed,
+        gsd_range_m=_gsd_range(recipe, view_size_m),
+        training={
+            "command": command,
+            "commit": commit,
+            "steps": step,
+            "minutes": round(trained_minutes(run)),
+            "pairs_per_step": recipe.optimiser.pairs,
+            "data": _data(recipe),
+            "validation": list(recipe.data.validation) if real else [],
+            "config": plain(replace(recipe, data=replace(recipe.data, root=""))),
+        },
+        metrics=[*_measured(recipe, describe, grounds), *also],
+        calibration=_calibration(recipe, describe, grounds),
+        notes=_notes(recipe, notes or {}, view_size_m),
+    )
+
+
+def real_views(recipe: TrainConfig, prepared: Prepared) -> NDArray[np.uint8]:
+    """Some training views, uint8 (N, S, S, 3), for comparing backends."""
+    prepared.source.start_epoch(0, None)
+    batch = prepared.source.batch(0, 0, 1)
+    batch = prepared.source.finish(batch, 0, 0)
+    views: NDArray[np.uint8] = np.concatenate([batch.reference.numpy(), batch.query.numpy()])[:_VIEWS]
+    return views
+
+
+def _measured(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> list[Metric]:
+    if not grounds:
+        return []
+    protocols = suite.protocols_for(recipe.data.validation)
+    return suite.metrics(suite.measure(describe, grounds, protocols, recipe.model.input_px))
+
+
+def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
+    """Thresholds from the first validation city among all distractors; none without one."""
+    if not grounds:
+        return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
+    base = parse_pair(recipe.data.validation[0])
+    # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
+    hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
+    return suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
+
+
+def _data(recipe: TrainConfig) -> list[str]:
+    if recipe.data.name != MAP:
+        return [recipe.data.name]
+    real = bool(recipe.data.root)
+    return [source.kind for source in recipe.data.sources if real or source.kind == "world"]
+
+
+def _gsd_range(recipe: TrainConfig, view_size_m: tuple[float, float] | None) -> tuple[float, float]:
+    known = [edge for source in recipe.data.sources for edge in source.view_size_m]
+    sizes = view_size_m or known or UNKNOWN_VIEW_SIZE_M
+    return round(min(sizes) / recipe.model.input_px, 3), round(max(sizes) / recipe.model.input_px, 3)
+
+
+def _notes(
+    recipe: TrainConfig, notes: dict[str, str], view_size_m: tuple[float, float] | None
+) -> dict[str, str]:
+    if recipe.data.sources or view_size_m is not None:
+        return notes
+    low, high = UNKNOWN_VIEW_SIZE_M
+    assumed = (
+        f"{recipe.data.name} does not say how large its views are on the ground; {low:g}..{high:g} m assumed"
+    )
+    return {"gsd_range_m": assumed, **notes}

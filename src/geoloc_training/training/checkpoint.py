@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run's state on disk: weights as safetensors, what else it takes to go on, and the step they belong to."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from geoloc.encoder.card import WEIGHTS_NAME, load_card
+from geoloc.errors import ModelError
+
+Which = Literal["best", "last"]
+_LAST, _BEST = "checkpoint", "best"
+_AVERAGE, _STATE = "average.safetensors", "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a run needs to go on.
+
+    Attributes:
+        step: steps done.
+        method: name of the method, with what lies beside it.
+        model: state of the method.
+        average: state of the averaged encoder.
+        optimiser: state of the optimiser.
+        source: the epoch's plan; tensors and plain values.
+        scaler: state of the loss scaler, empty without one.
+    """
+
+    step: int
+    method: str
+    model: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    source: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint beside the last one, then swap: an interruption never leaves a half-written one.
+
+    Raises:
+        ModelError: it cannot be written; the last one is untouched.
+    """
+    rest = {name: getattr(checkpoint, name) for name in ("optimiser", "source", "scaler")}
+
+    def write(folder: Path) -> None:
+        save_file(_contiguous(checkpoint.model), folder / "model.safetensors")
+        save_file(_contiguous(checkpoint.average), folder / _AVERAGE)
+        torch.save(rest, folder / "rest.pt")
+        _write_json(folder / _STATE, {"step": checkpoint.step, "method": checkpoint.method})
+
+    _swap(run, _LAST, _size([checkpoint.model, checkpoint.average, rest]), write)
+
+
+def save_best(run: Path, step: int, valid_r1: float, average: dict[str, Tensor]) -> None:
+    """Keep averaged weights as the best so far; raises as `save_checkpoint`."""
+
+    def write(folder: Path) -> None:
+        save_file(_contiguous(average), folder / _AVERAGE)
+        _write_json(folder / _STATE, {"step": step, "valid_r1": valid_r1})
+
+    _swap(run, _BEST, _size(average), write)
+
+
+def best_recall(run: Path) -> float:
+    """R@1 on validation of the run's best weights; -1 where none were kept."""
+    folder = _folder(run, _BEST)
+    return float(_read_state(folder)["valid_r1"]) if folder is not None else -1.0
+
+
+def load_checkpoint(run: Path) -> Checkpoint | None:
+    """The run's last checkpoint, or None where it has none.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    folder = _folder(run, _LAST)
+    if folder is None:
+        return None
+    try:
+        rest = torch.load(folder / "rest.pt", map_location="cpu", weights_only=True)
+        model, average = load_file(folder / "model.safetensors"), load_file(folder / _AVERAGE)
+        return Checkpoint(**_read_state(folder), model=model, average=average, **rest)
+    except (OSError, SafetensorError, RuntimeError, EOFError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the checkpoint in {folder} cannot be read ({error}); delete that folder to start afresh."
+        ) from error
+
+
+def load_average(run: Path, which: Which | None = None) -> tuple[int, dict[str, Tensor]]:
+    """Step and averaged weights, which are what is evaluated and exported.
+
+    Args:
+        run: folder of the run.
+        which: the best on validation or the last; None for the best where there was a validation.
+
+    Raises:
+        ModelError: there are none, or the files are damaged.
+    """
+    path = weights_file(run, which)
+    try:
+        return int(_read_state(path.parent)["step"]), load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); delete its folder and train on.") from error
+
+
+def weights_file(run: Path, which: Which | None = None) -> Path:
+    """The file that `load_average` reads.
+
+    Raises:
+        ModelError: there is none.
+    """
+    names = {"best": (_BEST,), "last": (_LAST,), None: (_BEST, _LAST)}[which]
+    folders = [folder for folder in (_folder(run, name) for name in names) if folder is not None]
+    if not folders:
+        raise ModelError(f"{run} holds no {which or 'last'} checkpoint; train with `geoloc-train fit` first.")
+    return folders[0] / _AVERAGE
+
+
+def initial_weights(source: Path) -> dict[str, Tensor]:
+    """The encoder's weights of another run or of a model directory.
+
+    Raises:
+        ModelError: neither, or damaged.
+    """
+    if not (source / "model.yaml").is_file():
+        return load_average(source)[1]
+    load_card(source)
+    return load_file(source / WEIGHTS_NAME)
+
+
+def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> None:
+    fresh, current, old = run / f"{name}.new", run / name, run / f"{name}.old"
+    shutil.rmtree(fresh, ignore_errors=True)
+    free = shutil.disk_usage(run).free
+    try:
+        if free < needed:
+            raise OSError(f"only {_megabytes(free)} are free")
+        fresh.mkdir(parents=True)
+        write(fresh)
+        _to_disk(fresh)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise ModelError(
+            f"{current} cannot be written ({error}): it needs {_megabytes(needed)}; what was saved before is "
+            "untouched: make room and rerun the same command to go on from there."
+        ) from error
+    if current.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        current.rename(old)
+    fresh.rename(current)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _to_disk(folder: Path) -> None:
+    """Have the disk itself hold what was written, before anything older is given up for it."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _folder(run: Path, name: str) -> Path | None:
+    """The current folder, or the previous one where a swap was interrupted."""
+    for folder in (run / name, run / f"{name}.old"):
+        if (folder / _STATE).is_file():
+            return folder
+    return None
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / _STATE} cannot be read ({error}); delete {folder}.") from error
+    return state
+
+
+def _write_json(path: Path, tree: dict[str, Any]) -> None:
+    path.write_text(json.dumps(tree), encoding="utf-8")
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+
+
+def _size(tree: Any) -> int:  # noqa: ANN401 - walks an optimiser's state
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(tree))
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (dict, list, tuple)):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _tensors(item)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

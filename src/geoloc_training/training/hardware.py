@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices, processes, precision and seeds: everything that differs between a laptop and a cluster."""
+
+import os
+
+import cv2
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from geoloc.errors import ParameterError
+from geoloc_training.settings import HardwareConfig
+
+_PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def launch(config: HardwareConfig) -> Fabric:
+    """Start this run's processes, or join those that torchrun has started.
+
+    With several devices the whole command runs again in each further process, up to this call and beyond.
+
+    Raises:
+        ParameterError: the machine has not the devices asked for, or cannot compute in that precision.
+    """
+    _check_torchrun(config)
+    several = config.devices * config.nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.nodes,
+            precision=_PRECISIONS[config.precision],
+            strategy="ddp" if several else "auto",
+        )
+        fabric.launch()
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise ParameterError(
+            f"hardware.accelerator={config.accelerator} with devices={config.devices}, nodes={config.nodes}, "
+            f"precision={config.precision} is not to be had here ({' '.join(str(error).split())}); "
+            "ask for what this machine has."
+        ) from error
+    config.check_accelerator("cpu" if fabric.device.type == "cpu" else "gpu")
+    return fabric
+
+
+def seed_everything(seed: int, threads: int) -> None:
+    """Seed what a run begins with, the weights; batches and steps are seeded by (seed, step)."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")
+    # Views are warped beside the training step; more threads there would only take its cores.
+    cv2.setNumThreads(1)
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed a step's dropout and warps from its number alone, so that a resumed run needs no random state."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0]))
+
+
+def _check_torchrun(config: HardwareConfig) -> None:
+    started = os.environ.get("WORLD_SIZE") if "TORCHELASTIC_RUN_ID" in os.environ else None
+    wanted = config.devices * config.nodes
+    if started is not None and int(started) != wanted:
+        raise ParameterError(
+            f"torchrun started {started} processes and hardware.devices={config.devices} x "
+            f"nodes={config.nodes} makes {wanted}; let the two agree."
+        )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop: plan an epoch, learn from its batches, validate, log, save; stop where asked and go on later."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from lightning_fabric import Fabric
+from tqdm import tqdm
+
+from geoloc_training.config import TrainConfig, plain
+from geoloc_training.distributed import any_rank
+from geoloc_training.methods import build_method
+from geoloc_training.methods.contract import Batch, BatchSource, Method
+from geoloc_training.training.batches import batches_ahead
+from geoloc_training.training.checkpoint import initial_weights, load_checkpoint
+from geoloc_training.training.describe import Describer
+from geoloc_training.training.hardware import launch, seed_everything
+from geoloc_training.training.interrupts import Interrupted, Interrupts
+from geoloc_training.training.runlog import RunLog
+from geoloc_training.training.trainer import Trainer
+
+Validate = Callable[[Describer], dict[str, float]]
+BuildMethod = Callable[[TrainConfig, int], Method]
+
+
+def fit(
+    config: TrainConfig,
+    source: BatchSource,
+    run: Path,
+    validate: Validate | None = None,
+    *,
+    initial: Path | None = None,
+    fabric: Fabric | None = None,
+    build: BuildMethod = build_method,
+) -> dict[str, float]:
+    """Train, or go on where the run's last checkpoint stopped.
+
+    Args:
+        config: the whole recipe.
+        source: where batches come from.
+        run: folder for checkpoints, log and configuration.
+        validate: measures an encoder on places that are neither learnt from nor tested on; its `valid_r1`
+            chooses the best weights.
+        initial: another run or a model directory whose weights a new run begins with.
+        fabric: launched already, where other work had to know its process; None launches it here.
+        build: makes the method.
+
+    Returns:
+        The last step's figures, and the last validation's.
+
+    Raises:
+        ModelError: a figure is no longer finite, the disk is full, or the run belongs to another method.
+        Interrupted: a signal asked to stop; the run is saved.
+    """
+    fabric = fabric or launch(config.hardware)
+    run.mkdir(parents=True, exist_ok=True)
+    config = planned(config, source)
+    trainer = begin(config, source, run, fabric, initial, build)
+    if fabric.is_global_zero:
+        text = yaml.safe_dump(plain(config), sort_keys=False)
+        (run / "config.yaml").write_text(text, encoding="utf-8")
+    with Interrupts() as interrupts, _Progress(trainer) as progress:
+        while trainer.step < config.optimiser.steps:
+            trainer.begin_epoch()
+            for batch in _rest_of_epoch(trainer):
+                progress.show(_advance(trainer, batch, validate))
+                if any_rank(bool(interrupts.number), fabric.device):
+                    _stop(trainer, interrupts.number)
+    return progress.last
+
+
+def begin(
+    config: TrainConfig,
+    source: BatchSource,
+    run: Path,
+    fabric: Fabric,
+    initial: Path | None = None,
+    build: BuildMethod = build_method,
+) -> Trainer:
+    """A trainer at its first step, or where the run's checkpoint stopped."""
+    seed_everything(config.seed, config.hardware.threads)
+    fresh = load_checkpoint(run) is None
+    # Weights that are overwritten at once need not be fetched.
+    pretrained = config.model.pretrained and fresh and initial is None
+    described = replace(config, model=replace(config.model, pretrained=pretrained))
+    trainer = Trainer(config, build(described, source.places), source, run, fabric)
+    if fresh and initial is not None:
+        trainer.begin_with(initial_weights(initial))
+    return trainer
+
+
+def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
+    """The recipe with its length in steps, where it gave epochs."""
+    if config.optimiser.steps:
+        return config
+    steps = config.optimiser.epochs * source.steps_per_epoch
+    return replace(config, optimiser=replace(config.optimiser, steps=steps))
+
+
+class _Progress:
+    """A bar for people, and the log, of one process for all."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.last: dict[str, float] = {}
+        self._trainer = trainer
+        self._log = RunLog(trainer.run, trainer.step) if trainer.fabric.is_global_zero else None
+        self._bar = tqdm(
+            total=trainer.config.optimiser.steps,
+            initial=trainer.step,
+            unit="step",
+            mininterval=5.0,
+            disable=None if self._log is not None else True,
+        )
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        if self._log is not None:
+            self._log.close()
+
+    def show(self, figures: dict[str, float]) -> None:
+        """Log a step's figures."""
+        self.last |= figures
+        shown = ("loss", "batch_r1", "valid_r1")
+        self._bar.set_postfix(
+            {name: f"{self.last[name]:.3f}" for name in shown if name in self.last}, refresh=False
+        )
+        self._bar.update()
+        if self._log is not None:
+            self._log.append(self._trainer.step, figures)
+
+
+def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:
+    config, fabric = trainer.config, trainer.fabric
+    length = trainer.source.steps_per_epoch
+    end = min(config.optimiser.steps, (trainer.step // length + 1) * length)
+    return batches_ahead(
+        trainer.source,
+        range(trainer.step, end),
+        fabric.global_rank,
+        fabric.world_size,
+        config.hardware.workers,
+        pin=fabric.device.type == "cuda",
+    )
+
+
+def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[str, float]:
+    """One step, with the validation and the checkpoint that are due after it."""
+    config = trainer.config
+    figures = trainer.train_step(batch)
+    done = trainer.step == config.optimiser.steps
+    if validate is not None and (done or trainer.step % config.evaluate_every == 0):
+        measured = validate(trainer.describer(average=True))
+        trainer.keep_if_best(measured["valid_r1"])
+        if trainer.fabric.is_global_zero:
+            tqdm.write(f"step {trainer.step}  " + "  ".join(f"{k} {v:.4f}" for k, v in measured.items()))
+        figures |= measured
+    if done or trainer.step % config.checkpoint_every == 0:
+        trainer.save()
+    return figures
+
+
+def _stop(trainer: Trainer, number: int) -> None:
+    trainer.save()
+    raise Interrupted(
+        f"stopped after step {trainer.step} of {trainer.config.optimiser.steps} with a checkpoint in "
+        f"{trainer.run}; rerun the same command to go on.",
+        number,
+    )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a configuration to what the loop takes: a source of batches and a validation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from geoloc_training.augment.image import ImageAugment
+from geoloc_training.config import TrainConfig
+from geoloc_training.datasets.images import ImageBatches
+from geoloc_training.datasets.load import load_places, load_sources
+from geoloc_training.datasets.map_batches import MapBatches
+from geoloc_training.datasets.registry import load_benchmark
+from geoloc_training.datasets.split import hold_out
+from geoloc_training.methods.contract import BatchSource
+from geoloc_training.settings import MAP
+from geoloc_training.training.loop import Validate
+from geoloc_training.training.validation import CrossDateValidation, HeldOutValidation
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run learns from.
+
+    Attributes:
+        source: of batches.
+        validate: what chooses the best weights, or None without any.
+    """
+
+    source: BatchSource
+    validate: Validate | None
+
+
+def prepare(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
+    """Load the data that a configuration names.
+
+    Args:
+        config: the whole recipe.
+        cache: folder that keeps rendered worlds.
+        device: where the encoder learns, and batches are finished.
+
+    Raises:
+        ParameterError: nothing to train on, or settings that do not fit the data.
+        RasterError: a folder or a picture is missing or damaged.
+    """
+    return _map(config, cache, device) if config.data.name == MAP else _images(config)
+
+
+def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
+    root = Path(config.data.root) if config.data.root else None
+    source = MapBatches(
+        load_sources(config, root, cache),
+        config.augment,
+        config.optimiser.pairs,
+        config.model.input_px,
+        config.seed,
+        on_device=device.type != "cpu",
+    )
+    if root is None or not config.data.validation:
+        return Prepared(source, None)
+    return Prepared(source, CrossDateValidation(load_places(config, root), config.data.validation))
+
+
+def _images(config: TrainConfig) -> Prepared:
+    benchmark = load_benchmark(config.data.name, config.data.folder())
+    training, held_out = hold_out(benchmark.training, config.data.validation_share, config.seed)
+    source = ImageBatches(
+        training,
+        config.model.input_px,
+        config.optimiser.pairs,
+        config.seed,
+        config.data.sampling_config(),
+        ImageAugment(config.image_augment, config.seed),
+    )
+    return Prepared(source, HeldOutValidation(held_out) if held_out is not None else None)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run's figures as CSV and for TensorBoard, one line a step, consistent over interruptions."""
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_FIRST = ("step", "seconds", "loss")
+
+
+class RunLog:
+    """`log.csv` and `tensorboard/` of a run; columns are added as figures come up.
+
+    Args:
+        run: folder of the run.
+        step: the step the run stands at; lines of later steps, lost with an interruption, are dropped.
+        tensorboard: whether to write for TensorBoard too.
+    """
+
+    def __init__(self, run: Path, step: int, tensorboard: bool = True) -> None:
+        self._path = run / "log.csv"
+        self._started = time.monotonic()
+        kept = [row for row in _rows(self._path) if int(row["step"]) <= step]
+        self._before_s = float(kept[-1]["seconds"]) if kept else 0.0
+        self._fields = list(dict.fromkeys([*_FIRST, *(kept[0] if kept else ())]))
+        self._write("w", kept)
+        self._board = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+
+    def append(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a step's figures; those it lacks stay empty."""
+        seconds = self._before_s + time.monotonic() - self._started
+        fresh = [name for name in values if name not in self._fields]
+        if fresh:
+            self._fields += fresh
+            self._write("w", _rows(self._path))
+        self._write("a", [{"step": step, "seconds": round(seconds, 1), **values}])
+        for name, value in values.items() if self._board is not None else ():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write out what TensorBoard's writer still holds."""
+        if self._board is not None:
+            self._board.close()
+
+    def _write(self, mode: str, rows: Sequence[Mapping[str, object]]) -> None:
+        with self._path.open(mode, newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._fields, restval="")
+            if mode == "w":
+                writer.writeheader()
+            writer.writerows(rows)
+
+
+def trained_minutes(run: Path) -> float:
+    """Minutes of training the run's log accounts for; 0 without one."""
+    return max((float(row["seconds"]) for row in _rows(run / "log.csv")), default=0.0) / 60
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["step"] and row["seconds"]]

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The optimiser and how its rate goes over a run."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from geoloc_training.methods.contract import Method
+from geoloc_training.settings import OptimiserConfig
+
+
+def learning_rate(config: OptimiserConfig, step: int) -> float:
+    """Rate of a step (from 0): a linear warm-up, then what `schedule` says, over `steps` steps."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    if config.schedule == "step":
+        falls = sum(step >= round(share * config.steps) for share in config.milestones)
+        return config.learning_rate * float(config.gamma**falls)
+    return config.learning_rate * _cosine(config, step)
+
+
+def build_optimiser(method: Method, config: OptimiserConfig) -> torch.optim.Optimizer:
+    """AdamW or SGD; matrices decay, and the backbone has a rate of its own (see `set_rate`)."""
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    backbone = {id(parameter) for parameter in method.encoder.backbone.parameters()}
+    for parameter in method.parameters():
+        if parameter.requires_grad:
+            # Biases, norms, the pooling power and the temperature do not decay.
+            groups.setdefault((id(parameter) in backbone, parameter.ndim > 1), []).append(parameter)
+    listed = [
+        {
+            "params": parameters,
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "factor": config.backbone_rate if slow else 1.0,
+        }
+        for (slow, decays), parameters in groups.items()
+    ]
+    if config.name == "sgd":
+        return torch.optim.SGD(
+            listed, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
+        )
+    return torch.optim.AdamW(listed, lr=config.learning_rate)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set every group's rate, its own factor included."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["factor"]
+
+
+def _cosine(config: OptimiserConfig, step: int) -> float:
+    """A plateau, then a descent to a hundredth over the last `descent` of the steps."""
+    start = max(config.warmup_steps, round(config.steps * (1 - config.descent)))
+    if step < start:
+        return 1.0
+    progress = (step - start) / max(1, config.steps - start)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

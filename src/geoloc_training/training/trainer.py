@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step of training, whatever the method and the devices, and the state that goes on from it."""
+
+import copy
+import math
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from geoloc.errors import ModelError
+from geoloc_training.config import TrainConfig
+from geoloc_training.distributed import mean_over_ranks, ranks
+from geoloc_training.methods.contract import Batch, BatchSource, Method
+from geoloc_training.training.batches import split
+from geoloc_training.training.checkpoint import (
+    Checkpoint,
+    best_recall,
+    load_checkpoint,
+    save_best,
+    save_checkpoint,
+)
+from geoloc_training.training.describe import Describer
+from geoloc_training.training.hardware import seed_step
+from geoloc_training.training.schedule import build_optimiser, learning_rate, set_rate
+
+
+class Trainer:
+    """Method, averaged encoder, optimiser and where they stand; resumes where `run` holds a checkpoint.
+
+    Args:
+        config: the whole recipe, its length in steps.
+        method: what is trained; moved to the device.
+        source: where batches come from.
+        run: folder of checkpoints.
+        fabric: launched; devices and precision.
+
+    Attributes:
+        step: steps done.
+        best: R@1 on validation of the best weights so far, -1 for none.
+
+    Raises:
+        ModelError: the run's checkpoint is damaged, or of another method or architecture.
+    """
+
+    def __init__(
+        self, config: TrainConfig, method: Method, source: BatchSource, run: Path, fabric: Fabric
+    ) -> None:
+        self.config, self.source, self.run, self.fabric = config, source, run, fabric
+        self.step, self.best = 0, best_recall(run)
+        if config.hardware.sync_batchnorm:
+            method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
+        self.method = method.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.method.encoder).requires_grad_(False).to(fabric.device).eval()
+        self._module, self._optimiser = fabric.setup(
+            _Tensors(self.method), build_optimiser(self.method, config.optimiser)
+        )
+        self._resume()
+
+    def describer(self, *, average: bool) -> Describer:
+        """The averaged encoder, or the present one, as functions of views and pictures."""
+        encoder = self.average if average else self.method.encoder
+        return Describer(encoder, self.config.model.input_px, self.config.hardware.workers)
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Take over what another encoder has learnt: of each tensor the part that both have in common."""
+        with torch.no_grad():
+            for name, value in self.method.encoder.state_dict().items():
+                old = weights.get(name)
+                if old is not None and old.ndim == value.ndim:
+                    common = tuple(slice(min(sizes)) for sizes in zip(value.shape, old.shape, strict=True))
+                    value[common] = old[common].to(value.device)
+        self.average.load_state_dict(self.method.encoder.state_dict())
+
+    def begin_epoch(self) -> None:
+        """Plan the epoch that the next step opens; nothing in the middle of one."""
+        epoch, within = divmod(self.step, self.source.steps_per_epoch)
+        if within == 0:
+            self.source.start_epoch(epoch, self.describer(average=False).items)
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One update on this rank's part of a batch.
+
+        Returns:
+            The method's figures, means over parts and ranks, beside loss, learning_rate and gradient_norm.
+
+        Raises:
+            ModelError: a figure is not finite; the weights are as before the step.
+        """
+        rank, optimiser = self.fabric.global_rank, self.config.optimiser
+        seed_step(self.config.seed, self.step, rank)
+        rate = learning_rate(optimiser, self.step)
+        set_rate(self._optimiser.optimizer, rate)
+        self.method.train()
+        batch = self.source.finish(batch.to(self.fabric.device), self.step, rank)
+        figures = self._accumulate(split(batch, optimiser.accumulate))
+        figures["gradient_norm"] = self._clip()
+        figures = {name: mean_over_ranks(value) for name, value in figures.items()}
+        values = torch.stack([value.float() for value in figures.values()]).tolist()
+        found = dict(zip(figures, values, strict=True))
+        self._check(found)
+        self._optimiser.step()
+        self.step += 1
+        self._update_average()
+        return {**found, "learning_rate": rate}
+
+    def _accumulate(self, parts: list[Batch]) -> dict[str, Tensor]:
+        """Gradients of the mean loss of parts; figures averaged alike."""
+        self._optimiser.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for number, part in enumerate(parts, start=1):
+            waits = number < len(parts) and ranks() > 1
+            with self.fabric.no_backward_sync(self._module, enabled=waits):
+                figures = self._module(part.query, part.reference, part.ids, part.weights)
+                self.fabric.backward(figures["loss"] / len(parts))
+            for name, value in figures.items():
+                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach() / len(
+                    parts
+                )
+        return sums
+
+    def _clip(self) -> Tensor:
+        """Clip the gradient as configured and return the length it had."""
+        optimiser = self.config.optimiser
+        norm: Tensor = self.fabric.clip_gradients(
+            self._module,
+            self._optimiser,
+            max_norm=optimiser.clip_norm or math.inf,
+            error_if_nonfinite=False,
+        )
+        if optimiser.clip_value:
+            nn.utils.clip_grad_value_(self.method.parameters(), optimiser.clip_value)
+        return norm
+
+    def _check(self, figures: dict[str, float]) -> None:
+        # A scaled loss meets infinite gradients now and then; its scaler leaves such a step out.
+        spared = {"gradient_norm"} if self.config.hardware.precision == "fp16" else set()
+        broken = [
+            f"{name} is {value}"
+            for name, value in figures.items()
+            if not math.isfinite(value) and name not in spared
+        ]
+        if broken:
+            raise ModelError(
+                f"{', '.join(broken)} at step {self.step + 1}; the last checkpoint in {self.run} is good: "
+                f"lower optimiser.learning_rate={self.config.optimiser.learning_rate} and rerun."
+            )
+
+    def _update_average(self) -> None:
+        # A young average forgets faster, or it would carry the random start for hundreds of steps.
+        decay = min(self.config.optimiser.ema_decay, (1 + self.step) / (10 + self.step))
+        current = self.method.encoder.state_dict()
+        with torch.no_grad():
+            for name, value in self.average.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(current[name], 1 - decay)
+                else:
+                    value.copy_(current[name])
+
+    def save(self) -> None:
+        """Write the checkpoint of this step; one process writes for all."""
+        if not self.fabric.is_global_zero:
+            return
+        checkpoint = Checkpoint(
+            step=self.step,
+            method=self._identity(),
+            model=self.method.state_dict(),
+            average=self.average.state_dict(),
+            optimiser=self._optimiser.optimizer.state_dict(),
+            source=self.source.state_dict(),
+            scaler=self.fabric.strategy.precision.state_dict(),
+        )
+        save_checkpoint(self.run, checkpoint)
+
+    def keep_if_best(self, valid_r1: float) -> None:
+        """Keep the averaged weights where no earlier ones did better on validation."""
+        if valid_r1 > self.best:
+            self.best = valid_r1
+            if self.fabric.is_global_zero:
+                save_best(self.run, self.step, valid_r1, self.average.state_dict())
+
+    def _resume(self) -> None:
+        found = load_checkpoint(self.run)
+        if found is None:
+            return
+        if found.method != self._identity():
+            raise ModelError(
+                f"the checkpoint in {self.run} was made by method {found.method} and the configuration says "
+                f"{self._identity()}; use another --out or delete it."
+            )
+        try:
+            self.method.load_state_dict(found.model)
+            self.average.load_state_dict(found.average)
+            self._optimiser.optimizer.load_state_dict(found.optimiser)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"the checkpoint in {self.run} is of another architecture, optimiser or number of places; "
+                "use another --out or delete it."
+            ) from error
+        self.fabric.strategy.precision.load_state_dict(found.scaler)
+        self.source.load_state_dict(found.source)
+        self.step = found.step
+
+    def _identity(self) -> str:
+        return self.config.method.name + (" with dphr" if self.config.dphr.weight > 0 else "")
+
+
+class _Tensors(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
+    """A method as a function of tensors, which is all that wrappers for devices and precision understand."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, query: Tensor, reference: Tensor, ids: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        outcome = self.method(Batch(query, reference, ids, weights))
+        return {"loss": outcome.loss, **{name: value.detach() for name, value in outcome.figures.items()}}

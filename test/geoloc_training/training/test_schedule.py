@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+from itertools import pairwise
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from geoloc_training.settings import OptimiserConfig  # noqa: E402
+from geoloc_training.training.schedule import build_optimiser, learning_rate, set_rate  # noqa: E402
+from tiny_training import TinyMethod  # noqa: E402
+
+
+def _rates(**settings):
+    plan = OptimiserConfig(steps=100, warmup_steps=10, learning_rate=1.0, **settings)
+    return [learning_rate(plan, step) for step in range(100)]
+
+
+def test_cosine_warms_up_holds_and_descends():
+    rates = _rates(descent=0.5)
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[49] == 1.0
+    assert all(b <= a for a, b in pairwise(rates[50:]))
+    assert rates[-1] < 0.02
+
+
+def test_steps_fall_at_their_milestones():
+    rates = _rates(schedule="step", milestones=(0.6, 0.9), gamma=0.1)
+    assert (rates[0], rates[59], rates[60], rates[89]) == pytest.approx((0.1, 1.0, 0.1, 0.1))
+    assert rates[90] == pytest.approx(0.01)
+
+
+def test_constant_stays_after_the_warm_up():
+    assert set(_rates(schedule="constant")[9:]) == {1.0}
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_matrices_decay_and_the_backbone_goes_slower(name):
+    method = TinyMethod()
+    optimiser = build_optimiser(method, OptimiserConfig(name=name, backbone_rate=0.1, weight_decay=0.3))
+    set_rate(optimiser, 2.0)
+    settings = {
+        id(parameter): (group["lr"], group["weight_decay"])
+        for group in optimiser.param_groups
+        for parameter in group["params"]
+    }
+    assert len(settings) == len(list(method.parameters()))
+    assert settings[id(method.encoder.backbone.weight)] == pytest.approx((0.2, 0.3))
+    assert settings[id(method.encoder.backbone.bias)] == pytest.approx((0.2, 0.0))
+    assert settings[id(method.encoder.head[2].weight)] == pytest.approx((2.0, 0.3))
+    assert settings[id(method.log_scale)] == pytest.approx((2.0, 0.0))
