@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from geoloc_training.evaluation.benchmark import Result
 from geoloc_training.evaluation.figures import Figure
 
@@ -21,6 +23,16 @@ def table(results: Sequence[Result]) -> str:
     far = [name for name in _names(results) if name.startswith(_ON_THE_GROUND)]
     blocks = [near, *([_block(results, far)] if far else [])]
     return "\n\n".join(blocks) + "\nshares in %; median, p90 and Dis in metres"
+
+
+def percent(figure: Figure) -> float:
+    """A share in per cent, with the rounding of the published scripts, where recall is a float32 tensor.
+
+    It decides the last digit: of 4,000 queries 529 are 13.225 %, which they print as 13.22.
+    """
+    if figure.name.startswith("R@"):
+        return float(np.float32(figure.value) * np.float32(100))
+    return 100 * figure.value
 
 
 def write_json(path: Path, results: Sequence[Result]) -> None:
@@ -61,7 +73,7 @@ def _protocol(result: Result) -> str:
 
 
 def _cell(figure: Figure) -> str:
-    return f"{figure.value:.1f}" if figure.unit == "m" else f"{100 * figure.value:.2f}"
+    return f"{figure.value:.1f}" if figure.unit == "m" else f"{percent(figure):.2f}"
 
 
 def _names(results: Sequence[Result]) -> list[str]:

@@ -14,8 +14,9 @@ from geoloc_training.evaluation import command
 from geoloc_training.evaluation.benchmark import EvaluationOptions, evaluate_benchmark, evaluate_features
 from geoloc_training.evaluation.command import evaluate_images, export_features
 from geoloc_training.evaluation.exported import write_result
+from geoloc_training.evaluation.figures import Figure
 from geoloc_training.evaluation.gallery import worst_queries, write_worst
-from geoloc_training.evaluation.tables import table
+from geoloc_training.evaluation.tables import percent, table
 
 QUIET = EvaluationOptions(progress=False)
 
@@ -74,6 +75,11 @@ def test_the_table_names_protocols_variants_and_units(tmp_path):
     assert "median" in lines[4]
     assert "L@5m" in lines[4]
     assert lines[-1] == "shares in %; median, p90 and Dis in metres"
+
+
+@pytest.mark.parametrize(("hits", "printed"), [(529, "13.22"), (961, "24.03"), (4000, "100.00")])
+def test_recall_rounds_as_in_float32(hits, printed):
+    assert f"{percent(Figure('R@1', hits / 4000)):.2f}" == printed
 
 
 def test_the_worst_queries_come_first_and_are_drawn(tmp_path):
