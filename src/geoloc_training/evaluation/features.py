@@ -12,13 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.errors import ModelError, ParameterError, RasterError
 from geoloc_training.datasets.contract import Item
+from geoloc_training.datasets.pictures import read_square
 from geoloc_training.evaluation.cross_date import Describe
 from geoloc_training.evaluation.protocols import normalised
 from geoloc_training.evaluation.ranking import Floats
@@ -69,7 +69,9 @@ class FeatureCache:
             try:
                 facts = item.path.stat()
             except OSError as error:
-                raise _unreadable(item.path) from error
+                raise RasterError(
+                    f"{item.path} cannot be read as a picture; restore it or remove it from the data set."
+                ) from error
             digest.update(f"\n{item.path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
         return self.folder / f"{digest.hexdigest()[:32]}.npz"
 
@@ -111,22 +113,6 @@ def describe_items(
     if path is not None:
         _save(path, found)
     return found
-
-
-def read_square(path: Path, size_px: int) -> NDArray[np.uint8]:
-    """A picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
-
-    Raises:
-        RasterError: the file is missing, empty, truncated beyond reading or not a picture.
-    """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
-    if picture is None:
-        raise _unreadable(path)
-    if picture.shape[:2] != (size_px, size_px):
-        smaller = min(picture.shape[:2]) >= size_px
-        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, (size_px, size_px), interpolation=method)
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label: str) -> Floats:
@@ -191,9 +177,3 @@ def _save(path: Path, features: Floats) -> None:
         if part is not None:
             part.unlink(missing_ok=True)
         _LOG.warning("descriptors are not kept: %s cannot be written (%s)", path, error)
-
-
-def _unreadable(path: Path) -> RasterError:
-    return RasterError(
-        f"{path} cannot be read as a picture; replace the file or remove it from the data set."
-    )

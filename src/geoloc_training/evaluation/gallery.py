@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_training.datasets.pictures import read_square
 from geoloc_training.evaluation.benchmark import Result
-from geoloc_training.evaluation.features import read_square
 from geoloc_training.evaluation.protocols import truth
 from geoloc_training.evaluation.ranking import UNFOUND, Ints
 

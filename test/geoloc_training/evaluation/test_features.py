@@ -3,15 +3,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from tiny_task import colours, picture
 
 from geoloc.errors import ModelError, ParameterError, RasterError
 from geoloc_training.datasets.contract import Item
+from geoloc_training.datasets.pictures import read_square
 from geoloc_training.evaluation import features
-from geoloc_training.evaluation.features import FeatureCache, Reading, describe_items, read_square
+from geoloc_training.evaluation.features import FeatureCache, Reading, describe_items
 
 READING = Reading(16, batch=3, progress=False)
 
@@ -38,15 +38,6 @@ def test_descriptors_come_in_the_items_order_whatever_the_batch(items):
         found = describe_items(items, colours, replace(READING, batch=batch))
         np.testing.assert_allclose(found, colours(views), rtol=1e-5)
         assert found.dtype == np.float32
-
-
-def test_a_picture_is_squeezed_to_a_square_in_rgb(tmp_path):
-    path = tmp_path / "wide.png"
-    cv2.imwrite(str(path), np.full((20, 60, 3), (200, 100, 50), np.uint8))
-    view = read_square(path, 16)
-    assert view.shape == (16, 16, 3)
-    assert view[3, 3].tolist() == [50, 100, 200]
-    assert read_square(path, 128).shape == (128, 128, 3)
 
 
 def test_the_cache_is_used_and_told_apart_by_model_mirror_size_and_pictures(items, tmp_path):
