@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trees made in the layouts of the data sets: they load, they are what was asked for, and twice the same."""
+"""Trees made from imagery: places are split by city and date, twice the same, and refused in words."""
 
 import csv
 import hashlib
@@ -9,51 +9,36 @@ import cv2
 import numpy as np
 import pytest
 
-from geoloc.errors import GeolocError, ParameterError
-from geoloc_training.datasets.generate import LAYOUTS, make_tiny
-from tiny_ground import picture
+from geoloc.errors import GeolocError, ParameterError, RasterError
+from geoloc_training.datasets.generate import make_tiny
+from geoloc_training.datasets.generate.places import find_places
+from geoloc_training.datasets.generate.scenes import Camera, Scene, unroll
+from tiny_imagery import multiyear, orthophoto
+
+WRITERS = ("u1652", "sues200", "sues200_raw", "denseuav", "gta_uav", "cvusa", "cvact", "vigor")
 
 
 @pytest.fixture(scope="module")
 def imagery(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A multi-date set: four places in each of two towns, three dates, and two places of one date."""
-    root = tmp_path_factory.mktemp("imagery")
-    (root / "images").mkdir()
-    header = ["file", "location_id", "city", "year", "gsd_m", "center_lat", "center_lon"]
-    rows = []
-    for city, places, years in (
-        ("north", 4, (2016, 2018, 2020)),
-        ("south", 4, (2016, 2018, 2020)),
-        ("once", 2, (2020,)),
-    ):
-        for number in range(places):
-            for year in years:
-                name = f"{city}_{year}_{number}.png"
-                shot = picture(hash_of(f"{city}{number}")) // (1 + (year - 2016) // 2)
-                cv2.imwrite(str(root / "images" / name), shot)
-                rows.append(
-                    [name, f"{city}_{number}", city, year, 0.6, 40 + number / 100, -120 + number / 100]
-                )
-    with (root / "index.csv").open("w", newline="") as lines:
-        csv.writer(lines).writerows([header, *rows])
-    return root
-
-
-def hash_of(text: str) -> int:
-    return int(hashlib.sha256(text.encode()).hexdigest()[:6], 16)
+    return multiyear(tmp_path_factory.mktemp("imagery"))
 
 
 def files(root: Path) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
+        for path in root.rglob("*")
         if path.is_file()
     }
 
 
 def table(root: Path) -> list[dict[str, str]]:
-    with (root / "places.csv").open() as lines:
+    with (root / "places.csv").open(encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
+
+
+def only_picture(folder: Path) -> np.ndarray:
+    (path,) = folder.iterdir()
+    return cv2.imread(str(path)).astype(float)
 
 
 def test_cities_are_split_and_the_map_is_never_its_own_query(imagery: Path, tmp_path: Path) -> None:
@@ -62,7 +47,7 @@ def test_cities_are_split_and_the_map_is_never_its_own_query(imagery: Path, tmp_
         tmp_path / "out",
         imagery,
         None,
-        size_px=32,
+        size_px=16,
         test_groups=["south"],
         distractor_groups=["once"],
     )
@@ -73,52 +58,73 @@ def test_cities_are_split_and_the_map_is_never_its_own_query(imagery: Path, tmp_
         ("distractors", "once"),
     }
     assert all(row["map_date"] == "2020" for row in rows)
-    assert all("2020" not in row["drone_dates"] for row in rows if row["part"] != "distractors")
+    assert all(row["drone_dates"] == "2016 2018" for row in rows if row["part"] != "distractors")
     assert len(list((out / "train" / "drone").iterdir())) == 4
     assert len(list((out / "test" / "query_drone").iterdir())) == 4
     assert len(list((out / "test" / "gallery_satellite").iterdir())) == 6
 
 
+def test_cities_to_learn_from_can_be_named(imagery: Path, tmp_path: Path) -> None:
+    out = make_tiny(
+        "u1652", tmp_path / "out", imagery, None, size_px=16, train_groups=["north"], test_groups=["south"]
+    )
+    assert {row["group"] for row in table(out)} == {"north", "south"}
+
+
 def test_places_of_one_date_are_not_looked_up(imagery: Path, tmp_path: Path) -> None:
-    out = make_tiny("u1652", tmp_path / "out", imagery, None, size_px=32, test_groups=["south", "once"])
+    out = make_tiny("u1652", tmp_path / "out", imagery, None, size_px=16, test_groups=["south", "once"])
     assert {row["group"] for row in table(out) if row["part"] == "tests"} == {"south"}
     assert {row["group"] for row in table(out) if row["part"] == "distractors"} == {"once"}
 
 
-def test_the_map_date_can_be_chosen(imagery: Path, tmp_path: Path) -> None:
-    out = make_tiny(
-        "u1652", tmp_path / "out", imagery, None, size_px=64, map_date="2016", test_groups=["south"]
-    )
-    row = next(row for row in table(out) if row["part"] == "training" and row["group"] == "north")
-    assert (row["map_date"], row["drone_dates"]) == ("2016", "2018 2020")
-    # The fixture's 2016 pictures are twice and three times as bright as the later ones.
-    place = next((out / "test" / "gallery_satellite").iterdir())
-    satellite = cv2.imread(str(next(place.iterdir())))
-    assert satellite.mean() > 60
+def test_views_are_of_the_dates_that_the_table_says(imagery: Path, tmp_path: Path) -> None:
+    still = {"yaw_deg": 0.0, "offset_m": 0.0, "scale": 0.0, "appearance": 0.0, "size_px": 64}
+    out = make_tiny("u1652", tmp_path / "out", imagery, None, map_date="2018", test_groups=["south"], **still)
+    place = next((out / "test" / "query_drone").iterdir())
+    satellite = only_picture(out / "test" / "gallery_satellite" / place.name)
+    first, second = (cv2.imread(str(place / f"image-0{view}.jpeg")).astype(float) for view in (1, 2))
+    # 2018 is half as bright as 2016 in this imagery, and 2020 a third.
+    assert np.abs(2 * satellite - first).mean() < 6
+    assert np.abs(2 / 3 * satellite - second).mean() < 6
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+def test_drone_views_of_a_place_differ_and_stay_near(imagery: Path) -> None:
+    place = find_places(imagery, 1, 0)[0]
+    scene = Scene(place, Camera(size_px=16))
+    aims = [scene.aim(number) for number in range(50)]
+    assert len({aim.heading_rad for aim in aims}) == 50
+    assert max(abs(aim.east_m) for aim in aims) <= 12 < 2 * max(abs(aim.east_m) for aim in aims)
+    assert max(abs(np.rad2deg(aim.heading_rad)) for aim in aims) <= 10
+    assert all(90 * 0.88 <= aim.size_m <= 90 * 1.12 for aim in aims)
+    assert scene.aim(3, zoom=0.5).size_m == pytest.approx(aims[3].size_m / 2)
+
+
+def test_a_panorama_looks_where_its_columns_say() -> None:
+    above = np.zeros((65, 65, 3), np.uint8)
+    above[:28, :, 0] = 200  # red in the north
+    above[:, 37:, 1] = 200  # green in the east
+    panorama = unroll(above, 80, 40)
+    assert panorama.shape == (40, 80, 3)
+    horizon = panorama[18]
+    assert horizon[40, 0] > 100 > horizon[40, 1]  # north in the middle
+    assert horizon[60, 1] > 100 > horizon[60, 0]  # east to the right of it
+    assert horizon[[0, 20]].max() < 100  # south and west
+    assert panorama[-1].max() < 100  # underfoot
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_the_same_seed_gives_the_same_bytes(name: str, imagery: Path, tmp_path: Path) -> None:
+    options = {"imagery": imagery, "places": 8, "size_px": 16, "drone_views": 2}
     first, again, other = (
-        files(make_tiny(name, tmp_path / str(i), imagery, 8, seed, size_px=32))
-        for i, seed in enumerate((5, 5, 6))
+        files(make_tiny(name, tmp_path / str(turn), seed=seed, **options))
+        for turn, seed in enumerate((5, 5, 6))
     )
     assert first == again
     assert first != other
 
 
-def test_without_changes_of_appearance_the_views_are_the_imagery(imagery: Path, tmp_path: Path) -> None:
-    still = {"yaw_deg": 0.0, "offset_m": 0.0, "scale": 0.0, "appearance": 0.0, "size_px": 64}
-    out = make_tiny("u1652", tmp_path / "out", imagery, None, test_groups=["south"], **still)
-    place = next((out / "test" / "query_drone").iterdir())
-    satellite = cv2.imread(str(next((out / "test" / "gallery_satellite" / place.name).iterdir())))
-    drone = cv2.imread(str(place / "image-01.jpeg"))
-    # 2020 is a third of 2016's brightness in the fixture.
-    assert np.abs(satellite * 3.0 - drone).mean() < 6
-
-
 def test_a_world_needs_no_imagery(tmp_path: Path) -> None:
-    out = make_tiny("u1652", tmp_path / "out", None, 4, size_px=32)
+    out = make_tiny("u1652", tmp_path / "out", None, 4, size_px=16)
     assert [row["part"] for row in table(out)] == ["training"] * 2 + ["tests", "distractors"]
     assert all(row["map_date"] == "0" and row["drone_dates"] == "1 2" for row in table(out))
 
@@ -130,16 +136,19 @@ def test_a_world_needs_no_imagery(tmp_path: Path) -> None:
         ({"places": 0}, "places is 0"),
         ({"places": 99}, "has 10 places, not 99"),
         ({"places": 1}, "too few"),
+        ({"places": None, "imagery": None}, "say how many"),
         ({"size_px": 2}, "size_px is 2"),
         ({"view_m": 140.0}, "smaller view_m"),
         ({"map_date": "1999"}, "no date 1999"),
         ({"places": None, "test_groups": ["east"]}, "east"),
         ({"test_groups": ["south"], "train_groups": ["south"]}, "two parts"),
         ({"train_groups": ["south"]}, "need test_groups"),
+        ({"name": "vigor", "places": 3}, "VIGOR has two cities"),
+        ({"imagery": Path("nowhere")}, "nowhere is not a folder"),
     ],
 )
 def test_what_cannot_be_made_is_refused(options: dict, sentence: str, imagery: Path, tmp_path: Path) -> None:
-    whole = {"name": "u1652", "out": tmp_path / "out", "imagery": imagery, "size_px": 32, "places": 8}
+    whole = {"name": "u1652", "out": tmp_path / "out", "imagery": imagery, "size_px": 16, "places": 8}
     with pytest.raises(GeolocError, match=sentence):
         make_tiny(**(whole | options))
 
@@ -151,10 +160,16 @@ def test_a_folder_in_use_is_left_alone(imagery: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_a_folder_that_cannot_be_made_is_named(imagery: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RasterError, match=r"file.*cannot be"):
+        make_tiny("u1652", tmp_path / "file" / "out", imagery, 8, size_px=16)
+
+
 def test_orthophotos_need_their_scale(tmp_path: Path) -> None:
-    (tmp_path / "photos" / "images").mkdir(parents=True)
-    cv2.imwrite(str(tmp_path / "photos" / "images" / "a.png"), picture(1, 512))
+    photos = orthophoto(tmp_path / "photos")
     with pytest.raises(ParameterError, match="gsd_m"):
-        make_tiny("u1652", tmp_path / "out", tmp_path / "photos", 4)
-    out = make_tiny("u1652", tmp_path / "out", tmp_path / "photos", None, gsd_m=0.6, size_px=32)
+        make_tiny("u1652", tmp_path / "out", photos, 4)
+    out = make_tiny("u1652", tmp_path / "out", photos, None, gsd_m=0.6, size_px=16)
     assert len(table(out)) == 4
+    assert len({(row["latitude"], row["longitude"]) for row in table(out)}) == 4

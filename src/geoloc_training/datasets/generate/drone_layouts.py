@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of the drone data sets' layouts."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from geoloc.errors import ParameterError
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
+from geoloc_training.datasets.ground import Image
+from geoloc_training.datasets.sues200 import HEIGHTS_M, training_places
 
+_SUES_PLACES = 200
 _DENSE_HEIGHTS_M = (100, 90, 80)
 
 
@@ -76,3 +81,44 @@ def _denseuav_place(out: Path, name: str, scene: Scene, folders: list[str]) -> N
             view_name, rest = file.split("/", 1)
             for folder in folders:
                 write_picture(out / folder.format(view_name) / rest, image)
+
+
+def write_sues200(out: Path, cast: Cast) -> None:
+    """SUES-200 as its users split it; its distractors are the training places, others are left out."""
+    for name, learn, scene in _sues_scenes(cast):
+        split = "Training/{}/" if learn else "Testing/{}/query_"
+        for height in HEIGHTS_M:
+            views = _sues_views(scene, height)
+            for part in (split, "Testing/{}/gallery_"):
+                folder, start = part.format(height).rsplit("/", 1)
+                write_picture(out / folder / f"{start}satellite" / name / "0.png", scene.satellite())
+                for view, image in enumerate(views):
+                    write_picture(out / folder / f"{start}drone" / name / f"{view}.jpg", image)
+
+
+def write_sues200_raw(out: Path, cast: Cast) -> None:
+    """SUES-200 as it is downloaded: all places and heights, not split."""
+    for name, _, scene in _sues_scenes(cast):
+        write_picture(out / "satellite-view" / name / "0.png", scene.satellite())
+        for height in HEIGHTS_M:
+            for view, image in enumerate(_sues_views(scene, height)):
+                write_picture(out / "drone_view_512" / name / str(height) / f"{view}.jpg", image)
+
+
+def _sues_views(scene: Scene, height_m: int) -> list[Image]:
+    """Drone views of a height: the farther up, the more ground; the highest shows as much as the map."""
+    return [scene.drone(view, height_m / HEIGHTS_M[-1]) for view in range(scene.camera.drone_views)]
+
+
+def _sues_scenes(cast: Cast) -> Iterator[tuple[str, bool, Scene]]:
+    """Scenes by the names that the published split gives their part, and whether they are learnt from."""
+    learnt = sorted(training_places())
+    tested = sorted({f"{number:04d}" for number in range(1, _SUES_PLACES + 1)} - set(learnt))
+    for places, names in ((cast.training, learnt), (cast.tests, tested)):
+        if len(places) > len(names):
+            raise ParameterError(
+                f"SUES-200 has {len(learnt)} places to learn from and {len(tested)} to test on, and "
+                f"{len(cast.training)} and {len(cast.tests)} were asked for; ask for fewer."
+            )
+        for number, scene in cast.scenes(places, 0):
+            yield names[number], names is learnt, scene

@@ -3,6 +3,7 @@
 
 import io
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,10 @@ def _vigor_panorama(out: Path, scene: Scene, number: int, tiles: list[str]) -> s
 
 
 def _moved(location: GeoLocation, east_m: float, south_m: float) -> GeoLocation:
-    frame = LocalFrame(location.latitude_deg, location.longitude_deg)
-    latitude, longitude = frame.to_geodetic(east_m, -south_m)
+    latitude, longitude = _frame(location).to_geodetic(east_m, -south_m)
     return GeoLocation(float(latitude), float(longitude))
+
+
+@lru_cache
+def _frame(location: GeoLocation) -> LocalFrame:
+    return LocalFrame(location.latitude_deg, location.longitude_deg)  # dear to make; a place has many tiles

@@ -9,14 +9,21 @@ from geoloc_training.datasets.generate import drone_layouts, ground_layouts, gta
 from geoloc_training.datasets.generate.places import Place, find_places
 from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
+from geoloc_training.datasets.sues200 import HEIGHTS_M
 
+# By the names of `datasets.registry`; a name for one split or height makes the whole tree.
 LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
     "u1652": drone_layouts.write_university,
+    "sues200": drone_layouts.write_sues200,
+    "sues200_raw": drone_layouts.write_sues200_raw,
+    **{f"sues200_{height}": drone_layouts.write_sues200 for height in HEIGHTS_M},
     "denseuav": drone_layouts.write_denseuav,
     "gta_uav": gta_layout.write_gta_uav,
+    "gta_uav_same": gta_layout.write_gta_uav,
     "cvusa": ground_layouts.write_cvusa,
     "cvact": ground_layouts.write_cvact,
     "vigor": ground_layouts.write_vigor,
+    "vigor_cross": ground_layouts.write_vigor,
 }
 
 
