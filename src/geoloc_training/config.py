@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.settings import AugmentConfig, ImageAugmentConfig
+from geoloc_training.augment.settings import AugmentConfig, ImageAugmentConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.methods.lpn.settings import LpnConfig
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig

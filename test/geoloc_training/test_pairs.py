@@ -4,9 +4,10 @@ import pytest
 
 from geoloc.errors import ParameterError
 from geoloc_training import augment
-from geoloc_training.config import AugmentConfig, SourceConfig
+from geoloc_training.augment.settings import AugmentConfig
 from geoloc_training.datasets.ground import render
 from geoloc_training.datasets.pairs import Source, draw_batch, draw_pair
+from geoloc_training.datasets.settings import SourceConfig
 from tiny_ground import place, places
 
 

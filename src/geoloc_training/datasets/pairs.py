@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
 from geoloc_training import augment
-from geoloc_training.datasets.settings import AugmentConfig, SourceConfig
+from geoloc_training.augment.settings import AugmentConfig
 from geoloc_training.datasets.ground import Ground, Image, Look, render
+from geoloc_training.datasets.settings import SourceConfig
 
 Rng = np.random.Generator
 
