@@ -45,10 +45,9 @@ def training_places() -> frozenset[str]:
 
 
 def _layout(root: Path, heights_m: Sequence[int]) -> Layout:
-    strange = [height for height in heights_m if height not in HEIGHTS_M]
-    if strange or not heights_m:
+    if not heights_m or not set(heights_m) <= set(HEIGHTS_M):
         raise ParameterError(
-            f"SUES-200 has no height {strange}; choose among {', '.join(map(str, HEIGHTS_M))}."
+            f"heights_m={tuple(heights_m)} are not SUES-200's; choose among {', '.join(map(str, HEIGHTS_M))}."
         )
     if any((root / name).exists() for name in _RAW):
         return _raw(root, heights_m)

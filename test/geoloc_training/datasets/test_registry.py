@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets by name, and the commands that list, check and make them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from small_trees import denseuav, gta, sues_split, university
+from typer.testing import CliRunner
+
+from geoloc.errors import ParameterError
+from geoloc_training.datasets.registry import (
+    DATA_SETS,
+    benchmark_sizes,
+    check_dataset,
+    data_set,
+    load_benchmark,
+)
+from geoloc_training.datasets_cli import app
+
+RUN = CliRunner()
+SHIPPED = Path(__file__).resolve().parents[3] / "config" / "training" / "data"
+
+
+def test_every_data_set_that_ships_with_a_configuration_is_known() -> None:
+    shipped = {yaml.safe_load(path.read_text())["name"] for path in SHIPPED.glob("*.yaml")}
+    assert shipped - {"map"} <= set(DATA_SETS)
+    assert len(shipped) > 7
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_data_set_refuses_an_empty_folder_in_a_sentence(tmp_path: Path, name: str) -> None:
+    findings = check_dataset(name, tmp_path)
+    assert findings
+    with pytest.raises(ParameterError, match=str(tmp_path)):
+        load_benchmark(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("u1652", university), ("sues200", sues_split), ("denseuav", denseuav), ("gta_uav", gta)],
+)
+def test_published_sizes_are_those_of_parts_there_are(tmp_path: Path, name: str, make) -> None:
+    loaded = load_benchmark(name, str(make(tmp_path)))
+    assert loaded.name == name
+    assert set(data_set(name).published) <= set(benchmark_sizes(loaded))
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    for use in (load_benchmark, check_dataset):
+        with pytest.raises(ParameterError, match="'u1653'; use one of u1652, sues200"):
+            use("u1653", tmp_path)
+
+
+def test_no_folder_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"University-1652 lies: data\.root=DIR"):
+        load_benchmark("u1652", "")
+
+
+def test_list_names_all() -> None:
+    shown = RUN.invoke(app, ["list"])
+    assert shown.exit_code == 0
+    assert [line.split()[0] for line in shown.output.splitlines()] == list(DATA_SETS)
+
+
+def test_check_shows_the_size_of_a_good_tree(tmp_path: Path) -> None:
+    shown = RUN.invoke(app, ["check", "u1652", str(university(tmp_path))])
+    assert shown.exit_code == 0
+    assert "is in order" in shown.output
+    rows = {line[:34].strip(): line[34:].split() for line in shown.output.splitlines()[2:]}
+    assert rows["training, queries"] == ["6", "of", "37,854", "2", "of", "701"]
+    assert rows["satellite→drone, gallery"] == ["9", "of", "51,355", "3", "of", "951"]
+
+
+def test_check_says_what_is_wrong_and_fails(tmp_path: Path) -> None:
+    root = university(tmp_path)
+    bad = root / "train" / "drone" / "0001" / "image-01.jpeg"
+    bad.write_bytes(b"")
+    (root / "test" / "query_drone" / "0009").mkdir()
+    shown = RUN.invoke(app, ["check", "u1652", str(root)])
+    assert shown.exit_code == 1
+    said = [line for line in shown.output.splitlines() if line.startswith("- ")]
+    assert len(said) == 3
+    assert str(bad) in said[-1]
+    assert "3 findings" in shown.output
+
+
+def test_make_makes_a_tree_that_is_in_order(tmp_path: Path) -> None:
+    made = RUN.invoke(app, ["make", "u1652", str(tmp_path / "tiny"), "--places", "4"])
+    assert made.exit_code == 0, made.output
+    assert check_dataset("u1652", tmp_path / "tiny") == []
