@@ -13,7 +13,6 @@ import numpy as np
 
 from geoloc.errors import ParameterError
 from geoloc_training import augment
-from geoloc_training.augment import Rng
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.ground import Image, Look, render
 
@@ -133,12 +132,12 @@ class Scene:
     def _flown(self, number: int) -> str:
         return self.place.drone_dates[number % len(self.place.drone_dates)]
 
-    def _changed(self, image: Image, rng: Rng) -> Image:
+    def _changed(self, image: Image, rng: np.random.Generator) -> Image:
         if self.camera.appearance == 0:  # patches and coding come at any strength
             return image
         return augment.drone_appearance(image, rng, self.camera.appearance)
 
-    def _rng(self, stream: int, number: int) -> Rng:
+    def _rng(self, stream: int, number: int) -> np.random.Generator:
         name = zlib.crc32(self.place.name.encode())
         return np.random.default_rng([self.camera.seed, name, stream, number])
 
