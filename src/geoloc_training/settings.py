@@ -11,7 +11,7 @@ from geoloc_training.datasets.settings import SourceConfig
 from geoloc_training.methods.sample4geo.settings import SamplingConfig
 
 MAP = "map"
-_WITHOUT_LOCATIONS = (MAP, "u1652", "sues200")
+_WITHOUT_LOCATIONS = ("u1652", "sues200")
 _SCHEDULES = ("cosine", "step", "constant")
 _PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -56,7 +56,7 @@ class DataConfig:
         )
         self.sampling_config()
         require(
-            self.sampling != "gps" or self.name not in _WITHOUT_LOCATIONS,
+            self.sampling != "gps" or not self.name.startswith(_WITHOUT_LOCATIONS),
             f"data.sampling=gps needs positions and data '{self.name}' has none to sample by; use random.",
         )
         require(

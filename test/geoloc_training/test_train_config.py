@@ -7,6 +7,7 @@ pytest.importorskip("hydra")
 from geoloc.errors import ParameterError
 from geoloc_training.compose import compose, data_config, group_names, load_config
 from geoloc_training.config import TrainConfig, build_config, plain
+from geoloc_training.datasets.registry import DATA_SETS
 
 
 @pytest.mark.parametrize("preset", group_names("preset"))
@@ -20,6 +21,10 @@ def test_shipped_presets_load_and_survive_a_round_trip(preset, tmp_path):
 @pytest.mark.parametrize("data", group_names("data"))
 def test_every_shipped_data_set_composes_under_its_own_name(data):
     assert compose([f"data={data}"]).data.name == data
+
+
+def test_every_known_data_set_may_be_named():
+    assert set(group_names("data")) == {"map", *DATA_SETS}
 
 
 def test_the_presets_are_what_their_names_say():
@@ -91,7 +96,7 @@ def test_evaluation_names_its_data():
         ("method.name=siamese", "method.name 'siamese' is unknown; use sample4geo or lpn"),
         ("data=u1562", "data 'u1562' is unknown; use one of cvact, .*u1652"),
         ("preset=large", "preset 'large' is unknown; use one of dphr"),
-        ("data.sampling=gps", "sampling=gps needs positions and data 'map' has none"),
+        ("data.sampling=gps", "sampling=gps is for published sets; data 'map'"),
         ("data.validation_share=1", "validation_share=1.0 must lie"),
         ("data.sources.0.view_size_m=[90, 60]", "rising range"),
         ("data.sources.0.view_size_m=[90]", "list of 2 values, found 1"),
@@ -105,6 +110,12 @@ def test_bad_settings_are_sentences(override, sentence):
     with pytest.raises(ParameterError, match=sentence) as refused:
         compose([override])
     assert "\n" not in str(refused.value)
+
+
+def test_neighbours_on_the_ground_need_positions():
+    assert compose(["data=vigor", "data.sampling=gps"]).data.sampling_config().kind == "gps"
+    with pytest.raises(ParameterError, match="gps needs positions and data 'sues200_150' has none"):
+        compose(["data=sues200_150", "data.sampling=gps"])
 
 
 def test_missing_and_foreign_files_are_sentences(tmp_path):

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes with half of each batch do what one does with the whole."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning_fabric")
+
+from two_ranks import main  # noqa: E402
+
+from geoloc.errors import ParameterError  # noqa: E402
+from geoloc_training.settings import HardwareConfig  # noqa: E402
+from geoloc_training.training.checkpoint import load_checkpoint  # noqa: E402
+from geoloc_training.training.hardware import launch  # noqa: E402
+
+_SCRIPT = Path(__file__).with_name("two_ranks.py")
+_ROOT = Path(__file__).parents[3]
+
+
+def _losses(run):
+    with (run / "log.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
+def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_path):
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    paths = os.pathsep.join(str(_ROOT / name) for name in ("src", "test"))
+    done = subprocess.run(
+        [*words, str(_SCRIPT), str(tmp_path / "two"), "2"],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    main(tmp_path / "one", 1)
+    one, two = load_checkpoint(tmp_path / "one"), load_checkpoint(tmp_path / "two")
+    assert _losses(tmp_path / "two") == pytest.approx(_losses(tmp_path / "one"), rel=1e-5)
+    for part in ("model", "average"):
+        for name, tensor in getattr(one, part).items():
+            torch.testing.assert_close(getattr(two, part)[name], tensor, rtol=1e-4, atol=1e-6)
+    assert torch.equal(one.source["order"], two.source["order"])
+
+
+def test_torchrun_and_the_configuration_must_agree(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ParameterError, match=r"torchrun started 2 processes and hardware\.devices=1"):
+        launch(HardwareConfig(accelerator="cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_gpu_that_is_not_there_is_a_sentence():
+    with pytest.raises(ParameterError, match=r"accelerator=gpu .* is not to be had here"):
+        launch(HardwareConfig(accelerator="gpu"))
