@@ -72,16 +72,14 @@ def test_no_batch_shares_a_place_or_a_reference(matches, ids, pairs, seed, near)
 
 @pytest.mark.parametrize("near", [False, True])
 def test_an_epoch_uses_samples_once_and_drops_only_what_fills_no_batch(near):
-    split = _places(30, 5)
+    split = _places(12, 10)
     table = sample_table(split)
-    neighbours = np.array([[(p + k) % 30 for k in (1, 2, 29, 28)] for p in table.groups], np.int32)
-    plan = plan_epoch(table, 8, 3, 0, neighbours if near else None, select=4)
-    assert plan.shape == (18, 8)
+    neighbours = np.array([[(p + k) % 12 for k in (1, 11)] for p in table.groups], np.int32)
+    plan = plan_epoch(table, 6, 3, 0, neighbours if near else None, select=2)
+    assert plan.shape == (20, 6)
     _assert_exclusive(split, table, plan)
-    # The last batches of a pass may not fill up; what they lack comes from a second pass.
-    assert len(np.unique(plan)) >= 0.8 * plan.size
-    if not near:
-        assert len(np.unique(plan[:15])) == 15 * 8
+    # Samples that clash come in later batches; only the last few batches need a second pass.
+    assert len(np.unique(plan[:18])) == 18 * 6
 
 
 def test_distinct_places_are_all_used_but_the_remainder():
