@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every layout that is made is read by its own loader, whole, and checked without a word."""
 
+import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from geoloc_training.datasets.generate import LAYOUTS
+from geoloc_training.datasets.generate import LAYOUTS, make_tiny
 from geoloc_training.datasets.registry import DATA_SETS, check_dataset, load_benchmark
-from tiny_imagery import tree
+from tiny_imagery import orthophoto, tree
 
 _HEIGHTS = (150, 200, 250, 300)
 _SUES = [counts for _ in _HEIGHTS for counts in ((3 * 2, 7), (3, 7 * 2))]
@@ -46,3 +49,24 @@ def test_a_tree_is_whole_to_its_loader(
     learnt = {item.id for item in benchmark.training.queries}
     if name not in ("vigor", "gta_uav_same"):  # there the same places are learnt from and tested on
         assert all(learnt.isdisjoint(item.id for item in task.queries) for task in benchmark.tests)
+
+
+def test_a_view_of_the_game_lies_where_its_row_says(tmp_path: Path) -> None:
+    tile_m, size_px = 86.4, 64
+    still = {"yaw_deg": 0.0, "scale": 0.0, "appearance": 0.0, "size_px": size_px, "gsd_m": 0.6}
+    root = make_tiny("gta_uav", tmp_path / "out", orthophoto(tmp_path / "photos"), 4, **still)
+    rows = json.loads((root / "cross-area-drone2sate-train.json").read_text())
+    assert len(rows) == 8
+    for row in rows:
+        semi = "pair_pos_semipos_sate"
+        names, weights, centres = (row[f"{semi}_{part}_list"] for part in ("img", "weight", "loc_x_y"))
+        for weight, centre in zip(weights, centres, strict=True):
+            apart = np.abs(np.array(row["drone_loc_x_y"]) - centre)
+            shared = (tile_m - apart[0]) * min(0.75 * tile_m, 0.875 * tile_m - apart[1])
+            assert weight == pytest.approx(shared / (1.75 * tile_m**2 - shared), rel=1e-3)
+        tile = cv2.imread(str(root / "satellite" / names[0])).astype(np.float32)
+        view = cv2.imread(str(root / "drone" / "images" / row["drone_img_name"])).astype(np.float32)
+        shift = (np.array(row["drone_loc_x_y"]) - centres[0]) / tile_m * size_px + [0, size_px / 8]
+        moved = cv2.warpAffine(tile, np.float32([[1, 0, -shift[0]], [0, 1, -shift[1]]]), view.shape[1::-1])
+        inner = slice(10, -10), slice(10, -10)
+        assert np.abs(moved - view)[inner].mean() < 0.5 * np.abs(tile[8:-8] - view)[inner].mean()

@@ -102,7 +102,8 @@ def _vigor_city(
     out: Path, city: str, cast: Cast, places: Iterable[Place], distractors: Iterable[Place]
 ) -> None:
     tiles: list[str] = []
-    first, second = [], []
+    first: list[str] = []
+    second: list[str] = []
     for _, scene in cast.scenes(places):
         names = _vigor_tiles(out / city / "satellite", scene)
         tiles += names
