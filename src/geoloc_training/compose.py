@@ -3,7 +3,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +71,6 @@ def data_config(overrides: Iterable[str], base: DataConfig | None = None) -> Dat
     return data
 
 
-def with_root(config: TrainConfig, root: str) -> TrainConfig:
-    """The same run with its data in another folder."""
-    return replace(config, data=replace(config.data, root=root))
-
-
 def group_names(group: str) -> list[str]:
     """What a group of the shipped configuration offers: `data` or `preset`."""
     return sorted(path.stem for path in (_folder() / group).glob("*.yaml"))
@@ -98,12 +92,19 @@ def _overridden(tree: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any
                     "+preset=… belongs to the shipped configuration; leave out --config, or the preset."
                 )
             if key == "data":
-                config["data"] = OmegaConf.load(_folder() / "data" / f"{value}.yaml")
+                _replace_data(config, value)
             else:
                 OmegaConf.update(
                     config, key, value, merge=not isinstance(value, (dict, list)), force_add=True
                 )
     return _container(config)
+
+
+def _replace_data(config: DictConfig, name: str) -> None:
+    """Put a data set of the group in the place of a recipe's own, with the augmentation that goes with it."""
+    group = OmegaConf.load(_folder() / "data" / f"{name}.yaml")
+    config.pop("data", None)
+    config.merge_with(group if "data" in group else {"data": group})
 
 
 def _for_hydra(word: str) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole training run as one frozen dataclass, built from plain mappings such as YAML holds."""
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -91,11 +91,6 @@ def plain(config: TrainConfig | DataConfig) -> dict[str, Any]:
     """A configuration, or its data, as dictionaries and lists, ready for YAML."""
     tree: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(asdict(config))))
     return tree
-
-
-def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
-    """The same run with another length."""
-    return replace(config, optimiser=replace(config.optimiser, steps=steps))
 
 
 def build(kind: type, tree: Any, where: str) -> Any:  # noqa: ANN401 - one builder for every dataclass

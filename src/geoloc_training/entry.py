@@ -4,7 +4,17 @@
 import importlib.util
 import sys
 
-_NEEDED = ("torch", "torchvision", "timm", "safetensors", "onnx")
+_NEEDED = (
+    "torch",
+    "torchvision",
+    "timm",
+    "kornia",
+    "lightning_fabric",
+    "hydra",
+    "tensorboard",
+    "safetensors",
+    "onnx",
+)
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def card_facts(
     )
 
 
-def real_views(recipe: TrainConfig, prepared: Prepared) -> NDArray[np.uint8]:
+def real_views(prepared: Prepared) -> NDArray[np.uint8]:
     """Some training views, uint8 (N, S, S, 3), for comparing backends."""
     prepared.source.start_epoch(0, None)
     batch = prepared.source.batch(0, 0, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands end to end on a tiny procedural world: fit, resume, export, load."""
+"""The commands on a procedural world and on dated crops of the map set: fit, resume, evaluate, export."""
 
 import sys
 from pathlib import Path
@@ -14,13 +14,14 @@ from tiny_ground import place
 pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("onnx")
+pytest.importorskip("lightning_fabric")
 
 from geoloc.encoder import load_card, load_encoder
 from geoloc.errors import ModelError, ParameterError, RasterError
 from geoloc_training import cli, export
+from geoloc_training.training.checkpoint import load_average
 
 RECIPE = {
-    "threads": 1,
     "model": {
         "backbone": "resnet18",
         "backbone_args": {"layers": [1, 1, 1, 1], "channels": [8, 16, 16, 16]},
@@ -29,17 +30,21 @@ RECIPE = {
         "input_px": 64,
     },
     "optimiser": {"steps": 3, "pairs": 4, "warmup_steps": 1},
-    "sources": [
-        {"kind": "naip", "share": 1.0, "view_size_m": [60, 90], "cities": ["x"]},
-        {
-            "kind": "world",
-            "share": 1.0,
-            "view_size_m": [20, 40],
-            "seeds": [5],
-            "world_size_m": 120.0,
-            "world_dates": 2,
-        },
-    ],
+    "hardware": {"accelerator": "cpu", "threads": 1, "precision": "bf16"},
+    "data": {
+        "name": "map",
+        "sources": [
+            {"kind": "naip", "share": 1.0, "view_size_m": [60, 90], "cities": ["x"]},
+            {
+                "kind": "world",
+                "share": 1.0,
+                "view_size_m": [20, 40],
+                "seeds": [5],
+                "world_size_m": 120.0,
+                "world_dates": 2,
+            },
+        ],
+    },
 }
 
 
@@ -78,26 +83,43 @@ def data(tmp_path_factory):
 
 
 def test_with_data_a_run_is_validated_calibrated_and_compared_with_the_floor(run, data, tmp_path, capsys):
-    recipe = ("--config", run.parent / "recipe.yaml", "--set", "validation=['y:2016:2020']")
-    _command("fit", *recipe, "--out", tmp_path / "run", "--data", data)
-    _command("evaluate", tmp_path / "run", "--data", data, "--pair", "y:2016:2020", "--floor",
+    recipe = ("--config", run.parent / "recipe.yaml", "data.validation=[y:2016:2020]", f"data.root={data}")
+    _command("fit", *recipe, "--init", run, "--out", tmp_path / "run")
+    _command("evaluate", tmp_path / "run", "--pair", "y:2016:2020", "--floor",
              "--label", "left out: ", "--json", tmp_path / "also.json")  # fmt: skip
     assert "HOG: y 2016→2020" in capsys.readouterr().out
-    _command("export", tmp_path / "run", "--out", tmp_path / "model", "--data", data, "--also",
+    _command("export", tmp_path / "run", "--out", tmp_path / "model", "--also",
              tmp_path / "also.json", "--note", "place=here")  # fmt: skip
     card = load_card(tmp_path / "model")
     assert {m.protocol.split(" ")[0] for m in card.metrics} == {"y", "left", "HOG:"}
     assert "y 2016→2020" in card.calibration.derivation
     assert -1 < card.calibration.min_score < 1
-    tree = yaml.safe_load((tmp_path / "model" / "model.yaml").read_text(encoding="utf-8"))
+    text = (tmp_path / "model" / "model.yaml").read_text(encoding="utf-8")
+    tree = yaml.safe_load(text)
     assert tree["notes"] == {"place": "here"}
     assert "y:2016:2020" in tree["training"]["command"]
-    assert str(data) not in tree["training"]["command"]
+    assert str(data) not in text
+
+
+def test_a_model_directory_is_a_beginning_and_is_measured(run, model, data, tmp_path, capsys):
+    world = ("--config", run.parent / "recipe.yaml", "--init", model, "optimiser.learning_rate=1e-9")
+    _command("fit", *world, "optimiser.ema_decay=0", "--out", tmp_path / "run")
+    first, second = load_average(run)[1], load_average(tmp_path / "run")[1]
+    name = "backbone.layer1.0.conv1.weight"
+    np.testing.assert_allclose(first[name], second[name], atol=1e-6)
+    _command("evaluate", model, "data=map", f"data.root={data}", "--pair", "y:2016:2020")
+    assert "y 2016→2020" in capsys.readouterr().out
 
 
 def test_fit_leaves_a_run_that_names_its_step(run):
     assert (run / "log.csv").read_text().count("\n") == 4
     assert yaml.safe_load((run / "config.yaml").read_text())["optimiser"]["steps"] == 3
+
+
+def test_a_runs_own_configuration_makes_the_same_run_again(run, tmp_path):
+    _command("fit", "--config", run / "config.yaml", "--out", tmp_path / "again")
+    first, again = load_average(run)[1], load_average(tmp_path / "again")[1]
+    assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
 def test_an_exported_model_loads_in_every_backend_and_they_agree(model):
@@ -115,7 +137,8 @@ def test_the_card_says_how_it_was_made(model):
     tree = yaml.safe_load((model / "model.yaml").read_text())
     assert tree["training"]["steps"] == 3
     assert tree["training"]["data"] == ["world"]
-    assert tree["id"] == "tiny-model"
+    assert tree["training"]["commit"]
+    assert (tree["id"], tree["method"]) == ("tiny-model", "sample4geo")
     parameters = yaml.safe_load((model / "params.yaml").read_text())["/**"]["ros__parameters"]
     assert parameters["encoder_px"] == 64
     assert isinstance(parameters["min_score"], float)
@@ -129,25 +152,17 @@ def test_a_graph_that_differs_from_torch_is_not_exported(run, monkeypatch):
 
 
 def test_missing_data_and_runs_are_sentences(run, tmp_path):
+    recipe = ("--config", run.parent / "recipe.yaml")
     with pytest.raises(RasterError, match="does not exist"):
-        _command(
-            "fit", "--config", run.parent / "recipe.yaml", "--out", tmp_path / "r", "--data", tmp_path / "no"
-        )
+        _command("fit", *recipe, "--out", tmp_path / "r", f"data.root={tmp_path / 'no'}")
     with pytest.raises(ParameterError, match="does not exist"):
         _command("export", tmp_path / "no-run", "--out", tmp_path / "m")
-
-
-def test_nothing_to_train_on_is_a_sentence(run, tmp_path):
+    with pytest.raises(ModelError, match="neither a model directory nor a shipped model"):
+        _command("evaluate", tmp_path / "no-run", "data=map", "data.root=x")
+    with pytest.raises(ParameterError, match=r"data 'u1652' needs its folder: add data\.root=DIR"):
+        _command("fit", "+preset=sample4geo", "--out", tmp_path / "r")
     with pytest.raises(ParameterError, match="nothing to train on"):
-        _command(
-            "fit",
-            "--config",
-            run.parent / "recipe.yaml",
-            "--out",
-            tmp_path / "r",
-            "--set",
-            "sources.1.share=0.0",
-        )
+        _command("fit", *recipe, "--out", tmp_path / "r", "data.sources.1.share=0.0")
 
 
 def test_main_ends_in_one_sentence(monkeypatch, capsys):
@@ -156,3 +171,14 @@ def test_main_ends_in_one_sentence(monkeypatch, capsys):
         cli.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith("geoloc-train: no.yaml does not exist")
+
+
+def test_main_ends_in_one_sentence_when_the_disk_is_full(monkeypatch, capsys):
+    def full():
+        raise OSError(28, "No space left on device", "runs/x/log.csv")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert "make room and rerun the same command" in capsys.readouterr().err

@@ -55,6 +55,7 @@ def test_a_recipe_of_ones_own_takes_overrides_and_another_data_set(tmp_path):
     path.write_text(yaml.safe_dump({"seed": 3, "optimiser": {"steps": 10, "warmup_steps": 1}}))
     config = load_config(path, ["data=u1652", "data.root=/d", "optimiser.steps=20"])
     assert (config.seed, config.optimiser.steps, config.data.name, config.data.root) == (3, 20, "u1652", "/d")
+    assert load_config(path, ["data=cvusa"]).image_augment == compose(["data=cvusa"]).image_augment
     with pytest.raises(ParameterError, match="leave out --config"):
         load_config(path, ["+preset=lpn"])
 
