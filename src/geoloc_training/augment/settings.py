@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from geoloc.errors import ParameterError
 
 _RUN_ON = ("auto", "loader", "device")
+_TURNS = ("none", "reference", "joint", "panorama")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,42 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class ImageAugmentConfig:
-    """How pictures of published sets are varied."""
+    """How pictures of published sets are varied; the defaults are Sample4Geo's for University-1652.
+
+    Attributes:
+        flip_share: how often both pictures of a pair are mirrored.
+        turns: by quarters, each as often: none, reference (the satellite picture alone, for drones that look
+            from any side), joint (both, for pictures with north up) or panorama (the satellite picture turns
+            and the panorama rolls with it).
+        yaw_deg: largest turn of a query.
+        scale: largest relative change of a query's scale.
+        perspective: standard deviation of a query's two tilt terms.
+        colour: largest relative change of brightness, contrast and saturation, and of hue in turns.
+        colour_share: how many pictures have their colours changed.
+        sharpness_share: how many are blurred or sharpened.
+        dropout_share: how many get holes, in a grid or anywhere.
+    """
+
+    flip_share: float = 0.5
+    turns: str = "reference"
+    yaw_deg: float = 0.0
+    scale: float = 0.0
+    perspective: float = 0.0
+    colour: float = 0.15
+    colour_share: float = 0.5
+    sharpness_share: float = 0.3
+    dropout_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        _require(
+            self.turns in _TURNS, f"image_augment.turns '{self.turns}' is unknown; use {', '.join(_TURNS)}."
+        )
+        for name in ("flip_share", "colour", "colour_share", "sharpness_share", "dropout_share"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"image_augment.{name}={value} must lie in 0..1.")
+        for name in ("yaw_deg", "scale", "perspective"):
+            value = getattr(self, name)
+            _require(value >= 0, f"image_augment.{name}={value} must not be negative; 0 is off.")
 
 
 def _require(condition: bool, sentence: str) -> None:

@@ -81,6 +81,21 @@ def pyramid(image: Image) -> tuple[Image, ...]:
     return tuple(levels)
 
 
+def aim(ground: Ground, look: Look, size_px: int) -> tuple[int, Matrix]:
+    """The pyramid level whose pixels are nearest in size to the view's, and the way there.
+
+    Returns:
+        The level, and the 3 x 3 homography from view pixels (column, row) to the level's.
+    """
+    levels = next(iter(ground.dates.values()))
+    ratio = look.size_m / size_px / ground.gsd_m
+    level = int(np.clip(np.round(np.log2(max(ratio, 1e-6))), 0, len(levels) - 1))
+    pixel_m = ground.gsd_m * 2**level
+    pixels = np.array([[1 / pixel_m, 0, -0.5], [0, 1 / pixel_m, -0.5], [0, 0, 1]])
+    matrix: Matrix = pixels @ look.ground_from_view(size_px)
+    return level, matrix
+
+
 def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, Mask]:
     """Look at a ground.
 
@@ -93,12 +108,8 @@ def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, 
     Returns:
         The view, uint8 (S, S, 3), zero outside the ground, and where it has data, bool (S, S).
     """
+    level, matrix = aim(ground, look, size_px)
     levels = ground.dates[date]
-    ratio = look.size_m / size_px / ground.gsd_m
-    level = int(np.clip(np.round(np.log2(max(ratio, 1e-6))), 0, len(levels) - 1))
-    pixel_m = ground.gsd_m * 2**level
-    pixels = np.array([[1 / pixel_m, 0, -0.5], [0, 1 / pixel_m, -0.5], [0, 0, 1]])
-    matrix = pixels @ look.ground_from_view(size_px)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpPerspective(levels[level], matrix, (size_px, size_px), flags=flags)
     if ground.valid is None and _inside(matrix, size_px, levels[level].shape):

@@ -101,7 +101,7 @@ def draw_pair(
     """Render a spot as a map view and as a drone view, both uint8 (S, S, 3)."""
     image, valid = render(spot.ground, spot.map_date, spot.look, size_px)
     map_view = fill_invalid(augment.map_colours(image, rng, strength), valid)
-    image, valid = render(spot.ground, spot.drone_date, _disturbed(spot.look, config, strength, rng), size_px)
+    image, valid = render(spot.ground, spot.drone_date, disturbed(spot.look, config, strength, rng), size_px)
     image = augment.drone_appearance(image, rng, strength)
     if rng.random() < config.border_share * strength:
         valid = valid & augment.frame_border(size_px, rng)
@@ -111,7 +111,7 @@ def draw_pair(
     return map_view, drone_view
 
 
-def _disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> Look:
+def disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> Look:
     """The same place as the camera meets it: off centre, turned, nearer or farther, a little tilted."""
     reach = config.wide_offset if rng.random() < config.wide_offset_share else config.offset
     offset = rng.uniform(-1, 1, 2) * reach * look.size_m * strength
@@ -126,6 +126,23 @@ def _disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> 
         float(look.heading_rad + yaw),
         (float(tilt[0]), float(tilt[1])),
     )
+
+
+def draw_spots(sources: Sequence[Source], pairs: int, rng: Rng) -> Iterator[Spot]:
+    """Draw the spots of a batch, each of other ground; a source's are drawn when its first is asked for.
+
+    Args:
+        sources: where spots come from; each gives its share of the batch.
+        pairs: number asked for; fewer come where the sources are too small.
+        rng: source of randomness.
+    """
+    shares = np.array([source.config.share for source in sources], float)
+    counts = np.floor(shares / shares.sum() * pairs).astype(int)
+    counts[int(np.argmax(shares))] += pairs - counts.sum()
+    for source, count in zip(sources, counts, strict=True):
+        low, high = source.config.view_size_m
+        size_m = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        yield from source.spots(int(count), size_m, rng)
 
 
 def draw_batch(
@@ -144,14 +161,6 @@ def draw_batch(
     Returns:
         Map views and drone views, uint8 (N, S, S, 3) each, in matching order.
     """
-    shares = np.array([source.config.share for source in sources], float)
-    counts = np.floor(shares / shares.sum() * pairs).astype(int)
-    counts[int(np.argmax(shares))] += pairs - counts.sum()
-    views: list[tuple[Image, Image]] = []
-    for source, count in zip(sources, counts, strict=True):
-        low, high = source.config.view_size_m
-        size_m = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        for spot in source.spots(int(count), size_m, rng):
-            views.append(draw_pair(spot, size_px, config, strength, rng))
+    views = [draw_pair(spot, size_px, config, strength, rng) for spot in draw_spots(sources, pairs, rng)]
     maps, drones = zip(*views, strict=True)
     return np.stack(maps), np.stack(drones)

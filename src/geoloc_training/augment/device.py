@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drone and map appearance in batches on any device: the changes of `augment.opencv`, drawn alike.
+
+Views go in and come out as uint8 (N, S, S, 3). What is drawn has the same distributions as there, not the
+same numbers.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from kornia.enhance import jpeg_codec_differentiable
+from kornia.filters import filter2d
+from torch import Tensor
+
+from geoloc_training.augment.draws import Draws
+from geoloc_training.augment.tensors import (
+    GREY,
+    blurred,
+    hue,
+    mixed,
+    rectangles,
+    saturation,
+    to_pixels,
+    to_views,
+)
+
+_STREAK_PX = 7
+_MOST_PATCHES = 5
+
+_Change = Callable[[Tensor, Draws, float], Tensor]
+
+
+def map_colours(views: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Light colour changes of map views, as between two map providers."""
+    return to_views(_colour(to_pixels(views), draws, 0.4 * strength))
+
+
+def drone_appearance(views: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Everything a flight may change in the look of the ground.
+
+    Args:
+        views: uint8 (N, S, S, 3).
+        draws: source of randomness.
+        strength: 0 leaves light, season and noise alone, 1 is full strength.
+
+    Returns:
+        New uint8 views (N, S, S, 3).
+    """
+    pixels, count = to_pixels(views), len(views)
+    for change, share in ((_season, 0.5), (_shadows, 0.5), (_occlude, 0.3)):
+        pixels = _some(pixels, change, draws.some(count, share), draws, strength)
+    pixels = _colour(pixels, draws, strength)
+    pixels = _blur(pixels, draws, strength)
+    for change, share in ((_noise, 0.6), (_jpeg, 0.3)):
+        pixels = _some(pixels, change, draws.some(count, share), draws, strength)
+    return to_views(pixels)
+
+
+def frame_border(count: int, size_px: int, draws: Draws, share: float, minimum: float = 0.5) -> Tensor:
+    """Frames that do not fill their views: turned rectangles of at least `minimum` of the view.
+
+    Returns:
+        bool (N, S, S); a `share` of the views have a frame, the others are all true.
+    """
+    centre = size_px * (0.5 + draws.uniform((count, 2), -0.12, 0.12))
+    sides = size_px * torch.stack([draws.uniform((count,), 0.75, 1.4), draws.uniform((count,), 0.9, 1.5)], 1)
+    frames = rectangles(centre, sides, draws.uniform((count,), 0, math.pi), size_px)
+    whole = (draws.uniform((count,)) >= share) | (frames.float().mean((1, 2)) < minimum)
+    return frames | whole[:, None, None]
+
+
+def _some(pixels: Tensor, change: _Change, rows: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Change some rows of a batch only."""
+    if not len(rows):
+        return pixels
+    return pixels.index_copy(0, rows, change(pixels[rows], draws, strength))
+
+
+def _colour(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Saturation, hue, white balance, channel mixing, exposure, haze in one matrix, then gamma."""
+    count = len(pixels)
+    mix = hue(draws.normal((count,), 0.12 * strength)) @ saturation(
+        torch.exp(draws.normal((count,), 0.35 * strength))
+    )
+    mix = torch.exp(draws.normal((count, 3), 0.1 * strength))[:, :, None] * mix
+    mix = mix + draws.normal((count, 3, 3), 0.06 * strength)
+    gain = torch.exp(draws.normal((count, 1), 0.25 * strength))
+    offset = pixels.mean((2, 3)) * (1 - gain) * draws.uniform((count, 1))
+    offset = offset + draws.normal((count, 1), 15 * strength)
+    haze = draws.uniform((count, 1), 0, 0.35 * strength) * (draws.uniform((count, 1)) < 0.3)
+    shift = (1 - haze) * offset + haze * draws.uniform((count, 1), 180, 240)
+    colours = mixed(pixels, ((1 - haze) * gain)[:, :, None] * mix, shift)
+    gamma = torch.exp(draws.normal((count, 1, 1, 1), 0.25 * strength))
+    return 255 * (colours / 255) ** gamma
+
+
+def _season(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Move vegetation towards straw, brown or a deeper green, by how green each pixel is."""
+    count = len(pixels)
+    excess = 2 * pixels[:, 1] - pixels[:, 0] - pixels[:, 2]
+    green = torch.sigmoid((excess - draws.uniform((count, 1, 1), 5, 25)) / 6)[:, None]
+    reds, others = draws.uniform((count, 1), 0.6, 1.7), draws.uniform((count, 2), 0.6, 1.3)
+    tint = torch.cat([reds, others], 1)[:, :, None, None]
+    return (pixels * (1 + strength * green * (tint - 1))).clamp(0, 255)
+
+
+def _shadows(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Deepen or lift what is dark, as under another sun or a clouded one."""
+    count = len(pixels)
+    grey = (pixels * pixels.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
+    levels = grey[:, 0, ::4, ::4].flatten(1).sort(1).values
+    at = (draws.uniform((count, 1), 0.1, 0.4) * (levels.shape[1] - 1)).round().long()
+    edge = levels.gather(1, at)[:, :, None, None]
+    dark = torch.sigmoid((edge - grey) / 10)
+    factor = 1 + strength * (draws.uniform((count, 1, 1, 1), 0.4, 1.8) - 1) * dark
+    return (pixels * factor).clamp(0, 255)
+
+
+def _occlude(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """A few small flat patches: cars, tarps, dust on the lens. At any strength, as with OpenCV."""
+    count, size = len(pixels), pixels.shape[3]
+    patches = 1 + draws.whole((count,), _MOST_PATCHES)
+    for number in range(_MOST_PATCHES):
+        centre, sides = size * draws.uniform((count, 2)), size * draws.uniform((count, 2), 0.03, 0.2)
+        patch = rectangles(centre, sides, draws.uniform((count,), 0, math.pi), size)
+        patch = patch & (number < patches)[:, None, None]
+        colour = draws.uniform((count, 3), 0, 255)[:, :, None, None]
+        pixels = torch.where(patch[:, None], colour, pixels)
+    return pixels
+
+
+def _blur(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Defocus of some views, motion along a random line of others."""
+    out_of_focus, moved = draws.parted(len(pixels), 0.3, 0.15)
+    pixels = _some(pixels, _defocus, out_of_focus, draws, strength)
+    return _some(pixels, _smear, moved, draws, strength)
+
+
+def _defocus(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    return blurred(pixels, draws.uniform((len(pixels),), 0.3, 0.3 + 1.5 * strength))
+
+
+def _smear(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    count = len(pixels)
+    length = draws.uniform((count,), 3, 3 + 5 * strength).floor()
+    sides = torch.stack([length, torch.ones_like(length)], 1)
+    middle = torch.full_like(sides, _STREAK_PX // 2)
+    line = rectangles(middle, sides, draws.uniform((count,), 0, math.pi), _STREAK_PX).float()
+    return filter2d(pixels, line / line.sum((1, 2), keepdim=True), "reflect")
+
+
+def _noise(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Sensor noise, the same in all channels or independent."""
+    noise = draws.noise(pixels.shape)
+    alike = draws.uniform((len(pixels), 1, 1, 1)) < 0.5
+    noise = torch.where(alike, noise[:, :1], noise)
+    return (pixels + noise * draws.uniform((len(pixels), 1, 1, 1), 0, 12 * strength)).clamp(0, 255)
+
+
+def _jpeg(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Compression; at any strength, as with OpenCV."""
+    quality = draws.uniform((len(pixels),), 25, 90)
+    return 255 * jpeg_codec_differentiable((pixels / 255).clamp(0, 1), quality)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of published sets, varied in batches on the device, after Sample4Geo (Deuser et al. 2023).
+
+Flips are joint; the satellite picture, or both, turn by quarters; colours, sharpness and holes are drawn for
+each picture; a query may be turned, scaled and tilted besides.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from geoloc_training.augment.draws import Draws
+from geoloc_training.augment.settings import ImageAugmentConfig
+from geoloc_training.augment.tensors import (
+    GREY,
+    blurred,
+    fill_invalid,
+    hue,
+    mixed,
+    rectangles,
+    saturation,
+    to_pixels,
+    to_views,
+    warp_batch,
+)
+from geoloc_training.methods.contract import Batch
+
+_STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
+_GRID_HOLE = 0.4  # of a cell's side
+_HOLES = (10, 25)
+_HOLE_SIDES = (0.1, 0.2)  # of the view
+
+
+class ImageAugment:
+    """Varies a batch where it lies; depends on seed, step and rank alone.
+
+    Args:
+        config: how far.
+        seed: of the run.
+    """
+
+    def __init__(self, config: ImageAugmentConfig, seed: int) -> None:
+        self.config, self.seed = config, seed
+
+    def __call__(self, batch: Batch, step: int, rank: int) -> Batch:
+        """A new batch of the same places; views stay uint8 (N, S, S, 3)."""
+        draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
+        query, reference = self._turned(*self._flipped(batch.query, batch.reference, draws), draws)
+        query = self._disturbed(query, draws)
+        return replace(batch, query=self._varied(query, draws), reference=self._varied(reference, draws))
+
+    def _flipped(self, query: Tensor, reference: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        rows = draws.some(len(query), self.config.flip_share)
+        return tuple(views.index_copy(0, rows, views[rows].flip(2)) for views in (query, reference))
+
+    def _turned(self, query: Tensor, reference: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        if self.config.turns == "none":
+            return query, reference
+        quarters = draws.parted(len(query), 0.25, 0.25, 0.25)
+        for number, rows in enumerate(quarters, start=1):
+            reference = reference.index_copy(0, rows, reference[rows].rot90(number, (1, 2)))
+            if self.config.turns == "joint":
+                query = query.index_copy(0, rows, query[rows].rot90(number, (1, 2)))
+            elif self.config.turns == "panorama":
+                # What was a quarter to the right of the middle is now ahead.
+                rolled = query[rows].roll(-number * (query.shape[2] // 4), 2)
+                query = query.index_copy(0, rows, rolled)
+        return query, reference
+
+    def _disturbed(self, views: Tensor, draws: Draws) -> Tensor:
+        """Turn, scale and tilt queries about their centres; what comes in from outside has a mean colour."""
+        config, count, size = self.config, len(views), views.shape[1]
+        if not (config.yaw_deg or config.scale or config.perspective):
+            return views
+        yaw = math.radians(config.yaw_deg) * draws.uniform((count,), -1, 1)
+        scale = torch.exp(math.log1p(config.scale) * draws.uniform((count,), -1, 1))
+        tilt = draws.normal((count, 2), config.perspective)
+        moved, valid = warp_batch(views, _about_the_centre(yaw, scale, tilt, size), size)
+        return fill_invalid(moved, valid)
+
+    def _varied(self, views: Tensor, draws: Draws) -> Tensor:
+        config, count = self.config, len(views)
+        pixels = to_pixels(views)
+        rows = draws.some(count, config.colour_share)
+        pixels = pixels.index_copy(0, rows, _jittered(pixels[rows], config.colour, draws))
+        soft, sharp = draws.parted(count, config.sharpness_share / 2, config.sharpness_share / 2)
+        pixels = pixels.index_copy(0, soft, _softened(pixels[soft], draws))
+        pixels = pixels.index_copy(0, sharp, _sharpened(pixels[sharp], draws))
+        views = to_views(pixels)
+        grid, coarse = draws.parted(count, config.dropout_share / 2, config.dropout_share / 2)
+        size = views.shape[1]
+        holes = torch.zeros(views.shape[:3], dtype=torch.bool, device=views.device)
+        holes = holes.index_copy(0, grid, _grid_holes(len(grid), size, draws))
+        holes = holes.index_copy(0, coarse, _coarse_holes(len(coarse), size, draws))
+        return fill_invalid(views, ~holes)
+
+
+def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int) -> Tensor:
+    """Homographies (N, 3, 3) between pixels of views, by yaw (N,), scale (N,) and two tilt terms (N, 2)."""
+    half = size_px / 2
+    cos, sin, none = scale * torch.cos(yaw_rad), scale * torch.sin(yaw_rad), torch.zeros_like(scale)
+    rows = (
+        torch.stack([cos, -sin, none], 1),
+        torch.stack([sin, cos, none], 1),
+        torch.cat([tilt, torch.ones_like(tilt[:, :1])], 1),
+    )
+    normalise = tilt.new_tensor([[1 / half, 0, 0.5 / half - 1], [0, 1 / half, 0.5 / half - 1], [0, 0, 1]])
+    return torch.linalg.inv(normalise) @ torch.stack(rows, 1) @ normalise
+
+
+def _jittered(pixels: Tensor, most: float, draws: Draws) -> Tensor:
+    """Brightness, contrast and saturation by up to a share, hue by up to a share of the circle."""
+    count = len(pixels)
+    brightness, contrast, colour = (draws.uniform((count,), 1 - most, 1 + most) for _ in range(3))
+    matrix = hue(2 * math.pi * draws.uniform((count,), -most, most)) @ saturation(colour)
+    grey = (pixels.mean((2, 3)) * pixels.new_tensor(GREY)).sum(1)
+    shift = (brightness * (1 - contrast) * grey)[:, None].expand(-1, 3)
+    return mixed(pixels, (brightness * contrast)[:, None, None] * matrix, shift)
+
+
+def _softened(pixels: Tensor, draws: Draws) -> Tensor:
+    return blurred(pixels, draws.uniform((len(pixels),), 0.3, 1.5))
+
+
+def _sharpened(pixels: Tensor, draws: Draws) -> Tensor:
+    """Away from their blurred selves."""
+    count = len(pixels)
+    amount = draws.uniform((count, 1, 1, 1), 0.2, 1.0)
+    return pixels + amount * (pixels - blurred(pixels, pixels.new_ones(count)))
+
+
+def _grid_holes(count: int, size_px: int, draws: Draws) -> Tensor:
+    """A grid of square holes, bool (N, S, S), with cells of an eighth to a quarter of the view."""
+    axis = torch.arange(size_px, device=draws.device)[None]
+    cell = size_px * draws.uniform((count, 1), 0.125, 0.25)
+    across, down = (((axis / cell + draws.uniform((count, 1))) % 1) < _GRID_HOLE for _ in range(2))
+    return across[:, None, :] & down[:, :, None]
+
+
+def _coarse_holes(count: int, size_px: int, draws: Draws) -> Tensor:
+    """10 to 25 upright rectangles, bool (N, S, S)."""
+    least, most = _HOLES
+    number = least + draws.whole((count,), most - least + 1)
+    holes = torch.zeros((count, size_px, size_px), dtype=torch.bool, device=draws.device)
+    for hole in range(most):
+        centre, sides = draws.uniform((count, 2)), draws.uniform((count, 2), *_HOLE_SIDES)
+        box = rectangles(size_px * centre, size_px * sides, torch.zeros_like(centre[:, 0]), size_px)
+        holes = holes | (box & (hole < number)[:, None, None])
+    return holes

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several augmentations do with batches of views: colours as matrices, masks, blur, windows warped."""
+
+import torch
+from kornia.filters import gaussian_blur2d
+from torch import Tensor
+from torch.nn import functional
+
+GREY = (0.299, 0.587, 0.114)
+
+_BLUR_PX = 13  # three deviations of the widest blur on each side
+
+
+def to_pixels(views: Tensor) -> Tensor:
+    """Unpack uint8 (N, H, W, C) to float32 (N, C, H, W) of 0..255."""
+    return views.permute(0, 3, 1, 2).float()
+
+
+def to_views(pixels: Tensor) -> Tensor:
+    """Clip and round float (N, C, H, W) of 0..255 to uint8 (N, H, W, C)."""
+    return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def mixed(pixels: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+    """Colours (N, 3, H, W) times a matrix (N, 3, 3) plus a shift (N, 3), clipped to 0..255."""
+    flat = torch.baddbmm(shift[:, :, None], matrix, pixels.flatten(2))
+    return flat.clamp_(0, 255).view_as(pixels)
+
+
+def saturation(factor: Tensor) -> Tensor:
+    """Matrices (N, 3, 3) that move colours away from grey by a factor (N,)."""
+    grey = torch.tensor(GREY, device=factor.device).expand(3, 3)
+    kept = factor[:, None, None]
+    return kept * torch.eye(3, device=factor.device) + (1 - kept) * grey
+
+
+def hue(angle_rad: Tensor) -> Tensor:
+    """Rotations (N, 3, 3) of colours about the grey axis by angles (N,)."""
+    eye = torch.eye(3, device=angle_rad.device)
+    # The axis is (1, 1, 1) / √3: crossed with a colour, and the projection onto it.
+    cross = (eye.roll(-1, 0) - eye.roll(1, 0)).T / 3**0.5
+    cos, sin = torch.cos(angle_rad)[:, None, None], torch.sin(angle_rad)[:, None, None]
+    return cos * eye + sin * cross + (1 - cos) / 3
+
+
+def blurred(pixels: Tensor, deviation_px: Tensor) -> Tensor:
+    """Each of (N, C, H, W) blurred by its own Gaussian, deviations (N,) in pixels."""
+    side = min(_BLUR_PX, 2 * ((min(pixels.shape[2:]) - 1) // 2) + 1)
+    both = deviation_px[:, None].expand(-1, 2)
+    return gaussian_blur2d(pixels, side, both, "reflect")
+
+
+def rectangles(centre: Tensor, sides: Tensor, angle_rad: Tensor, size_px: int) -> Tensor:
+    """Turned rectangles, bool (N, S, S); centres and sides are (N, 2) in pixels, angles (N,)."""
+    axis = torch.arange(size_px, device=centre.device, dtype=torch.float32)
+    x, y = axis[None, None, :] - centre[:, 0, None, None], axis[None, :, None] - centre[:, 1, None, None]
+    cos, sin = torch.cos(angle_rad)[:, None, None], torch.sin(angle_rad)[:, None, None]
+    half = sides[:, :, None, None] / 2
+    return ((x * cos + y * sin).abs() <= half[:, 0]) & ((y * cos - x * sin).abs() <= half[:, 1])
+
+
+def fill_invalid(views: Tensor, valid: Tensor) -> Tensor:
+    """Give invalid pixels the mean colour of the valid ones; mid-grey where there are none.
+
+    Args:
+        views: uint8 (N, S, S, 3).
+        valid: bool (N, S, S).
+
+    Returns:
+        uint8 (N, S, S, 3), as `geoloc.camera.views.fill_invalid` makes of each.
+    """
+    known = valid[..., None]
+    count = known.sum((1, 2))
+    mean = (views * known).sum((1, 2)).float() / count.clamp(min=1)
+    mean = torch.where(count > 0, mean, torch.full_like(mean, 128.0)).round().to(torch.uint8)
+    return torch.where(known, views, mean[:, None, None, :])
+
+
+def warp_batch(crops: Tensor, homographies: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
+    """Look at pictures through homographies, linearly between their pixels.
+
+    Args:
+        crops: uint8 (N, P, Q, 3), or (N, P, Q, 4) with a mask of 255 where there is data.
+        homographies: (N, 3, 3), from view pixels (column, row) to those of the crop.
+        size_px: side S of the views.
+
+    Returns:
+        The views, uint8 (N, S, S, 3), black outside the data, and where they have data, bool (N, S, S).
+    """
+    if crops.shape[3] == 3:
+        crops = functional.pad(crops, (0, 1), value=255)
+    height, width = crops.shape[1:3]
+    axis = torch.arange(size_px, device=crops.device, dtype=torch.float32)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    points = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x).flatten()])
+    places = homographies.float() @ points
+    # grid_sample counts from the outer edges of the picture, -1..1.
+    edges = places[:, :2] / places[:, 2:] + 0.5
+    grid = edges / edges.new_tensor([width, height])[:, None] * 2 - 1
+    grid = grid.transpose(1, 2).view(-1, size_px, size_px, 2)
+    seen = functional.grid_sample(to_pixels(crops), grid, mode="bilinear", align_corners=False)
+    return to_views(seen[:, :3]), seen[:, 3] > 250
