@@ -3,6 +3,7 @@
 
 import errno
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from torch import Tensor
 
 from geoloc.encoder import load_encoder
-from geoloc.encoder.card import file_sha256
+from geoloc.encoder.card import Metric, file_sha256
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
 from geoloc.installed import find_model
@@ -123,7 +124,9 @@ def evaluate_command(
     label: Annotated[
         str, typer.Option(help="map: words before each protocol, such as what was left out.")
     ] = "",
-    json_out: Annotated[Path | None, typer.Option("--json", help="map: keep the figures here.")] = None,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Keep the recalls here, for `export --also`.")
+    ] = None,
 ) -> None:
     """Measure recall: on the tests of a published set, or across dates of the same ground (map).
 
@@ -133,22 +136,19 @@ def evaluate_command(
     """
     trained = load_config(source / "config.yaml").data if (source / "config.yaml").is_file() else None
     data = data_config(words or (), trained)
-    describe, size_px, key = _describer(source, weights)
+    describe, size_px, key, seed = _describer(source, weights)
     root = data.folder()
     if data.name != MAP:
         options = EvaluationOptions(flip=flip, multi_query=multi_query)
         kept = Path("runs/cache/descriptors") if cache else None
         benchmark = load_benchmark(data.name, root)
-        evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
-        return
-    grounds = load_every_place(root)
-    protocols = suite.protocols_for(pairs or data.validation or ["chico:2018:2020"])
-    measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
-    if floor:
-        measured += suite.metrics(suite.measure_floor(grounds, protocols, size_px))
-    typer.echo(suite.table(measured))
+        results = evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
+        measured = facts.metrics_of(results)
+    else:
+        measured = _measure_dates(describe, size_px, root, pairs or data.validation, floor, label)
+        typer.echo(suite.table(measured))
     if json_out is not None:
-        suite.write_json(json_out, measured)
+        suite.write_json(json_out, facts.recorded(measured, data.name, seed))
 
 
 @app.command("export")
@@ -210,15 +210,26 @@ def main() -> None:
         raise SystemExit(2) from error
 
 
-def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str]:
-    """Encoder, side of its views and key of its weights: of a run (torch) or a model (default backend)."""
+def _measure_dates(
+    describe: Describe, size_px: int, root: Path, pairs: Sequence[str], floor: bool, label: str
+) -> list[Metric]:
+    grounds = load_every_place(root)
+    protocols = suite.protocols_for(pairs or ["chico:2018:2020"])
+    measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
+    if floor:
+        measured += suite.metrics(suite.measure_floor(grounds, protocols, size_px))
+    return measured
+
+
+def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str, int]:
+    """Encoder, side of its views, key and seed of its weights, of a run (torch) or a model directory."""
     if (source / "config.yaml").is_file():
         recipe = load_config(source / "config.yaml")
         encoder = _encoder(recipe, load_average(source, weights)[1])
         key = file_sha256(weights_file(source, weights))
-        return Describer(encoder, recipe.model.input_px).views, recipe.model.input_px, key
+        return Describer(encoder, recipe.model.input_px).views, recipe.model.input_px, key, recipe.seed
     exported = load_encoder(find_model(str(source)))
-    return in_chunks(exported.describe), exported.card.input_px, exported.card.sha256
+    return in_chunks(exported.describe), exported.card.input_px, exported.card.sha256, exported.card.seed
 
 
 def _encoder(recipe: TrainConfig, state: dict[str, Tensor]) -> ViewEncoder:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run's model card says: how it was trained, how well it does, and which answers to refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.load import load_every_place
 from geoloc_training.evaluation import suite
+from geoloc_training.evaluation.benchmark import Result
 from geoloc_training.evaluation.cross_date import Describe, evaluate, parse_pair
 from geoloc_training.export import CardFacts
 from geoloc_training.settings import MAP
-from geoloc_training.training.origin import read_origin
+from geoloc_training.training.origin import code_version, read_origin
 from geoloc_training.training.prepare import Prepared
 from geoloc_training.training.runlog import trained_minutes
 
@@ -71,6 +72,26 @@ def card_facts(
     )
 
 
+def recorded(metrics: Iterable[Metric], data: str, seed: int) -> list[Metric]:
+    """Metrics with what they were measured on, of which training, and by which code."""
+    commit = code_version()
+    return [replace(metric, data=data, seed=seed, commit=commit) for metric in metrics]
+
+
+def metrics_of(results: Iterable[Result]) -> list[Metric]:
+    """The recalls of published tests as cards keep them, shares rounded to a tenth of a per cent."""
+    return [
+        Metric(
+            f"{result.task.name}, {result.protocol}" + (f", {result.variant}" if result.variant else ""),
+            result.ranking.queries,
+            result.ranking.searched,
+            round(result.value("R@1"), 3),
+            round(result.value("R@5"), 3),
+        )
+        for result in results
+    ]
+
+
 def real_views(prepared: Prepared) -> NDArray[np.uint8]:
     """Some training views, uint8 (N, S, S, 3), for comparing backends."""
     prepared.source.start_epoch(0, None)
@@ -84,7 +105,8 @@ def _measured(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) ->
     if not grounds:
         return []
     protocols = suite.protocols_for(recipe.data.validation)
-    return suite.metrics(suite.measure(describe, grounds, protocols, recipe.model.input_px))
+    measured = suite.metrics(suite.measure(describe, grounds, protocols, recipe.model.input_px))
+    return recorded(measured, recipe.data.name, recipe.seed)
 
 
 def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:

@@ -92,6 +92,7 @@ def test_with_data_a_run_is_validated_calibrated_and_compared_with_the_floor(run
              tmp_path / "also.json", "--note", "place=here")  # fmt: skip
     card = load_card(tmp_path / "model")
     assert {m.protocol.split(" ")[0] for m in card.metrics} == {"y", "left", "HOG:"}
+    assert {(m.data, m.seed, bool(m.commit)) for m in card.metrics} == {("map", 1, True)}
     assert "y 2016→2020" in card.calibration.derivation
     assert -1 < card.calibration.min_score < 1
     text = (tmp_path / "model" / "model.yaml").read_text(encoding="utf-8")

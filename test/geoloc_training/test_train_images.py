@@ -66,13 +66,18 @@ def test_a_preset_is_fitted_resumed_evaluated_and_exported(name, data, tmp_path,
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
     assert all(0 <= float(row["valid_r1"]) <= 1 for row in rows[1::2])
     assert load_average(tmp_path / "run")[0] in (2, 4)
-    _command("evaluate", tmp_path / "run", "--protocol", "both", "--out", tmp_path / "tests", "--no-cache")
+    _command("evaluate", tmp_path / "run", "--protocol", "both", "--out", tmp_path / "tests", "--no-cache",
+             "--json", tmp_path / "also.json")  # fmt: skip
     assert "sample4geo" in capsys.readouterr().out
     measured = json.loads((tmp_path / "tests" / "metrics.json").read_text())
     assert len(measured) == 4  # two directions by two protocols
-    _command("export", tmp_path / "run", "--out", tmp_path / "model", "--view-size-m", 50, 100)
+    _command("export", tmp_path / "run", "--out", tmp_path / "model", "--view-size-m", 50, 100,
+             "--also", tmp_path / "also.json")  # fmt: skip
     card = load_card(tmp_path / "model")
     assert card.method == words[0].removeprefix("+preset=").replace("dphr", "sample4geo")
+    assert {(metric.data, metric.seed) for metric in card.metrics} == {("u1652", 1)}
+    assert len({metric.protocol for metric in card.metrics}) == 4
+    assert all(metric.commit for metric in card.metrics)
     tree_ = yaml.safe_load((tmp_path / "model" / "model.yaml").read_text(encoding="utf-8"))
     assert tree_["training"]["data"] == ["u1652"]
     assert str(data) not in yaml.safe_dump(tree_)

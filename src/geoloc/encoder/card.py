@@ -61,6 +61,9 @@ class Metric:
         gallery: number of views searched.
         r1: share of queries whose best view is right.
         r5: share with the right view among the best five.
+        data: what it was measured on; empty where not recorded.
+        seed: of the training of the weights that were measured; -1 where not recorded.
+        commit: of the code that measured; empty where not recorded.
     """
 
     protocol: str
@@ -68,6 +71,9 @@ class Metric:
     gallery: int
     r1: float
     r5: float
+    data: str = ""
+    seed: int = -1
+    commit: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 
+from geoloc_training.augment.image import ImageAugment
 from geoloc_training.config import TrainConfig
 from geoloc_training.datasets.images import ImageBatches
 from geoloc_training.datasets.load import load_places, load_sources
+from geoloc_training.datasets.map_batches import MapBatches
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.datasets.split import hold_out
 from geoloc_training.methods.contract import BatchSource
@@ -46,8 +48,6 @@ def prepare(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
 
 
 def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
-    from geoloc_training.datasets.map_batches import MapBatches
-
     root = Path(config.data.root) if config.data.root else None
     source = MapBatches(
         load_sources(config, root, cache),
@@ -63,8 +63,6 @@ def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
 
 
 def _images(config: TrainConfig) -> Prepared:
-    from geoloc_training.augment.image import ImageAugment
-
     benchmark = load_benchmark(config.data.name, config.data.folder())
     training, held_out = hold_out(benchmark.training, config.data.validation_share, config.seed)
     source = ImageBatches(
