@@ -1,58 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of DPHR. The paper's form is known from its abstract and digests, its constants are not."""
+"""Settings of DPHR."""
 
 from dataclasses import dataclass
 
 from geoloc.errors import ParameterError
 
+_CHOICES = {
+    "reduction": ("all", "active"),
+    "negatives": ("all", "hardest"),
+    "directions": ("both", "query_to_reference"),
+}
+
 
 @dataclass(frozen=True)
 class DphrConfig:
-    """How hard negatives weigh, and from when on.
+    """How hard negatives weigh, and when.
 
-    All values but the form of the loss are RECONSTRUCTED: the published text gives no constants.
+    The form of the loss is the paper's (arXiv 2510.27181). The numbers and choices marked RECONSTRUCTED are
+    ours: no source gives them.
 
     Attributes:
-        weight: factor γ of DPHR's loss beside the host's; 0 leaves DPHR out. RECONSTRUCTED: 1.
-        margin: m of the triplets, in units of the distance. RECONSTRUCTED: 0.3, that of the host MCCG.
-        weight_range: weights of the easiest and of the hardest negative. RECONSTRUCTED: 0.5 to 1.5, so that a
-            negative as near as the positive weighs 1.
-        window: updates W over which the unweighted loss is averaged. RECONSTRUCTED.
-        smoothing: β of the coefficient's moving average. RECONSTRUCTED.
-        reduction: "all" averages over all triplets, "active" over those with a loss. RECONSTRUCTED.
-        negatives: "all" of the batch, or each anchor's "hardest" alone. RECONSTRUCTED.
-        squared: squared Euclidean distances instead of plain ones. RECONSTRUCTED.
-        directions: "both", or "query" for queries as anchors alone.
+        weight: factor γ of the whole beside the host's loss; 0 leaves it out. RECONSTRUCTED: 0.1 to 1.
+        margin: m of the triplets, in units of the distance. RECONSTRUCTED: MCCG's.
+        weight_range: weights of the easiest and of the hardest negative, between which the difficulty is
+            mapped linearly. RECONSTRUCTED: one as near as the positive weighs 1.
+        window: losses W that the progress of training is judged by; one a step, or with
+            optimiser.accumulate one a part. RECONSTRUCTED.
+        ema: rate β at which λ remembers. RECONSTRUCTED.
+        reduction: mean over "all" triplets or over the "active" ones, whose loss is not 0. RECONSTRUCTED.
+        negatives: "all" of the batch from the other view, or for each query the "hardest". RECONSTRUCTED.
+        squared: take squared Euclidean distances for plain ones. RECONSTRUCTED: plain.
+        directions: "both", averaged, or "query_to_reference" alone. RECONSTRUCTED: both.
     """
 
     weight: float = 0.0
     margin: float = 0.3
     weight_range: tuple[float, float] = (0.5, 1.5)
     window: int = 100
-    smoothing: float = 0.99
+    ema: float = 0.99
     reduction: str = "all"
     negatives: str = "all"
     squared: bool = False
     directions: str = "both"
 
     def __post_init__(self) -> None:
+        if self.margin <= 0:
+            raise ParameterError(f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
         low, high = self.weight_range
-        _require(self.weight >= 0, f"dphr.weight={self.weight} must not be negative; 0 is off.")
-        _require(self.margin > 0, f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
-        _require(
-            0 <= low <= high, f"dphr.weight_range={low}..{high} must rise from 0 or more; 0.5..1.5 is usual."
-        )
-        _require(self.window > 0, f"dphr.window={self.window} must be above 0 updates; 100 is usual.")
-        _require(0 <= self.smoothing < 1, f"dphr.smoothing={self.smoothing} must lie in 0..1, 1 excluded.")
-        for name, known in (
-            ("reduction", ("all", "active")),
-            ("negatives", ("all", "hardest")),
-            ("directions", ("both", "query")),
-        ):
-            value = getattr(self, name)
-            _require(value in known, f"dphr.{name} '{value}' is unknown; use {' or '.join(known)}.")
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise ParameterError(sentence)
+        if not 0 <= low <= high or high == 0:
+            raise ParameterError(
+                f"dphr.weight_range={[low, high]} must rise from 0 or more to the weight of the hardest; "
+                "[0.5, 1.5] is usual."
+            )
+        if self.window < 1 or not 0 <= self.ema < 1:
+            raise ParameterError(
+                f"dphr.window={self.window} must be above 0, and dphr.ema={self.ema} in 0..1, 1 excluded."
+            )
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ParameterError(
+                    f"dphr.{name} '{getattr(self, name)}' is unknown; use {' or '.join(known)}."
+                )

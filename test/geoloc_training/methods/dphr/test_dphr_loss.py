@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+"""RDA against loops that follow the paper's symbols one by one."""
+
 import itertools
-import math
+from dataclasses import replace
 
 import pytest
 
@@ -14,133 +16,145 @@ from geoloc_training.methods.dphr.loss import (  # noqa: E402
 )
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402
 
+OPTIONS = [
+    {"reduction": reduction, "negatives": negatives, "squared": squared, "directions": directions}
+    for reduction, negatives, squared, directions in itertools.product(
+        ("all", "active"), ("all", "hardest"), (False, True), ("both", "query_to_reference")
+    )
+]
+UNIQUE, REPEATED = (0, 1, 2, 3, 4, 5), (7, 7, 2, 3, 2, 2)
 
-def _pairs(count: int = 6, noise: float = 0.9, seed: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+
+def _descriptors(count=6, size=4, seed=0, spread=0.8):
+    """Partners that are near each other, in places that are not far apart either."""
     generator = torch.Generator().manual_seed(seed)
-    query = torch.nn.functional.normalize(torch.randn(count, 5, generator=generator), dim=1)
-    reference = query + noise * torch.randn(count, 5, generator=generator)
-    return query, torch.nn.functional.normalize(reference, dim=1)
+    query = torch.randn(count, size, generator=generator)
+    reference = query + spread * torch.randn(count, size, generator=generator)
+    return [torch.nn.functional.normalize(side, dim=1).requires_grad_() for side in (query, reference)]
 
 
-def _distance(left, right, squared):
-    square = sum((a - b) ** 2 for a, b in zip(left.tolist(), right.tolist(), strict=True))
-    return square if squared else math.sqrt(square)
+def _distance(a, b, squared):
+    square = ((a - b) ** 2).sum()
+    return square if squared else square.sqrt()
 
 
 def _naive(query, reference, ids, config):
-    """Section by section with loops: every anchor, every negative, its triplet and its weight."""
+    """L_tri, L_wtri and the active share by loops; difficulties are constants to a gradient."""
     low, high = config.weight_range
-    directions = [(query, reference), (reference, query)][: 2 if config.directions == "both" else 1]
-    plain, weighted = [], []
-    for anchors, others in directions:
-        triplets = []
-        for i in range(len(ids)):
-            positive = _distance(anchors[i], others[i], config.squared)
-            negatives = [
-                _distance(anchors[i], others[k], config.squared) for k in range(len(ids)) if ids[k] != ids[i]
+    plain, weighted, active = [], [], []
+    sides = [(query, reference), (reference, query)][: 2 if config.directions == "both" else 1]
+    for anchors, others in sides:
+        terms = []
+        for i, anchor in enumerate(anchors):
+            d_p = _distance(anchor, others[i], config.squared)
+            found = [
+                _distance(anchor, other, config.squared) for k, other in enumerate(others) if ids[k] != ids[i]
             ]
-            if config.negatives == "hardest":
-                negatives = [min(negatives)]
-            for negative in negatives:
-                weight = low + (high - low) * positive / (positive + negative)
-                triplets.append((max(0.0, config.margin + positive - negative), weight))
-        if config.reduction == "active":
-            triplets = [(loss, weight) for loss, weight in triplets if loss > 0]
-        plain.append(sum(loss for loss, _ in triplets) / len(triplets))
-        weighted.append(sum(loss * weight for loss, weight in triplets) / len(triplets))
-    return sum(plain) / len(plain), sum(weighted) / len(weighted)
+            if config.negatives == "hardest" and found:
+                found = [min(found, key=torch.Tensor.item)]
+            for d_n in found:
+                h = d_p.item() / (d_p.item() + d_n.item())
+                terms.append((low + (high - low) * h, torch.relu(config.margin + d_p - d_n)))
+        hit = [(weight, t) for weight, t in terms if t > 0]
+        active.append(len(hit) / len(terms))
+        kept = hit if config.reduction == "active" else terms
+        plain.append(sum(t for _, t in kept) / len(kept))
+        weighted.append(sum(weight * t for weight, t in kept) / len(kept))
+    return [sum(values) / len(values) for values in (plain, weighted, active)]
 
 
-OPTIONS = list(itertools.product(("all", "active"), ("all", "hardest"), (False, True), ("both", "query")))
+@pytest.mark.parametrize("ids", [UNIQUE, REPEATED])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_losses_and_gradients_are_those_of_the_loops(options, ids):
+    config = DphrConfig(margin=0.4, weight_range=(0.25, 2.0), **options)
+    query, reference = _descriptors()
+    losses = triplet_losses(query, reference, torch.tensor(ids), config)
+    gradients = torch.autograd.grad(losses.plain + 0.7 * losses.weighted, [query, reference])
+    plain, weighted, active = _naive(query, reference, ids, config)
+    expected = torch.autograd.grad(plain + 0.7 * weighted, [query, reference])
+    assert losses.plain.item() == pytest.approx(plain.item(), abs=1e-5)
+    assert losses.weighted.item() == pytest.approx(weighted.item(), abs=1e-5)
+    assert losses.active.item() == pytest.approx(active, abs=1e-6)
+    assert 0 < active < 1  # or the choice of reduction would not be tested
+    for found, wanted, rows in zip(gradients, expected, (query, reference), strict=True):
+        # Ours takes the inner product of unit vectors, so they differ along the vectors themselves.
+        torch.testing.assert_close(_tangent(found, rows), _tangent(wanted, rows), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("reduction", "negatives", "squared", "directions"), OPTIONS)
-@pytest.mark.parametrize("ids", [[0, 1, 2, 3, 4, 5], [0, 1, 0, 2, 2, 3]])
-def test_agrees_with_the_definition(ids, reduction, negatives, squared, directions):
-    config = DphrConfig(
-        weight_range=(0.2, 1.7),
-        reduction=reduction,
-        negatives=negatives,
-        squared=squared,
-        directions=directions,
-    )
-    query, reference = _pairs()
-    found = triplet_losses(query, reference, torch.tensor(ids), config)
-    plain, weighted = _naive(query, reference, ids, config)
-    assert found.plain.item() == pytest.approx(plain, abs=1e-5)
-    assert found.weighted.item() == pytest.approx(weighted, abs=1e-5)
+def _tangent(gradient, rows):
+    rows = rows.detach()
+    return gradient - (gradient * rows).sum(dim=1, keepdim=True) * rows
 
 
-def test_the_difficulty_does_not_change_with_the_scale_of_distances():
-    positive, negative = torch.rand(4) + 0.1, torch.rand(4, 7) + 0.1
-    difficulty = relative_difficulty(positive, negative)
-    assert torch.allclose(difficulty, relative_difficulty(3.7 * positive, 3.7 * negative), atol=1e-6)
+def test_no_gradient_flows_through_the_difficulty():
+    d_p = torch.tensor([0.4, 0.9], requires_grad=True)
+    difficulty = relative_difficulty(d_p, torch.tensor([0.6, 0.1], requires_grad=True))
+    assert not difficulty.requires_grad
 
 
-def test_a_negative_as_near_as_the_positive_weighs_one():
-    weights = hardness_weights(relative_difficulty(torch.tensor([0.4]), torch.tensor([[0.4]])), (0.5, 1.5))
-    assert weights.item() == pytest.approx(1.0, abs=1e-6)
+def test_difficulty_is_a_ratio_of_distances():
+    d_p, d_n = torch.tensor([0.2, 0.5, 1.0]), torch.tensor([0.8, 0.5, 0.25])
+    difficulty = relative_difficulty(d_p, d_n)
+    torch.testing.assert_close(difficulty, torch.tensor([0.2, 0.5, 0.8]))
+    torch.testing.assert_close(relative_difficulty(7.3 * d_p, 7.3 * d_n), difficulty)
+    assert torch.isfinite(relative_difficulty(torch.zeros(1), torch.zeros(1))).all()
 
 
-def test_the_weight_rises_with_the_ratio_of_positive_to_negative():
-    negative = torch.linspace(2.0, 0.05, 40)[None]
-    weights = hardness_weights(relative_difficulty(torch.tensor([0.5]), negative), (0.5, 1.5))[0]
+def test_weights_rise_with_difficulty_within_their_range():
+    d_n = torch.linspace(2.0, 0.01, 50)  # ever nearer, ever harder
+    weights = hardness_weights(relative_difficulty(torch.tensor(0.5), d_n), (0.5, 1.5))
     assert (weights.diff() > 0).all()
-    assert 0.5 < weights.min() < weights.max() < 1.5
+    assert weights.min() > 0.5
+    assert weights.max() < 1.5
+    assert hardness_weights(torch.tensor(0.5), (0.5, 1.5)).item() == 1.0
 
 
-def test_no_gradient_flows_through_the_weights():
-    """The weighted loss differentiates as if its weights were constants."""
-    config = DphrConfig(reduction="active")
-    query, reference = _pairs()
-    ids = torch.arange(6)
-    first = query.clone().requires_grad_()
-    triplet_losses(first, reference, ids, config).weighted.backward()
-
-    second = query.clone().requires_grad_()
-    table = (2 - 2 * second @ reference.T).sqrt()
-    total = 0.0
-    for entry in (table, table.T):
-        positive, others = entry.diagonal()[:, None], ~torch.eye(6, dtype=torch.bool)
-        constant = (0.5 + positive / (positive + entry)).detach()
-        triplets = (0.3 + positive - entry).clamp(min=0)[others]
-        total = total + (constant[others] * triplets).sum() / (triplets > 0).sum() / 2
-    total.backward()
-    assert torch.allclose(first.grad, second.grad, atol=1e-5)
-    assert first.grad.abs().sum() > 0
-
-
-def test_identical_descriptors_have_a_finite_gradient():
-    query = torch.nn.functional.normalize(torch.ones(3, 4), dim=1).requires_grad_()
-    losses = triplet_losses(query, query.detach().clone(), torch.arange(3), DphrConfig())
-    losses.weighted.backward()
-    assert losses.plain.item() == pytest.approx(0.3, abs=1e-6)
-    assert torch.isfinite(query.grad).all()
+def test_weights_of_one_leave_the_plain_loss():
+    query, reference = _descriptors()
+    losses = triplet_losses(query, reference, torch.tensor(UNIQUE), DphrConfig(weight_range=(1.0, 1.0)))
+    torch.testing.assert_close(losses.weighted, losses.plain)
 
 
 @pytest.mark.parametrize("negatives", ["all", "hardest"])
-def test_a_batch_of_one_place_has_no_negatives_and_no_loss(negatives):
-    query, reference = _pairs(3)
-    query.requires_grad_()
-    losses = triplet_losses(query, reference, torch.zeros(3), DphrConfig(negatives=negatives))
-    losses.weighted.backward()
-    assert losses.plain.item() == losses.weighted.item() == 0.0
+@pytest.mark.parametrize("reduction", ["all", "active"])
+def test_pictures_of_one_place_are_no_negatives(negatives, reduction):
+    config = DphrConfig(negatives=negatives, reduction=reduction)
+    query, reference = _descriptors()
+    losses = triplet_losses(query, reference, torch.zeros(6, dtype=torch.int64), config)
+    gradients = torch.autograd.grad(losses.plain + losses.weighted, [query, reference])
+    assert losses.plain.item() == losses.weighted.item() == losses.active.item() == 0
+    assert all((gradient == 0).all() for gradient in gradients)
+
+
+def test_coinciding_descriptors_have_a_finite_gradient():
+    query = torch.nn.functional.normalize(torch.ones(3, 4), dim=1).requires_grad_()
+    losses = triplet_losses(query, query.detach().clone(), torch.arange(3), DphrConfig())
+    (losses.plain + losses.weighted).backward()
     assert torch.isfinite(query.grad).all()
+    assert losses.plain.item() == pytest.approx(0.3, abs=1e-3)  # the margin: nothing is told apart
+
+
+def test_half_precision_does_not_round_distances():
+    query, reference = _descriptors()
+    ids = torch.tensor(UNIQUE)
+    exact = triplet_losses(query, reference, ids, DphrConfig()).plain
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert triplet_losses(query, reference, ids, DphrConfig()).plain.item() == exact.item()
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
+    ("wrong", "sentence"),
     [
-        ({"weight": -1.0}, "dphr.weight=-1"),
-        ({"margin": 0.0}, "dphr.margin=0"),
-        ({"weight_range": (1.5, 0.5)}, "1.5..0.5"),
+        ({"margin": 0.0}, "dphr.margin=0.0"),
+        ({"weight_range": (1.5, 0.5)}, "dphr.weight_range"),
+        ({"weight_range": (-0.5, 0.5)}, "dphr.weight_range"),
         ({"window": 0}, "dphr.window=0"),
-        ({"smoothing": 1.0}, "dphr.smoothing=1"),
-        ({"reduction": "some"}, "all or active"),
-        ({"negatives": "some"}, "all or hardest"),
-        ({"directions": "some"}, "both or query"),
+        ({"ema": 1.0}, "dphr.ema=1.0"),
+        ({"reduction": "sum"}, "dphr.reduction 'sum' is unknown; use all or active"),
+        ({"negatives": "easy"}, "dphr.negatives"),
+        ({"directions": "back"}, "dphr.directions"),
     ],
 )
-def test_impossible_settings_are_refused(setting, words):
-    with pytest.raises(ParameterError, match=words.replace(".", r"\.")):
-        DphrConfig(**setting)
+def test_impossible_settings_are_refused(wrong, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        replace(DphrConfig(), **wrong)
