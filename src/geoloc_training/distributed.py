@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows gathered over all processes of a run; without torch.distributed everything is its own only rank."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch import distributed as dist
-from torch.distributed.nn import functional as differentiable
 
 
 def ranks() -> int:
@@ -34,11 +35,24 @@ def gather_rows(rows: Tensor) -> Tensor:
     """
     if ranks() == 1:
         return rows
-    if rows.requires_grad:
-        return torch.cat(differentiable.all_gather(rows.contiguous()))
-    parts = [torch.empty_like(rows) for _ in range(ranks())]
-    dist.all_gather(parts, rows.contiguous())
-    return torch.cat(parts)
+    gathered: Tensor = _GatherRows.apply(rows)
+    return gathered
+
+
+class _GatherRows(torch.autograd.Function):  # type: ignore[misc]  # mypy does not look into torch
+    """All ranks' rows; a row's gradient is the sum of what all ranks' losses say of it."""
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
+        parts = [torch.empty_like(rows) for _ in range(ranks())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        summed = gradient.contiguous().clone()
+        dist.all_reduce(summed)
+        return summed.chunk(ranks())[rank()]
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
