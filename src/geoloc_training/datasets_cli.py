@@ -71,10 +71,10 @@ def make_command(
 
 def _table(name: str, root: Path) -> str:
     known = data_set(name)
-    lines = [f"{known.title} in {root} is in order.", f"{'':<34} {'pictures':>16} {'places':>14}"]
+    lines = [f"{known.title} in {root} is in order.", f"{'':<36} {'pictures':>16} {'places':>14}"]
     for part, (pictures, places) in benchmark_sizes(load_benchmark(name, root)).items():
         of_pictures, of_places = known.published.get(part, (None, None))
-        lines.append(f"{part:<34} {_of(pictures, of_pictures):>16} {_of(places, of_places):>14}")
+        lines.append(f"{part:<36} {_of(pictures, of_pictures):>16} {_of(places, of_places):>14}")
     return "\n".join(lines)
 
 

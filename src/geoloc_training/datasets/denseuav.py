@@ -80,9 +80,13 @@ def _survey(layout: Layout, shelves: dict[Shelf, Places]) -> tuple[list[str], di
     positions: dict[str, GeoLocation] = {}
     for table in tables:
         found += _read_table(table, positions)
-    unplaced = sorted({place for places in shelves.values() for place in places} - positions.keys())
+    points = {place for places in shelves.values() for place in places}
+    unplaced = sorted(points - positions.keys())
     if unplaced:
-        found.append(f"{len(unplaced)} points have no row in {tables[0]}: {named(unplaced)}; add their rows.")
+        found.append(
+            f"{tables[0]} has no row for {len(unplaced)} of {len(points)} points: {named(unplaced)}; "
+            "add their rows."
+        )
     return found, positions
 
 

@@ -121,9 +121,9 @@ def _lacking_pictures(root: Path, rows: tuple[Row, ...], tiles: tuple[Item, ...]
     drones = [row.name for row in rows if (row.folder, row.name) not in lying]
     names = {tile.path.name for tile in tiles}
     wanted = sorted({name for row in rows for name, _ in (*row.positives, *row.overlapping)} - names)
-    missing = ((drones, "drone views", ", ".join(sorted(folders))), (wanted, "tiles", "satellite"))
+    missing = ((drones, "drone views", " and ".join(sorted(folders))), (wanted, "tiles", "satellite"))
     return [
-        f"{len(lost)} {what} that are listed do not lie in {root / where}: {named(lost)}; fetch them again."
+        f"{root / where} lacks {what} that are listed, {len(lost)} in all: {named(lost)}; fetch them again."
         for lost, what, where in missing
         if lost
     ]

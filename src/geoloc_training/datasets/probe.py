@@ -12,7 +12,7 @@ from tqdm import tqdm
 from geoloc.camera.image_header import check_compressed
 from geoloc.errors import FrameRefused
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 _HEAD_BYTES = 1 << 16
 _TAIL_BYTES = 1 << 12
@@ -28,7 +28,7 @@ def pictures_in(folder: Path) -> list[Path]:
         return []
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
-    return [folder / name for name in sorted(names) if Path(name).suffix.lower() in PICTURE_SUFFIXES]
+    return [folder / name for name in sorted(names) if name.lower().endswith(PICTURE_SUFFIXES)]
 
 
 def readable(path: Path) -> bool:

@@ -112,6 +112,8 @@ def _sues200(*heights_m: int) -> DataSet:
 _ABOVE = ("drone", "satellite")
 _GROUND = ("ground", "satellite")
 _HEIGHTS_M = (150, 200, 250, 300)
+_GTA_TILES = {"drone→satellite, gallery": (14640, 14640)}
+_PAIRS = _training((35532, 35532), (35532, 35532)) | _test("ground→satellite", (8884, 8884), (8884, 8884))
 
 DATA_SETS: dict[str, DataSet] = {
     "u1652": DataSet(
@@ -132,10 +134,21 @@ DATA_SETS: dict[str, DataSet] = {
         | _test("drone→satellite", (2331, 777), (18198, 3033))
         | _test("satellite→drone", (4662, 777), (9099, 3033)),
     ),
-    "gta_uav": DataSet("GTA-UAV, regions apart", _ABOVE, "gta_uav", {"area": "cross"}),
-    "gta_uav_same": DataSet("GTA-UAV, one region", _ABOVE, "gta_uav", {"area": "same"}),
-    "cvusa": DataSet("CVUSA", _GROUND, "cvusa"),
-    "cvact": DataSet("CVACT", _GROUND, "cvact"),
-    "vigor": DataSet("VIGOR, same area", _GROUND, "vigor", {"area": "same"}),
+    "gta_uav": DataSet("GTA-UAV, cross area", _ABOVE, "gta_uav", {"area": "cross"}, _GTA_TILES),
+    "gta_uav_same": DataSet("GTA-UAV, same area", _ABOVE, "gta_uav", {"area": "same"}, _GTA_TILES),
+    "cvusa": DataSet("CVUSA", _GROUND, "cvusa", published=_PAIRS),
+    "cvact": DataSet(
+        "CVACT",
+        _GROUND,
+        "cvact",
+        published=_PAIRS | _test("ground→satellite, test set", (92802, 92802), (92802, 92802)),
+    ),
+    "vigor": DataSet(
+        "VIGOR, same area",
+        _GROUND,
+        "vigor",
+        {"area": "same"},
+        {"ground→satellite, same area, gallery": (90618, 90618)},
+    ),
     "vigor_cross": DataSet("VIGOR, cross area", _GROUND, "vigor", {"area": "cross"}),
 }

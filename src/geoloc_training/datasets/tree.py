@@ -241,6 +241,6 @@ def _lacking(what: str, queries: Sequence[str] | Places, gallery: Sequence[str] 
     if not missing:
         return []
     return [
-        f"{what}: {len(missing)} places have queries and nothing to find in the gallery: {named(missing)}; "
-        "add their pictures there or remove the queries."
+        f"{what}: for {len(missing)} of {len(queries)} places there is nothing to be found: "
+        f"{named(missing)}; add their pictures to what is searched, or remove their queries."
     ]

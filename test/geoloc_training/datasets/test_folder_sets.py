@@ -209,7 +209,7 @@ def test_a_faulty_row_of_the_table_is_named(tmp_path: Path, row: str, said: str)
 def test_points_without_a_row_are_named(tmp_path: Path) -> None:
     root = denseuav(tmp_path)
     (root / "Dense_GPS_ALL.txt").write_text(gps_row("000000", 0))
-    assert "2 points have no row" in refused("denseuav", root)
+    assert "no row for 2 of 3 points" in refused("denseuav", root)
     assert "000001, 000002" in refused("denseuav", root)
 
 
@@ -265,7 +265,7 @@ def test_a_query_whose_place_is_not_in_the_gallery(made: tuple[str, Path]) -> No
     gallery = shelves_of(root, "gallery_satellite")[0]
     query = sorted(shelves_of(root, "query_drone")[0].iterdir())[0].name
     shutil.rmtree(gallery / query)
-    assert f"1 places have queries and nothing to find in the gallery: {query}" in refused(name, root)
+    assert f"places there is nothing to be found: {query}" in refused(name, root)
 
 
 def test_a_place_named_twice(made: tuple[str, Path]) -> None:

@@ -109,9 +109,12 @@ def change(root: Path, part: str, how: Change) -> None:
         ),
         (
             lambda rows: rows[0].update(drone_img_name="gone.png"),
-            "1 drone views that are listed do not lie in",
+            "lacks drone views that are listed, 1 in all: gone.png",
         ),
-        (lambda rows: rows[0].update(pair_pos_sate_img_list=["4_0_15_15.png"]), "1 tiles that are listed"),
+        (
+            lambda rows: rows[0].update(pair_pos_sate_img_list=["4_0_15_15.png"]),
+            "lacks tiles that are listed, 1 in all: 4_0_15_15.png",
+        ),
         (
             lambda rows: [row.update(drone_loc_x_y=row["drone_loc_x_y"][::-1]) for row in rows],
             "with x and y swapped",
