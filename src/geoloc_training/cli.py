@@ -188,9 +188,12 @@ def export_command(
         view_size_m=view_size_m,
     )
     views = facts.real_views(prepare(recipe, run.parent / "cache", encoder.mean.device))
-    cosines = export_model(state, recipe.model.architecture(), described, out, views)
-    agreement = ", ".join(f"{name} {value:.6f}" for name, value in cosines.items())
-    typer.echo(f"{suite.table(described.metrics)}\nlowest cosine with torch: {agreement}\nexported: {out}")
+    parity = export_model(state, recipe.model.architecture(), described, out, views)
+    agreement = "; ".join(
+        f"{name}: lowest cosine {found.lowest_cosine:.6f}, same best {found.top1_agreement:.1%}"
+        for name, found in parity.items()
+    )
+    typer.echo(f"{suite.table(described.metrics)}\nagreement with torch: {agreement}\nexported: {out}")
 
 
 def main() -> None:

@@ -2,23 +2,18 @@
 """From a run to a model directory: weights, graph, parameters, card, and proof that they agree."""
 
 import logging
-import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 import yaml
-from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from geoloc.encoder import BACKENDS, Encoder, load_encoder
 from geoloc.encoder.card import (
     CARD_NAME,
     FORMAT_VERSION,
@@ -28,15 +23,16 @@ from geoloc.encoder.card import (
     Architecture,
     Calibration,
     Metric,
+    ModelCard,
     file_sha256,
+    load_card,
 )
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
+from geoloc_training.parity import Parity, RealViews, check_parity, installed_encoders, measure_latency
+from geoloc_training.staging import replacing
 
 _OPSET = 17
-_MIN_COSINE = 0.999
-_THREADS = 2
-_TIMED = 50
 
 
 @dataclass(frozen=True)
@@ -70,107 +66,116 @@ def export_model(
     architecture: Architecture,
     facts: CardFacts,
     out: Path,
-    views: NDArray[np.uint8],
-) -> dict[str, float]:
+    views: RealViews,
+) -> dict[str, Parity]:
     """Write a model directory, replacing an older one only when the new one is proven.
+
+    The card, which makes a folder a model, is written last. Whatever goes wrong, an older model stays whole.
 
     Args:
         weights: state of a `ViewEncoder`.
         architecture: of that encoder.
         facts: for the card.
         out: the model directory.
-        views: real views, uint8 (N, S, S, 3), for the parity check.
+        views: real views, to compare backends on.
 
     Returns:
-        Lowest cosine between torch and each other backend that is installed.
+        How well each other backend that is installed agrees with torch.
 
     Raises:
-        ModelError: a backend gives other descriptors than torch.
+        ModelError: a backend disagrees with torch, the network cannot be written as ONNX, `out` holds
+            something else than a model, or it cannot be written.
     """
-    fresh = out.with_name(out.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    _require_free(out)
+    try:
+        with replacing(out) as fresh:
+            return _fill(fresh, weights, architecture, facts, views)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{out} cannot be written ({error}); nothing exported and nothing changed there: make room or "
+            "name another folder, and export again."
+        ) from error
+
+
+def _fill(
+    folder: Path,
+    weights: dict[str, torch.Tensor],
+    architecture: Architecture,
+    facts: CardFacts,
+    views: RealViews,
+) -> dict[str, Parity]:
     encoder = ViewEncoder(architecture)
     encoder.load_state_dict(weights)
     save_file(
-        {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, fresh / WEIGHTS_NAME
+        {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, folder / WEIGHTS_NAME
     )
     # safetensors writes for its owner alone; an installed model is read by whoever flies.
-    (fresh / WEIGHTS_NAME).chmod(0o644)
-    write_onnx(encoder, fresh / ONNX_NAME)
-    _write_parameters(facts, architecture, fresh / PARAMETERS_NAME)
-    write_card(facts, architecture, fresh)
-    cosines = check_parity(fresh, views)
-    write_card(facts, architecture, fresh, cosines, measure_latency(fresh, views))
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
-    return cosines
+    (folder / WEIGHTS_NAME).chmod(0o644)
+    write_onnx(encoder, folder / ONNX_NAME)
+    _write_parameters(facts, architecture, folder / PARAMETERS_NAME)
+    encoders = installed_encoders(_card(facts, architecture, folder))
+    parity = check_parity(encoders, views)
+    _write_card(facts, architecture, folder, parity, measure_latency(encoders, views.queries))
+    load_card(folder)
+    return parity
 
 
 def write_onnx(encoder: ViewEncoder, path: Path) -> None:
-    """Write the graph: `views` uint8 (N, S, S, 3) -> `descriptors` float32 (N, D), N free."""
-    side = encoder.architecture.input_px
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    torch.onnx.export(
-        nn.Sequential(encoder).eval(),
-        (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
-        path,
-        input_names=["views"],
-        output_names=["descriptors"],
-        dynamic_axes={"views": {0: "n"}, "descriptors": {0: "n"}},
-        opset_version=_OPSET,
-        dynamo=False,
-    )
-    onnx.checker.check_model(onnx.load(path), full_check=True)
-
-
-def check_parity(model_dir: Path, views: NDArray[np.uint8]) -> dict[str, float]:
-    """Compare the backends with torch on the same views.
-
-    Returns:
-        Lowest cosine per backend; OpenVINO is left out where it is not installed.
+    """Write the graph: `views` uint8 (N, S, S, 3) -> `descriptors` float32 (N, D), N free.
 
     Raises:
-        ModelError: a cosine under 0.999.
+        ModelError: the network does something that ONNX has no words for.
     """
-    reference = load_encoder(model_dir, "torch").describe(views)
-    cosines: dict[str, float] = {}
-    for backend in ("onnxruntime", "openvino"):
-        encoder = _load_installed(model_dir, backend)
-        if encoder is None:
-            continue
-        cosines[backend] = float((encoder.describe(views) * reference).sum(axis=1).min())
-    poor = {name: value for name, value in cosines.items() if not value >= _MIN_COSINE}
-    if poor:
-        raise ModelError(
-            f"the graph differs from torch: lowest cosine {poor}, wanted {_MIN_COSINE}; nothing exported."
+    side = encoder.architecture.input_px
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        torch.onnx.export(
+            nn.Sequential(encoder).eval(),
+            (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
+            path,
+            input_names=["views"],
+            output_names=["descriptors"],
+            dynamic_axes={"views": {0: "n"}, "descriptors": {0: "n"}},
+            opset_version=_OPSET,
+            dynamo=False,
         )
-    return cosines
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+    except (RuntimeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"'{encoder.architecture.backbone}' cannot be written as ONNX ({said}); choose another backbone."
+        ) from error
 
 
-def measure_latency(model_dir: Path, views: NDArray[np.uint8]) -> dict[str, float]:
-    """Median milliseconds to describe one view, by backend that is installed."""
-    latency: dict[str, float] = {}
-    for backend in BACKENDS:
-        encoder = _load_installed(model_dir, backend)
-        if encoder is None:
-            continue
-        times = []
-        for number in range(_TIMED):
-            view = views[number % len(views)][None]
-            start = time.perf_counter()
-            encoder.describe(view)
-            times.append(time.perf_counter() - start)
-        latency[backend] = round(1000 * float(np.median(times)), 1)
-    return latency
+def _require_free(out: Path) -> None:
+    """Let an export replace a model and nothing else."""
+    if (out / CARD_NAME).is_file() or not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    raise ModelError(f"{out} holds something else than a model; name another folder for the export.")
 
 
-def write_card(
+def _card(facts: CardFacts, architecture: Architecture, folder: Path) -> ModelCard:
+    """The card as flight will read it, before it may be written."""
+    return ModelCard(
+        directory=folder,
+        id=facts.id,
+        sha256=file_sha256(folder / WEIGHTS_NAME),
+        architecture=architecture,
+        gsd_range_m=facts.gsd_range_m,
+        method=facts.method,
+        seed=facts.seed,
+        licence=facts.licence,
+        metrics=tuple(facts.metrics),
+        calibration=facts.calibration,
+    )
+
+
+def _write_card(
     facts: CardFacts,
     architecture: Architecture,
     folder: Path,
-    cosines: dict[str, float] | None = None,
-    latency_ms: dict[str, float] | None = None,
+    parity: Mapping[str, Parity],
+    latency_ms: Mapping[str, float | str],
 ) -> None:
     """Write `model.yaml` over the files that lie in `folder`."""
     tree = {
@@ -183,21 +188,21 @@ def write_card(
         "architecture": _plain(asdict(architecture)),
         "calibration": asdict(facts.calibration),
         "metrics": [asdict(metric) for metric in facts.metrics],
-        "parity_with_torch": {name: round(value, 6) for name, value in (cosines or {}).items()},
-        "latency_ms": {"conditions": f"one view, {_THREADS} threads, median", **(latency_ms or {})},
+        "parity_with_torch": {
+            name: {
+                "lowest_cosine": round(found.lowest_cosine, 6),
+                "top1_agreement": round(found.top1_agreement, 4),
+                "views": found.views,
+            }
+            for name, found in parity.items()
+        },
+        "latency_ms": dict(latency_ms),
         "training": facts.training,
         "notes": facts.notes,
         "files": {name: file_sha256(folder / name) for name in (WEIGHTS_NAME, ONNX_NAME, PARAMETERS_NAME)},
     }
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
     (folder / CARD_NAME).write_text(text, encoding="utf-8")
-
-
-def _load_installed(model_dir: Path, backend: str) -> Encoder | None:
-    """The encoder, or None where its backend is not installed."""
-    if find_spec(backend) is None:
-        return None
-    return load_encoder(model_dir, backend, _THREADS)
 
 
 def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) -> None:

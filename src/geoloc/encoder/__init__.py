@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geoloc.encoder.card import ModelCard, load_card
 from geoloc.errors import ModelError, ParameterError
 
-__all__ = ["BACKENDS", "Encoder", "ModelCard", "load_card", "load_encoder"]
+__all__ = ["BACKENDS", "Encoder", "ModelCard", "load_card", "load_encoder", "open_encoder"]
 
 BACKENDS = {
     "onnxruntime": ("geoloc.encoder.onnx_backend", "OnnxEncoder", "onnxruntime"),
@@ -58,12 +58,20 @@ def load_encoder(model_dir: Path, backend: str = "auto", threads: int = 0) -> En
         raise ParameterError(f"backend '{backend}' is unknown; use auto, {', '.join(BACKENDS)}.")
     if threads < 0:
         raise ParameterError(f"threads is {threads}; use 0 (automatic) or more.")
-    card = load_card(Path(model_dir))
-    module, factory, packages = BACKENDS[name]
+    return open_encoder(load_card(Path(model_dir)), name, threads)
+
+
+def open_encoder(card: ModelCard, backend: str, threads: int = 0) -> Encoder:
+    """Open the files that a card stands for with one of `BACKENDS`; the card is taken at its word.
+
+    Raises:
+        ModelError: a file is damaged, or the backend is not installed.
+    """
+    module, factory, packages = BACKENDS[backend]
     try:
         loaded = importlib.import_module(module)
     except ImportError as error:
         raise ModelError(
-            f"backend '{name}' is not installed ({error}); run `pip install {packages}`."
+            f"backend '{backend}' is not installed ({error}); run `pip install {packages}`."
         ) from error
     return cast(Encoder, getattr(loaded, factory)(card, threads))
