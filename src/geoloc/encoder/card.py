@@ -25,12 +25,16 @@ class Architecture:
     """Everything needed to rebuild the network, as the card records it.
 
     Attributes:
-        backbone: name of a timm model.
+        backbone: name of a timm model, convolutional or of tokens.
         backbone_args: further arguments of `timm.create_model`.
         stem: "timm" keeps the backbone's own; "unshuffle" folds 4 x 4 pixels into channels first (ResNets
             only), which on CPUs halves the time of a training step.
-        head: "grid" keeps the layout of the view, "pool" averages it away (GeM), "both" concatenates the two.
+        head: "grid" keeps the layout of the view, "pool" averages it away (GeM), "both" concatenates the two;
+            "gap" is the backbone's own pooled feature and adds nothing, as in Sample4Geo (a global average;
+            in transformers whatever timm pools by, often the class token); "rings" describes square rings
+            around the centre one by one, as in LPN.
         head_channels: channels a cell of the grid keeps.
+        rings: number of rings; each fills an equal part of the descriptor.
         descriptor_size: length D of the descriptor.
         input_px: side S of the view.
         standardise: bring each channel of each view to zero mean and unit deviation, so that exposure and
@@ -44,6 +48,7 @@ class Architecture:
     stem: str = "timm"
     head: str = "grid"
     head_channels: int = 48
+    rings: int = 4
     descriptor_size: int = 256
     input_px: int = 160
     standardise: bool = True
