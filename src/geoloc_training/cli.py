@@ -26,7 +26,7 @@ from geoloc_training.evaluation.benchmark import EvaluationOptions
 from geoloc_training.evaluation.command import evaluate_images
 from geoloc_training.evaluation.cross_date import Describe, in_chunks
 from geoloc_training.export import export_model
-from geoloc_training.settings import MAP
+from geoloc_training.settings import MAP, DataConfig
 from geoloc_training.training.checkpoint import Which, load_average, weights_file
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch
@@ -145,7 +145,7 @@ def evaluate_command(
         results = evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
         measured = facts.metrics_of(results)
     else:
-        measured = _measure_dates(describe, size_px, root, pairs or data.validation, floor, label)
+        measured = _measure_dates(describe, size_px, data, pairs or data.validation, floor, label)
         typer.echo(suite.table(measured))
     if json_out is not None:
         suite.write_json(json_out, facts.recorded(measured, data.name, seed))
@@ -214,9 +214,9 @@ def main() -> None:
 
 
 def _measure_dates(
-    describe: Describe, size_px: int, root: Path, pairs: Sequence[str], floor: bool, label: str
+    describe: Describe, size_px: int, data: DataConfig, pairs: Sequence[str], floor: bool, label: str
 ) -> list[Metric]:
-    grounds = load_every_place(root)
+    grounds = load_every_place(data.folder(), data.sources)
     protocols = suite.protocols_for(pairs or ["chico:2018:2020"])
     measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
     if floor:

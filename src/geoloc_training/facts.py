@@ -50,7 +50,7 @@ def card_facts(
         view_size_m: smallest and largest view on the ground, where the recipe does not say.
     """
     real = recipe.data.name == MAP and recipe.data.root and recipe.data.validation
-    grounds = load_every_place(Path(recipe.data.root)) if real else []
+    grounds = load_every_place(recipe.data.folder(), recipe.data.sources) if real else []
     command, commit = read_origin(run)
     return CardFacts(
         id=name,
@@ -130,7 +130,7 @@ def _data(recipe: TrainConfig) -> list[str]:
     if recipe.data.name != MAP:
         return [recipe.data.name]
     real = bool(recipe.data.root)
-    return [source.kind for source in recipe.data.sources if real or source.kind == "world"]
+    return [source.label for source in recipe.data.sources if real or source.kind == "world"]
 
 
 def _gsd_range(recipe: TrainConfig, view_size_m: tuple[float, float] | None) -> tuple[float, float]:

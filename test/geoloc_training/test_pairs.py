@@ -12,11 +12,11 @@ from tiny_ground import place, places
 
 
 def _source(grounds, **kwargs):
-    return Source(grounds, SourceConfig("naip", 1.0, (60.0, 90.0), **kwargs))
+    return Source(grounds, SourceConfig("map", 1.0, (60.0, 90.0), **kwargs))
 
 
 def test_a_batch_has_the_shape_asked_for_and_repeats_with_its_seed():
-    sources = [_source(places(6)), Source(places(4, "other"), SourceConfig("naip", 0.5, (40.0, 60.0)))]
+    sources = [_source(places(6)), Source(places(4, "other"), SourceConfig("map", 0.5, (40.0, 60.0)))]
     first = draw_batch(sources, 8, 32, AugmentConfig(), 1.0, np.random.default_rng([1, 5]))
     again = draw_batch(sources, 8, 32, AugmentConfig(), 1.0, np.random.default_rng([1, 5]))
     other = draw_batch(sources, 8, 32, AugmentConfig(), 1.0, np.random.default_rng([1, 6]))

@@ -34,7 +34,7 @@ RECIPE = {
     "data": {
         "name": "map",
         "sources": [
-            {"kind": "naip", "share": 1.0, "view_size_m": [60, 90], "cities": ["x"]},
+            {"kind": "map", "images": "towns", "share": 1.0, "view_size_m": [60, 90], "cities": ["x"]},
             {
                 "kind": "world",
                 "share": 1.0,
@@ -69,7 +69,7 @@ def model(run):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Two cities of five places in two years, in the layout of the multi-date set."""
-    root = tmp_path_factory.mktemp("data") / "naip_ca_multiyear"
+    root = tmp_path_factory.mktemp("data") / "towns"
     (root / "images").mkdir(parents=True)
     lines = ["file,location_id,city,year,gsd_m"]
     for city, first in (("x", 0), ("y", 100)):

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A piece of ground held in memory as picture pyramids, one per date, and the warp that looks at it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from geoloc.errors import RasterError
+from geoloc_training.datasets.contract import GeoLocation
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
 
 _MAX_LEVELS = 4
+_LONGEST_SIDE = 32_766  # of what OpenCV can warp
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Ground:
         group: what hard negatives share (a city, an image set).
         gsd_m: metres per pixel of level 0.
         dates: date name -> pyramid; level l is a uint8 (H / 2**l, W / 2**l, 3) picture.
-        valid: pyramid of uint8 masks (255 where there is data), or None where every pixel is data.
+        valid: pyramid of uint8 masks (255 where every date has data), or None where every pixel is data.
+        location: its centre, or None where nobody says.
     """
 
     name: str
@@ -31,6 +38,7 @@ class Ground:
     gsd_m: float
     dates: dict[str, tuple[Image, ...]]
     valid: tuple[Image, ...] | None = None
+    location: GeoLocation | None = None
 
     @property
     def extent_m(self) -> tuple[float, float]:
@@ -69,6 +77,19 @@ class Look:
         )
         matrix: Matrix = place @ tilt @ normalise
         return matrix
+
+
+def check_side(path: Path, shape: Sequence[int]) -> None:
+    """Refuse a picture (H, W, …) that views cannot be warped from.
+
+    Raises:
+        RasterError: a side is too long.
+    """
+    if max(shape[:2]) > _LONGEST_SIDE:
+        raise RasterError(
+            f"{path} has {shape[1]} x {shape[0]} pixels and a side may have {_LONGEST_SIDE}; cut it into "
+            "tiles, with gdal_retile.py say."
+        )
 
 
 def pyramid(image: Image) -> tuple[Image, ...]:

@@ -33,7 +33,7 @@ class Source:
 
     def __init__(self, grounds: Sequence[Ground], config: SourceConfig) -> None:
         if not grounds:
-            raise ParameterError(f"source '{config.kind}' has no grounds; check its cities or its folder.")
+            raise ParameterError(f"source '{config.label}' has no grounds; check its cities or its folder.")
         self.grounds = list(grounds)
         self.config = config
         self.groups = sorted({ground.group for ground in grounds})

@@ -13,8 +13,8 @@ from geoloc.errors import RasterError
 Picture = NDArray[np.uint8]
 
 
-def read_square(path: Path, size_px: int) -> Picture:
-    """A picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
+def read_picture(path: Path) -> Picture:
+    """A picture as uint8 RGB (H, W, 3).
 
     Raises:
         RasterError: the file is missing, empty, truncated beyond reading or not a picture.
@@ -24,7 +24,16 @@ def read_square(path: Path, size_px: int) -> Picture:
         raise RasterError(
             f"{path} cannot be read as a picture; replace the file or remove it from the data set."
         )
-    return np.asarray(cv2.cvtColor(_resized(picture, size_px), cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_square(path: Path, size_px: int) -> Picture:
+    """A picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
+
+    Raises:
+        RasterError: as `read_picture`.
+    """
+    return _resized(read_picture(path), size_px)
 
 
 class Pictures:
