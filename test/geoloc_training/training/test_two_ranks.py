@@ -44,6 +44,7 @@ def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_p
     main(tmp_path / "one", 1)
     one, two = load_checkpoint(tmp_path / "one"), load_checkpoint(tmp_path / "two")
     assert _losses(tmp_path / "two") == pytest.approx(_losses(tmp_path / "one"), rel=1e-5)
+    assert one.model["palw.coefficient"] > 0
     for part in ("model", "average"):
         for name, tensor in getattr(one, part).items():
             torch.testing.assert_close(getattr(two, part)[name], tensor, rtol=1e-4, atol=1e-6)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tiny run on as many processes as `devices` says: python two_ranks.py RUN DEVICES."""
+"""A tiny run with DPHR on as many processes as `devices` says: python two_ranks.py RUN DEVICES."""
 
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from geoloc_training.methods.dphr.method import Dphr
+from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.training.hardware import launch
 from geoloc_training.training.loop import fit
 from tiny_training import TinySource, build_tiny, tiny_config
@@ -18,6 +20,10 @@ class Described(TinySource):
         super().start_epoch(epoch, describe)
 
 
+def _build(config, places):
+    return Dphr(build_tiny(config, places), DphrConfig(weight=1.0, window=2, ema=0.5))
+
+
 def main(run: Path, devices: int) -> None:
     config = tiny_config()
     config = replace(config, hardware=replace(config.hardware, devices=devices))
@@ -27,7 +33,7 @@ def main(run: Path, devices: int) -> None:
         run,
         lambda _: {"valid_r1": 0.5},
         fabric=launch(config.hardware),
-        build=build_tiny,
+        build=_build,
     )
 
 
