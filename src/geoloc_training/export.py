@@ -192,7 +192,7 @@ def _write_card(
             name: {
                 "lowest_cosine": round(found.lowest_cosine, 6),
                 "top1_agreement": round(found.top1_agreement, 4),
-                "views": found.views,
+                "queries": found.queries,
             }
             for name, found in parity.items()
         },

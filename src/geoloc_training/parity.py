@@ -48,12 +48,12 @@ class Parity:
     Attributes:
         lowest_cosine: between the two descriptors of one view, over all views.
         top1_agreement: share of queries for which both find the same map view best.
-        views: how many views were described, queries and gallery.
+        queries: how many that share is of.
     """
 
     lowest_cosine: float
     top1_agreement: float
-    views: int
+    queries: int
 
 
 def installed_encoders(card: ModelCard) -> dict[str, Encoder]:
@@ -80,7 +80,7 @@ def check_parity(encoders: Mapping[str, Encoder], views: RealViews) -> dict[str,
         if name != _REFERENCE:
             theirs = _describe(encoder, views.queries), _describe(encoder, views.gallery)
             found[name] = compare((queries, gallery), theirs)
-            _require(name, found[name], len(queries))
+            _require(name, found[name])
     return found
 
 
@@ -96,7 +96,7 @@ def compare(
     scores = reference[0] @ reference[1].T
     chosen = np.argmax(other[0] @ other[1].T, axis=1)
     same = scores[np.arange(len(scores)), chosen] >= scores.max(axis=1) - _TIE
-    return Parity(float(min(cosines)), float(same.mean()), sum(map(len, reference)))
+    return Parity(float(min(cosines)), float(same.mean()), len(same))
 
 
 def measure_latency(encoders: Mapping[str, Encoder], views: NDArray[np.uint8]) -> dict[str, float | str]:
@@ -117,14 +117,14 @@ def _describe(encoder: Encoder, views: NDArray[np.uint8]) -> NDArray[np.float32]
     return np.concatenate([encoder.describe(views[i : i + _CHUNK]) for i in range(0, len(views), _CHUNK)])
 
 
-def _require(backend: str, parity: Parity, queries: int) -> None:
+def _require(backend: str, parity: Parity) -> None:
     if not parity.lowest_cosine >= MIN_COSINE:
         raise ModelError(
-            f"{backend} differs from torch: the lowest cosine of {parity.views} real views is "
-            f"{parity.lowest_cosine:.6f}, at least {MIN_COSINE} is wanted; nothing exported."
+            f"{backend} differs from torch: the lowest cosine over {parity.queries} pairs of real views "
+            f"is {parity.lowest_cosine:.6f}, at least {MIN_COSINE} is wanted; nothing exported."
         )
     if not parity.top1_agreement >= MIN_TOP1:
         raise ModelError(
-            f"{backend} differs from torch: for {parity.top1_agreement:.2%} of {queries} real queries both "
-            f"find the same best view, at least {MIN_TOP1:.1%} is wanted; nothing exported."
+            f"{backend} differs from torch: for {parity.top1_agreement:.2%} of {parity.queries} real queries "
+            f"both find the same best view, at least {MIN_TOP1:.1%} is wanted; nothing exported."
         )

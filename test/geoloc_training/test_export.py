@@ -84,7 +84,7 @@ def test_the_card_says_what_was_proven_and_measured(exported, views):
     tree = yaml.safe_load((exported / "model.yaml").read_text(encoding="utf-8"))
     recorded = tree["parity_with_torch"]
     assert set(recorded) == {name for name in ("onnxruntime", "openvino") if find_spec(name)}
-    assert recorded["onnxruntime"] == {"lowest_cosine": 1.0, "top1_agreement": 1.0, "views": 12}
+    assert recorded["onnxruntime"] == {"lowest_cosine": 1.0, "top1_agreement": 1.0, "queries": 6}
     assert tree["latency_ms"]["onnxruntime"] > 0
     assert "2 threads" in tree["latency_ms"]["conditions"]
     assert tree["training"]["commit"] == "abc"
@@ -94,7 +94,7 @@ def test_the_card_says_what_was_proven_and_measured(exported, views):
 
 def test_a_proven_model_replaces_the_old_one(old, weights, views):
     found = export_model(weights, ARCHITECTURE, LATER, old, views)
-    assert found["onnxruntime"].views == 12
+    assert found["onnxruntime"].queries == 6
     assert [path.name for path in old.parent.iterdir()] == ["tiny"]
     assert load_card(old).method == "later"
 

@@ -36,13 +36,13 @@ def test_what_agrees_is_measured():
     found = check_parity({"onnxruntime": Fake(TORCH), "torch": Fake(TORCH)}, VIEWS)
     assert list(found) == ["onnxruntime"]
     assert found["onnxruntime"].lowest_cosine == pytest.approx(1)
-    assert (found["onnxruntime"].top1_agreement, found["onnxruntime"].views) == (1.0, 4)
+    assert (found["onnxruntime"].top1_agreement, found["onnxruntime"].queries) == (1.0, 2)
 
 
 def test_a_low_cosine_is_refused_with_backend_figure_and_threshold():
     other = TORCH.copy()
     other[0] = _unit([1, 0.06])[0]
-    sentence = r"openvino differs .* lowest cosine of 4 real views is 0\.9982\d*, at least 0\.999 is wanted"
+    sentence = r"openvino differs .* lowest cosine over 2 pairs .* is 0\.9982\d*, at least 0\.999 is wanted"
     with pytest.raises(ModelError, match=sentence):
         check_parity({"openvino": Fake(other), "torch": Fake(TORCH)}, VIEWS)
 
