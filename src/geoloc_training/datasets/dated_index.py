@@ -107,7 +107,8 @@ def _ground(index: Path, folder: Path, shots: list[_Shot]) -> Ground:
 
 
 def _check_place(index: Path, shots: list[_Shot]) -> None:
-    first, files = shots[0], {}
+    first = shots[0]
+    files: dict[str, str] = {}
     for shot in shots:
         if shot.date in files:
             raise RasterError(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a configuration to grounds in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from geoloc.errors import ParameterError
@@ -43,7 +43,7 @@ def load_places(config: TrainConfig, data: Path | None) -> list[Ground]:
     shown = tested | {city for source in config.data.sources for city in source.cities}
     grounds: list[Ground] = []
     for source in _dated(config.data.sources):
-        grounds += load_images(data, source, lambda city, every=not source.cities: every or city in shown)
+        grounds += load_images(data, source, _is_in(shown) if source.cities else _any)
     missing = tested - {ground.group for ground in grounds}
     if missing:
         raise ParameterError(
@@ -66,7 +66,15 @@ def load_every_place(data: Path, sources: Sequence[SourceConfig]) -> list[Ground
             "no source has images of several dates to evaluate on; add one of kind 'map' without gsd_m to "
             "data.sources."
         )
-    return [ground for source in dated for ground in load_images(data, source, lambda _: True)]
+    return [ground for source in dated for ground in load_images(data, source, _any)]
+
+
+def _any(city: str) -> bool:
+    return True
+
+
+def _is_in(cities: Collection[str]) -> Callable[[str], bool]:
+    return lambda city: city in cities
 
 
 def _tested(config: TrainConfig) -> set[str]:
@@ -91,6 +99,6 @@ def _grounds(source: SourceConfig, data: Path, tested: set[str], cache: Path) ->
         )
     if not source.cities:
         return load_images(data, source, lambda city: city not in tested)
-    grounds = load_images(data, source, lambda city: city in source.cities)
+    grounds = load_images(data, source, _is_in(source.cities))
     check_cities(data / source.images, source.cities, grounds)
     return grounds
