@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data, network, optimiser and hardware of a run, as frozen dataclasses that refuse what cannot be."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ class ModelConfig:
     """The encoder; see `geoloc.encoder.card.Architecture`.
 
     Attributes:
-        pretrained: begin with the weights that timm knows for the backbone.
+        pretrained: begin a new run with the weights that timm knows for the backbone.
+        pretrained_file: a safetensors or pth file with those weights, where they cannot be fetched.
     """
 
     backbone: str = "resnet18"
@@ -102,23 +103,26 @@ class ModelConfig:
     stem: str = "unshuffle"
     head: str = "grid"
     head_channels: int = 48
+    rings: int = 4
     descriptor_size: int = 256
     input_px: int = 160
     standardise: bool = True
+    mean: tuple[float, float, float] = Architecture.mean
+    std: tuple[float, float, float] = Architecture.std
     pretrained: bool = False
+    pretrained_file: str = ""
+
+    def __post_init__(self) -> None:
+        require(
+            self.pretrained or not self.pretrained_file,
+            f"model.pretrained_file={self.pretrained_file} and model.pretrained=false contradict each other; "
+            "set model.pretrained=true or leave the file out.",
+        )
 
     def architecture(self) -> Architecture:
         """The network these settings describe."""
-        return Architecture(
-            backbone=self.backbone,
-            backbone_args=self.backbone_args,
-            stem=self.stem,
-            head=self.head,
-            head_channels=self.head_channels,
-            descriptor_size=self.descriptor_size,
-            input_px=self.input_px,
-            standardise=self.standardise,
-        )
+        known = {f.name for f in fields(Architecture)}
+        return Architecture(**{name: value for name, value in vars(self).items() if name in known})
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def test_a_model_directory_is_a_beginning_and_is_measured(run, model, data, tmp_
     first, second = load_average(run)[1], load_average(tmp_path / "run")[1]
     name = "backbone.layer1.0.conv1.weight"
     np.testing.assert_allclose(first[name], second[name], atol=1e-6)
-    _command("evaluate", model, "data=map", f"data.root={data}", "--pair", "y:2016:2020")
+    towns = "data.sources=[{kind: map, images: towns, share: 1, view_size_m: [60, 90]}]"
+    _command("evaluate", model, "data=map", towns, f"data.root={data}", "--pair", "y:2016:2020")
     assert "y 2016→2020" in capsys.readouterr().out
 
 
@@ -140,7 +141,7 @@ def test_the_card_says_how_it_was_made(model):
     assert tree["training"]["data"] == ["world"]
     assert tree["training"]["commit"]
     assert (tree["id"], tree["method"]) == ("tiny-model", "sample4geo")
-    assert tree["parity_with_torch"]["onnxruntime"]["views"] == 400
+    assert tree["parity_with_torch"]["onnxruntime"]["queries"] == 200
     parameters = yaml.safe_load((model / "params.yaml").read_text())["/**"]["ros__parameters"]
     assert parameters["encoder_px"] == 64
     assert isinstance(parameters["min_score"], float)

@@ -19,7 +19,7 @@ from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch, seed_everything
 from geoloc_training.training.interrupts import Interrupted, Interrupts
 from geoloc_training.training.runlog import RunLog
-from geoloc_training.training.trainer import Trainer
+from geoloc_training.training.trainer import Trainer, check_method
 
 Validate = Callable[[Describer], dict[str, float]]
 BuildMethod = Callable[[TrainConfig, int], Method]
@@ -81,11 +81,15 @@ def begin(
 ) -> Trainer:
     """A trainer at its first step, or where the run's checkpoint stopped."""
     seed_everything(config.seed, config.hardware.threads)
-    fresh = load_checkpoint(run) is None
-    # Weights that are overwritten at once need not be fetched.
-    pretrained = config.model.pretrained and fresh and initial is None
-    described = replace(config, model=replace(config.model, pretrained=pretrained))
-    trainer = Trainer(config, build(described, source.places), source, run, fabric)
+    found = load_checkpoint(run)
+    if found is not None:
+        check_method(found, config, run)
+    fresh = found is None
+    described = config
+    if not fresh or initial is not None:
+        # Weights that are overwritten at once need not be fetched.
+        described = replace(config, model=replace(config.model, pretrained=False, pretrained_file=""))
+    trainer = Trainer(config, build(described, source.places), source, run, fabric, found)
     if fresh and initial is not None:
         trainer.begin_with(initial_weights(initial))
     return trainer

@@ -17,7 +17,6 @@ from geoloc_training.training.batches import split
 from geoloc_training.training.checkpoint import (
     Checkpoint,
     best_recall,
-    load_checkpoint,
     save_best,
     save_checkpoint,
 )
@@ -27,7 +26,7 @@ from geoloc_training.training.schedule import build_optimiser, learning_rate, se
 
 
 class Trainer:
-    """Method, averaged encoder, optimiser and where they stand; resumes where `run` holds a checkpoint.
+    """Method, averaged encoder, optimiser and where they stand.
 
     Args:
         config: the whole recipe, its length in steps.
@@ -35,17 +34,24 @@ class Trainer:
         source: where batches come from.
         run: folder of checkpoints.
         fabric: launched; devices and precision.
+        found: the run's checkpoint to go on from, or None.
 
     Attributes:
         step: steps done.
         best: R@1 on validation of the best weights so far, -1 for none.
 
     Raises:
-        ModelError: the run's checkpoint is damaged, or of another method or architecture.
+        ModelError: the checkpoint is of another architecture.
     """
 
     def __init__(
-        self, config: TrainConfig, method: Method, source: BatchSource, run: Path, fabric: Fabric
+        self,
+        config: TrainConfig,
+        method: Method,
+        source: BatchSource,
+        run: Path,
+        fabric: Fabric,
+        found: Checkpoint | None = None,
     ) -> None:
         self.config, self.source, self.run, self.fabric = config, source, run, fabric
         self.step, self.best = 0, best_recall(run)
@@ -56,7 +62,8 @@ class Trainer:
         self._module, self._optimiser = fabric.setup(
             _Tensors(self.method), build_optimiser(self.method, config.optimiser)
         )
-        self._resume()
+        if found is not None:
+            self._go_on_from(found)
 
     def describer(self, *, average: bool) -> Describer:
         """The averaged encoder, or the present one, as functions of views and pictures."""
@@ -164,7 +171,7 @@ class Trainer:
             return
         checkpoint = Checkpoint(
             step=self.step,
-            method=self._identity(),
+            method=_identity(self.config),
             model=self.method.state_dict(),
             average=self.average.state_dict(),
             optimiser=self._optimiser.optimizer.state_dict(),
@@ -180,15 +187,7 @@ class Trainer:
             if self.fabric.is_global_zero:
                 save_best(self.run, self.step, valid_r1, self.average.state_dict())
 
-    def _resume(self) -> None:
-        found = load_checkpoint(self.run)
-        if found is None:
-            return
-        if found.method != self._identity():
-            raise ModelError(
-                f"the checkpoint in {self.run} was made by method {found.method} and the configuration says "
-                f"{self._identity()}; use another --out or delete it."
-            )
+    def _go_on_from(self, found: Checkpoint) -> None:
         try:
             self.method.load_state_dict(found.model)
             self.average.load_state_dict(found.average)
@@ -202,8 +201,22 @@ class Trainer:
         self.source.load_state_dict(found.source)
         self.step = found.step
 
-    def _identity(self) -> str:
-        return self.config.method.name + (" with dphr" if self.config.dphr.weight > 0 else "")
+
+def check_method(found: Checkpoint, config: TrainConfig, run: Path) -> None:
+    """Refuse to go on with a checkpoint of another method, before anything is built.
+
+    Raises:
+        ModelError: it is of another one.
+    """
+    if found.method != _identity(config):
+        raise ModelError(
+            f"the checkpoint in {run} was made by method {found.method} and the configuration says "
+            f"{_identity(config)}; use another --out or delete it."
+        )
+
+
+def _identity(config: TrainConfig) -> str:
+    return config.method.name + (" with dphr" if config.dphr.weight > 0 else "")
 
 
 class _Tensors(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
