@@ -21,7 +21,7 @@ def build_method(config: TrainConfig, places: int) -> Method:
 
     Raises:
         ParameterError: no such method, or one that tells places apart where they are drawn without end.
-        ModelError: the encoder cannot be built.
+        ModelError: the encoder cannot be built, or its pretrained weights cannot be had.
     """
     method = _host(config, places)
     if config.dphr.weight > 0:
@@ -32,17 +32,17 @@ def build_method(config: TrainConfig, places: int) -> Method:
 
 
 def _host(config: TrainConfig, places: int) -> Method:
-    from geoloc.encoder.torch_backend import ViewEncoder
+    from geoloc_training.pretrained import new_encoder
 
     if config.method.name == "sample4geo":
         from geoloc_training.methods.sample4geo.method import Sample4Geo
 
-        return Sample4Geo(ViewEncoder(config.model.architecture()), config.method)
+        return Sample4Geo(new_encoder(config.model), config.method)
     if config.method.name == "lpn":
         from geoloc_training.methods.lpn.method import Lpn
 
         _require_places(config, places)
-        return Lpn(ViewEncoder(config.model.architecture()), config.method, places)
+        return Lpn(new_encoder(config.model), config.method, places)
     raise ParameterError(f"method '{config.method.name}' is unknown; use sample4geo or lpn.")
 
 
