@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Speed and memory of what flies, as ratios within one run: machines differ, ratios travel.
+"""Speed and memory of what flies and what learns, as ratios within one run: machines differ, ratios travel.
 
 make bench                          every table
 .venv/bin/python tools/bench.py index view
@@ -10,8 +10,9 @@ import argparse
 import importlib.util
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,13 +22,18 @@ from scipy.spatial.transform import Rotation
 
 from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
-from geoloc.encoder import BACKENDS, load_encoder
+from geoloc.encoder import BACKENDS, load_card, load_encoder
+from geoloc.encoder.card import Architecture
 from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
 from geoloc.simulation.aerial_camera import default_intrinsics
 
 _SEED = 1
 _LEAST_S = 0.5
+_BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")
+_PAIRS = 8
+_PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; of a descriptor
+_HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,11 @@ class Row:
     note: str = ""
 
 
-def median_ms(work: Callable[[], object]) -> float:
-    """Return the median duration of a call over at least half a second, after one call to warm up."""
+def median_ms(work: Callable[[], object], least: int = 5) -> float:
+    """Return the median duration of calls, so many and half a second at least, after one to warm up."""
     work()
     laps: list[float] = []
-    while sum(laps) < _LEAST_S or len(laps) < 5:
+    while sum(laps) < _LEAST_S or len(laps) < least:
         began = time.perf_counter()
         work()
         laps.append(time.perf_counter() - began)
@@ -103,11 +109,92 @@ def index() -> Iterator[Row]:
         )
 
 
+def training() -> Iterator[Row]:
+    """A training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
+    if not all(importlib.util.find_spec(name) for name in ("torch", "timm", "safetensors")):
+        print("  left out: torch is not installed; `make setup-train` installs it")
+        return
+    shipped = load_card(find_model(default_model())).architecture
+    others = {name: replace(shipped, backbone=name, backbone_args={}, stem="timm") for name in _BACKBONES}
+    for name, architecture in {"shipped": shipped, **others}.items():
+        ms = median_ms(_training_step(architecture), least=3)
+        yield Row(name, ms, f"{2 * _PAIRS / ms * 1e3:.0f} images/s of {architecture.input_px} px")
+
+
+def _training_step(architecture: Architecture) -> Callable[[], None]:
+    import torch
+    from torch.nn import functional
+
+    from geoloc.encoder.torch_backend import ViewEncoder
+
+    torch.set_num_threads(2)
+    encoder = ViewEncoder(architecture).train()
+    optimiser = torch.optim.AdamW(encoder.parameters())
+    side = architecture.input_px
+    views = torch.randint(0, 256, (2 * _PAIRS, side, side, 3), dtype=torch.uint8)
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            queries, references = encoder(views).chunk(2)
+            loss = functional.cross_entropy(queries @ references.T / 0.07, torch.arange(_PAIRS))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    return step
+
+
+def evaluation() -> Iterator[Row]:
+    """Places ranked among pictures and pictures among places; the ratio is to all scores sorted at once."""
+    from geoloc_training.evaluation.ranking import rank_by_sorting, truth_of
+
+    rng = np.random.default_rng(_SEED)
+    places = _unit(rng.standard_normal((_PLACES, _NUMBERS)))
+    shown = np.arange(_PICTURES) % _PLACES
+    pictures = _unit(places[shown] + 0.05 * rng.standard_normal((_PICTURES, _NUMBERS)))
+    part = _HALF
+    place_of = truth_of(shown[:, None])
+    part_of = truth_of(shown[:part, None])
+    pictures_of = truth_of([np.flatnonzero(shown == place) for place in range(_PLACES)])
+    for name, work in (
+        (f"{part:,} x {_PLACES:,} at once", partial(_rank_at_once, pictures[:part], places, shown[:part])),
+        (f"{part:,} x {_PLACES:,}", partial(rank_by_sorting, pictures[:part], places, part_of)),
+        (f"{_PICTURES:,} x {_PLACES:,}", partial(rank_by_sorting, pictures, places, place_of)),
+        (f"{_PLACES:,} x {_PICTURES:,}", partial(rank_by_sorting, places, pictures, pictures_of)),
+    ):
+        ms, peak_mb = _cost(work)
+        yield Row(name, ms, f"{ms / 1e3:.1f} s, peak {peak_mb:.0f} MB")
+
+
+def _rank_at_once(
+    queries: NDArray[np.float32], gallery: NDArray[np.float32], right: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    order = np.argsort(queries @ gallery.T, axis=1)[:, ::-1]
+    return np.nonzero(order == right[:, None])[1]
+
+
+def _cost(work: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds of one call, and the most megabytes it held."""
+    tracemalloc.start()
+    began = time.perf_counter()
+    work()
+    spent = time.perf_counter() - began
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return 1e3 * spent, peak / 1e6
+
+
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-TABLES: dict[str, Callable[[], Iterator[Row]]] = {"view": view, "encoder": encoder, "index": index}
+TABLES: dict[str, Callable[[], Iterator[Row]]] = {
+    "view": view,
+    "encoder": encoder,
+    "index": index,
+    "training": training,
+    "evaluation": evaluation,
+}
 
 
 def main() -> None:
@@ -125,7 +212,7 @@ def main() -> None:
         base_ms = 0.0
         for row in TABLES[name]():
             base_ms = base_ms or row.ms
-            print(f"  {row.name:<18}{row.ms:>9.2f} ms {row.ms / base_ms:>8.2f} x   {row.note}")
+            print(f"  {row.name:<24}{row.ms:>9.2f} ms {row.ms / base_ms:>8.2f} x   {row.note}")
 
 
 if __name__ == "__main__":

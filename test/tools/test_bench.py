@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark's tables on toy sizes: every row is timed, and what is compared gives the same answer."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import bench  # noqa: E402 - found through the line above
+
+from geoloc.encoder.card import Architecture  # noqa: E402
+
+TINY = Architecture(
+    "resnet18",
+    {"layers": [1, 1, 1, 1], "channels": [8, 8, 8, 8]},
+    "unshuffle",
+    input_px=64,
+    descriptor_size=16,
+)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_LEAST_S": 0.0, "_PLACES": 7, "_PICTURES": 60, "_HALF": 30, "_NUMBERS": 16}.items():
+        monkeypatch.setattr(bench, name, value)
+
+
+def test_a_median_is_of_the_calls_after_the_first() -> None:
+    calls: list[int] = []
+    assert bench.median_ms(partial(calls.append, 1), least=3) >= 0
+    assert len(calls) == 4
+
+
+def test_evaluation_is_timed_both_ways_with_its_memory() -> None:
+    rows = list(bench.evaluation())
+    assert [row.name for row in rows] == ["30 x 7 at once", "30 x 7", "60 x 7", "7 x 60"]
+    assert all(row.ms > 0 and "peak" in row.note for row in rows)
+
+
+def test_what_evaluation_is_compared_with_ranks_alike() -> None:
+    from geoloc_training.evaluation.ranking import rank_by_sorting, truth_of
+
+    rng = np.random.default_rng(0)
+    queries, gallery = (rng.standard_normal((count, 4)).astype(np.float32) for count in (20, 9))
+    right = np.arange(20) % 9
+    ours = rank_by_sorting(queries, gallery, truth_of(right[:, None])).ranks
+    np.testing.assert_array_equal(bench._rank_at_once(queries, gallery, right), ours)
+
+
+def test_the_most_memory_held_is_measured() -> None:
+    ms, peak_mb = bench._cost(lambda: np.ones(1_000_000))
+    assert ms > 0
+    assert 8 <= peak_mb < 9
+
+
+def test_a_training_step_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("timm")
+    learnt: list[Any] = []
+
+    class Watched(torch.optim.AdamW):
+        def __init__(self, weights: Any) -> None:
+            learnt.extend(weights)
+            super().__init__(learnt)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Watched)
+    step = bench._training_step(TINY)
+    before = [weight.clone() for weight in learnt]
+    step()
+    assert all(weight.grad is not None for weight in learnt)
+    assert any(not torch.equal(old, new) for old, new in zip(before, learnt, strict=True))
+
+
+def test_training_is_timed_by_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("timm")
+    asked: list[Architecture] = []
+    monkeypatch.setattr(bench, "_training_step", lambda architecture: asked.append(architecture) or list)
+    rows = list(bench.training())
+    assert [row.name for row in rows] == ["shipped", *bench._BACKBONES]
+    assert [architecture.backbone for architecture in asked[1:]] == list(bench._BACKBONES)
+    assert len({architecture.input_px for architecture in asked}) == 1
+    assert all("images/s" in row.note for row in rows)
+
+
+def test_without_torch_training_is_left_out_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda _name: None)
+    assert list(bench.training()) == []
+    assert "torch is not installed; `make setup-train`" in capsys.readouterr().out
+
+
+def test_a_table_shows_ratios_to_its_first_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(
+        bench.TABLES, "index", lambda: iter([bench.Row("a", 2.0), bench.Row("b", 5.0, "note")])
+    )
+    monkeypatch.setattr(sys, "argv", ["bench.py", "index"])
+    bench.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split() == ["b", "5.00", "ms", "2.50", "x", "note"]
