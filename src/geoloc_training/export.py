@@ -12,6 +12,7 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from timm.utils import reparameterize_model
 from torch import nn
 
 from geoloc.encoder.card import (
@@ -123,6 +124,8 @@ def _fill(
 def write_onnx(encoder: ViewEncoder, path: Path) -> None:
     """Write the graph: `views` uint8 (N, S, S, 3) -> `descriptors` float32 (N, D), N free.
 
+    Branches that a backbone has for training alone (MobileOne, RepViT, FastViT) are merged in a copy.
+
     Raises:
         ModelError: the network does something that ONNX has no words for.
     """
@@ -130,7 +133,7 @@ def write_onnx(encoder: ViewEncoder, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         torch.onnx.export(
-            nn.Sequential(encoder).eval(),
+            nn.Sequential(reparameterize_model(encoder)).eval(),
             (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
             path,
             input_names=["views"],

@@ -15,6 +15,8 @@ pytest.importorskip("torch")
 pytest.importorskip("timm")
 pytest.importorskip("onnx")
 
+import onnx
+import onnxruntime
 import torch
 
 from geoloc.encoder import load_card, load_encoder
@@ -164,3 +166,34 @@ def test_a_network_without_a_graph_is_a_sentence(tmp_path):
 
     with pytest.raises(ModelError, match="'resnet18' cannot be written as ONNX"):
         export.write_onnx(Strange(ARCHITECTURE), tmp_path / "graph.onnx")
+
+
+def test_branches_for_training_alone_are_merged_in_the_graph(views, tmp_path):
+    class Branches(torch.nn.Module):
+        """Two convolutions of one input, as RepVGG and its kind have them."""
+
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = (torch.nn.Conv2d(64, 64, 1) for _ in range(2))
+
+        def forward(self, pixels):
+            return self.one(pixels) + self.two(pixels)
+
+        def fuse(self):
+            whole = torch.nn.Conv2d(64, 64, 1)
+            whole.weight.data = self.one.weight + self.two.weight
+            whole.bias.data = self.one.bias + self.two.bias
+            return whole
+
+    torch.manual_seed(0)
+    encoder = ViewEncoder(ARCHITECTURE).eval()
+    plain_count = sum(isinstance(module, torch.nn.Conv2d) for module in encoder.modules())
+    encoder.backbone.maxpool = Branches()
+    export.write_onnx(encoder, tmp_path / "graph.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "graph.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"views": views.gallery})
+    with torch.inference_mode():
+        np.testing.assert_allclose(found, encoder(torch.from_numpy(views.gallery)).numpy(), atol=1e-5)
+    nodes = onnx.load(tmp_path / "graph.onnx").graph.node
+    assert sum(node.op_type == "Conv" for node in nodes) == plain_count + 1
+    assert isinstance(encoder.backbone.maxpool, Branches)
