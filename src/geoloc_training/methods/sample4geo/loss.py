@@ -13,7 +13,6 @@ def info_nce(
     scale: Tensor,
     ids: Tensor | None = None,
     smoothing: float | Tensor = 0.0,
-    within_view: bool = False,
 ) -> Tensor:
     """The mean cross entropy of finding each query's reference and each reference's query.
 
@@ -26,23 +25,17 @@ def info_nce(
         scale: inverse temperature, a scalar.
         ids: numbers of the pairs' places (N,); None where all differ.
         smoothing: share of the target spread evenly over the row, for all pairs or for each (N,).
-        within_view: rows of the same side are negatives too (SimCLR's NT-Xent, Chen et al. 2020, eq. 1).
 
     Returns:
         A scalar.
     """
     # Cosines times 1 / 0.07 in bfloat16 would be off by as much as the margins that are learnt.
     with torch.autocast(query.device.type, enabled=False):
-        sides = query.float(), reference.float()
-        own = torch.eye(len(query), dtype=torch.bool, device=query.device)
-        others = ~own if ids is None else ids[:, None] != ids[None, :]
-        losses = []
-        for left, right in (sides, sides[::-1]):
-            candidates = [right, left] if within_view else [right]
-            allowed = [own | others, others] if within_view else [own | others]
-            logits = scale.float() * left @ torch.cat(candidates).T
-            losses.append(_cross_entropy(logits, torch.cat(allowed, dim=1), smoothing))
-        return (losses[0] + losses[1]) / 2
+        logits = scale.float() * query.float() @ reference.float().T
+        allowed = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        allowed |= True if ids is None else ids[:, None] != ids[None, :]
+        rows = _cross_entropy(logits, allowed, smoothing)
+        return (rows + _cross_entropy(logits.T, allowed, smoothing)) / 2
 
 
 def smoothing_of(weights: Tensor) -> Tensor:
@@ -54,10 +47,7 @@ def smoothing_of(weights: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, allowed: Tensor, smoothing: float | Tensor) -> Tensor:
-    """Mean over rows of -(1 - s) log p(own) - s mean(log p), the softmax taken over allowed entries alone.
-
-    Row i's own is column i; there may be more columns than rows.
-    """
+    """Mean over rows of -(1 - s) log p(own) - s mean(log p), the softmax taken over allowed entries alone."""
     log_share = logits.masked_fill(~allowed, -torch.inf).log_softmax(dim=1)
     own = log_share.diagonal()
     spread = log_share.masked_fill(~allowed, 0.0).sum(dim=1) / allowed.sum(dim=1)

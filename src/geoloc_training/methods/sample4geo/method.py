@@ -42,7 +42,7 @@ class Sample4Geo(Method):
         reference, query = (gather_rows(side) for side in descriptors.split(len(batch.ids)))
         ids, weights = gather_rows(batch.ids), gather_rows(batch.weights)
         smoothing = smoothing_of(weights) if self.config.weighted else self.config.label_smoothing
-        loss = info_nce(query, reference, self.scale, ids, smoothing, self.config.within_view)
+        loss = info_nce(query, reference, self.scale, ids, smoothing)
         figures = {"batch_r1": _recall(query, reference, ids), "temperature": 1 / self.scale.detach()}
         return Outcome(loss, query, reference, ids, figures)
 

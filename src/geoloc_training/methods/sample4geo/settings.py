@@ -19,9 +19,6 @@ class Sample4GeoConfig:
         label_smoothing: share of each target that is spread over all candidates.
         weighted: smooth each pair by how well it fits instead (Game4Loc's weighted InfoNCE); for data sets
             whose matches overlap in part, such as GTA-UAV.
-        within_view: let a query's negatives also be the other queries, a reference's the other references.
-            Ours, not Sample4Geo's: pictures of one date look alike, and a map full of them invites to match
-            the date instead of the place.
     """
 
     name: str = "sample4geo"
@@ -29,7 +26,6 @@ class Sample4GeoConfig:
     learn_temperature: bool = True
     label_smoothing: float = 0.1
     weighted: bool = False
-    within_view: bool = False
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.temperature <= 1.0:
