@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
 safetensors_torch = pytest.importorskip("safetensors.torch")
+pytest.importorskip("lightning_fabric")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
 from geoloc_training import pretrained  # noqa: E402
@@ -15,6 +16,8 @@ from geoloc_training.config import TrainConfig  # noqa: E402
 from geoloc_training.methods import build_method  # noqa: E402
 from geoloc_training.pretrained import new_encoder  # noqa: E402
 from geoloc_training.settings import ModelConfig  # noqa: E402
+from geoloc_training.training.loop import fit  # noqa: E402
+from tiny_training import TinySource, build_tiny, tiny_config  # noqa: E402
 
 ARGS = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
 MODEL = ModelConfig("resnet18", ARGS, "timm", "pool", descriptor_size=6, input_px=32, pretrained=True)
@@ -126,3 +129,17 @@ def test_a_missing_file_and_a_file_without_use_are_refused(tmp_path):
 def test_nothing_is_fetched_unless_asked_for(monkeypatch):
     monkeypatch.setattr(pretrained, "load_pretrained", lambda *_: pytest.fail("fetched"))
     new_encoder(replace(MODEL, pretrained=False))
+
+
+def test_only_a_new_run_that_begins_with_no_others_weights_is_pretrained(tmp_path):
+    asked = []
+
+    def build(config, places):
+        asked.append((config.model.pretrained, config.model.pretrained_file))
+        return build_tiny(config, places)
+
+    config = replace(tiny_config(), model=replace(tiny_config().model, pretrained=True, pretrained_file="w"))
+    fit(config, TinySource(), tmp_path / "a", build=build)
+    fit(config, TinySource(), tmp_path / "a", build=build)
+    fit(config, TinySource(), tmp_path / "b", initial=tmp_path / "a", build=build)
+    assert asked == [(True, "w"), (False, ""), (False, "")]
