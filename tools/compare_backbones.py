@@ -27,7 +27,7 @@ from geoloc.encoder import Encoder, open_encoder
 from geoloc.encoder.card import ONNX_NAME, Architecture, Calibration, ModelCard
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
-from geoloc_training.compose import compose
+from geoloc_training.compose import compose, load_config
 from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.load import load_every_place
 from geoloc_training.evaluation.cross_date import evaluate, parse_pair
@@ -155,10 +155,12 @@ def recipe_of(candidate: Candidate, options: argparse.Namespace) -> TrainConfig:
         *options.set,
     ]
     recipe = compose(words)
-    args = dict(candidate.args)
-    if candidate.backbone.startswith("vit"):
-        args["img_size"] = recipe.model.input_px
-    chosen = replace(recipe.model, backbone=candidate.backbone, backbone_args=args, stem=candidate.stem)
+    chosen = replace(
+        recipe.model,
+        backbone=candidate.backbone,
+        backbone_args=dict(candidate.args),
+        stem=candidate.stem,
+    )
     return replace(recipe, model=chosen)
 
 
@@ -198,7 +200,7 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
     encoder.load_state_dict(load_average(folder / "run", "last")[1])
     encoder.eval()
     write_onnx(encoder, folder / ONNX_NAME)
-    grounds = load_every_place(options.data)
+    grounds = load_every_place(options.data, recipe.data.sources)
     base = parse_pair(options.pair)
     alone, crowd = (
         evaluate(Describer(encoder, recipe.model.input_px).views, grounds, protocol, recipe.model.input_px)
@@ -249,16 +251,15 @@ def _report(done: Sequence[Measured], options: argparse.Namespace) -> None:
 
 def _open(folder: Path, backend: str, threads: int) -> Encoder:
     """A candidate's graph in a backend; it has no card yet, so one is made of what the recipe says."""
-    recipe = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-    model = {name: value for name, value in recipe["model"].items() if name != "pretrained"}
+    recipe = load_config(folder / "recipe.yaml")
     card = ModelCard(
         directory=folder,
         id=folder.name,
         sha256="",
-        architecture=Architecture(**model),
+        architecture=recipe.model.architecture(),
         gsd_range_m=(0.0, 0.0),
-        method=recipe["method"]["name"],
-        seed=recipe["seed"],
+        method=recipe.method.name,
+        seed=recipe.seed,
         licence="",
         metrics=(),
         calibration=Calibration(-1.0, 0.0, ""),

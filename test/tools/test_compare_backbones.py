@@ -62,11 +62,6 @@ def test_all_candidates_share_a_recipe_but_for_the_backbone(options):
     assert recipes[1].model.backbone_args == {}
 
 
-def test_a_vision_transformer_is_told_the_size_of_the_views(options):
-    vit = compare.Candidate("vit", "vit_tiny_patch16_224")
-    assert compare.recipe_of(vit, options).model.backbone_args == {"img_size": 64}
-
-
 def test_what_is_finished_is_not_trained_again_and_what_does_not_work_is_skipped(options, trained, capsys):
     compare._compare(options)
     compare._compare(options)
