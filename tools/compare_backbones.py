@@ -195,9 +195,9 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
     folder.mkdir(exist_ok=True)
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(plain(recipe), sort_keys=False), encoding="utf-8")
-    _train(path, folder / "run")
+    _train(path, folder)
     encoder = ViewEncoder(recipe.model.architecture())
-    encoder.load_state_dict(load_average(folder / "run", "last")[1])
+    encoder.load_state_dict(load_average(folder, "last")[1])
     encoder.eval()
     write_onnx(encoder, folder / ONNX_NAME)
     grounds = load_every_place(options.data, recipe.data.sources)
@@ -213,7 +213,7 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
         queries=alone.queries,
         parameters_m=round(sum(weight.numel() for weight in encoder.parameters()) / 1e6, 2),
         graph_mb=round((folder / ONNX_NAME).stat().st_size / 1e6, 1),
-        minutes=round(trained_minutes(folder / "run"), 1),
+        minutes=round(trained_minutes(folder), 1),
     )
     (folder / "measured.json").write_text(json.dumps(asdict(measured), indent=2), encoding="utf-8")
     return measured
