@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from tqdm import tqdm
 
@@ -18,6 +19,8 @@ _HEAD_BYTES = 1 << 16
 _TAIL_BYTES = 1 << 12
 _MAX_PIXELS = 1 << 30  # what OpenCV decodes
 _TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
+_TIFF_NUMBERS = {3: "H", 4: "I"}  # short and long
+_TIFF_OFFSETS, _TIFF_LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
 _THREADS = 8
 _NAMED = 10
 
@@ -38,11 +41,11 @@ def readable(path: Path) -> bool:
             size = os.fstat(file.fileno()).st_size
             head = file.read(_HEAD_BYTES)
             if head[:4] in _TIFF_ORDERS:
-                return _tiff_is_whole(head, size)
+                return _tiff_is_whole(file, head, size)
             file.seek(max(len(head), size - _TAIL_BYTES))
             # A header longer than the head is rare (maps of colour, thumbnails), so only then all is read.
             return _is_whole(head + file.read()) or (size > len(head) and _is_whole(path.read_bytes()))
-    except OSError:
+    except (OSError, struct.error):
         return False
 
 
@@ -75,9 +78,37 @@ def _is_whole(data: bytes) -> bool:
     return True
 
 
-def _tiff_is_whole(head: bytes, size: int) -> bool:
-    """Whether the first directory lies inside the file; libtiff and OpenCV write it behind the pixels."""
-    if len(head) < 8:
+def _tiff_is_whole(file: BinaryIO, head: bytes, size: int) -> bool:
+    """Whether the first directory and the pixels it points to lie inside the file; struct.error if not.
+
+    Some writers put the directory before the pixels and others behind them.
+    """
+    order = _TIFF_ORDERS[head[:4]]
+    (directory,) = struct.unpack(order + "I", head[4:8])
+    (count,) = struct.unpack(order + "H", _read_at(file, directory, 2))
+    entries = struct.iter_unpack(order + "HHI4s", _read_at(file, directory + 2, 12 * count))
+    found = {
+        tag: _tiff_numbers(file, order, kind, length, field)
+        for tag, kind, length, field in entries
+        if tag in _TIFF_OFFSETS + _TIFF_LENGTHS
+    }
+    offsets, lengths = (
+        [number for tag in tags for number in found.get(tag, ())] for tags in (_TIFF_OFFSETS, _TIFF_LENGTHS)
+    )
+    if not offsets or len(offsets) != len(lengths):
         return False
-    directory: int = struct.unpack(_TIFF_ORDERS[head[:4]] + "I", head[4:8])[0]
-    return 8 <= directory < size - 2
+    return max(begin + length for begin, length in zip(offsets, lengths, strict=True)) <= size
+
+
+def _tiff_numbers(file: BinaryIO, order: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
+    """The numbers of a directory's entry, which lie in its field where they fit, else where that points."""
+    letter = _TIFF_NUMBERS.get(kind, "I")
+    needed = count * struct.calcsize(letter)
+    if needed > len(field):
+        field = _read_at(file, struct.unpack(order + "I", field)[0], needed)
+    return struct.unpack(f"{order}{count}{letter}", field[:needed])
+
+
+def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from small_trees import draw
 
 from geoloc_training.datasets.probe import named, pictures_in, readable, unreadable
@@ -21,6 +22,19 @@ def test_whole_pictures_are_readable_and_halves_are_not(tmp_path: Path, suffix: 
     assert readable(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert not readable(path)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_tiff_whose_directory_comes_first_is_readable_as_long_as_its_pixels_are_there(
+    tmp_path: Path, compression: str | None
+) -> None:
+    path = tmp_path / "picture.tif"
+    Image.fromarray(NOISE).save(path, compression=compression)
+    whole = path.read_bytes()
+    assert readable(path)
+    for part in (len(whole) - 1, len(whole) // 2, 9, 8, 5):
+        path.write_bytes(whole[:part])
+        assert not readable(path), part
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x89PNG\r\n\x1a\n", b"II*\x00"])
