@@ -90,7 +90,8 @@ def _survey(root: Path, area: Area) -> _Survey:
     tiles, wrong_tiles = _tiles(root / "satellite")
     found = [*wrong_training, *wrong_test, *wrong_tiles]
     found += _lacking_pictures(root, (*training, *test), tiles) if not found else []
-    found += _both_parts(training, test) + _exchanged(root / lists[0], training)
+    found += _both_parts(training, test)
+    found += _exchanged(root / lists[0], training) + _exchanged(root / lists[1], test)
     if not found and not any(row.positives for row in test):
         found.append(f"{root / lists[1]} has no drone view with a positive tile; fetch it again.")
     return _Survey(tuple(found), training, test, tiles)
