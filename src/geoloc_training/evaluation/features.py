@@ -33,7 +33,8 @@ class Reading:
 
     Attributes:
         size_px: side S the pictures are brought to.
-        flip: add the descriptor of the mirrored picture, as the scripts of University-1652, LPN, DenseUAV do.
+        flip: add the descriptor of the mirrored picture, as the scripts of University-1652, LPN, DenseUAV do;
+            they add what the network puts out, here both are first brought to length 1.
         batch: pictures described at a time.
         threads: threads that read.
         progress: whether to show a bar.

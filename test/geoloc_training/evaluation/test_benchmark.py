@@ -123,17 +123,18 @@ def test_several_pictures_of_a_place_become_one_query():
 
 
 def test_a_mirrored_picture_is_added_and_off_by_default(tmp_path):
-    test, shapes = task(tmp_path, places=2, distractors=0), []
+    test, seen = task(tmp_path, places=2, distractors=0), []
 
     def describe(views):
-        shapes.append(views[:, 0, 0].tolist())
+        seen.append(views)
         return colours(views)
 
     evaluate_benchmark([test], describe, 8, ["full"], options=QUIET)
-    assert len(shapes) == 2
+    assert len(seen) == 2
     both = evaluate_benchmark([test], describe, 8, ["full"], options=replace(QUIET, flip=True))[0]
-    assert len(shapes) == 6
-    assert shapes[2] != shapes[3]
+    assert len(seen) == 6
+    for plain, mirrored in (seen[2:4], seen[4:6]):
+        np.testing.assert_array_equal(mirrored, plain[:, :, ::-1])
     assert both.variant == "flip"
 
 

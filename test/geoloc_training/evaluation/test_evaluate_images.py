@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import published
 import pytest
 import scipy.io
 from tiny_task import colours, task
@@ -109,6 +110,32 @@ def test_the_exported_file_is_what_the_official_script_reads(tmp_path):
     assert found["gallery_path"][2].strip() == str(test.gallery[2].path)
     write_result(tmp_path, test, np.eye(4, 3), np.eye(3), "sample4geo")
     assert scipy.io.loadmat(path)["gallery_label"][0].tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("protocol", ["full", "sample4geo"])
+@pytest.mark.parametrize("way", ["drone to satellite", "satellite to drone"])
+def test_the_official_scoring_of_the_exported_file_gives_our_figures(tmp_path, way, protocol, ties):
+    """The file alone is read back: its labels say what is right and what is taken out."""
+    pictures = task(tmp_path / "data", places=30, distractors=20, drones=3)
+    test = pictures if way == "drone to satellite" else replace(
+        pictures, queries=pictures.gallery[:30], gallery=(*pictures.queries, *pictures.gallery[30:])
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+    queries, gallery = (rng.normal(size=(len(some), 3)) for some in (test.queries, test.gallery))
+    if ties:  # whole numbers make products exact
+        queries, gallery = np.round(queries), np.round(gallery)
+    queries, gallery = queries.astype(np.float32), gallery.astype(np.float32)
+    stored = scipy.io.loadmat(write_result(tmp_path, test, queries, gallery, protocol))
+    labels, asked = stored["gallery_label"][0], stored["query_label"][0]
+    rights = [np.flatnonzero(labels == label) for label in asked]
+    official = published.university(
+        stored["query_f"], stored["gallery_f"], rights, np.flatnonzero(labels == -1)
+    )
+    (ours,) = evaluate_features(test, queries, gallery, [protocol])
+    names = "R@1", "R@5", "R@10", "R@1%", "AP"
+    assert [ours.value(name) for name in names] == pytest.approx(official)
+    assert 0 < ours.value("R@1") < ours.value("R@10") < 1
 
 
 def test_places_without_numbers_are_numbered(tmp_path):

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import tracemalloc
+
 import numpy as np
 import published
 import pytest
@@ -68,10 +70,20 @@ def test_chunks_change_nothing(rank, monkeypatch):
         np.testing.assert_array_equal(value, getattr(parts, name), err_msg=name)
 
 
-def test_the_whole_matrix_is_never_held(monkeypatch):
-    _in_small_chunks(monkeypatch, 50)
-    seen = [len(scores) for _, scores in ranking._chunks(np.ones((8, 2)), np.ones((50, 2)))]
-    assert seen == [3, 3, 2]
+@pytest.mark.parametrize("rank", [rank_by_sorting, rank_by_counting])
+def test_memory_is_that_of_a_chunk_whatever_the_test(rank, monkeypatch):
+    """All scores of 400 queries among 4,000 entries and their order take 19 MB; 0.5 MB is allowed."""
+    monkeypatch.setattr(ranking, "_CHUNK_BYTES", 500_000)
+    rng = np.random.default_rng(0)
+    queries, gallery = (rng.normal(size=(rows, 4)).astype(np.float32) for rows in (400, 4000))
+    truth = truth_of([[row] for row in range(400)])
+    tracemalloc.start()
+    found = rank(queries, gallery, truth, None)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.best.shape == (400, 10)
+    kept_bytes = sum(value.nbytes for value in vars(found).values() if isinstance(value, np.ndarray))
+    assert peak_bytes < 500_000 + 3 * kept_bytes
 
 
 @pytest.mark.parametrize("rank", [rank_by_sorting, rank_by_counting])
