@@ -23,8 +23,10 @@ from geoloc_training.datasets.load import load_every_place
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.evaluation import suite
 from geoloc_training.evaluation.benchmark import EvaluationOptions
-from geoloc_training.evaluation.command import evaluate_images
+from geoloc_training.evaluation.command import evaluate_images, export_features
 from geoloc_training.evaluation.cross_date import Describe, in_chunks
+from geoloc_training.evaluation.features import FeatureCache
+from geoloc_training.evaluation.protocols import protocols_named
 from geoloc_training.export import export_model
 from geoloc_training.settings import MAP, DataConfig
 from geoloc_training.training.checkpoint import Which, load_average, weights_file
@@ -114,6 +116,16 @@ def evaluate_command(
     multi_query: Annotated[
         bool, typer.Option(help="Published sets: one query a place, the mean of its pictures.")
     ] = False,
+    float32_compat: Annotated[
+        bool,
+        typer.Option(help="DenseUAV: round coordinates to float32 in SDM, as the published script does."),
+    ] = False,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="Published sets: folder for descriptors as University-1652's evaluate_gpu.py reads."
+        ),
+    ] = None,
     cache: Annotated[bool, typer.Option(help="Published sets: keep descriptors for the next time.")] = True,
     pairs: Annotated[
         list[str] | None, typer.Option("--pair", help="map: city:map_date:query_date. Repeatable.")
@@ -139,10 +151,14 @@ def evaluate_command(
     describe, size_px, key, seed = _describer(source, weights)
     root = data.folder()
     if data.name != MAP:
-        options = EvaluationOptions(flip=flip, multi_query=multi_query)
+        options = EvaluationOptions(flip=flip, multi_query=multi_query, float32_compat=float32_compat)
         kept = Path("runs/cache/descriptors") if cache else None
         benchmark = load_benchmark(data.name, root)
         results = evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
+        if features is not None:
+            stored = FeatureCache(kept, key) if kept is not None else None
+            for name in protocols_named(protocol):
+                export_features(describe, size_px, benchmark.tests, features / name, name, options, stored)
         measured = facts.metrics_of(results)
     else:
         measured = _measure_dates(describe, size_px, data, pairs or data.validation, floor, label)

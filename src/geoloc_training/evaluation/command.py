@@ -70,10 +70,15 @@ def export_features(
     """Write each test's descriptors for University-1652's own script, a folder a test under `out`.
 
     Raises:
-        ParameterError: a test lists its matches, or a file cannot be written.
+        ParameterError: a test lists its matches, several pictures as one query, or a file cannot be written.
         RasterError: a picture cannot be read.
     """
-    reading = (options or EvaluationOptions()).reading(size_px)
+    options = options or EvaluationOptions()
+    if options.multi_query:
+        raise ParameterError(
+            "University-1652's script scores single pictures; export descriptors without multi-query."
+        )
+    reading = options.reading(size_px)
     paths = []
     for number, task in enumerate(tasks, start=1):
         queries = describe_items(task.queries, describe, reading, cache, f"{task.name}: queries")

@@ -161,3 +161,8 @@ def test_features_of_every_test_are_exported(tmp_path):
     ]
     again = evaluate_features(tests[0], *(scipy.io.loadmat(paths[0])[n] for n in ("query_f", "gallery_f")))
     assert again[0].figures == evaluate_benchmark([tests[0]], colours, 16, options=QUIET)[0].figures
+
+
+def test_descriptors_of_several_pictures_as_one_are_not_exported(tmp_path):
+    with pytest.raises(ParameterError, match="without multi-query"):
+        export_features(colours, 16, [], tmp_path, options=EvaluationOptions(multi_query=True))
