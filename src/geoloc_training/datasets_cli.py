@@ -58,14 +58,20 @@ def make_command(
     ] = None,
     places: Annotated[int, typer.Option(help="How many places, drawn at random.", min=1)] = _DEFAULT_PLACES,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
+    gsd_m: Annotated[
+        float | None,
+        typer.Option(help="Metres per pixel of orthophotos without an index of dates.", show_default=False),
+    ] = None,
 ) -> None:
     """Make a small data set in the layout of a published one, from overhead imagery.
 
     geoloc-train datasets make u1652 /tmp/tiny --imagery DIR
+
+    geoloc-train datasets make u1652 /tmp/tiny --imagery DIR --gsd-m 0.2
     """
     from geoloc_training.datasets.generate import make_tiny
 
-    made = make_tiny(name, out, imagery, places, seed)
+    made = make_tiny(name, out, imagery, places, seed, gsd_m=gsd_m)
     typer.echo(f"made: {made}")
 
 

@@ -3,6 +3,7 @@
 
 import csv
 import hashlib
+import shutil
 from pathlib import Path
 
 import cv2
@@ -164,6 +165,26 @@ def test_a_folder_that_cannot_be_made_is_named(imagery: Path, tmp_path: Path) ->
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RasterError, match=r"file.*cannot be"):
         make_tiny("u1652", tmp_path / "file" / "out", imagery, 8, size_px=16)
+
+
+def test_places_lie_where_the_bounds_of_the_index_say(imagery: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(imagery, tmp_path / "imagery"))
+    with (copied / "index.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    columns = ("file", "location_id", "city", "year", "gsd_m")
+
+    def rewrite(extra: dict[str, float]) -> None:
+        with (copied / "index.csv").open("w", newline="", encoding="utf-8") as lines:
+            writer = csv.DictWriter(lines, [*columns, *extra])
+            writer.writeheader()
+            writer.writerows({name: row[name] for name in columns} | extra for row in rows)
+
+    rewrite({"epsg": 32631, "left": 499900, "bottom": 5400000, "right": 500100, "top": 5400200})
+    made = make_tiny("u1652", tmp_path / "out", copied, 8, size_px=16)
+    assert {row["longitude"] for row in table(made)} == {"3.00000000"}
+    rewrite({})
+    with pytest.raises(RasterError, match=r"index\.csv does not say where \w+ lies; add center_lat"):
+        make_tiny("u1652", tmp_path / "again", copied, 8, size_px=16)
 
 
 def test_orthophotos_need_their_scale(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from geoloc_training.datasets.registry import (
     load_benchmark,
 )
 from geoloc_training.datasets_cli import app
+from tiny_imagery import orthophoto
 
 RUN = CliRunner()
 SHIPPED = Path(__file__).resolve().parents[3] / "config" / "training" / "data"
@@ -86,3 +87,12 @@ def test_make_makes_a_tree_that_is_in_order(tmp_path: Path) -> None:
     made = RUN.invoke(app, ["make", "u1652", str(tmp_path / "tiny"), "--places", "4"])
     assert made.exit_code == 0, made.output
     assert check_dataset("u1652", tmp_path / "tiny") == []
+
+
+def test_make_takes_orthophotos_of_known_scale(tmp_path: Path) -> None:
+    photos, tiny = orthophoto(tmp_path / "photos"), str(tmp_path / "tiny")
+    words = ["make", "u1652", tiny, "--imagery", str(photos), "--places", "4"]
+    assert isinstance(RUN.invoke(app, words).exception, ParameterError)
+    made = RUN.invoke(app, [*words, "--gsd-m", "0.6"])
+    assert made.exit_code == 0, made.output
+    assert check_dataset("u1652", Path(tiny)) == []

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Places to photograph, from a multi-date set, a folder of orthophotos or the procedural world."""
 
-import csv
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from geoloc.errors import ParameterError, RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.simulation.world import World
 from geoloc_training.datasets.contract import GeoLocation
+from geoloc_training.datasets.dated_index import INDEX
 from geoloc_training.datasets.ground import Ground, pyramid
 from geoloc_training.datasets.map import load_multiyear, load_orthophotos
 
@@ -93,7 +93,7 @@ def find_places(
 
 
 def _is_multiyear(imagery: Path) -> bool:
-    index = imagery / "index.csv"
+    index = imagery / INDEX
     if not imagery.is_dir():
         raise RasterError(f"{imagery} is not a folder; give the folder that holds images/.")
     if not index.is_file():
@@ -103,9 +103,13 @@ def _is_multiyear(imagery: Path) -> bool:
 
 
 def _multiyear_places(imagery: Path, groups: Collection[str], map_date: str | None) -> list[Place]:
-    centres = _centres(imagery / "index.csv")
     places = []
     for ground in load_multiyear(imagery, sorted(groups) or None):
+        if ground.location is None:
+            raise RasterError(
+                f"{imagery / INDEX} does not say where {ground.name} lies; add center_lat and center_lon, or "
+                "epsg, left, bottom, right and top."
+            )
         newest = max(ground.dates)
         if map_date is not None and map_date not in ground.dates and len(ground.dates) > 1:
             raise ParameterError(
@@ -123,27 +127,12 @@ def _multiyear_places(imagery: Path, groups: Collection[str], map_date: str | No
                 east_m=east_m / 2,
                 south_m=south_m / 2,
                 extent_m=min(east_m, south_m),
-                location=centres[ground.name],
+                location=ground.location,
                 map_date=str(chosen),
                 drone_dates=others or (str(chosen),),
             )
         )
     return places
-
-
-def _centres(index: Path) -> dict[str, GeoLocation]:
-    with index.open(newline="", encoding="utf-8") as lines:
-        rows = csv.DictReader(lines)
-        missing = {"location_id", "center_lat", "center_lon"} - set(rows.fieldnames or ())
-        if missing:
-            raise RasterError(f"{index} has no column {', '.join(sorted(missing))}; add it.")
-        try:
-            return {
-                row["location_id"]: GeoLocation(float(row["center_lat"]), float(row["center_lon"]))
-                for row in rows
-            }
-        except ValueError as error:
-            raise RasterError(f"{index}: center_lat and center_lon must be degrees ({error}).") from error
 
 
 def _orthophoto_places(imagery: Path, gsd_m: float | None) -> list[Place]:
