@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc-train datasets …`: which data sets there are, whether one is whole, and a small one to try."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from geoloc_training.datasets.map import survey_images
 from geoloc_training.datasets.registry import (
     DATA_SETS,
     benchmark_sizes,
@@ -13,35 +15,46 @@ from geoloc_training.datasets.registry import (
     data_set,
     load_benchmark,
 )
+from geoloc_training.datasets.settings import IMAGES
 
-app = typer.Typer(help="The published data sets: list, check, make a small one.", no_args_is_help=True)
+app = typer.Typer(help="Data sets: list, check, make a small one.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="As `geoloc-train datasets list` gives it.", show_default=False)]
+ScaleM = Annotated[
+    float | None,
+    typer.Option(help="Metres per pixel of plain pictures (orthophotos).", min=0.0, show_default=False),
+]
 _DEFAULT_PLACES = 12
+_IMAGERY = "Imagery of your own"
 
 
 @app.command("list")
 def list_command() -> None:
-    """Every published data set by name."""
+    """Every data set by name."""
     for name, known in DATA_SETS.items():
         typer.echo(f"{name:<12}  {known.title:<24}  {' in '.join(known.views)}")
+    typer.echo(f"{IMAGES:<12}  {_IMAGERY:<24}  views drawn from georeferenced images")
 
 
 @app.command("check")
 def check_command(
     name: Name,
     root: Annotated[Path, typer.Argument(help="The folder it was unpacked to.", show_default=False)],
+    gsd_m: ScaleM = None,
 ) -> None:
     """Say what is missing or malformed in a data set, or how large it is.
 
     geoloc-train datasets check u1652 ~/data/University-Release
+
+    geoloc-train datasets check map ~/data/my_orthophotos --gsd-m 0.2
     """
-    findings = check_dataset(name, root)
-    if findings:
-        for sentence in findings:
-            typer.echo(f"- {sentence}")
-        typer.echo(f"{data_set(name).title} in {root}: {_counted(len(findings), 'finding')}.")
-        raise typer.Exit(1)
+    if name == IMAGES:
+        survey = survey_images(root.expanduser(), gsd_m or 0.0)
+        _refuse(survey.findings, _IMAGERY, root)
+        counts = _counted(survey.pictures, "picture"), _counted(survey.places, "place")
+        typer.echo(f"{_IMAGERY} in {root} is in order: {' of '.join(counts)}.")
+        return
+    _refuse(check_dataset(name, root), data_set(name).title, root)
     typer.echo(_table(name, root))
 
 
@@ -58,10 +71,7 @@ def make_command(
     ] = None,
     places: Annotated[int, typer.Option(help="How many places, drawn at random.", min=1)] = _DEFAULT_PLACES,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
-    gsd_m: Annotated[
-        float | None,
-        typer.Option(help="Metres per pixel of orthophotos without an index of dates.", show_default=False),
-    ] = None,
+    gsd_m: ScaleM = None,
 ) -> None:
     """Make a small data set in the layout of a published one, from overhead imagery.
 
@@ -73,6 +83,16 @@ def make_command(
 
     made = make_tiny(name, out, imagery, places, seed, gsd_m=gsd_m)
     typer.echo(f"made: {made}")
+
+
+def _refuse(findings: Sequence[str], title: str, root: Path) -> None:
+    """Say what was found and end, if anything was."""
+    if not findings:
+        return
+    for sentence in findings:
+        typer.echo(f"- {sentence}")
+    typer.echo(f"{title} in {root}: {_counted(len(findings), 'finding')}.")
+    raise typer.Exit(1)
 
 
 def _table(name: str, root: Path) -> str:

@@ -13,19 +13,21 @@ Columns `center_lat` and `center_lon`, or `epsg`, `left`, `bottom`, `right` and 
 import csv
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
+from tqdm import tqdm
 
 from geoloc.errors import RasterError
 from geoloc_training.datasets.contract import GeoLocation
-from geoloc_training.datasets.ground import Ground, check_side, pyramid
+from geoloc_training.datasets.ground import Ground, Image, check_side, pyramid
 from geoloc_training.datasets.pictures import read_picture
 from geoloc_training.datasets.settings import MAX_GSD_M
+from geoloc_training.datasets.survey import Survey, attempt, surveyed
 
 INDEX = "index.csv"
 DATE = re.compile(r"(19|20)\d\d([-_]?(0[1-9]|1[0-2])([-_]?(0[1-9]|[12]\d|3[01]))?)?")
@@ -82,28 +84,60 @@ def load_dated(root: Path, wanted: Callable[[str], bool]) -> list[Ground]:
         RasterError: the index, a column or a picture is missing, or rows contradict each other.
     """
     index = root / INDEX
-    places: dict[str, list[_Shot]] = {}
-    for shot in _shots(index):
-        if wanted(shot.group):
-            places.setdefault(shot.place, []).append(shot)
-    for shots in places.values():
+    places = _by_place(shot for shot in _shots(index) if wanted(shot.group))
+    for shots in places:
         _check_place(index, shots)
-    folder = root / "images" if (root / "images").is_dir() else root
-    return [_ground(index, folder, shots) for shots in places.values()]
+    folder = _folder(root)
+    return [_ground(index, folder, shots) for shots in places]
+
+
+def survey_dated(root: Path) -> Survey:
+    """What is wrong with a folder's index and its pictures; each of them is read, none is kept."""
+    index, found = root / INDEX, list[str]()
+    table = attempt(found, _rows, index)
+    if table is None:
+        return Survey(tuple(found))
+    columns, rows = table
+    shots = [shot for where, row in rows if (shot := attempt(found, _shot, where, row, columns))]
+    places, folder = _by_place(shots), _folder(root)
+    for of_place in tqdm(places, desc="pictures", unit="place", disable=None):
+        attempt(found, _check_place, index, of_place)
+        pictures = [attempt(found, _picture, folder, shot) for shot in of_place]
+        shapes = [picture.shape for picture in pictures if picture is not None]
+        attempt(found, _check_shapes, index, of_place[0].place, shapes)
+    return surveyed(found, len(shots), len(places))
+
+
+def _by_place(shots: Iterable[_Shot]) -> list[list[_Shot]]:
+    """The pictures of each place, in the order of the index."""
+    places: dict[str, list[_Shot]] = {}
+    for shot in shots:
+        places.setdefault(shot.place, []).append(shot)
+    return list(places.values())
+
+
+def _folder(root: Path) -> Path:
+    return root / "images" if (root / "images").is_dir() else root
 
 
 def _ground(index: Path, folder: Path, shots: list[_Shot]) -> Ground:
     first = shots[0]
-    dates = {}
-    for shot in shots:
-        image = read_picture(folder / shot.file)
-        check_side(folder / shot.file, image.shape)
-        dates[shot.date] = pyramid(image)
-    if len({levels[0].shape for levels in dates.values()}) > 1:
-        raise RasterError(
-            f"{index}: the pictures of {first.place} differ in size; a place needs the same ground in each."
-        )
+    dates = {shot.date: pyramid(_picture(folder, shot)) for shot in shots}
+    _check_shapes(index, first.place, [levels[0].shape for levels in dates.values()])
     return Ground(first.place, first.group, first.gsd_m, dates, location=first.location)
+
+
+def _picture(folder: Path, shot: _Shot) -> Image:
+    image = read_picture(folder / shot.file)
+    check_side(folder / shot.file, image.shape)
+    return image
+
+
+def _check_shapes(index: Path, place: str, shapes: Sequence[tuple[int, ...]]) -> None:
+    if len(set(shapes)) > 1:
+        raise RasterError(
+            f"{index}: the pictures of {place} differ in size; a place needs the same ground in each."
+        )
 
 
 def _check_place(index: Path, shots: list[_Shot]) -> None:
@@ -125,6 +159,12 @@ def _check_place(index: Path, shots: list[_Shot]) -> None:
 
 
 def _shots(index: Path) -> list[_Shot]:
+    columns, rows = _rows(index)
+    return [_shot(where, row, columns) for where, row in rows]
+
+
+def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
+    """Names of the columns of group and date, and each row with the words that say where it stands."""
     if not index.is_file():
         raise RasterError(
             f"{index} does not exist; data.root must name the folder above {index.parent.name}/."
@@ -133,12 +173,12 @@ def _shots(index: Path) -> list[_Shot]:
         with index.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = _columns(index, reader.fieldnames or ())
-            shots = [_shot(f"{index}, line {number}", row, columns) for number, row in enumerate(reader, 2)]
+            rows = [(f"{index}, line {number}", row) for number, row in enumerate(reader, 2)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise RasterError(f"{index} is no table of text ({error}); save it as CSV in UTF-8.") from error
-    if not shots:
+    if not rows:
         raise RasterError(f"{index} lists no pictures; add a row for each.")
-    return shots
+    return columns, rows
 
 
 def _columns(index: Path, found: Collection[str]) -> tuple[str, str]:

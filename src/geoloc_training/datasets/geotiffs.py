@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GeoTIFFs as grounds: what covers the same ground is one place, each file a date of it.
+"""GeoTIFFs and other georeferenced images as grounds: what covers the same ground is one place, each a date.
 
 Any reference system: each place is resampled once to square pixels, north up, in metres. A file's date is the
 one in its name (town_2018.tif, town-2018-05.tif), or its whole name.
@@ -7,7 +7,7 @@ one in its name (town_2018.tif, town-2018-05.tif), or its whole name.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
+from tqdm import tqdm
 
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.sources import Source, open_source
 from geoloc.raster.views import open_raster
+from geoloc.raster.xyz_tiles import is_xyz_folder
 from geoloc_training.datasets.contract import GeoLocation
 from geoloc_training.datasets.dated_index import DATE
 from geoloc_training.datasets.ground import Ground, check_side, pyramid
-from geoloc_training.datasets.probe import pictures_in
+from geoloc_training.datasets.probe import PICTURE_SUFFIXES
+from geoloc_training.datasets.survey import Survey, attempt, surveyed
 
-_SUFFIXES = (".tif", ".tiff")
+_CARRY = (".tif", ".tiff", ".jp2")  # may say in themselves where they lie; of others a file beside them does
 _SAME_GROUND = 0.9  # intersection over union of footprints
 _IN_NAME = re.compile(rf"(?<!\d){DATE.pattern}(?!\d)")
 
@@ -49,33 +52,59 @@ class _Footprint:
     corners: NDArray[np.float64]
 
 
-def geotiffs_in(path: Path) -> list[Path]:
-    """The file itself, or the TIFFs of a folder or of its `images`, by name."""
-    if path.is_file():
+def georeferenced_in(path: Path) -> list[Path]:
+    """The georeferenced images of a folder or of its `images`, by name.
+
+    A file is itself, and a folder of XYZ tiles is one image.
+    """
+    if path.is_file() or (path.is_dir() and is_xyz_folder(path)):
         return [path]
-    found = [file for folder in (path, path / "images") for file in pictures_in(folder)]
-    return [file for file in found if file.suffix.lower() in _SUFFIXES]
+    folders = (folder for folder in (path, path / "images") if folder.is_dir())
+    return [file for folder in folders for file in sorted(folder.iterdir()) if _georeferenced(file)]
+
+
+def _georeferenced(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix in _CARRY:
+        return True
+    world_file = file.with_suffix(f".{suffix[1:2]}{suffix[-1:]}w")
+    return suffix in PICTURE_SUFFIXES and (world_file.is_file() or Path(f"{file}.aux.xml").is_file())
 
 
 def load_geotiffs(path: Path, group: str) -> list[Ground]:
     """One ground a place, in the order of the files' names; nodata is invalid where any date has it.
 
     Args:
-        path: a GeoTIFF or a folder of them.
+        path: a georeferenced image or a folder of them.
         group: name that the grounds share, and that theirs begin with.
 
     Raises:
         RasterError: a file cannot be read or says not where it lies, or two of a place say the same date.
     """
+    return [_ground(place, group) for place in _places(map(_footprint, georeferenced_in(path)))]
+
+
+def survey_geotiffs(path: Path) -> Survey:
+    """What is wrong with the georeferenced images of a folder; each of them is read, none is kept."""
+    found: list[str] = []
+    files = georeferenced_in(path)
+    footprints = [footprint for file in files if (footprint := attempt(found, _footprint, file))]
+    places = _places(footprints)
+    for place in tqdm(places, desc="images", unit="place", disable=None):
+        attempt(found, _ground, place, path.stem)
+    return surveyed(found, len(files), len(places))
+
+
+def _places(footprints: Iterable[_Footprint]) -> list[list[_Footprint]]:
+    """Those of the same ground together."""
     places: list[list[_Footprint]] = []
-    for file in geotiffs_in(path):
-        footprint = _footprint(file)
+    for footprint in footprints:
         known = next((place for place in places if _same_ground(place[0], footprint)), None)
         if known is None:
             places.append([footprint])
         else:
             known.append(footprint)
-    return [_ground(place, group) for place in places]
+    return places
 
 
 def _footprint(path: Path) -> _Footprint:

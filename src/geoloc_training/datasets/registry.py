@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published data sets by the names that `data=…` and `geoloc-train datasets` know them by."""
+"""The published data sets by the names that `data=…` and `geoloc-train datasets` know them by.
+
+`map`, imagery of one's own, is no published set: it can be checked, and has no tests to load.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +12,8 @@ from typing import Any
 
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.contract import Benchmark
+from geoloc_training.datasets.map import survey_images
+from geoloc_training.datasets.settings import IMAGES
 
 Size = tuple[int, int]
 
@@ -51,7 +56,8 @@ def load_benchmark(name: str, root: Path | str) -> Benchmark:
         ParameterError: no such data set, no folder, or the first thing that is missing or malformed in it.
         RasterError: a table of the data set that cannot be read.
     """
-    return data_set(name).load(_folder(name, root))
+    known = data_set(name)
+    return known.load(_folder(known.title, root))
 
 
 def check_dataset(name: str, root: Path | str) -> list[str]:
@@ -60,7 +66,10 @@ def check_dataset(name: str, root: Path | str) -> list[str]:
     Raises:
         ParameterError: no such data set, or no folder named.
     """
-    return data_set(name).check(_folder(name, root))
+    if name == IMAGES:
+        return list(survey_images(_folder("the imagery", root)).findings)
+    known = data_set(name)
+    return known.check(_folder(known.title, root))
 
 
 def data_set(name: str) -> DataSet:
@@ -70,7 +79,9 @@ def data_set(name: str) -> DataSet:
         ParameterError: no such data set.
     """
     if name not in DATA_SETS:
-        raise ParameterError(f"there is no data set named '{name}'; use one of {', '.join(DATA_SETS)}.")
+        raise ParameterError(
+            f"there is no published data set named '{name}'; use one of {', '.join(DATA_SETS)}."
+        )
     return DATA_SETS[name]
 
 
@@ -86,9 +97,9 @@ def benchmark_sizes(benchmark: Benchmark) -> dict[str, Size]:
     return {part: (len(items), len({item.id for item in items})) for part, items in parts.items()}
 
 
-def _folder(name: str, root: Path | str) -> Path:
+def _folder(title: str, root: Path | str) -> Path:
     if not str(root):
-        raise ParameterError(f"say where {data_set(name).title} lies: data.root=DIR.")
+        raise ParameterError(f"say where {title} lies: data.root=DIR.")
     return Path(root).expanduser()
 
 

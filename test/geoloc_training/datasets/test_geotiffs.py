@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import rasterio.warp
 from affine import Affine
 
@@ -99,6 +100,38 @@ def test_a_source_of_geotiffs_is_a_folder_or_a_file(tmp_path):
         (ground,) = load_images(tmp_path, source, lambda _: True)
         assert ground.group == ("towns" if images == "towns" else "a_2016")
     assert load_images(tmp_path, source, lambda city: city == "elsewhere") == []
+
+
+@pytest.mark.parametrize(("driver", "name"), [("JP2OpenJPEG", "b.jp2"), ("PNG", "b.png"), ("JPEG", "b.jpg")])
+def test_other_images_that_say_where_they_lie_will_do(tmp_path, driver, name):
+    _tiff(tmp_path, "a.tif")
+    cv2.imwrite(str(tmp_path / "plain.png"), picture(2, SIDE))
+    options = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
+    with rasterio.open(tmp_path / "a.tif") as source:
+        rasterio.shutil.copy(source, tmp_path / name, driver=driver, **options)
+    (ground,) = load_geotiffs(tmp_path, "here")  # the plain one is left alone
+    assert list(ground.dates) == ["a", "b"]
+    first, second = (levels[0].astype(int) for levels in ground.dates.values())
+    assert np.abs(first - second).mean() < (12 if driver == "JPEG" else 1)
+
+
+def test_a_world_file_without_a_reference_system_is_a_sentence(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.jpg"), picture(1, SIDE))
+    (tmp_path / "a.jgw").write_text(f"{GSD_M}\n0\n0\n-{GSD_M}\n{LEFT}\n{TOP}\n")
+    with pytest.raises(RasterError, match=r"a\.jpg has no coordinate reference system: .*gdal_edit\.py"):
+        load_geotiffs(tmp_path, "here")
+
+
+def test_a_folder_of_web_map_tiles_is_one_image(tmp_path):
+    for x in (66000, 66001):
+        (tmp_path / "17" / str(x)).mkdir(parents=True)
+        for y in (45000, 45001):
+            cv2.imwrite(str(tmp_path / "17" / str(x) / f"{y}.png"), picture(x + y, 256))
+    (ground,) = load_geotiffs(tmp_path, "here")
+    width, height = ground.extent_m
+    # Two tiles of 2**17 around the equator, shortened by the cosine of the latitude.
+    side_m = 2 * 40_075_017 / 2**17 * np.cos(np.radians(ground.location.latitude_deg))
+    assert (width, height) == pytest.approx((side_m, side_m), rel=0.01)
 
 
 def test_two_files_of_one_date_are_a_sentence(tmp_path):

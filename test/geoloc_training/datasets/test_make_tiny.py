@@ -16,7 +16,7 @@ from geoloc_training.datasets.generate.places import find_places
 from geoloc_training.datasets.generate.scenes import Camera, Scene, unroll
 from tiny_imagery import multiyear, orthophoto
 
-WRITERS = ("u1652", "sues200", "sues200_raw", "denseuav", "gta_uav", "cvusa", "cvact", "vigor")
+WRITERS = ("u1652", "sues200", "sues200_raw", "denseuav", "gta_uav", "cvusa", "cvact", "vigor", "map")
 
 
 @pytest.fixture(scope="module")

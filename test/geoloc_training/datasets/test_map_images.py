@@ -67,7 +67,7 @@ def test_folders_without_pictures_are_sentences(tmp_path):
         _load(tmp_path, images="nowhere")
     with pytest.raises(RasterError, match="holds no pictures"):
         _load(tmp_path, gsd_m=1.0)
-    with pytest.raises(RasterError, match=r"neither index\.csv nor GeoTIFFs; .* give their gsd_m"):
+    with pytest.raises(RasterError, match=r"neither index\.csv nor images that .* give their gsd_m"):
         _load(_pictures(tmp_path))
 
 

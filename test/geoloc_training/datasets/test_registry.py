@@ -53,12 +53,14 @@ def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_no_folder_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"University-1652 lies: data\.root=DIR"):
         load_benchmark("u1652", "")
+    with pytest.raises(ParameterError, match=r"the imagery lies: data\.root=DIR"):
+        check_dataset("map", "")
 
 
 def test_list_names_all() -> None:
     shown = RUN.invoke(app, ["list"])
     assert shown.exit_code == 0
-    assert [line.split()[0] for line in shown.output.splitlines()] == list(DATA_SETS)
+    assert [line.split()[0] for line in shown.output.splitlines()] == [*DATA_SETS, "map"]
 
 
 def test_check_shows_the_size_of_a_good_tree(tmp_path: Path) -> None:
@@ -96,3 +98,27 @@ def test_make_takes_orthophotos_of_known_scale(tmp_path: Path) -> None:
     made = RUN.invoke(app, [*words, "--gsd-m", "0.6"])
     assert made.exit_code == 0, made.output
     assert check_dataset("u1652", Path(tiny)) == []
+
+
+def test_imagery_of_ones_own_is_made_and_checked(tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny"
+    assert RUN.invoke(app, ["make", "map", str(tiny), "--places", "4"]).exit_code == 0
+    shown = RUN.invoke(app, ["check", "map", str(tiny)])
+    assert (shown.exit_code, check_dataset("map", tiny)) == (0, [])
+    assert "is in order: 12 pictures of 4 places." in shown.output
+    picture = next((tiny / "images").iterdir())
+    picture.write_bytes(picture.read_bytes()[:100])
+    shown = RUN.invoke(app, ["check", "map", str(tiny)])
+    assert shown.exit_code == 1
+    assert f"- {picture} cannot be read as a picture" in shown.output
+    assert "1 finding." in shown.output
+
+
+def test_plain_pictures_are_checked_with_their_scale(tmp_path: Path) -> None:
+    photos = str(orthophoto(tmp_path / "photos"))
+    refused = RUN.invoke(app, ["check", "map", photos])
+    assert refused.exit_code == 1
+    assert "give their gsd_m" in refused.output
+    shown = RUN.invoke(app, ["check", "map", photos, "--gsd-m", "0.6"])
+    assert shown.exit_code == 0
+    assert "1 picture of 1 place." in shown.output

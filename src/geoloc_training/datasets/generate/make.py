@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from geoloc.errors import ParameterError, RasterError
-from geoloc_training.datasets.generate import drone_layouts, ground_layouts, gta_layout
+from geoloc_training.datasets.generate import drone_layouts, ground_layouts, gta_layout, map_layout
 from geoloc_training.datasets.generate.places import Place, find_places
 from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
@@ -24,6 +24,7 @@ LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
     "cvact": ground_layouts.write_cvact,
     "vigor": ground_layouts.write_vigor,
     "vigor_cross": ground_layouts.write_vigor,
+    "map": map_layout.write_map,
 }
 
 

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writer of `map`'s layout: dated pictures with an index, to draw views from."""
+
+import csv
+import io
+from pathlib import Path
+
+from geoloc_training.datasets.dated_index import DATE, INDEX
+from geoloc_training.datasets.generate.places import Place
+from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
+from geoloc_training.datasets.ground import Look, render
+
+_COLUMNS = ("file", "location_id", "city", "year", "gsd_m", "center_lat", "center_lon")
+_FIRST_YEAR = 2016  # of imagery whose dates are only counted
+
+
+def write_map(out: Path, cast: Cast) -> None:
+    """Every date of every place, whole; the cities are the parts, so that one can be validated with."""
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    gsd_m = cast.camera.view_m / cast.camera.size_px
+    for part in ("training", "tests", "distractors"):
+        for number, scene in cast.scenes(getattr(cast, part)):
+            name, where = f"{part}_{number:03d}", scene.place.location
+            for date in sorted({scene.place.map_date, *scene.place.drone_dates}):
+                file = f"{name}_{_year(date)}.png"
+                side_px = _write(out / "images" / file, scene.place, date, gsd_m)
+                row = (file, name, part, _year(date), f"{scene.place.extent_m / side_px:.8f}")
+                rows.writerow((*row, f"{where.latitude_deg:.8f}", f"{where.longitude_deg:.8f}"))
+    write_text(out / INDEX, table.getvalue())
+
+
+def _write(path: Path, place: Place, date: str, gsd_m: float) -> int:
+    """Write the picture of a place, about `gsd_m` a pixel, and return its side in pixels."""
+    side_px = round(place.extent_m / gsd_m)
+    look = Look(place.east_m, place.south_m, place.extent_m)
+    write_picture(path, render(place.ground, date, look, side_px)[0])
+    return side_px
+
+
+def _year(date: str) -> str:
+    return date if DATE.fullmatch(date) else str(_FIRST_YEAR + int(date))
