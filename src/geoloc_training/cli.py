@@ -223,7 +223,7 @@ def main() -> None:
         print(f"geoloc-train: {error}", file=sys.stderr)
         raise SystemExit(2) from error
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         print(f"geoloc-train: {error}: make room and rerun the same command to go on.", file=sys.stderr)
         raise SystemExit(2) from error

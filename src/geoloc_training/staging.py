@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replace a folder by another in one move, so that at every moment one of the two is whole."""
+"""Replace a folder or a file by another in one move, so that at every moment one of the two is whole."""
 
 import os
 import shutil
@@ -35,6 +35,21 @@ def replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Give a file another text, line ends as they are.
+
+    Raises:
+        OSError: as the file system says; `path` is as it was.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(text, encoding="utf-8", newline="")
+        _file_to_disk(fresh)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def _put_back(old: Path, folder: Path) -> None:
     if old.exists() and not folder.exists():
         old.rename(folder)
@@ -43,5 +58,9 @@ def _put_back(old: Path, folder: Path) -> None:
 def _to_disk(folder: Path) -> None:
     """Have the disk itself hold what was written, before anything older is given up for it."""
     for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        _file_to_disk(path)
+
+
+def _file_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

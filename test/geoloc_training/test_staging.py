@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from geoloc_training.staging import replacing
+from geoloc_training.staging import replace_text, replacing
 
 
 @pytest.fixture
@@ -55,6 +55,21 @@ def test_the_old_folder_comes_back_when_a_rename_fails(folder, monkeypatch, last
     with pytest.raises(OSError, match="no"):
         _replace(folder)
     assert _left(folder) == "old"
+
+
+def test_a_text_is_replaced_or_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "config.yaml"
+    replace_text(path, "old\r\n")
+    assert path.read_bytes() == b"old\r\n"
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_text(path, "new")
+    assert path.read_bytes() == b"old\r\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def test_killed_between_the_renames_the_old_folder_is_found_again(folder):

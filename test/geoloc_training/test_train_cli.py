@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands on a procedural world and on dated crops of the map set: fit, resume, evaluate, export."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -169,9 +171,10 @@ def test_main_ends_in_one_sentence(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("geoloc-train: no.yaml does not exist")
 
 
-def test_main_ends_in_one_sentence_when_the_disk_is_full(monkeypatch, capsys):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_main_ends_in_one_sentence_when_the_disk_is_full(monkeypatch, capsys, number):
     def full():
-        raise OSError(28, "No space left on device", "runs/x/log.csv")
+        raise OSError(number, os.strerror(number), "runs/x/log.csv")
 
     monkeypatch.setattr(cli, "app", full)
     with pytest.raises(SystemExit) as stopped:

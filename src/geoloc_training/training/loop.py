@@ -13,6 +13,7 @@ from geoloc_training.config import TrainConfig, plain
 from geoloc_training.distributed import any_rank
 from geoloc_training.methods import build_method
 from geoloc_training.methods.contract import Batch, BatchSource, Method
+from geoloc_training.staging import replace_text
 from geoloc_training.training.batches import batches_ahead
 from geoloc_training.training.checkpoint import initial_weights, load_checkpoint
 from geoloc_training.training.describe import Describer
@@ -59,13 +60,15 @@ def fit(
     config = planned(config, source)
     trainer = begin(config, source, run, fabric, initial, build)
     if fabric.is_global_zero:
-        text = yaml.safe_dump(plain(config), sort_keys=False)
-        (run / "config.yaml").write_text(text, encoding="utf-8")
+        replace_text(run / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
     with Interrupts() as interrupts, _Progress(trainer) as progress:
         while trainer.step < config.optimiser.steps:
             trainer.begin_epoch()
             for batch in _rest_of_epoch(trainer):
+                # Logged before it is saved: a log may be ahead of its checkpoint, a gap would stay.
                 progress.show(_advance(trainer, batch, validate))
+                if _due(trainer, config.checkpoint_every):
+                    trainer.save()
                 if any_rank(bool(interrupts.number), fabric.device):
                     _stop(trainer, interrupts.number)
     return progress.last
@@ -153,19 +156,19 @@ def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:
 
 
 def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[str, float]:
-    """One step, with the validation and the checkpoint that are due after it."""
-    config = trainer.config
+    """One step, with the validation that is due after it."""
     figures = trainer.train_step(batch)
-    done = trainer.step == config.optimiser.steps
-    if validate is not None and (done or trainer.step % config.evaluate_every == 0):
+    if validate is not None and _due(trainer, trainer.config.evaluate_every):
         measured = validate(trainer.describer(average=True))
         trainer.keep_if_best(measured["valid_r1"])
         if trainer.fabric.is_global_zero:
             tqdm.write(f"step {trainer.step}  " + "  ".join(f"{k} {v:.4f}" for k, v in measured.items()))
         figures |= measured
-    if done or trainer.step % config.checkpoint_every == 0:
-        trainer.save()
     return figures
+
+
+def _due(trainer: Trainer, every: int) -> bool:
+    return trainer.step == trainer.config.optimiser.steps or trainer.step % every == 0
 
 
 def _stop(trainer: Trainer, number: int) -> None:

@@ -2,9 +2,13 @@
 """A run's figures as CSV and for TensorBoard, one line a step, consistent over interruptions."""
 
 import csv
+import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
+
+from geoloc_training.staging import replace_text
 
 _FIRST = ("step", "seconds", "loss")
 
@@ -24,7 +28,7 @@ class RunLog:
         kept = [row for row in _rows(self._path) if int(row["step"]) <= step]
         self._before_s = float(kept[-1]["seconds"]) if kept else 0.0
         self._fields = list(dict.fromkeys([*_FIRST, *(kept[0] if kept else ())]))
-        self._write("w", kept)
+        self._rewrite(kept)
         self._board = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to import
@@ -37,8 +41,9 @@ class RunLog:
         fresh = [name for name in values if name not in self._fields]
         if fresh:
             self._fields += fresh
-            self._write("w", _rows(self._path))
-        self._write("a", [{"step": step, "seconds": round(seconds, 1), **values}])
+            self._rewrite(_rows(self._path))
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            self._lines(file).writerow({"step": step, "seconds": round(seconds, 1), **values})
         for name, value in values.items() if self._board is not None else ():
             self._board.add_scalar(name, value, step)
 
@@ -47,12 +52,16 @@ class RunLog:
         if self._board is not None:
             self._board.close()
 
-    def _write(self, mode: str, rows: Sequence[Mapping[str, object]]) -> None:
-        with self._path.open(mode, newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._fields, restval="")
-            if mode == "w":
-                writer.writeheader()
-            writer.writerows(rows)
+    def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """All lines anew, in one move: a disk that is full then takes no figure that was there."""
+        text = io.StringIO(newline="")
+        lines = self._lines(text)
+        lines.writeheader()
+        lines.writerows(rows)
+        replace_text(self._path, text.getvalue())
+
+    def _lines(self, file: TextIO) -> "csv.DictWriter[str]":
+        return csv.DictWriter(file, self._fields, restval="")
 
 
 def trained_minutes(run: Path) -> float:

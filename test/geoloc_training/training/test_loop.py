@@ -19,6 +19,7 @@ from geoloc_training.training.checkpoint import load_average, load_checkpoint  #
 from geoloc_training.training.hardware import launch  # noqa: E402
 from geoloc_training.training.interrupts import Interrupted  # noqa: E402
 from geoloc_training.training.loop import begin, fit, planned  # noqa: E402
+from geoloc_training.training.trainer import Trainer  # noqa: E402
 from tiny_training import TinySource, build_tiny, tiny_config  # noqa: E402
 
 
@@ -76,6 +77,27 @@ def test_killed_and_resumed_the_numbers_are_those_of_one_go(tmp_path, dropout, o
     for part in ("model", "average"):
         for name, tensor in getattr(whole, part).items():
             torch.testing.assert_close(getattr(cut, part)[name], tensor, rtol=0, atol=0)
+    assert _figures(tmp_path / "cut") == _figures(tmp_path / "whole")
+    assert len(_figures(tmp_path / "cut")) == 6
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_killed_beside_a_checkpoint_the_log_has_every_step_once(tmp_path, monkeypatch, saved):
+    save = Trainer.save
+
+    def killed(trainer):
+        if saved:
+            save(trainer)
+        raise Killed
+
+    options = {"validate": lambda _: {"valid_r1": 0.5}, "build": build_tiny}
+    fit(tiny_config(), TinySource(), tmp_path / "whole", **options)
+    monkeypatch.setattr(Trainer, "save", killed)
+    with pytest.raises(Killed):
+        fit(tiny_config(), TinySource(), tmp_path / "cut", **options)
+    monkeypatch.undo()
+    assert (load_checkpoint(tmp_path / "cut") is not None) == saved
+    fit(tiny_config(), TinySource(), tmp_path / "cut", **options)
     assert _figures(tmp_path / "cut") == _figures(tmp_path / "whole")
     assert len(_figures(tmp_path / "cut")) == 6
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
+import errno
+import os
 
 import pytest
 
+from geoloc_training import staging
 from geoloc_training.training.runlog import RunLog, trained_minutes
 
 
@@ -29,6 +32,23 @@ def test_time_goes_on_after_a_resume(tmp_path):
     (tmp_path / "log.csv").write_text(text)
     RunLog(tmp_path, 1, tensorboard=False).append(2, {})
     assert trained_minutes(tmp_path) == pytest.approx(2.0, abs=0.02)
+
+
+def test_a_full_disk_takes_no_line_that_was_there(tmp_path, monkeypatch):
+    log = RunLog(tmp_path, 0, tensorboard=False)
+    log.append(1, {"loss": 1.0})
+    before = (tmp_path / "log.csv").read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(staging.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        RunLog(tmp_path, 1, tensorboard=False)
+    with pytest.raises(OSError, match="No space left"):
+        log.append(2, {"loss": 2.0, "valid_r1": 0.5})  # a column more
+    assert (tmp_path / "log.csv").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_no_log_is_no_time(tmp_path):
