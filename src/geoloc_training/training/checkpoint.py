@@ -3,6 +3,7 @@
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from geoloc.errors import ModelError
 Which = Literal["best", "last"]
 _LAST, _BEST = "checkpoint", "best"
 _AVERAGE, _STATE = "average.safetensors", "state.json"
+_FAILURES = (OSError, SafetensorError, RuntimeError)  # torch's own say RuntimeError, of a full disk too
+_DAMAGED = (*_FAILURES, EOFError, TypeError, ValueError, LookupError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,10 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
         rest = torch.load(folder / "rest.pt", map_location="cpu", weights_only=True)
         model, average = load_file(folder / "model.safetensors"), load_file(folder / _AVERAGE)
         return Checkpoint(**_read_state(folder), model=model, average=average, **rest)
-    except (OSError, SafetensorError, RuntimeError, EOFError, TypeError, ValueError) as error:
+    except _DAMAGED as error:
         raise ModelError(
-            f"the checkpoint in {folder} cannot be read ({error}); delete that folder to start afresh."
+            f"the checkpoint in {folder} cannot be read ({_first_line(error)}); "
+            "delete that folder to start afresh."
         ) from error
 
 
@@ -149,7 +153,7 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
         fresh.mkdir(parents=True)
         write(fresh)
         _to_disk(fresh)
-    except (OSError, SafetensorError, RuntimeError) as error:
+    except _FAILURES as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise ModelError(
             f"{current} cannot be written ({error}): it needs {_megabytes(needed)}; what was saved before is "
@@ -203,6 +207,11 @@ def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
     elif isinstance(tree, (dict, list, tuple)):
         for item in tree.values() if isinstance(tree, dict) else tree:
             yield from _tensors(item)
+
+
+def _first_line(error: Exception) -> str:
+    """What is wrong; torch goes on about what it will not unpickle."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _megabytes(size: int) -> str:

@@ -38,6 +38,7 @@ class Trainer:
 
     Attributes:
         step: steps done.
+        saved: step of the last checkpoint, 0 for none.
         best: R@1 on validation of the best weights so far, -1 for none.
 
     Raises:
@@ -54,7 +55,9 @@ class Trainer:
         found: Checkpoint | None = None,
     ) -> None:
         self.config, self.source, self.run, self.fabric = config, source, run, fabric
-        self.step, self.best = 0, best_recall(run)
+        self.step, self.saved = 0, 0
+        # Without a checkpoint a run begins anew, and what an earlier one left there is not its own.
+        self.best = best_recall(run) if found is not None else -1.0
         if config.hardware.sync_batchnorm:
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
         self.method = method.to(memory_format=torch.channels_last)
@@ -150,9 +153,14 @@ class Trainer:
         ]
         if broken:
             raise ModelError(
-                f"{', '.join(broken)} at step {self.step + 1}; the last checkpoint in {self.run} is good: "
+                f"{', '.join(broken)} at step {self.step + 1}; {self._last_good()}: "
                 f"lower optimiser.learning_rate={self.config.optimiser.learning_rate} and rerun."
             )
+
+    def _last_good(self) -> str:
+        if not self.saved:
+            return "no checkpoint was due before that"
+        return f"the last checkpoint in {self.run}, of step {self.saved}, is good"
 
     def _update_average(self) -> None:
         # A young average forgets faster, or it would carry the random start for hundreds of steps.
@@ -167,6 +175,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint of this step; one process writes for all."""
+        self.saved = self.step
         if not self.fabric.is_global_zero:
             return
         checkpoint = Checkpoint(
@@ -199,7 +208,7 @@ class Trainer:
             ) from error
         self.fabric.strategy.precision.load_state_dict(found.scaler)
         self.source.load_state_dict(found.source)
-        self.step = found.step
+        self.step = self.saved = found.step
 
 
 def check_method(found: Checkpoint, config: TrainConfig, run: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from geoloc.errors import ModelError  # noqa: E402
+from geoloc_training.training import checkpoint  # noqa: E402
 from geoloc_training.training.checkpoint import (  # noqa: E402
     Checkpoint,
     best_recall,
@@ -31,14 +32,43 @@ def test_a_damaged_or_missing_checkpoint_is_a_sentence(tmp_path):
     assert load_checkpoint(tmp_path) is None
     with pytest.raises(ModelError, match="holds no last checkpoint"):
         load_average(tmp_path)
-    save_checkpoint(tmp_path, _checkpoint(3))
-    (tmp_path / "checkpoint" / "model.safetensors").write_bytes(b"short")
-    with pytest.raises(ModelError, match="delete that folder to start afresh"):
-        load_checkpoint(tmp_path)
     save_checkpoint(tmp_path, _checkpoint(4))
     (tmp_path / "checkpoint" / "state.json").write_text("{")
     with pytest.raises(ModelError, match=r"state\.json cannot be read"):
         load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "average.safetensors", "rest.pt"])
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"", lambda _: b"short", lambda whole: whole[: len(whole) // 2]]
+)
+def test_a_file_cut_short_is_a_sentence(tmp_path, name, damage):
+    save_checkpoint(tmp_path, _checkpoint(3))
+    path = tmp_path / "checkpoint" / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ModelError, match="delete that folder to start afresh") as said:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize(("module", "writer"), [("", "save_file"), ("torch", "save"), ("json", "dumps")])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed")])
+def test_whatever_cannot_be_written_the_last_checkpoint_stays(tmp_path, monkeypatch, module, writer, error):
+    def full(*_):
+        raise error
+
+    save_checkpoint(tmp_path, _checkpoint(3))
+    save_best(tmp_path, 2, 0.75, {"a": torch.zeros(2)})
+    monkeypatch.setattr(getattr(checkpoint, module) if module else checkpoint, writer, full)
+    with pytest.raises(ModelError, match="what was saved before is untouched"):
+        save_checkpoint(tmp_path, _checkpoint(4))
+    if writer != "save":  # the best are weights alone
+        with pytest.raises(ModelError, match="what was saved before is untouched"):
+            save_best(tmp_path, 4, 0.9, {"a": torch.ones(2)})
+    monkeypatch.undo()
+    found = load_checkpoint(tmp_path)
+    assert (found.step, found.model["a"].tolist(), best_recall(tmp_path)) == (3, [3.0, 3.0], 0.75)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "checkpoint"]
 
 
 def test_a_swap_that_was_interrupted_keeps_the_old_checkpoint(tmp_path):

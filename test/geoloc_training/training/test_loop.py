@@ -2,6 +2,7 @@
 import csv
 import errno
 import os
+import shutil
 import signal
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ pytest.importorskip("lightning_fabric")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
 from geoloc_training.training import checkpoint  # noqa: E402
-from geoloc_training.training.checkpoint import load_average, load_checkpoint  # noqa: E402
+from geoloc_training.training.checkpoint import best_recall, load_average, load_checkpoint  # noqa: E402
 from geoloc_training.training.hardware import launch  # noqa: E402
 from geoloc_training.training.interrupts import Interrupted  # noqa: E402
 from geoloc_training.training.loop import begin, fit, planned  # noqa: E402
@@ -136,6 +137,22 @@ def test_the_best_on_validation_is_kept_beside_the_last(tmp_path):
     assert [row["valid_r1"] for row in _figures(tmp_path)] == ["", "0.2", "", "0.9", "", "0.4"]
 
 
+def test_the_best_so_far_stays_the_best_of_a_resumed_run(tmp_path):
+    fit(tiny_config(steps=3), TinySource(), tmp_path, lambda _: {"valid_r1": 0.9}, build=build_tiny)
+    best = load_average(tmp_path)[1]["backbone.weight"]
+    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": 0.4}, build=build_tiny)
+    step, weights = load_average(tmp_path)
+    assert step == 2
+    assert torch.equal(weights["backbone.weight"], best)
+
+
+def test_a_new_run_has_no_best_of_an_earlier_one(tmp_path):
+    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": 0.9}, build=build_tiny)
+    shutil.rmtree(tmp_path / "checkpoint")
+    fit(tiny_config(steps=4), TinySource(), tmp_path, lambda _: {"valid_r1": 0.4}, build=build_tiny)
+    assert best_recall(tmp_path) == 0.4
+
+
 def test_without_validation_the_last_weights_count(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path, build=build_tiny)
     assert load_average(tmp_path)[0] == 6
@@ -167,7 +184,9 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path,
         source.method = build_tiny(config, places)
         return source.method
 
-    with pytest.raises(ModelError, match=r"loss is nan.* at step 5; the last checkpoint in .* is good"):
+    with pytest.raises(
+        ModelError, match=r"loss is nan.* at step 5; the last checkpoint in .*, of step 3, is good"
+    ):
         fit(tiny_config(), source, tmp_path, build=build)
     kept = load_checkpoint(tmp_path)
     assert kept.step == 3
@@ -178,7 +197,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(tmp_path)
     trainer = begin(tiny_config(), TinySource(), tmp_path, launch(tiny_config().hardware), build=build_tiny)
     trainer.method.encoder.head[2].weight.register_hook(lambda grad: grad * float("inf"))
     before = trainer.method.encoder.backbone.weight.clone()
-    with pytest.raises(ModelError, match=r"gradient_norm is (nan|inf) at step 1"):
+    with pytest.raises(ModelError, match=r"gradient_norm is (nan|inf) at step 1; no checkpoint was due"):
         trainer.train_step(TinySource().batch(0, 0, 1))
     assert torch.equal(trainer.method.encoder.backbone.weight, before)
 
