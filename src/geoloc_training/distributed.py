@@ -4,7 +4,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
 
 
@@ -62,3 +62,15 @@ def mean_over_ranks(value: Tensor) -> Tensor:
         dist.all_reduce(value)
         value /= ranks()
     return value
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Give every rank the first one's buffers, such as statistics of batches, which each gathers alone."""
+    buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+    if ranks() == 1 or not buffers:
+        return
+    together = torch.cat([buffer.flatten() for buffer in buffers])
+    dist.broadcast(together, src=0)
+    parts = together.split([buffer.numel() for buffer in buffers])
+    for buffer, part in zip(buffers, parts, strict=True):
+        buffer.copy_(part.view_as(buffer))

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 import yaml
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
+from geoloc.errors import ParameterError
 from geoloc_training.config import TrainConfig, plain
-from geoloc_training.distributed import any_rank
+from geoloc_training.distributed import any_rank, mean_over_ranks
 from geoloc_training.methods import build_method
 from geoloc_training.methods.contract import Batch, BatchSource, Method
 from geoloc_training.staging import replace_text
@@ -53,6 +55,7 @@ def fit(
 
     Raises:
         ModelError: a figure is no longer finite, the disk is full, or the run belongs to another method.
+        ParameterError: the processes of a run do not share its folder.
         Interrupted: a signal asked to stop; the run is saved.
     """
     fabric = fabric or launch(config.hardware)
@@ -82,9 +85,10 @@ def begin(
     initial: Path | None = None,
     build: BuildMethod = build_method,
 ) -> Trainer:
-    """A trainer at its first step, or where the run's checkpoint stopped."""
+    """A trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
     seed_everything(config.seed, config.hardware.threads)
     found = load_checkpoint(run)
+    _require_one_step(0 if found is None else found.step, run, fabric)
     if found is not None:
         check_method(found, config, run)
     fresh = found is None
@@ -104,6 +108,16 @@ def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
         return config
     steps = config.optimiser.epochs * source.steps_per_epoch
     return replace(config, optimiser=replace(config.optimiser, steps=steps))
+
+
+def _require_one_step(step: int, run: Path, fabric: Fabric) -> None:
+    """Processes that stand at different steps would wait for each other for ever."""
+    own = torch.tensor(float(step), dtype=torch.float64, device=fabric.device)
+    if any_rank(bool(mean_over_ranks(own) != own), fabric.device):
+        raise ParameterError(
+            f"not every process finds the same checkpoint in {run}; "
+            "let --out lie on a disk that all machines share."
+        )
 
 
 class _Progress:

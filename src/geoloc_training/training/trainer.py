@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from geoloc.errors import ModelError
 from geoloc_training.config import TrainConfig
-from geoloc_training.distributed import mean_over_ranks, ranks
+from geoloc_training.distributed import mean_over_ranks, ranks, share_buffers
 from geoloc_training.methods.contract import Batch, BatchSource, Method
 from geoloc_training.training.batches import split
 from geoloc_training.training.checkpoint import (
@@ -69,8 +69,12 @@ class Trainer:
             self._go_on_from(found)
 
     def describer(self, *, average: bool) -> Describer:
-        """The averaged encoder, or the present one, as functions of views and pictures."""
+        """The averaged encoder, or the present one, as functions of views and pictures; all ranks ask for it.
+
+        It is the first rank's, which alone is saved: a resumed run finds the same numbers.
+        """
         encoder = self.average if average else self.method.encoder
+        share_buffers(encoder)
         return Describer(encoder, self.config.model.input_px, self.config.hardware.workers)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:

@@ -23,17 +23,22 @@ _SCRIPT = Path(__file__).with_name("two_ranks.py")
 _ROOT = Path(__file__).parents[3]
 
 
-def _losses(run):
+def _figures(run):
     with (run / "log.csv").open() as file:
-        return [float(row["loss"]) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{name: float(row[name]) for name in row if name != "seconds" and row[name]} for row in rows]
 
 
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
-def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_path):
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The same runs by one process, in `one`, and by two, in `two`."""
+    if not torch.distributed.is_gloo_available():
+        pytest.skip("torch without gloo")
+    folder = tmp_path_factory.mktemp("runs")
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     paths = os.pathsep.join(str(_ROOT / name) for name in ("src", "test"))
     done = subprocess.run(
-        [*words, str(_SCRIPT), str(tmp_path / "two"), "2"],
+        [*words, str(_SCRIPT), str(folder / "two"), "2"],
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
@@ -41,14 +46,31 @@ def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    main(tmp_path / "one", 1)
-    one, two = load_checkpoint(tmp_path / "one"), load_checkpoint(tmp_path / "two")
-    assert _losses(tmp_path / "two") == pytest.approx(_losses(tmp_path / "one"), rel=1e-5)
+    main(folder / "one", 1)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["whole", "parts"])
+def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(runs, name):
+    """Negatives are gathered and DPHR counts the same losses, with parts accumulated and without."""
+    one, two = load_checkpoint(runs / "one" / name), load_checkpoint(runs / "two" / name)
+    for mine, other in zip(_figures(runs / "one" / name), _figures(runs / "two" / name), strict=True):
+        assert other == pytest.approx(mine, rel=1e-4, abs=1e-6)
     assert one.model["palw.coefficient"] > 0
     for part in ("model", "average"):
-        for name, tensor in getattr(one, part).items():
-            torch.testing.assert_close(getattr(two, part)[name], tensor, rtol=1e-4, atol=1e-6)
+        for tensor_name, tensor in getattr(one, part).items():
+            torch.testing.assert_close(getattr(two, part)[tensor_name], tensor, rtol=1e-4, atol=1e-6)
     assert torch.equal(one.source["order"], two.source["order"])
+
+
+def test_two_ranks_killed_and_resumed_go_on_with_the_same_numbers(runs):
+    """Each rank has batch statistics of its own; the first one's describe, plan and are saved."""
+    whole, cut = (load_checkpoint(runs / "two" / name) for name in ("norm", "norm-cut"))
+    assert whole.step == cut.step == 6
+    for part in ("model", "average"):
+        for name, tensor in getattr(whole, part).items():
+            assert torch.equal(getattr(cut, part)[name], tensor), name
+    assert _figures(runs / "two" / "norm-cut") == _figures(runs / "two" / "norm")
 
 
 def test_torchrun_and_the_configuration_must_agree(monkeypatch):

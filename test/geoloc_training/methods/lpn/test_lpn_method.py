@@ -14,6 +14,7 @@ from geoloc.errors import ParameterError  # noqa: E402
 from geoloc_training.methods.contract import Batch  # noqa: E402
 from geoloc_training.methods.dphr.method import Dphr  # noqa: E402
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402
+from geoloc_training.methods.lpn import method as lpn_method  # noqa: E402
 from geoloc_training.methods.lpn.method import Lpn  # noqa: E402
 from geoloc_training.methods.lpn.settings import LpnConfig  # noqa: E402
 
@@ -95,6 +96,19 @@ def test_it_hosts_dphr():
     outcome.loss.backward()
     assert {"place_accuracy", "dphr_triplet"} <= set(outcome.figures)
     assert outcome.figures["dphr_triplet"].item() > 0
+
+
+def test_what_it_hosts_sees_the_rows_of_all_ranks_in_order(monkeypatch):
+    """Two ranks with the same rows: DPHR's triplets are those of all, the cross entropy is this rank's."""
+    monkeypatch.setattr(lpn_method, "gather_rows", lambda rows: torch.cat([rows, rows]))
+    outcome = _lpn(dropout=0.0)(_batch())
+    assert outcome.ids.tolist() == [5, 0, 3, 1] * 2
+    assert outcome.query.shape == outcome.reference.shape == (8, 12)
+    assert not torch.equal(outcome.query, outcome.reference)
+    monkeypatch.undo()
+    alone = _lpn(dropout=0.0)(_batch())
+    torch.testing.assert_close(outcome.query, torch.cat([alone.query, alone.query]))
+    assert outcome.loss.item() == pytest.approx(alone.loss.item())
 
 
 def test_an_encoder_without_rings_is_refused():
