@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
-from geoloc_training.training import checkpoint  # noqa: E402
+from geoloc_training.training import checkpoint, loop  # noqa: E402
 from geoloc_training.training.checkpoint import best_recall, load_average, load_checkpoint  # noqa: E402
 from geoloc_training.training.hardware import launch  # noqa: E402
 from geoloc_training.training.interrupts import Interrupted  # noqa: E402
@@ -279,16 +279,45 @@ def test_a_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path)
     assert torch.equal(state["head.2.weight"][:5], weights["head.2.weight"])
 
 
-def test_bf16_trains_and_fp16_is_refused_on_a_cpu(tmp_path):
-    config = tiny_config()
-    low = replace(config, hardware=replace(config.hardware, precision="bf16"))
-    assert fit(low, TinySource(), tmp_path, build=build_tiny)["loss"] > 0
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_fp16_is_refused_on_a_cpu_also_where_auto_finds_one():
+    hardware = tiny_config().hardware
     with pytest.raises(ParameterError, match="fp16 needs a GPU"):
-        replace(config.hardware, precision="fp16")
+        replace(hardware, precision="fp16")
+    with pytest.raises(ParameterError, match=r"fp16"):
+        launch(replace(hardware, precision="fp16", accelerator="auto"))
 
 
-def test_tensorboard_has_the_figures(tmp_path):
-    fit(tiny_config(), TinySource(), tmp_path, build=build_tiny)
+def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeypatch):
+    bars = []
+
+    class Bar:
+        write = staticmethod(lambda _: None)
+
+        def __init__(self, total, initial, **_):
+            self.place, self.shown = [initial, initial, total], {}
+            bars.append(self)
+
+        def set_postfix(self, shown, **_):
+            self.shown = shown
+
+        def update(self):
+            self.place[1] += 1
+
+        def close(self):
+            self.place.append("closed")
+
+    monkeypatch.setattr(loop, "tqdm", Bar)
+    for steps in (4, 6):
+        fit(tiny_config(steps=steps), TinySource(), tmp_path, lambda _: {"valid_r1": 0.5}, build=build_tiny)
+    assert [bar.place for bar in bars] == [[0, 4, 4, "closed"], [4, 6, 6, "closed"]]
+    assert set(bars[1].shown) == {"loss", "valid_r1"}
+
+
+def test_tensorboard_has_the_figures_of_every_step_once(tmp_path):
+    with pytest.raises(Killed):
+        fit(tiny_config(), Cut(5), tmp_path, build=build_tiny)
+    fit(tiny_config(), Planned(), tmp_path, build=build_tiny)
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()

@@ -39,9 +39,13 @@ def _batch(first=0):
     return Batch(views, (views + 3) % 8, torch.tensor([0, 1, 1, 2]), torch.ones(4))
 
 
-def test_the_loss_is_the_hosts_with_both_triplet_losses_and_a_constant_lambda():
+@pytest.mark.parametrize("steps", [0, 7])
+def test_the_loss_is_the_hosts_with_both_triplet_losses_and_a_constant_lambda(steps):
+    """Before the window is full, when α̂ is 0, and after, when it depends on this very loss."""
     method = Dphr(Host(), CONFIG)
     method.palw.coefficient.fill_(0.4)
+    method.palw.steps.fill_(steps)
+    method.palw.reference.fill_(0.9)
     outcome = method(_batch())
     outcome.loss.backward()
     found = method.encoder.weight.grad
@@ -49,7 +53,8 @@ def test_the_loss_is_the_hosts_with_both_triplet_losses_and_a_constant_lambda():
     host = Host()
     bare = host(_batch())
     losses = triplet_losses(bare.query, bare.reference, bare.ids, CONFIG)
-    coefficient = 0.5 * 0.4  # β λ, for α̂ is 0 yet
+    alpha = 1 - losses.plain.item() / 3 / 0.9 if steps else 0.0
+    coefficient = 0.5 * 0.4 + 0.5 * alpha
     expected = bare.loss + 0.5 * (losses.plain + coefficient * losses.weighted)
     expected.backward()
     assert outcome.loss.item() == pytest.approx(expected.item())
