@@ -53,6 +53,7 @@ class TrainConfig:
             f"checkpoint_every={self.checkpoint_every} and evaluate_every={self.evaluate_every} "
             "must be above 0.",
         )
+        require(self.seed >= 0, f"seed={self.seed} must not be negative; any whole number from 0 will do.")
         require(self.dphr.weight >= 0, f"dphr.weight={self.dphr.weight} must not be negative; 0 is off.")
         require(
             not (self.method.name == "lpn" and self.data.name == MAP),

@@ -118,6 +118,10 @@ class ModelConfig:
             f"model.pretrained_file={self.pretrained_file} and model.pretrained=false contradict each other; "
             "set model.pretrained=true or leave the file out.",
         )
+        for name in ("input_px", "descriptor_size", "head_channels", "rings"):
+            value = getattr(self, name)
+            require(value > 0, f"model.{name}={value} must be above 0.")
+        require(min(self.std) > 0, f"model.std={list(self.std)} divides the colours: use numbers above 0.")
 
     def architecture(self) -> Architecture:
         """The network these settings describe."""
@@ -182,6 +186,11 @@ class OptimiserConfig:
             f"optimiser.clip_norm={self.clip_norm}, clip_value={self.clip_value}, "
             f"ema_decay={self.ema_decay}: the last lies in 0..1, none is negative.",
         )
+        require(
+            self.weight_decay >= 0 and 0 <= self.momentum < 1,
+            f"optimiser.weight_decay={self.weight_decay} must not be negative, and "
+            f"optimiser.momentum={self.momentum} must lie in 0..1, 1 excluded.",
+        )
 
     def _check_length(self) -> None:
         require(
@@ -200,9 +209,9 @@ class OptimiserConfig:
             "a pair needs others to differ from.",
         )
         require(
-            self.warmup_steps < self.steps or not self.steps,
-            f"optimiser.warmup_steps={self.warmup_steps} is not below steps={self.steps}; "
-            "shorten the warm-up.",
+            self.warmup_steps >= 0 and (self.warmup_steps < self.steps or not self.steps),
+            f"optimiser.warmup_steps={self.warmup_steps} is not below steps={self.steps}, or is negative; "
+            "shorten the warm-up, 0 leaves it out.",
         )
 
     def _check_schedule(self) -> None:
@@ -222,6 +231,7 @@ class OptimiserConfig:
             all(0 < share < 1 for share in self.milestones),
             f"optimiser.milestones={list(self.milestones)} are shares of the run, between 0 and 1.",
         )
+        require(0 < self.gamma <= 1, f"optimiser.gamma={self.gamma} is the factor of a fall: use 0..1.")
 
 
 @dataclass(frozen=True)

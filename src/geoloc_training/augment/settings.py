@@ -44,6 +44,20 @@ class AugmentConfig:
         _require(
             self.run_on in _RUN_ON, f"augment.run_on '{self.run_on}' is unknown; use {', '.join(_RUN_ON)}."
         )
+        for name in ("wide_offset_share", "wide_yaw_share", "border_share"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"augment.{name}={value} must lie in 0..1.")
+        for name in (
+            "offset",
+            "wide_offset",
+            "yaw_deg",
+            "wide_yaw_deg",
+            "scale",
+            "perspective",
+            "ramp_steps",
+        ):
+            value = getattr(self, name)
+            _require(value >= 0, f"augment.{name}={value} must not be negative; 0 is off.")
 
     def strength(self, step: int) -> float:
         """How strong the augmentation is at a step, 0.3..1."""

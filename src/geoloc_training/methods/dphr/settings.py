@@ -44,7 +44,7 @@ class DphrConfig:
     directions: str = "both"
 
     def __post_init__(self) -> None:
-        if self.margin <= 0:
+        if not self.margin > 0:
             raise ParameterError(f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
         low, high = self.weight_range
         if not 0 <= low <= high or high == 0:

@@ -146,6 +146,7 @@ def test_half_precision_does_not_round_distances():
     ("wrong", "sentence"),
     [
         ({"margin": 0.0}, "dphr.margin=0.0"),
+        ({"margin": float("nan")}, "dphr.margin=nan"),
         ({"weight_range": (1.5, 0.5)}, "dphr.weight_range"),
         ({"weight_range": (-0.5, 0.5)}, "dphr.weight_range"),
         ({"window": 0}, "dphr.window=0"),
