@@ -14,7 +14,7 @@ from torch import Tensor
 from geoloc.encoder import load_encoder
 from geoloc.encoder.card import Metric, file_sha256
 from geoloc.encoder.torch_backend import ViewEncoder
-from geoloc.errors import GeolocError, ParameterError
+from geoloc.errors import GeolocError, ModelError, ParameterError
 from geoloc.installed import find_model
 from geoloc_training import datasets_cli, facts
 from geoloc_training.compose import compose, data_config, load_config
@@ -192,7 +192,7 @@ def export_command(
     """
     recipe = _recipe_of(run, words)
     step, state = load_average(run, weights)
-    encoder = _encoder(recipe, state)
+    encoder = _encoder(run, recipe, state)
     described = facts.card_facts(
         run,
         recipe,
@@ -244,16 +244,22 @@ def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str,
     """Encoder, side of its views, key and seed of its weights, of a run (torch) or a model directory."""
     if (source / "config.yaml").is_file():
         recipe = load_config(source / "config.yaml")
-        encoder = _encoder(recipe, load_average(source, weights)[1])
+        encoder = _encoder(source, recipe, load_average(source, weights)[1])
         key = file_sha256(weights_file(source, weights))
         return Describer(encoder, recipe.model.input_px).views, recipe.model.input_px, key, recipe.seed
     exported = load_encoder(find_model(str(source)))
     return in_chunks(exported.describe), exported.card.input_px, exported.card.sha256, exported.card.seed
 
 
-def _encoder(recipe: TrainConfig, state: dict[str, Tensor]) -> ViewEncoder:
+def _encoder(run: Path, recipe: TrainConfig, state: dict[str, Tensor]) -> ViewEncoder:
     encoder = ViewEncoder(recipe.model.architecture())
-    encoder.load_state_dict(state)
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(
+            f"the weights in {run} are of another architecture than its config.yaml "
+            f"({recipe.model.backbone}, head {recipe.model.head}); restore that file, or train anew."
+        ) from error
     return encoder
 
 

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -147,6 +148,16 @@ def test_the_card_says_how_it_was_made(model):
     parameters = yaml.safe_load((model / "params.yaml").read_text())["/**"]["ros__parameters"]
     assert parameters["encoder_px"] == 64
     assert isinstance(parameters["min_score"], float)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_a_run_whose_configuration_is_of_another_architecture_is_a_sentence(run, tmp_path, command):
+    other = Path(shutil.copytree(run, tmp_path / "run"))
+    recipe = yaml.safe_load((run / "config.yaml").read_text())
+    recipe["model"]["descriptor_size"] = 12
+    (other / "config.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(ModelError, match=r"of another architecture than its config\.yaml \(resnet18"):
+        _command(command, other, *(["--out", tmp_path / "model"] if command == "export" else []))
 
 
 def test_missing_data_and_runs_are_sentences(run, tmp_path):

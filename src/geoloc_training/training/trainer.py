@@ -78,13 +78,23 @@ class Trainer:
         return Describer(encoder, self.config.model.input_px, self.config.hardware.workers)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
-        """Take over what another encoder has learnt: of each tensor the part that both have in common."""
+        """Take over what another encoder has learnt: of each tensor the part that both have in common.
+
+        Raises:
+            ModelError: their backbones have no tensor in common.
+        """
+        own = self.method.encoder.state_dict()
+        shared = [name for name, value in own.items() if name in weights and weights[name].ndim == value.ndim]
+        if not any(name.startswith("backbone.") for name in shared):
+            raise ModelError(
+                f"the weights of --init are not of backbone '{self.config.model.backbone}'; "
+                "set model.backbone to theirs, or leave out --init."
+            )
         with torch.no_grad():
-            for name, value in self.method.encoder.state_dict().items():
-                old = weights.get(name)
-                if old is not None and old.ndim == value.ndim:
-                    common = tuple(slice(min(sizes)) for sizes in zip(value.shape, old.shape, strict=True))
-                    value[common] = old[common].to(value.device)
+            for name in shared:
+                value, old = own[name], weights[name]
+                common = tuple(slice(min(sizes)) for sizes in zip(value.shape, old.shape, strict=True))
+                value[common] = old[common].to(value.device)
         self.average.load_state_dict(self.method.encoder.state_dict())
 
     def begin_epoch(self) -> None:

@@ -280,6 +280,18 @@ def test_a_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_weights_of_another_backbone_are_no_beginning(tmp_path):
+    fit(tiny_config(), TinySource(), tmp_path / "first", build=build_tiny)
+
+    def other(config, places):
+        method = build_tiny(config, places)
+        method.encoder.backbone = torch.nn.Sequential(method.encoder.backbone)
+        return method
+
+    with pytest.raises(ModelError, match=r"not of backbone 'resnet18'; set model.backbone to theirs"):
+        fit(tiny_config(), TinySource(), tmp_path / "second", initial=tmp_path / "first", build=other)
+
+
 def test_fp16_is_refused_on_a_cpu_also_where_auto_finds_one():
     hardware = tiny_config().hardware
     with pytest.raises(ParameterError, match="fp16 needs a GPU"):
