@@ -32,11 +32,15 @@ class Sample4Geo(Method):
 
     @property
     def scale(self) -> Tensor:
-        """Inverse temperature; unbounded, one lucky stretch of steps would drive it to overflow."""
-        return self.log_scale.clamp(0.0, _MAX_LOG_SCALE).exp()
+        """Inverse temperature."""
+        return self.log_scale.exp()
 
     def forward(self, batch: Batch) -> Outcome:
         """InfoNCE of the pairs of all ranks; figures: batch_r1 and temperature."""
+        with torch.no_grad():
+            # Unbounded, one lucky stretch of steps would drive it to overflow. The parameter itself is held:
+            # were its use alone, it would have no gradient out there, and never come back.
+            self.log_scale.clamp_(0.0, _MAX_LOG_SCALE)
         # One pass over both sides, so that batch statistics are those of the mixture flown with.
         descriptors = self.encoder(torch.cat([batch.reference, batch.query]))
         reference, query = (gather_rows(side) for side in descriptors.split(len(batch.ids)))

@@ -77,6 +77,23 @@ def test_temperature_is_learnt_and_bounded():
         assert torch.isfinite(outcome.loss)
 
 
+@pytest.mark.parametrize(("log_scale", "pairs"), [(20.0, ([0, 1], [1, 0])), (-5.0, ([0, 1], [0, 1]))])
+def test_a_temperature_that_ran_into_its_bound_comes_back(log_scale, pairs):
+    """Wrong answers ask for a softer softmax, right ones for a sharper."""
+    method = Sample4Geo(Table(), Sample4GeoConfig())
+    with torch.no_grad():
+        method.log_scale.fill_(log_scale)
+    optimiser = torch.optim.SGD([method.log_scale], lr=0.01)
+    found = []
+    for _ in range(3):
+        optimiser.zero_grad()
+        outcome = method(_batch(*pairs))
+        outcome.loss.backward()
+        optimiser.step()
+        found.append(outcome.figures["temperature"].item())
+    assert (found[2] - found[0]) * log_scale > 0
+
+
 def test_a_fixed_temperature_gets_no_gradient():
     method = Sample4Geo(Table(), Sample4GeoConfig(learn_temperature=False))
     method(_batch([0, 1], [1, 0])).loss.backward()
