@@ -28,6 +28,7 @@ from geoloc_training.evaluation.cross_date import Describe, in_chunks
 from geoloc_training.evaluation.features import FeatureCache
 from geoloc_training.evaluation.protocols import protocols_named
 from geoloc_training.export import export_model
+from geoloc_training.parity import not_compared
 from geoloc_training.settings import MAP, DataConfig
 from geoloc_training.training.checkpoint import Which, load_average, weights_file
 from geoloc_training.training.describe import Describer
@@ -193,23 +194,28 @@ def export_command(
     recipe = _recipe_of(run, words)
     step, state = load_average(run, weights)
     encoder = _encoder(run, recipe, state)
+    prepared = prepare(recipe, run.parent / "cache", encoder.mean.device)
+    held_out = facts.validated(run, recipe, step, prepared.validate)
     described = facts.card_facts(
         run,
         recipe,
         step,
         Describer(encoder, recipe.model.input_px).views,
         name=out.name,
-        also=[metric for path in also or () for metric in suite.read_json(path)],
+        also=[*held_out, *(metric for path in also or () for metric in suite.read_json(path))],
         notes=dict(_pair(text) for text in note or ()),
         view_size_m=view_size_m,
     )
-    views = facts.real_views(prepare(recipe, run.parent / "cache", encoder.mean.device))
+    views = facts.real_views(prepared)
     parity = export_model(state, recipe.model.architecture(), described, out, views)
     agreement = "; ".join(
         f"{name}: lowest cosine {found.lowest_cosine:.6f}, same best {found.top1_agreement:.1%}"
         for name, found in parity.items()
     )
-    typer.echo(f"{suite.table(described.metrics)}\nagreement with torch: {agreement}\nexported: {out}")
+    missing = "".join(f"; {name}: not installed here, so not compared" for name in not_compared(parity))
+    typer.echo(
+        f"{suite.table(described.metrics)}\nagreement with torch: {agreement}{missing}\nexported: {out}"
+    )
 
 
 def main() -> None:

@@ -67,6 +67,11 @@ class TrainConfig:
         )
         self._check_parts()
 
+    @property
+    def method_name(self) -> str:
+        """The method with what lies beside it, as checkpoints and cards say it."""
+        return self.method.name + (" with dphr" if self.dphr.weight > 0 else "")
+
     def _check_parts(self) -> None:
         ranks = self.hardware.devices * self.hardware.nodes
         parts = ranks * self.optimiser.accumulate

@@ -30,7 +30,14 @@ from geoloc.encoder.card import (
 )
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
-from geoloc_training.parity import Parity, RealViews, check_parity, installed_encoders, measure_latency
+from geoloc_training.parity import (
+    Parity,
+    RealViews,
+    check_parity,
+    installed_encoders,
+    measure_latency,
+    not_compared,
+)
 from geoloc_training.staging import replacing
 
 _OPSET = 17
@@ -199,6 +206,7 @@ def _write_card(
             }
             for name, found in parity.items()
         },
+        "not_compared": not_compared(parity),
         "latency_ms": dict(latency_ms),
         "training": facts.training,
         "notes": facts.notes,

@@ -18,9 +18,11 @@ from geoloc_training.evaluation.cross_date import Describe, evaluate, parse_pair
 from geoloc_training.export import CardFacts
 from geoloc_training.parity import RealViews
 from geoloc_training.settings import MAP
+from geoloc_training.training.loop import Validate
 from geoloc_training.training.origin import code_version, read_origin
 from geoloc_training.training.prepare import Prepared
-from geoloc_training.training.runlog import trained_minutes
+from geoloc_training.training.runlog import figures_at, trained_minutes
+from geoloc_training.training.validation import HeldOutValidation
 
 UNKNOWN_VIEW_SIZE_M = (20.0, 120.0)
 _VIEWS = 200  # enough for a share of 99.5 %
@@ -54,7 +56,7 @@ def card_facts(
     command, commit = read_origin(run)
     return CardFacts(
         id=name,
-        method=recipe.method.name,
+        method=recipe.method_name,
         seed=recipe.seed,
         gsd_range_m=_gsd_range(recipe, view_size_m),
         training={
@@ -77,6 +79,16 @@ def recorded(metrics: Iterable[Metric], data: str, seed: int) -> list[Metric]:
     """Metrics with what they were measured on, of which training, and by which code."""
     commit = code_version()
     return [replace(metric, data=data, seed=seed, commit=commit) for metric in metrics]
+
+
+def validated(run: Path, recipe: TrainConfig, step: int, validate: Validate | None) -> list[Metric]:
+    """The recall on held-out places that a run's log has of a step, as the card keeps it, if it has one."""
+    found = figures_at(run, step)
+    if not isinstance(validate, HeldOutValidation) or "valid_r1" not in found:
+        return []
+    recalls = round(found["valid_r1"], 3), round(found["valid_r5"], 3)
+    label = "places held out of training to choose the weights by"
+    return [Metric(label, *validate.size, *recalls, recipe.data.name, recipe.seed, read_origin(run)[1])]
 
 
 def metrics_of(results: Iterable[Result]) -> list[Metric]:

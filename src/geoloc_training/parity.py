@@ -61,6 +61,11 @@ def installed_encoders(card: ModelCard) -> dict[str, Encoder]:
     return {name: open_encoder(card, name, _THREADS) for name in BACKENDS if find_spec(name) is not None}
 
 
+def not_compared(found: Mapping[str, Parity]) -> list[str]:
+    """Backends of which nothing was found, because they are not installed here."""
+    return [name for name in BACKENDS if name not in (_REFERENCE, *found)]
+
+
 def check_parity(encoders: Mapping[str, Encoder], views: RealViews) -> dict[str, Parity]:
     """Compare each backend with torch.
 

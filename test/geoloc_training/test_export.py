@@ -86,6 +86,7 @@ def test_the_card_says_what_was_proven_and_measured(exported, views):
     tree = yaml.safe_load((exported / "model.yaml").read_text(encoding="utf-8"))
     recorded = tree["parity_with_torch"]
     assert set(recorded) == {name for name in ("onnxruntime", "openvino") if find_spec(name)}
+    assert tree["not_compared"] == [name for name in ("onnxruntime", "openvino") if not find_spec(name)]
     assert recorded["onnxruntime"] == {"lowest_cosine": 1.0, "top1_agreement": 1.0, "queries": 6}
     assert tree["latency_ms"]["onnxruntime"] > 0
     assert "2 threads" in tree["latency_ms"]["conditions"]
@@ -99,6 +100,8 @@ def test_a_proven_model_replaces_the_old_one(old, weights, views):
     assert found["onnxruntime"].queries == 6
     assert [path.name for path in old.parent.iterdir()] == ["tiny"]
     assert load_card(old).method == "later"
+    tree = yaml.safe_load((old / "model.yaml").read_text(encoding="utf-8"))
+    assert (list(tree["parity_with_torch"]), tree["not_compared"]) == (["onnxruntime"], ["openvino"])
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ TINY = (
     "evaluate_every=2",
 )
 PRESETS = {"sample4geo": (), "dphr": (), "lpn": (), "lpn-dphr": ("dphr.weight=1",)}
+METHODS = {
+    "sample4geo": "sample4geo",
+    "dphr": "sample4geo with dphr",
+    "lpn": "lpn",
+    "lpn-dphr": "lpn with dphr",
+}
 
 
 class Killed(Exception):
@@ -74,10 +80,14 @@ def test_a_preset_is_fitted_resumed_evaluated_and_exported(name, data, tmp_path,
     _command("export", tmp_path / "run", "--out", tmp_path / "model", "--view-size-m", 50, 100,
              "--also", tmp_path / "also.json")  # fmt: skip
     card = load_card(tmp_path / "model")
-    assert card.method == words[0].removeprefix("+preset=").replace("dphr", "sample4geo")
+    assert card.method == METHODS[name]
     assert {(metric.data, metric.seed) for metric in card.metrics} == {("u1652", 1)}
-    assert len({metric.protocol for metric in card.metrics}) == 4
+    assert len({metric.protocol for metric in card.metrics}) == 5
     assert all(metric.commit for metric in card.metrics)
+    step, held_out = load_average(tmp_path / "run")[0], card.metrics[0]
+    assert held_out.protocol == "places held out of training to choose the weights by"
+    assert held_out.r1 == pytest.approx(float(rows[step - 1]["valid_r1"]), abs=5e-4)
+    assert (held_out.queries, held_out.gallery) == (2, 1)
     tree_ = yaml.safe_load((tmp_path / "model" / "model.yaml").read_text(encoding="utf-8"))
     assert tree_["training"]["data"] == ["u1652"]
     assert str(data) not in yaml.safe_dump(tree_)

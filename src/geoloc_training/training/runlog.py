@@ -69,6 +69,12 @@ def trained_minutes(run: Path) -> float:
     return max((float(row["seconds"]) for row in _rows(run / "log.csv")), default=0.0) / 60
 
 
+def figures_at(run: Path, step: int) -> dict[str, float]:
+    """What the run's log has of a step; nothing where it has none."""
+    rows = [row for row in _rows(run / "log.csv") if int(row["step"]) == step]
+    return {name: float(value) for row in rows for name, value in row.items() if value}
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []

@@ -194,7 +194,7 @@ class Trainer:
             return
         checkpoint = Checkpoint(
             step=self.step,
-            method=_identity(self.config),
+            method=self.config.method_name,
             model=self.method.state_dict(),
             average=self.average.state_dict(),
             optimiser=self._optimiser.optimizer.state_dict(),
@@ -231,15 +231,11 @@ def check_method(found: Checkpoint, config: TrainConfig, run: Path) -> None:
     Raises:
         ModelError: it is of another one.
     """
-    if found.method != _identity(config):
+    if found.method != config.method_name:
         raise ModelError(
             f"the checkpoint in {run} was made by method {found.method} and the configuration says "
-            f"{_identity(config)}; use another --out or delete it."
+            f"{config.method_name}; use another --out or delete it."
         )
-
-
-def _identity(config: TrainConfig) -> str:
-    return config.method.name + (" with dphr" if config.dphr.weight > 0 else "")
 
 
 class _Tensors(nn.Module):  # type: ignore[misc]  # mypy does not look into torch

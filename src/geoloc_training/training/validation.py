@@ -44,6 +44,11 @@ class HeldOutValidation:
     def __init__(self, task: Task) -> None:
         self._task = task
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many queries are looked up among how many pictures."""
+        return len(self._task.queries), len(self._task.gallery)
+
     def __call__(self, describer: Describer) -> dict[str, float]:
         """Measure an encoder: valid_r1 and valid_r5."""
         queries, gallery = describer.items(self._task.queries), describer.items(self._task.gallery)

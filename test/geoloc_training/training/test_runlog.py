@@ -6,7 +6,7 @@ import os
 import pytest
 
 from geoloc_training import staging
-from geoloc_training.training.runlog import RunLog, trained_minutes
+from geoloc_training.training.runlog import RunLog, figures_at, trained_minutes
 
 
 def _rows(run):
@@ -53,6 +53,15 @@ def test_a_full_disk_takes_no_line_that_was_there(tmp_path, monkeypatch):
 
 def test_no_log_is_no_time(tmp_path):
     assert trained_minutes(tmp_path) == 0.0
+
+
+def test_a_steps_figures_are_read_without_those_it_lacks(tmp_path):
+    log = RunLog(tmp_path, 0, tensorboard=False)
+    log.append(1, {"loss": 1.0})
+    log.append(2, {"loss": 2.0, "valid_r1": 0.5})
+    assert figures_at(tmp_path, 1) == {"step": 1.0, "seconds": 0.0, "loss": 1.0}
+    assert figures_at(tmp_path, 2)["valid_r1"] == 0.5
+    assert figures_at(tmp_path, 3) == figures_at(tmp_path / "no", 1) == {}
 
 
 def test_a_figure_that_comes_up_later_gets_a_column(tmp_path):
