@@ -204,8 +204,8 @@ class Trainer:
         save_checkpoint(self.run, checkpoint)
 
     def keep_if_best(self, valid_r1: float) -> None:
-        """Keep the averaged weights where no earlier ones did better on validation."""
-        if valid_r1 > self.best:
+        """Keep the averaged weights where no earlier ones did better on validation; of equals the later."""
+        if valid_r1 >= self.best:
             self.best = valid_r1
             if self.fabric.is_global_zero:
                 save_best(self.run, self.step, valid_r1, self.average.state_dict())

@@ -14,16 +14,16 @@ from geoloc_training.training.describe import Describer
 
 
 class CrossDateValidation:
-    """Mean recall over dated pairs of a city.
+    """Mean recall over dated pairs of a city, searched among all other pictures: alone, few places saturate.
 
     Args:
-        grounds: dated places.
+        grounds: dated places; all of them are distractors.
         pairs: `city:map_date:query_date` each.
     """
 
     def __init__(self, grounds: Sequence[Ground], pairs: Sequence[str]) -> None:
         self._grounds = grounds
-        self._protocols = [replace(parse_pair(pair), draws=2) for pair in pairs]
+        self._protocols = [replace(parse_pair(pair), draws=2, distractors=True) for pair in pairs]
 
     def __call__(self, describer: Describer) -> dict[str, float]:
         """Measure an encoder: valid_r1 and valid_r5."""

@@ -137,12 +137,18 @@ def test_the_best_on_validation_is_kept_beside_the_last(tmp_path):
     assert [row["valid_r1"] for row in _figures(tmp_path)] == ["", "0.2", "", "0.9", "", "0.4"]
 
 
+def test_of_equals_the_later_is_the_best(tmp_path):
+    recalls = iter([0.9, 0.9, 0.4])
+    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": next(recalls)}, build=build_tiny)
+    assert load_average(tmp_path)[0] == 4
+
+
 def test_the_best_so_far_stays_the_best_of_a_resumed_run(tmp_path):
     fit(tiny_config(steps=3), TinySource(), tmp_path, lambda _: {"valid_r1": 0.9}, build=build_tiny)
     best = load_average(tmp_path)[1]["backbone.weight"]
     fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": 0.4}, build=build_tiny)
     step, weights = load_average(tmp_path)
-    assert step == 2
+    assert step == 3
     assert torch.equal(weights["backbone.weight"], best)
 
 
