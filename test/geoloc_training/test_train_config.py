@@ -36,6 +36,10 @@ def test_the_presets_are_what_their_names_say():
         "lpn",
     )
     assert plain(dphr) | {"dphr": 0} == plain(host) | {"dphr": 0}
+    small, hard = (compose([f"+preset={name}"]) for name in ("small", "small_hard"))
+    assert (hard.model, hard.augment.offset) == (small.model, small.augment.offset)
+    assert [s.images for s in hard.data.sources] == [s.images for s in small.data.sources]
+    assert hard.data.sources[0].one_group_share > small.data.sources[0].one_group_share
     assert (lpn.optimiser.name, lpn.optimiser.schedule, lpn.optimiser.backbone_rate) == ("sgd", "step", 0.1)
 
 
