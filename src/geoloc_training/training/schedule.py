@@ -2,6 +2,7 @@
 """The optimiser and how its rate goes over a run."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,6 +50,22 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set every group's rate, its own factor included."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Go on with an optimiser's saved averages under the settings of now.
+
+    Raises:
+        ValueError: the state is of another kind of optimiser, or of other parameters.
+    """
+    own = [
+        {name: value for name, value in group.items() if name != "params"} for group in optimiser.param_groups
+    ]
+    if any(("betas" in group) != ("betas" in own[0]) for group in state["param_groups"]):
+        raise ValueError(f"the state is of another optimiser than {type(optimiser).__name__}")
+    optimiser.load_state_dict(state)
+    for group, settings in zip(optimiser.param_groups, own, strict=True):
+        group.update(settings)
 
 
 def _cosine(config: OptimiserConfig, step: int) -> float:

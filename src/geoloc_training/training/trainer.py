@@ -22,7 +22,7 @@ from geoloc_training.training.checkpoint import (
 )
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import seed_step
-from geoloc_training.training.schedule import build_optimiser, learning_rate, set_rate
+from geoloc_training.training.schedule import build_optimiser, learning_rate, load_optimiser, set_rate
 
 
 class Trainer:
@@ -214,7 +214,7 @@ class Trainer:
         try:
             self.method.load_state_dict(found.model)
             self.average.load_state_dict(found.average)
-            self._optimiser.optimizer.load_state_dict(found.optimiser)
+            load_optimiser(self._optimiser.optimizer, found.optimiser)
         except (RuntimeError, ValueError, KeyError) as error:
             raise ModelError(
                 f"the checkpoint in {self.run} is of another architecture, optimiser or number of places; "

@@ -254,7 +254,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
     assert _figures(tmp_path / "cut") == _figures(tmp_path / "whole")
 
 
-def test_a_checkpoint_of_another_method_or_architecture_is_a_sentence(tmp_path):
+def test_a_checkpoint_of_another_method_architecture_or_optimiser_is_a_sentence(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path, build=build_tiny)
     other = replace(tiny_config(), dphr=replace(tiny_config().dphr, weight=1.0))
     with pytest.raises(ModelError, match=r"made by method sample4geo and .* says sample4geo with dphr"):
@@ -265,8 +265,9 @@ def test_a_checkpoint_of_another_method_or_architecture_is_a_sentence(tmp_path):
         method.encoder.head[2] = torch.nn.Linear(8, 7)
         return method
 
-    with pytest.raises(ModelError, match="another architecture"):
-        fit(tiny_config(), TinySource(), tmp_path, build=wider)
+    for config, build in ((tiny_config(), wider), (tiny_config(name="sgd"), build_tiny)):
+        with pytest.raises(ModelError, match="another architecture, optimiser or number of places"):
+            fit(config, TinySource(), tmp_path, build=build)
 
 
 def test_a_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path):

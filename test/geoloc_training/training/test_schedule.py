@@ -7,7 +7,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from geoloc_training.settings import OptimiserConfig  # noqa: E402
-from geoloc_training.training.schedule import build_optimiser, learning_rate, set_rate  # noqa: E402
+from geoloc_training.training.schedule import (  # noqa: E402
+    build_optimiser,
+    learning_rate,
+    load_optimiser,
+    set_rate,
+)
 from tiny_training import TinyMethod  # noqa: E402
 
 
@@ -34,6 +39,28 @@ def test_steps_fall_at_their_milestones():
 
 def test_constant_stays_after_the_warm_up():
     assert set(_rates(schedule="constant")[9:]) == {1.0}
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_a_resumed_optimiser_keeps_its_averages_and_takes_the_settings_of_now(name):
+    method = TinyMethod()
+    first = build_optimiser(method, OptimiserConfig(name=name, weight_decay=0.3))
+    method.encoder.backbone.weight.grad = torch.ones_like(method.encoder.backbone.weight)
+    first.step()
+    second = build_optimiser(method, OptimiserConfig(name=name, weight_decay=0.1, backbone_rate=0.5))
+    load_optimiser(second, first.state_dict())
+    kept = {"adamw": "exp_avg", "sgd": "momentum_buffer"}[name]
+    weight = method.encoder.backbone.weight
+    assert torch.equal(second.state[weight][kept], first.state[weight][kept])
+    assert {group["weight_decay"] for group in second.param_groups} == {0.0, 0.1}
+    assert {group["factor"] for group in second.param_groups} == {0.5, 1.0}
+
+
+def test_the_state_of_another_optimiser_is_refused():
+    adamw, sgd = (build_optimiser(TinyMethod(), OptimiserConfig(name=name)) for name in ("adamw", "sgd"))
+    for one, other in ((adamw, sgd), (sgd, adamw)):
+        with pytest.raises(ValueError, match="another optimiser"):
+            load_optimiser(one, other.state_dict())
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
