@@ -145,7 +145,7 @@ def evaluate_command(
 
     geoloc-train evaluate runs/host data.root=DIR --protocol both --out runs/host/tests
 
-    geoloc-train evaluate models/geoloc-small-1 data=map data.root=DIR --pair chico:2018:2020 --floor
+    geoloc-train evaluate models/geoloc-small-2 data=map data.root=DIR --pair chico:2018:2020 --floor
     """
     trained = load_config(source / "config.yaml").data if (source / "config.yaml").is_file() else None
     data = data_config(words or (), trained)

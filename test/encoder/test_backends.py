@@ -14,7 +14,7 @@ from geoloc.encoder.card import file_sha256
 from geoloc.errors import ModelError, ParameterError
 from geoloc.simulation.world import World
 
-SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-1"
+SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-2"
 
 
 @pytest.fixture(scope="module")

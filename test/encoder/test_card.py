@@ -11,7 +11,7 @@ from geoloc.encoder import load_card
 from geoloc.encoder.card import file_sha256
 from geoloc.errors import ModelError
 
-SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-1"
+SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-2"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def _edit(model, **changes):
 
 def test_the_shipped_card_says_what_a_map_and_a_node_need():
     card = load_card(SHIPPED)
-    assert card.id == "geoloc-small-1"
+    assert card.id == "geoloc-small-2"
     assert card.sha256 == file_sha256(SHIPPED / "encoder.safetensors")
     assert card.input_px == card.architecture.input_px == 160
     assert card.descriptor_size == 256

@@ -15,7 +15,7 @@ from geoloc.encoder.torch_backend import TorchEncoder, ViewEncoder  # noqa: E402
 from geoloc.encoder.torch_heads import RingHead, join_parts, ring_numbers  # noqa: E402
 from geoloc.errors import ModelError  # noqa: E402
 
-SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-1"
+SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-2"
 RESNET = {"backbone": "resnet18", "backbone_args": {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}}
 CONVNEXT = {"backbone": "convnext_atto", "backbone_args": {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 24]}}
 VIT = {

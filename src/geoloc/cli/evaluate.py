@@ -20,11 +20,11 @@ Writes report.html (one self-contained page), report.json, frames.csv and pictur
 
 Examples:
 
-  geoloc evaluate flight --map my_map --model models/geoloc-small-1 --out report
+  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --out report
 
-  geoloc evaluate flight.mcap --map my_map --model models/geoloc-small-1 --truth rtk.csv --out report
+  geoloc evaluate flight.mcap --map my_map --model models/geoloc-small-2 --truth rtk.csv --out report
 
-  geoloc evaluate flight --map my_map --model models/geoloc-small-1 --topic image=/front/image_raw
+  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --topic image=/front/image_raw
 """
 
 

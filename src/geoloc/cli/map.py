@@ -87,11 +87,11 @@ def build(
     ready to be copied to the drone.
 
     Examples:
-      geoloc map build ortho.tif --model models/geoloc-small-1 --out my_map
+      geoloc map build ortho.tif --model models/geoloc-small-2 --out my_map
 
-      geoloc map build town.png --bounds -93.1 44.9 -93.0 45.0 --model models/geoloc-small-1 --out town
+      geoloc map build town.png --bounds -93.1 44.9 -93.0 45.0 --model models/geoloc-small-2 --out town
 
-      geoloc map build tiles/18 --model models/geoloc-small-1 --out my_map --scales 1,1.5
+      geoloc map build tiles/18 --model models/geoloc-small-2 --out my_map --scales 1,1.5
     """
     from geoloc.encoder import load_encoder
     from geoloc.mapping.builder import BuildOptions, Imagery, build_map

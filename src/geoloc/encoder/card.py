@@ -159,7 +159,7 @@ def load_card(model_dir: Path) -> ModelCard:
     if not path.is_file():
         raise ModelError(
             f"{directory} is not a model directory: it has no {CARD_NAME}; name a folder such as "
-            "models/geoloc-small-1, or make one with `geoloc-train export`."
+            "models/geoloc-small-2, or make one with `geoloc-train export`."
         )
     tree = _read_yaml(path)
     version = tree.get("format")
