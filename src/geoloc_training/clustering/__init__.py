@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptors become pseudo-labels: k-reciprocal Jaccard distances and DBSCAN, sparse and exact.
+
+Needs NumPy and SciPy alone, so any method may use it.
+"""
+
+from geoloc_training.clustering.clusters import Clusters, cluster
+from geoloc_training.clustering.jaccard import jaccard_distances
+from geoloc_training.clustering.settings import ClusterConfig
+
+__all__ = ["ClusterConfig", "Clusters", "cluster", "jaccard_distances"]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DBSCAN (Ester et al., KDD 1996) over pairs that come piece by piece, in memory linear in the points."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Labels = NDArray[np.int64]
+Ints = NDArray[np.int32]
+_PAIRS_HELD = 1 << 22
+
+
+class Dbscan:
+    """Clusters of points, from the pairs of them that are within eps of each other.
+
+    Core points have `min_samples` points within eps, themselves included; those within eps of each other are
+    in one cluster. Clusters are numbered in the order of their first core points. A point within eps of cores
+    of several clusters, and no core itself, belongs to the cluster of the lowest number. All this is what
+    scikit-learn's DBSCAN does.
+
+    Pairs of cores count by whom they connect alone, and a point that is no core yet has few pairs. So no more
+    is held than `min_samples` + 1 pairs a point and the last pieces, even where all points are within eps of
+    each other.
+
+    Args:
+        copies: how many equal points each point stands for, (N,).
+        min_samples: neighbours that make a core point.
+    """
+
+    def __init__(self, copies: NDArray[np.int64], min_samples: int) -> None:
+        self._copies, self._min_samples = copies, min_samples
+        self._neighbours = np.zeros(len(copies))
+        self._pairs = np.empty((2, 0), np.int32)
+        self._pieces: list[Ints] = []
+        self._room = _PAIRS_HELD
+
+    def add(self, rows: Ints, columns: Ints) -> None:
+        """Take pairs within eps (P,); each pair comes once, and each point with itself."""
+        size, pairs = len(self._copies), np.stack([rows, columns])
+        self._neighbours += np.bincount(rows, self._copies[columns], size)
+        rows, columns = pairs = pairs[:, rows != columns]
+        self._neighbours += np.bincount(columns, self._copies[rows], size)
+        self._pieces.append(pairs)
+        self._room -= len(rows)
+        if self._room < 0:
+            self._condense()
+
+    def labels(self) -> Labels:
+        """Cluster of each point, -1 for outliers, int64 (N,)."""
+        self._condense()
+        size, core = len(self._copies), self._core()
+        # An outlier's label is above all others until a core claims it.
+        labels = np.full(size, size, np.int64)
+        labels[core] = _in_order(_components(self._pairs[:, core[self._pairs].all(axis=0)], size)[core])
+        for border, other in (self._pairs, self._pairs[::-1]):
+            reached = ~core[border] & core[other]
+            np.minimum.at(labels, border[reached], labels[other[reached]])
+        return np.where(labels < size, labels, -1)
+
+    def _core(self) -> NDArray[np.bool_]:
+        """Which points are cores by what was added so far."""
+        return self._neighbours >= self._min_samples
+
+    def _condense(self) -> None:
+        """Replace the pairs of cores by as few as connect the same."""
+        pairs = np.concatenate([self._pairs, *self._pieces], axis=1)
+        joined = self._core()[pairs].all(axis=0)
+        _, first, component = np.unique(
+            _components(pairs[:, joined], len(self._copies)), return_index=True, return_inverse=True
+        )
+        points = np.arange(len(self._copies))
+        stars = np.stack([first[component], points])[:, first[component] != points]
+        self._pairs = np.concatenate([pairs[:, ~joined], stars.astype(np.int32)], axis=1)
+        self._pieces, self._room = [], max(_PAIRS_HELD, self._pairs.shape[1])
+
+
+def _components(pairs: Ints, size: int) -> Ints:
+    """Number of the component of each point (N,)."""
+    graph = coo_array((np.ones(pairs.shape[1], np.bool_), (pairs[0], pairs[1])), (size, size))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _in_order(numbers: Ints) -> Labels:
+    """Numbers 0, 1, … for given ones, in the order of their first appearance."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]

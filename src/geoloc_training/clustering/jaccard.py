@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jaccard distances between k-reciprocal neighbourhoods (Zhong et al., CVPR 2017), as sparse matrices.
+
+An image has some fifty neighbours, whatever the number N of images, so nothing here is N × N but in name.
+The numbers are those of the dense form that re-identification's code passes on, which DMNIL uses:
+
+- N(i), the k1 most similar images, i itself included. R(i) = {j ∈ N(i) : i ∈ N(j)}; of a copy of i, its first
+  one counts. R½(i) is the same with the first round(k1 / 2) + 1 of each list.
+- R*(i) = R(i) and R½(c) of every c ∈ R(i) for which |R½(c) ∩ R(i)| > ⅔ |R½(c)|.
+- V_ij = softmax over R*(i) of -‖f_i - f_j‖², then the mean of V over the first k2 of N(i).
+- J_ij = 1 - m_ij / (2 - m_ij) with m_ij = Σ_g min(V_ig, V_jg), the mass that two neighbourhoods share.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+from geoloc.errors import ParameterError
+from geoloc_training.clustering.neighbours import Neighbours, find_neighbours
+from geoloc_training.clustering.settings import check_neighbourhood
+from geoloc_training.clustering.shared_mass import shared_mass
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+_PAIRS_AT_ONCE = 512  # so that both sides stay in the processor's cache
+_LENGTH_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """V, with one row for all copies of a descriptor.
+
+    Attributes:
+        vectors: rows of the U distinct descriptors, each of sum 1, float32 (U, N).
+        group: of each image the row of its descriptor, int64 (N,).
+    """
+
+    vectors: csr_array
+    group: NDArray[np.int64]
+
+
+def jaccard_distances(features: Floats, k1: int, k2: int) -> csr_array:
+    """Jaccard distances of all pairs of images whose neighbourhoods share mass.
+
+    Args:
+        features: L2-normalised descriptors, float32 (N, D).
+        k1: how many most similar images make a neighbourhood, the image itself included.
+        k2: how many of them it is averaged over; 1 leaves it as it is.
+
+    Returns:
+        float32 (N, N), symmetric; pairs that are not stored are at distance 1. Zeros are stored: an image and
+        itself, or its copy.
+
+    Raises:
+        ParameterError: sizes that cannot be, or descriptors that are not finite, not of length 1, or fewer
+            than k1.
+    """
+    found = find_neighbourhoods(features, k1, k2)
+    rows, columns, distances = (np.concatenate(part) for part in zip(*near_pairs(found.vectors), strict=True))
+    beyond, size = rows != columns, found.vectors.shape[0]
+    both = np.concatenate([rows, columns[beyond]]), np.concatenate([columns, rows[beyond]])
+    table = coo_array((np.concatenate([distances, distances[beyond]]), both), (size, size)).tocsr()
+    return table if size == len(found.group) else table[found.group][:, found.group]
+
+
+def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
+    """The neighbourhoods that `jaccard_distances` compares; refuses what it refuses."""
+    check_neighbourhood(k1, k2)
+    features = _checked(features, k1)
+    near = find_neighbours(features, k1)
+    # A row that names one descriptor several times, by copies, takes it as often.
+    means = _rows(near.group[near.ids[:, :k2]].astype(np.int32), 1 / k2, len(near.kept))
+    return Neighbourhoods(means @ _weights(features, near), near.group)
+
+
+def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
+
+    Yields:
+        Rows i, columns j ≥ i, and distances J_ij, each (P,).
+    """
+    for rows, columns, shared in shared_mass(vectors):
+        distances = np.maximum(1 - shared / (2 - shared), 0)
+        kept = (distances < 1) & (distances <= np.float32(within))
+        yield rows[kept], columns[kept], distances[kept]
+
+
+def _checked(features: Floats, k1: int) -> Floats:
+    features = np.asarray(features, np.float32)
+    if features.ndim != 2 or len(features) < k1:
+        raise ParameterError(
+            f"descriptors of shape {features.shape} are not (N, D) with at least k1={k1} images, as many as "
+            "each needs for neighbours; give more images, or a lower k1."
+        )
+    lengths = np.sqrt(np.einsum("nd,nd->n", features, features))
+    wrong = np.flatnonzero(~np.isfinite(lengths))
+    if len(wrong):
+        raise ParameterError(
+            f"descriptor {wrong[0]} is not finite, one of {len(wrong)}; the weights are broken, train again."
+        )
+    wrong = np.flatnonzero(np.abs(lengths - 1) > _LENGTH_TOLERANCE)
+    if len(wrong):
+        raise ParameterError(
+            f"descriptor {wrong[0]} has length {lengths[wrong[0]]:.3g}, not 1; L2-normalise all of them."
+        )
+    return np.ascontiguousarray(features)
+
+
+def _weights(features: Floats, near: Neighbours) -> csr_array:
+    """V before it is averaged, (U, N)."""
+    weights = _cosines(features, near, _expanded(near))
+    weights.data = np.exp(2 * weights.data - 2)
+    sums = np.add.reduceat(weights.data, weights.indptr[:-1])
+    weights.data /= np.repeat(sums, np.diff(weights.indptr))
+    return weights
+
+
+def _expanded(near: Neighbours) -> csr_array:
+    """R* of each distinct descriptor, positive where an image belongs to it, (U, N); its first copy does."""
+    full = _reciprocal(near, near.ids.shape[1])
+    half = _reciprocal(near, round(near.ids.shape[1] / 2) + 1)[near.group]
+    counts = (full @ half.T).multiply(full).tocsr()  # at (i, c), c ∈ R(i): |R½(c) ∩ R(i)|
+    sizes = np.diff(half.indptr)
+    counts.data = (3 * counts.data > 2 * sizes[counts.indices]).astype(np.float32)
+    counts.eliminate_zeros()
+    return full + counts @ half
+
+
+def _reciprocal(near: Neighbours, k: int) -> csr_array:
+    """1 where j is among the first k of i, and the first copy of i among those of j, (U, N)."""
+    lists = _rows(near.ids[:, :k], 1.0, len(near.group))
+    named_by = lists[:, near.kept].T.tocsr()[:, near.group]
+    return lists.multiply(named_by).tocsr()
+
+
+def _rows(ids: Ints, value: float, width: int) -> csr_array:
+    """A value at the columns that each row lists, (U, width) of lists (U, k)."""
+    starts = np.arange(0, ids.size + 1, ids.shape[1], dtype=np.int32)
+    return csr_array((np.full(ids.size, value, np.float32), ids.ravel(), starts), (len(ids), width))
+
+
+def _cosines(features: Floats, near: Neighbours, members: csr_array) -> csr_array:
+    """Cosines of each distinct descriptor with the members of its set; where a set is stored, (U, N)."""
+    rows, columns = np.repeat(near.kept, np.diff(members.indptr)), members.indices
+    cosines = np.empty(members.nnz, np.float32)
+    for begin in range(0, len(rows), _PAIRS_AT_ONCE):
+        some = slice(begin, begin + _PAIRS_AT_ONCE)
+        cosines[some] = np.einsum("pd,pd->p", features[rows[some]], features[columns[some]])
+    return csr_array((cosines, members.indices, members.indptr), members.shape)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The most similar descriptors of each among all, exactly, with half of the products that a search makes.
+
+A search among N descriptors multiplies every pair twice. Here the Gram matrix is made in tiles above its
+diagonal, and a tile serves its rows and its columns. What remains beside the product is cheap: a cosine
+matters only where it exceeds the least of the best k so far, and after a few tiles few do.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Rows = NDArray[np.int64]
+_TILE = 2048
+_ROUND = 64
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """For each of U distinct descriptors the k most similar of all N.
+
+    A descriptor is the first in its own list. Copies, equal bit for bit, share one list, and follow each
+    other in all lists by their indices. Where k cuts a run of copies the lowest indices stay, so those behind
+    the k-th copy are in no list, not even in their own.
+
+    Attributes:
+        ids: indices of images, most similar first, int32 (U, k).
+        kept: of each distinct descriptor the lowest index, rising, int64 (U,).
+        group: of each image the number of its descriptor, int64 (N,).
+    """
+
+    ids: Ints
+    kept: Rows
+    group: Rows
+
+
+def find_neighbours(features: Floats, k: int) -> Neighbours:
+    """Find the k descriptors of highest cosine for each.
+
+    Which of different descriptors with equal cosines stays where k cuts is not defined, but always the same.
+
+    Args:
+        features: L2-normalised, float32 (N, D), contiguous, N at least k.
+        k: how many, the descriptor itself included.
+    """
+    kept, group = np.unique(_first_copies(features), return_inverse=True)
+    if len(kept) == len(features):
+        return Neighbours(_search(features, k), kept, group)
+    return Neighbours(_with_copies(_search(features[kept], min(k, len(kept))), group, k), kept, group)
+
+
+def _first_copies(features: Floats) -> Rows:
+    """For each row the index of the first that is equal bit for bit, (N,)."""
+    seen: dict[bytes, int] = {}
+    keys = (hashlib.blake2b(row, digest_size=16).digest() for row in features)
+    return np.fromiter((seen.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(features))
+
+
+def _with_copies(ids: Ints, group: Rows, k: int) -> Ints:
+    """Put all copies in the place of each distinct descriptor, and cut to k again.
+
+    Args:
+        ids: neighbours among the U distinct descriptors (U, ≤ k).
+        group: of each image the number of its descriptor (N,).
+        k: length of the lists.
+    """
+    sizes = np.bincount(group)
+    members, begins = np.argsort(group, kind="stable"), np.cumsum(sizes) - sizes
+    ends = np.cumsum(sizes[ids], axis=1)
+    rows, lists = np.arange(len(ids)), np.empty((len(ids), k), np.int32)
+    for slot in range(k):
+        column = (ends <= slot).sum(axis=1)
+        chosen = ids[rows, column]
+        lists[:, slot] = members[begins[chosen] + slot - (ends[rows, column] - sizes[chosen])]
+    return lists
+
+
+def _search(features: Floats, k: int) -> Ints:
+    """The k neighbours of N rows of which no two are equal, (N, k)."""
+    best = _Best(len(features), k)
+    tiles = [slice(begin, begin + _TILE) for begin in range(0, len(features), _TILE)]
+    for tile in tiles:
+        best.offer(*_best_within(features[tile] @ features[tile].T, k, tile.start))
+    for left, right in combinations(tiles, 2):
+        gram = features[left] @ features[right].T
+        rows, columns, cosines = _exceeding(gram, best.bounds[left, None])
+        best.offer(rows + left.start, columns + right.start, cosines)
+        rows, columns, cosines = _exceeding(gram, best.bounds[None, right])
+        best.offer(columns + right.start, rows + left.start, cosines)
+    return best.ids
+
+
+def _best_within(gram: Floats, k: int, start: int) -> tuple[Rows, Rows, Floats]:
+    """Rows, columns and cosines of each row's best k in a tile on the diagonal, which begins at `start`."""
+    # Whatever rounding makes of it, a row is the most similar to itself.
+    np.fill_diagonal(gram, np.inf)
+    width = len(gram)
+    k = min(k, width)
+    columns = np.argpartition(gram, width - k, axis=1)[:, width - k :]
+    cosines = np.take_along_axis(gram, columns, axis=1).ravel()
+    return np.repeat(np.arange(start, start + width), k), columns.ravel() + start, cosines
+
+
+def _exceeding(gram: Floats, bounds: Floats) -> tuple[Rows, Rows, Floats]:
+    """Rows, columns and values of a tile above its bounds, which broadcast to it."""
+    at = np.flatnonzero(gram > bounds)
+    rows, columns = np.divmod(at, gram.shape[1])
+    return rows, columns, gram.ravel()[at]
+
+
+class _Best:
+    """The k best of what each row was offered so far.
+
+    Attributes:
+        ids: int32 (N, k), best first.
+        cosines: float32 (N, k); -inf where fewer than k were offered.
+    """
+
+    def __init__(self, rows: int, k: int) -> None:
+        self.ids = np.zeros((rows, k), np.int32)
+        self.cosines = np.full((rows, k), -np.inf, np.float32)
+
+    @property
+    def bounds(self) -> Floats:
+        """What a row's next candidate must exceed, (N,)."""
+        return self.cosines[:, -1]
+
+    def offer(self, rows: Rows, ids: Rows, cosines: Floats) -> None:
+        """Take what belongs to the best of its row; all (C,), rows in any order, no pair twice."""
+        # A few candidates a row at a time keep the tables narrow, even where one row has thousands.
+        for now in _rounds(rows):
+            fresh = now[cosines[now] > self.bounds[rows[now]]]
+            self._insert(rows[fresh], ids[fresh], cosines[fresh])
+
+    def _insert(self, rows: Rows, ids: Rows, cosines: Floats) -> None:
+        """Take candidates that are sorted by row."""
+        touched, counts = np.unique(rows, return_counts=True)
+        if not len(touched):
+            return
+        k, lines, places = self.ids.shape[1], np.repeat(np.arange(len(touched)), counts), _places(counts)
+        values = np.full((len(touched), k + counts.max()), -np.inf, np.float32)
+        names = np.zeros(values.shape, np.int32)
+        values[:, :k], names[:, :k] = self.cosines[touched], self.ids[touched]
+        values[lines, k + places], names[lines, k + places] = cosines, ids
+        order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+        self.cosines[touched] = np.take_along_axis(values, order, axis=1)
+        self.ids[touched] = np.take_along_axis(names, order, axis=1)
+
+
+def _rounds(rows: Rows) -> Iterator[Rows]:
+    """Indices of candidates sorted by row, at most _ROUND of each row at a time."""
+    order = np.argsort(rows, kind="stable")
+    counts = np.unique(rows, return_counts=True)[1]
+    turns = _places(counts) // _ROUND
+    for turn in range(int(turns.max(initial=-1)) + 1):
+        yield order[turns == turn]
+
+
+def _places(counts: Rows) -> Rows:
+    """0, 1, … within each of several runs of given lengths."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much two sparse rows have in common: m_ij = Σ_g min(V_ig, V_jg), for all pairs that share anything."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+_MINIMA_AT_ONCE = 1 << 21
+
+
+def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Masses that pairs of rows share, in pieces of some rows at a time.
+
+    Each stored V_ig meets the entries of column g from its own row downwards: pairs with j ≥ i, each once.
+
+    Args:
+        vectors: V, not negative, float32 (U, N).
+
+    Yields:
+        Rows i, columns j ≥ i and m_ij > 0, each (P,).
+    """
+    columns = vectors.tocsc()
+    vectors = columns.tocsr()  # as it was, with columns in order
+    numbered = np.arange(columns.nnz, dtype=np.int32)
+    places = csc_array((numbered, columns.indices, columns.indptr), columns.shape).tocsr().data
+    counts = columns.indptr[vectors.indices + 1] - places
+    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    for first, last in _pieces(ends[vectors.indptr]):
+        entries = slice(vectors.indptr[first], vectors.indptr[last])
+        starts = ends[vectors.indptr[first : last + 1]] - ends[entries.start]
+        met = _runs(places[entries], counts[entries])
+        minima = np.minimum(np.repeat(vectors.data[entries], counts[entries]), columns.data[met])
+        sums = _summed(minima, columns.indices[met], starts, vectors.shape[0])
+        rows = np.repeat(np.arange(first, last, dtype=np.int32), np.diff(sums.indptr))
+        yield rows, sums.indices, sums.data
+
+
+def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """First and last row of pieces with a bounded number of minima, but of one row at least."""
+    first = 0
+    while first < len(ends) - 1:
+        last = int(np.searchsorted(ends, ends[first] + _MINIMA_AT_ONCE, "right")) - 1
+        last = max(first + 1, last)
+        yield first, last
+        first = last
+
+
+def _runs(begins: Ints, counts: Ints) -> Ints:
+    """Several runs of consecutive numbers, one behind the other."""
+    ends = np.cumsum(counts, dtype=np.int32)
+    return np.arange(ends[-1], dtype=np.int32) + np.repeat(begins - (ends - counts), counts)
+
+
+def _summed(values: Floats, columns: Ints, starts: NDArray[np.int64], width: int) -> csr_array:
+    """Rows of values with columns, those of equal columns added up."""
+    # A product with ones takes time linear in the values, where adding up duplicates would sort them.
+    numbers = np.arange(len(values) + 1, dtype=np.int32)
+    each = csr_array((values, columns, numbers), (len(values), width))
+    ones = np.ones(len(values), np.float32)
+    shape = len(starts) - 1, len(values)
+    return csr_array((ones, numbers[:-1], starts.astype(np.int32)), shape) @ each
