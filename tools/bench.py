@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import bench_clustering
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -166,6 +167,15 @@ def evaluation() -> Iterator[Row]:
         yield Row(name, ms, f"{ms / 1e3:.1f} s, peak {peak_mb:.0f} MB")
 
 
+def clustering() -> Iterator[Row]:
+    """Images clustered, dense and sparse; the ratio is to the first row. Larger ones: bench_clustering.py."""
+    for images in bench_clustering.SMALL:
+        found = bench_clustering.compare(images)
+        dense, sparse = found.costs
+        yield Row(f"{images:,} dense", 1e3 * dense.wall_s)
+        yield Row(f"{images:,} sparse", 1e3 * sparse.wall_s, bench_clustering.note(found))
+
+
 def _rank_at_once(
     queries: NDArray[np.float32], gallery: NDArray[np.float32], right: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -194,6 +204,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "index": index,
     "training": training,
     "evaluation": evaluation,
+    "clustering": clustering,
 }
 
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clustering that the sparse one is measured against: N × N matrices, as in re-identification's code.
+
+The steps, the loops over rows and what is vectorised within them are those of the form in common use: FAISS
+for the neighbours, lists of columns' entries for the shared masses, DBSCAN on the full matrix. Two matrices
+of float32 are alive at a time.
+"""
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_training.clustering import ClusterConfig
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+def dense_labels(features: Floats, config: ClusterConfig) -> Ints:
+    """Labels (N,) of L2-normalised descriptors (N, D); -1 for outliers."""
+    lists = _nearest(features, config.k1)
+    vectors = _averaged(_vectors(features, lists), lists[:, : config.k2])
+    return _dbscan(_jaccard(vectors), config.eps, config.min_samples)
+
+
+def _nearest(features: Floats, k1: int) -> Ints:
+    index = faiss.IndexFlatL2(features.shape[1])
+    index.add(features)
+    return np.asarray(index.search(features, k1)[1])
+
+
+def _reciprocal(lists: Ints) -> list[Ints]:
+    mutual = (lists[lists] == np.arange(len(lists))[:, None, None]).any(axis=2)
+    return [row[kept] for row, kept in zip(lists, mutual, strict=True)]
+
+
+def _vectors(features: Floats, lists: Ints) -> Floats:
+    full, half = _reciprocal(lists), _reciprocal(lists[:, : round(lists.shape[1] / 2) + 1])
+    vectors = np.zeros((len(lists), len(lists)), np.float32)
+    for row, own in enumerate(full):
+        near = [half[one] for one in own]
+        wide = [set_ for set_ in near if len(np.intersect1d(set_, own, True)) > 2 / 3 * len(set_)]
+        members = np.unique(np.concatenate([own, *wide]))
+        weights = np.exp(2 * (features[members] @ features[row]) - 2)
+        vectors[row, members] = weights / weights.sum()
+    return vectors
+
+
+def _averaged(vectors: Floats, lists: Ints) -> Floats:
+    averaged = np.zeros_like(vectors)
+    for row, chosen in enumerate(lists):
+        averaged[row] = vectors[chosen].mean(axis=0)
+    return averaged
+
+
+def _jaccard(vectors: Floats) -> Floats:
+    size = len(vectors)
+    entries = [np.flatnonzero(vectors[:, column]) for column in range(size)]
+    distances = np.zeros_like(vectors)
+    for row in range(size):
+        shared = np.zeros(size, np.float32)
+        for column in np.flatnonzero(vectors[row]):
+            met = entries[column]
+            shared[met] += np.minimum(vectors[row, column], vectors[met, column])
+        distances[row] = 1 - shared / (2 - shared)
+    return np.maximum(distances, 0, out=distances)
+
+
+def _dbscan(distances: Floats, eps: float, min_samples: int) -> Ints:
+    near = [np.flatnonzero(row <= np.float32(eps)) for row in distances]
+    labels, count = np.full(len(near), -1, np.int64), 0
+    for start, members in enumerate(near):
+        if labels[start] >= 0 or len(members) < min_samples:
+            continue
+        labels[start], stack = count, [start]
+        while stack:
+            members = near[stack.pop()]
+            if len(members) >= min_samples:
+                fresh = members[labels[members] < 0]
+                labels[fresh] = count
+                stack.extend(fresh)
+        count += 1
+    return labels
