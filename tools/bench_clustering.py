@@ -125,7 +125,7 @@ def projection(costs: Sequence[Cost], images: int = _MANY) -> str:
     seconds, peaks = np.array([cost.cpu_s for cost in costs]), np.array([cost.peak_mb for cost in costs])
     # Relative errors count, or the largest size alone would.
     relative = np.stack([sizes, sizes**2], axis=1) / seconds[:, None]
-    linear, square = np.linalg.lstsq(relative, np.ones(len(costs)))[0]
+    linear, square = np.linalg.lstsq(relative, np.ones(len(costs)), rcond=None)[0]
     slope, base = np.polyfit(sizes, peaks, 1)
     return (
         f"{images:,} images, extrapolated: {(linear * images + square * images**2) / 3600:.1f} h of one "
@@ -157,7 +157,10 @@ def _lines(sizes: Sequence[int], only: str | None) -> Iterator[str]:
         yield f"{images:,} images: {found.clusters:,} clusters, {found.outliers:,} outliers"
         for cost in found.costs:
             yield f"  {cost.variant:<8}{cost.wall_s:>8.2f} s {cost.cpu_s:>8.2f} s {cost.peak_mb:>8.0f} MB"
-        yield f"  {note(found)}" if found.rand_index is not None else "  nothing to compare with"
+        if found.rand_index is not None:
+            yield f"  {note(found)}"
+        elif not only:
+            yield "  dense left out: its matrices do not fit into the memory that is free"
         sparse += [cost for cost in found.costs if cost.variant == "sparse"]
     if len(sparse) > 1:
         yield projection(sparse)

@@ -76,3 +76,21 @@ def test_a_projection_goes_through_costs_that_follow_its_formula() -> None:
 def test_the_dense_way_is_left_out_where_it_does_not_fit() -> None:
     assert bench_clustering.fits(1000)
     assert not bench_clustering.fits(10_000_000)
+
+
+def test_what_is_printed_names_every_variant_and_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = {name: Cost(9, name, 2.0, 1.0, 100.0) for name in bench_clustering.VARIANTS}
+
+    def compare(images: int, variants: list[str]) -> Comparison:
+        return Comparison(tuple(costs[name] for name in variants), 3, 2, 1.0 if len(variants) > 1 else None)
+
+    monkeypatch.setattr(bench_clustering, "compare", compare)
+    assert [line.split()[0] for line in bench_clustering._lines([9], None)] == [
+        "9",
+        "dense",
+        "sparse",
+        "1/1.0",
+    ]
+    assert len(list(bench_clustering._lines([9], "sparse"))) == 2
+    monkeypatch.setattr(bench_clustering, "fits", lambda images: False)
+    assert list(bench_clustering._lines([9], None))[-1].startswith("  dense left out")
