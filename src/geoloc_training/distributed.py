@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows gathered over all processes of a run; without torch.distributed everything is its own only rank."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+
+from geoloc.errors import GeolocError
+
+_T = TypeVar("_T")
 
 
 def ranks() -> int:
@@ -25,6 +30,29 @@ def any_rank(flag: bool, device: torch.device) -> bool:
     value = torch.tensor(float(flag), device=device)
     dist.all_reduce(value, op=dist.ReduceOp.MAX)
     return bool(value > 0)
+
+
+def on_first_rank(make: Callable[[], _T]) -> _T:
+    """What the first process makes, handed to all; so is its error.
+
+    For costly work on the CPU that all ranks would do alike, or alike but for rounding.
+
+    Raises:
+        GeolocError: what `make` raised in the first process.
+    """
+    if ranks() == 1:
+        return make()
+    made: list[Any] = [None]
+    if rank() == 0:
+        try:
+            made = [make()]
+        except GeolocError as error:
+            made = [error]
+    dist.broadcast_object_list(made, src=0)
+    if isinstance(made[0], GeolocError):
+        raise made[0]
+    found: _T = made[0]
+    return found
 
 
 def gather_rows(rows: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the training loop asks of a method and of a source of batches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -12,7 +12,20 @@ from torch import Tensor, nn
 
 from geoloc_training.datasets.contract import Item
 
-DescribeItems = Callable[[Sequence[Item]], NDArray[np.float32]]
+
+class DescribeItems(Protocol):
+    """Describes pictures with the present weights."""
+
+    def __call__(
+        self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False
+    ) -> NDArray[np.float32]:
+        """L2-normalised descriptors (N, D), the same on all ranks.
+
+        Args:
+            items: pictures.
+            flip: add the mirrored picture's descriptor before normalising.
+            as_trained: in the precision of training steps instead of full precision.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,14 +50,34 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class UnpairedBatch(Batch):
+    """Views of either side that nobody has paired; their ids are labels that a source has made up itself.
+
+    Attributes:
+        query: drone or ground views, uint8 (N, S, S, 3).
+        reference: map views, uint8 (M, S, S, 3).
+        ids: labels of the queries, int64 (N,).
+        weights: 1 each, float32 (N,).
+        reference_ids: labels of the references, int64 (M,); what is equal to a query's label is its method's
+            to say.
+        query_rows: numbers of the queries among all training pictures of their side, int64 (N,).
+        reference_rows: of the references among those of theirs, int64 (M,).
+    """
+
+    reference_ids: Tensor
+    query_rows: Tensor
+    reference_rows: Tensor
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a method makes of a batch.
 
     Attributes:
         loss: scalar to descend on.
         query: L2-normalised descriptors of the queries of all ranks, (N, D), with gradient.
-        reference: of their references in the same order.
-        ids: of the pairs in the same order.
+        reference: of their references in the same order; of an unpaired batch, in an order of their own.
+        ids: of the pairs in the same order; of an unpaired batch, of the queries.
         figures: scalars for the log, without gradient.
     """
 
@@ -67,6 +100,20 @@ class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
     def forward(self, batch: Batch) -> Outcome:
         """Loss and descriptors of a batch (this rank's part; descriptors are gathered over ranks)."""
         raise NotImplementedError
+
+    def start_epoch(self, epoch: int, source: "BatchSource") -> Mapping[str, float]:
+        """Make ready for an epoch that the source has just planned; most methods need not.
+
+        Returns:
+            Figures of the plan for the log, the same on all ranks.
+        """
+        return {}
+
+    def after_step(self) -> None:
+        """Take note that the weights have changed; methods with memories update these here, not earlier.
+
+        Until a step's gradients are computed they may need what the memories held when its loss was taken.
+        """
 
 
 class BatchSource(Protocol):

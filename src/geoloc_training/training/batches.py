@@ -41,8 +41,8 @@ def batches_ahead(
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """A batch cut into equal parts of neighbouring pairs (one pair more or less where it does not divide)."""
+    """A batch cut into equal parts of neighbouring rows (one row more or less where it does not divide)."""
     if parts == 1:
         return [batch]
     cut = {name: tensor.tensor_split(parts) for name, tensor in vars(batch).items()}
-    return [Batch(**{name: tensors[i] for name, tensors in cut.items()}) for i in range(parts)]
+    return [replace(batch, **{name: tensors[i] for name, tensors in cut.items()}) for i in range(parts)]

@@ -2,7 +2,9 @@
 """The torch encoder of a run as plain functions of views and of pictures on disk."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,38 +20,52 @@ _CHUNK = 64
 
 
 class Describer:
-    """An encoder in evaluation mode and full precision.
+    """An encoder in evaluation mode and, unless asked otherwise, full precision.
 
     Args:
         encoder: views uint8 (N, S, S, 3) -> L2-normalised descriptors (N, D).
         size_px: side S of its views.
         threads: threads that read pictures.
+        autocast: makes the context in which networks compute in the precision of training steps.
     """
 
-    def __init__(self, encoder: nn.Module, size_px: int, threads: int = 2) -> None:
-        self.encoder, self.size_px, self.threads = encoder, size_px, threads
+    def __init__(
+        self,
+        encoder: nn.Module,
+        size_px: int,
+        threads: int = 2,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self.encoder, self.size_px, self.threads, self.autocast = encoder, size_px, threads, autocast
 
-    def views(self, views: NDArray[np.uint8]) -> Floats:
-        """Describe any number of views in bounded memory."""
+    def views(self, views: NDArray[np.uint8], *, as_trained: bool = False) -> Floats:
+        """Describe any number of views in bounded memory; `as_trained` in the precision of training steps."""
         device = next(self.encoder.parameters()).device
         training = self.encoder.training
         self.encoder.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.autocast() if as_trained else nullcontext():
             parts = [
-                self.encoder(torch.from_numpy(views[begin : begin + _CHUNK]).to(device)).cpu().numpy()
+                self.encoder(torch.from_numpy(views[begin : begin + _CHUNK]).to(device)).float().cpu().numpy()
                 for begin in range(0, len(views), _CHUNK)
             ]
         self.encoder.train(training)
         found: Floats = np.concatenate(parts)
         return found
 
-    def items(self, items: Sequence[Item]) -> Floats:
-        """Describe pictures; each process its share, and all get the same numbers."""
+    def items(self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False) -> Floats:
+        """Describe pictures; each process its share, and all get the same numbers.
+
+        Args:
+            items: pictures.
+            flip: add the mirrored picture's descriptor before normalising.
+            as_trained: in the precision of training steps.
+        """
         share = math.ceil(len(items) / ranks())
         padded = [*items, *items[-1:] * (share * ranks() - len(items))]
         mine = padded[rank() * share : (rank() + 1) * share]
-        reading = Reading(self.size_px, batch=_CHUNK, threads=self.threads, progress=False)
-        rows = torch.from_numpy(describe_items(mine, self.views, reading))
+        reading = Reading(self.size_px, flip, batch=_CHUNK, threads=self.threads, progress=False)
+        describe = partial(self.views, as_trained=as_trained)
+        rows = torch.from_numpy(describe_items(mine, describe, reading))
         device = next(self.encoder.parameters()).device
         gathered: Floats = gather_rows(rows.to(device)).cpu().numpy()[: len(items)]
         return gathered

@@ -56,6 +56,7 @@ class Trainer:
     ) -> None:
         self.config, self.source, self.run, self.fabric = config, source, run, fabric
         self.step, self.saved = 0, 0
+        self._planned: dict[str, float] = {}
         # Without a checkpoint a run begins anew, and what an earlier one left there is not its own.
         self.best = best_recall(run) if found is not None else -1.0
         if config.hardware.sync_batchnorm:
@@ -75,7 +76,8 @@ class Trainer:
         """
         encoder = self.average if average else self.method.encoder
         share_buffers(encoder)
-        return Describer(encoder, self.config.model.input_px, self.config.hardware.workers)
+        hardware = self.config.hardware
+        return Describer(encoder, self.config.model.input_px, hardware.workers, self.fabric.autocast)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
         """Take over what another encoder has learnt: of each tensor the part that both have in common.
@@ -102,12 +104,14 @@ class Trainer:
         epoch, within = divmod(self.step, self.source.steps_per_epoch)
         if within == 0:
             self.source.start_epoch(epoch, self.describer(average=False).items)
+            self._planned = dict(self.method.start_epoch(epoch, self.source))
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update on this rank's part of a batch.
 
         Returns:
-            The method's figures, means over parts and ranks, beside loss, learning_rate and gradient_norm.
+            The method's figures, means over parts and ranks, beside loss, learning_rate and gradient_norm;
+            with an epoch's first step those of its plan.
 
         Raises:
             ModelError: a figure is not finite; the weights are as before the step.
@@ -125,9 +129,11 @@ class Trainer:
         found = dict(zip(figures, values, strict=True))
         self._check(found)
         self._optimiser.step()
+        self.method.after_step()
         self.step += 1
         self._update_average()
-        return {**found, "learning_rate": rate}
+        planned, self._planned = self._planned, {}
+        return {**found, "learning_rate": rate, **planned}
 
     def _accumulate(self, parts: list[Batch]) -> dict[str, Tensor]:
         """Gradients of the mean loss of parts; figures averaged alike."""
@@ -136,7 +142,7 @@ class Trainer:
         for number, part in enumerate(parts, start=1):
             waits = number < len(parts) and ranks() > 1
             with self.fabric.no_backward_sync(self._module, enabled=waits):
-                figures = self._module(part.query, part.reference, part.ids, part.weights)
+                figures = self._module(type(part), **vars(part))
                 self.fabric.backward(figures["loss"] / len(parts))
             for name, value in figures.items():
                 sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach() / len(
@@ -245,6 +251,6 @@ class _Tensors(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
         super().__init__()
         self.method = method
 
-    def forward(self, query: Tensor, reference: Tensor, ids: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        outcome = self.method(Batch(query, reference, ids, weights))
+    def forward(self, kind: type[Batch], **tensors: Tensor) -> dict[str, Tensor]:
+        outcome = self.method(kind(**tensors))
         return {"loss": outcome.loss, **{name: value.detach() for name, value in outcome.figures.items()}}
