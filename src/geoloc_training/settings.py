@@ -143,7 +143,8 @@ class OptimiserConfig:
         learning_rate: at its height.
         backbone_rate: factor of the rate for the backbone.
         weight_decay: of matrices; biases, norms and temperatures do not decay.
-        momentum: of sgd, Nesterov's.
+        momentum: of sgd.
+        nesterov: whether sgd looks ahead by it, as Nesterov's does.
         schedule: cosine (warm-up, plateau, descent), step (falls by `gamma` at `milestones`) or constant.
         warmup_steps: steps of a linear rise, with every schedule.
         descent: share of the steps that descend (cosine).
@@ -163,6 +164,7 @@ class OptimiserConfig:
     backbone_rate: float = 1.0
     weight_decay: float = 0.05
     momentum: float = 0.9
+    nesterov: bool = True
     schedule: str = "cosine"
     warmup_steps: int = 100
     descent: float = 1.0

@@ -21,6 +21,7 @@ from geoloc_training.augment.tensors import (
     mixed,
     rectangles,
     saturation,
+    shifted,
     to_pixels,
     to_views,
     warp_batch,
@@ -48,8 +49,8 @@ class ImageAugment:
         """A new batch of the same places; views stay uint8 (N, S, S, 3)."""
         draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
         query, reference = self._turned(*self._flipped(batch.query, batch.reference, draws), draws)
-        query = self._disturbed(query, draws)
-        return replace(batch, query=self._varied(query, draws), reference=self._varied(reference, draws))
+        query = self.disturbed(query, draws)
+        return replace(batch, query=self.varied(query, draws), reference=self.varied(reference, draws))
 
     def _flipped(self, query: Tensor, reference: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         rows = draws.some(len(query), self.config.flip_share)
@@ -69,7 +70,7 @@ class ImageAugment:
                 query = query.index_copy(0, rows, rolled)
         return query, reference
 
-    def _disturbed(self, views: Tensor, draws: Draws) -> Tensor:
+    def disturbed(self, views: Tensor, draws: Draws) -> Tensor:
         """Turn, scale and tilt queries about their centres; what comes in from outside has a mean colour."""
         config, count, size = self.config, len(views), views.shape[1]
         if not (config.yaw_deg or config.scale or config.perspective):
@@ -80,9 +81,10 @@ class ImageAugment:
         moved, valid = warp_batch(views, _about_the_centre(yaw, scale, tilt, size), size)
         return fill_invalid(moved, valid)
 
-    def _varied(self, views: Tensor, draws: Draws) -> Tensor:
+    def varied(self, views: Tensor, draws: Draws) -> Tensor:
+        """Shift, colour, blur or sharpen and pierce views (N, S, S, 3), each by itself."""
         config, count = self.config, len(views)
-        pixels = to_pixels(views)
+        pixels = to_pixels(self._shifted(views, draws))
         rows = draws.some(count, config.colour_share)
         pixels = pixels.index_copy(0, rows, _jittered(pixels[rows], config.colour, draws))
         soft, sharp = draws.parted(count, config.sharpness_share / 2, config.sharpness_share / 2)
@@ -95,6 +97,13 @@ class ImageAugment:
         holes = holes.index_copy(0, grid, _grid_holes(len(grid), size, draws))
         holes = holes.index_copy(0, coarse, _coarse_holes(len(coarse), size, draws))
         return fill_invalid(views, ~holes)
+
+    def _shifted(self, views: Tensor, draws: Draws) -> Tensor:
+        most = round(self.config.shift * views.shape[1])
+        if not most:
+            return views
+        moved, valid = shifted(views, draws.whole((len(views), 2), 2 * most + 1) - most)
+        return fill_invalid(moved, valid)
 
 
 def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int) -> Tensor:

@@ -76,6 +76,7 @@ class ImageAugmentConfig:
         yaw_deg: largest turn of a query.
         scale: largest relative change of a query's scale.
         perspective: standard deviation of a query's two tilt terms.
+        shift: largest shift of a picture along each axis, as a share of its side.
         colour: largest relative change of brightness, contrast and saturation, and of hue in turns.
         colour_share: how many pictures have their colours changed.
         sharpness_share: how many are blurred or sharpened.
@@ -87,6 +88,7 @@ class ImageAugmentConfig:
     yaw_deg: float = 0.0
     scale: float = 0.0
     perspective: float = 0.0
+    shift: float = 0.0
     colour: float = 0.15
     colour_share: float = 0.5
     sharpness_share: float = 0.3
@@ -96,7 +98,7 @@ class ImageAugmentConfig:
         _require(
             self.turns in _TURNS, f"image_augment.turns '{self.turns}' is unknown; use {', '.join(_TURNS)}."
         )
-        for name in ("flip_share", "colour", "colour_share", "sharpness_share", "dropout_share"):
+        for name in ("flip_share", "shift", "colour", "colour_share", "sharpness_share", "dropout_share"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"image_augment.{name}={value} must lie in 0..1.")
         for name in ("yaw_deg", "scale", "perspective"):

@@ -76,6 +76,24 @@ def fill_invalid(views: Tensor, valid: Tensor) -> Tensor:
     return torch.where(known, views, mean[:, None, None, :])
 
 
+def shifted(views: Tensor, offsets_px: Tensor) -> tuple[Tensor, Tensor]:
+    """Views moved by whole pixels, and where they still show something.
+
+    Args:
+        views: (N, S, S, C).
+        offsets_px: how far down and to the right each moves, int64 (N, 2).
+
+    Returns:
+        Views like those given, with the edge's pixels drawn out, and bool (N, S, S).
+    """
+    side = views.shape[1]
+    rows, columns = torch.arange(side, device=views.device) - offsets_px.T[:, :, None]
+    inside = [(places >= 0) & (places < side) for places in (rows, columns)]
+    numbers = torch.arange(len(views), device=views.device)[:, None, None]
+    moved = views[numbers, rows.clamp(0, side - 1)[:, :, None], columns.clamp(0, side - 1)[:, None, :]]
+    return moved, inside[0][:, :, None] & inside[1][:, None, :]
+
+
 def warp_batch(crops: Tensor, homographies: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
     """Look at pictures through homographies, linearly between their pixels.
 

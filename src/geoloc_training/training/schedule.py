@@ -40,9 +40,8 @@ def build_optimiser(method: Method, config: OptimiserConfig) -> torch.optim.Opti
         for (slow, decays), parameters in groups.items()
     ]
     if config.name == "sgd":
-        return torch.optim.SGD(
-            listed, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
-        )
+        ahead = config.nesterov and config.momentum > 0
+        return torch.optim.SGD(listed, lr=config.learning_rate, momentum=config.momentum, nesterov=ahead)
     return torch.optim.AdamW(listed, lr=config.learning_rate)
 
 

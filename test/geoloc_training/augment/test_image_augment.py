@@ -86,6 +86,26 @@ def test_the_query_alone_is_turned_scaled_and_tilted_about_its_centre():
     assert apart[21:27, 21:27].mean() < 0.5 * apart.mean()
 
 
+def test_shifts_move_each_picture_by_itself_and_fill_the_rest():
+    found, given = _varied(shift=0.1), _batch()
+    offsets = set()
+    for view in (found.query, found.reference):
+        for new, old in zip(view, given.query, strict=True):
+            fits = [(y, x) for y in range(-5, 6) for x in range(-5, 6) if _moved(old, new, y, x)]
+            assert len(fits) == 1
+            offsets.add(fits[0])
+    assert len(offsets) > 8
+    assert max(max(map(abs, pair)) for pair in offsets) == 5
+
+
+def _moved(old, new, down, right):
+    """Whether a picture is another moved, the uncovered edge being of one colour."""
+    inside = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    inside[max(down, 0) : SIDE + min(down, 0), max(right, 0) : SIDE + min(right, 0)] = True
+    same = torch.equal(new[inside], old.roll((down, right), (0, 1))[inside])
+    return same and len(new[~inside].unique(dim=0)) <= 1
+
+
 @pytest.mark.parametrize("setting", ["colour_share", "sharpness_share", "dropout_share"])
 def test_pictures_of_a_pair_are_varied_apart(setting):
     found, given = _varied(**{setting: 1.0}), _batch()
@@ -105,6 +125,7 @@ def test_holes_leave_most_of_a_picture():
     [
         ({"turns": "some"}, "turns 'some' is unknown"),
         ({"flip_share": 1.5}, "flip_share=1.5 must lie in 0..1"),
+        ({"shift": -0.1}, "shift=-0.1 must lie in 0..1"),
         ({"yaw_deg": -1.0}, "yaw_deg=-1.0 must not be negative"),
     ],
 )

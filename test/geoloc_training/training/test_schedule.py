@@ -41,6 +41,14 @@ def test_constant_stays_after_the_warm_up():
     assert set(_rates(schedule="constant")[9:]) == {1.0}
 
 
+@pytest.mark.parametrize(
+    ("settings", "ahead"), [({}, True), ({"nesterov": False}, False), ({"momentum": 0.0}, False)]
+)
+def test_sgd_looks_ahead_unless_told_otherwise(settings, ahead):
+    optimiser = build_optimiser(TinyMethod(), OptimiserConfig(name="sgd", **settings))
+    assert {group["nesterov"] for group in optimiser.param_groups} == {ahead}
+
+
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_a_resumed_optimiser_keeps_its_averages_and_takes_the_settings_of_now(name):
     method = TinyMethod()
