@@ -9,12 +9,13 @@ import yaml
 
 from geoloc.errors import ParameterError
 from geoloc_training.augment.settings import AugmentConfig, ImageAugmentConfig
+from geoloc_training.methods.dmnil.settings import DmnilConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.methods.lpn.settings import LpnConfig
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
 from geoloc_training.settings import MAP, DataConfig, HardwareConfig, ModelConfig, OptimiserConfig, require
 
-MethodConfig = Sample4GeoConfig | LpnConfig
+MethodConfig = Sample4GeoConfig | LpnConfig | DmnilConfig
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,24 @@ class TrainConfig:
             "set optimiser.steps.",
         )
         self._check_parts()
+        if isinstance(self.method, DmnilConfig):
+            self._check_unpaired(self.method)
+
+    def _check_unpaired(self, method: DmnilConfig) -> None:
+        require(
+            self.data.name != MAP,
+            f"method dmnil clusters a set of pictures and data '{MAP}' draws views without end; use a "
+            "published data set.",
+        )
+        require(
+            self.dphr.weight == 0,
+            f"dphr.weight={self.dphr.weight} reweights pairs and method dmnil knows none; set it to 0.",
+        )
+        require(
+            self.optimiser.pairs % method.instances == 0,
+            f"method.instances={method.instances} does not divide optimiser.pairs={self.optimiser.pairs}, "
+            "which is clusters times instances; choose a multiple.",
+        )
 
     @property
     def method_name(self) -> str:

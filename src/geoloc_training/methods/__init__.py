@@ -43,7 +43,11 @@ def _host(config: TrainConfig, places: int) -> Method:
 
         _require_places(config, places)
         return Lpn(new_encoder(config.model), config.method, places)
-    raise ParameterError(f"method '{config.method.name}' is unknown; use sample4geo or lpn.")
+    if config.method.name == "dmnil":
+        from geoloc_training.methods.dmnil.method import Dmnil
+
+        return Dmnil(new_encoder(config.model), config.method)
+    raise ParameterError(f"method '{config.method.name}' is unknown; use sample4geo, lpn or dmnil.")
 
 
 def _require_places(config: TrainConfig, places: int) -> None:

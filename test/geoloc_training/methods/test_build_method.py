@@ -9,6 +9,8 @@ from geoloc.errors import ParameterError  # noqa: E402
 from geoloc_training.config import TrainConfig  # noqa: E402
 from geoloc_training.methods import build_method  # noqa: E402
 from geoloc_training.methods.contract import Batch  # noqa: E402
+from geoloc_training.methods.dmnil.method import Dmnil  # noqa: E402
+from geoloc_training.methods.dmnil.settings import DmnilConfig  # noqa: E402
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402
 from geoloc_training.methods.lpn.settings import LpnConfig  # noqa: E402
 from geoloc_training.methods.sample4geo.method import Sample4Geo  # noqa: E402
@@ -60,6 +62,13 @@ def test_lpn_needs_places_to_tell_apart():
     config = _config(method=LpnConfig())
     with pytest.raises(ParameterError, match="without end"):
         build_method(config, places=0)
+
+
+def test_dmnil_needs_no_places():
+    method = build_method(_config(method=DmnilConfig(temperature=0.1)), places=0)
+    assert isinstance(method, Dmnil)
+    assert method.encoder.architecture.descriptor_size == 8
+    assert method.clusters["query"].temperature == 0.1
 
 
 def test_an_unknown_method_is_refused():

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of pictures that nobody has paired, by clusters found anew every epoch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geoloc.errors import ModelError, ParameterError
+from geoloc_training.datasets.contract import Item, TrainingSplit
+from geoloc_training.datasets.pictures import Pictures
+from geoloc_training.distributed import on_first_rank
+from geoloc_training.methods.contract import Batch, DescribeItems, UnpairedBatch
+from geoloc_training.methods.dmnil.diagnostics import figures
+from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label
+from geoloc_training.methods.dmnil.plan import plan_view
+from geoloc_training.methods.dmnil.settings import DmnilConfig
+
+Augment = Callable[[Batch, int, int], Batch]
+
+_VIEWS = ("query", "reference")
+_PLAN_STREAM = 4  # keeps these random numbers apart from those of other uses of the same seed
+
+
+class ClusterBatches:
+    """A `BatchSource` of picture files without pairs; of a split it looks at the pictures alone.
+
+    Every step has `pairs` queries and as many references, these in several variations: pairs / instances
+    clusters of either view, which have nothing to do with each other.
+
+    Args:
+        split: what is learnt from. Its matches are never read, and its ids are kept for figures alone.
+        size_px: side of the views.
+        pairs: queries of a batch, over all ranks.
+        seed: of the run.
+        config: of the method.
+        augment: varies a batch on the training device: (batch, step, rank) -> batch; None leaves it as it is.
+        device: where cosines of all pictures are computed.
+
+    Attributes:
+        labels: of the epoch planned last; None before the first.
+        features: unit descriptors of queries (N, D) and references (M, D) that these labels were found by, a
+            row for each copy; None where it was planned without, or taken from a checkpoint.
+
+    Raises:
+        ParameterError: fewer than two pictures of a view.
+    """
+
+    places = 0
+
+    def __init__(
+        self,
+        split: TrainingSplit,
+        size_px: int,
+        pairs: int,
+        seed: int,
+        config: DmnilConfig,
+        augment: Augment | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        for view, items in (("query", split.queries), ("reference", split.references)):
+            if len(items) < 2:
+                raise ParameterError(
+                    f"the training split has {len(items)} pictures of the {view} view, too few to tell "
+                    "apart; add data, or hold out less with data.validation_share."
+                )
+        self.queries, self.references = split.queries, split.references
+        self.pairs, self.seed, self.config, self.augment = pairs, seed, config, augment
+        self.device = device or torch.device("cpu")
+        self.pictures = Pictures(size_px)
+        self.steps_per_epoch = config.steps_per_epoch
+        self.labels: EpochLabels | None = None
+        self.features: tuple[Floats, Floats] | None = None
+        self._epoch = -1
+        self._plan: dict[str, Ints] = {}
+
+    def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
+        """Describe and cluster all pictures, then plan; without `describe` each is its own cluster."""
+        if describe is None:
+            self.features, self.labels = None, self._every_picture_alone()
+        else:
+            self.features = self._described(describe)
+            self.labels = on_first_rank(partial(self._label, *self.features, epoch))
+        views = (self.labels.query, self.labels.reference)
+        self._plan = {
+            name: self._planned(view, epoch, name) for name, view in zip(_VIEWS, views, strict=True)
+        }
+        self._epoch = epoch
+
+    def figures(self) -> dict[str, float]:
+        """How good the epoch's labels are, by ids where there are any; nothing learns from them."""
+        if self.labels is None:
+            return {}
+        copies = [item.id for item in self.references for _ in range(self.config.copies)]
+        return figures(self.labels, [item.id for item in self.queries], copies)
+
+    def batch(self, step: int, rank: int, ranks: int) -> UnpairedBatch:
+        """This rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
+
+        Raises:
+            RasterError: a picture cannot be read; the sentence names it.
+            ParameterError: the ranks cannot share the batch evenly.
+        """
+        if self.pairs % ranks:
+            raise ParameterError(
+                f"optimiser.pairs={self.pairs} cannot be shared evenly by {ranks} devices; "
+                f"use a multiple of {ranks}."
+            )
+        epoch, row = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch or self.labels is None:
+            raise RuntimeError(f"step {step} is of epoch {epoch}, which start_epoch has not planned")
+        part = slice(rank * self.pairs // ranks, (rank + 1) * self.pairs // ranks)
+        queries, references = (self._plan[view][row, part] for view in _VIEWS)
+        return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
+
+    def finish(self, batch: Batch, step: int, rank: int) -> Batch:
+        """Vary the batch where it lies."""
+        return batch if self.augment is None else self.augment(batch, step, rank)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch's labels and plan, as tensors and plain values."""
+        labels = vars(self.labels) if self.labels is not None else {}
+        return {"epoch": self._epoch, "labels": _tensors(labels), "plan": _tensors(self._plan)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with a saved plan.
+
+        Raises:
+            ModelError: the plan is of other data, another batch size or another length of epochs.
+        """
+        labels, plan = EpochLabels(**_arrays(state["labels"])), _arrays(state["plan"])
+        queries, references = len(self.queries), len(self.references) * self.config.copies
+        fits = (len(labels.query), len(labels.reference)) == (queries, references)
+        fits &= all(rows.shape == (self.steps_per_epoch, self.pairs) for rows in plan.values())
+        if not fits:
+            raise ModelError(
+                f"the checkpoint's plan is not of {queries} query and {references} reference pictures in "
+                f"{self.steps_per_epoch} batches of {self.pairs}; give the data, optimiser.pairs and "
+                "method settings that the run began with, or another --out."
+            )
+        self._epoch, self._plan, self.labels, self.features = int(state["epoch"]), plan, labels, None
+
+    def _described(self, describe: DescribeItems) -> tuple[Floats, Floats]:
+        queries, references = (
+            describe(items, flip=True, as_trained=True) for items in (self.queries, self.references)
+        )
+        return queries, np.repeat(references, self.config.copies, axis=0)
+
+    def _label(self, queries: Floats, references: Floats, epoch: int) -> EpochLabels:
+        return label(queries, references, epoch, self.labels, self.config, self.seed, self.device)
+
+    def _every_picture_alone(self) -> EpochLabels:
+        own = np.arange(len(self.references) * self.config.copies)
+        return EpochLabels(np.arange(len(self.queries)), own, own)
+
+    def _planned(self, labels: Ints, epoch: int, view: str) -> Ints:
+        rng = np.random.default_rng([self.seed, _PLAN_STREAM, epoch, _VIEWS.index(view)])
+        instances = self.config.instances
+        return plan_view(labels, self.steps_per_epoch, self.pairs // instances, instances, rng)
+
+    def _load(self, labels: EpochLabels, queries: Ints, references: Ints) -> UnpairedBatch:
+        return UnpairedBatch(
+            query=self._views([self.queries[i] for i in queries]),
+            reference=self._views([self.references[j // self.config.copies] for j in references]),
+            ids=torch.from_numpy(labels.query[queries]),
+            weights=torch.ones(len(queries)),
+            reference_ids=torch.from_numpy(labels.reference[references]),
+            query_rows=torch.from_numpy(queries),
+            reference_rows=torch.from_numpy(references),
+        )
+
+    def _views(self, items: Sequence[Item]) -> Tensor:
+        """Pictures, each file read once, uint8 (N, S, S, 3)."""
+        read = {path: self.pictures(path) for path in {item.path for item in items}}
+        return torch.from_numpy(np.stack([read[item.path] for item in items]))
+
+
+def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays as tensors of their own; anything else as it is."""
+    return {
+        name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+        for name, value in values.items()
+    }
+
+
+def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors as arrays; anything else as it is."""
+    return {name: value.numpy() if isinstance(value, Tensor) else value for name, value in values.items()}
