@@ -77,8 +77,9 @@ def fit_command(
 ) -> None:
     """Train; rerun the same command to go on after an interruption.
 
-    Presets: small (the shipped model's recipe), sample4geo, lpn, dphr (sample4geo + DPHR). Without data.root,
-    `small` learns from procedural worlds alone, so that anyone can:
+    Presets: small (the shipped model's recipe), sample4geo, lpn, dphr (sample4geo + DPHR), dmnil (without
+    pairs; dmnil_sues200, dmnil_denseuav). Without data.root, `small` learns from procedural worlds alone, so
+    that anyone can:
 
       geoloc-train fit +preset=small optimiser.steps=300 --out runs/world
 

@@ -43,6 +43,48 @@ def test_the_presets_are_what_their_names_say():
     assert (lpn.optimiser.name, lpn.optimiser.schedule, lpn.optimiser.backbone_rate) == ("sgd", "step", 0.1)
 
 
+def test_dmnil_is_as_its_authors_trained_it_on_each_data_set():
+    presets = ("dmnil", "dmnil_sues200", "dmnil_denseuav")
+    u1652, sues, dense = (compose([f"preset={name}"]) for name in presets)
+    assert [c.data.name for c in (u1652, sues, dense)] == ["u1652", "sues200_150", "denseuav"]
+    assert {c.data.validation_share for c in (u1652, sues, dense)} == {
+        0.0
+    }  # no labels, not even to choose by
+    optimiser = u1652.optimiser
+    assert (optimiser.epochs, optimiser.pairs, optimiser.learning_rate) == (40, 64, 1e-3)
+    assert (optimiser.nesterov, optimiser.milestones, u1652.method.steps_per_epoch) == (False, (0.5,), 400)
+    assert (u1652.method, sues.method) == (sues.method, u1652.method)
+    assert dense.method.clusters.reference_min_samples == 4
+    assert compose(["preset=dmnil", "data=sues200_300"]).data.name == "sues200_300"
+
+
+def test_release_mode_changes_what_is_left_at_its_default_alone():
+    words = ["preset=dmnil", "method.mode=release", "method.copies=2", "method.levels.keep=0.75"]
+    config = compose(words)
+    found = config.method.copies, config.method.levels.keep, config.method.levels.start
+    assert found == (2, 0.75, "zeros")
+    assert compose(["preset=dmnil", "method.mode=release"]).method.copies == 50
+    assert build_config(plain(config)) == config
+    clean, release = (
+        compose(["preset=dmnil", f"method.mode={mode}"]).method for mode in ("clean", "release")
+    )
+    assert (clean.evolution.reference_to_query, release.evolution.reference_to_query) == (0.5, 0.55)
+    assert release.enhancement.noise_length / 768**0.5 == pytest.approx(0.05)
+    assert (clean.clusters.reference_min_samples, release.clusters.reference_min_samples) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("dphr.weight=1", "dphr.weight=1.0 reweights pairs and method dmnil knows none"),
+        ("optimiser.pairs=30", "method.instances=4 does not divide optimiser.pairs=30"),
+    ],
+)
+def test_dmnil_refuses_what_needs_pairs(word, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        compose(["preset=dmnil", word])
+
+
 def test_overrides_reach_nested_settings_sources_and_paths():
     words = ["optimiser.steps=900", "data.sources.0.share=0.25", "seed=7", "data.root=/a b/(c),d/e"]
     config = compose(["+preset=small", *words])
@@ -107,9 +149,22 @@ def test_evaluation_names_its_data():
         ("hardware.devices=5", "pairs=96 cannot be shared by 5 devices"),
         ("dphr.weight=-1", "dphr.weight=-1.0 must not be negative"),
         ("method.name=lpn", "method lpn .* data 'map'"),
+        ("method.name=dmnil", "method dmnil .* data 'map'"),
+        ("method={name: dmnil, mode: loose}", "method.mode 'loose' is unknown; use clean or release"),
+        ("method={name: dmnil, clusters: {query_eps: 2}}", r"method\.clusters\.query_eps=2\.0 is a Jaccard"),
+        ("method={name: dmnil, clusters: {k1: 0}}", "clusters.k2=6 must lie in 1..k1, and k1=0 be above 0"),
+        ("method={name: dmnil, memory: {momentum: 1.5}}", r"method\.memory\.momentum=1\.5 is the weight"),
+        ("method={name: dmnil, memory: {repeated: sum}}", "'sum' is unknown; use mean or sequence"),
+        ("method={name: dmnil, levels: {keep: -1}}", r"method\.levels\.keep=-1\.0 must lie"),
+        ("method={name: dmnil, evolution: {threshold: 1}}", r"evolution\.threshold=1\.0 is a share"),
+        ("method={name: dmnil, evolution: {cross: -1}}", r"evolution\.cross=-1\.0 must not be negative"),
+        ("method={name: dmnil, evolution: {uniform_count: 0}}", "uniform_count=0 must be above 0"),
+        ("method={name: dmnil, enhancement: {nearest: 0}}", "nearest=0 .*must be above 0"),
+        ("method={name: dmnil, temperature: 0}", r"method\.temperature=0\.0 must be above 0"),
+        ("method={name: dmnil, copies: 0}", r"method\.copies=0 must be above 0"),
         ("method.name=siamese", "method.name 'siamese' is unknown; use sample4geo or lpn"),
         ("data=u1562", "data 'u1562' is unknown; use one of cvact, .*u1652"),
-        ("preset=large", "preset 'large' is unknown; use one of dphr"),
+        ("preset=large", "preset 'large' is unknown; use one of dmnil, dmnil_denseuav, .*dphr"),
         ("data.sampling=gps", "sampling=gps is for published sets; data 'map'"),
         ("data.validation_share=1", "validation_share=1.0 must lie"),
         ("data.sources.0.view_size_m=[90, 60]", "rising range"),

@@ -29,12 +29,23 @@ TINY = (
     "checkpoint_every=2",
     "evaluate_every=2",
 )
-PRESETS = {"sample4geo": (), "dphr": (), "lpn": (), "lpn-dphr": ("dphr.weight=1",)}
+UNPAIRED = (
+    "method={steps_per_epoch: 2, instances: 1, clusters: {k1: 3, k2: 1, query_min_samples: 1, "
+    "reference_labels: own}, evolution: {cross_epoch: 1}, enhancement: {epoch: 1}}",
+)
+PRESETS = {
+    "sample4geo": (),
+    "dphr": (),
+    "lpn": (),
+    "lpn-dphr": ("dphr.weight=1",),
+    "dmnil": UNPAIRED,
+}
 METHODS = {
     "sample4geo": "sample4geo",
     "dphr": "sample4geo with dphr",
     "lpn": "lpn",
     "lpn-dphr": "lpn with dphr",
+    "dmnil": "dmnil",
 }
 
 
@@ -91,6 +102,15 @@ def test_a_preset_is_fitted_resumed_evaluated_and_exported(name, data, tmp_path,
     tree_ = yaml.safe_load((tmp_path / "model" / "model.yaml").read_text(encoding="utf-8"))
     assert tree_["training"]["data"] == ["u1652"]
     assert str(data) not in yaml.safe_dump(tree_)
+
+
+def test_dmnil_is_fitted_as_released(data, tmp_path):
+    words = (*_words("dmnil", data), "method.mode=release", "method.copies=2", "data.validation_share=0")
+    _command("fit", *words, "--out", tmp_path)
+    assert load_average(tmp_path)[0] == 4  # without a validation the last weights count
+    saved = load_checkpoint(tmp_path)
+    pictures = [len(saved.model[f"pictures.{view}.rows"]) for view in ("query", "reference")]
+    assert pictures == [8, 8]  # four places of two drone pictures and one satellite picture, that one twice
 
 
 def test_a_run_of_another_method_is_not_gone_on_with(data, tmp_path):

@@ -7,13 +7,17 @@ from pathlib import Path
 import torch
 
 from geoloc_training.augment.image import ImageAugment
+from geoloc_training.augment.single import SingleAugment
 from geoloc_training.config import TrainConfig
+from geoloc_training.datasets.contract import TrainingSplit
 from geoloc_training.datasets.images import ImageBatches
 from geoloc_training.datasets.load import load_places, load_sources
 from geoloc_training.datasets.map_batches import MapBatches
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.datasets.split import hold_out
 from geoloc_training.methods.contract import BatchSource
+from geoloc_training.methods.dmnil.settings import DmnilConfig
+from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.settings import MAP
 from geoloc_training.training.loop import Validate
 from geoloc_training.training.validation import CrossDateValidation, HeldOutValidation
@@ -44,7 +48,7 @@ def prepare(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
         ParameterError: nothing to train on, or settings that do not fit the data.
         RasterError: a folder or a picture is missing or damaged.
     """
-    return _map(config, cache, device) if config.data.name == MAP else _images(config)
+    return _map(config, cache, device) if config.data.name == MAP else _images(config, device)
 
 
 def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
@@ -62,10 +66,15 @@ def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
     return Prepared(source, CrossDateValidation(load_places(config, root), config.data.validation))
 
 
-def _images(config: TrainConfig) -> Prepared:
+def _images(config: TrainConfig, device: torch.device) -> Prepared:
     benchmark = load_benchmark(config.data.name, config.data.folder())
     training, held_out = hold_out(benchmark.training, config.data.validation_share, config.seed)
-    source = ImageBatches(
+    source = _unpaired(config, training, device) or _paired(config, training)
+    return Prepared(source, HeldOutValidation(held_out) if held_out is not None else None)
+
+
+def _paired(config: TrainConfig, training: TrainingSplit) -> BatchSource:
+    return ImageBatches(
         training,
         config.model.input_px,
         config.optimiser.pairs,
@@ -73,4 +82,17 @@ def _images(config: TrainConfig) -> Prepared:
         config.data.sampling_config(),
         ImageAugment(config.image_augment, config.seed),
     )
-    return Prepared(source, HeldOutValidation(held_out) if held_out is not None else None)
+
+
+def _unpaired(config: TrainConfig, training: TrainingSplit, device: torch.device) -> BatchSource | None:
+    if not isinstance(config.method, DmnilConfig):
+        return None
+    return ClusterBatches(
+        training,
+        config.model.input_px,
+        config.optimiser.pairs,
+        config.seed,
+        config.method,
+        SingleAugment(config.image_augment, config.seed),
+        device,
+    )
