@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch")
 
 from geoloc.errors import ParameterError  # noqa: E402
 from geoloc_training.methods.dmnil import labels as module  # noqa: E402
-from geoloc_training.methods.dmnil.diagnostics import figures  # noqa: E402
 from geoloc_training.methods.dmnil.labels import EpochLabels, centroids, label  # noqa: E402
 from geoloc_training.methods.dmnil.settings import (  # noqa: E402
     ClusterSettings,
@@ -140,28 +139,3 @@ def test_centroids_are_unit_means_without_outliers():
     root = 2**-0.5
     np.testing.assert_allclose(found, [[root, root], [0, 0], [0, 0]], atol=1e-6)
     assert found.dtype == np.float32
-
-
-def test_figures_count_and_judge_by_ids():
-    labels = EpochLabels(
-        np.array([0, 0, 0, 1, 1, -1]), np.array([0, 1, 1, -1]), np.array([0, 1, 2, -1]), shared=True
-    )
-    found = figures(labels, ["a", "a", "b", "b", "b", "a"], ["a", "b", "c", "b"])
-    assert found == {
-        "labels_shared": 1.0,
-        "query_clusters": 2.0,
-        "query_coverage": pytest.approx(5 / 6),
-        "query_purity": pytest.approx(4 / 5),
-        "reference_clusters": 2.0,
-        "reference_coverage": pytest.approx(3 / 4),
-        "reference_purity": pytest.approx(2 / 3),
-        "match_purity": pytest.approx(2 / 3),
-    }
-
-
-def test_without_ids_figures_only_count():
-    labels = EpochLabels(np.array([0, 1, -1]), np.array([0, 1]), np.array([0, 1]), shared=True)
-    found = figures(labels, [""] * 3, [""] * 2)
-    assert set(found) == {
-        "labels_shared", "query_clusters", "query_coverage", "reference_clusters", "reference_coverage"
-    }  # fmt: skip
