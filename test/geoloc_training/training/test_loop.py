@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import signal
+import time
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -336,6 +337,7 @@ def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeyp
 def test_tensorboard_has_the_figures_of_every_step_once(tmp_path):
     with pytest.raises(Killed):
         fit(tiny_config(), Cut(5), tmp_path, build=build_tiny)
+    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which tell the second
     fit(tiny_config(), Planned(), tmp_path, build=build_tiny)
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
