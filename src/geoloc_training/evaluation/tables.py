@@ -22,7 +22,7 @@ def table(results: Sequence[Result]) -> str:
     near = _block(results, [name for name in _names(results) if not name.startswith(_ON_THE_GROUND)])
     far = [name for name in _names(results) if name.startswith(_ON_THE_GROUND)]
     blocks = [near, *([_block(results, far)] if far else [])]
-    return "\n\n".join(blocks) + "\nshares in %; median, p90 and Dis in metres"
+    return "\n\n".join(blocks) + "\nshares in %" + ("; median, p90 and Dis in metres" if far else "")
 
 
 def percent(figure: Figure) -> float:

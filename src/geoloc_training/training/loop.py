@@ -72,6 +72,7 @@ def fit(
                 progress.show(_advance(trainer, batch, validate))
                 if _due(trainer, config.checkpoint_every):
                     trainer.save()
+                    progress.saved()
                 if any_rank(bool(interrupts.number), fabric.device):
                     _stop(trainer, interrupts.number)
     return progress.last
@@ -125,6 +126,7 @@ class _Progress:
 
     def __init__(self, trainer: Trainer) -> None:
         self.last: dict[str, float] = {}
+        self._shown: dict[str, str] = {}
         self._trainer = trainer
         self._log = RunLog(trainer.run, trainer.step) if trainer.fabric.is_global_zero else None
         self._bar = tqdm(
@@ -136,6 +138,8 @@ class _Progress:
         )
 
     def __enter__(self) -> "_Progress":
+        if self._log is not None:
+            tqdm.write(f"{self._place()}; figures go to {self._trainer.run / 'log.csv'}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,12 +151,19 @@ class _Progress:
         """Log a step's figures."""
         self.last |= figures
         shown = ("loss", "batch_r1", "valid_r1")
-        self._bar.set_postfix(
-            {name: f"{self.last[name]:.3f}" for name in shown if name in self.last}, refresh=False
-        )
+        self._shown = {name: f"{self.last[name]:.3f}" for name in shown if name in self.last}
+        self._bar.set_postfix(self._shown, refresh=False)
         self._bar.update()
         if self._log is not None:
             self._log.append(self._trainer.step, figures)
+
+    def saved(self) -> None:
+        """Say so where there is no bar to be seen, as in a file or a pipe."""
+        if self._log is not None and self._bar.disable:
+            tqdm.write("  ".join([self._place(), *(f"{k} {v}" for k, v in self._shown.items()), "saved"]))
+
+    def _place(self) -> str:
+        return f"step {self._trainer.step} of {self._trainer.config.optimiser.steps}"
 
 
 def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:

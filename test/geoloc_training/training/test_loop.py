@@ -308,11 +308,22 @@ def test_fp16_is_refused_on_a_cpu_also_where_auto_finds_one():
         launch(replace(hardware, precision="fp16", accelerator="auto"))
 
 
+def test_where_no_bar_is_seen_lines_say_where_a_run_is_and_where_its_figures_are(tmp_path, capsys):
+    for steps in (4, 6):
+        fit(tiny_config(steps=steps), TinySource(), tmp_path, build=build_tiny)
+    begins, *saved = capsys.readouterr().out.splitlines()
+    assert begins == f"step 0 of 4; figures go to {tmp_path / 'log.csv'}"
+    assert f"step 4 of 6; figures go to {tmp_path / 'log.csv'}" in saved
+    assert all(line.endswith("saved") for line in saved if "loss" in line)
+    assert [line.split("  ")[0] for line in saved if "loss" in line][-1] == "step 6 of 6"
+
+
 def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeypatch):
     bars = []
 
     class Bar:
         write = staticmethod(lambda _: None)
+        disable = False
 
         def __init__(self, total, initial, **_):
             self.place, self.shown = [initial, initial, total], {}
