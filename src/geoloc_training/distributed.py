@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from geoloc.errors import GeolocError
+from geoloc.errors import GeolocError, ParameterError
 
 _T = TypeVar("_T")
 
@@ -81,6 +81,19 @@ class _GatherRows(torch.autograd.Function):  # type: ignore[misc]  # mypy does n
         summed = gradient.contiguous().clone()
         dist.all_reduce(summed)
         return summed.chunk(ranks())[rank()]
+
+
+def share_of(pairs: int, rank: int, ranks: int) -> slice:
+    """Which rows of a step's batch are a rank's own.
+
+    Raises:
+        ParameterError: the ranks cannot share the batch evenly.
+    """
+    if pairs % ranks:
+        raise ParameterError(
+            f"optimiser.pairs={pairs} cannot be shared evenly by {ranks} devices; use a multiple of {ranks}."
+        )
+    return slice(rank * pairs // ranks, (rank + 1) * pairs // ranks)
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:

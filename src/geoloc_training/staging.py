@@ -26,7 +26,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     try:
         fresh.mkdir(parents=True)
         yield fresh
-        _to_disk(fresh)
+        folder_to_disk(fresh)
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
@@ -55,7 +55,7 @@ def _put_back(old: Path, folder: Path) -> None:
         old.rename(folder)
 
 
-def _to_disk(folder: Path) -> None:
+def folder_to_disk(folder: Path) -> None:
     """Have the disk itself hold what was written, before anything older is given up for it."""
     for path in folder.iterdir():
         _file_to_disk(path)

@@ -12,6 +12,7 @@ from torch import Tensor
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.datasets.contract import Item, TrainingSplit
 from geoloc_training.datasets.pictures import Pictures
+from geoloc_training.distributed import share_of
 from geoloc_training.methods.contract import Batch, DescribeItems
 from geoloc_training.methods.sample4geo.sampling import (
     Ints,
@@ -90,17 +91,12 @@ class ImageBatches:
             RasterError: a picture cannot be read; the sentence names it.
             ParameterError: the ranks cannot share the batch evenly.
         """
-        if self.pairs % ranks:
-            raise ParameterError(
-                f"optimiser.pairs={self.pairs} cannot be shared evenly by {ranks} devices; "
-                f"use a multiple of {ranks}."
-            )
+        part = share_of(self.pairs, rank, ranks)
         epoch, row = divmod(step, self.steps_per_epoch)
         if self._plan is None or epoch != self._epoch:
             raise RuntimeError(f"step {step} is of epoch {epoch}, which start_epoch has not planned")
         samples = self._plan[row]
         drawn = self._draw(samples, step)
-        part = slice(rank * self.pairs // ranks, (rank + 1) * self.pairs // ranks)
         return self._load(samples[part], drawn[part])
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:

@@ -2,7 +2,6 @@
 """A run's state on disk: weights as safetensors, what else it takes to go on, and the step they belong to."""
 
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from geoloc.encoder.card import WEIGHTS_NAME, load_card
 from geoloc.errors import ModelError
+from geoloc_training.staging import folder_to_disk
 
 Which = Literal["best", "last"]
 _LAST, _BEST = "checkpoint", "best"
@@ -152,7 +152,7 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
             raise OSError(f"only {_megabytes(free)} are free")
         fresh.mkdir(parents=True)
         write(fresh)
-        _to_disk(fresh)
+        folder_to_disk(fresh)
     except _FAILURES as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise ModelError(
@@ -164,13 +164,6 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
         current.rename(old)
     fresh.rename(current)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _to_disk(folder: Path) -> None:
-    """Have the disk itself hold what was written, before anything older is given up for it."""
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
 
 
 def _folder(run: Path, name: str) -> Path | None:

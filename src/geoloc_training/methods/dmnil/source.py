@@ -12,7 +12,7 @@ from torch import Tensor
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.datasets.contract import Item, TrainingSplit
 from geoloc_training.datasets.pictures import Pictures
-from geoloc_training.distributed import on_first_rank
+from geoloc_training.distributed import on_first_rank, share_of
 from geoloc_training.methods.contract import Batch, DescribeItems, UnpairedBatch
 from geoloc_training.methods.dmnil.diagnostics import figures
 from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label
@@ -104,15 +104,10 @@ class ClusterBatches:
             RasterError: a picture cannot be read; the sentence names it.
             ParameterError: the ranks cannot share the batch evenly.
         """
-        if self.pairs % ranks:
-            raise ParameterError(
-                f"optimiser.pairs={self.pairs} cannot be shared evenly by {ranks} devices; "
-                f"use a multiple of {ranks}."
-            )
+        part = share_of(self.pairs, rank, ranks)
         epoch, row = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch or self.labels is None:
             raise RuntimeError(f"step {step} is of epoch {epoch}, which start_epoch has not planned")
-        part = slice(rank * self.pairs // ranks, (rank + 1) * self.pairs // ranks)
         queries, references = (self._plan[view][row, part] for view in _VIEWS)
         return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
 
