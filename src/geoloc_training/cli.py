@@ -23,10 +23,8 @@ from geoloc_training.datasets.load import load_every_place
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.evaluation import suite
 from geoloc_training.evaluation.benchmark import EvaluationOptions
-from geoloc_training.evaluation.command import evaluate_images, export_features
+from geoloc_training.evaluation.command import evaluate_images
 from geoloc_training.evaluation.cross_date import Describe, in_chunks
-from geoloc_training.evaluation.features import FeatureCache
-from geoloc_training.evaluation.protocols import protocols_named
 from geoloc_training.export import export_model
 from geoloc_training.parity import not_compared
 from geoloc_training.settings import MAP, DataConfig
@@ -156,11 +154,7 @@ def evaluate_command(
         options = EvaluationOptions(flip=flip, multi_query=multi_query, float32_compat=float32_compat)
         kept = Path("runs/cache/descriptors") if cache else None
         benchmark = load_benchmark(data.name, root)
-        results = evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept)
-        if features is not None:
-            stored = FeatureCache(kept, key) if kept is not None else None
-            for name in protocols_named(protocol):
-                export_features(describe, size_px, benchmark.tests, features / name, name, options, stored)
+        results = evaluate_images(describe, size_px, key, benchmark, protocol, out, options, kept, features)
         measured = facts.metrics_of(results)
     else:
         measured = _measure_dates(describe, size_px, data, pairs or data.validation, floor, label)

@@ -26,6 +26,7 @@ def evaluate_images(
     out: Path | None = None,
     options: EvaluationOptions | None = None,
     cache: Path | None = None,
+    features: Path | None = None,
 ) -> list[Result]:
     """Run a data set's tests, print the table, and write metrics.json, metrics.csv and worst.png.
 
@@ -38,6 +39,8 @@ def evaluate_images(
         out: folder for the files, made where missing; None writes none.
         options: what else may be chosen.
         cache: folder for descriptors; None keeps none (`--no-cache`).
+        features: folder for descriptors as the official script reads them, a folder a protocol; None writes
+            none.
 
     Raises:
         ParameterError: an unknown protocol, a test without tests or matches, an `out` that cannot be made.
@@ -55,6 +58,10 @@ def evaluate_images(
     typer.echo(table(results))
     if out is not None:
         _write(out, results)
+    if features is not None:
+        tests = benchmark.tests if isinstance(benchmark, Benchmark) else benchmark
+        for name in protocols:
+            export_features(describe, size_px, tests, features / name, name, options, kept)
     return results
 
 
