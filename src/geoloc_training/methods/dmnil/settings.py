@@ -228,6 +228,8 @@ class DmnilConfig:
         reference_views: variations of each picture of the map in a batch.
         copies: of each picture of the map. RECONSTRUCTED: 1; the release has 50, and 2 in DenseUAV, for the
             sake of DBSCAN (see `clusters.reference_min_samples`).
+        mirrored: describe a picture for clustering with its mirror image; false where the head keeps the
+            view's layout and `image_augment.flip_share` is 0.
         temperature: of every softmax.
         cluster_weight: of the cluster memories' loss: the release keeps each of them twice, to the same
             numbers.
@@ -244,6 +246,7 @@ class DmnilConfig:
     instances: int = 4
     reference_views: int = 2
     copies: int = 1
+    mirrored: bool = True
     temperature: float = 0.05
     cluster_weight: float = 2.0
     clusters: ClusterSettings = field(default_factory=ClusterSettings)

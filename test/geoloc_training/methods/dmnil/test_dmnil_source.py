@@ -111,6 +111,18 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(split):
             other.load_state_dict(state)
 
 
+def test_pictures_are_described_with_their_mirror_images_only_where_asked(split):
+    asked = []
+
+    def describe(items, *, flip=False, as_trained=False):
+        asked.append(flip)
+        return _describe(items, flip=True, as_trained=as_trained)
+
+    for mirrored in (True, False):
+        source(unpaired_config(mirrored=mirrored), split).start_epoch(0, describe)
+    assert asked == [True, True, False, False]
+
+
 def test_without_descriptors_every_picture_stands_alone(split):
     """What an export compares backends on."""
     made = source(unpaired_config(), split)
