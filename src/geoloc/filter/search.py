@@ -19,6 +19,7 @@ _OFF_MAP = 0.05
 _RADIUS_PITCHES = 2.5
 _WIDEST_SPREAD = 8  # doublings of the step by which weights spread: hundreds of pitches
 _NO_SPREAD = 1e-4
+_WAYS = ((EAST, WEST), (NORTH, SOUTH))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, for
     """
     weights = search.weights.copy()
     off_map = float(weights[-1])
-    for axis, (forth, back) in enumerate(((EAST, WEST), (NORTH, SOUTH))):
+    for axis, (forth, back) in enumerate(_WAYS):
         variance = variance_m2[axis] / tiles.pitches_m[:, axis] ** 2
         weights = _spread(weights, tiles, tiles.neighbours[forth], tiles.neighbours[back], variance)
     weights[-1] = off_map + max(0.0, 1.0 - off_map - float(weights[:-1].sum()))
@@ -139,7 +140,7 @@ def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
     """Hand the weights on to other tiles, until each is displaced by half a pitch at most."""
     steps = np.rint((search.moved_m - offset_m) / tiles.pitches_m).astype(np.int64)
     weights = search.weights
-    for axis, (forth, back) in enumerate(((EAST, WEST), (NORTH, SOUTH))):
+    for axis, (forth, back) in enumerate(_WAYS):
         for step in range(1, int(np.abs(steps[:, axis]).max()) + 1):
             # A tile's weight goes forth: what it then has is that of the tile behind it.
             source = _along(tiles, steps[:, axis], step, back, forth)
@@ -151,11 +152,12 @@ def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
 
 def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: int) -> NDArray[np.int64]:
     """Return from which tile each takes its weight in this step; of levels that are done, its own."""
-    own = np.arange(len(tiles) + 1)
-    ahead, behind = (steps >= step)[tiles.level], (steps <= -step)[tiles.level]
-    source = own.copy()
-    source[:-1] = np.where(ahead, tiles.neighbours[back, :-1], own[:-1])
-    source[:-1] = np.where(behind, tiles.neighbours[forth, :-1], source[:-1])
+    if len(steps) == 1:
+        return np.asarray(tiles.neighbours[back if steps[0] > 0 else forth])
+    source = np.arange(len(tiles) + 1)
+    of_tile = steps[tiles.level]
+    source[:-1] = np.where(of_tile >= step, tiles.neighbours[back, :-1], source[:-1])
+    source[:-1] = np.where(of_tile <= -step, tiles.neighbours[forth, :-1], source[:-1])
     return source
 
 
@@ -164,28 +166,25 @@ def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats) -> Weights:
 
     Cubic (Catmull-Rom): a straight line between two tiles would cut off the peak that lies between them.
     """
-    for axis, ways in enumerate(((EAST, WEST), (NORTH, SOUTH))):
-        share = displaced[tiles.level, axis].astype(np.float32) if len(displaced) > 1 else displaced[0, axis]
-        forward = np.where(np.asarray(share) >= 0, ways[0], ways[1])
-        share = np.abs(share)
-        ahead, behind = _towards(tiles, forward), _towards(tiles, ways[0] + ways[1] - forward)
-        farther = scores[ahead[ahead]]
-        near, far, back = scores, scores[ahead], scores[behind]
+    for axis, (forth, back) in enumerate(_WAYS):
+        share = np.abs(displaced[:, axis]).astype(np.float32)
+        onward = displaced[:, axis] >= 0
+        if len(onward) == 1:
+            ahead, behind = tiles.beside[forth], tiles.beside[back]
+            ahead, behind = (ahead, behind) if onward[0] else (behind, ahead)
+        else:
+            share, on = share[tiles.level], onward[tiles.level]
+            ahead = np.where(on, tiles.beside[forth], tiles.beside[back])
+            behind = np.where(on, tiles.beside[back], tiles.beside[forth])
+        there = scores[ahead]
         square, cube = share**2, share**3
         scores = (
-            (-share + 2 * square - cube) / 2 * back
-            + (2 - 5 * square + 3 * cube) / 2 * near
-            + (share + 4 * square - 3 * cube) / 2 * far
-            + (cube - square) / 2 * farther
+            (2 - 5 * square + 3 * cube) / 2 * scores
+            + (share + 4 * square - 3 * cube) / 2 * there
+            + (2 * square - share - cube) / 2 * scores[behind]
+            + (cube - square) / 2 * there[ahead]  # the tile after the next
         ).astype(np.float32)
     return scores
-
-
-def _towards(tiles: Tiles, way: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return each tile's neighbour in one way, or in its own; at the map's edge the tile itself."""
-    own = np.arange(len(tiles))
-    found = tiles.neighbours[int(way), :-1] if way.ndim == 0 else tiles.neighbours[way, own]
-    return np.where(found == len(tiles), own, found)
 
 
 def _spread(
@@ -200,13 +199,16 @@ def _spread(
     Three taps reach a variance of 2/3 of a squared step; what is more is spread with steps twice as long.
     """
     weights[-1] = 0.0
-    for _ in range(_WIDEST_SPREAD):
+    for doubling in range(_WIDEST_SPREAD):
         share = np.minimum(variance / 2.0, 1.0 / 3.0)
         if float(share.max()) < _NO_SPREAD:
             break
-        by_tile = np.append(share[tiles.level], 0.0).astype(np.float32)
+        if doubling:
+            forth, back = forth[forth], back[back]
+        by_tile = share.astype(np.float32)
+        if len(share) > 1:
+            by_tile = np.append(by_tile[tiles.level], np.float32(0.0))
         weights = (1 - 2 * by_tile) * weights + by_tile * (weights[forth] + weights[back])
         weights[-1] = 0.0
         variance = (variance - 2.0 * share) / 4.0
-        forth, back = forth[forth], back[back]
     return weights

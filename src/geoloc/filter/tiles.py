@@ -33,6 +33,7 @@ class Tiles:
         pitches_m: (levels, 2) step east and north between neighbours of a level.
         prior: (N,) float32, summing to one.
         neighbours: (4, N + 1) ids of the tiles one step east, west, north, south; N where there is none.
+        beside: (4, N) the same, with the tile itself where there is none.
         sample: some ids spread over the map, for what the average place scores.
     """
 
@@ -48,6 +49,8 @@ class Tiles:
         self.pitches_m = np.array([self._pitch(each, limit_m) for each, limit_m in enumerate(limits)])
         self._tree = cKDTree(self.centres_m)
         self.neighbours = self._neighbours()
+        nearby = self.neighbours[:, :-1]
+        self.beside = np.where(nearby == len(table), np.arange(len(table)), nearby)
         order = np.random.default_rng(0).permutation(len(table))
         self.sample: Ids = np.sort(order[:_SAMPLED])
 
