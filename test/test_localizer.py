@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 import toy_map
 from geoloc.camera.views import View
 from geoloc.errors import ParameterError, Reason
-from geoloc.localizer import Localizer, LocalizerSettings, softmax
+from geoloc.filter.alone import softmax
+from geoloc.localizer import Localizer, LocalizerSettings
 
 ENCODER = toy_map.ToyEncoder()
 MAP = toy_map.toy_map(ENCODER)
-SHARP = LocalizerSettings(temperature=0.1)
+ALONE = LocalizerSettings(filter=False)
+SHARP = LocalizerSettings(filter=False, temperature=0.1)
 
 
 def answer_at(east_m, north_m, *, offset=(0.0, 0.0), settings=SHARP, map_=MAP):
@@ -57,7 +59,7 @@ def test_the_answer_is_for_the_camera_not_for_the_view():
 
 
 def test_candidates_fall_in_score_and_are_k():
-    fix = answer_at(5.0, 5.0, settings=LocalizerSettings(k=4))
+    fix = answer_at(5.0, 5.0, settings=LocalizerSettings(filter=False, k=4))
     assert len(fix.candidates.ids) == 4
     assert np.all(np.diff(fix.candidates.score) <= 0)
     np.testing.assert_array_equal(fix.candidates.east_m, MAP.tiles["east_m"][fix.candidates.ids])
@@ -69,7 +71,7 @@ def test_candidates_fall_in_score_and_are_k():
     [np.full(toy_map.DEPTH, math.nan), np.zeros(toy_map.DEPTH), np.ones(3), np.ones((1, toy_map.DEPTH))],
 )
 def test_a_bad_descriptor_is_refused_without_candidates(descriptor):
-    fix = Localizer(MAP, None).answer(descriptor, 0.0, 0.0, 1)
+    fix = Localizer(MAP, None, ALONE).answer(descriptor, 0.0, 0.0, 1)
     assert fix.reason is Reason.BAD_DESCRIPTOR
     assert math.isnan(fix.latitude_deg)
     assert math.isnan(fix.east_m)
@@ -82,7 +84,7 @@ def test_an_unknown_offset_is_refused():
 
 
 def test_a_view_unlike_any_tile_is_refused_with_its_candidates():
-    fix = answer_at(4000.0, 4000.0, settings=LocalizerSettings(min_score=0.9))
+    fix = answer_at(4000.0, 4000.0, settings=LocalizerSettings(filter=False, min_score=0.9))
     assert fix.reason is Reason.LOW_SCORE
     assert "0.900" in fix.sentence
     assert fix.candidates.ids.size > 0
@@ -91,7 +93,7 @@ def test_a_view_unlike_any_tile_is_refused_with_its_candidates():
 
 def test_the_margin_is_to_another_place_not_to_the_neighbour():
     # The neighbours of the best tile score nearly as high; no tile that shares no ground with it does.
-    strict = LocalizerSettings(min_margin=0.3)
+    strict = LocalizerSettings(filter=False, min_margin=0.3)
     assert answer_at(2.0, 1.0, settings=strict).reason is None
     twin = MAP.tiles[(MAP.tiles["east_m"] == 80) & (MAP.tiles["north_m"] == 60)]
     descriptors = MAP.descriptors.copy()
@@ -102,7 +104,10 @@ def test_the_margin_is_to_another_place_not_to_the_neighbour():
 
 def test_a_map_of_one_place_has_no_rival():
     alone = toy_map.toy_map(ENCODER, east=(0, 0), north=(0, 0))
-    assert answer_at(0.0, 0.0, settings=LocalizerSettings(min_margin=2.0), map_=alone).reason is None
+    assert (
+        answer_at(0.0, 0.0, settings=LocalizerSettings(filter=False, min_margin=2.0), map_=alone).reason
+        is None
+    )
 
 
 def test_a_camera_far_off_the_map_is_refused_and_one_that_looks_in_is_not():
@@ -120,8 +125,8 @@ def test_tiles_of_another_scale_do_not_pull_the_answer():
 
 
 def test_covariance_grows_with_the_temperature_and_has_a_floor():
-    sharp = answer_at(3.0, 0.0, settings=LocalizerSettings(temperature=1e-3)).covariance_m2
-    soft = answer_at(3.0, 0.0, settings=LocalizerSettings(temperature=1.0)).covariance_m2
+    sharp = answer_at(3.0, 0.0, settings=LocalizerSettings(filter=False, temperature=1e-3)).covariance_m2
+    soft = answer_at(3.0, 0.0, settings=LocalizerSettings(filter=False, temperature=1.0)).covariance_m2
     np.testing.assert_allclose(sharp, np.eye(2) * toy_map.PITCH_M**2 / 12, atol=0.1)
     assert np.trace(soft) > 2 * np.trace(sharp)
 
@@ -135,7 +140,7 @@ def test_localize_describes_the_view_and_answers():
             return ENCODER.at(np.array([40.0]), np.array([20.0]))
 
     view = View(np.zeros((32, 32, 3), np.uint8), 1.0, 5.0, 6.0, 100.0, 7, 1.0)
-    fix = Localizer(MAP, Constant()).localize(view)
+    fix = Localizer(MAP, Constant(), ALONE).localize(view)
     assert fix.stamp_ns == 7
     assert math.hypot(fix.east_m - 45.0, fix.north_m - 26.0) < 1.5
 

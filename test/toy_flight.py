@@ -68,6 +68,8 @@ def write_flight(
                 bag.imu(stamp_ns, imu, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))
             if "altitude" not in leave_out:
                 bag.altitude(stamp_ns, height_m)
+            if "odom" not in leave_out:
+                bag.odometry(stamp_ns, (*place, HEIGHT_M), NORTHWARD, (0.0, 0.0, 0.0))
             if truth:
                 latitude, longitude = (float(v) for v in frame.to_geodetic(*place))
                 bag.truth(stamp_ns, latitude, longitude)

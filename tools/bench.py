@@ -8,6 +8,7 @@ make bench                          every table
 
 import argparse
 import importlib.util
+import itertools
 import statistics
 import time
 import tracemalloc
@@ -25,8 +26,11 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
+from geoloc.filter import BayesFilter, Tiles
 from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
+from geoloc.lookup import LookUp
+from geoloc.mapping.directory import TILE_DTYPE
 from geoloc.simulation.aerial_camera import default_intrinsics
 
 _SEED = 1
@@ -34,6 +38,7 @@ _LEAST_S = 0.5
 _BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")
 _PAIRS = 8
 _PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; of a descriptor
+_TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 _HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
 
 
@@ -108,6 +113,39 @@ def index() -> Iterator[Row]:
             median_ms(partial(opened.search, queries[:1], 10)),
             f"recall {recall:.3f}, ready in {built_s:.1f} s",
         )
+
+
+def filtering() -> Iterator[Row]:
+    """A frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
+    tiles, descriptors = _great_map()
+    flight = BayesFilter(tiles)
+    query = descriptors[len(tiles) // 2]
+    index = open_index(descriptors)
+    yield Row("exact search alone", median_ms(partial(index.search, query[None], 82)))
+    clock, rng = itertools.count(), np.random.default_rng(_SEED)
+
+    def frame(*, anew: bool) -> None:
+        if anew:
+            flight.forget()
+        moved = (query + _NOISE * rng.standard_normal(query.size)).astype(np.float32)
+        flight.update(next(clock) * 100_000_000, LookUp(moved / np.linalg.norm(moved), descriptors))
+
+    yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
+    for _ in range(10):
+        frame(anew=False)
+    yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
+
+
+def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
+    """Tiles every 22.5 m, descriptors that fall off with distance as an encoder's do."""
+    table = np.zeros(_TILES_ACROSS**2, dtype=TILE_DTYPE)
+    axis_m = np.arange(_TILES_ACROSS) * _PITCH_M
+    table["east_m"], table["north_m"] = np.tile(axis_m, _TILES_ACROSS), np.repeat(axis_m, _TILES_ACROSS)
+    table["size_m"] = 4 * _PITCH_M
+    rng = np.random.default_rng(_SEED)
+    waves, phases = rng.normal(0.0, 1.0 / _PITCH_M, (2, 256)), rng.uniform(0.0, 2 * np.pi, 256)
+    places = np.column_stack([table["east_m"], table["north_m"]])
+    return Tiles(table, _PITCH_M, 4 * _PITCH_M), _unit(np.cos(places @ waves + phases))
 
 
 def training() -> Iterator[Row]:
@@ -202,6 +240,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "view": view,
     "encoder": encoder,
     "index": index,
+    "filter": filtering,
     "training": training,
     "evaluation": evaluation,
     "clustering": clustering,

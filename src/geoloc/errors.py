@@ -52,6 +52,10 @@ class Reason(str, Enum):
     LOW_MARGIN = "low_margin"
     OFF_MAP = "off_map"
     SEVERAL_SOURCES = "several_sources"
+    SEARCHING = "searching"
+    DISAGREES = "disagrees"
+    LOST = "lost"
+    LATE = "late"
 
     def __str__(self) -> str:
         return self.value

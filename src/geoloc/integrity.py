@@ -6,11 +6,15 @@ in the map's east-north frame; scores are cosines.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.errors import FrameRefused, Reason
+
+if TYPE_CHECKING:
+    from geoloc.filter.belief import Belief
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +61,20 @@ def check_margin(margin: float, min_margin: float) -> None:
             Reason.LOW_MARGIN,
             f"another place scores only {margin:.3f} less than the best tile, "
             f"below min_margin {min_margin:.3f}",
+        )
+
+
+def check_belief(belief: "Belief") -> None:
+    """Refuse what is not believed surely enough."""
+    if belief.refusal is not None:
+        raise belief.refusal
+
+
+def check_degrees(latitude_deg: float, longitude_deg: float) -> None:
+    """Refuse what is no place on the Earth."""
+    if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
+        raise FrameRefused(
+            Reason.OFF_MAP, f"latitude {latitude_deg}, longitude {longitude_deg} is no place on the Earth"
         )
 
 

@@ -15,6 +15,7 @@ from geoloc.evaluation.bags import (
     FaultySample,
     HeightSample,
     ImageSample,
+    OdometrySample,
     Topics,
     read_flight,
 )
@@ -29,18 +30,27 @@ def flight_bag(tmp_path_factory):
 def test_topics_are_found_by_their_types(flight_bag):
     flight = read_flight(flight_bag)
     assert flight.topics == Topics(
-        "/geoloc/image", "/geoloc/camera_info", "/geoloc/imu", "/geoloc/altitude", "/geoloc/truth"
+        "/geoloc/image",
+        "/geoloc/camera_info",
+        "/geoloc/imu",
+        "/geoloc/altitude",
+        "/geoloc/odom",
+        "/geoloc/truth",
     )
     assert flight.image_count == 6
 
 
 def test_samples_come_typed_and_in_stamp_order(flight_bag):
     samples = list(read_flight(flight_bag).samples())
-    assert {type(sample) for sample in samples} == {ImageSample, AttitudeSample, HeightSample, CameraSample}
-    assert len(samples) == 24
+    kinds = {ImageSample, AttitudeSample, HeightSample, CameraSample, OdometrySample}
+    assert {type(sample) for sample in samples} == kinds
+    assert len(samples) == 30
     assert all(a.stamp_ns <= b.stamp_ns for a, b in itertools.pairwise(samples))
     image = next(sample for sample in samples if isinstance(sample, ImageSample))
     assert messages.decode_image(image.message).shape == (64, 64, 3)
+    odometry = next(sample for sample in samples if isinstance(sample, OdometrySample))
+    assert odometry.position_m == toy_flight.places()[0]
+    np.testing.assert_array_equal(odometry.covariance_m2, np.zeros((2, 2)))
     height = next(sample for sample in samples if isinstance(sample, HeightSample))
     assert height.height_m == pytest.approx(toy_flight.HEIGHT_M)
 

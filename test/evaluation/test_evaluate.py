@@ -23,8 +23,8 @@ ENCODER = toy_flight.PixelEncoder()
 MAP = toy_flight.pixel_map(ENCODER)
 
 
-def evaluated(bag, **options):
-    return evaluate_bag(BagEvaluation(bag, progress=False, **options), MAP, ENCODER)
+def evaluated(bag, alone=True, **options):
+    return evaluate_bag(BagEvaluation(bag, progress=False, alone=alone, **options), MAP, ENCODER)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,16 @@ def test_every_frame_is_answered_and_near(run):
 def test_the_notes_say_what_was_measured_and_how(run):
     assert "/geoloc/truth" in run.notes["truth"]
     assert "min_score" in run.notes["rules"]
+
+
+def test_with_the_filter_the_first_frames_are_a_search_and_the_last_is_answered(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight"), alone=False)
+    assert "filter" in run.notes["rules"]
+    assert run.notes["odometry"] == "/geoloc/odom"
+    assert run.records[0].reason is Reason.SEARCHING
+    assert "probability" in run.records[0].sentence
+    assert run.records[-1].reason is None
+    assert summaries_of(run)["all"].max_m < toy_map.PITCH_M / 2
 
 
 def test_compressed_images_do_as_well(tmp_path):

@@ -13,7 +13,7 @@ from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.evaluation.frames import read_frames, write_frames
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.truth import read_truth_csv
-from geoloc.localizer import Fix, Localizer
+from geoloc.localizer import Fix, Localizer, LocalizerSettings
 
 S = 1_000_000_000
 ENCODER = toy_map.ToyEncoder()
@@ -55,7 +55,7 @@ def test_interpolation_is_linear(stamp):
 def test_a_record_knows_the_true_tile_by_view_centre_not_by_camera():
     # The camera stands at (30, 0), the view's centre 9 m west of it: nearest to the tile at (20, 0).
     descriptor = ENCODER.at(np.array(21.0), np.array(0.0))
-    fix = Localizer(MAP, None).answer(descriptor, 9.0, 0.0, S)
+    fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(descriptor, 9.0, 0.0, S)
     record = Recorder(MAP, track_at(30.0, 0.0)).record(fix, offset_m=(9.0, 0.0), name="a.jpg")
     true_tile = MAP.tiles[record.true_tile]
     assert (true_tile["east_m"], true_tile["north_m"]) == (20.0, 0.0)
@@ -66,7 +66,9 @@ def test_a_record_knows_the_true_tile_by_view_centre_not_by_camera():
 
 
 def test_a_record_without_offset_or_truth_leaves_the_tiles_unknown():
-    fix = Localizer(MAP, None).answer(ENCODER.at(np.array(0.0), np.array(0.0)), 0.0, 0.0, S)
+    fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(
+        ENCODER.at(np.array(0.0), np.array(0.0)), 0.0, 0.0, S
+    )
     no_offset = Recorder(MAP, track_at(0.0, 0.0)).record(fix)
     no_truth = Recorder(MAP, track_at(0.0, 0.0, 99 * S)).record(fix, offset_m=(0.0, 0.0))
     for record in (no_offset, no_truth):

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
+from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.nodes import inference_node, messages_out, retrieval_node, topics
@@ -71,7 +72,12 @@ class PixelEncoder:
     """Describes a view by its own coarse pixels: enough to recognise this world."""
 
     card = SimpleNamespace(
-        id="pixels", sha256="00" * 32, input_px=PX, descriptor_size=192, gsd_range_m=(0.1, 10.0)
+        id="pixels",
+        sha256="00" * 32,
+        input_px=PX,
+        descriptor_size=192,
+        gsd_range_m=(0.1, 10.0),
+        evidence=Evidence(),
     )
 
     def describe(self, views):
@@ -135,13 +141,13 @@ def knowing(module, map_directory=None):
     return patches
 
 
-def fly(spinner, namespace, silence_s=60.0):
-    """Start the three nodes that fly; model and map are this module's."""
+def fly(spinner, namespace, silence_s=60.0, **parameters):
+    """Start the three nodes that fly, each frame alone unless `filter`; model and map are this module's."""
     with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
     with knowing(retrieval_node, MAP):
-        given = options(namespace, model="pixels", map="world", silence_s=silence_s)
-        retrieval = retrieval_node.RetrievalNode(**given)
+        given = {"model": "pixels", "map": "world", "silence_s": silence_s, "filter": False, **parameters}
+        retrieval = retrieval_node.RetrievalNode(**options(namespace, **given))
     nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
     for node in (nodes.camera, nodes.inference, nodes.retrieval):
         spinner.add(node)

@@ -37,6 +37,23 @@ def test_a_median_is_of_the_calls_after_the_first() -> None:
     assert len(calls) == 4
 
 
+def test_the_filter_is_timed_searching_and_tracking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_TILES_ACROSS", 20)
+    states: list[str] = []
+    update = bench.BayesFilter.update
+
+    def watched(*given: Any) -> Any:
+        states.append(str((found := update(*given)).state))
+        return found
+
+    monkeypatch.setattr(bench.BayesFilter, "update", watched)
+    rows = list(bench.filtering())
+    assert [row.name for row in rows] == ["exact search alone", "searching the whole map", "tracking"]
+    assert all(row.ms > 0 for row in rows)
+    assert set(states[:5]) == {"starting"}
+    assert set(states[-5:]) == {"tracking"}
+
+
 def test_evaluation_is_timed_both_ways_with_its_memory() -> None:
     rows = list(bench.evaluation())
     assert [row.name for row in rows] == ["30 x 7 at once", "30 x 7", "60 x 7", "7 x 60"]

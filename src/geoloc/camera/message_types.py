@@ -81,6 +81,32 @@ class ImuMessage(Protocol):
     orientation_covariance: Any
 
 
+class Point(Protocol):
+    """`geometry_msgs/Point`."""
+
+    x: float
+    y: float
+
+
+class Pose(Protocol):
+    """`geometry_msgs/Pose`."""
+
+    position: Point
+
+
+class PoseWithCovariance(Protocol):
+    """`geometry_msgs/PoseWithCovariance`."""
+
+    pose: Pose
+    covariance: Any
+
+
+class OdometryMessage(Protocol):
+    """`nav_msgs/Odometry`."""
+
+    pose: PoseWithCovariance
+
+
 class RangeMessage(Protocol):
     """`sensor_msgs/Range`."""
 

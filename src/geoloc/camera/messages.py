@@ -21,6 +21,7 @@ from geoloc.camera.message_types import (
     CompressedImageMessage,
     ImageMessage,
     ImuMessage,
+    OdometryMessage,
     RangeMessage,
     Stamped,
 )
@@ -143,6 +144,13 @@ def height_m(message: RangeMessage) -> float:
             Reason.BAD_HEIGHT, f"the height {value:g} m is outside the sensor's {lowest:g} to {highest:g} m"
         )
     return value
+
+
+def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], NDArray[np.float64]]:
+    """Read an `Odometry`: x, y in its own frame, metres, and their covariance (2, 2)."""
+    place = message.pose.pose.position
+    covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)[:2, :2]
+    return (float(place.x), float(place.y)), covariance
 
 
 def _decode_raw(message: ImageMessage) -> NDArray[np.uint8]:

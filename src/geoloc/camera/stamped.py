@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A short memory of stamped samples: in order, without duplicates, bounded."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,6 +66,12 @@ class StampedBuffer(Generic[T]):
         """Forget everything."""
         self._stamps.clear()
         self._values.clear()
+
+    def span(self, from_ns: int, to_ns: int) -> list[tuple[int, T]]:
+        """Return the samples between two stamps, with one before and one after where there are any."""
+        start = max(bisect_right(self._stamps, from_ns) - 1, 0)
+        end = bisect_left(self._stamps, to_ns) + 1
+        return list(zip(self._stamps[start:end], self._values[start:end], strict=True))
 
     def around(self, stamp_ns: int) -> Around[T] | None:
         """Find the samples on both sides of an instant; None while nothing is known."""

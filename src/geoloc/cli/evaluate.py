@@ -45,11 +45,12 @@ def evaluate(
         ),
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude or truth.")
+        list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude, odom or truth.")
     ] = None,
     params_file: Annotated[
         list[Path] | None, typer.Option(help="ROS parameter file over the model's own; may be repeated.")
     ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Each frame for itself, without filter.")] = False,
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
 ) -> None:
     """Localize every frame of a bag and write the report."""
@@ -65,6 +66,7 @@ def evaluate(
         truth=None if truth is None else read_truth_csv(truth),
         topics=parse_topics(topic or []),
         params_files=tuple(params_file or ()),
+        alone=alone,
     )
     encoder = load_encoder(find_model(model), backend=backend)
     run = evaluate_bag(what, open_map(map_, encoder.card), encoder)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, ParameterError
+from geoloc.filter.evidence import Evidence
 
 FORMAT_VERSION = 1
 CARD_NAME = "model.yaml"
@@ -111,6 +112,8 @@ class ModelCard:
         licence: of the weights, an SPDX identifier.
         metrics: what was measured.
         calibration: suggested thresholds.
+        evidence: what its look-ups are worth to the filter; defaults, not measured, where the card has no
+            section `evidence`.
     """
 
     directory: Path
@@ -123,6 +126,7 @@ class ModelCard:
     licence: str
     metrics: tuple[Metric, ...]
     calibration: Calibration
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def input_px(self) -> int:
@@ -180,6 +184,7 @@ def load_card(model_dir: Path) -> ModelCard:
         licence=_get(tree, "licence", str, path),
         metrics=tuple(_build(Metric, item, "metrics", path) for item in _get(tree, "metrics", list, path)),
         calibration=_record(Calibration, tree, "calibration", path),
+        evidence=_record(Evidence, {"evidence": {}, **tree}, "evidence", path),
     )
 
 
@@ -240,6 +245,8 @@ def _build(kind: Callable[..., _T], item: Any, key: str, path: Path) -> _T:  # n
     values = {name: _typed(value, hints[name], f"{key}.{name}", path) for name, value in item.items()}
     try:
         return kind(**values)
+    except ParameterError as error:
+        raise ModelError(f"'{key}' in {path}: {error}; export the model again.") from error
     except TypeError as error:
         raise ModelError(f"'{key}' in {path} is incomplete ({error}); export the model again.") from error
 

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
@@ -28,6 +30,7 @@ _TYPES = {
     "camera_info": ("sensor_msgs/msg/CameraInfo",),
     "imu": ("sensor_msgs/msg/Imu",),
     "altitude": ("sensor_msgs/msg/Range",),
+    "odom": ("nav_msgs/msg/Odometry",),
     "truth": ("sensor_msgs/msg/NavSatFix",),
 }
 _REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most this long after their stamp
@@ -41,6 +44,7 @@ class Topics:
     camera_info: str | None = None
     imu: str | None = None
     altitude: str | None = None
+    odom: str | None = None
     truth: str | None = None
 
 
@@ -76,6 +80,15 @@ class CameraSample:
     intrinsics: Intrinsics
 
 
+@dataclass(frozen=True, eq=False)
+class OdometrySample:
+    """Position in odometry's own frame, metres, and its covariance (2, 2)."""
+
+    stamp_ns: int
+    position_m: tuple[float, float]
+    covariance_m2: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class FaultySample:
     """A message of an auxiliary topic that cannot be used, and why."""
@@ -85,7 +98,7 @@ class FaultySample:
     refusal: FrameRefused
 
 
-Sample = ImageSample | AttitudeSample | HeightSample | CameraSample | FaultySample
+Sample = ImageSample | AttitudeSample | HeightSample | CameraSample | OdometrySample | FaultySample
 
 
 class Flight:
@@ -102,7 +115,7 @@ class Flight:
         Raises:
             BagError: where the file ends or breaks before its time.
         """
-        names = {role: getattr(self.topics, role) for role in ("image", "camera_info", "imu", "altitude")}
+        names = {role: getattr(self.topics, role) for role in _MAKERS}
         makers = {name: _MAKERS[role] for role, name in names.items() if name}
         waiting: list[tuple[int, int, Sample]] = []
         newest_ns = 0
@@ -214,4 +227,5 @@ _MAKERS: dict[str, Callable[[int, Any], Sample]] = {
     "imu": lambda stamp_ns, message: AttitudeSample(stamp_ns, messages.quaternion(message)),
     "altitude": lambda stamp_ns, message: HeightSample(stamp_ns, messages.height_m(message)),
     "camera_info": lambda stamp_ns, message: CameraSample(stamp_ns, messages.intrinsics(message)),
+    "odom": lambda stamp_ns, message: OdometrySample(stamp_ns, *messages.odometry_m(message)),
 }

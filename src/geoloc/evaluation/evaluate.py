@@ -4,7 +4,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,14 @@ from geoloc.evaluation.bags import (
     Flight,
     HeightSample,
     ImageSample,
+    OdometrySample,
     Sample,
     Topics,
     read_flight,
 )
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
-from geoloc.localizer import Fix, Localizer
+from geoloc.localizer import Fix, Localizer, LocalizerSettings
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -45,6 +46,7 @@ class BagEvaluation:
         truth: the reference track; None takes the bag's own.
         topics: names, where types do not decide.
         params_files: ROS parameter files, as the nodes take them, over the model's own.
+        alone: whether each frame stands alone, without filter.
         progress: whether to show a progress bar.
     """
 
@@ -52,6 +54,7 @@ class BagEvaluation:
     truth: TruthTrack | None = None
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
+    alone: bool = False
     progress: bool = True
 
 
@@ -65,6 +68,8 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     flight = read_flight(what.bag, what.topics)
     truth = what.truth or flight.truth()
     settings = read_settings(encoder, map_directory, what.params_files)
+    if what.alone:
+        settings = replace(settings, localizer=replace(settings.localizer, filter=False))
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
     frames = _with_patience(flight, pipeline)
     bar = tqdm(
@@ -115,7 +120,7 @@ class _Pipeline:
         return self._rig.ready(frame.stamp_ns) or now_ns > frame.stamp_ns + _PATIENCE_NS
 
     def take(self, sample: Sample) -> None:
-        """Feed the rig."""
+        """Feed the rig, and the filter."""
         try:
             if isinstance(sample, AttitudeSample):
                 self._rig.add_attitude(sample.stamp_ns, sample.quaternion)
@@ -123,6 +128,8 @@ class _Pipeline:
                 self._rig.add_height(sample.stamp_ns, sample.height_m)
             elif isinstance(sample, CameraSample):
                 self._rig.set_intrinsics(sample.intrinsics)
+            elif isinstance(sample, OdometrySample):
+                self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
             elif isinstance(sample, FaultySample):
                 self.faults[sample.topic] += 1
                 self._rig.reject(sample.refusal)
@@ -164,6 +171,15 @@ class _StopWatch:
         self.laps_ms[name] = (self._last - self._start) * 1e3
 
 
+def _rules(rules: LocalizerSettings) -> str:
+    if rules.filter:
+        return f"filter over the flight, answers from a probability of {rules.motion.confidence:g} on"
+    return (
+        f"every frame alone, min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
+        f"temperature {rules.temperature:g}"
+    )
+
+
 def _notes(
     what: BagEvaluation,
     flight: Flight,
@@ -172,13 +188,12 @@ def _notes(
     encoder: "Encoder",
     pipeline: _Pipeline,
 ) -> dict[str, str]:
-    rules = settings.localizer
     notes = {
         "bag": f"{what.bag}, images from {flight.topics.image}",
         "truth": truth.source,
+        "odometry": flight.topics.odom or "none",
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
-        "rules": f"min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
-        f"temperature {rules.temperature:g}, k {rules.k}",
+        "rules": _rules(settings.localizer),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
     if pipeline.faults:

@@ -2,7 +2,7 @@
 """The settings of a run without ROS, from the parameter files the nodes fly with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import yaml
 
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import ParameterError
+from geoloc.filter import FilterSettings
 from geoloc.localizer import LocalizerSettings
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def read_settings(
         merged.update(read_ros_parameters(path))
     merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
     try:
-        return RunSettings(_filled(RigSettings, merged), _filled(LocalizerSettings, merged))
+        localizer = replace(
+            _filled(LocalizerSettings, merged),
+            motion=_filled(FilterSettings, merged),
+            evidence=encoder.card.evidence,
+        )
+        return RunSettings(_filled(RigSettings, merged), localizer)
     except TypeError as error:
         raise ParameterError(f"a parameter has the wrong type ({error}): check {model_file}") from error
 

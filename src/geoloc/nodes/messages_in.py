@@ -3,7 +3,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason
@@ -43,6 +43,19 @@ def descriptor(message: Image) -> NDArray[np.float32]:
             f"{message.width} wide, with {data.size} bytes of data",
         )
     return data.view("<f4")
+
+
+def initial_fix(message: NavSatFix) -> tuple[float, float, NDArray[np.float64] | None]:
+    """Return latitude, longitude and covariance (2, 2) east-north of a `NavSatFix`, None where unknown.
+
+    Raises:
+        FrameRefused: OFF_MAP where the message itself says that it is no fix.
+    """
+    if message.status.status == NavSatStatus.STATUS_NO_FIX:
+        raise FrameRefused(Reason.OFF_MAP, "the initial fix says STATUS_NO_FIX: send one that is a fix")
+    known = message.position_covariance_type != NavSatFix.COVARIANCE_TYPE_UNKNOWN
+    covariance = np.array(message.position_covariance, dtype=np.float64).reshape(3, 3)[:2, :2]
+    return message.latitude, message.longitude, covariance if known else None
 
 
 def candidates(message: PointCloud2) -> Candidates:

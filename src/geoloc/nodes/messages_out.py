@@ -69,8 +69,8 @@ def geopoint(fix: "Fix", frame_id: str) -> GeoPointStamped:
 def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
     """Return the fix, or `STATUS_NO_FIX` with NaN for a position.
 
-    `service` is 0 (unknown): this is no satellite receiver. The covariance is computed per frame and not
-    measured against truth, so its type is APPROXIMATED.
+    `service` is 0 (unknown): this is no satellite receiver. The covariance's type is KNOWN where it was
+    measured against truth with this model, else APPROXIMATED.
     """
     found = fix.reason is None
     message = NavSatFix(
@@ -86,7 +86,9 @@ def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
         covariance = np.diag([0.0, 0.0, UNKNOWN_VARIANCE])
         covariance[:2, :2] = fix.covariance_m2
         message.position_covariance = covariance.ravel()
-        message.position_covariance_type = NavSatFix.COVARIANCE_TYPE_APPROXIMATED
+        message.position_covariance_type = (
+            NavSatFix.COVARIANCE_TYPE_KNOWN if fix.is_calibrated else NavSatFix.COVARIANCE_TYPE_APPROXIMATED
+        )
     return message
 
 

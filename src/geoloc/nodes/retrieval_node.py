@@ -4,6 +4,8 @@
 Every frame that camera_node took up ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
 where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes
 at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
+
+`odom` and `initial_fix` help the belief; the service `~/relocalize` makes it forget and search the whole map.
 """
 
 import math
@@ -14,17 +16,19 @@ from typing import Any
 
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from std_srvs.srv import Trigger
 
 from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
-from geoloc.localizer import Fix, Localizer, LocalizerSettings
-from geoloc.mapping.directory import MapDirectory, open_map
-from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.localizer import Fix, Localizer
+from geoloc.mapping.directory import open_map
+from geoloc.nodes import messages_in, messages_out, retrieval, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
@@ -41,8 +45,10 @@ class RetrievalNode(GeolocNode):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
         self._settings = declare(self, RetrievalParameters)
-        self._map = open_map(Path(self._settings.map), load_card(find_model(self._settings.model)))
-        self._localizer = Localizer(self._map, None, _localizer_settings(self._settings))
+        card = load_card(find_model(self._settings.model))
+        self._map = open_map(Path(self._settings.map), card)
+        self._localizer = Localizer(self._map, None, retrieval.localizer_settings(self._settings, card))
+        self._odometry_received = 0
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
         self._refused_before = 0
         self._newest_ns = 0
@@ -72,9 +78,11 @@ class RetrievalNode(GeolocNode):
         self._candidates = self.create_publisher(PointCloud2, topics.CANDIDATES, answers)
 
     def _subscribe(self) -> None:
-        # odom and initial_fix belong here once the belief over time uses them.
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
         self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
+        self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
+        self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
+        self.create_service(Trigger, "~/relocalize", self._on_relocalize)
         # Steady time: the silence is most worth telling when the clock of a simulation has stopped as well.
         self.create_timer(1.0, self._tell_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -89,6 +97,23 @@ class RetrievalNode(GeolocNode):
             self._refuse_as_told(message)
         else:
             self._worker.put(message)
+
+    def _on_odometry(self, message: Odometry) -> None:
+        self._odometry_received += 1
+        self._localizer.add_odometry(messages.stamp_ns(message), *messages.odometry_m(message))
+
+    def _on_initial_fix(self, message: NavSatFix) -> None:
+        stamp_ns = messages.stamp_ns(message) or self.get_clock().now().nanoseconds  # typed by hand: no stamp
+        try:
+            self._localizer.start_at(stamp_ns, *messages_in.initial_fix(message))
+        except FrameRefused as refusal:
+            self._health.refused(stamp_ns, refusal)
+            self.get_logger().warning(refusal.sentence)
+
+    def _on_relocalize(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._localizer.forget()
+        response.success, response.message = True, "searching the whole map"
+        return response
 
     def _work(self, message: Image) -> None:
         stamp_ns, frame_id = messages.stamp_ns(message), message.header.frame_id
@@ -148,31 +173,13 @@ class RetrievalNode(GeolocNode):
         self._publish(Fix.refused(stamp_ns, nowhere), frame_id)
 
     def _facts(self) -> dict[str, object]:
-        return {
+        counted = {
+            "state": self._localizer.state,
             "dropped": self._worker.dropped,
             "refused_by_earlier_nodes": self._refused_before,
-            "map": self._settings.map,
-            "tiles": len(self._map.tiles),
-            "area_km2": f"{_area_km2(self._map):.2f}",
-            "view_size_m": f"{self._map.view_size_m:g}",
-            "pitch_m": f"{self._map.pitch_m:g}",
-            "model": self._map.model_id,
-            "model_and_map_agree": True,
+            "odometry_received": self._odometry_received,
         }
-
-
-def _localizer_settings(parameters: RetrievalParameters) -> LocalizerSettings:
-    return LocalizerSettings(
-        k=parameters.k,
-        min_score=parameters.min_score,
-        min_margin=parameters.min_margin,
-        temperature=parameters.temperature,
-    )
-
-
-def _area_km2(map_directory: MapDirectory) -> float:
-    left, bottom, right, top = map_directory.manifest.bounds_m
-    return (right - left) * (top - bottom) / 1e6
+        return counted | retrieval.facts(self._map, self._settings)
 
 
 def main(args: Sequence[str] | None = None) -> None:

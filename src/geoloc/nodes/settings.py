@@ -71,14 +71,42 @@ class RetrievalParameters:
     map: str = parameter("", _MAP, required=True)
     model: str = parameter("", _MODEL, required=True)
     k: int = parameter(10, "candidate tiles published beside an answer", low=1, high=1000)
+    filter: bool = parameter(True, "believe the flight as a whole; false: each frame stands alone")
+    max_speed_mps: float = parameter(
+        25.0, "over ground; odometry that is faster has jumped", unit="m/s", low=0.1, high=1000.0
+    )
+    odom_error: float = parameter(
+        0.05, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
+    )
+    odom_heading_known: bool = parameter(
+        True, "the axes of odom are east and north; false: their turn is learnt in flight"
+    )
+    confidence: float = parameter(
+        0.99, "least probability of a place that is answered", low=0.5, high=0.999999
+    )
+    max_sigma_m: float = parameter(
+        40.0, "largest standard deviation of an answer", unit="m", low=1.0, high=1e4
+    )
+    memory_s: float = parameter(
+        2.0, "how much older than the newest a frame may be and still count", unit="s", low=0.0, high=60.0
+    )
+    full_search_every: int = parameter(
+        20, "frames after which a tracked place is compared with the whole map", low=1, high=1_000_000
+    )
     min_score: float = parameter(
-        -1.0, "cosine under which the best tile is not believed; -1 believes any", low=-1.0, high=1.0
+        -1.0,
+        "without filter: cosine under which the best tile is not believed; -1 believes any",
+        low=-1.0,
+        high=1.0,
     )
     min_margin: float = parameter(
-        0.0, "how much better than any other place the best tile must score", low=0.0, high=2.0
+        0.0,
+        "without filter: how much better than any other place the best tile must score",
+        low=0.0,
+        high=2.0,
     )
     temperature: float = parameter(
-        0.1, "of the softmax over tiles; smaller trusts the best tile more", low=1e-4, high=10.0
+        0.1, "without filter: of the softmax over tiles; smaller trusts the best more", low=1e-4, high=10.0
     )
     offset_wait_s: float = parameter(
         0.2, "how long a descriptor waits for the view/offset of its stamp", unit="s", low=0.0, high=5.0

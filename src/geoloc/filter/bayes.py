@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Bayes filter over a flight: look-ups and motion in, a belief about the camera's place out.
+
+While the drone may be anywhere the belief is a weight for each tile of the map (`search`); once nearly all
+of it lies at one place it becomes a fine lattice around that place (`track`), and a look-up scores only the
+tiles there. A point-mass filter, because a look-up's likelihood has many peaks of any shape: nothing is
+fitted to it, and the covariance is that of the weights. Particles would need thousands to hold a map, and
+answer differently each time; Gaussians would need peaks to be found and told apart.
+
+The tracked place is never all of the belief. A part, `elsewhere`, stays for every other place; it grows
+when look-ups are likelier on an average place than on the tracked one. Beyond half, the drone is lost: the
+track is laid back onto the tiles with the weight it still has, the rest is spread over the map, and the
+search goes on from there. So no gate can lock the filter out, and a track that was right after all wins
+again.
+"""
+
+import math
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import FrameRefused, Reason
+from geoloc.filter import motion, search, track
+from geoloc.filter.belief import Belief, State
+from geoloc.filter.evidence import Evidence
+from geoloc.filter.motion import Drift
+from geoloc.filter.odometry import Odometer, Travel
+from geoloc.filter.search import Search
+from geoloc.filter.settings import FilterSettings
+from geoloc.filter.tiles import Tiles
+from geoloc.filter.timeline import Timeline
+from geoloc.filter.track import Track
+from geoloc.lookup import LookUp
+
+Floats = NDArray[np.float64]
+_NS_PER_S = 1_000_000_000
+_KIDNAPPED_PER_S = 1e-4
+_SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
+_PRIOR_MAY_BE_WRONG = 0.02
+_LEAST_PRIOR_SIGMA_PITCHES = 0.25
+_NO_PRIOR_SIGMA_M = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A position from elsewhere: mean (2,) in the map's frame and covariance (2, 2)."""
+
+    mean_m: Floats
+    covariance_m2: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """All that is believed at one stamp."""
+
+    stamp_ns: int
+    place: Search | Track
+    elsewhere: float
+    drift: Drift
+    last_look: LookUp | None = None
+    since_full: int = 0
+    had_fix: bool = False
+
+
+class BayesFilter:
+    """The belief about one flight over one map; safe to feed from one thread and to ask from another.
+
+    Args:
+        tiles: the map.
+        evidence: what look-ups are worth.
+        settings: how the belief moves, and when it is sure.
+    """
+
+    def __init__(
+        self, tiles: Tiles, evidence: Evidence | None = None, settings: FilterSettings | None = None
+    ) -> None:
+        self.settings = settings or FilterSettings()
+        self.evidence = evidence or Evidence()
+        self._tiles = tiles
+        self._odometer = Odometer(self.settings.max_speed_mps)
+        self._timeline: Timeline[LookUp | Prior, _Known] = Timeline(self._after, self.settings.memory_s)
+        self._lock = threading.RLock()
+
+    def add_odometry(
+        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
+    ) -> None:
+        """Take a sample of odometry; see `Odometer.add`."""
+        self._odometer.add(stamp_ns, position_m, covariance_m2)
+
+    def set_prior(self, stamp_ns: int, mean_m: Floats, covariance_m2: Floats | None) -> Belief:
+        """Begin anew from a position; frames that are younger count on top of it.
+
+        Args:
+            stamp_ns: when the camera was there.
+            mean_m: (2,) in the map's frame.
+            covariance_m2: (2, 2); None or zeros where it is not known.
+
+        Raises:
+            FrameRefused: OFF_MAP where it is not a number, or lies more than three sigmas off the map.
+        """
+        covariance = _usable(covariance_m2, self._tiles.pitch_m)
+        off_m = float(self._tiles.nearest(mean_m)[0]) if np.isfinite(mean_m).all() else np.inf
+        reach_m = float(np.hypot(*self._tiles.pitches_m.max(axis=0)))
+        if not off_m <= reach_m + 3.0 * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1])):
+            raise FrameRefused(
+                Reason.OFF_MAP,
+                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check it, or the map",
+            )
+        with self._lock:
+            return self._belief(self._timeline.restart(stamp_ns, Prior(np.asarray(mean_m), covariance)))
+
+    def forget(self) -> None:
+        """Forget where the drone is: the next frame may be anywhere."""
+        with self._lock:
+            self._timeline.forget()
+
+    def update(self, stamp_ns: int, look: LookUp) -> Belief:
+        """Take a look-up in and return what is believed at its stamp.
+
+        A frame of a stamp that is known changes nothing; one that is older than others is put in its place.
+
+        Raises:
+            FrameRefused: LATE for a frame older than the memory.
+        """
+        with self._lock:
+            return self._belief(self._timeline.put(stamp_ns, look))
+
+    def _after(self, before: _Known | None, stamp_ns: int, event: LookUp | Prior) -> _Known:
+        if isinstance(event, Prior):
+            return self._from_prior(stamp_ns, event)
+        if before is None:
+            known = _Known(stamp_ns, search.anywhere(self._tiles), 0.0, motion.unknown(False, self.settings))
+        else:
+            known = self._moved(before, stamp_ns)
+        return self._weighed(known, event)
+
+    def _from_prior(self, stamp_ns: int, prior: Prior) -> _Known:
+        drift = motion.unknown(False, self.settings)
+        if _sigma_m(prior.covariance_m2) > self.settings.max_sigma_m:
+            place = search.around(self._tiles, prior.mean_m, prior.covariance_m2, _PRIOR_MAY_BE_WRONG)
+            return _Known(stamp_ns, place, 0.0, drift)
+        tracked = track.gaussian(self._tiles, prior.mean_m, prior.covariance_m2)
+        at_once = self.settings.full_search_every
+        return _Known(stamp_ns, tracked, _PRIOR_MAY_BE_WRONG, drift, since_full=at_once)
+
+    def _moved(self, known: _Known, stamp_ns: int) -> _Known:
+        travel = self._odometer.between(known.stamp_ns, stamp_ns)
+        if isinstance(known.place, Track):
+            return self._moved_track(known, known.place, stamp_ns, travel)
+        return self._moved_search(known, known.place, stamp_ns, travel)
+
+    def _moved_track(self, known: _Known, place: Track, stamp_ns: int, travel: Travel | None) -> _Known:
+        duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
+        covariance = place.moments()[1]
+        moved = motion.step(known.drift, covariance, travel, duration_s, self.settings)
+        if _sigma_m(covariance + moved.spread_m2) > self.settings.max_sigma_m:
+            return self._moved_search(known, self._laid_back(place, known.elsewhere), stamp_ns, travel)
+        return replace(
+            known,
+            stamp_ns=stamp_ns,
+            place=track.move(place, moved.shift_m, moved.spread_m2),
+            elsewhere=known.elsewhere + _kidnapped(duration_s) * (1.0 - known.elsewhere),
+            drift=moved.drift,
+        )
+
+    def _moved_search(self, known: _Known, place: Search, stamp_ns: int, travel: Travel | None) -> _Known:
+        """Move a search. Over several places nothing can be learnt of the motion: its prior stays."""
+        duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
+        drift = motion.unknown(travel is not None, self.settings)
+        moved = motion.step(drift, np.zeros((2, 2)), travel, duration_s, self.settings)
+        variance_m2 = np.diag(moved.spread_m2)
+        place = search.move(place, self._tiles, moved.shift_m, variance_m2, _kidnapped(duration_s))
+        return replace(known, stamp_ns=stamp_ns, place=place, elsewhere=0.0, drift=drift)
+
+    def _weighed(self, known: _Known, look: LookUp) -> _Known:
+        likeness = -1.0 if known.last_look is None else look.likeness(known.last_look)
+        share_new = self.evidence.share_new(likeness)
+        known = replace(known, last_look=look)
+        if isinstance(known.place, Track):
+            return self._weighed_track(known, known.place, look, share_new)
+        return self._weighed_search(known, known.place, look, share_new)
+
+    def _weighed_search(self, known: _Known, place: Search, look: LookUp, share_new: float) -> _Known:
+        place = search.weigh(place, self._tiles, look.everywhere(), look.offset_m, self.evidence, share_new)
+        known = replace(known, place=place, since_full=0)
+        best = search.peak(place, self._tiles)
+        sure = best.probability >= self.settings.confidence
+        if not sure or _sigma_m(best.covariance_m2) > self.settings.max_sigma_m:
+            return known
+        return replace(
+            known,
+            place=track.gaussian(self._tiles, best.mean_m, best.covariance_m2),
+            elsewhere=1.0 - best.probability,
+            had_fix=True,
+        )
+
+    def _weighed_track(self, known: _Known, place: Track, look: LookUp, share_new: float) -> _Known:
+        full = known.since_full >= self.settings.full_search_every
+        likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=full)
+        if not full and float((place.weights * likelihood).sum()) < _SURE_OF * len(self._tiles):
+            full = True
+            likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=True)
+        before = place.moments()
+        weights = place.weights * likelihood**share_new
+        expected = float(weights.sum())
+        place = replace(place, weights=weights / expected)
+        elsewhere = known.elsewhere / (known.elsewhere + (1.0 - known.elsewhere) * expected)
+        known = replace(
+            known,
+            place=place,
+            elsewhere=elsewhere,
+            drift=motion.corrected(known.drift, before, place.moments()),
+            since_full=0 if full else known.since_full + 1,
+        )
+        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self.settings.max_sigma_m:
+            return replace(known, place=self._laid_back(place, elsewhere), elsewhere=0.0)
+        sure = elsewhere <= 1.0 - self.settings.confidence
+        return replace(known, had_fix=known.had_fix or sure)
+
+    def _laid_back(self, place: Track, elsewhere: float) -> Search:
+        """Lay a track back onto the tiles; the part of the belief that was elsewhere may be anywhere."""
+        points_m, weights = place.points()
+        return search.at(self._tiles, points_m, weights * (1.0 - elsewhere))
+
+    def _belief(self, known: _Known) -> Belief:
+        if isinstance(known.place, Track):
+            mean, covariance = known.place.moments()
+            probability, state = 1.0 - known.elsewhere, State.TRACKING
+        else:
+            best = search.peak(known.place, self._tiles)
+            mean, covariance, probability = best.mean_m, best.covariance_m2, best.probability
+            state = State.LOST if known.had_fix else State.STARTING
+        resolution_m = self.evidence.resolution * self._tiles.pitch_m
+        covariance = covariance * self.evidence.sigma_scale**2 + np.eye(2) * resolution_m**2
+        return Belief(
+            known.stamp_ns,
+            float(mean[0]),
+            float(mean[1]),
+            covariance,
+            state,
+            probability,
+            self._refusal(state, probability),
+        )
+
+    def _refusal(self, state: State, probability: float) -> FrameRefused | None:
+        needed = self.settings.confidence
+        if state is State.STARTING:
+            return FrameRefused(
+                Reason.SEARCHING,
+                f"searching the whole map: the likeliest place has a probability of {probability:.2f}, "
+                f"{needed:g} is needed",
+            )
+        if state is State.LOST:
+            return FrameRefused(
+                Reason.LOST,
+                f"lost, searching the whole map again: the likeliest place has a probability of "
+                f"{probability:.2f}, {needed:g} is needed",
+            )
+        if probability < needed:
+            return FrameRefused(
+                Reason.DISAGREES,
+                f"what the camera sees disagrees with where the drone should be: a probability of "
+                f"{probability:.2f} is left, {needed:g} is needed",
+            )
+        return None
+
+
+def _kidnapped(duration_s: float) -> float:
+    """Return how likely it is that in this time the drone came to be anywhere: reset, or carried off."""
+    return -math.expm1(-_KIDNAPPED_PER_S * duration_s)
+
+
+def _sigma_m(covariance_m2: Floats) -> float:
+    """Return the largest standard deviation in any direction."""
+    return float(np.sqrt(max(np.linalg.eigvalsh(covariance_m2)[-1], 0.0)))
+
+
+def _usable(covariance_m2: Floats | None, pitch_m: float) -> Floats:
+    """Return a covariance that can be one: what is not known is wide, what claims too much is widened."""
+    least = np.eye(2) * (_LEAST_PRIOR_SIGMA_PITCHES * pitch_m) ** 2
+    unknown = np.eye(2) * _NO_PRIOR_SIGMA_M**2
+    if covariance_m2 is None or not np.isfinite(covariance_m2).all() or not covariance_m2.any():
+        return unknown
+    symmetric = (covariance_m2 + covariance_m2.T) / 2.0
+    return symmetric + least if np.linalg.eigvalsh(symmetric)[0] >= 0.0 else unknown

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a look-up is worth: cosines become likelihoods, and the same look again weighs little.
+
+A place x that scores s(x) is so many times likelier than the average place of the map:
+
+    L(x) = (1 - o) exp(s(x) / T) / mean over the map of exp(s / T) + o
+
+T is the temperature, o the share of look-ups that tell nothing; the floor o is what lets a belief survive a
+wrong look-up, and what keeps any single one from convincing. Where all places score alike L is 1: dull ground
+says nothing, without a rule for it.
+
+Successive look-ups err alike, because they see nearly the same ground of nearly the same tiles. Multiplied
+as if they were independent they would soon be sure of anything, so L is raised to a power below one: the
+share of the look that is new, told by how far its descriptor has moved from the one before.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far look-ups of one model are believed; a model's card may hold measured values.
+
+    Attributes:
+        temperature: cosine by which a place must score more to be e times likelier.
+        outlier_share: share of look-ups that tell nothing about the place.
+        new_look: fall of the cosine between two views at which the second is a look of its own.
+        least_new: share of a look that is new even over the same ground.
+        resolution: least standard deviation of an answer, in pitches of the map's tiles.
+        sigma_scale: factor on the standard deviation that the belief has.
+        derivation: how these were measured; empty where they were not.
+
+    Raises:
+        ParameterError: for a value outside its range.
+    """
+
+    temperature: float = 0.04
+    outlier_share: float = 0.1
+    new_look: float = 0.6
+    least_new: float = 0.05
+    resolution: float = 0.1
+    sigma_scale: float = 1.0
+    derivation: str = ""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("temperature", 1e-4, 10.0),
+            ("outlier_share", 1e-6, 0.9),
+            ("new_look", 0.01, 2.0),
+            ("least_new", 1e-3, 1.0),
+            ("resolution", 0.0, 10.0),
+            ("sigma_scale", 0.01, 100.0),
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ParameterError(f"evidence: {name} is {value}; it must be from {low:g} to {high:g}")
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the values were measured, so that covariances may be called known."""
+        return bool(self.derivation)
+
+    def background(self, scores: Floats, prior: Floats) -> float:
+        """Return the score of the average place: T log sum of prior exp(s / T).
+
+        Args:
+            scores: (n,) cosines.
+            prior: (n,) share of the map that each stands for, summing to one.
+        """
+        top = float(scores.max())
+        spread = np.exp((scores - top) / self.temperature)
+        return top + self.temperature * math.log(max(float(prior @ spread), 1e-30))
+
+    def likelihood(self, scores: Floats, background: float) -> Floats:
+        """Return how many times likelier than the average place each is, in the scores' own type."""
+        kind = scores.dtype.type
+        # A place cannot be likelier than 1e12 times the average: it keeps float32 finite.
+        power = np.minimum((scores - kind(background)) / kind(self.temperature), kind(27.6))
+        return np.asarray(kind(1.0 - self.outlier_share) * np.exp(power) + kind(self.outlier_share))
+
+    def share_new(self, likeness: float) -> float:
+        """Return which share of a look is new.
+
+        Args:
+            likeness: cosine between its descriptor and the one before it; -1 for the first.
+        """
+        return min(1.0, max(self.least_new, (1.0 - likeness) / self.new_look))

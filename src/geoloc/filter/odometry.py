@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Odometry between two stamps: a displacement, or the statement that there is none to trust."""
+
+import math
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.camera.stamped import StampedBuffer
+
+Floats = NDArray[np.float64]
+
+_KEPT = 4000
+_LONGEST_GAP_S = 1.0
+_FARTHEST_S = 0.3  # that a place is told beyond the first or last sample
+_JITTER_M = 1.0  # by which a sample may be off without being a jump
+
+
+@dataclass(frozen=True, eq=False)
+class Travel:
+    """What odometry says of the way between two stamps.
+
+    Attributes:
+        shift_m: (2,) along odometry's own axes.
+        covariance_m2: (2, 2) by which odometry's own covariance grew; None where it does not say.
+    """
+
+    shift_m: Floats
+    covariance_m2: Floats | None = None
+
+
+class Odometer:
+    """Remembers odometry by stamp; safe to feed from one thread and to ask from another.
+
+    Args:
+        max_speed_mps: what moves faster has jumped.
+    """
+
+    def __init__(self, max_speed_mps: float) -> None:
+        self._max_speed_mps = max_speed_mps
+        self._samples: StampedBuffer[tuple[Floats, Floats | None]] = StampedBuffer(_KEPT)
+        self._lock = threading.Lock()
+
+    def add(
+        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
+    ) -> None:
+        """Take a sample to its place in time; one that is not finite is thrown away.
+
+        Args:
+            stamp_ns: of the sample. When stamps jump back by more than a second, all before is forgotten.
+            position_m: in odometry's own frame, east and north where `odom_heading_known`.
+            covariance_m2: (2, 2) of the position; None, or zeros, where odometry does not know.
+        """
+        if not all(map(math.isfinite, position_m)):
+            return
+        with self._lock:
+            if self._samples.jumps_back(stamp_ns):
+                self._samples.clear()
+            self._samples.add(stamp_ns, (np.array(position_m, dtype=np.float64), _sane(covariance_m2)))
+
+    def between(self, from_ns: int, to_ns: int) -> Travel | None:
+        """Return the way between two stamps; None where odometry jumps, has a gap, or does not reach."""
+        with self._lock:
+            samples = self._samples.span(from_ns, to_ns)
+        if len(samples) < 2:
+            return None
+        stamps_s = np.array([(stamp_ns - from_ns) / 1e9 for stamp_ns, _ in samples])
+        places_m = np.array([place_m for _, (place_m, _) in samples])
+        duration_s, gaps_s = (to_ns - from_ns) / 1e9, np.diff(stamps_s)
+        beyond_s = max(stamps_s[0], duration_s - stamps_s[-1])
+        steps_m = np.linalg.norm(np.diff(places_m, axis=0), axis=1)
+        jumps = steps_m > self._max_speed_mps * gaps_s + _JITTER_M
+        if beyond_s > _FARTHEST_S or gaps_s.max() > _LONGEST_GAP_S or jumps.any():
+            return None
+        shift_m = _place(stamps_s, places_m, duration_s) - _place(stamps_s, places_m, 0.0)
+        return Travel(shift_m, _grown(samples[0][1][1], samples[-1][1][1]))
+
+
+def _place(stamps_s: Floats, places_m: Floats, at_s: float) -> Floats:
+    """Interpolate a place, or go on straight beyond the last two samples."""
+    after = int(np.clip(np.searchsorted(stamps_s, at_s), 1, len(stamps_s) - 1))
+    start_s, end_s = stamps_s[after - 1], stamps_s[after]
+    share = (at_s - start_s) / (end_s - start_s)
+    return np.asarray((1 - share) * places_m[after - 1] + share * places_m[after])
+
+
+def _sane(covariance_m2: Floats | None) -> Floats | None:
+    """Return the covariance where it says something: finite, not negative, not zeros."""
+    if covariance_m2 is None or not np.isfinite(covariance_m2).all():
+        return None
+    symmetric = np.asarray((covariance_m2 + covariance_m2.T) / 2.0)
+    lowest, highest = np.linalg.eigvalsh(symmetric)
+    return symmetric if lowest >= 0.0 and highest > 0.0 else None
+
+
+def _grown(before: Floats | None, after: Floats | None) -> Floats | None:
+    """Return what a step added to odometry's own covariance; None where it shrank, or says nothing."""
+    return None if before is None or after is None else _sane(after - before)

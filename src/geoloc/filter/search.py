@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The belief while the drone may be anywhere: one weight a tile, and one for "off the map".
+
+The weights ride on the tiles' grid, displaced by what the drone has moved since; only when that is more than
+half a pitch do they move on to the next tile. So motion blurs nothing, and costs no interpolation of weights.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.filter.evidence import Evidence
+from geoloc.filter.tiles import EAST, NORTH, SOUTH, WEST, Tiles
+
+Floats = NDArray[np.float64]
+Weights = NDArray[np.float32]
+_OFF_MAP = 0.05
+_RADIUS_PITCHES = 2.5
+_WIDEST_SPREAD = 8  # doublings of the step by which weights spread: hundreds of pitches
+_NO_SPREAD = 1e-4
+_WAYS = ((EAST, WEST), (NORTH, SOUTH))
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A belief over all tiles.
+
+    Attributes:
+        weights: (N + 1,) float32, summing to one; the last is off the map, where a look-up says nothing.
+        moved_m: (levels, 2) from a tile's centre to the camera that its weight speaks of, east, north.
+    """
+
+    weights: Weights
+    moved_m: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """The place where most of the belief is: mean (2,) and covariance (2, 2) in metres, and its share."""
+
+    mean_m: Floats
+    covariance_m2: Floats
+    probability: float
+
+
+def anywhere(tiles: Tiles) -> Search:
+    """Return the belief of one who knows nothing: uniform over the ground."""
+    weights = np.append(tiles.prior * (1.0 - _OFF_MAP), _OFF_MAP).astype(np.float32)
+    return Search(weights, np.zeros_like(tiles.pitches_m))
+
+
+def at(tiles: Tiles, points_m: Floats, masses: Floats) -> Search:
+    """Return the belief with these masses (n,) at points (n, 2); what is over is spread anywhere."""
+    search = anywhere(tiles)
+    distance_m, ids = tiles.nearest(points_m)
+    on_map = distance_m <= np.hypot(*tiles.pitches_m.max(axis=0))
+    known = np.bincount(np.where(on_map, ids, len(tiles)), masses, len(tiles) + 1)
+    rest = max(0.0, 1.0 - float(masses.sum()))
+    return replace(search, weights=(known + rest * search.weights).astype(np.float32))
+
+
+def around(tiles: Tiles, mean_m: Floats, covariance_m2: Floats, anywhere_share: float) -> Search:
+    """Return a Gaussian belief, wider than a pitch, that may with some probability be wrong."""
+    search = anywhere(tiles)
+    away_m = tiles.centres_m - mean_m
+    power = np.einsum("ni,ij,nj->n", away_m, np.linalg.inv(covariance_m2), away_m)
+    near = search.weights[:-1] * np.exp((power.min() - power) / 2.0)
+    weights = anywhere_share * search.weights
+    weights[:-1] += (1.0 - anywhere_share) * near / near.sum()
+    return replace(search, weights=weights.astype(np.float32))
+
+
+def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, forget: float) -> Search:
+    """Move the belief.
+
+    Args:
+        search: before.
+        tiles: the map.
+        shift_m: (2,) how far the drone went.
+        variance_m2: (2,) how surely, east and north.
+        forget: share of the belief that is spread anywhere, so that no place is ever ruled out.
+    """
+    weights = search.weights.copy()
+    off_map = float(weights[-1])
+    for axis, (forth, back) in enumerate(_WAYS):
+        variance = variance_m2[axis] / tiles.pitches_m[:, axis] ** 2
+        weights = _spread(weights, tiles, tiles.neighbours[forth], tiles.neighbours[back], variance)
+    weights[-1] = off_map + max(0.0, 1.0 - off_map - float(weights[:-1].sum()))
+    weights *= np.float32(1.0 - forget)
+    weights += np.float32(forget) * anywhere(tiles).weights
+    return Search(weights, search.moved_m + shift_m)
+
+
+def weigh(
+    search: Search,
+    tiles: Tiles,
+    scores: Weights,
+    offset_m: Floats,
+    evidence: Evidence,
+    share_new: float,
+) -> Search:
+    """Take a look-up in.
+
+    Args:
+        search: before.
+        tiles: the map.
+        scores: (N,) cosines of all tiles.
+        offset_m: (2,) from the view's centre to the camera.
+        evidence: what scores are worth.
+        share_new: share of the look that is new.
+    """
+    search = _settled(search, tiles, offset_m)
+    background = evidence.background(scores, tiles.prior)
+    between = _between_tiles(scores, tiles, (search.moved_m - offset_m) / tiles.pitches_m)
+    weights = search.weights.copy()
+    likelihood = evidence.likelihood(between, background)
+    weights[:-1] *= np.exp(np.float32(share_new) * np.log(likelihood))
+    return replace(search, weights=weights / weights.sum())
+
+
+def peak(search: Search, tiles: Tiles) -> Peak:
+    """Return the place around the likeliest tile, with all that is believed within two pitches and a half."""
+    best = int(search.weights[:-1].argmax())
+    near = tiles.around(
+        tiles.centres_m[best], _RADIUS_PITCHES * float(tiles.pitches_m[tiles.level[best]].max())
+    )
+    weights = search.weights[near].astype(np.float64)
+    total = float(weights.sum())
+    if not total > 0.0:  # all is off the map
+        return Peak(tiles.centres_m[best], np.diag(tiles.pitches_m[0] ** 2), 0.0)
+    points_m = tiles.centres_m[near] + search.moved_m[tiles.level[near]]
+    mean_m = weights @ points_m / total
+    centred = points_m - mean_m
+    within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0)  # anywhere in a tile's cell
+    return Peak(mean_m, (centred * weights[:, None]).T @ centred / total + within, total)
+
+
+def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
+    """Hand the weights on to other tiles, until each is displaced by half a pitch at most."""
+    steps = np.rint((search.moved_m - offset_m) / tiles.pitches_m).astype(np.int64)
+    weights = search.weights
+    for axis, (forth, back) in enumerate(_WAYS):
+        for step in range(1, int(np.abs(steps[:, axis]).max()) + 1):
+            # A tile's weight goes forth: what it then has is that of the tile behind it.
+            source = _along(tiles, steps[:, axis], step, back, forth)
+            weights = np.append(weights[:-1], np.float32(0.0))[source]
+    lost = max(0.0, 1.0 - float(weights[:-1].sum()) - float(search.weights[-1]))
+    weights = np.append(weights[:-1], np.float32(search.weights[-1] + lost))
+    return Search(weights, search.moved_m - steps * tiles.pitches_m)
+
+
+def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: int) -> NDArray[np.int64]:
+    """Return from which tile each takes its weight in this step; of levels that are done, its own."""
+    if len(steps) == 1:
+        return np.asarray(tiles.neighbours[back if steps[0] > 0 else forth])
+    source = np.arange(len(tiles) + 1)
+    of_tile = steps[tiles.level]
+    source[:-1] = np.where(of_tile >= step, tiles.neighbours[back, :-1], source[:-1])
+    source[:-1] = np.where(of_tile <= -step, tiles.neighbours[forth, :-1], source[:-1])
+    return source
+
+
+def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats) -> Weights:
+    """Return the scores at places displaced from the tiles' centres by (levels, 2) pitches, half at most.
+
+    Cubic (Catmull-Rom): a straight line between two tiles would cut off the peak that lies between them.
+    """
+    for axis, (forth, back) in enumerate(_WAYS):
+        share = np.abs(displaced[:, axis]).astype(np.float32)
+        onward = displaced[:, axis] >= 0
+        if len(onward) == 1:
+            ahead, behind = tiles.beside[forth], tiles.beside[back]
+            ahead, behind = (ahead, behind) if onward[0] else (behind, ahead)
+        else:
+            share, on = share[tiles.level], onward[tiles.level]
+            ahead = np.where(on, tiles.beside[forth], tiles.beside[back])
+            behind = np.where(on, tiles.beside[back], tiles.beside[forth])
+        there = scores[ahead]
+        square, cube = share**2, share**3
+        scores = (
+            (2 - 5 * square + 3 * cube) / 2 * scores
+            + (share + 4 * square - 3 * cube) / 2 * there
+            + (2 * square - share - cube) / 2 * scores[behind]
+            + (cube - square) / 2 * there[ahead]  # the tile after the next
+        ).astype(np.float32)
+    return scores
+
+
+def _spread(
+    weights: Weights,
+    tiles: Tiles,
+    forth: NDArray[np.int64],
+    back: NDArray[np.int64],
+    variance: Floats,
+) -> Weights:
+    """Spread the weights along one axis by a variance (levels,) in squared pitches; the last becomes 0.
+
+    Three taps reach a variance of 2/3 of a squared step; what is more is spread with steps twice as long.
+    """
+    weights[-1] = 0.0
+    for doubling in range(_WIDEST_SPREAD):
+        share = np.minimum(variance / 2.0, 1.0 / 3.0)
+        if float(share.max()) < _NO_SPREAD:
+            break
+        if doubling:
+            forth, back = forth[forth], back[back]
+        by_tile = share.astype(np.float32)
+        if len(share) > 1:
+            by_tile = np.append(by_tile[tiles.level], np.float32(0.0))
+        weights = (1 - 2 * by_tile) * weights + by_tile * (weights[forth] + weights[back])
+        weights[-1] = 0.0
+        variance = (variance - 2.0 * share) / 4.0
+    return weights

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A map's tiles as places: who is whose neighbour, how much of the map each stands for, which lie near.
+
+Tiles lie on one regular grid a level (a scale); a grid may have holes, and single tiles may lie anywhere
+beside it. The prior is uniform over the ground: each level covers it once, so each has the same share,
+divided evenly among its tiles. Where tiles overlap, or levels do, no place counts twice.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+EAST, WEST, NORTH, SOUTH = range(4)
+_STEPS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)], dtype=np.float64)
+_ON_GRID = 0.2
+_SAMPLED = 512
+
+
+class Tiles:
+    """The places of a map.
+
+    Args:
+        table: structured array (N,) with east_m, north_m, size_m, level, as a map directory has it.
+        pitch_m: largest step between neighbours of level 0.
+        view_size_m: side of a tile of level 0.
+
+    Attributes:
+        centres_m: (N, 2) east, north.
+        level: (N,) index into `pitches_m`.
+        sizes_m: (levels,) side of a level's tiles.
+        pitches_m: (levels, 2) step east and north between neighbours of a level.
+        prior: (N,) float32, summing to one.
+        neighbours: (4, N + 1) ids of the tiles one step east, west, north, south; N where there is none.
+        beside: (4, N) the same, with the tile itself where there is none.
+        sample: some ids spread over the map, for what the average place scores.
+    """
+
+    def __init__(self, table: NDArray[np.void], pitch_m: float, view_size_m: float) -> None:
+        self.centres_m: Floats = np.column_stack([table["east_m"], table["north_m"]]).astype(np.float64)
+        names, level = np.unique(np.asarray(table["level"]), return_inverse=True)
+        self.level = level.reshape(-1).astype(np.int64)
+        counts = np.bincount(self.level)
+        self.prior = (1.0 / (len(names) * counts[self.level])).astype(np.float32)
+        first = [int(np.argmax(self.level == each)) for each in range(len(names))]
+        self.sizes_m: Floats = np.asarray(table["size_m"][first], dtype=np.float64)
+        limits = pitch_m * self.sizes_m / view_size_m
+        self.pitches_m = np.array([self._pitch(each, limit_m) for each, limit_m in enumerate(limits)])
+        self._tree = cKDTree(self.centres_m)
+        self.neighbours = self._neighbours()
+        nearby = self.neighbours[:, :-1]
+        self.beside = np.where(nearby == len(table), np.arange(len(table)), nearby)
+        order = np.random.default_rng(0).permutation(len(table))
+        self.sample: Ids = np.sort(order[:_SAMPLED])
+
+    def __len__(self) -> int:
+        return len(self.centres_m)
+
+    @property
+    def pitch_m(self) -> float:
+        """The finest step of the map."""
+        return float(self.pitches_m.min())
+
+    def reach_m(self, margin_m: float) -> tuple[float, float, float, float]:
+        """Return left, bottom, right, top of the tiles with a margin: a camera may look in from outside."""
+        half_m = self.sizes_m[self.level][:, None] / 2.0
+        left, bottom = (self.centres_m - half_m).min(axis=0) - margin_m
+        right, top = (self.centres_m + half_m).max(axis=0) + margin_m
+        return float(left), float(bottom), float(right), float(top)
+
+    def near(self, centre_m: Floats, half_m: float) -> Ids:
+        """Return the ids, rising, of the tiles whose centres lie in a square of this half side."""
+        return np.sort(np.asarray(self._tree.query_ball_point(centre_m, half_m, p=np.inf), dtype=np.int64))
+
+    def around(self, centre_m: Floats, radius_m: float) -> Ids:
+        """Return the ids of the tiles whose centres lie in a circle."""
+        return np.asarray(self._tree.query_ball_point(centre_m, radius_m), dtype=np.int64)
+
+    def nearest(self, points_m: Floats) -> tuple[Floats, Ids]:
+        """Return the distance to the nearest centre (n,) and its id (n,), of points (n, 2)."""
+        distance_m, ids = self._tree.query(points_m)
+        return np.asarray(distance_m), np.asarray(ids, dtype=np.int64)
+
+    def grid(self, ids: Ids, level: int, centre_m: Floats) -> tuple[Ids, NDArray[np.int64], Floats]:
+        """Return those of the tiles that lie on the grid of a level around a place, and where on it.
+
+        Args:
+            ids: tiles to choose from.
+            level: of the grid.
+            centre_m: the grid is the one that the tile nearest to this place belongs to.
+
+        Returns:
+            The chosen ids (n,), their steps east and north of the nearest (n, 2), and its centre (2,).
+        """
+        ids = ids[self.level[ids] == level]
+        if not ids.size:
+            return ids, np.empty((0, 2), dtype=np.int64), np.asarray(centre_m)
+        away_m = np.linalg.norm(self.centres_m[ids] - centre_m, axis=1)
+        origin_m = self.centres_m[ids[np.argmin(away_m)]]
+        steps = (self.centres_m[ids] - origin_m) / self.pitches_m[level]
+        whole = np.rint(steps)
+        on_grid = (np.abs(steps - whole) < _ON_GRID).all(axis=1)
+        return ids[on_grid], whole[on_grid].astype(np.int64), origin_m
+
+    def _pitch(self, level: int, limit_m: float) -> tuple[float, float]:
+        """Return the step between neighbours; tiles farther apart than the limit are none."""
+        centres_m = self.centres_m[self.level == level]
+        steps_m = []
+        for axis in (0, 1):
+            ordered = centres_m[np.lexsort((centres_m[:, axis], np.round(centres_m[:, 1 - axis], 2)))]
+            along = np.diff(ordered, axis=0)
+            close = (np.abs(along[:, 1 - axis]) < 0.01) & (along[:, axis] > 0)
+            found = along[close & (along[:, axis] <= limit_m * 1.01), axis]
+            steps_m.append(float(np.median(found)) if found.size else limit_m)
+        return steps_m[0], steps_m[1]
+
+    def _neighbours(self) -> Ids:
+        count = len(self)
+        found = np.full((4, count + 1), count, dtype=np.int64)
+        for level, pitch_m in enumerate(self.pitches_m):
+            own = np.flatnonzero(self.level == level)
+            tree = cKDTree(self.centres_m[own])
+            for way, step in enumerate(_STEPS):
+                distance_m, nearest = tree.query(
+                    self.centres_m[own] + step * pitch_m, distance_upper_bound=_ON_GRID * pitch_m.min()
+                )
+                there = np.isfinite(distance_m)
+                found[way, own[there]] = own[nearest[there]]
+        return found

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events in the order of their stamps, whatever the order they come in: a late one is put in its place.
+
+Each event leaves a state. When one comes late, the states after its place are made again from the one
+before it, so that what is believed in the end does not depend on the order of arrival.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from geoloc.errors import FrameRefused, Reason
+
+Event = TypeVar("Event")
+State = TypeVar("State")
+_NS_PER_S = 1_000_000_000
+_MOST = 32
+_CLOCK_WAS_SET = 5
+
+
+class Timeline(Generic[Event, State]):
+    """The newest events and their states.
+
+    Args:
+        apply: makes the state after an event of the state before it; None before the first.
+        memory_s: how much older than the newest an event may be.
+    """
+
+    def __init__(self, apply: Callable[[State | None, int, Event], State], memory_s: float) -> None:
+        self._apply = apply
+        self._memory_ns = round(memory_s * _NS_PER_S)
+        self._stamps: list[int] = []
+        self._events: list[Event] = []
+        self._states: list[State] = []
+        self._is_whole = True  # nothing that happened has been forgotten
+        self._late_in_a_row = 0
+
+    def put(self, stamp_ns: int, event: Event) -> State:
+        """Take an event in and return the state after it; of an event whose stamp is known, the state it had.
+
+        Raises:
+            FrameRefused: LATE for an event older than the memory. After several in a row the clock must
+                have been set back: then all is forgotten, and time begins anew.
+        """
+        at = bisect_left(self._stamps, stamp_ns)
+        if at < len(self._stamps) and self._stamps[at] == stamp_ns:
+            return self._states[at]
+        if at == 0 and self._stamps and not self._reaches_back_to(stamp_ns):
+            self._refuse_late(stamp_ns)
+            at = 0
+        self._late_in_a_row = 0
+        self._stamps.insert(at, stamp_ns)
+        self._events.insert(at, event)
+        self._states[at:] = []
+        self._replay()
+        state = self._states[at]
+        self._trim()
+        return state
+
+    def restart(self, stamp_ns: int, event: Event) -> State:
+        """Begin anew with an event; only what is younger than it is kept, and made again on top of it."""
+        younger = [i for i, known_ns in enumerate(self._stamps) if known_ns > stamp_ns]
+        stamps, events = [self._stamps[i] for i in younger], [self._events[i] for i in younger]
+        self.forget()
+        self._is_whole = False
+        self._stamps, self._events = [stamp_ns, *stamps], [event, *events]
+        self._replay()
+        return self._states[0]
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._stamps, self._events, self._states = [], [], []
+        self._is_whole, self._late_in_a_row = True, 0
+
+    def _replay(self) -> None:
+        for stamp_ns, event in list(zip(self._stamps, self._events, strict=True))[len(self._states) :]:
+            before = self._states[-1] if self._states else None
+            self._states.append(self._apply(before, stamp_ns, event))
+
+    def _reaches_back_to(self, stamp_ns: int) -> bool:
+        return self._is_whole and stamp_ns >= self._stamps[-1] - self._memory_ns
+
+    def _refuse_late(self, stamp_ns: int) -> None:
+        self._late_in_a_row += 1
+        if self._late_in_a_row < _CLOCK_WAS_SET:
+            behind_s = (self._stamps[-1] - stamp_ns) / _NS_PER_S
+            raise FrameRefused(
+                Reason.LATE,
+                f"the frame is {behind_s:.1f} s older than the newest, more than memory_s "
+                f"{self._memory_ns / _NS_PER_S:g}: check the clocks, or what delays it",
+            )
+        self.forget()
+
+    def _trim(self) -> None:
+        oldest_ns = self._stamps[-1] - self._memory_ns
+        gone = max(len(self._stamps) - _MOST, sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1]), 0)
+        # One older than the memory is kept: what comes just inside it is put on top of that one.
+        gone = max(len(self._stamps) - _MOST, gone - 1, 0)
+        if gone:
+            self._is_whole = False
+            del self._stamps[:gone], self._events[:gone], self._states[:gone]

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the suite says about one frame: a position and its covariance, or why there is none."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import FrameRefused, Reason
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The tiles that look most like the view, best first; every array has the same length (k or fewer)."""
+
+    ids: Ids
+    latitude_deg: Floats
+    longitude_deg: Floats
+    east_m: Floats
+    north_m: Floats
+    score: Floats
+
+    @classmethod
+    def none(cls) -> "Candidates":
+        """No candidates, of a frame that was never looked up."""
+        empty = np.empty(0)
+        return cls(np.empty(0, dtype=np.int64), empty, empty, empty, empty, empty)
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Where the camera was at `stamp_ns`, or why that is not known.
+
+    Attributes:
+        stamp_ns: stamp of the image the answer belongs to.
+        latitude_deg, longitude_deg: camera position, WGS 84; NaN where there is a reason.
+        east_m, north_m: the same in the map's frame; NaN where there is a reason.
+        covariance_m2: (2, 2) east-north, metres²; NaN where there is a reason.
+        reason: None for a fix.
+        sentence: what was wrong; empty for a fix.
+        candidates: the best tiles, also of a refused frame that was looked up.
+        is_calibrated: whether the covariance was measured against truth, with this model.
+    """
+
+    stamp_ns: int
+    latitude_deg: float
+    longitude_deg: float
+    east_m: float
+    north_m: float
+    covariance_m2: Floats
+    reason: Reason | None
+    sentence: str
+    candidates: Candidates
+    is_calibrated: bool = False
+
+    @classmethod
+    def refused(cls, stamp_ns: int, refusal: FrameRefused, candidates: Candidates | None = None) -> "Fix":
+        """Return the fix of a frame that gets none."""
+        nan = math.nan
+        unknown = np.full((2, 2), nan)
+        known = Candidates.none() if candidates is None else candidates
+        return cls(stamp_ns, nan, nan, nan, nan, unknown, refusal.reason, refusal.sentence, known)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `retrieval_node` says of its map, and how its parameters become the localizer's settings."""
+
+from typing import TYPE_CHECKING
+
+from geoloc.filter import FilterSettings
+from geoloc.localizer import LocalizerSettings
+from geoloc.nodes.settings import RetrievalParameters
+
+if TYPE_CHECKING:
+    from geoloc.encoder.card import ModelCard
+    from geoloc.mapping.directory import MapDirectory
+
+
+def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> LocalizerSettings:
+    """Return the settings that the parameters and the model's card ask for."""
+    motion = FilterSettings(
+        max_speed_mps=parameters.max_speed_mps,
+        odom_error=parameters.odom_error,
+        odom_heading_known=parameters.odom_heading_known,
+        confidence=parameters.confidence,
+        max_sigma_m=parameters.max_sigma_m,
+        memory_s=parameters.memory_s,
+        full_search_every=parameters.full_search_every,
+    )
+    return LocalizerSettings(
+        k=parameters.k,
+        filter=parameters.filter,
+        min_score=parameters.min_score,
+        min_margin=parameters.min_margin,
+        temperature=parameters.temperature,
+        motion=motion,
+        evidence=card.evidence,
+    )
+
+
+def facts(map_directory: "MapDirectory", parameters: RetrievalParameters) -> dict[str, object]:
+    """Return what a pilot should know of the map, for `/diagnostics`."""
+    left, bottom, right, top = map_directory.manifest.bounds_m
+    return {
+        "map": parameters.map,
+        "tiles": len(map_directory.tiles),
+        "area_km2": f"{(right - left) * (top - bottom) / 1e6:.2f}",
+        "view_size_m": f"{map_directory.view_size_m:g}",
+        "pitch_m": f"{map_directory.pitch_m:g}",
+        "model": map_directory.model_id,
+        "model_and_map_agree": True,
+    }
