@@ -18,7 +18,9 @@ from geoloc.evaluation.frames import read_frames
 from geoloc.evaluation.records import EvaluationRun, Record, TruthTrack
 from geoloc.evaluation.report import metres_table, summaries_of, write_report
 from geoloc.evaluation.settings import read_ros_parameters, read_settings
+from geoloc.installed import config_file
 
+PICTURES = {"map.png", "errors.png", "worst.png", "belief.png", "risk.png"}
 ENCODER = toy_flight.PixelEncoder()
 MAP = toy_flight.pixel_map(ENCODER)
 
@@ -103,15 +105,21 @@ def test_truth_of_another_time_is_refused(tmp_path):
 def test_the_report_is_one_folder_with_a_page_that_needs_nothing_else(run, tmp_path):
     page = write_report(run, tmp_path / "deep" / "report")
     names = {path.name for path in page.parent.iterdir()}
-    assert names == {"report.html", "report.json", "frames.csv", "map.png", "errors.png", "worst.png"}
+    assert names == {"report.html", "report.json", "frames.csv", *PICTURES}
     text = page.read_text(encoding="utf-8")
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == len(PICTURES)
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     assert "://" not in text
     assert "median error" in text
     content = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     assert content["summary"]["all"]["frames"] == 6
     assert content["summary"]["all"]["availability"] == 1.0
+    assert content["summary"]["all"]["belief"]["fixes"] == 6
+    assert set(content["summary"]["all"]["intervals"]) >= {"median_m", "nees", "inside_3", "aurc_m"}
+    assert content["summary"]["all"]["continuity"]["first_fix"]["frames"] == 0
+    assert content["calibration"]["covariance_scale"] == 1.0
+    for words in ("Belief and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
+        assert words in text
     assert len(read_frames(page.parent / "frames.csv")) == 6
 
 
@@ -121,6 +129,9 @@ def test_a_flight_without_a_fix_has_a_report_too_with_null_for_what_is_unknown(t
     assert "tilt" in page.read_text(encoding="utf-8")
     content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert content["summary"]["all"]["median_m"] is None
+    assert content["summary"]["all"]["belief"]["nees"] is None
+    assert not (tmp_path / "belief.png").exists()
+    assert not (tmp_path / "risk.png").exists()
 
 
 def test_groups_are_columns_beside_all(run):
@@ -158,6 +169,14 @@ def test_estimates_beyond_every_projection_do_not_break_the_map(tmp_path):
     records = [Record(i, 47.0, 8.0 + i * 1e-5, 47.0, -172.0, np.eye(2)) for i in range(3)]
     plots.draw_map(EvaluationRun("antipodes", tuple(records), MAP), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2)
+    run = evaluated(bag, params_files=(config_file("open.yaml"),))
+    assert all(record.has_fix and math.isfinite(record.margin) for record in run.records)
+    settings = read_settings(ENCODER, MAP, [config_file("open.yaml")])
+    assert (settings.localizer.min_score, settings.localizer.min_margin) == (-1.0, 0.0)
 
 
 def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
