@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the methods of refinement share: a patch of the map, and how a view lies on it."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.raster.colours import Mask, Rgb
+
+Floats = NDArray[np.float64]
+
+REGISTRATION_M = 0.4  # per axis, of one date of good imagery on another (NAIP: 0.4 to 0.7 m, median)
+
+
+class Verdict(str, Enum):
+    """What geometry says about a place; the value is what logs and reports show."""
+
+    CONFIRMED = "confirmed"
+    UNDECIDED = "undecided"
+    CONTRADICTED = "contradicted"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """The map around a place, twice as wide as a view and at the view's resolution.
+
+    Attributes:
+        rgb: uint8 (2S, 2S, 3), north up, 0 where there is no imagery.
+        valid: bool (2S, 2S), where there is imagery.
+        gsd_m: metres per pixel.
+    """
+
+    rgb: Rgb
+    valid: Mask
+    gsd_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """How a view lies on a patch; every number but score and inliers is NaN where nothing was found.
+
+    Attributes:
+        verdict: whether this is the place; the numbers are to be trusted only where CONFIRMED.
+        score: larger is better, comparable within a method: a correlation, or inliers.
+        east_m, north_m: the view's centre less the patch's.
+        covariance_m2: (2, 2) of that, east-north, given that this is the place.
+        rotation_rad: where the view's top points, clockwise from north.
+        scale: width of the ground in the view over the width it was taken for.
+        inliers: matched points that agree with one another; 0 for methods without points.
+        sentence: the verdict's grounds, with the measured value and the limit.
+    """
+
+    verdict: Verdict
+    score: float
+    east_m: float
+    north_m: float
+    covariance_m2: Floats
+    rotation_rad: float
+    scale: float
+    inliers: int
+    sentence: str
+
+    @classmethod
+    def nothing(cls, verdict: Verdict, sentence: str, score: float = 0.0, inliers: int = 0) -> "Registration":
+        """A verdict without a place."""
+        nan = math.nan
+        return cls(verdict, score, nan, nan, np.full((2, 2), nan), nan, nan, inliers, sentence)
+
+
+class Method(Protocol):
+    """One way to lay a view on a patch."""
+
+    @property
+    def name(self) -> str:
+        """As in the setting `method`."""
+
+    def register(self, view: Rgb, patch: Patch) -> Registration:
+        """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""

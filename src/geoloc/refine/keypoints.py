@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The methods `sift` and `lightglue`: matched points, and the one similarity that most of them agree on.
+
+SIFT's patent ran out in 2020; OpenCV's SIFT and MAGSAC++ (Barath et al., CVPR 2020) are Apache-2.0.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from geoloc.raster.colours import Mask, Rgb
+from geoloc.refine.contract import REGISTRATION_M, Floats, Patch, Registration, Verdict
+from geoloc.refine.settings import RefinerSettings
+
+_RATIO = 0.85  # of the nearest to the second nearest descriptor
+_CONTRAST = 0.02  # half of OpenCV's default: dry ground is flat
+_REACH_PX = 3.0
+_CONFIRM_INLIERS = 8
+_LARGEST_STRETCH = 1.3  # one axis over the other: ground is not sheared
+_HEADING_SLACK_DEG, _SCALE_SLACK = 3.0, 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Points that look alike, (n, 2) pixels each, x right and y down, 0 in the middle of the first pixel."""
+
+    view: Floats
+    patch: Floats
+
+
+class Matcher(Protocol):
+    """Finds points of a view in a patch."""
+
+    @property
+    def name(self) -> str:
+        """As in the setting `method`."""
+
+    def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
+        """Match a view (S, S, 3) with a patch (2S, 2S, 3), where the patch is valid (2S, 2S)."""
+
+
+class SiftMatcher:
+    """SIFT with square-rooted descriptors and the ratio test; see `Matcher`."""
+
+    name = "sift"
+
+    def __init__(self) -> None:
+        self._sift = cv2.SIFT.create(contrastThreshold=_CONTRAST)
+        self._nearest = cv2.BFMatcher()
+
+    def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
+        """Match a view (S, S, 3) with a patch (2S, 2S, 3), where the patch is valid (2S, 2S)."""
+        points, described = self._describe(view, None)
+        ground, known = self._describe(patch, cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)))
+        if described is None or known is None or len(known) < 2:
+            return Matches(np.empty((0, 2)), np.empty((0, 2)))
+        pairs = self._nearest.knnMatch(described, known, k=2)
+        good = [first for first, second in pairs if first.distance < _RATIO * second.distance]
+        return Matches(points[[pair.queryIdx for pair in good]], ground[[pair.trainIdx for pair in good]])
+
+    def _describe(self, picture: Rgb, mask: Floats | None) -> tuple[Floats, Floats | None]:
+        points, described = self._sift.detectAndCompute(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), mask)
+        if described is not None:
+            described = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-6))
+        return np.array([point.pt for point in points], dtype=np.float64).reshape(-1, 2), described
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """Turn, growth and shift of points.
+
+    Attributes:
+        rotation_rad: clockwise in pixels, x right and y down.
+        scale: length after over length before.
+        shift: (2,) where (0, 0) goes.
+        covariance: (2, 2) of the shift, of the scatter of the points about the fit.
+    """
+
+    rotation_rad: float
+    scale: float
+    shift: Floats
+    covariance: Floats
+
+
+def fit_similarity(before: Floats, after: Floats) -> Similarity:
+    """The similarity from points (n, 2) to points (n, 2), by least squares; n is at least 3."""
+    x, y = before.T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    rows = np.concatenate([np.column_stack([x, -y, one, zero]), np.column_stack([y, x, zero, one])])
+    values = after.T.ravel()
+    inverse = np.linalg.pinv(rows.T @ rows)
+    cos, sin, *shift = inverse @ rows.T @ values
+    left = values - rows @ (cos, sin, *shift)
+    variance = float(left @ left) / (len(values) - 4)
+    return Similarity(
+        math.atan2(sin, cos), math.hypot(cos, sin), np.array(shift), (variance * inverse)[2:, 2:]
+    )
+
+
+class KeypointRegistration:
+    """Lays a view on a patch by matched points; see `geoloc.refine.contract.Method`.
+
+    Points that fail to agree prove nothing, since another season may have none in common: this method
+    confirms or is undecided, and never contradicts.
+
+    Args:
+        matcher: where the points come from.
+        settings: how far from north-up and the believed width the answer may be.
+    """
+
+    def __init__(self, matcher: Matcher, settings: RefinerSettings) -> None:
+        self.name = matcher.name
+        self._matcher = matcher
+        self._turn_rad = math.radians(settings.max_heading_error_deg + _HEADING_SLACK_DEG)
+        self._growth = settings.max_scale_error + _SCALE_SLACK
+
+    def register(self, view: Rgb, patch: Patch) -> Registration:
+        """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""
+        matches = self._matcher.match(view, patch.rgb, patch.valid)
+        middle = (len(view) - 1) / 2
+        before, after = agreeing(matches.view - middle, matches.patch - (len(patch.rgb) - 1) / 2)
+        count = len(before)
+        if count < _CONFIRM_INLIERS:
+            sentence = f"{count} of {len(matches.view)} matched points agree; {_CONFIRM_INLIERS} are needed"
+            return Registration.nothing(Verdict.UNDECIDED, sentence, float(count), count)
+        fit = fit_similarity(before, after)
+        verdict, sentence = self._judge(fit, count, len(matches.view))
+        flip = np.diag([1.0, -1.0]) * patch.gsd_m
+        east_m, north_m = flip @ fit.shift
+        covariance = fit.covariance + np.eye(2) / 12
+        return Registration(
+            verdict=verdict,
+            score=float(count),
+            east_m=float(east_m),
+            north_m=float(north_m),
+            covariance_m2=flip @ covariance @ flip + np.eye(2) * REGISTRATION_M**2,
+            rotation_rad=fit.rotation_rad,
+            scale=fit.scale,
+            inliers=count,
+            sentence=sentence,
+        )
+
+    def _judge(self, fit: Similarity, count: int, matched: int) -> tuple[Verdict, str]:
+        found = f"{count} of {matched} matched points agree"
+        if abs(fit.rotation_rad) > self._turn_rad or abs(fit.scale - 1.0) > self._growth:
+            turn_deg = math.degrees(fit.rotation_rad)
+            return (
+                Verdict.UNDECIDED,
+                f"{found}, but on a view turned by {turn_deg:.0f} degrees and {fit.scale:.2f} times as wide",
+            )
+        return Verdict.CONFIRMED, found
+
+
+def agreeing(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+    """Those of matched points (n, 2) that one map without much shear explains to 3 pixels; may be none."""
+    none = np.empty((0, 2)), np.empty((0, 2))
+    if len(before) < 4:
+        return none
+    affine, inliers = cv2.estimateAffine2D(
+        before,
+        after,
+        method=cv2.USAC_MAGSAC,
+        ransacReprojThreshold=_REACH_PX,
+        maxIters=5000,
+        confidence=0.999,
+    )
+    if affine is None or np.linalg.det(affine[:, :2]) <= 0:
+        return none
+    long, short = np.linalg.svd(affine[:, :2], compute_uv=False)
+    if long > _LARGEST_STRETCH * short:
+        return none
+    chosen = inliers.ravel() > 0
+    return before[chosen], after[chosen]

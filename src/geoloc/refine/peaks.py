@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The top of a correlation surface: where it lies between the pixels, how sharp it is, and its rivals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.refine.contract import Floats
+
+_NEAR = np.array([(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)], dtype=np.float64)
+_TERMS = np.column_stack([np.ones(9), _NEAR, _NEAR[:, 0] ** 2, _NEAR[:, 0] * _NEAR[:, 1], _NEAR[:, 1] ** 2])
+_FIT = np.linalg.pinv(_TERMS)
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """A maximum of a surface.
+
+    Attributes:
+        row, column: where, in pixels of the surface, between them where it has neighbours on all sides.
+        score: of the highest pixel.
+        curvature: (2, 2) of rows and columns, how fast the score falls: score - d·curvature·d / 2.
+        inside: whether it has neighbours on all sides.
+    """
+
+    row: float
+    column: float
+    score: float
+    curvature: Floats
+    inside: bool
+
+
+def find_peak(surface: NDArray[np.float32]) -> Peak:
+    """The highest place of a surface (H, W), by a paraboloid through the nine pixels around the highest."""
+    row, column = (int(i) for i in np.unravel_index(surface.argmax(), surface.shape))
+    score = float(surface[row, column])
+    inside = 0 < row < surface.shape[0] - 1 and 0 < column < surface.shape[1] - 1
+    if not inside:
+        return Peak(row, column, score, np.zeros((2, 2)), inside)
+    _, *slope, down, cross, right = _FIT @ surface[row - 1 : row + 2, column - 1 : column + 2].ravel()
+    curvature = -np.array([[2 * down, cross], [cross, 2 * right]])
+    step = np.zeros(2)
+    if np.linalg.eigvalsh(curvature)[0] > 0:
+        step = np.clip(np.linalg.solve(curvature, slope), -0.5, 0.5)
+    return Peak(row + float(step[0]), column + float(step[1]), score, curvature, inside)
+
+
+def best_elsewhere(surface: NDArray[np.float32], peak: Peak, apart: int) -> float:
+    """The highest score more than `apart` pixels from a peak along either axis; -1 where there is nothing."""
+    row, column = round(peak.row), round(peak.column)
+    others = surface.copy()
+    others[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = -1.0
+    return float(others.max())
+
+
+def spread(curvature: Floats, temperature: float, widest: float) -> Floats:
+    """Covariance (2, 2) of a peak: temperature over curvature, no wider than `widest` along any direction."""
+    bends, axes = np.linalg.eigh(curvature)
+    variances = temperature / np.maximum(bends, temperature / widest**2)
+    return np.asarray((axes * variances) @ axes.T, dtype=np.float64)
+
+
+def vertex(before: float, at: float, after: float) -> float:
+    """Where a parabola through three equal steps has its top, -0.5 to 0.5 steps from the middle one."""
+    bend = before - 2.0 * at + after
+    return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0

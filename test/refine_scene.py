@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ground that refinement is tried on: a picture, views of it with known truth, and patches around a guess."""
+
+import math
+
+import cv2
+import numpy as np
+
+from geoloc.refine import Patch
+
+GSD_M = 0.5
+SIDE_PX = 96
+
+
+def town(seed=0, side_px=400, lean_px=0.0):
+    """Roofs and streets (side, side, 3): rectangles of many sizes, turns and colours.
+
+    Each is moved by `lean_px` or so, as roofs are that are seen from elsewhere, and shadows of another hour.
+    """
+    rng, moves = np.random.default_rng(seed), np.random.default_rng(seed + 1000)
+    picture = np.full((side_px, side_px, 3), rng.integers(80, 150, 3), dtype=np.uint8)
+    for _ in range(side_px * side_px // 400):
+        centre = (rng.uniform(0, side_px, 2) + moves.normal(0.0, lean_px, 2)).tolist()
+        box = cv2.boxPoints((centre, rng.uniform(6, 30, 2).tolist(), float(rng.uniform(0, 90))))
+        cv2.fillConvexPoly(picture, np.rint(box).astype(np.int32), rng.integers(20, 235, 3).tolist())
+    return cv2.GaussianBlur(picture, (0, 0), 0.8)
+
+
+def later(picture, seed=0, grain=6.0):
+    """The same ground on another date: inverted in brightness, paler, noisy."""
+    noise = np.random.default_rng(seed).normal(0.0, grain, picture.shape)
+    return np.clip(200.0 - 0.6 * picture + noise, 0, 255).astype(np.uint8)
+
+
+def view_of(picture, east_m=0.0, north_m=0.0, heading_rad=0.0, scale=1.0, side_px=SIDE_PX):
+    """What a camera sees whose view's centre lies (east, north) of the picture's, its top turned clockwise.
+
+    The view is taken for `side_px * GSD_M` metres wide and shows `scale` times as much.
+    """
+    out = (np.arange(side_px) + 0.5 - side_px / 2) * scale
+    right, down = np.meshgrid(out, out)
+    cos, sin = math.cos(heading_rad), math.sin(heading_rad)
+    middle = (len(picture) - 1) / 2
+    columns = middle + east_m / GSD_M + cos * right - sin * down
+    rows = middle - north_m / GSD_M + sin * right + cos * down
+    return cv2.remap(picture, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_CUBIC)
+
+
+def patch_of(picture, valid=None, side_px=SIDE_PX):
+    """The map twice as wide as a view, about the picture's centre."""
+    first = (len(picture) - 2 * side_px) // 2
+    window = slice(first, first + 2 * side_px)
+    mask = np.ones(picture.shape[:2], bool) if valid is None else valid
+    rgb = np.where(mask[..., None], picture, 0).astype(np.uint8)
+    return Patch(rgb[window, window], mask[window, window], GSD_M)
