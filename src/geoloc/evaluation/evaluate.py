@@ -2,8 +2,7 @@
 """Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +13,8 @@ from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.evaluation.album import ViewAlbum
-from geoloc.evaluation.bags import (
-    AttitudeSample,
-    CameraSample,
-    FaultySample,
-    Flight,
-    HeightSample,
-    ImageSample,
-    Sample,
-    Topics,
-    read_flight,
-)
+from geoloc.evaluation.bags import FaultySample, Flight, ImageSample, Sample, Topics, read_flight
+from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer
@@ -32,8 +22,6 @@ from geoloc.localizer import Fix, Localizer
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc.mapping.directory import MapDirectory
-
-_PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     truth = what.truth or flight.truth()
     settings = read_settings(encoder, map_directory, what.params_files)
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    frames = _with_patience(flight, pipeline)
+    frames = frames_when_ready(flight.samples(), pipeline.take, pipeline.ready)
     bar = tqdm(
         frames,
         total=flight.image_count,
@@ -84,19 +72,6 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     )
 
 
-def _with_patience(flight: Flight, pipeline: "_Pipeline") -> Iterator[ImageSample]:
-    """Yield each frame once the samples around it are in, as a node that waits a little would."""
-    waiting: deque[ImageSample] = deque()
-    for sample in flight.samples():
-        while waiting and pipeline.may_process(waiting[0], sample.stamp_ns):
-            yield waiting.popleft()
-        if isinstance(sample, ImageSample):
-            waiting.append(sample)
-        else:
-            pipeline.take(sample)
-    yield from waiting
-
-
 class _Pipeline:
     def __init__(
         self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
@@ -108,24 +83,16 @@ class _Pipeline:
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
 
-    def may_process(self, frame: ImageSample, now_ns: int) -> bool:
-        """Tell whether all that is stamped like the frame is in, and an attitude after it if one comes."""
-        if now_ns <= frame.stamp_ns:
-            return False
-        return self._rig.ready(frame.stamp_ns) or now_ns > frame.stamp_ns + _PATIENCE_NS
+    def ready(self, stamp_ns: int) -> bool:
+        """Tell whether the attitude at a stamp is settled."""
+        return self._rig.ready(stamp_ns)
 
     def take(self, sample: Sample) -> None:
-        """Feed the rig."""
+        """Feed the rig; what cannot be used is why a frame is refused later."""
+        if isinstance(sample, FaultySample):
+            self.faults[sample.topic] += 1
         try:
-            if isinstance(sample, AttitudeSample):
-                self._rig.add_attitude(sample.stamp_ns, sample.quaternion)
-            elif isinstance(sample, HeightSample):
-                self._rig.add_height(sample.stamp_ns, sample.height_m)
-            elif isinstance(sample, CameraSample):
-                self._rig.set_intrinsics(sample.intrinsics)
-            elif isinstance(sample, FaultySample):
-                self.faults[sample.topic] += 1
-                self._rig.reject(sample.refusal)
+            feed(self._rig, sample)
         except FrameRefused as refusal:
             self._rig.reject(refusal)
 
