@@ -190,7 +190,7 @@ def export_command(
     step, state = load_average(run, weights)
     encoder = _encoder(run, recipe, state)
     prepared = prepare(recipe, run.parent / "cache", encoder.mean.device)
-    held_out = facts.validated(run, recipe, step, prepared.validate)
+    held_out = facts.validated(run, recipe, step, prepared.held_out)
     described = facts.card_facts(
         run,
         recipe,

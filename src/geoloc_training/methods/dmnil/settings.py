@@ -228,6 +228,9 @@ class DmnilConfig:
         reference_views: variations of each picture of the map in a batch.
         copies: of each picture of the map. RECONSTRUCTED: 1; the release has 50, and 2 in DenseUAV, for the
             sake of DBSCAN (see `clusters.reference_min_samples`).
+        mirrored: describe pictures together with their mirror images; false where north is up in both views.
+        label_free: log, with every validation, figures that need no truth (see `adaptation.stopping`), and
+            choose weights by them where no places are held out.
         temperature: of every softmax.
         cluster_weight: of the cluster memories' loss: the release keeps each of them twice, to the same
             numbers.
@@ -244,6 +247,8 @@ class DmnilConfig:
     instances: int = 4
     reference_views: int = 2
     copies: int = 1
+    mirrored: bool = True
+    label_free: bool = False
     temperature: float = 0.05
     cluster_weight: float = 2.0
     clusters: ClusterSettings = field(default_factory=ClusterSettings)

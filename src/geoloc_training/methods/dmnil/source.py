@@ -140,7 +140,8 @@ class ClusterBatches:
 
     def _described(self, describe: DescribeItems) -> tuple[Floats, Floats]:
         queries, references = (
-            describe(items, flip=True, as_trained=True) for items in (self.queries, self.references)
+            describe(items, flip=self.config.mirrored, as_trained=True)
+            for items in (self.queries, self.references)
         )
         return queries, np.repeat(references, self.config.copies, axis=0)
 
