@@ -5,20 +5,12 @@ import numpy as np
 
 from geoloc_training.adaptation.stopping import Floats, LabelFree, Surroundings, label_free, match
 from geoloc_training.clustering import cluster
-from geoloc_training.datasets.region import Region
 from geoloc_training.methods.dmnil.labels import query_clustering
 from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.validation import HeldOutValidation
 
 SELECTION = "free_selection"
-NEAR_VIEWS = 1.5  # how many views apart frames in a row may be found
-
-
-def surroundings_of(region: Region) -> Surroundings:
-    """Order of a region's frames, and where its tiles lie."""
-    near_m = NEAR_VIEWS * float(np.median([tile.size_m for tile in region.tiles]))
-    return Surroundings(region.successive(), region.positions_m(), near_m)
 
 
 class LabelFreeValidation:

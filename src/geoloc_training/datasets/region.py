@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.contract import GeoLocation, Item, TrainingSplit
 
-REGION = "region"
 _FRAMES, _TILES = "frames", "tiles"
 _LONGEST_GAPS = 3.0  # median gaps; what is further apart in time was not taken one after the other
 _Row = TypeVar("_Row")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a configuration to what the loop takes: a source of batches and a validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from geoloc.errors import ParameterError
-from geoloc_training.adaptation.selection import LabelFreeValidation, surroundings_of
+from geoloc_training.adaptation.batches import RegionBatches, surroundings_of
+from geoloc_training.adaptation.selection import LabelFreeValidation
 from geoloc_training.augment.image import ImageAugment
 from geoloc_training.augment.single import SingleAugment
 from geoloc_training.config import TrainConfig
@@ -15,13 +18,13 @@ from geoloc_training.datasets.contract import TrainingSplit
 from geoloc_training.datasets.images import ImageBatches
 from geoloc_training.datasets.load import load_places, load_sources
 from geoloc_training.datasets.map_batches import MapBatches
-from geoloc_training.datasets.region import REGION, read_region
+from geoloc_training.datasets.region import read_region
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.datasets.split import hold_out
 from geoloc_training.methods.contract import BatchSource
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 from geoloc_training.methods.dmnil.source import ClusterBatches
-from geoloc_training.settings import MAP
+from geoloc_training.settings import MAP, REGION
 from geoloc_training.training.loop import Validate
 from geoloc_training.training.validation import CrossDateValidation, HeldOutValidation
 
@@ -87,12 +90,13 @@ def _images(config: TrainConfig, device: torch.device) -> Prepared:
 
 def _region(config: TrainConfig, device: torch.device) -> Prepared:
     region = read_region(config.data.folder())
-    source = _unpaired(config, region.split(), device)
+    around = surroundings_of(region)
+    source = _unpaired(config, region.split(), device, partial(RegionBatches, around))
     if source is None:
         raise ParameterError(
             f"data '{REGION}' has no pairs, which method {config.method.name} learns from; use method dmnil."
         )
-    validate = LabelFreeValidation(source, surroundings_of(region)) if source.config.label_free else None
+    validate = LabelFreeValidation(source, around) if source.config.label_free else None
     return Prepared(source, validate)
 
 
@@ -107,10 +111,15 @@ def _paired(config: TrainConfig, training: TrainingSplit) -> BatchSource:
     )
 
 
-def _unpaired(config: TrainConfig, training: TrainingSplit, device: torch.device) -> ClusterBatches | None:
+def _unpaired(
+    config: TrainConfig,
+    training: TrainingSplit,
+    device: torch.device,
+    build: Callable[..., ClusterBatches] = ClusterBatches,
+) -> ClusterBatches | None:
     if not isinstance(config.method, DmnilConfig):
         return None
-    return ClusterBatches(
+    return build(
         training,
         config.model.input_px,
         config.optimiser.pairs,

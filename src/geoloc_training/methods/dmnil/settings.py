@@ -188,6 +188,8 @@ class EnhancementSettings:
     """Labels of drone clusters for the map's pictures, so that one memory is shared by both views.
 
     Attributes:
+        by: "votes" of the nearest drone pictures, or of a `region` the "path" that its frames were taken
+            along (see `adaptation.batches`).
         epoch: first epoch with shared labels.
         nearest: drone pictures whose labels a picture of the map hears.
         noise_length: expected length of the noise added for a second opinion, beside a descriptor's 1; the
@@ -199,6 +201,7 @@ class EnhancementSettings:
             RECONSTRUCTED: cluster.
     """
 
+    by: str = "votes"
     epoch: int = 20
     nearest: int = 10
     noise_length: float = 0.5
@@ -212,6 +215,7 @@ class EnhancementSettings:
             f"method.enhancement.epoch={self.epoch} and noise_length={self.noise_length} must not be "
             f"negative, nearest={self.nearest} and smooth_over={self.smooth_over} must be above 0.",
         )
+        _require_choice(self, "method.enhancement", "by", "votes", "path")
         _require_choice(self, "method.enhancement", "smooth_within", "cluster", "all")
 
 
