@@ -44,7 +44,8 @@ def gaussian(count=400, claimed=1.0, seed=0, correlation=0.0):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         root = turn @ np.diag([a, b])
         covariance = claimed * root @ root.T
-        values = {"covariance_m2": covariance, "score": rng.uniform(0.6, 0.9), "margin": rng.uniform(0.1, 0.3)}
+        scored = {"score": rng.uniform(0.6, 0.9), "margin": rng.uniform(0.1, 0.3)}
+        values = {"covariance_m2": covariance, **scored}
         records.append(frame_at(second, (8.0 * second, 0.0), root @ step, **values))
     return records
 

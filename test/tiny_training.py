@@ -67,6 +67,17 @@ class TinyMethod(Method):
         return Outcome(loss, query, reference, gather_rows(batch.ids), {"seen": self.seen.clone()})
 
 
+class Recalls:
+    """A validation that says what it was told to, the last of it again and again."""
+
+    def __init__(self, *recalls, selected_by="valid_r1"):
+        self.recalls, self.selected_by = list(recalls), selected_by
+
+    def __call__(self, describer):
+        found = self.recalls.pop(0) if len(self.recalls) > 1 else self.recalls[0]
+        return {self.selected_by: found}
+
+
 def build_tiny(config, places, dropout=0.0):
     return TinyMethod(dropout)
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from geoloc.filter import Evidence
 from geoloc.encoder.card import Calibration
+from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.mapping.directory import TILE_DTYPE

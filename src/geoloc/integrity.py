@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from geoloc.errors import FrameRefused, Reason
 
 if TYPE_CHECKING:
-    from geoloc.filter.belief import Belief
     from geoloc.encoder.card import Calibration
+    from geoloc.filter.belief import Belief
 
 Floats = NDArray[np.float64]
 

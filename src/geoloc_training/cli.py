@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train …`: fit, evaluate, export, datasets."""
+"""`geoloc-train …`: fit, evaluate, export, adapt, datasets."""
 
 import errno
 import sys
@@ -17,6 +17,7 @@ from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ModelError, ParameterError
 from geoloc.installed import find_model
 from geoloc_training import datasets_cli, facts
+from geoloc_training.adapt_cli import adapt_command
 from geoloc_training.compose import compose, data_config, load_config
 from geoloc_training.config import TrainConfig
 from geoloc_training.datasets.load import load_every_place
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(datasets_cli.app, name="datasets")
+app.command("adapt")(adapt_command)
 
 Words = Annotated[
     list[str] | None,
@@ -190,7 +192,7 @@ def export_command(
     step, state = load_average(run, weights)
     encoder = _encoder(run, recipe, state)
     prepared = prepare(recipe, run.parent / "cache", encoder.mean.device)
-    held_out = facts.validated(run, recipe, step, prepared.validate)
+    held_out = facts.validated(run, recipe, step, prepared.held_out)
     described = facts.card_facts(
         run,
         recipe,

@@ -13,7 +13,15 @@ from geoloc_training.methods.dmnil.settings import DmnilConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.methods.lpn.settings import LpnConfig
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
-from geoloc_training.settings import MAP, DataConfig, HardwareConfig, ModelConfig, OptimiserConfig, require
+from geoloc_training.settings import (
+    MAP,
+    REGION,
+    DataConfig,
+    HardwareConfig,
+    ModelConfig,
+    OptimiserConfig,
+    require,
+)
 
 MethodConfig = Sample4GeoConfig | LpnConfig | DmnilConfig
 
@@ -79,6 +87,11 @@ class TrainConfig:
         require(
             self.dphr.weight == 0,
             f"dphr.weight={self.dphr.weight} reweights pairs and method dmnil knows none; set it to 0.",
+        )
+        require(
+            method.enhancement.by != "path" or self.data.name == REGION,
+            f"method.enhancement.by=path follows a flight's frames over a map's tiles, and data "
+            f"'{self.data.name}' has neither order nor places; use votes.",
         )
         require(
             self.optimiser.pairs % method.instances == 0,

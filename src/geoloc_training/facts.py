@@ -18,7 +18,6 @@ from geoloc_training.evaluation.cross_date import Describe, evaluate, parse_pair
 from geoloc_training.export import CardFacts
 from geoloc_training.parity import RealViews
 from geoloc_training.settings import MAP
-from geoloc_training.training.loop import Validate
 from geoloc_training.training.origin import code_version, read_origin
 from geoloc_training.training.prepare import Prepared
 from geoloc_training.training.runlog import figures_at, trained_minutes
@@ -81,14 +80,14 @@ def recorded(metrics: Iterable[Metric], data: str, seed: int) -> list[Metric]:
     return [replace(metric, data=data, seed=seed, commit=commit) for metric in metrics]
 
 
-def validated(run: Path, recipe: TrainConfig, step: int, validate: Validate | None) -> list[Metric]:
+def validated(run: Path, recipe: TrainConfig, step: int, held_out: HeldOutValidation | None) -> list[Metric]:
     """The recall on held-out places that a run's log has of a step, as the card keeps it, if it has one."""
     found = figures_at(run, step)
-    if not isinstance(validate, HeldOutValidation) or "valid_r1" not in found:
+    if held_out is None or "valid_r1" not in found:
         return []
     recalls = round(found["valid_r1"], 3), round(found["valid_r5"], 3)
     label = "places held out of training to choose the weights by"
-    return [Metric(label, *validate.size, *recalls, recipe.data.name, recipe.seed, read_origin(run)[1])]
+    return [Metric(label, *held_out.size, *recalls, recipe.data.name, recipe.seed, read_origin(run)[1])]
 
 
 def metrics_of(results: Iterable[Result]) -> list[Metric]:

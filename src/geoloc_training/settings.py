@@ -11,6 +11,7 @@ from geoloc_training.datasets.settings import SourceConfig
 from geoloc_training.methods.sample4geo.settings import SamplingConfig
 
 MAP = "map"
+REGION = "region"
 _WITHOUT_LOCATIONS = ("u1652", "sues200")
 _SCHEDULES = ("cosine", "step", "constant")
 _PRECISIONS = ("fp32", "bf16", "fp16")

@@ -2,8 +2,7 @@
 """Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +14,15 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.evaluation.album import ViewAlbum
 from geoloc.evaluation.bags import (
-    AttitudeSample,
-    CameraSample,
     FaultySample,
     Flight,
-    HeightSample,
     ImageSample,
     OdometrySample,
     Sample,
     Topics,
     read_flight,
 )
+from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
@@ -33,8 +30,6 @@ from geoloc.localizer import Fix, Localizer, LocalizerSettings
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc.mapping.directory import MapDirectory
-
-_PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     if what.alone:
         settings = replace(settings, localizer=replace(settings.localizer, filter=False))
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    frames = _with_patience(flight, pipeline)
+    frames = frames_when_ready(flight.samples(), pipeline.take, pipeline.ready)
     bar = tqdm(
         frames,
         total=flight.image_count,
@@ -90,19 +85,6 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     )
 
 
-def _with_patience(flight: Flight, pipeline: "_Pipeline") -> Iterator[ImageSample]:
-    """Yield each frame once the samples around it are in, as a node that waits a little would."""
-    waiting: deque[ImageSample] = deque()
-    for sample in flight.samples():
-        while waiting and pipeline.may_process(waiting[0], sample.stamp_ns):
-            yield waiting.popleft()
-        if isinstance(sample, ImageSample):
-            waiting.append(sample)
-        else:
-            pipeline.take(sample)
-    yield from waiting
-
-
 class _Pipeline:
     def __init__(
         self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
@@ -114,26 +96,19 @@ class _Pipeline:
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
 
-    def may_process(self, frame: ImageSample, now_ns: int) -> bool:
-        """Tell whether all that is stamped like the frame is in, and an attitude after it if one comes."""
-        if now_ns <= frame.stamp_ns:
-            return False
-        return self._rig.ready(frame.stamp_ns) or now_ns > frame.stamp_ns + _PATIENCE_NS
+    def ready(self, stamp_ns: int) -> bool:
+        """Tell whether the attitude at a stamp is settled."""
+        return self._rig.ready(stamp_ns)
 
     def take(self, sample: Sample) -> None:
-        """Feed the rig, and the filter."""
+        """Feed the rig and the filter; what cannot be used is why a frame is refused later."""
+        if isinstance(sample, FaultySample):
+            self.faults[sample.topic] += 1
         try:
-            if isinstance(sample, AttitudeSample):
-                self._rig.add_attitude(sample.stamp_ns, sample.quaternion)
-            elif isinstance(sample, HeightSample):
-                self._rig.add_height(sample.stamp_ns, sample.height_m)
-            elif isinstance(sample, CameraSample):
-                self._rig.set_intrinsics(sample.intrinsics)
-            elif isinstance(sample, OdometrySample):
+            if isinstance(sample, OdometrySample):
                 self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
-            elif isinstance(sample, FaultySample):
-                self.faults[sample.topic] += 1
-                self._rig.reject(sample.refusal)
+            else:
+                feed(self._rig, sample)
         except FrameRefused as refusal:
             self._rig.reject(refusal)
 

@@ -36,10 +36,8 @@ def read_settings(
     Raises:
         ParameterError: for a file that is missing or no ROS parameter file, or a value outside its range.
     """
-    merged: dict[str, Any] = {}
     model_file = encoder.card.directory / "params.yaml"
-    for path in [model_file] * model_file.is_file() + list(params_files):
-        merged.update(read_ros_parameters(path))
+    merged = _merged([model_file] * model_file.is_file() + list(params_files))
     merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
     try:
         localizer = replace(
@@ -50,6 +48,17 @@ def read_settings(
         return RunSettings(_filled(RigSettings, merged), localizer)
     except TypeError as error:
         raise ParameterError(f"a parameter has the wrong type ({error}): check {model_file}") from error
+
+
+def read_rig_settings(view_size_m: float, size_px: int, params_files: Sequence[Path] = ()) -> RigSettings:
+    """Gather the rig's settings alone, for views that are not looked up; as `read_settings` otherwise."""
+    merged = _merged(params_files) | {"view_size_m": view_size_m, "size_px": size_px}
+    try:
+        rig: RigSettings = _filled(RigSettings, merged)
+    except TypeError as error:
+        names = ", ".join(map(str, params_files))
+        raise ParameterError(f"a parameter has the wrong type ({error}): check {names}") from error
+    return rig
 
 
 def read_ros_parameters(path: Path) -> dict[str, Any]:
@@ -70,6 +79,13 @@ def read_ros_parameters(path: Path) -> dict[str, Any]:
             raise ParameterError(f"{path}: `{node}` has no `ros__parameters`; see config/bringup.yaml")
         found.update(content["ros__parameters"])
     return found
+
+
+def _merged(files: Sequence[Path]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for path in files:
+        merged.update(read_ros_parameters(path))
+    return merged
 
 
 def _filled(kind: type[Any], values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an instance of `kind`

@@ -5,7 +5,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,20 +65,36 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     _swap(run, _LAST, _size([checkpoint.model, checkpoint.average, rest]), write)
 
 
-def save_best(run: Path, step: int, valid_r1: float, average: dict[str, Tensor]) -> None:
+@dataclass(frozen=True)
+class Best:
+    """The best weights so far.
+
+    Attributes:
+        step: steps done then.
+        selected_by: name of the figure that chose them.
+        score: what it was; higher is better.
+    """
+
+    step: int
+    selected_by: str
+    score: float
+
+
+def save_best(run: Path, best: Best, average: dict[str, Tensor]) -> None:
     """Keep averaged weights as the best so far; raises as `save_checkpoint`."""
 
     def write(folder: Path) -> None:
         save_file(_contiguous(average), folder / _AVERAGE)
-        _write_json(folder / _STATE, {"step": step, "valid_r1": valid_r1})
+        _write_json(folder / _STATE, asdict(best))
 
     _swap(run, _BEST, _size(average), write)
 
 
-def best_recall(run: Path) -> float:
-    """R@1 on validation of the run's best weights; -1 where none were kept."""
+def best_so_far(run: Path) -> Best | None:
+    """What is known of the run's best weights; None where none were kept, or none by a figure."""
     folder = _folder(run, _BEST)
-    return float(_read_state(folder)["valid_r1"]) if folder is not None else -1.0
+    state = _read_state(folder) if folder is not None else {}
+    return Best(**state) if "selected_by" in state else None
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import yaml
@@ -24,8 +25,20 @@ from geoloc_training.training.interrupts import Interrupted, Interrupts
 from geoloc_training.training.runlog import RunLog
 from geoloc_training.training.trainer import Trainer, check_method
 
-Validate = Callable[[Describer], dict[str, float]]
 BuildMethod = Callable[[TrainConfig, int], Method]
+
+
+class Validate(Protocol):
+    """Measures an encoder.
+
+    Attributes:
+        selected_by: the figure that chooses the best weights; higher is better.
+    """
+
+    selected_by: str
+
+    def __call__(self, describer: Describer) -> dict[str, float]:
+        """Figures by name, for the log."""
 
 
 def fit(
@@ -44,8 +57,7 @@ def fit(
         config: the whole recipe.
         source: where batches come from.
         run: folder for checkpoints, log and configuration.
-        validate: measures an encoder on places that are neither learnt from nor tested on; its `valid_r1`
-            chooses the best weights.
+        validate: measures an encoder, and chooses the best weights; never by what a model is tested on.
         initial: another run or a model directory whose weights a new run begins with.
         fabric: launched already, where other work had to know its process; None launches it here.
         build: makes the method.
@@ -151,7 +163,7 @@ class _Progress:
     def show(self, figures: dict[str, float]) -> None:
         """Log a step's figures."""
         self.last |= figures
-        shown = ("loss", "batch_r1", "valid_r1")
+        shown = ("loss", "batch_r1", "valid_r1", "free_selection")
         self._shown = {name: f"{self.last[name]:.3f}" for name in shown if name in self.last}
         self._bar.set_postfix(self._shown, refresh=False)
         self._bar.update()
@@ -186,7 +198,7 @@ def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[
     figures = trainer.train_step(batch)
     if validate is not None and _due(trainer, trainer.config.evaluate_every):
         measured = validate(trainer.describer(average=True))
-        trainer.keep_if_best(measured["valid_r1"])
+        trainer.keep_if_best(validate.selected_by, measured[validate.selected_by])
         if trainer.fabric.is_global_zero:
             tqdm.write(f"step {trainer.step}  " + "  ".join(f"{k} {v:.4f}" for k, v in measured.items()))
         figures |= measured

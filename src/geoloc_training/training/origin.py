@@ -10,10 +10,10 @@ from pathlib import Path
 _COMMAND, _COMMIT = "command.txt", "commit.txt"
 
 
-def write_origin(run: Path, words: Sequence[str]) -> None:
+def write_origin(run: Path, words: Sequence[str], command: str = "fit") -> None:
     """Note the command that makes a run, with a placeholder for where its data lies."""
     shown = ["data.root=DIR" if word.lstrip("+").startswith("data.root=") else word for word in words]
-    (run / _COMMAND).write_text(shlex.join(["geoloc-train", "fit", *shown]), encoding="utf-8")
+    (run / _COMMAND).write_text(shlex.join(["geoloc-train", command, *shown]), encoding="utf-8")
     (run / _COMMIT).write_text(code_version(), encoding="utf-8")
 
 

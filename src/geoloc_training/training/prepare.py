@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a configuration to what the loop takes: a source of batches and a validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from geoloc.errors import ParameterError
+from geoloc_training.adaptation.batches import RegionBatches, surroundings_of
+from geoloc_training.adaptation.selection import LabelFreeValidation
 from geoloc_training.augment.image import ImageAugment
 from geoloc_training.augment.single import SingleAugment
 from geoloc_training.config import TrainConfig
@@ -13,12 +18,13 @@ from geoloc_training.datasets.contract import TrainingSplit
 from geoloc_training.datasets.images import ImageBatches
 from geoloc_training.datasets.load import load_places, load_sources
 from geoloc_training.datasets.map_batches import MapBatches
+from geoloc_training.datasets.region import read_region
 from geoloc_training.datasets.registry import load_benchmark
 from geoloc_training.datasets.split import hold_out
 from geoloc_training.methods.contract import BatchSource
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 from geoloc_training.methods.dmnil.source import ClusterBatches
-from geoloc_training.settings import MAP
+from geoloc_training.settings import MAP, REGION
 from geoloc_training.training.loop import Validate
 from geoloc_training.training.validation import CrossDateValidation, HeldOutValidation
 
@@ -30,10 +36,12 @@ class Prepared:
     Attributes:
         source: of batches.
         validate: what chooses the best weights, or None without any.
+        held_out: the part of it that is measured on places held out of training, or None without any.
     """
 
     source: BatchSource
     validate: Validate | None
+    held_out: HeldOutValidation | None = None
 
 
 def prepare(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
@@ -67,10 +75,29 @@ def _map(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
 
 
 def _images(config: TrainConfig, device: torch.device) -> Prepared:
+    if config.data.name == REGION:
+        return _region(config, device)
     benchmark = load_benchmark(config.data.name, config.data.folder())
-    training, held_out = hold_out(benchmark.training, config.data.validation_share, config.seed)
-    source = _unpaired(config, training, device) or _paired(config, training)
-    return Prepared(source, HeldOutValidation(held_out) if held_out is not None else None)
+    training, task = hold_out(benchmark.training, config.data.validation_share, config.seed)
+    held_out = HeldOutValidation(task) if task is not None else None
+    source = _unpaired(config, training, device)
+    if source is None:
+        return Prepared(_paired(config, training), held_out, held_out)
+    if not source.config.label_free:
+        return Prepared(source, held_out, held_out)
+    return Prepared(source, LabelFreeValidation(source, beside=held_out), held_out)
+
+
+def _region(config: TrainConfig, device: torch.device) -> Prepared:
+    region = read_region(config.data.folder())
+    around = surroundings_of(region)
+    source = _unpaired(config, region.split(), device, partial(RegionBatches, around))
+    if source is None:
+        raise ParameterError(
+            f"data '{REGION}' has no pairs, which method {config.method.name} learns from; use method dmnil."
+        )
+    validate = LabelFreeValidation(source, around) if source.config.label_free else None
+    return Prepared(source, validate)
 
 
 def _paired(config: TrainConfig, training: TrainingSplit) -> BatchSource:
@@ -84,10 +111,15 @@ def _paired(config: TrainConfig, training: TrainingSplit) -> BatchSource:
     )
 
 
-def _unpaired(config: TrainConfig, training: TrainingSplit, device: torch.device) -> BatchSource | None:
+def _unpaired(
+    config: TrainConfig,
+    training: TrainingSplit,
+    device: torch.device,
+    build: Callable[..., ClusterBatches] = ClusterBatches,
+) -> ClusterBatches | None:
     if not isinstance(config.method, DmnilConfig):
         return None
-    return ClusterBatches(
+    return build(
         training,
         config.model.input_px,
         config.optimiser.pairs,

@@ -16,8 +16,9 @@ from geoloc_training.distributed import mean_over_ranks, ranks, share_buffers
 from geoloc_training.methods.contract import Batch, BatchSource, Method
 from geoloc_training.training.batches import split
 from geoloc_training.training.checkpoint import (
+    Best,
     Checkpoint,
-    best_recall,
+    best_so_far,
     save_best,
     save_checkpoint,
 )
@@ -42,7 +43,7 @@ class Trainer:
     Attributes:
         step: steps done.
         saved: step of the last checkpoint, 0 for none.
-        best: R@1 on validation of the best weights so far, -1 for none.
+        best: the best weights on validation so far, None for none.
 
     Raises:
         ModelError: the checkpoint is of another architecture.
@@ -61,7 +62,7 @@ class Trainer:
         self.step, self.saved = 0, 0
         self._planned: dict[str, float] = {}
         # Without a checkpoint a run begins anew, and what an earlier one left there is not its own.
-        self.best = best_recall(run) if found is not None else -1.0
+        self.best = best_so_far(run) if found is not None else None
         if config.hardware.sync_batchnorm:
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
         self.method = method.to(memory_format=torch.channels_last)
@@ -222,12 +223,13 @@ class Trainer:
         )
         save_checkpoint(self.run, checkpoint)
 
-    def keep_if_best(self, valid_r1: float) -> None:
-        """Keep the averaged weights where no earlier ones did better on validation; of equals the later."""
-        if valid_r1 >= self.best:
-            self.best = valid_r1
+    def keep_if_best(self, selected_by: str, score: float) -> None:
+        """Keep the averaged weights where no earlier ones did better by that figure; of equals the later."""
+        best = self.best
+        if best is None or best.selected_by != selected_by or score >= best.score:
+            self.best = Best(self.step, selected_by, score)
             if self.fabric.is_global_zero:
-                save_best(self.run, self.step, valid_r1, self.average.state_dict())
+                save_best(self.run, self.best, self.average.state_dict())
 
     def _go_on_from(self, found: Checkpoint) -> None:
         try:

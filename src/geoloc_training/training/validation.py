@@ -21,6 +21,8 @@ class CrossDateValidation:
         pairs: `city:map_date:query_date` each.
     """
 
+    selected_by = "valid_r1"
+
     def __init__(self, grounds: Sequence[Ground], pairs: Sequence[str]) -> None:
         self._grounds = grounds
         self._protocols = [replace(parse_pair(pair), draws=2, distractors=True) for pair in pairs]
@@ -40,6 +42,8 @@ class HeldOutValidation:
     Args:
         task: queries and gallery.
     """
+
+    selected_by = "valid_r1"
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -6,13 +6,16 @@ torch = pytest.importorskip("torch")
 from geoloc.errors import ModelError  # noqa: E402
 from geoloc_training.training import checkpoint  # noqa: E402
 from geoloc_training.training.checkpoint import (  # noqa: E402
+    Best,
     Checkpoint,
-    best_recall,
+    best_so_far,
     load_average,
     load_checkpoint,
     save_best,
     save_checkpoint,
 )
+
+BEST = Best(2, "valid_r1", 0.75)
 
 
 def _checkpoint(step):
@@ -58,16 +61,16 @@ def test_whatever_cannot_be_written_the_last_checkpoint_stays(tmp_path, monkeypa
         raise error
 
     save_checkpoint(tmp_path, _checkpoint(3))
-    save_best(tmp_path, 2, 0.75, {"a": torch.zeros(2)})
+    save_best(tmp_path, BEST, {"a": torch.zeros(2)})
     monkeypatch.setattr(getattr(checkpoint, module) if module else checkpoint, writer, full)
     with pytest.raises(ModelError, match="what was saved before is untouched"):
         save_checkpoint(tmp_path, _checkpoint(4))
     if writer != "save":  # the best are weights alone
         with pytest.raises(ModelError, match="what was saved before is untouched"):
-            save_best(tmp_path, 4, 0.9, {"a": torch.ones(2)})
+            save_best(tmp_path, Best(4, "valid_r1", 0.9), {"a": torch.ones(2)})
     monkeypatch.undo()
     found = load_checkpoint(tmp_path)
-    assert (found.step, found.model["a"].tolist(), best_recall(tmp_path)) == (3, [3.0, 3.0], 0.75)
+    assert (found.step, found.model["a"].tolist(), best_so_far(tmp_path)) == (3, [3.0, 3.0], BEST)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "checkpoint"]
 
 
@@ -80,8 +83,8 @@ def test_a_swap_that_was_interrupted_keeps_the_old_checkpoint(tmp_path):
 
 
 def test_the_best_is_preferred_to_the_last(tmp_path):
-    assert best_recall(tmp_path) == -1
+    assert best_so_far(tmp_path) is None
     save_checkpoint(tmp_path, _checkpoint(3))
-    save_best(tmp_path, 2, 0.75, {"a": torch.zeros(2)})
-    assert best_recall(tmp_path) == 0.75
+    save_best(tmp_path, BEST, {"a": torch.zeros(2)})
+    assert best_so_far(tmp_path) == BEST
     assert [load_average(tmp_path, which)[0] for which in (None, "best", "last")] == [2, 2, 3]

@@ -17,12 +17,12 @@ pytest.importorskip("lightning_fabric")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
 from geoloc_training.training import checkpoint, loop  # noqa: E402
-from geoloc_training.training.checkpoint import best_recall, load_average, load_checkpoint  # noqa: E402
+from geoloc_training.training.checkpoint import Best, best_so_far, load_average, load_checkpoint  # noqa: E402
 from geoloc_training.training.hardware import launch  # noqa: E402
 from geoloc_training.training.interrupts import Interrupted  # noqa: E402
 from geoloc_training.training.loop import begin, fit, planned  # noqa: E402
 from geoloc_training.training.trainer import Trainer  # noqa: E402
-from tiny_training import TinySource, build_tiny, tiny_config  # noqa: E402
+from tiny_training import Recalls, TinySource, build_tiny, tiny_config  # noqa: E402
 
 
 class Planned(TinySource):
@@ -68,7 +68,7 @@ def _figures(run):
 def test_killed_and_resumed_the_numbers_are_those_of_one_go(tmp_path, dropout, optimiser, at):
     """Epochs of two steps, planned by descriptors; killed at a border of epochs or inside one."""
     config = replace(tiny_config(**optimiser), checkpoint_every=at)
-    options = {"validate": lambda _: {"valid_r1": 0.5}, "build": partial(build_tiny, dropout=dropout)}
+    options = {"validate": Recalls(0.5), "build": partial(build_tiny, dropout=dropout)}
     fit(config, Planned(), tmp_path / "whole", **options)
     with pytest.raises(Killed):
         fit(config, Cut(at), tmp_path / "cut", **options)
@@ -92,7 +92,7 @@ def test_killed_beside_a_checkpoint_the_log_has_every_step_once(tmp_path, monkey
             save(trainer)
         raise Killed
 
-    options = {"validate": lambda _: {"valid_r1": 0.5}, "build": build_tiny}
+    options = {"validate": Recalls(0.5), "build": build_tiny}
     fit(tiny_config(), TinySource(), tmp_path / "whole", **options)
     monkeypatch.setattr(Trainer, "save", killed)
     with pytest.raises(Killed):
@@ -131,33 +131,38 @@ def test_accumulated_parts_are_batches_of_their_own(tmp_path):
 
 
 def test_the_best_on_validation_is_kept_beside_the_last(tmp_path):
-    recalls = iter([0.2, 0.9, 0.4])
-    last = fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": next(recalls)}, build=build_tiny)
+    last = fit(tiny_config(), TinySource(), tmp_path, Recalls(0.2, 0.9, 0.4), build=build_tiny)
     assert last["valid_r1"] == 0.4
     assert (load_average(tmp_path)[0], load_average(tmp_path, "last")[0]) == (4, 6)
     assert [row["valid_r1"] for row in _figures(tmp_path)] == ["", "0.2", "", "0.9", "", "0.4"]
 
 
 def test_of_equals_the_later_is_the_best(tmp_path):
-    recalls = iter([0.9, 0.9, 0.4])
-    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": next(recalls)}, build=build_tiny)
+    fit(tiny_config(), TinySource(), tmp_path, Recalls(0.9, 0.9, 0.4), build=build_tiny)
     assert load_average(tmp_path)[0] == 4
 
 
 def test_the_best_so_far_stays_the_best_of_a_resumed_run(tmp_path):
-    fit(tiny_config(steps=3), TinySource(), tmp_path, lambda _: {"valid_r1": 0.9}, build=build_tiny)
+    fit(tiny_config(steps=3), TinySource(), tmp_path, Recalls(0.9), build=build_tiny)
     best = load_average(tmp_path)[1]["backbone.weight"]
-    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": 0.4}, build=build_tiny)
+    fit(tiny_config(), TinySource(), tmp_path, Recalls(0.4), build=build_tiny)
     step, weights = load_average(tmp_path)
     assert step == 3
     assert torch.equal(weights["backbone.weight"], best)
 
 
+def test_the_best_by_another_figure_is_not_the_best_of_a_resumed_run(tmp_path):
+    fit(tiny_config(steps=3), TinySource(), tmp_path, Recalls(0.9), build=build_tiny)
+    other = Recalls(0.4, selected_by="agreement")
+    fit(tiny_config(), TinySource(), tmp_path, other, build=build_tiny)
+    assert best_so_far(tmp_path) == Best(6, "agreement", 0.4)
+
+
 def test_a_new_run_has_no_best_of_an_earlier_one(tmp_path):
-    fit(tiny_config(), TinySource(), tmp_path, lambda _: {"valid_r1": 0.9}, build=build_tiny)
+    fit(tiny_config(), TinySource(), tmp_path, Recalls(0.9), build=build_tiny)
     shutil.rmtree(tmp_path / "checkpoint")
-    fit(tiny_config(steps=4), TinySource(), tmp_path, lambda _: {"valid_r1": 0.4}, build=build_tiny)
-    assert best_recall(tmp_path) == 0.4
+    fit(tiny_config(steps=4), TinySource(), tmp_path, Recalls(0.4), build=build_tiny)
+    assert best_so_far(tmp_path).score == 0.4
 
 
 def test_without_validation_the_last_weights_count(tmp_path):
@@ -340,7 +345,7 @@ def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeyp
 
     monkeypatch.setattr(loop, "tqdm", Bar)
     for steps in (4, 6):
-        fit(tiny_config(steps=steps), TinySource(), tmp_path, lambda _: {"valid_r1": 0.5}, build=build_tiny)
+        fit(tiny_config(steps=steps), TinySource(), tmp_path, Recalls(0.5), build=build_tiny)
     assert [bar.place for bar in bars] == [[0, 4, 4, "closed"], [4, 6, 6, "closed"]]
     assert set(bars[1].shown) == {"loss", "valid_r1"}
 

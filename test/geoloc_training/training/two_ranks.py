@@ -55,7 +55,7 @@ def main(folder: Path, devices: int) -> None:
     def run(name, source=None, norm=False, **optimiser):
         source = source or Described()
         recipe = replace(config, optimiser=replace(config.optimiser, **optimiser))
-        fit(recipe, source, folder / name, _validation(source), fabric=fabric, build=_builder(norm))
+        fit(recipe, source, folder / name, _Validation(source), fabric=fabric, build=_builder(norm))
 
     run("whole")
     run("parts", Described(parts=2), accumulate=2)
@@ -80,14 +80,17 @@ def _builder(norm):
     return build
 
 
-def _validation(source):
+class _Validation:
     """A figure that depends on every rank's encoder."""
 
-    def validate(describer):
-        spread = torch.from_numpy(describer.views(source.pictures)).std(0).mean()
-        return {"valid_r1": float(mean_over_ranks(spread))}
+    selected_by = "valid_r1"
 
-    return validate
+    def __init__(self, source):
+        self._source = source
+
+    def __call__(self, describer):
+        spread = torch.from_numpy(describer.views(self._source.pictures)).std(0).mean()
+        return {"valid_r1": float(mean_over_ranks(spread))}
 
 
 def _check_what_ranks_share():

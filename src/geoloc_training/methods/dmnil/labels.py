@@ -104,11 +104,17 @@ def _require_finite(features: Floats, view: str) -> None:
         )
 
 
-def _query_labels(features: Floats, previous: EpochLabels | None, config: DmnilConfig) -> Ints:
+def query_clustering(config: DmnilConfig, count: int) -> ClusterConfig:
+    """How so many pictures of the view that is located are clustered."""
     wanted = config.clusters
     asked = ClusterConfig(
         k1=wanted.k1, k2=wanted.k2, eps=wanted.query_eps, min_samples=wanted.query_min_samples
     )
+    return _fitting(asked, count)
+
+
+def _query_labels(features: Floats, previous: EpochLabels | None, config: DmnilConfig) -> Ints:
+    asked = query_clustering(config, len(features))
     return _clustered(features, previous.query if previous else None, asked, "query")
 
 
@@ -122,10 +128,14 @@ def _reference_labels(features: Floats, previous: EpochLabels | None, config: Dm
     return _clustered(features, previous.own_reference if previous else None, asked, "reference")
 
 
+def _fitting(config: ClusterConfig, count: int) -> ClusterConfig:
+    """A view of fewer pictures than k1 has that many neighbours at most."""
+    return replace(config, k1=min(config.k1, count), k2=min(config.k2, count))
+
+
 def _clustered(features: Floats, previous: Ints | None, config: ClusterConfig, view: str) -> Ints:
-    # A view of fewer pictures than k1 has that many neighbours at most.
     most = len(features)
-    found = cluster(features, replace(config, k1=min(config.k1, most), k2=min(config.k2, most)))
+    found = cluster(features, _fitting(config, most))
     if found.count >= _LEAST_CLUSTERS:
         if found.warning:
             _LOG.warning("%s view: %s", view, found.warning)

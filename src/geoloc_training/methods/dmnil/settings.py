@@ -1,24 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be set about DMNIL; the numbers are those of the authors' release unless marked RECONSTRUCTED."""
 
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from geoloc.errors import ParameterError
-
-# What `mode: release` makes of settings that are left at their defaults.
-_RELEASE: dict[str, Any] = {
-    "copies": 50,
-    "clusters": {"reference_min_samples": 4},
-    "memory": {"repeated": "sequence", "picture_rows": "raw"},
-    "levels": {"keep": 0.7, "start": "zeros", "repeated": "last"},
-    "evolution": {
-        "reference_to_query": 0.55,
-        "uniform_terms": "reference_to_query",
-        "uniform_rows": "batch",
-    },
-    "enhancement": {"noise_length": 0.05 * 768**0.5, "renormalise": False, "smooth_within": "all"},
-}
+from geoloc_training.methods.dmnil.release import released
 
 
 @dataclass(frozen=True)
@@ -188,6 +175,8 @@ class EnhancementSettings:
     """Labels of drone clusters for the map's pictures, so that one memory is shared by both views.
 
     Attributes:
+        by: "votes" of the nearest drone pictures, or of a `region` the "path" that its frames were taken
+            along (see `adaptation.batches`).
         epoch: first epoch with shared labels.
         nearest: drone pictures whose labels a picture of the map hears.
         noise_length: expected length of the noise added for a second opinion, beside a descriptor's 1; the
@@ -199,6 +188,7 @@ class EnhancementSettings:
             RECONSTRUCTED: cluster.
     """
 
+    by: str = "votes"
     epoch: int = 20
     nearest: int = 10
     noise_length: float = 0.5
@@ -212,6 +202,7 @@ class EnhancementSettings:
             f"method.enhancement.epoch={self.epoch} and noise_length={self.noise_length} must not be "
             f"negative, nearest={self.nearest} and smooth_over={self.smooth_over} must be above 0.",
         )
+        _require_choice(self, "method.enhancement", "by", "votes", "path")
         _require_choice(self, "method.enhancement", "smooth_within", "cluster", "all")
 
 
@@ -228,8 +219,9 @@ class DmnilConfig:
         reference_views: variations of each picture of the map in a batch.
         copies: of each picture of the map. RECONSTRUCTED: 1; the release has 50, and 2 in DenseUAV, for the
             sake of DBSCAN (see `clusters.reference_min_samples`).
-        mirrored: describe a picture for clustering with its mirror image; false where the head keeps the
-            view's layout and `image_augment.flip_share` is 0.
+        mirrored: describe pictures together with their mirror images; false where north is up in both views.
+        label_free: log, with every validation, figures that need no truth (see `adaptation.stopping`), and
+            choose weights by them where no places are held out.
         temperature: of every softmax.
         cluster_weight: of the cluster memories' loss: the release keeps each of them twice, to the same
             numbers.
@@ -249,6 +241,7 @@ class DmnilConfig:
     reference_views: int = 2
     copies: int = 1
     mirrored: bool = True
+    label_free: bool = False
     temperature: float = 0.05
     cluster_weight: float = 2.0
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
@@ -272,20 +265,8 @@ class DmnilConfig:
             f"method.pictures_every={self.pictures_every} must not be negative; 0 draws no pictures.",
         )
         if self.mode == "release":
-            for name, value in _released(self, _RELEASE).items():
+            for name, value in released(self).items():
                 object.__setattr__(self, name, value)
-
-
-def _released(config: Any, values: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any of those above
-    """The release's values of settings that are at their defaults."""
-    changes = {}
-    for entry in fields(config):
-        found = getattr(config, entry.name)
-        if is_dataclass(found) and entry.name in values:
-            changes[entry.name] = replace(found, **_released(found, values[entry.name]))
-        elif entry.name in values and found == entry.default:
-            changes[entry.name] = values[entry.name]
-    return changes
 
 
 def _require_choice(config: Any, where: str, name: str, *known: str) -> None:  # noqa: ANN401

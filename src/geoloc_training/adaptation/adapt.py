@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An encoder, a map and footage in; an encoder that knows the region, and its map, out. Nothing is labelled.
+
+Cut the pictures, learn from them by DMNIL, keep the epoch that figures without labels like best, export it,
+build the map anew. Where no epoch is better than the beginning, the beginning is exported.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from geoloc.encoder import ModelCard, load_card, load_encoder
+from geoloc.encoder.card import Calibration
+from geoloc.encoder.torch_backend import ViewEncoder
+from geoloc.errors import BagError, ParameterError
+from geoloc.installed import find_model
+from geoloc.mapping.builder import BuildOptions, build_map
+from geoloc_training import facts
+from geoloc_training.adaptation.cutting import Cut, Sources, cut_region
+from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
+from geoloc_training.adaptation.stopping import match, returning
+from geoloc_training.compose import compose
+from geoloc_training.config import TrainConfig
+from geoloc_training.export import CardFacts, export_model
+from geoloc_training.methods.dmnil.settings import DmnilConfig
+from geoloc_training.methods.dmnil.source import ClusterBatches
+from geoloc_training.settings import ModelConfig
+from geoloc_training.staging import replace_text
+from geoloc_training.training.checkpoint import best_so_far, initial_weights, load_average
+from geoloc_training.training.describe import Describer
+from geoloc_training.training.hardware import launch
+from geoloc_training.training.loop import fit
+from geoloc_training.training.origin import write_origin
+from geoloc_training.training.prepare import Prepared, prepare
+from geoloc_training.training.runlog import figures_at
+
+_LEAST_FRAMES = 8
+_BEGINNING = "beginning.json"
+_OWN_WORDS = ("model.", "data.", "data=", "+preset=", "preset=")
+_TRUSTED_SHARE = 0.01
+
+Say = Callable[[str], None]
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What to adapt, and where everything goes.
+
+    Attributes:
+        sources: map and footage.
+        init: model directory, or id of a shipped model, that is begun with.
+        out: model directory to write.
+        map_out: map directory to build.
+        run: folder of the run; rerunning goes on there.
+        words: settings over those of the preset `adapt`.
+    """
+
+    sources: Sources
+    init: str
+    out: Path
+    map_out: Path
+    run: Path
+    words: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        wrong = [word for word in self.words if word.startswith(_OWN_WORDS)]
+        if wrong:
+            raise ParameterError(
+                f"'{' '.join(wrong)}' cannot be set here: the network is that of --init, the data --map and "
+                "--footage; method., optimiser., image_augment. and hardware. can."
+            )
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What came of it.
+
+    Attributes:
+        model: directory that was written.
+        map: directory that was built.
+        before: figures without labels of the encoder that was begun with.
+        after: of the one that was exported; the same where nothing was better.
+        step: of the exported weights, 0 where those are the ones that were begun with.
+    """
+
+    model: Path
+    map: Path
+    before: Figures
+    after: Figures
+    step: int
+
+    @property
+    def helped(self) -> bool:
+        """Whether an epoch was better than the beginning."""
+        return self.step > 0
+
+
+def adapt(what: Adaptation, say: Say) -> Adapted:
+    """Do all of it, or go on where it was interrupted.
+
+    Raises:
+        GeolocError: something cannot be read, used or written; the sentence says what and how to mend it.
+        Interrupted: a signal asked to stop; the run is saved.
+    """
+    begun_with = load_card(find_model(what.init))
+    say(f"1/4  cutting views: {begun_with.id} tells frames apart")
+    what.run.mkdir(parents=True, exist_ok=True)
+    cut = cut_region(what.sources, load_encoder(begun_with.directory), what.run, progress=True)
+    recipe = _recipe(what, begun_with, cut)
+    _tell_cut(cut, recipe, say)
+    say(f"2/4  learning from both by DMNIL, without a label; figures go to {what.run / 'log.csv'}")
+    chosen = _learn(what, recipe, begun_with, say)
+    say(f"3/4  exporting {what.out}")
+    _export(what, recipe, chosen, begun_with, cut)
+    say(f"4/4  building the map {what.map_out} with it")
+    build_map(
+        what.sources.map_image,
+        load_encoder(what.out),
+        what.map_out,
+        BuildOptions(view_size_m=cut.view_size_m),
+        bounds=what.sources.bounds,
+        crs=what.sources.crs,
+        overwrite=True,
+        progress=True,
+    )
+    return Adapted(what.out, what.map_out, chosen.before, chosen.after, chosen.step)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The weights that are exported, and how they were found."""
+
+    weights: dict[str, Tensor]
+    step: int
+    before: Figures
+    after: Figures
+    prepared: Prepared
+
+
+def _recipe(what: Adaptation, card: ModelCard, cut: Cut) -> TrainConfig:
+    """The preset with the words of the command line, the network of the model that is begun with."""
+    composed = compose(["+preset=adapt", f"data.root={cut.root}", *what.words])
+    return replace(composed, model=ModelConfig(**asdict(card.architecture)))
+
+
+def _tell_cut(cut: Cut, recipe: TrainConfig, say: Say) -> None:
+    bare = f" ({cut.bare_tiles} without imagery left out)" if cut.bare_tiles else ""
+    say(f"     map: {cut.tiles} tiles of {cut.view_size_m:g} m{bare}.")
+    for sentence in cut.footage.sentences():
+        say(f"     footage: {sentence}")
+    if cut.footage.views < _LEAST_FRAMES:
+        raise BagError(
+            f"the footage gives {cut.footage.views} views, fewer than {_LEAST_FRAMES}: too few to learn "
+            "from; give more footage, or a smaller --view-size."
+        )
+    k1 = recipe.method.clusters.k1 if isinstance(recipe.method, DmnilConfig) else 0
+    if cut.footage.views < k1:
+        say(f"     {cut.footage.views} views are fewer than method.clusters.k1={k1}: it counts as that many.")
+
+
+def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> _Chosen:
+    fabric = launch(recipe.hardware)
+    prepared = prepare(recipe, what.run.parent / "cache", fabric.device)
+    first = initial_weights(card.directory)
+    before = _beginning(what.run, recipe, prepared, first, fabric)
+    say(f"     before: {in_words(before)}")
+    write_origin(what.run, _said(what), "adapt")
+    fit(recipe, prepared.source, what.run, prepared.validate, initial=card.directory, fabric=fabric)
+    best = best_so_far(what.run)
+    if best is None or best.score <= before[SELECTION]:
+        return _Chosen(first, 0, before, before, prepared)
+    step, weights = load_average(what.run, "best")
+    after = figures_at(what.run, step)
+    say(f"     after: {in_words(after)}")
+    return _Chosen(weights, step, before, after, prepared)
+
+
+def in_words(figures: Figures) -> str:
+    """Figures without labels as a user reads them."""
+    said = [f"{figures['free_mutual']:.0%} of the frames and their best tiles find each other"]
+    if "free_continuity" in figures:
+        said.append(f"frames in a row are found side by side {figures['free_continuity']:.0%} of the way")
+    if "free_stability" in figures:
+        said.append(f"clusters keep together by {figures['free_stability']:.2f}")
+    return "; ".join(said) + f"; selection {figures[SELECTION]:.3f}"
+
+
+def _beginning(
+    run: Path, recipe: TrainConfig, prepared: Prepared, weights: dict[str, Tensor], fabric: Fabric
+) -> Figures:
+    """Figures of the encoder that is begun with, measured once."""
+    path = run / _BEGINNING
+    if path.is_file():
+        found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    if not isinstance(prepared.validate, LabelFreeValidation):
+        raise ParameterError("method.label_free=false leaves nothing to choose an epoch by; leave it true.")
+    found = prepared.validate(_describer(recipe, weights, fabric))
+    replace_text(path, json.dumps(found))
+    return found
+
+
+def _describer(recipe: TrainConfig, weights: dict[str, Tensor], fabric: Fabric | None = None) -> Describer:
+    encoder = ViewEncoder(recipe.model.architecture())
+    encoder.load_state_dict(weights)
+    encoder = encoder if fabric is None else encoder.to(fabric.device)
+    return Describer(encoder, recipe.model.input_px, recipe.hardware.workers)
+
+
+def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelCard, cut: Cut) -> None:
+    describer = _describer(recipe, chosen.weights)
+    sizes = [card.input_px * gsd_m for gsd_m in card.gsd_range_m] + [cut.view_size_m]
+    found = facts.card_facts(
+        what.run,
+        recipe,
+        chosen.step,
+        describer.views,
+        name=what.out.name,
+        notes=_notes(chosen, card, cut),
+        view_size_m=(min(sizes), max(sizes)),
+    )
+    calibrated = card.calibration if not chosen.step else _calibration(describer, chosen.prepared)
+    _write(what, recipe, chosen, replace(found, calibration=calibrated))
+
+
+def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFacts) -> None:
+    views = facts.real_views(chosen.prepared)
+    what.out.parent.mkdir(parents=True, exist_ok=True)
+    export_model(chosen.weights, recipe.model.architecture(), found, what.out, views)
+
+
+def _calibration(describer: Describer, prepared: Prepared) -> Calibration:
+    """A threshold from the footage itself: what one in a hundred frames that find back scores less than."""
+    if not isinstance(prepared.source, ClusterBatches):
+        raise TypeError(f"adaptation learns from ClusterBatches, not from {type(prepared.source).__name__}")
+    queries, references = map(describer.items, (prepared.source.queries, prepared.source.references))
+    matches = match(queries, references)
+    trusted = matches.cosine[returning(queries, matches, 5)]
+    return Calibration(
+        round(float(np.quantile(trusted, _TRUSTED_SHARE)), 3) if len(trusted) else -1.0,
+        0.0,
+        f"of the region's own footage, without truth: exceeded by 99 % of the {len(trusted)} of "
+        f"{len(queries)} frames that their best tile finds back to",
+    )
+
+
+def _notes(chosen: _Chosen, card: ModelCard, cut: Cut) -> dict[str, str]:
+    return {
+        "begun_with": f"{card.id}, weights {card.sha256}",
+        "learnt_from": f"{cut.tiles} tiles of {cut.view_size_m:g} m and {cut.footage.views} views, no labels",
+        "selection": "the epoch with the best free_selection; "
+        + (
+            f"step {chosen.step}"
+            if chosen.step
+            else "none was better than the beginning, whose weights these are"
+        ),
+        "before": in_words(chosen.before),
+        "after": in_words(chosen.after),
+    }
+
+
+def _said(what: Adaptation) -> list[str]:
+    footage = [word for path in what.sources.footage for word in ("--footage", path.name)]
+    return ["--map", what.sources.map_image.name, *footage, "--init", Path(what.init).name, *what.words]

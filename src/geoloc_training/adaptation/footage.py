@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera's side: footage as views, without frames that show nothing new.
+
+Frames that overlap too much add nothing, and chain the clusters of a whole flight into one. How far the
+drone moved nobody asks GNSS: the encoder itself tells views apart that lie a quarter of a view apart, on the
+map, and a frame is kept when it is as different from the last one.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc.errors import BagError, FrameRefused
+from geoloc_training.adaptation.pictures import write_view
+from geoloc_training.adaptation.recordings import Frame, Recording
+from geoloc_training.adaptation.warping import KINDS, POSED, FootprintUnknown
+from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
+
+Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Views = NDArray[np.uint8]
+
+_VIEW_SHARE = 0.8  # of a frame's shorter side, which README tells to choose a view size by
+
+
+@dataclass(frozen=True)
+class FootageOptions:
+    """Which frames are learnt from.
+
+    Attributes:
+        view_size_m: width of the ground in a view.
+        alike: cosine from which two views in a row show the same ground.
+        every_s: seconds between the frames of a bag that are looked at; 0 for all.
+    """
+
+    view_size_m: float
+    alike: float
+    every_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class FootageReport:
+    """What became of the frames.
+
+    Attributes:
+        looked_at: frames that were decoded.
+        kept: of each of `KINDS`.
+        still: frames left out because the drone had hardly moved.
+        duplicates: frames left out because they equal another.
+        refused: frames that cannot be used, by reason.
+        example: why the first one was refused, in a sentence.
+        fallback_m: metres of ground along the shorter side taken for frames that do not tell; None where all
+            did.
+        fallback_from: where that is from.
+    """
+
+    looked_at: int
+    kept: Mapping[str, int]
+    still: int
+    duplicates: int
+    refused: Mapping[str, int]
+    example: str = ""
+    fallback_m: float | None = None
+    fallback_from: str = ""
+
+    @property
+    def views(self) -> int:
+        """How many views there are to learn from."""
+        return sum(self.kept.values())
+
+    def sentences(self) -> list[str]:
+        """What a user should know of it."""
+        left_out = [f"{self.still} that show hardly anything new"] if self.still else []
+        left_out += [f"{self.duplicates} duplicates"] if self.duplicates else []
+        if self.refused:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self.refused.items())
+            left_out.append(f"{sum(self.refused.values())} that cannot be used ({reasons})")
+        rest = f"; left out: {', '.join(left_out)}" if left_out else ""
+        said = [f"{self.views} views from {self.looked_at} frames{rest}."]
+        said += [f"{count} views were {KINDS[kind]}." for kind, count in self.kept.items() if kind != POSED]
+        if self.fallback_m is not None:
+            said.append(
+                f"Frames that do not tell how much ground they show are taken to show {self.fallback_m:.0f} "
+                f"m along their shorter side ({self.fallback_from}); --footprint-m says otherwise."
+            )
+        return said
+
+
+def cut_footage(
+    recordings: Sequence[Recording],
+    options: FootageOptions,
+    describe: Describe,
+    root: Path,
+    *,
+    progress: bool,
+) -> FootageReport:
+    """Write the views of footage as pictures, with their table.
+
+    Frames that do not tell how much ground they show wait until the others have, whose median they take.
+
+    Raises:
+        BagError: no frame can be used, or a recording breaks off.
+        RasterError: a picture cannot be written.
+    """
+    (root / "frames").mkdir(parents=True, exist_ok=True)
+    cutter = _Cutter(options, describe, root)
+    with tqdm(desc="frames", unit="frame", disable=None if progress else True) as bar:
+        waiting = [cutter.go_through(recording, bar) for recording in recordings]
+        fallback_m, told_by = None, ""
+        if any(waiting):
+            fallback_m, told_by = cutter.fallback()
+            for recording, stamps in zip(recordings, waiting, strict=True):
+                if stamps:
+                    cutter.go_through(recording, bar, only=stamps, fallback_m=fallback_m)
+    names = [recording.name for recording in recordings]
+    if not cutter.rows:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in cutter.refused.items())
+        raise BagError(
+            f"none of {cutter.looked_at} frames of {', '.join(names)} can be used ({reasons}): "
+            f"{cutter.example}."
+        )
+    write_frames(root, sorted(cutter.rows, key=lambda row: (names.index(row.source), row.stamp_ns)))
+    return cutter.report(fallback_m, told_by)
+
+
+@dataclass
+class _Cutter:
+    """The views found so far, and what was left out."""
+
+    options: FootageOptions
+    describe: Describe
+    root: Path
+    rows: list[FrameRow] = field(default_factory=list)
+    footprints_m: list[float] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    example: str = ""
+    looked_at: int = 0
+    still: int = 0
+    duplicates: int = 0
+    seen: set[bytes] = field(default_factory=set)
+
+    def go_through(
+        self,
+        recording: Recording,
+        bar: "tqdm[Any]",
+        only: frozenset[int] | None = None,
+        fallback_m: float | None = None,
+    ) -> frozenset[int]:
+        """Cut the frames of a recording; stamps of those that must wait for a footprint."""
+        waiting: set[int] = set()
+        last: NDArray[np.float32] | None = None
+        for frame in self._due(recording):
+            if only is not None and frame.stamp_ns not in only:
+                continue
+            try:
+                kind, view = self._view(frame, fallback_m)
+            except FootprintUnknown:
+                waiting.add(frame.stamp_ns)
+                continue
+            except FrameRefused as refusal:
+                self._count(refusal)
+                continue
+            finally:
+                bar.update()
+            last = self._keep(recording.name, frame, kind, view, last)
+        return frozenset(waiting)
+
+    def fallback(self) -> tuple[float, str]:
+        """Metres of ground along the shorter side of a frame that does not tell, and where that is from."""
+        if self.footprints_m:
+            return float(np.median(self.footprints_m)), "the median of the others"
+        return self.options.view_size_m / _VIEW_SHARE, f"a view is taken to be {_VIEW_SHARE:.0%} of it"
+
+    def report(self, fallback_m: float | None, fallback_from: str) -> FootageReport:
+        """What became of the frames."""
+        return FootageReport(
+            looked_at=self.looked_at,
+            kept=dict(self.kinds),
+            still=self.still,
+            duplicates=self.duplicates,
+            refused=dict(self.refused),
+            example=self.example,
+            fallback_m=fallback_m,
+            fallback_from=fallback_from,
+        )
+
+    def _due(self, recording: Recording) -> Iterator[Frame]:
+        step_ns = round(self.options.every_s * 1e9) if recording.timed else 0
+        next_ns = None
+        for frame in recording.frames():
+            if next_ns is None or frame.stamp_ns >= next_ns:
+                next_ns = frame.stamp_ns + step_ns
+                yield frame
+
+    def _view(self, frame: Frame, fallback_m: float | None) -> tuple[str, Views]:
+        image = frame.load()
+        kind, view = frame.warper.view(frame.stamp_ns, image, fallback_m)
+        footprint_m = frame.warper.footprint_m(image)
+        if footprint_m is not None:
+            self.footprints_m.append(footprint_m)
+        return kind, view
+
+    def _count(self, refusal: FrameRefused) -> None:
+        self.looked_at += 1
+        self.refused[str(refusal.reason)] += 1
+        self.example = self.example or refusal.sentence
+
+    def _keep(
+        self, source: str, frame: Frame, kind: str, view: Views, last: NDArray[np.float32] | None
+    ) -> NDArray[np.float32] | None:
+        """Write a view that shows something new; the descriptor that the next one is compared with."""
+        self.looked_at += 1
+        digest = hashlib.sha256(view.tobytes()).digest()
+        if digest in self.seen:
+            self.duplicates += 1
+            return last
+        self.seen.add(digest)
+        found: NDArray[np.float32] = self.describe(view[None])[0]
+        if last is not None and float(found @ last) > self.options.alike:
+            self.still += 1
+            return last
+        path = frame_file(self.root, len(self.rows))
+        write_view(path, view)
+        self.rows.append(FrameRow(path.name, source, frame.name, frame.stamp_ns, kind))
+        self.kinds[kind] += 1
+        return found

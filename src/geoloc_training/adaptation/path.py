@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a drone may have flown: what each frame looks like, and that a drone does not jump. No truth.
+
+A hidden Markov model over the tiles of the map. A frame speaks for a tile by exp(cosine / temperature); from
+one frame to the next the drone comes to any tile within reach, each as likely, or now and then, where frames
+are missing or were misjudged, to any tile at all. Forward and backward passes give every frame's chances.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
+
+from geoloc_training.adaptation.stopping import Floats, Ints, Surroundings
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PathModel:
+    """How a drone moves and how much a look is worth.
+
+    Attributes:
+        temperature: of a look; the higher, the less one look says. Frames in a row overlap and err together,
+            so that it is higher than what the encoder was trained with.
+        jump: how often the drone is anywhere rather than within reach.
+        trust: chance above which a frame's place is believed, that of tiles near the best one together.
+    """
+
+    temperature: float = 0.1
+    jump: float = 0.02
+    trust: float = 0.9
+
+
+def places_along(
+    queries: Floats, references: Floats, surroundings: Surroundings, model: PathModel | None = None
+) -> Ints:
+    """The reference at which each query was most likely taken, -1 where that is not certain enough.
+
+    Args:
+        queries: unit descriptors (N, D).
+        references: of the map's pictures (M, D).
+        surroundings: order of the queries and places of the references; steps lead `near_m` far at most.
+        model: how a drone moves.
+    """
+    model = model or PathModel()
+    steps = _steps(surroundings)
+    found = np.full(len(queries), -1, np.int64)
+    for chain in _chains(surroundings.successive, len(queries)):
+        chances = _chances(queries[chain] @ references.T, steps, model)
+        best = chances.argmax(axis=1)
+        around = np.array([row @ near for row, near in zip(chances, steps[best].toarray() > 0, strict=True)])
+        found[chain] = np.where(around > model.trust, best, -1)
+    return found
+
+
+def _chains(successive: Ints, count: int) -> list[Ints]:
+    """Queries in a row, each in one chain; a query without a neighbour is a chain of its own."""
+    follows = np.zeros(count, np.bool_)
+    follows[successive[:, 1]] = True
+    return np.split(np.arange(count), np.flatnonzero(~follows)[1:])
+
+
+def _steps(surroundings: Surroundings) -> csr_array:
+    """Chance (M, M) of coming from the tile of a row to that of a column within one step."""
+    tree = cKDTree(surroundings.positions_m)
+    pairs = tree.query_pairs(surroundings.near_m, output_type="ndarray")
+    alone = np.arange(len(surroundings.positions_m))
+    rows = np.concatenate([pairs[:, 0], pairs[:, 1], alone])
+    columns = np.concatenate([pairs[:, 1], pairs[:, 0], alone])
+    reached = np.bincount(rows).astype(np.float64)
+    return csr_array((1 / reached[rows], (rows, columns)))
+
+
+def _chances(cosines: Floats, steps: csr_array, model: PathModel) -> Doubles:
+    """Chance of each tile for each frame of a chain (T, M), by its neighbours in time too."""
+    looks = np.exp((cosines - cosines.max(axis=1, keepdims=True)).astype(np.float64) / model.temperature)
+    back = csr_array(steps.T)
+    forward, backward = np.empty_like(looks), np.empty_like(looks)
+    state = np.full(looks.shape[1], 1 / looks.shape[1])
+    for row, look in enumerate(looks):
+        forward[row] = state = _normed(state * look)
+        state = (1 - model.jump) * (back @ state) + model.jump / len(state)
+    state = np.ones(looks.shape[1])
+    for row in range(len(looks) - 1, -1, -1):
+        backward[row] = state
+        seen = state * looks[row]
+        state = _normed((1 - model.jump) * (steps @ seen) + model.jump * seen.mean())
+    product = forward * backward
+    return np.asarray(product / product.sum(axis=1, keepdims=True))
+
+
+def _normed(row: Doubles) -> Doubles:
+    return np.asarray(row / row.sum())

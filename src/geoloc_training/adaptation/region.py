@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The map's side: a georeferenced image cut into overlapping tiles, and how alike neighbouring views are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc.camera.views import check_texture, fill_invalid
+from geoloc.errors import FrameRefused, RasterError
+from geoloc.mapping.grid import tile_grid
+from geoloc.raster.views import Raster
+from geoloc_training.adaptation.pictures import write_view
+from geoloc_training.datasets.region import TileRow, tile_file, write_tiles
+
+Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Views = NDArray[np.uint8]
+
+_LEAST_TILES = 2
+_COMPARED = 64
+
+
+@dataclass(frozen=True)
+class TileOptions:
+    """How a map is cut to be learnt from.
+
+    Attributes:
+        view_size_m: side of a tile.
+        size_px: side of its picture.
+        overlap: share of a tile that its neighbour shows too.
+        min_valid: tiles with a smaller share of imagery are left out.
+    """
+
+    view_size_m: float
+    size_px: int
+    overlap: float = 0.5
+    min_valid: float = 0.5
+
+
+def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: bool) -> tuple[int, int]:
+    """Write the tiles of a map as pictures, with their table.
+
+    Returns:
+        How many were written, and how many were left out for want of imagery.
+
+    Raises:
+        RasterError: the imagery is smaller than a tile, has fewer than two, or cannot be read.
+    """
+    grid = tile_grid(raster.frame, raster.bounds_m, options.view_size_m, options.overlap, (1.0,))
+    (root / "tiles").mkdir(parents=True, exist_ok=True)
+    rows: list[TileRow] = []
+    for tile in tqdm(grid, desc="tiles", unit="tile", disable=None if progress else True):
+        view, share = _view(raster, float(tile["east_m"]), float(tile["north_m"]), options)
+        if share < options.min_valid or not _shows_something(view):
+            continue
+        path = tile_file(root, len(rows))
+        write_view(path, view)
+        numbers = (float(tile[name]) for name in ("latitude", "longitude", "east_m", "north_m", "size_m"))
+        rows.append(TileRow(path.name, *numbers))
+    if len(rows) < _LEAST_TILES:
+        raise RasterError(
+            f"{raster.name} holds {len(rows)} tiles of {options.view_size_m:g} m with imagery, too few to "
+            "tell apart: choose a smaller --view-size, or a larger map."
+        )
+    write_tiles(root, rows)
+    return len(rows), len(grid) - len(rows)
+
+
+def step_cosine(
+    raster: Raster, options: TileOptions, describe: Describe, share: float, seed: int = 0
+) -> float:
+    """How alike two views of the map are that lie a share of their side apart: the median cosine.
+
+    Raises:
+        RasterError: the imagery cannot be read.
+    """
+    left, bottom, right, top = raster.bounds_m
+    half, step = options.view_size_m / 2, share * options.view_size_m
+    rng = np.random.default_rng(seed)
+    east = rng.uniform(left + half, max(left + half, right - half - step), _COMPARED)
+    north = rng.uniform(bottom + half, max(bottom + half, top - half), _COMPARED)
+    here, there = (
+        np.stack(
+            [_view(raster, float(e) + by, float(n), options)[0] for e, n in zip(east, north, strict=True)]
+        )
+        for by in (0.0, step)
+    )
+    return float(np.median((describe(here) * describe(there)).sum(axis=1)))
+
+
+def _view(raster: Raster, east_m: float, north_m: float, options: TileOptions) -> tuple[Views, float]:
+    """A view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
+    picture, valid = raster.view(east_m, north_m, options.view_size_m, options.size_px)
+    return fill_invalid(picture, valid), float(valid.mean())
+
+
+def _shows_something(view: Views) -> bool:
+    """Whether a view is more than one colour, which no frame of it will be either."""
+    try:
+        check_texture(view)
+    except FrameRefused:
+        return False
+    return True
