@@ -19,6 +19,7 @@ from geoloc.lookup import LookUp
 if TYPE_CHECKING:
     from geoloc.camera.views import View
     from geoloc.encoder import Encoder
+    from geoloc.encoder.card import Calibration
     from geoloc.mapping.directory import MapDirectory
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings"]
@@ -36,8 +37,10 @@ class LocalizerSettings:
         min_score: without filter, cosine under which the best tile is not believed; -1 believes any.
         min_margin: without filter, how much better than any other place the best tile must score.
         temperature: without filter, of the softmax over the tiles around the best; smaller trusts it more.
+        max_sigma_m: largest calibrated standard deviation to answer with; 0 for any.
         motion: how the belief moves, and when it is sure.
         evidence: what look-ups are worth to the filter; from the model's card.
+        calibration: how sure the model's answers truly are; from its card, None leaves them as believed.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -48,8 +51,10 @@ class LocalizerSettings:
     min_score: float = -1.0
     min_margin: float = 0.0
     temperature: float = 0.1
+    max_sigma_m: float = 0.0
     motion: FilterSettings = field(default_factory=FilterSettings)
     evidence: Evidence = field(default_factory=Evidence)
+    calibration: "Calibration | None" = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -62,6 +67,8 @@ class LocalizerSettings:
             )
         if not (math.isfinite(self.temperature) and self.temperature > 0.0):
             raise ParameterError(f"temperature is {self.temperature}; it must be a number above 0")
+        if not (math.isfinite(self.max_sigma_m) and self.max_sigma_m >= 0.0):
+            raise ParameterError(f"max_sigma_m is {self.max_sigma_m}; it must be 0, for any, or more")
 
 
 class Localizer:
@@ -134,9 +141,11 @@ class Localizer:
             # Refuse rather than guess
             integrity.check_belief(belief)
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
+            covariance = self._calibrated(belief.covariance_m2)
+            integrity.check_sigma(float(integrity.sigma_m(covariance)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
-            return self._fix(belief, self._candidates(look))
+            return self._fix(belief, covariance, self._candidates(look))
         except FrameRefused as refusal:
             return Fix.refused(stamp_ns, refusal, self._candidates(look))
 
@@ -181,7 +190,12 @@ class Localizer:
         east_m, north_m = self._tiles.centres_m[best].T
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
-    def _fix(self, belief: Belief, candidates: Candidates) -> Fix:
+    def _calibrated(self, covariance_m2: Floats) -> Floats:
+        """Return the covariance that answers of this model turned out to have, where that was measured."""
+        known = self.settings.calibration
+        return covariance_m2 if known is None else integrity.calibrated(covariance_m2, known)
+
+    def _fix(self, belief: Belief, covariance_m2: Floats, candidates: Candidates) -> Fix:
         latitude, longitude = self._frame.to_geodetic(belief.east_m, belief.north_m)
         return Fix(
             belief.stamp_ns,
@@ -189,9 +203,9 @@ class Localizer:
             float(longitude),
             belief.east_m,
             belief.north_m,
-            belief.covariance_m2,
+            covariance_m2,
             None,
             "",
             candidates,
-            self.settings.filter and self.settings.evidence.is_measured,
+            self.settings.calibration is not None and bool(self.settings.calibration.measured),
         )

@@ -202,7 +202,7 @@ def test_a_descriptor_that_is_none_never_reaches_the_belief(descriptor):
     [
         (FilterSettings, "max_speed_mps", 0.0),
         (FilterSettings, "confidence", 1.0),
-        (FilterSettings, "max_sigma_m", math.nan),
+        (FilterSettings, "lost_sigma_m", math.nan),
         (FilterSettings, "full_search_every", 0),
         (FilterSettings, "memory_s", -1.0),
         (FilterSettings, "odom_error", 2.0),

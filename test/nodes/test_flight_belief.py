@@ -68,7 +68,7 @@ class Pilot(Drone):
 
 @pytest.fixture(scope="module")
 def pilot(spinner):
-    nodes = fly(spinner, "believing", filter=True, confidence=0.95, max_sigma_m=60.0)
+    nodes = fly(spinner, "believing", filter=True, confidence=0.95, lost_sigma_m=60.0)
     sender = spinner.add(Pilot("believing"))
     publishers = (sender.offsets, sender.descriptors, sender.odometry, sender.priors)
     assert wait_for(lambda: all(p.get_subscription_count() for p in publishers))

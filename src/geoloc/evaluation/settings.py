@@ -44,6 +44,7 @@ def read_settings(
             _filled(LocalizerSettings, merged),
             motion=_filled(FilterSettings, merged),
             evidence=encoder.card.evidence,
+            calibration=encoder.card.calibration,
         )
         return RunSettings(_filled(RigSettings, merged), localizer)
     except TypeError as error:

@@ -138,7 +138,7 @@ class BayesFilter:
 
     def _from_prior(self, stamp_ns: int, prior: Prior) -> _Known:
         drift = motion.unknown(False, self.settings)
-        if _sigma_m(prior.covariance_m2) > self.settings.max_sigma_m:
+        if _sigma_m(prior.covariance_m2) > self.settings.lost_sigma_m:
             place = search.around(self._tiles, prior.mean_m, prior.covariance_m2, _PRIOR_MAY_BE_WRONG)
             return _Known(stamp_ns, place, 0.0, drift)
         tracked = track.gaussian(self._tiles, prior.mean_m, prior.covariance_m2)
@@ -155,7 +155,7 @@ class BayesFilter:
         duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
         covariance = place.moments()[1]
         moved = motion.step(known.drift, covariance, travel, duration_s, self.settings)
-        if _sigma_m(covariance + moved.spread_m2) > self.settings.max_sigma_m:
+        if _sigma_m(covariance + moved.spread_m2) > self.settings.lost_sigma_m:
             return self._moved_search(known, self._laid_back(place, known.elsewhere), stamp_ns, travel)
         return replace(
             known,
@@ -187,7 +187,7 @@ class BayesFilter:
         known = replace(known, place=place, since_full=0)
         best = search.peak(place, self._tiles)
         sure = best.probability >= self.settings.confidence
-        if not sure or _sigma_m(best.covariance_m2) > self.settings.max_sigma_m:
+        if not sure or _sigma_m(best.covariance_m2) > self.settings.lost_sigma_m:
             return known
         return replace(
             known,
@@ -214,7 +214,7 @@ class BayesFilter:
             drift=motion.corrected(known.drift, before, place.moments()),
             since_full=0 if full else known.since_full + 1,
         )
-        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self.settings.max_sigma_m:
+        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self.settings.lost_sigma_m:
             return replace(known, place=self._laid_back(place, elsewhere), elsewhere=0.0)
         sure = elsewhere <= 1.0 - self.settings.confidence
         return replace(known, had_fix=known.had_fix or sure)

@@ -10,7 +10,7 @@ _RANGES = {
     "max_speed_mps": (0.1, 1000.0),
     "odom_error": (1e-3, 1.0),
     "confidence": (0.5, 0.999999),
-    "max_sigma_m": (1.0, 10_000.0),
+    "lost_sigma_m": (1.0, 10_000.0),
     "memory_s": (0.0, 60.0),
     "full_search_every": (1, 1_000_000),
 }
@@ -28,7 +28,7 @@ class FilterSettings:
         odom_heading_known: whether the axes of odometry are east and north, as REP-103 asks of a local frame;
             if not, the turn between them is learnt on the way.
         confidence: least probability of the place that is answered.
-        max_sigma_m: largest standard deviation that is still an answer.
+        lost_sigma_m: standard deviation from which a track is given up, and the whole map searched.
         memory_s: how much older than the newest a frame may be and still count.
         full_search_every: frames after which a tracked place is compared with the whole map again.
 
@@ -40,7 +40,7 @@ class FilterSettings:
     odom_error: float = 0.05
     odom_heading_known: bool = True
     confidence: float = 0.99
-    max_sigma_m: float = 40.0
+    lost_sigma_m: float = 40.0
     memory_s: float = 2.0
     full_search_every: int = 20
 

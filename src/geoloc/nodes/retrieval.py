@@ -19,7 +19,7 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         odom_error=parameters.odom_error,
         odom_heading_known=parameters.odom_heading_known,
         confidence=parameters.confidence,
-        max_sigma_m=parameters.max_sigma_m,
+        lost_sigma_m=parameters.lost_sigma_m,
         memory_s=parameters.memory_s,
         full_search_every=parameters.full_search_every,
     )
@@ -29,8 +29,10 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         min_score=parameters.min_score,
         min_margin=parameters.min_margin,
         temperature=parameters.temperature,
+        max_sigma_m=parameters.max_sigma_m,
         motion=motion,
         evidence=card.evidence,
+        calibration=card.calibration,
     )
 
 

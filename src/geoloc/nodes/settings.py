@@ -84,8 +84,11 @@ class RetrievalParameters:
     confidence: float = parameter(
         0.99, "least probability of a place that is answered", low=0.5, high=0.999999
     )
+    lost_sigma_m: float = parameter(
+        40.0, "standard deviation from which a track is given up", unit="m", low=1.0, high=1e4
+    )
     max_sigma_m: float = parameter(
-        40.0, "largest standard deviation of an answer", unit="m", low=1.0, high=1e4
+        0.0, "largest calibrated deviation of an answer; 0 for any", unit="m", low=0.0, high=1e4
     )
     memory_s: float = parameter(
         2.0, "how much older than the newest a frame may be and still count", unit="s", low=0.0, high=60.0

@@ -20,7 +20,7 @@ _VALUES: dict[str, Any] = {
 
 
 def released(config: Any, values: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ANN401
-    """The release's values of the settings of a dataclass, nested ones included, that are at their defaults."""
+    """The release's values of the settings of a dataclass, nested ones too, that are at their defaults."""
     values = _VALUES if values is None else values
     changes = {}
     for entry in fields(config):
