@@ -68,7 +68,7 @@ RECIPE = [
     "colour: 0.4, dropout_share: 0.3, sharpness_share: 0.3}",
     "optimiser.name=adamw",  # SGD, the authors' choice, needs pretrained weights to begin with
     "optimiser.learning_rate=1e-3",
-    "optimiser.schedule=cosine",  # a tenth of the rate from half the run on, as released, ends it too early here
+    "optimiser.schedule=cosine",  # released: a tenth from half the run on, too early here
     "optimiser.descent=0.4",
     "optimiser.epochs=10",
     "optimiser.pairs=32",
