@@ -7,7 +7,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from geoloc.encoder.card import Architecture, Calibration, ModelCard
+from geoloc.encoder.calibration import Calibration
+from geoloc.encoder.card import Architecture, ModelCard
 
 _CELLS = 8
 UTM_TRANSFORM = Affine(0.5, 0, 576_632.0, 0, -0.5, 5_188_244.6)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index

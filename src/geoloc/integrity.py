@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geoloc.errors import FrameRefused, Reason
 
 if TYPE_CHECKING:
-    from geoloc.encoder.card import Calibration
+    from geoloc.encoder.calibration import Calibration
     from geoloc.filter.belief import Belief
 
 Floats = NDArray[np.float64]

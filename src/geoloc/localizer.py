@@ -19,7 +19,7 @@ from geoloc.lookup import LookUp
 if TYPE_CHECKING:
     from geoloc.camera.views import View
     from geoloc.encoder import Encoder
-    from geoloc.encoder.card import Calibration
+    from geoloc.encoder.calibration import Calibration
     from geoloc.mapping.directory import MapDirectory
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings"]

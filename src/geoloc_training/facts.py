@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.encoder.card import Calibration, Metric
+from geoloc.encoder.calibration import Calibration
+from geoloc.encoder.card import Metric
 from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.datasets.load import load_every_place

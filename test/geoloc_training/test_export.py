@@ -20,7 +20,8 @@ import onnxruntime
 import torch
 
 from geoloc.encoder import load_card, load_encoder
-from geoloc.encoder.card import Architecture, Calibration, Metric
+from geoloc.encoder.calibration import Calibration
+from geoloc.encoder.card import Architecture, Metric
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
 from geoloc_training import export, parity

@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from geoloc.encoder.card import Calibration
+    from geoloc.encoder.calibration import Calibration
     from geoloc.evaluation.calibrate import Measured
 
 _HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
 from geoloc.evaluation.answers import joined
 from geoloc.evaluation.belief import Belief, believe

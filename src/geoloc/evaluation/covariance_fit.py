@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from geoloc import integrity
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from geoloc import geodesy
 from geoloc.errors import BagError, Reason
 
 if TYPE_CHECKING:
-    from geoloc.encoder.card import Calibration
+    from geoloc.encoder.calibration import Calibration
     from geoloc.localizer import Fix
     from geoloc.mapping.directory import MapDirectory
 

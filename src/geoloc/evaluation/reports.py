@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.errors import BagError, ModelError
 from geoloc.evaluation.answers import Answers
 from geoloc.evaluation.frames import FRAMES, read_frames

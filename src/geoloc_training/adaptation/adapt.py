@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from geoloc.encoder import ModelCard, load_card, load_encoder
-from geoloc.encoder.card import Calibration
+from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import BagError, ParameterError
 from geoloc.installed import find_model

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from geoloc.encoder.card import Calibration, Metric
+from geoloc.encoder.calibration import Calibration
+from geoloc.encoder.card import Metric
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.datasets.ground import Ground
 from geoloc_training.evaluation.cross_date import Describe, Protocol, Recall, evaluate, parse_pair
