@@ -36,7 +36,7 @@ from geoloc.simulation.record import write_bag
 _TRAIN = [sys.executable, "-c", "from geoloc_training.entry import main; main()"]
 _GEOLOC = [sys.executable, "-c", "from geoloc.cli import main; main()"]
 _FIGURES = ("recall_at_1", "median_m", "p95_m", "within_tile")
-_VIEW_M, _HEIGHT_M, _MARGIN_M = 90.0, 110.0, 130.0
+_VIEW_M, _HEIGHT_M, _MARGIN_M = 90.0, 110.0, 240.0
 Points = tuple[tuple[float, float], ...]
 _WEST, _EAST = "west", "east"  # flown over by the footage, and not
 
@@ -99,23 +99,18 @@ def fly(flown: Path, out: Path) -> None:
         left, bottom, right, top = ground.bounds_m
         middle = (left + right) / 2
         halves = {_WEST: (left, bottom, middle, top), _EAST: (middle, bottom, right, top)}
-        survey = pattern_waypoints("survey", halves[_WEST], margin_m=_MARGIN_M, spacing_m=70.0)
-        _bag(out / "footage", ground, survey, 1200.0, seed=11)
+        survey = pattern_waypoints("survey", halves[_WEST], margin_m=_MARGIN_M, spacing_m=90.0)
+        _bag(out / "footage", ground, survey, 1800.0, seed=11)
         for number, (half, bounds) in enumerate(halves.items()):
             tour = pattern_waypoints("tour", bounds, margin_m=_MARGIN_M, seed=21 + number)
-            _bag(out / half, ground, tour, 220.0, seed=31 + number)
+            _bag(out / half, ground, tour, 300.0, seed=31 + number)
 
 
-def _bag(
-    path: Path,
-    ground: Raster,
-    waypoints: tuple[tuple[float, float], ...],
-    rate_hz: float,
-    longest_s: float,
-    seed: int,
-) -> None:
+def _bag(path: Path, ground: Raster, waypoints: Points, longest_s: float, seed: int) -> None:
     if not path.is_dir():
-        plan = FlightPlan(waypoints, height_m=_HEIGHT_M, frame_rate_hz=rate_hz, max_duration_s=longest_s)
+        plan = FlightPlan(
+            waypoints, height_m=_HEIGHT_M, speed_mps=9.0, frame_rate_hz=0.6, max_duration_s=longest_s
+        )
         write_bag(path, ground, plan, seed=seed)
 
 
@@ -128,24 +123,24 @@ def run_case(case: Case, imagery: Path, out: Path, words: Sequence[str]) -> dict
     view = ["--view-size", _VIEW_M]
     build = [*_GEOLOC, "map", "build", map_image, "--model", case.model, *view]
     _once(folder / "map-before/map.yaml", [*build, "--out", folder / "map-before"])
-    adapt = [
-        *_TRAIN,
-        "adapt",
-        "--map",
-        map_image,
-        "--footage",
-        folder / "footage",
-        "--init",
-        case.model,
-        *view,
-    ]
+    given = ["--map", map_image, "--footage", folder / "footage", "--init", case.model, *view]
+    adapt = [*_TRAIN, "adapt", *given]
     made = ["--out", folder / "adapted", "--map-out", folder / "map-after", "--run", folder / "run"]
     _once(folder / "adapted/model.yaml", [*adapt, *made, *words])
     found = {}
     for half in (_WEST, _EAST):
         for when, model in (("before", case.model), ("after", folder / "adapted")):
             report = folder / f"{half}-{when}"
-            look = [*_GEOLOC, "evaluate", folder / half, "--map", folder / f"map-{when}", "--model", model]
+            look = [
+                *_GEOLOC,
+                "evaluate",
+                folder / half,
+                "--map",
+                folder / f"map-{when}",
+                "--model",
+                model,
+                "--alone",
+            ]
             _once(report / "report.json", [*look, "--out", report])
             summary = json.loads((report / "report.json").read_text(encoding="utf-8"))["summary"]["all"]
             found[f"{half} {when}"] = {name: float(summary[name]) for name in _FIGURES}
