@@ -20,6 +20,7 @@ METHOD = {
     "clusters": {"k1": 3, "k2": 1, "query_min_samples": 1, "reference_labels": "own"},
     "evolution": {"intra_epoch": 0, "cross_epoch": 1},
     "enhancement": {"epoch": 2},
+    "pictures_every": 0,
 }
 
 

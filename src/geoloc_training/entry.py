@@ -12,6 +12,7 @@ _NEEDED = (
     "lightning_fabric",
     "hydra",
     "tensorboard",
+    "matplotlib",
     "safetensors",
     "onnx",
 )

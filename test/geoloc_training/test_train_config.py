@@ -160,6 +160,7 @@ def test_evaluation_names_its_data():
         ("method={name: dmnil, evolution: {cross: -1}}", r"evolution\.cross=-1\.0 must not be negative"),
         ("method={name: dmnil, evolution: {uniform_count: 0}}", "uniform_count=0 must be above 0"),
         ("method={name: dmnil, enhancement: {nearest: 0}}", "nearest=0 .*must be above 0"),
+        ("method={name: dmnil, pictures_every: -1}", r"method\.pictures_every=-1 must not be negative"),
         ("method={name: dmnil, temperature: 0}", r"method\.temperature=0\.0 must be above 0"),
         ("method={name: dmnil, copies: 0}", r"method\.copies=0 must be above 0"),
         ("method.name=siamese", "method.name 'siamese' is unknown; use sample4geo or lpn"),

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,6 +114,16 @@ class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
         """Take note that the weights have changed; methods with memories update these here, not earlier.
 
         Until a step's gradients are computed they may need what the memories held when its loss was taken.
+        """
+
+    def draw(self, run: Path, source: "BatchSource") -> None:
+        """Leave pictures for people in the run's folder; most methods have none.
+
+        The first process alone calls it, when an epoch has been planned and when all has been learnt.
+
+        Raises:
+            OSError: the disk does not take a picture.
+            RasterError: a picture that is to be shown cannot be read.
         """
 
 

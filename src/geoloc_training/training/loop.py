@@ -75,6 +75,7 @@ def fit(
                     progress.saved()
                 if any_rank(bool(interrupts.number), fabric.device):
                     _stop(trainer, interrupts.number)
+        trainer.draw()
     return progress.last
 
 

@@ -71,8 +71,12 @@ def trained_minutes(run: Path) -> float:
 
 def figures_at(run: Path, step: int) -> dict[str, float]:
     """What the run's log has of a step; nothing where it has none."""
-    rows = [row for row in _rows(run / "log.csv") if int(row["step"]) == step]
-    return {name: float(value) for row in rows for name, value in row.items() if value}
+    return next((row for row in reversed(logged(run)) if row["step"] == step), {})
+
+
+def logged(run: Path) -> list[dict[str, float]]:
+    """The lines of the run's log, each with the figures it has."""
+    return [{name: float(value) for name, value in row.items() if value} for row in _rows(run / "log.csv")]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 """One step of training, whatever the method and the devices, and the state that goes on from it."""
 
 import copy
+import logging
 import math
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, RasterError
 from geoloc_training.config import TrainConfig
 from geoloc_training.distributed import mean_over_ranks, ranks, share_buffers
 from geoloc_training.methods.contract import Batch, BatchSource, Method
@@ -23,6 +24,8 @@ from geoloc_training.training.checkpoint import (
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import seed_step
 from geoloc_training.training.schedule import build_optimiser, learning_rate, load_optimiser, set_rate
+
+_LOG = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -105,6 +108,16 @@ class Trainer:
         if within == 0:
             self.source.start_epoch(epoch, self.describer(average=False).items)
             self._planned = dict(self.method.start_epoch(epoch, self.source))
+            self.draw()
+
+    def draw(self) -> None:
+        """Let the method draw into the run's folder; a picture that cannot be drawn stops nothing."""
+        if not self.fabric.is_global_zero:
+            return
+        try:
+            self.method.draw(self.run, self.source)
+        except (OSError, RasterError) as error:
+            _LOG.warning("pictures of the run could not be drawn (%s); training goes on", error)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update on this rank's part of a batch.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DMNIL: an encoder beside memories of clusters and of pictures of either view (arXiv 2502.11381)."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -90,6 +92,13 @@ class Dmnil(Method):
             if self.config.levels.in_shared or not labels.shared:
                 self.levels[view].start(begin)
         return source.figures()
+
+    def draw(self, run: Path, source: BatchSource) -> None:
+        """Show the epoch's clusters in `pictures/` of the run, and what the log says of labels so far."""
+        if self.config.pictures_every and isinstance(source, ClusterBatches):
+            from geoloc_training.methods.dmnil.pictures import draw  # takes half a second to import
+
+            draw(run, self.epoch, source)
 
     def forward(self, batch: Batch) -> Outcome:
         """The loss on the rows of all ranks.

@@ -238,6 +238,8 @@ class DmnilConfig:
         levels: DHML.
         evolution: ICEL.
         enhancement: shared labels.
+        pictures_every: epochs between two pictures of clusters and descriptors in the run's folder; 0 draws
+            none.
     """
 
     name: str = "dmnil"
@@ -254,6 +256,7 @@ class DmnilConfig:
     levels: LevelSettings = field(default_factory=LevelSettings)
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     enhancement: EnhancementSettings = field(default_factory=EnhancementSettings)
+    pictures_every: int = 5
 
     def __post_init__(self) -> None:
         _require_choice(self, "method", "mode", "clean", "release")
@@ -263,6 +266,10 @@ class DmnilConfig:
             self.temperature > 0 and self.cluster_weight >= 0,
             f"method.temperature={self.temperature} must be above 0 and "
             f"method.cluster_weight={self.cluster_weight} not below.",
+        )
+        _require(
+            self.pictures_every >= 0,
+            f"method.pictures_every={self.pictures_every} must not be negative; 0 draws no pictures.",
         )
         if self.mode == "release":
             for name, value in _released(self, _RELEASE).items():
