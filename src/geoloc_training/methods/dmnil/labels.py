@@ -53,7 +53,7 @@ def label(
 
     A view in which fewer than two clusters are found keeps the labels of the epoch before. Labels are shared
     from `enhancement.epoch` on, but in an epoch in which fewer than two drone clusters find pictures of the
-    map.
+    map. Labels that teach little, because one cluster has most pictures, are a warning.
 
     Args:
         queries: unit descriptors (N, D) of the view that is located.
@@ -65,8 +65,10 @@ def label(
         device: where cosines are computed.
 
     Raises:
-        ParameterError: fewer than two clusters and no epoch before.
+        ParameterError: fewer than two clusters and no epoch before, or descriptors that are not finite.
     """
+    for view, features in (("query", queries), ("reference", references)):
+        _require_finite(features, view)
     query = _query_labels(queries, previous, config)
     own = _reference_labels(references, previous, config)
     apart = EpochLabels(query, own, own)
@@ -93,6 +95,15 @@ def centroids(features: Floats, labels: Ints) -> Floats:
     return normalised(members @ features[kept])
 
 
+def _require_finite(features: Floats, view: str) -> None:
+    broken = int((~np.isfinite(features)).any(axis=1).sum())
+    if broken:
+        raise ParameterError(
+            f"the descriptors of {broken} of {len(features)} training pictures of the {view} view are not "
+            "finite: the weights are broken; lower optimiser.learning_rate and begin again."
+        )
+
+
 def _query_labels(features: Floats, previous: EpochLabels | None, config: DmnilConfig) -> Ints:
     wanted = config.clusters
     asked = ClusterConfig(
@@ -116,6 +127,8 @@ def _clustered(features: Floats, previous: Ints | None, config: ClusterConfig, v
     most = len(features)
     found = cluster(features, replace(config, k1=min(config.k1, most), k2=min(config.k2, most)))
     if found.count >= _LEAST_CLUSTERS:
+        if found.warning:
+            _LOG.warning("%s view: %s", view, found.warning)
         return found.labels
     what = "one cluster" if found.count else "no cluster, all outliers"
     if previous is not None:

@@ -33,3 +33,8 @@ def test_without_ids_figures_only_count():
     assert set(found) == {
         "labels_shared", "query_clusters", "query_coverage", "reference_clusters", "reference_coverage"
     }  # fmt: skip
+
+
+def test_a_map_of_other_places_has_no_match():
+    labels = EpochLabels(np.array([0, 0, 1]), np.array([1, 0]), np.array([0, 1]), shared=True)
+    assert figures(labels, ["a", "a", "b"], ["c", "d"])["match_purity"] == 0.0

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pseudo-labels of an epoch, also where clustering finds nothing to tell apart."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from geoloc.errors import ParameterError  # noqa: E402
+from geoloc_training.clustering import Clusters  # noqa: E402
 from geoloc_training.methods.dmnil import labels as module  # noqa: E402
 from geoloc_training.methods.dmnil.labels import EpochLabels, centroids, label  # noqa: E402
 from geoloc_training.methods.dmnil.settings import (  # noqa: E402
@@ -51,7 +50,7 @@ def _clusters(monkeypatch, *found):
     def cluster(features, config):
         asked.append(config)
         labels = np.asarray(next(coming))
-        return SimpleNamespace(labels=labels, count=int(labels.max(initial=-1)) + 1)
+        return Clusters(labels, np.bincount(labels[labels >= 0]))
 
     monkeypatch.setattr(module, "cluster", cluster)
     return asked
