@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices, processes, precision and seeds: everything that differs between a laptop and a cluster."""
 
+import inspect
 import os
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch.nn.parallel import DistributedDataParallel
 
 from geoloc.errors import ParameterError
 from geoloc_training.settings import HardwareConfig
@@ -31,7 +35,7 @@ def launch(config: HardwareConfig) -> Fabric:
             devices=config.devices,
             num_nodes=config.nodes,
             precision=_PRECISIONS[config.precision],
-            strategy="ddp" if several else "auto",
+            strategy=_side_by_side() if several else "auto",
         )
         fabric.launch()
     except (MisconfigurationException, ValueError, RuntimeError) as error:
@@ -56,6 +60,19 @@ def seed_everything(seed: int, threads: int) -> None:
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seed a step's dropout and warps from its number alone, so that a resumed run needs no random state."""
     torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0]))
+
+
+def _side_by_side() -> DDPStrategy:
+    """Gradients are averaged over processes, and buffers stay where they are.
+
+    Sent from the first process before every forward pass, as is usual, memories would be most of the traffic.
+    They are made of all processes' rows and equal anyway; statistics of batches are each process's own until
+    `share_buffers` gives all of them the first one's, wherever they are used or saved.
+    """
+    known = inspect.signature(DistributedDataParallel).parameters  # torch 2.13 has renamed it
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    stay: dict[str, Any] = {name: False}
+    return DDPStrategy(**stay)
 
 
 def _check_torchrun(config: HardwareConfig) -> None:
