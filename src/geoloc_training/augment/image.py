@@ -86,17 +86,18 @@ class ImageAugment:
         config, count = self.config, len(views)
         pixels = to_pixels(self._shifted(views, draws))
         rows = draws.some(count, config.colour_share)
-        pixels = pixels.index_copy(0, rows, _jittered(pixels[rows], config.colour, draws))
+        pixels.index_copy_(0, rows, _jittered(pixels[rows], config.colour, draws))
         soft, sharp = draws.parted(count, config.sharpness_share / 2, config.sharpness_share / 2)
-        pixels = pixels.index_copy(0, soft, _softened(pixels[soft], draws))
-        pixels = pixels.index_copy(0, sharp, _sharpened(pixels[sharp], draws))
-        views = to_views(pixels)
-        grid, coarse = draws.parted(count, config.dropout_share / 2, config.dropout_share / 2)
-        size = views.shape[1]
-        holes = torch.zeros(views.shape[:3], dtype=torch.bool, device=views.device)
-        holes = holes.index_copy(0, grid, _grid_holes(len(grid), size, draws))
-        holes = holes.index_copy(0, coarse, _coarse_holes(len(coarse), size, draws))
-        return fill_invalid(views, ~holes)
+        pixels.index_copy_(0, soft, _softened(pixels[soft], draws))
+        pixels.index_copy_(0, sharp, _sharpened(pixels[sharp], draws))
+        return self._pierced(to_views(pixels), draws)
+
+    def _pierced(self, views: Tensor, draws: Draws) -> Tensor:
+        share, size = self.config.dropout_share, views.shape[1]
+        grid, coarse = draws.parted(len(views), share / 2, share / 2)
+        holes = torch.cat([_grid_holes(len(grid), size, draws), _coarse_holes(len(coarse), size, draws)])
+        rows = torch.cat([grid, coarse])
+        return views.index_copy_(0, rows, fill_invalid(views[rows], ~holes))
 
     def _shifted(self, views: Tensor, draws: Draws) -> Tensor:
         most = round(self.config.shift * views.shape[1])

@@ -12,7 +12,7 @@ _BLUR_PX = 13  # three deviations of the widest blur on each side
 
 
 def to_pixels(views: Tensor) -> Tensor:
-    """Unpack uint8 (N, H, W, C) to float32 (N, C, H, W) of 0..255."""
+    """Unpack uint8 (N, H, W, C) to float32 (N, C, H, W) of 0..255, a tensor of its own."""
     return views.permute(0, 3, 1, 2).float()
 
 
