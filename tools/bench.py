@@ -150,14 +150,21 @@ def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
 
 def training() -> Iterator[Row]:
     """A training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
-    if not all(importlib.util.find_spec(name) for name in ("torch", "timm", "safetensors")):
-        print("  left out: torch is not installed; `make setup-train` installs it")
+    if not _can_train():
         return
     shipped = load_card(find_model(default_model())).architecture
     others = {name: replace(shipped, backbone=name, backbone_args={}, stem="timm") for name in _BACKBONES}
     for name, architecture in {"shipped": shipped, **others}.items():
         ms = median_ms(_training_step(architecture), least=3)
         yield Row(name, ms, f"{2 * _PAIRS / ms * 1e3:.0f} images/s of {architecture.input_px} px")
+
+
+def _can_train() -> bool:
+    """Whether torch is there; says so where it is not."""
+    found = all(importlib.util.find_spec(name) for name in ("torch", "timm", "safetensors"))
+    if not found:
+        print("  left out: torch is not installed; `make setup-train` installs it")
+    return found
 
 
 def _training_step(architecture: Architecture) -> Callable[[], None]:
@@ -181,6 +188,18 @@ def _training_step(architecture: Architecture) -> Callable[[], None]:
         optimiser.step()
 
     return step
+
+
+def dmnil() -> Iterator[Row]:
+    """A step of DMNIL beside its encoder's passes alone; the ratio is to the first row."""
+    if not _can_train():
+        return
+    import bench_dmnil_step
+
+    for name in bench_dmnil_step.QUICK:
+        cost = bench_dmnil_step.measure(bench_dmnil_step.SETUPS[name], steps=4)
+        yield Row(f"{name}, passes", cost.bare)
+        yield Row(f"{name}, step", cost.step, cost.note)
 
 
 def evaluation() -> Iterator[Row]:
@@ -242,6 +261,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "index": index,
     "filter": filtering,
     "training": training,
+    "dmnil": dmnil,
     "evaluation": evaluation,
     "clustering": clustering,
 }

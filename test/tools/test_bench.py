@@ -106,12 +106,27 @@ def test_training_is_timed_by_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("images/s" in row.note for row in rows)
 
 
+def test_steps_of_dmnil_stand_beside_their_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    module = pytest.importorskip("bench_dmnil_step")
+    monkeypatch.setattr(module, "measure", lambda setup, steps: module.Cost(110.0, 100.0, {"memories": 4.0}))
+    rows = list(bench.dmnil())
+    assert [row.name for row in rows[:2]] == ["small, passes", "small, step"]
+    assert len(rows) == 2 * len(module.QUICK)
+    assert (rows[0].ms, rows[1].ms, rows[1].note) == (
+        100,
+        110,
+        "overhead 10.0% (memories 4.0%, losses 6.0%); augmentation 0.0%",
+    )
+
+
 def test_without_torch_training_is_left_out_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda _name: None)
-    assert list(bench.training()) == []
-    assert "torch is not installed; `make setup-train`" in capsys.readouterr().out
+    for table in (bench.training, bench.dmnil):
+        assert list(table()) == []
+        assert "torch is not installed; `make setup-train`" in capsys.readouterr().out
 
 
 def test_a_table_shows_ratios_to_its_first_row(
