@@ -53,12 +53,12 @@ def places(count=6):
 
 
 def write_flight(
-    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False
+    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False, track=None
 ):
-    """Write the flight; `leave_out` names roles that are not recorded."""
+    """Write the flight; `leave_out` names roles that are not recorded, `track` the places, one a second."""
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
-        for second, place in enumerate(places(count)):
+        for second, place in enumerate(places(count) if track is None else track):
             stamp_ns = (START_S + second) * 1_000_000_000
             if "camera_info" not in leave_out:
                 bag.camera_info(stamp_ns, LENS)

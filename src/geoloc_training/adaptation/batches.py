@@ -48,13 +48,19 @@ class RegionBatches(ClusterBatches):
         if self.labels is not None and self.labels.shared and self.follows_path:
             rng = np.random.default_rng([self.seed, _BESIDE_STREAM, epoch])
             self._plan["reference"] = _beside(
-                self.labels.query[self._plan["query"]], self._near(self.labels.query), rng
+                self.labels.query[self._plan["query"]], len(self.references), rng
             )
 
     @property
     def follows_path(self) -> bool:
         """Whether shared labels are those of the path."""
         return self.config.enhancement.by == "path"
+
+    def clusters(self, queries: Floats, references: Floats) -> Ints:
+        """Where labels follow the path, the place of each query on it (N,), -1 for those in doubt."""
+        if not self.follows_path:
+            return super().clusters(queries, references)
+        return places_along(queries, references, self.surroundings)
 
     def _label(self, queries: Floats, references: Floats, epoch: int) -> EpochLabels:
         if not self.follows_path or epoch < self.config.enhancement.epoch:
@@ -66,19 +72,12 @@ class RegionBatches(ClusterBatches):
         own = np.arange(len(references))
         return EpochLabels(places, own, own, shared=True)
 
-    def _near(self, labels: Ints) -> Ints:
-        """References within reach of a place of the path: hard to tell from it."""
-        places = self.surroundings.positions_m
-        path = places[np.unique(labels[labels >= 0])]
-        apart = np.linalg.norm(places[:, None] - path[None], axis=2).min(axis=1)
-        return np.flatnonzero(apart <= 2 * self.surroundings.near_m)
 
-
-def _beside(places: Ints, others: Ints, rng: np.random.Generator) -> Ints:
-    """References for batches whose queries lie at places (steps, N): each place once, the rest others."""
+def _beside(places: Ints, references: int, rng: np.random.Generator) -> Ints:
+    """References for batches whose queries lie at places (steps, N): each place once, the rest in turns."""
     rows = np.empty_like(places)
-    for row, some in zip(rows, places, strict=True):
+    turns = np.concatenate([rng.permutation(references) for _ in range(-(-places.size // references))])
+    for row, some, others in zip(rows, places, turns[: places.size].reshape(places.shape), strict=True):
         known = np.unique(some)
-        rest = np.resize(rng.permutation(others), len(row) - len(known))
-        row[:] = np.concatenate([known, rest])
+        row[:] = np.concatenate([known, others[: len(row) - len(known)]])
     return rows

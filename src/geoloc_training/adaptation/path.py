@@ -25,11 +25,14 @@ class PathModel:
     Attributes:
         temperature: of a look; the higher, the less one look says. Frames in a row overlap and err together,
             so that it is higher than what the encoder was trained with.
+        reach: longest step from frame to frame, as a share of what is called near: frames are kept that have
+            moved by a quarter of a view, and next to each tile lies another half a view on.
         jump: how often the drone is anywhere rather than within reach.
         trust: chance above which a frame's place is believed, that of tiles near the best one together.
     """
 
     temperature: float = 0.1
+    reach: float = 0.75
     jump: float = 0.02
     trust: float = 0.9
 
@@ -42,11 +45,11 @@ def places_along(
     Args:
         queries: unit descriptors (N, D).
         references: of the map's pictures (M, D).
-        surroundings: order of the queries and places of the references; steps lead `near_m` far at most.
+        surroundings: order of the queries and places of the references.
         model: how a drone moves.
     """
     model = model or PathModel()
-    steps = _steps(surroundings)
+    steps = _steps(surroundings, model.reach)
     found = np.full(len(queries), -1, np.int64)
     for chain in _chains(surroundings.successive, len(queries)):
         chances = _chances(queries[chain] @ references.T, steps, model)
@@ -63,10 +66,10 @@ def _chains(successive: Ints, count: int) -> list[Ints]:
     return np.split(np.arange(count), np.flatnonzero(~follows)[1:])
 
 
-def _steps(surroundings: Surroundings) -> csr_array:
+def _steps(surroundings: Surroundings, reach: float) -> csr_array:
     """Chance (M, M) of coming from the tile of a row to that of a column within one step."""
     tree = cKDTree(surroundings.positions_m)
-    pairs = tree.query_pairs(surroundings.near_m, output_type="ndarray")
+    pairs = tree.query_pairs(reach * surroundings.near_m, output_type="ndarray")
     alone = np.arange(len(surroundings.positions_m))
     rows = np.concatenate([pairs[:, 0], pairs[:, 1], alone])
     columns = np.concatenate([pairs[:, 1], pairs[:, 0], alone])

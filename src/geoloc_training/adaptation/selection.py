@@ -4,8 +4,6 @@
 import numpy as np
 
 from geoloc_training.adaptation.stopping import Floats, LabelFree, Surroundings, label_free, match
-from geoloc_training.clustering import cluster
-from geoloc_training.methods.dmnil.labels import query_clustering
 from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.validation import HeldOutValidation
@@ -50,6 +48,6 @@ class LabelFreeValidation:
     def measured(self, queries: Floats, references: Floats) -> LabelFree:
         """The figures of unit descriptors of all queries (N, D) and references (M, D)."""
         source = self._source
-        labels = cluster(queries, query_clustering(source.config, len(queries))).labels
+        labels = source.clusters(queries, references)
         previous = None if source.labels is None else source.labels.query
         return label_free(queries, references, labels, previous, self._surroundings)

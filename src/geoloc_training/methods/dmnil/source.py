@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from geoloc.errors import ModelError, ParameterError
+from geoloc_training.clustering import cluster
 from geoloc_training.datasets.contract import Item, TrainingSplit
 from geoloc_training.datasets.pictures import Pictures
 from geoloc_training.distributed import on_first_rank, share_of
 from geoloc_training.methods.contract import Batch, DescribeItems, UnpairedBatch
 from geoloc_training.methods.dmnil.diagnostics import figures
-from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label
+from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label, query_clustering
 from geoloc_training.methods.dmnil.plan import plan_view
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 
@@ -110,6 +111,10 @@ class ClusterBatches:
             raise RuntimeError(f"step {step} is of epoch {epoch}, which start_epoch has not planned")
         queries, references = (self._plan[view][row, part] for view in _VIEWS)
         return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
+
+    def clusters(self, queries: Floats, references: Floats) -> Ints:
+        """Labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
+        return cluster(queries, query_clustering(self.config, len(queries))).labels
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
         """Vary the batch where it lies."""
