@@ -40,6 +40,7 @@ from geoloc_training.training.prepare import Prepared, prepare
 from geoloc_training.training.runlog import figures_at
 
 _LEAST_FRAMES = 8
+_NEIGHBOURHOODS = 3  # how many k1 frames there are at least
 _BEGINNING = "beginning.json"
 _OWN_WORDS = ("model.", "data.", "data=", "+preset=", "preset=")
 _TRUSTED_SHARE = 0.01
@@ -112,8 +113,8 @@ def adapt(what: Adaptation, say: Say) -> Adapted:
     say(f"1/4  cutting views: {begun_with.id} tells frames apart")
     what.run.mkdir(parents=True, exist_ok=True)
     cut = cut_region(what.sources, load_encoder(begun_with.directory), what.run, progress=True)
-    recipe = _recipe(what, begun_with, cut)
-    _tell_cut(cut, recipe, say)
+    _tell_cut(cut, say)
+    recipe = _recipe(what, begun_with, cut, say)
     say(f"2/4  learning from both by DMNIL, without a label; figures go to {what.run / 'log.csv'}")
     chosen = _learn(what, recipe, begun_with, say)
     say(f"3/4  exporting {what.out}")
@@ -143,13 +144,22 @@ class _Chosen:
     prepared: Prepared
 
 
-def _recipe(what: Adaptation, card: ModelCard, cut: Cut) -> TrainConfig:
+def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfig:
     """The preset with the words of the command line, the network of the model that is begun with."""
-    composed = compose(["+preset=adapt", f"data.root={cut.root}", *what.words])
-    return replace(composed, model=ModelConfig(**asdict(card.architecture)))
+    recipe = compose(["+preset=adapt", f"data.root={cut.root}", *what.words])
+    recipe = replace(recipe, model=ModelConfig(**asdict(card.architecture)))
+    if not isinstance(recipe.method, DmnilConfig):
+        raise ParameterError(f"method {recipe.method.name} learns from pairs and there are none; use dmnil.")
+    # Of neighbourhoods that take in nearly all frames, all would be one cluster.
+    clusters, most = recipe.method.clusters, max(2, cut.footage.views // _NEIGHBOURHOODS)
+    if clusters.k1 <= most:
+        return recipe
+    say(f"     {cut.footage.views} views are few for method.clusters.k1={clusters.k1}: {most} is taken.")
+    fewer = replace(clusters, k1=most, k2=min(clusters.k2, most))
+    return replace(recipe, method=replace(recipe.method, clusters=fewer))
 
 
-def _tell_cut(cut: Cut, recipe: TrainConfig, say: Say) -> None:
+def _tell_cut(cut: Cut, say: Say) -> None:
     bare = f" ({cut.bare_tiles} without imagery left out)" if cut.bare_tiles else ""
     say(f"     map: {cut.tiles} tiles of {cut.view_size_m:g} m{bare}.")
     for sentence in cut.footage.sentences():
@@ -159,9 +169,6 @@ def _tell_cut(cut: Cut, recipe: TrainConfig, say: Say) -> None:
             f"the footage gives {cut.footage.views} views, fewer than {_LEAST_FRAMES}: too few to learn "
             "from; give more footage, or a smaller --view-size."
         )
-    k1 = recipe.method.clusters.k1 if isinstance(recipe.method, DmnilConfig) else 0
-    if cut.footage.views < k1:
-        say(f"     {cut.footage.views} views are fewer than method.clusters.k1={k1}: it counts as that many.")
 
 
 def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> _Chosen:

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole command on a tiny map and a tiny flight: a model, its map, resuming, and every bad input."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("torch")
+pytest.importorskip("timm")
+pytest.importorskip("onnx")
+pytest.importorskip("lightning_fabric")
+
+import tiny_region
+from geoloc.encoder import load_card, load_encoder
+from geoloc.errors import BagError, MapError, ParameterError, RasterError
+from geoloc.mapping.directory import open_map
+from geoloc_training import cli
+from geoloc_training.adaptation.selection import LabelFreeValidation
+from geoloc_training.training.checkpoint import initial_weights, load_average
+
+FEW_STEPS = (
+    "optimiser.epochs=2",
+    "optimiser.pairs=8",
+    "optimiser.warmup_steps=0",
+    "method.steps_per_epoch=2",
+    "hardware.accelerator=cpu",
+    "hardware.threads=1",
+    "hardware.precision=fp32",
+)
+
+
+class Killed(Exception):
+    pass
+
+
+def _command(*words):
+    cli.app([str(word) for word in words], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory):
+    """A map, a bag and a model to begin with."""
+    folder = tmp_path_factory.mktemp("region")
+    tiny_region.write_map(folder / "ortho.tif")
+    tiny_region.write_bag(folder / "bag")
+    tiny_region.write_model(folder / "init")
+    return folder
+
+
+def _adapt(region, out, *words, few=FEW_STEPS, **options):
+    """The command, with options of the region unless others are given."""
+    chosen = {
+        "map": region / "ortho.tif",
+        "footage": region / "bag",
+        "init": region / "init",
+        "view-size": 40,
+    }
+    chosen |= {"out": out / "adapted", "run": out / "run"} | options
+    named = [word for name, value in chosen.items() for word in (f"--{name}", value)]
+    _command("adapt", *named, *few, *words)
+    return out / "adapted"
+
+
+@pytest.fixture(scope="module")
+def adapted(region, tmp_path_factory):
+    return _adapt(region, tmp_path_factory.mktemp("adapted"))
+
+
+def _log(run):
+    with (run / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_model_comes_out_that_flies_with_its_map(region, adapted):
+    card = load_card(adapted)
+    assert (card.id, card.method, card.input_px) == ("adapted", "dmnil", 32)
+    built = open_map(adapted.with_name("adapted-map"), card)
+    assert built.view_size_m == 40.0
+    views = np.zeros((1, 32, 32, 3), np.uint8)
+    assert load_encoder(adapted).describe(views).shape == (1, 16)
+    with pytest.raises(MapError):
+        open_map(adapted.with_name("adapted-map"), load_card(region / "init"))
+
+
+def test_the_log_has_the_figures_of_every_epoch(adapted):
+    rows = _log(adapted.parent / "run")
+    assert len(rows) == 4
+    for row, there in zip(rows, (False, True, False, True), strict=True):
+        for name in ("mutual", "continuity", "stability", "likeness", "selection"):
+            assert bool(row[f"free_{name}"]) == there
+    first = json.loads((adapted.parent / "run" / "beginning.json").read_text())
+    assert 0 <= first["free_mutual"] <= 1
+
+
+def test_the_card_says_what_it_is_made_of(region, adapted):
+    tree = yaml.safe_load((adapted / "model.yaml").read_text(encoding="utf-8"))
+    assert tree["training"]["data"] == ["region"]
+    assert tree["training"]["command"].startswith(
+        "geoloc-train adapt --map ortho.tif --footage bag --init init"
+    )
+    assert str(region) not in tree["training"]["command"]
+    assert tree["notes"]["begun_with"].startswith("init, weights ")
+    assert "no labels" in tree["notes"]["learnt_from"]
+    assert tree["gsd_range_m"] == [0.5, 2.0]
+
+
+def test_a_rerun_learns_nothing_new_and_exports_the_same(region, adapted, capsys):
+    before = (adapted / "encoder.safetensors").read_bytes()
+    again = _adapt(region, adapted.parent)
+    assert (again / "encoder.safetensors").read_bytes() == before
+    said = capsys.readouterr().out
+    assert "next: geoloc up --map" in said
+    assert "views from 21 frames" in said
+
+
+def test_an_interrupted_run_goes_on_to_the_same_numbers(region, adapted, tmp_path, monkeypatch):
+    measure, calls = LabelFreeValidation.__call__, []
+
+    def killed(self, describer):
+        calls.append(1)
+        if len(calls) == 3:  # the second epoch's
+            raise Killed
+        return measure(self, describer)
+
+    monkeypatch.setattr(LabelFreeValidation, "__call__", killed)
+    with pytest.raises(Killed):
+        _adapt(region, tmp_path)
+    monkeypatch.undo()
+    assert not (tmp_path / "adapted").exists()
+    views = (tmp_path / "run" / "views" / "frames.csv").stat().st_mtime_ns
+    _adapt(region, tmp_path)
+    assert (tmp_path / "run" / "views" / "frames.csv").stat().st_mtime_ns == views  # not cut again
+    for which in ("best", "last"):
+        (step, whole), (other, resumed) = (
+            load_average(run, which) for run in (adapted.parent / "run", tmp_path / "run")
+        )
+        assert step == other
+        assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_cutting_that_was_interrupted_begins_anew(region, tmp_path):
+    half = tmp_path / "run" / "views.part"
+    half.mkdir(parents=True)
+    (half / "frames.csv").write_text("half")
+    _adapt(region, tmp_path, few=(*FEW_STEPS, "optimiser.epochs=1"))
+    assert not half.exists()
+    assert (tmp_path / "run" / "views" / "cut.json").is_file()
+
+
+def test_where_nothing_is_better_the_beginning_is_exported(region, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    perfect = {"free_mutual": 1.0, "free_selection": 2.0}
+    (tmp_path / "run" / "beginning.json").write_text(json.dumps(perfect))
+    out = _adapt(region, tmp_path, "optimiser.epochs=1")
+    assert "adaptation did not help: no epoch was better than the beginning" in capsys.readouterr().out
+    first, found = initial_weights(region / "init"), initial_weights(out)
+    assert all(np.array_equal(first[name], found[name]) for name in first)
+    card = load_card(out)
+    assert card.calibration.min_score == 0.25
+    open_map(tmp_path / "adapted-map", card)
+
+
+def test_another_map_or_footage_needs_another_run(region, adapted, tmp_path):
+    run = shutil.copytree(adapted.parent / "run", tmp_path / "run")
+    with pytest.raises(ParameterError, match="has learnt from another map, footage, --init or other options"):
+        _adapt(region, tmp_path, **{"view-size": 36})
+    shutil.rmtree(run / "checkpoint")
+    _adapt(region, tmp_path, "optimiser.epochs=1", **{"view-size": 36})  # nothing learnt yet: cut anew
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("model.input_px=64", "'model.input_px=64' cannot be set here"),
+        ("data.root=x", "'data.root=x' cannot be set here"),
+        ("+preset=dmnil", "'\\+preset=dmnil' cannot be set here"),
+        ("method.label_free=false", "leaves nothing to choose an epoch by"),
+        ("method.name=lpn", "unknown setting method"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(region, tmp_path, word, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        _adapt(region, tmp_path, word)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"overlap": 0.95}, "--overlap is 0.95"),
+        ({"every-s": -1}, "--every-s is -1"),
+        ({"view-size": -5}, "--view-size is -5"),
+        ({"footprint-m": 0}, "--footprint-m is 0"),
+        ({"topic": "picture=/x"}, "with a role of"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(region, tmp_path, options, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        _adapt(region, tmp_path, **options)
+
+
+def test_footage_named_twice_is_refused(region, tmp_path):
+    with pytest.raises(ParameterError, match="names something twice"):
+        _adapt(region, tmp_path, "--footage", region / "bag")
+
+
+def test_few_frames_are_too_few_to_learn_from(region, tmp_path):
+    bag = tiny_region.write_bag(tmp_path / "bag", track=tiny_region.TRACK[:5])
+    with pytest.raises(BagError, match=r"gives \d views, fewer than 8: too few to learn from"):
+        _adapt(region, tmp_path, footage=bag)
+
+
+def test_fewer_frames_than_k1_count_as_that_many(region, tmp_path, capsys):
+    _adapt(region, tmp_path, "optimiser.epochs=1", "method.clusters.k1=30", "method.enhancement.by=votes")
+    assert "views are few for method.clusters.k1=30: 4 is taken" in capsys.readouterr().out
+    assert (tmp_path / "adapted" / "model.yaml").is_file()
+
+
+def test_no_usable_frame_is_a_sentence(region, tmp_path):
+    bag = tiny_region.write_bag(tmp_path / "bag", height_m=2.0)
+    with pytest.raises(BagError, match=r"none of 21 frames .* can be used \(21 bad_height\)"):
+        _adapt(region, tmp_path, footage=bag)
+
+
+def test_a_map_smaller_than_a_tile_is_a_sentence(region, tmp_path):
+    with pytest.raises(RasterError, match=r"smaller than a tile .*--view-size"):
+        _adapt(region, tmp_path, **{"view-size": 180})
+
+
+def test_footage_without_any_pose_is_learnt_from(region, tmp_path, capsys):
+    bag = tiny_region.write_bag(tmp_path / "bag", leave_out=("imu", "altitude", "camera_info"), truth=False)
+    _adapt(region, tmp_path, "optimiser.epochs=1", footage=bag)
+    said = capsys.readouterr().out
+    assert "views were taken to look straight down" in said
+    assert "taken to show 50 m along their shorter side (a view is taken to be 80% of it)" in said
+    assert (tmp_path / "adapted" / "model.yaml").is_file()
+
+
+def test_no_footage_and_no_map_are_sentences(region, tmp_path):
+    with pytest.raises(BagError, match="neither a bag"):
+        _adapt(region, tmp_path, footage=tmp_path / "no")
+    with pytest.raises(RasterError):
+        _adapt(region, tmp_path, map=tmp_path / "no.tif")
