@@ -4,10 +4,10 @@
 
     .venv/bin/python tools/adaptation_trace.py runs/adaptation-study/CASE --init models/generic
 
-Takes a case of `adaptation_study.py`: its footage is learnt from once more, by the preset `adapt`, and truth, of
-the footage and of the tour over the same half, is looked at after every epoch and chooses nothing. Prints R@1
-(the best tile's centre within half a view) beside the figures, and their rank correlation. Words after `--` are
-settings of `geoloc-train adapt`.
+Takes a case of `adaptation_study.py`: its footage is learnt from once more, by the preset `adapt`, and truth,
+of footage and tour over its half, is looked at after every epoch and chooses nothing. Prints R@1
+(the best tile's centre within half a view) beside the figures, and their rank correlation. Words after `--`
+are settings of `geoloc-train adapt`.
 """
 
 import argparse
