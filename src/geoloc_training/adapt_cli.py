@@ -54,6 +54,13 @@ def adapt_command(
         Path | None,
         typer.Option(help="Folder of the run; rerunning resumes it. Default: runs/NAME.", show_default=False),
     ] = None,
+    keep: Annotated[
+        float,
+        typer.Option(
+            help="Share of the beginning's weights in the model: more for ground that the footage did not "
+            "show, 0 where it showed all."
+        ),
+    ] = 0.4,
     view_size: Annotated[
         float | None,
         typer.Option(
@@ -114,7 +121,8 @@ def adapt_command(
     Frames become views by the rig that flies, where height, attitude and calibration are known; those that
     lack one are used as they are. Positions in the footage are never read. DMNIL learns from both sides
     without a label; of its epochs, and the beginning, that one is exported that figures without labels like
-    best, and the map is built anew with it. Rerun the same command to go on after an interruption.
+    best, mixed with the beginning, and the map is built anew with it. Rerun the same command to go on after
+    an interruption.
 
     geoloc-train adapt --map ortho.tif --footage flight.mcap --out models/region
 
@@ -142,6 +150,7 @@ def adapt_command(
         out=out,
         map_out=map_out or out.with_name(f"{out.name}-map"),
         run=run or Path("runs") / out.name,
+        keep=keep,
         words=tuple(words or ()),
     )
     typer.echo(_told(adapt(what, typer.echo)))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An encoder, a map and footage in; an encoder that knows the region, and its map, out. Nothing is labelled.
 
-Cut the pictures, learn from them by DMNIL, keep the epoch that figures without labels like best, export it,
-build the map anew. Where no epoch is better than the beginning, the beginning is exported.
+Cut the pictures, learn from them by DMNIL, keep the epoch that figures without labels like best, mix its
+weights with the beginning's, export, build the map anew. Where no epoch is better than the beginning, that is
+exported. The mixture (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022) is for the ground
+that the footage did not show: there the whole of what was learnt can do harm.
 """
 
 import json
@@ -37,7 +39,6 @@ from geoloc_training.training.hardware import launch
 from geoloc_training.training.loop import fit
 from geoloc_training.training.origin import write_origin
 from geoloc_training.training.prepare import Prepared, prepare
-from geoloc_training.training.runlog import figures_at
 
 _LEAST_FRAMES = 8
 _NEIGHBOURHOODS = 3  # how many k1 frames there are at least
@@ -59,6 +60,7 @@ class Adaptation:
         out: model directory to write.
         map_out: map directory to build.
         run: folder of the run; rerunning goes on there.
+        keep: share of the beginning's weights in those that are exported, 0 to 1.
         words: settings over those of the preset `adapt`.
     """
 
@@ -67,9 +69,12 @@ class Adaptation:
     out: Path
     map_out: Path
     run: Path
+    keep: float = 0.4
     words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not 0 <= self.keep < 1:
+            raise ParameterError(f"--keep is {self.keep}: give 0, for all that was learnt, to less than 1.")
         wrong = [word for word in self.words if word.startswith(_OWN_WORDS)]
         if wrong:
             raise ParameterError(
@@ -182,10 +187,19 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
     best = best_so_far(what.run)
     if best is None or best.score <= before[SELECTION]:
         return _Chosen(first, 0, before, before, prepared)
-    step, weights = load_average(what.run, "best")
-    after = figures_at(what.run, step)
+    step, learnt = load_average(what.run, "best")
+    weights = mixed(first, learnt, what.keep)
+    after = _measured(recipe, prepared, weights, fabric)
     say(f"     after: {in_words(after)}")
     return _Chosen(weights, step, before, after, prepared)
+
+
+def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
+    """Weights between those of the beginning and those learnt from it; counters are the latter's."""
+    return {
+        name: keep * first[name].to(new.dtype) + (1 - keep) * new if new.is_floating_point() else new
+        for name, new in learnt.items()
+    }
 
 
 def in_words(figures: Figures) -> str:
@@ -206,14 +220,20 @@ def _beginning(
     if path.is_file():
         found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
         return found
-    if not isinstance(prepared.validate, LabelFreeValidation):
-        raise ParameterError("method.label_free=false leaves nothing to choose an epoch by; leave it true.")
-    found = prepared.validate(_describer(recipe, weights, fabric))
+    found = _measured(recipe, prepared, weights, fabric)
     replace_text(path, json.dumps(found))
     return found
 
 
-def _describer(recipe: TrainConfig, weights: dict[str, Tensor], fabric: Fabric | None = None) -> Describer:
+def _measured(
+    recipe: TrainConfig, prepared: Prepared, weights: Mapping[str, Tensor], fabric: Fabric
+) -> dict[str, float]:
+    if not isinstance(prepared.validate, LabelFreeValidation):
+        raise ParameterError("method.label_free=false leaves nothing to choose an epoch by; leave it true.")
+    return prepared.validate(_describer(recipe, weights, fabric))
+
+
+def _describer(recipe: TrainConfig, weights: Mapping[str, Tensor], fabric: Fabric | None = None) -> Describer:
     encoder = ViewEncoder(recipe.model.architecture())
     encoder.load_state_dict(weights)
     encoder = encoder if fabric is None else encoder.to(fabric.device)
@@ -229,7 +249,7 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
         chosen.step,
         describer.views,
         name=what.out.name,
-        notes=_notes(chosen, card, cut),
+        notes=_notes(chosen, card, cut, what.keep),
         view_size_m=(min(sizes), max(sizes)),
     )
     calibrated = card.calibration if not chosen.step else _calibration(describer, chosen.prepared)
@@ -257,13 +277,13 @@ def _calibration(describer: Describer, prepared: Prepared) -> Calibration:
     )
 
 
-def _notes(chosen: _Chosen, card: ModelCard, cut: Cut) -> dict[str, str]:
+def _notes(chosen: _Chosen, card: ModelCard, cut: Cut, keep: float) -> dict[str, str]:
     return {
         "begun_with": f"{card.id}, weights {card.sha256}",
         "learnt_from": f"{cut.tiles} tiles of {cut.view_size_m:g} m and {cut.footage.views} views, no labels",
         "selection": "the epoch with the best free_selection; "
         + (
-            f"step {chosen.step}"
+            f"step {chosen.step}, its weights mixed with {keep:.0%} of the beginning's"
             if chosen.step
             else "none was better than the beginning, whose weights these are"
         ),
