@@ -76,7 +76,8 @@ def mosaic(imagery: Path, city: str, years: Sequence[str], out: Path) -> list[Pa
         chosen = [files[places[i], year] for i in order]
         crops = [cv2.imread(str(imagery / "images" / row["file"]))[:, :, ::-1] for row in chosen]
         paths.append(out / f"{city}-{year}.tif")
-        _write(paths[-1], crops, across, chosen[0])
+        if not paths[-1].is_file():
+            _write(paths[-1], crops, across, chosen[0])
     return paths
 
 

@@ -21,11 +21,8 @@ def test_weights_are_mixed_and_counters_are_not():
 
 
 def test_keeping_nothing_gives_what_was_learnt():
-    learnt = {"weight": torch.tensor([10.0, 0.0])}
-    assert mixed({"weight": torch.tensor([float("1"), 2.0])}, learnt, keep=0.0)["weight"].tolist() == [
-        10.0,
-        0.0,
-    ]
+    first, learnt = ({"weight": torch.tensor(values)} for values in ([1.0, 2.0], [10.0, 0.0]))
+    assert mixed(first, learnt, keep=0.0)["weight"].tolist() == [10.0, 0.0]
 
 
 @pytest.mark.parametrize("keep", [-0.1, 1.0, float("nan")])
