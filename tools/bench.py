@@ -27,12 +27,15 @@ from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
 from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
+from geoloc.refine import Patch, RefinerSettings, make_method
 from geoloc.simulation.aerial_camera import default_intrinsics
+from geoloc.simulation.world import World
 
 _SEED = 1
 _LEAST_S = 0.5
 _BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")
 _PAIRS = 8
+_WORLD_M = 256.0  # of a made world that refinement is tried on
 _PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; of a descriptor
 _HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
 
@@ -107,6 +110,29 @@ def index() -> Iterator[Row]:
             kind,
             median_ms(partial(opened.search, queries[:1], 10)),
             f"recall {recall:.3f}, ready in {built_s:.1f} s",
+        )
+
+
+def refinement() -> Iterator[Row]:
+    """A view of 160 pixels laid on the map, by method; the ratio is to describing it with onnxruntime."""
+    encoder = load_encoder(find_model(default_model()), threads=2)
+    side, gsd_m = encoder.card.input_px, 0.5
+    map_rgb, later = (World(_SEED, _WORLD_M, gsd_m).render(date) for date in (0, 1))
+    first = (len(map_rgb) - 2 * side) // 2
+    patch = Patch(
+        map_rgb[first : first + 2 * side, first : first + 2 * side],
+        np.ones((2 * side, 2 * side), bool),
+        gsd_m,
+    )
+    at = first + side // 2 + 11
+    view = np.ascontiguousarray(later[at : at + side, at : at + side])
+    yield Row("described", median_ms(partial(encoder.describe, view[None])))
+    for name in ("ncc", "sift", "features"):
+        method = make_method(RefinerSettings(name), encoder)
+        found = method.register(view, patch)
+        away_m = float(np.hypot(found.east_m - 11 * gsd_m, found.north_m + 11 * gsd_m))
+        yield Row(
+            name, median_ms(partial(method.register, view, patch)), f"{found.verdict}, {away_m:.1f} m off"
         )
 
 
@@ -202,6 +228,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "view": view,
     "encoder": encoder,
     "index": index,
+    "refinement": refinement,
     "training": training,
     "evaluation": evaluation,
     "clustering": clustering,

@@ -59,6 +59,13 @@ def test_the_most_memory_held_is_measured() -> None:
     assert 8 <= peak_mb < 9
 
 
+def test_refinement_is_timed_by_method_with_what_it_found() -> None:
+    rows = list(bench.refinement())
+    assert [row.name for row in rows] == ["described", "ncc", "sift", "features"]
+    assert all(row.ms > 0 for row in rows)
+    assert rows[1].note.startswith("confirmed, 0.") or rows[1].note.startswith("confirmed, 1.")
+
+
 def test_a_training_step_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("timm")
