@@ -8,17 +8,17 @@ make bench                          every table
 
 import argparse
 import importlib.util
-import itertools
-import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import bench_clustering
 import numpy as np
+from bench_flight import filtering, refinement
+from bench_rows import Row, median_ms, unit
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -26,40 +26,15 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
-from geoloc.filter import BayesFilter, Tiles
 from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
-from geoloc.lookup import LookUp
-from geoloc.mapping.directory import TILE_DTYPE
 from geoloc.simulation.aerial_camera import default_intrinsics
 
 _SEED = 1
-_LEAST_S = 0.5
 _BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")
 _PAIRS = 8
 _PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; of a descriptor
-_TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 _HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table: what was done, its median milliseconds, and whatever else tells."""
-
-    name: str
-    ms: float
-    note: str = ""
-
-
-def median_ms(work: Callable[[], object], least: int = 5) -> float:
-    """Return the median duration of calls, so many and half a second at least, after one to warm up."""
-    work()
-    laps: list[float] = []
-    while sum(laps) < _LEAST_S or len(laps) < least:
-        began = time.perf_counter()
-        work()
-        laps.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(laps)
 
 
 def view() -> Iterator[Row]:
@@ -97,8 +72,8 @@ def index() -> Iterator[Row]:
     """One descriptor among 30,000 of 256 numbers; the ratio is to exact FAISS; recall of its best ten."""
     rng = np.random.default_rng(_SEED)
     centres = rng.standard_normal((1000, 256))
-    descriptors = _unit(centres[rng.integers(0, 1000, 30_000)] + 0.7 * rng.standard_normal((30_000, 256)))
-    queries = _unit(descriptors[:50] + 0.02 * rng.standard_normal((50, 256)))
+    descriptors = unit(centres[rng.integers(0, 1000, 30_000)] + 0.7 * rng.standard_normal((30_000, 256)))
+    queries = unit(descriptors[:50] + 0.02 * rng.standard_normal((50, 256)))
     truth = open_index(descriptors).search(queries, 10)[1]
     for kind in ("exact", "numpy", "hnsw"):
         began = time.perf_counter()
@@ -113,39 +88,6 @@ def index() -> Iterator[Row]:
             median_ms(partial(opened.search, queries[:1], 10)),
             f"recall {recall:.3f}, ready in {built_s:.1f} s",
         )
-
-
-def filtering() -> Iterator[Row]:
-    """A frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
-    tiles, descriptors = _great_map()
-    flight = BayesFilter(tiles)
-    query = descriptors[len(tiles) // 2]
-    index = open_index(descriptors)
-    yield Row("exact search alone", median_ms(partial(index.search, query[None], 82)))
-    clock, rng = itertools.count(), np.random.default_rng(_SEED)
-
-    def frame(*, anew: bool) -> None:
-        if anew:
-            flight.forget()
-        moved = (query + _NOISE * rng.standard_normal(query.size)).astype(np.float32)
-        flight.update(next(clock) * 100_000_000, LookUp(moved / np.linalg.norm(moved), descriptors))
-
-    yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
-    for _ in range(10):
-        frame(anew=False)
-    yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
-
-
-def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
-    """Tiles every 22.5 m, descriptors that fall off with distance as an encoder's do."""
-    table = np.zeros(_TILES_ACROSS**2, dtype=TILE_DTYPE)
-    axis_m = np.arange(_TILES_ACROSS) * _PITCH_M
-    table["east_m"], table["north_m"] = np.tile(axis_m, _TILES_ACROSS), np.repeat(axis_m, _TILES_ACROSS)
-    table["size_m"] = 4 * _PITCH_M
-    rng = np.random.default_rng(_SEED)
-    waves, phases = rng.normal(0.0, 1.0 / _PITCH_M, (2, 256)), rng.uniform(0.0, 2 * np.pi, 256)
-    places = np.column_stack([table["east_m"], table["north_m"]])
-    return Tiles(table, _PITCH_M, 4 * _PITCH_M), _unit(np.cos(places @ waves + phases))
 
 
 def training() -> Iterator[Row]:
@@ -207,9 +149,9 @@ def evaluation() -> Iterator[Row]:
     from geoloc_training.evaluation.ranking import rank_by_sorting, truth_of
 
     rng = np.random.default_rng(_SEED)
-    places = _unit(rng.standard_normal((_PLACES, _NUMBERS)))
+    places = unit(rng.standard_normal((_PLACES, _NUMBERS)))
     shown = np.arange(_PICTURES) % _PLACES
-    pictures = _unit(places[shown] + 0.05 * rng.standard_normal((_PICTURES, _NUMBERS)))
+    pictures = unit(places[shown] + 0.05 * rng.standard_normal((_PICTURES, _NUMBERS)))
     part = _HALF
     place_of = truth_of(shown[:, None])
     part_of = truth_of(shown[:part, None])
@@ -251,15 +193,12 @@ def _cost(work: Callable[[], object]) -> tuple[float, float]:
     return 1e3 * spent, peak / 1e6
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "view": view,
     "encoder": encoder,
     "index": index,
     "filter": filtering,
+    "refinement": refinement,
     "training": training,
     "dmnil": dmnil,
     "evaluation": evaluation,

@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402 - found through the line above
+import bench_flight  # noqa: E402
+import bench_rows  # noqa: E402
 
 from geoloc.encoder.card import Architecture  # noqa: E402
 
@@ -27,7 +29,8 @@ TINY = Architecture(
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"_LEAST_S": 0.0, "_PLACES": 7, "_PICTURES": 60, "_HALF": 30, "_NUMBERS": 16}.items():
+    monkeypatch.setattr(bench_rows, "_LEAST_S", 0.0)
+    for name, value in {"_PLACES": 7, "_PICTURES": 60, "_HALF": 30, "_NUMBERS": 16}.items():
         monkeypatch.setattr(bench, name, value)
 
 
@@ -38,15 +41,15 @@ def test_a_median_is_of_the_calls_after_the_first() -> None:
 
 
 def test_the_filter_is_timed_searching_and_tracking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "_TILES_ACROSS", 20)
+    monkeypatch.setattr(bench_flight, "_TILES_ACROSS", 20)
     states: list[str] = []
-    update = bench.BayesFilter.update
+    update = bench_flight.BayesFilter.update
 
     def watched(*given: Any) -> Any:
         states.append(str((found := update(*given)).state))
         return found
 
-    monkeypatch.setattr(bench.BayesFilter, "update", watched)
+    monkeypatch.setattr(bench_flight.BayesFilter, "update", watched)
     rows = list(bench.filtering())
     assert [row.name for row in rows] == ["exact search alone", "searching the whole map", "tracking"]
     assert all(row.ms > 0 for row in rows)
@@ -74,6 +77,13 @@ def test_the_most_memory_held_is_measured() -> None:
     ms, peak_mb = bench._cost(lambda: np.ones(1_000_000))
     assert ms > 0
     assert 8 <= peak_mb < 9
+
+
+def test_refinement_is_timed_by_method_with_what_it_found() -> None:
+    rows = list(bench.refinement())
+    assert [row.name for row in rows] == ["described", "ncc", "sift", "features"]
+    assert all(row.ms > 0 for row in rows)
+    assert rows[1].note.startswith("confirmed, 0.") or rows[1].note.startswith("confirmed, 1.")
 
 
 def test_a_training_step_learns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The method `ncc`: edge directions of the view, correlated with the map over shifts, headings and scales.
 
-Coarse first: every heading and scale at low resolution, over all shifts up to half a view. Then fine: from
-the best of them to the top in heading and scale, at up to 160 pixels, with a paraboloid through the peak.
+Coarse first: headings and scales at low resolution, those near the believed ones first, over all shifts up to
+half a view. Then fine: from the best of them to the top in heading and scale, at up to 160 pixels, with a
+paraboloid through the peak.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.raster.colours import Rgb
-from geoloc.refine.contract import REGISTRATION_M, Floats, Patch, Registration, Verdict
+from geoloc.refine.contract import REGISTRATION_M, Patch, Registration, Verdict
 from geoloc.refine.orientation import Edges, Field, correlate, shown, turned
 from geoloc.refine.peaks import Peak, best_elsewhere, find_peak, spread, vertex
 from geoloc.refine.settings import RefinerSettings
 
 _COARSE_PX, _FINE_PX = 64, 160  # sides of the view: the price does not grow with the encoder's input
-_HEADING_STEP_DEG, _SCALE_STEP = 5.0, 0.06
+_HEADING_STEP_RAD, _SCALE_STEP = math.radians(5.0), 0.06
 _FINE_HEADING_RAD, _FINE_SCALE = math.radians(2.0), 0.025
 _CLIMBS = 4
 _APART = 1 / 16  # of a view: nearer peaks are one
@@ -29,6 +31,8 @@ _CONFIRM_SCORE, _CONFIRM_MARGIN = 0.25, 0.09
 _CONTRADICT_SCORE = 0.10
 _LEAST_WEALTH = 0.04
 _TEMPERATURE = 0.02  # of a view that agrees by nothing; less as more of it is explained
+
+_Step = tuple[int, int]  # of heading and of scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +84,11 @@ class OrientationCorrelation:
 
     def __init__(self, settings: RefinerSettings) -> None:
         self._min_overlap = settings.min_overlap
-        self._headings_rad = np.radians(_steps(settings.max_heading_error_deg, _HEADING_STEP_DEG))
-        self._scales = 1.0 + _steps(settings.max_scale_error, _SCALE_STEP)
+        turns, self._turn_rad = _steps(math.radians(settings.max_heading_error_deg), _HEADING_STEP_RAD)
+        growths, self._growth = _steps(settings.max_scale_error, _SCALE_STEP)
+        steps = list(product(range(-turns, turns + 1), range(-growths, growths + 1)))
+        near = [at for at in steps if max(map(abs, at)) <= 1]
+        self._rings = [near, [at for at in steps if at not in near]]
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
         """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""
@@ -117,17 +124,25 @@ class OrientationCorrelation:
     def _search(self, sight: _Sight, patch: Patch) -> _Coarse:
         small = sight.resized(min(_COARSE_PX, sight.side_px))
         ground = _ground(patch, small.side_px)
-        poses = product(self._headings_rad, self._scales)
-        surfaces = np.stack([correlate(ground, small.edges(*pose), self._min_overlap) for pose in poses])
-        peak = find_peak(surfaces[surfaces.max(axis=(1, 2)).argmax()])
+        surfaces: dict[_Step, Field] = {}
+        for ring in self._rings:
+            for at in ring:
+                surfaces[at] = correlate(ground, small.edges(*self._pose(*at)), self._min_overlap)
+            best = max(surfaces, key=lambda at: float(surfaces[at].max()))
+            if best == (0, 0):
+                break  # what is farther off than the neighbours that lost need not be tried
+        peak = find_peak(surfaces[best])
         apart = max(1, round(small.side_px * _APART))
-        rival = best_elsewhere(surfaces.max(axis=0), peak, apart)
-        tops = surfaces.max(axis=(1, 2)).reshape(len(self._headings_rad), len(self._scales))
-        turn, growth = np.unravel_index(tops.argmax(), tops.shape)
-        heading_rad = _between(self._headings_rad, tops[:, growth])
-        scale = _between(self._scales, tops[turn])
-        wealth = min(small.edges(0.0, 1.0).wealth, ground.wealth)
-        return _Coarse(heading_rad, scale, peak, peak.score - max(0.0, rival), wealth)
+        rival = best_elsewhere(np.max(list(surfaces.values()), axis=0), peak, apart)
+        return _Coarse(
+            *self._pose(*_between(best, {at: float(surface.max()) for at, surface in surfaces.items()})),
+            peak=peak,
+            margin=peak.score - max(0.0, rival),
+            wealth=min(small.edges(0.0, 1.0).wealth, ground.wealth),
+        )
+
+    def _pose(self, turn: float, growth: float) -> tuple[float, float]:
+        return turn * self._turn_rad, 1.0 + growth * self._growth
 
 
 class _Climb:
@@ -135,11 +150,11 @@ class _Climb:
 
     def __init__(self, sight: _Sight, patch: Patch, coarse: _Coarse) -> None:
         self._sight, self._coarse = sight, coarse
-        self._known: dict[tuple[int, int], Field] = {}
+        self._known: dict[_Step, Field] = {}
         side = self.side_px = sight.side_px
         ratio = side / min(_COARSE_PX, side)
         centre = np.rint(np.array([coarse.peak.row, coarse.peak.column]) * ratio).astype(int)
-        reach = math.ceil(1.5 * ratio)
+        reach = math.ceil(2.5 * ratio)
         self._first, last = np.maximum(centre - reach, 0), np.minimum(centre + reach, side)
         rows, columns = (slice(a, b + side) for a, b in zip(self._first, last, strict=True))
         self._ground = _ground(patch, side).cut(rows, columns)
@@ -148,24 +163,20 @@ class _Climb:
         """Heading, scale, and the peak in pixels of the fine patch."""
         at = (0, 0)
         for _ in range(_CLIMBS):
-            turn, growth = at
-            around = [at, (turn - 1, growth), (turn + 1, growth), (turn, growth - 1), (turn, growth + 1)]
-            at, before = max(around, key=self._score), at
-            if at == before:
+            better = max((at, *_beside(at)), key=self._score)
+            if better == at:
                 break
-        turn, growth = at
-        heading_rad, scale = self._pose(
-            turn + vertex(*(self._score((turn + step, growth)) for step in (-1, 0, 1))),
-            growth + vertex(*(self._score((turn, growth + step)) for step in (-1, 0, 1))),
-        )
+            at = better
+        scores = {near: self._score(near) for near in (at, *_beside(at))}
         found = find_peak(self._surface(at))
         row, column = self._first + np.array([found.row, found.column])
-        return heading_rad, scale, Peak(row, column, found.score, found.curvature, found.inside)
+        peak = Peak(row, column, found.score, found.curvature, found.inside)
+        return *self._pose(*_between(at, scores)), peak
 
-    def _score(self, at: tuple[int, int]) -> float:
+    def _score(self, at: _Step) -> float:
         return float(self._surface(at).max())
 
-    def _surface(self, at: tuple[int, int]) -> Field:
+    def _surface(self, at: _Step) -> Field:
         if at not in self._known:
             self._known[at] = correlate(self._ground, self._sight.edges(*self._pose(*at)))
         return self._known[at]
@@ -195,19 +206,23 @@ def _judge(peak: Peak, coarse: _Coarse) -> tuple[Verdict, str]:
     return Verdict.CONFIRMED, f"edges agree by {score:.2f}, {coarse.margin:.2f} more than at any other shift"
 
 
-def _steps(largest: float, step: float) -> Floats:
-    """Values from -largest to largest, no more than a step apart, 0 among them."""
+def _steps(largest: float, step: float) -> tuple[int, float]:
+    """How many equal steps lead to the largest value, and how long they are, no longer than `step`."""
     count = math.ceil(largest / step - 1e-9)
-    return np.linspace(-largest, largest, 2 * count + 1) if count else np.zeros(1)
+    return count, largest / max(count, 1)
 
 
-def _between(values: Floats, scores: NDArray[np.float32]) -> float:
-    """The best of equally spaced values, by a parabola where it has neighbours on both sides."""
-    best = int(scores.argmax())
-    if not 0 < best < len(values) - 1:
-        return float(values[best])
-    step = float(values[1] - values[0])
-    return float(values[best]) + step * vertex(*(float(score) for score in scores[best - 1 : best + 2]))
+def _beside(at: _Step) -> list[_Step]:
+    turn, growth = at
+    return [(turn - 1, growth), (turn + 1, growth), (turn, growth - 1), (turn, growth + 1)]
+
+
+def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
+    """The best pose near a step, by a parabola along each axis on which its neighbours are known."""
+    less, more, smaller, larger = (scores.get(near) for near in _beside(at))
+    turn = 0.0 if less is None or more is None else vertex(less, scores[at], more)
+    growth = 0.0 if smaller is None or larger is None else vertex(smaller, scores[at], larger)
+    return at[0] + turn, at[1] + growth
 
 
 def _ground(patch: Patch, view_px: int) -> Edges:
