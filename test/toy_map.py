@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from geoloc.encoder.card import Calibration
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.mapping.directory import TILE_DTYPE
@@ -22,7 +23,13 @@ class ToyEncoder:
         rng = np.random.default_rng(seed)
         self._waves = rng.normal(0.0, 1.0 / reach_m, (2, DEPTH))
         self._phases = rng.uniform(0.0, 2 * np.pi, DEPTH)
-        self.card = SimpleNamespace(id="toy", sha256="0" * 64, input_px=32, directory=Path("models/toy"))
+        self.card = SimpleNamespace(
+            id="toy",
+            sha256="0" * 64,
+            input_px=32,
+            directory=Path("models/toy"),
+            calibration=Calibration(-1.0, 0.0, "none"),
+        )
 
     def at(self, east_m, north_m):
         waves = np.cos(np.stack([east_m, north_m], axis=-1) @ self._waves + self._phases)

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
+from geoloc.encoder.card import Calibration
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.nodes import inference_node, messages_out, retrieval_node, topics
@@ -71,7 +72,12 @@ class PixelEncoder:
     """Describes a view by its own coarse pixels: enough to recognise this world."""
 
     card = SimpleNamespace(
-        id="pixels", sha256="00" * 32, input_px=PX, descriptor_size=192, gsd_range_m=(0.1, 10.0)
+        id="pixels",
+        sha256="00" * 32,
+        input_px=PX,
+        descriptor_size=192,
+        gsd_range_m=(0.1, 10.0),
+        calibration=Calibration(-1.0, 0.0, "none"),
     )
 
     def describe(self, views):
