@@ -83,6 +83,15 @@ def test_a_false_certainty_lies_outside_every_ellipse():
         assert found.integrity_risk == 1.0
 
 
+def test_false_fixes_do_not_hide_how_honest_the_others_are():
+    records = flown.gaussian(100, claimed=4.0)
+    records[50] = flown.frame_at(50, (400.0, 0.0), (900.0, 0.0), covariance_m2=np.eye(2) * 25.0)
+    found = believe(flown.answers(records))
+    assert found.verdict == "over-confident"
+    assert found.nees > 300
+    assert found.nees_of_right == pytest.approx(0.5, abs=0.15)
+
+
 def test_who_claims_nothing_is_counted_apart():
     records = [flown.frame_at(0, (0, 0), (1, 1), covariance_m2=NAN2), *flown.gaussian(20)[1:]]
     found = believe(flown.answers(records))

@@ -90,6 +90,7 @@ def _table(found: "Calibration", measured: "Measured") -> str:
         ("", ("chosen on", "cross-validated")),
         ("answered, of all frames", (percent(seen.available), percent(crossed.available))),
         ("false fixes", (f"{seen.false} of {seen.accepted}", f"{crossed.false} of {crossed.accepted}")),
+        ("  independent fixes", (f"{seen.independent:.0f}", f"{crossed.independent:.0f}")),
         ("  at most, with 95 % confidence", (percent(seen.upper), percent(crossed.upper))),
     ]
     return "\n".join(

@@ -15,6 +15,7 @@ from scipy import stats
 
 from geoloc.evaluation.answers import Answers
 from geoloc.evaluation.bootstrap import CONFIDENCE, effective_count
+from geoloc.evaluation.risk import FALSE_BEYOND_M
 
 Floats = NDArray[np.float64]
 SIGMAS = (1, 2, 3)
@@ -32,6 +33,7 @@ class Belief:
         impossible: claims that are no covariance (zero, singular, negative): outside every ellipse, and left
             out of the NEES, which they would make infinite.
         nees: mean squared error over covariance; 2 is honest, more is over-confident.
+        nees_of_right: the same of fixes within 50 m of the truth, which a few false ones would drown.
         band_low, band_high: where an honest NEES lies in 95 % of flights: χ² with 2 m degrees of freedom over
             m, m the effective number of fixes (see `geoloc.evaluation.bootstrap`).
         effective_fixes: m.
@@ -44,6 +46,7 @@ class Belief:
     unclaimed: int
     impossible: int
     nees: float
+    nees_of_right: float
     band_low: float
     band_high: float
     effective_fixes: float
@@ -57,7 +60,8 @@ def believe(answers: Answers) -> Belief:
     normalised = answers.normalised
     claimed = ~np.isnan(normalised)
     usable = normalised[np.isfinite(normalised)]
-    nees = float(usable.mean()) if usable.size else math.nan
+    right = normalised[np.isfinite(normalised) & (answers.distance_m <= FALSE_BEYOND_M[0])]
+    nees = _mean(usable)
     effective = effective_count(usable)
     low, high = chi2_band(effective)
     return Belief(
@@ -65,6 +69,7 @@ def believe(answers: Answers) -> Belief:
         unclaimed=int((answers.answered & ~claimed).sum()),
         impossible=int(np.isinf(normalised).sum()),
         nees=nees,
+        nees_of_right=_mean(right),
         band_low=low,
         band_high=high,
         effective_fixes=effective,
@@ -89,6 +94,10 @@ def chi2_band(effective_fixes: float) -> tuple[float, float]:
     tail = (1.0 - CONFIDENCE) / 2.0
     low, high = stats.chi2.ppf([tail, 1.0 - tail], DIMENSIONS * effective_fixes) / effective_fixes
     return float(low), float(high)
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if values.size else math.nan
 
 
 def _verdict(nees: float, low: float, high: float) -> str:

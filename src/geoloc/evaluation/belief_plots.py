@@ -16,6 +16,7 @@ from geoloc.evaluation.belief import NOMINAL, SIGMAS, believe, chi2_band
 from geoloc.evaluation.bootstrap import block_length
 from geoloc.evaluation.figures import ELLIPSES, intervals_of
 from geoloc.evaluation.risk import RiskCurve, risk_curve
+from geoloc.evaluation.table import metres
 
 Floats = NDArray[np.float64]
 _BLUE, _GREY, _RED, _PINK, _BAND = "#1f6feb", "#888888", "#d62728", "#ff2d95", "#2ca02c"
@@ -91,7 +92,13 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
         share = inside[sigma]
         error = np.clip([[share - low], [high - share]], 0.0, None) * 100
         axes.errorbar(NOMINAL[sigma] * 100, share * 100, error, fmt="o", color=_BLUE, capsize=4, markersize=5)
-        axes.annotate(f"{sigma}σ", (NOMINAL[sigma] * 100, share * 100), (6, -12), textcoords="offset points")
+        axes.annotate(
+            f"{sigma}σ",
+            (NOMINAL[sigma] * 100, share * 100),
+            (6, -12),
+            textcoords="offset points",
+            in_layout=False,
+        )
     axes.set(
         xlabel="ellipse claimed to hold, %",
         ylabel="fixes inside, %",
@@ -149,19 +156,34 @@ def _draw_nees(axes: Axes, answers: Answers) -> None:
 
 
 def _draw_three_sigma(axes: Axes, answers: Answers) -> None:
-    seconds, claimed = _seconds(answers), ~np.isnan(answers.normalised)
-    longest_m = np.full(len(answers), np.nan)
-    known = np.isfinite(answers.covariance_m2).all(axis=(1, 2))
-    longest_m[known] = np.sqrt(np.clip(np.linalg.eigvalsh(answers.covariance_m2[known])[:, -1], 0.0, None))
-    axes.fill_between(seconds, 0.0, 3.0 * longest_m, color=_BLUE, alpha=0.15, label="3σ, longest axis")
-    axes.plot(seconds, answers.distance_m, ".-", color=_BLUE, markersize=4, linewidth=0.7, label="error")
-    broken = claimed & (answers.normalised > SIGMAS[-1] ** 2)
-    axes.plot(seconds[broken], answers.distance_m[broken], "o", color=_RED, markersize=5, label="outside 3σ")
-    refused = ~answers.answered
-    axes.plot(seconds[refused], np.zeros(refused.sum()), "x", color=_PINK, label="refused", clip_on=False)
-    axes.set(xlabel="time, s", ylabel="metres", title="Error and claimed 3σ over time", ylim=(0, None))
+    seconds, normalised = _seconds(answers), answers.normalised
+    reach_m = _three_sigma_m(answers)
+    top_m = 2.5 * float(np.nanmax(reach_m, initial=1.0))
+    shown_m = np.minimum(answers.distance_m, top_m)  # so that kilometres do not hide the metres
+    axes.fill_between(seconds, 0.0, reach_m, color=_BLUE, alpha=0.15, label="3σ, longest axis")
+    axes.plot(seconds, shown_m, ".-", color=_BLUE, markersize=4, linewidth=0.7, label="error")
+    outside, refused = normalised > SIGMAS[-1] ** 2, ~answers.answered
+    beyond = answers.distance_m > top_m
+    axes.plot(seconds[outside], shown_m[outside], "o", color=_RED, markersize=5, label="outside 3σ")
+    if beyond.any():
+        label = (
+            f"… {beyond.sum()} beyond the picture, up to {metres(float(answers.distance_m[beyond].max()))}"
+        )
+        axes.plot(seconds[beyond], shown_m[beyond], "^", color=_RED, markersize=9, label=label, clip_on=False)
+    if refused.any():
+        axes.plot(seconds[refused], np.zeros(refused.sum()), "x", color=_PINK, label="refused", clip_on=False)
+    axes.set(xlabel="time, s", ylabel="metres", title="Error and claimed 3σ over time", ylim=(0, top_m))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right", ncols=4)
+    axes.legend(loc="upper left", ncols=5)
+
+
+def _three_sigma_m(answers: Answers) -> Floats:
+    """Return three times the longest axis of each ellipse (n,); NaN where nothing is claimed."""
+    reach_m = np.full(len(answers), np.nan)
+    known = np.isfinite(answers.covariance_m2).all(axis=(1, 2))
+    variance = np.linalg.eigvalsh(answers.covariance_m2[known])[:, -1]
+    reach_m[known] = 3.0 * np.sqrt(np.clip(variance, 0.0, None))
+    return reach_m
 
 
 def _seconds(answers: Answers) -> Floats:

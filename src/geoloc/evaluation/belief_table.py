@@ -62,6 +62,7 @@ def _honesty(summary: Summary) -> list[Line]:
     band = between(found.band_low, found.band_high, lambda value: f"{value:.2f}")
     lines += [
         ("NEES", nees, between(*intervals["nees"], number), f"2; χ² band {band}"),
+        ("  of the fixes within 50 m", number(found.nees_of_right), "", "2"),
         ("independent fixes it is worth", f"{found.effective_fixes:.0f} of {found.fixes}", "", ""),
         ("answered, truth outside 3σ, of all frames", percent(found.integrity_risk), "", "1.1 % at most"),
     ]

@@ -75,7 +75,7 @@ def calibrate(
         min_margin=point.rules.min_margin,
         derivation=_derivation(measured, target),
         max_sigma_m=point.rules.max_sigma_m,
-        covariance_scale=round(scale, 4),
+        covariance_scale=float(f"{scale:.4g}"),
         sigma_floor_m=round(floor_m, 3),
         measured=_facts(measured, target, date),
     )
@@ -109,7 +109,8 @@ def _derivation(measured: Measured, target: Target) -> str:
     reached = "shown" if point.proven else f"not shown: that takes {point.fixes_needed} independent fixes"
     return (
         f"geoloc calibrate on {'; '.join(measured.flights)} ({measured.frames} frames): of "
-        f"{point.seen.accepted} fixes accepted {point.seen.false} were more than {target.beyond_m:g} m off, "
+        f"{point.seen.accepted} fixes accepted, worth {point.seen.independent:.0f} independent ones, "
+        f"{point.seen.false} were more than {target.beyond_m:g} m off, "
         f"at most {point.seen.upper:.2%} with 95 % confidence; the target of {target.false_share:.2%} is "
         f"{reached}"
     )

@@ -72,6 +72,7 @@ class Rate:
 
     Attributes:
         accepted, false: frames.
+        independent: fixes that the accepted ones are worth, successive ones being alike.
         rate: their ratio; NaN where nothing was accepted.
         upper: one-sided 95 % upper bound of it; 1 where nothing was accepted.
         available: share of all frames that were accepted.
@@ -79,6 +80,7 @@ class Rate:
 
     accepted: int
     false: int
+    independent: float
     rate: float
     upper: float
     available: float
@@ -136,6 +138,7 @@ def _rate(accepted: Bools, answers: Answers, beyond_m: float, dependence: float)
     return Rate(
         accepted=count,
         false=false,
+        independent=count / dependence,
         rate=false / count if count else math.nan,
         upper=upper_bound(false / dependence, count / dependence),
         available=count / len(answers) if len(answers) else math.nan,
