@@ -175,6 +175,7 @@ def test_settings_out_of_range_name_themselves(name, value):
         LocalizerSettings(**{name: value})
 
 
+@hypothesis_settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0.01, 10))
 def test_softmax_sums_to_one_and_keeps_the_order(scores, temperature):
     weights = softmax(np.array(scores), temperature)

@@ -106,6 +106,11 @@ def test_scores_between_tiles_are_those_of_the_place_between():
     assert scores[CENTRE] < 0.92
 
 
+def step(shift_m, spread_m2, stray_share=0.0, stray_m=1.0):
+    drift = motion.unknown(True, FilterSettings())
+    return motion.Moved(np.array(shift_m), np.array(spread_m2), drift, stray_share, stray_m)
+
+
 def test_a_track_keeps_the_moments_it_is_made_of_and_moved_by():
     covariance = np.array([[60.0, 20.0], [20.0, 30.0]])
     made = track.gaussian(TILES, np.array([3.0, -4.0]), covariance)
@@ -113,15 +118,14 @@ def test_a_track_keeps_the_moments_it_is_made_of_and_moved_by():
     np.testing.assert_allclose(mean, [3.0, -4.0], atol=1e-6)
     np.testing.assert_allclose(found, covariance, atol=2.0)
     spread = np.array([[40.0, -10.0], [-10.0, 80.0]])
-    moved_mean, moved = track.move(made, np.array([5.3, 0.4]), spread).moments()
+    moved_mean, moved = track.move(made, step((5.3, 0.4), spread, 0.01, 20.0)).moments()
     np.testing.assert_allclose(moved_mean, [8.3, -3.6], atol=1e-6)
-    stray = 1e-3 * (1.5 * TILES.pitch_m) ** 2
-    np.testing.assert_allclose(moved, found + spread + np.eye(2) * stray, atol=0.05)
+    np.testing.assert_allclose(moved, found + spread + np.eye(2) * 0.01 * 20.0**2, atol=0.1)
 
 
 def test_a_track_grows_with_its_covariance():
     small = track.gaussian(TILES, np.zeros(2), np.eye(2) * 9.0)
-    large = track.move(small, np.zeros(2), np.eye(2) * 50.0**2)
+    large = track.move(small, step((0.0, 0.0), np.eye(2) * 50.0**2))
     assert len(large.weights) > len(small.weights)
     assert large.half_m >= 5 * 50.0 * 0.95
     assert np.sqrt(large.moments()[1][0, 0]) == pytest.approx(50.0, rel=0.01)

@@ -32,13 +32,17 @@ Examples:
 """
 
 # Photos of most of a megabyte do not survive best effort: one lost packet of hundreds loses the picture.
-_RELIABLE_IMAGES = """/**/camera_node:
+# Seconds apart and without odometry each stands alone: a filter could carry little from one to the next.
+_FOR_PHOTOS = """/**/camera_node:
   ros__parameters:
     attitude_wait_s: 0.5
     qos_overrides:
       /geoloc/image/compressed:
         subscription:
           reliability: reliable
+/**/retrieval_node:
+  ros__parameters:
+    filter: false
 """
 
 
@@ -84,7 +88,7 @@ def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "Evaluati
     from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
     from geoloc.flights.runs import described
 
-    run = evaluate_bag(BagEvaluation(prepared.bag), prepared.map_directory, encoder)
+    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
     return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
 
 
@@ -96,7 +100,7 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
 
     title = f"{prepared.flight.folder.name}, by the nodes"
     quality = report.parent / "nodes.yaml"
-    quality.write_text(_RELIABLE_IMAGES, encoding="utf-8")
+    quality.write_text(_FOR_PHOTOS, encoding="utf-8")
     model = str(encoder.card.directory)
     fly(
         Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))

@@ -14,7 +14,6 @@ search goes on from there. So no gate can lock the filter out, and a track that 
 again.
 """
 
-import math
 import threading
 from dataclasses import dataclass, replace
 
@@ -36,7 +35,6 @@ from geoloc.lookup import LookUp
 
 Floats = NDArray[np.float64]
 _NS_PER_S = 1_000_000_000
-_KIDNAPPED_PER_S = 1e-4
 _SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
 _PRIOR_MAY_BE_WRONG = 0.02
 _LEAST_PRIOR_SIGMA_PITCHES = 0.25
@@ -160,8 +158,8 @@ class BayesFilter:
         return replace(
             known,
             stamp_ns=stamp_ns,
-            place=track.move(place, moved.shift_m, moved.spread_m2),
-            elsewhere=known.elsewhere + _kidnapped(duration_s) * (1.0 - known.elsewhere),
+            place=track.move(place, moved),
+            elsewhere=known.elsewhere + search.kidnapped(duration_s) * (1.0 - known.elsewhere),
             drift=moved.drift,
         )
 
@@ -171,7 +169,7 @@ class BayesFilter:
         drift = motion.unknown(travel is not None, self.settings)
         moved = motion.step(drift, np.zeros((2, 2)), travel, duration_s, self.settings)
         variance_m2 = np.diag(moved.spread_m2)
-        place = search.move(place, self._tiles, moved.shift_m, variance_m2, _kidnapped(duration_s))
+        place = search.move(place, self._tiles, moved.shift_m, variance_m2, duration_s)
         return replace(known, stamp_ns=stamp_ns, place=place, elsewhere=0.0, drift=drift)
 
     def _weighed(self, known: _Known, look: LookUp) -> _Known:
@@ -265,11 +263,6 @@ class BayesFilter:
                 f"{probability:.2f} is left, {needed:g} is needed",
             )
         return None
-
-
-def _kidnapped(duration_s: float) -> float:
-    """Return how likely it is that in this time the drone came to be anywhere: reset, or carried off."""
-    return -math.expm1(-_KIDNAPPED_PER_S * duration_s)
 
 
 def _sigma_m(covariance_m2: Floats) -> float:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from geoloc.errors import ParameterError
 
 Floats = NDArray[np.floating]
+_MOST_LIKELY = 27.6  # log of 1e12, to stay within float32
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Evidence:
     Attributes:
         temperature: cosine by which a place must score more to be e times likelier.
         outlier_share: share of look-ups that tell nothing about the place.
+        off_map_score: what a view scores at best that lies off the map: while searching, a place that
+            scores less is less likely than that. -1 takes no notice.
         new_look: fall of the cosine between two views at which the second is a look of its own.
         least_new: share of a look that is new even over the same ground.
         resolution: least standard deviation of an answer, in pitches of the map's tiles.
@@ -44,6 +47,7 @@ class Evidence:
 
     temperature: float = 0.04
     outlier_share: float = 0.1
+    off_map_score: float = -1.0
     new_look: float = 0.6
     least_new: float = 0.05
     resolution: float = 0.1
@@ -54,6 +58,7 @@ class Evidence:
         for name, low, high in (
             ("temperature", 1e-4, 10.0),
             ("outlier_share", 1e-6, 0.9),
+            ("off_map_score", -1.0, 1.0),
             ("new_look", 0.01, 2.0),
             ("least_new", 1e-3, 1.0),
             ("resolution", 0.0, 10.0),
@@ -82,9 +87,12 @@ class Evidence:
     def likelihood(self, scores: Floats, background: float) -> Floats:
         """Return how many times likelier than the average place each is, in the scores' own type."""
         kind = scores.dtype.type
-        # A place cannot be likelier than 1e12 times the average: it keeps float32 finite.
-        power = np.minimum((scores - kind(background)) / kind(self.temperature), kind(27.6))
+        power = np.minimum((scores - kind(background)) / kind(self.temperature), kind(_MOST_LIKELY))
         return np.asarray(kind(1.0 - self.outlier_share) * np.exp(power) + kind(self.outlier_share))
+
+    def off_map(self, background: float) -> float:
+        """Return how many times likelier than the average place it is to be off the map; at least 1."""
+        return math.exp(min(max((self.off_map_score - background) / self.temperature, 0.0), _MOST_LIKELY))
 
     def share_new(self, likeness: float) -> float:
         """Return which share of a look is new.

@@ -27,6 +27,9 @@ _WALK = 0.05  # metres per square root of a metre travelled
 _WALK_IN_TIME = 0.2  # metres per square root of a second, also at rest
 _LEARNT_ERROR = 0.02  # change of odometry's error over 100 m
 _SPEED_KEPT_S = 30.0  # time constant of the speed
+_STRAIGHT_S = 20.0  # after which a drone turns sharply, or stops
+_ODOMETRY_FAILS = 1e-3  # probability that in a step it is worse than it says, or has stuck
+_ODOMETRY_FAILS_BY_M = 30.0
 _HAND_OVER_MPS = 4.0  # how well the last speed of odometry is known once it has gone
 
 
@@ -51,11 +54,21 @@ class Drift:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """One step of the drone: (2,) metres, the (2, 2) variance it adds, and what is known beside it then."""
+    """One step of the drone.
+
+    Attributes:
+        shift_m: (2,).
+        spread_m2: (2, 2) variance that it adds to the position.
+        drift: what is known beside the position then.
+        stray_share: probability that it went another way than foreseen.
+        stray_m: standard deviation of how far, then.
+    """
 
     shift_m: Floats
     spread_m2: Floats
     drift: Drift
+    stray_share: float
+    stray_m: float
 
 
 def unknown(by_odometry: bool, settings: FilterSettings, speed_mps: Floats | None = None) -> Drift:
@@ -117,16 +130,13 @@ def _by_odometry(drift: Drift, covariance_m2: Floats, travel: Travel, duration_s
     shift_m = travel.shift_m + lever @ drift.mean
     learnt = _LEARNT_ERROR**2 * length_m / 100.0
     spread, with_position = _spread(drift, lever, noise)
-    return Moved(
-        shift_m,
-        spread,
-        replace(
-            drift,
-            covariance=drift.covariance + np.eye(2) * learnt,
-            with_position=with_position,
-            speed_mps=shift_m / duration_s if duration_s > 0 else drift.speed_mps,
-        ),
+    after = replace(
+        drift,
+        covariance=drift.covariance + np.eye(2) * learnt,
+        with_position=with_position,
+        speed_mps=shift_m / duration_s if duration_s > 0 else drift.speed_mps,
     )
+    return Moved(shift_m, spread, after, _ODOMETRY_FAILS, _ODOMETRY_FAILS_BY_M)
 
 
 def _by_speed(drift: Drift, covariance_m2: Floats, duration_s: float, settings: FilterSettings) -> Moved:
@@ -145,7 +155,8 @@ def _by_speed(drift: Drift, covariance_m2: Floats, duration_s: float, settings: 
         with_position=with_position * kept + one * of_both,
         speed_mps=mean,
     )
-    return Moved(drift.mean * reach_s, spread, after)
+    turned = -math.expm1(-duration_s / _STRAIGHT_S)
+    return Moved(drift.mean * reach_s, spread, after, turned, math.sqrt(variance) * reach_s)
 
 
 def _spread(drift: Drift, lever: Floats, noise: Floats) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ The weights ride on the tiles' grid, displaced by what the drone has moved since
 half a pitch do they move on to the next tile. So motion blurs nothing, and costs no interpolation of weights.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,8 @@ from geoloc.filter.tiles import EAST, NORTH, SOUTH, WEST, Tiles
 Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
 _OFF_MAP = 0.05
+_AWAY_S = 20.0  # how long a drone that left the map stays away
+_KIDNAPPED_PER_S = 1e-4
 _RADIUS_PITCHES = 2.5
 _WIDEST_SPREAD = 8  # doublings of the step by which weights spread: hundreds of pitches
 _NO_SPREAD = 1e-4
@@ -71,25 +74,36 @@ def around(tiles: Tiles, mean_m: Floats, covariance_m2: Floats, anywhere_share: 
     return replace(search, weights=weights.astype(np.float32))
 
 
-def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, forget: float) -> Search:
+def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, duration_s: float) -> Search:
     """Move the belief.
+
+    A part of it is spread anywhere, so that no place is ever ruled out; more where the drone had left the
+    map, to which it will return. Not knowing where it flew does not take it off: the edges reflect.
 
     Args:
         search: before.
         tiles: the map.
         shift_m: (2,) how far the drone went.
         variance_m2: (2,) how surely, east and north.
-        forget: share of the belief that is spread anywhere, so that no place is ever ruled out.
+        duration_s: in what time.
     """
     weights = search.weights.copy()
     off_map = float(weights[-1])
+    returns = max(0.0, off_map - _OFF_MAP) * -math.expm1(-duration_s / _AWAY_S)
     for axis, (forth, back) in enumerate(_WAYS):
         variance = variance_m2[axis] / tiles.pitches_m[:, axis] ** 2
-        weights = _spread(weights, tiles, tiles.neighbours[forth], tiles.neighbours[back], variance)
-    weights[-1] = off_map + max(0.0, 1.0 - off_map - float(weights[:-1].sum()))
+        weights = _spread(weights, tiles, tiles.mirrored[forth], tiles.mirrored[back], variance)
+    weights *= np.float32((1.0 - off_map) / max(float(weights.sum()), 1e-30))
+    weights[-1] = off_map - returns
+    forget = kidnapped(duration_s)
     weights *= np.float32(1.0 - forget)
-    weights += np.float32(forget) * anywhere(tiles).weights
-    return Search(weights, search.moved_m + shift_m)
+    weights += np.float32(forget + returns) * anywhere(tiles).weights
+    return Search(weights / weights.sum(), search.moved_m + shift_m)
+
+
+def kidnapped(duration_s: float) -> float:
+    """Return how likely it is that in this time the drone came to be anywhere: reset, or carried off."""
+    return -math.expm1(-_KIDNAPPED_PER_S * duration_s)
 
 
 def weigh(
@@ -116,6 +130,7 @@ def weigh(
     weights = search.weights.copy()
     likelihood = evidence.likelihood(between, background)
     weights[:-1] *= np.exp(np.float32(share_new) * np.log(likelihood))
+    weights[-1] *= evidence.off_map(background) ** share_new
     return replace(search, weights=weights / weights.sum())
 
 

@@ -34,6 +34,7 @@ class Tiles:
         prior: (N,) float32, summing to one.
         neighbours: (4, N + 1) ids of the tiles one step east, west, north, south; N where there is none.
         beside: (4, N) the same, with the tile itself where there is none.
+        mirrored: (4, N + 1) the same, but N where there is none the opposite way either.
         sample: some ids spread over the map, for what the average place scores.
     """
 
@@ -51,6 +52,9 @@ class Tiles:
         self.neighbours = self._neighbours()
         nearby = self.neighbours[:, :-1]
         self.beside = np.where(nearby == len(table), np.arange(len(table)), nearby)
+        alone = (self.neighbours == len(table)) & (self.neighbours[[WEST, EAST, SOUTH, NORTH]] == len(table))
+        padded = np.pad(self.beside, ((0, 0), (0, 1)), constant_values=len(table))
+        self.mirrored = np.where(alone, len(table), padded)
         order = np.random.default_rng(0).permutation(len(table))
         self.sample: Ids = np.sort(order[:_SAMPLED])
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from geoloc.filter.evidence import Evidence
+from geoloc.filter.motion import Moved
 from geoloc.filter.tiles import Ids, Tiles
 from geoloc.lookup import LookUp
 
@@ -21,8 +22,7 @@ _CELLS_PER_PITCH = 8
 _FEWEST = 64
 _REACH_SIGMAS = 5.0
 _MARGIN_PITCHES = 2.0
-_STRAY_SHARE = 1e-3
-_STRAY_PITCHES = 1.5
+_STRAY_REACH = 2.5  # standard deviations of the wider spread within the lattice
 _SMALL_MAP = 2000  # tiles: scoring all of them costs nothing
 
 
@@ -87,24 +87,24 @@ def gaussian(tiles: Tiles, mean_m: Floats, covariance_m2: Floats) -> Track:
     return Track(weights / weights.sum(), corner_m, cell_m)
 
 
-def move(track: Track, shift_m: Floats, spread_m2: Floats) -> Track:
-    """Move the belief by (2,) metres, give or take a Gaussian of covariance (2, 2).
+def move(track: Track, moved: Moved) -> Track:
+    """Move the belief, with a spread that is a Gaussian and, for what was not foreseen, a wider one.
 
-    A little of it strays farther, as far as the neighbouring tiles: odometry that is worse than it says, or
-    that has stuck, is then followed by what the look-ups say.
+    So a turn, and odometry that is worse than it says or has stuck, is followed by what the look-ups say.
     """
     mean_m, covariance = track.moments()
-    framed = _framed(track, mean_m, _cells(covariance + spread_m2, track.cell_m))
+    framed = _framed(track, mean_m, _cells(covariance + moved.spread_m2, track.cell_m))
     cells, cell_m = len(framed.weights), track.cell_m
     north, east = np.meshgrid(np.fft.fftfreq(cells), np.fft.rfftfreq(cells), indexing="ij")
     east, north = east * (2 * np.pi / cell_m), north * (2 * np.pi / cell_m)
-    power = spread_m2[0, 0] * east**2 + 2 * spread_m2[0, 1] * east * north + spread_m2[1, 1] * north**2
-    stray_m = _STRAY_PITCHES * _CELLS_PER_PITCH * cell_m
+    spread = moved.spread_m2
+    power = spread[0, 0] * east**2 + 2 * spread[0, 1] * east * north + spread[1, 1] * north**2
+    stray_m = min(moved.stray_m, framed.half_m / _STRAY_REACH)
     tail = np.exp(-(stray_m**2) * (east**2 + north**2) / 2.0)
-    spectrum = np.exp(-power / 2.0) * ((1.0 - _STRAY_SHARE) + _STRAY_SHARE * tail)
+    spectrum = np.exp(-power / 2.0) * (1.0 - moved.stray_share + moved.stray_share * tail)
     weights = np.fft.irfft2(np.fft.rfft2(framed.weights) * spectrum, s=framed.weights.shape)
     weights = np.maximum(weights, 0.0)
-    return Track(weights / weights.sum(), framed.corner_m + shift_m, cell_m)
+    return Track(weights / weights.sum(), framed.corner_m + moved.shift_m, cell_m)
 
 
 def likelihood(track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, full: bool = False) -> Floats:
