@@ -42,6 +42,7 @@ class BagEvaluation:
         topics: names, where types do not decide.
         params_files: ROS parameter files, as the nodes take them, over the model's own.
         alone: whether each frame stands alone, without filter.
+        by_arrival: take the samples as they arrived when recorded, as the nodes do, not by their stamps.
         progress: whether to show a progress bar.
     """
 
@@ -50,6 +51,7 @@ class BagEvaluation:
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
     alone: bool = False
+    by_arrival: bool = False
     progress: bool = True
 
 
@@ -66,7 +68,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     if what.alone:
         settings = replace(settings, localizer=replace(settings.localizer, filter=False))
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    frames = frames_when_ready(flight.samples(), pipeline.take, pipeline.ready)
+    frames = frames_when_ready(flight.samples(by_arrival=what.by_arrival), pipeline.take, pipeline.ready)
     bar = tqdm(
         frames,
         total=flight.image_count,
