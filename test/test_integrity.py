@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoloc import integrity
+from geoloc.encoder.card import Calibration
 from geoloc.errors import FrameRefused, Reason
 
 
@@ -79,3 +80,53 @@ def test_covariance_is_symmetric_and_never_below_its_floor(rows):
     covariance = integrity.covariance_m2(table[:, :2], weights, 12.0)
     np.testing.assert_allclose(covariance, covariance.T, atol=1e-9)
     assert np.linalg.eigvalsh(covariance).min() >= 12.0 - 1e-6
+
+
+def test_a_calibrated_covariance_is_scaled_and_floored():
+    claimed = np.array([[4.0, 1.0], [1.0, 2.0]])
+    calibration = Calibration(0.0, 0.0, "by hand", covariance_scale=1.5, sigma_floor_m=2.0)
+    np.testing.assert_allclose(integrity.calibrated(claimed, calibration), [[10.0, 1.5], [1.5, 7.0]])
+    np.testing.assert_array_equal(integrity.calibrated(claimed, Calibration(0.0, 0.0, "none")), claimed)
+    many = integrity.calibrated(np.stack([claimed, np.full((2, 2), math.nan)]), calibration)
+    np.testing.assert_allclose(many[0], [[10.0, 1.5], [1.5, 7.0]])
+    assert np.isnan(many[1]).all()
+
+
+def test_sigma_is_the_root_of_the_trace():
+    assert integrity.sigma_m(np.diag([9.0, 16.0])) == 5.0
+    found = integrity.sigma_m(np.stack([np.eye(2) * math.nan, -np.eye(2), np.zeros((2, 2))]))
+    np.testing.assert_array_equal(found, [math.nan, math.nan, 0.0])
+
+
+def test_an_answer_that_is_not_sure_enough_is_refused():
+    integrity.check_sigma(10.0, 10.0)
+    integrity.check_sigma(1e6, 0.0)  # no limit
+    refusal = refusal_of(integrity.check_sigma, 12.34, 10.0)
+    assert refusal.reason is Reason.UNSURE
+    assert "12.3 m" in refusal.sentence
+    assert "10.0 m" in refusal.sentence
+    assert refusal_of(integrity.check_sigma, math.nan, 10.0).reason is Reason.UNSURE
+
+
+@given(st.tuples(*[st.floats(-50, 50)] * 2), st.tuples(*[st.floats(0.5, 30)] * 2, st.floats(-0.95, 0.95)))
+def test_the_normalised_error_is_that_of_linear_algebra(error, spread):
+    east, north, correlation = spread
+    covariance = np.array([[east**2, correlation * east * north], [correlation * east * north, north**2]])
+    expected = np.array(error) @ np.linalg.solve(covariance, np.array(error))
+    assert integrity.normalised_error(np.array(error), covariance) == pytest.approx(
+        expected, rel=1e-6, abs=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "covariance", "expected"),
+    [
+        ((1.0, 1.0), np.zeros((2, 2)), math.inf),
+        ((0.0, 0.0), np.ones((2, 2)), math.inf),
+        ((1.0, 1.0), np.diag([-1.0, -1.0]), math.inf),
+        ((1.0, 1.0), np.full((2, 2), math.nan), math.nan),
+        ((math.nan, 1.0), np.eye(2), math.nan),
+    ],
+)
+def test_what_is_no_covariance_is_infinitely_wrong_and_what_is_unknown_is_nan(error, covariance, expected):
+    np.testing.assert_array_equal(integrity.normalised_error(np.array(error), covariance), expected)

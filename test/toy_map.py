@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from geoloc.encoder.card import Calibration
 from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
@@ -24,7 +25,12 @@ class ToyEncoder:
         self._waves = rng.normal(0.0, 1.0 / reach_m, (2, DEPTH))
         self._phases = rng.uniform(0.0, 2 * np.pi, DEPTH)
         self.card = SimpleNamespace(
-            id="toy", sha256="0" * 64, input_px=32, directory=Path("models/toy"), evidence=Evidence()
+            id="toy",
+            sha256="0" * 64,
+            input_px=32,
+            directory=Path("models/toy"),
+            calibration=Calibration(-1.0, 0.0, "none"),
+            evidence=Evidence(),
         )
 
     def at(self, east_m, north_m):

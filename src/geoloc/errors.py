@@ -50,6 +50,7 @@ class Reason(str, Enum):
     NO_OFFSET = "no_offset"
     LOW_SCORE = "low_score"
     LOW_MARGIN = "low_margin"
+    UNSURE = "unsure"
     OFF_MAP = "off_map"
     SEVERAL_SOURCES = "several_sources"
     SEARCHING = "searching"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geoloc.errors import FrameRefused, Reason
 
 if TYPE_CHECKING:
+    from geoloc.encoder.card import Calibration
     from geoloc.filter.belief import Belief
 
 Floats = NDArray[np.float64]
@@ -104,3 +105,44 @@ def covariance_m2(positions_m: Floats, weights: Floats, pitch_m: float) -> Float
     spread = (centred * weights[:, None]).T @ centred
     floor = np.eye(2) * (pitch_m**2 / 12.0)
     return np.asarray(spread + floor, dtype=np.float64)
+
+
+def calibrated(covariance_m2: Floats, calibration: "Calibration") -> Floats:
+    """Return covariances (…, 2, 2), metres², as `geoloc calibrate` measured that they should be: s Σ + f² I.
+
+    Args:
+        covariance_m2: as computed; NaN stays NaN.
+        calibration: of the model card; the default one changes nothing.
+    """
+    floor = np.eye(2) * calibration.sigma_floor_m**2
+    return np.asarray(calibration.covariance_scale * covariance_m2 + floor, dtype=np.float64)
+
+
+def sigma_m(covariance_m2: Floats) -> Floats:
+    """Return the deviation of a position, the root of the trace of its covariance (…, 2, 2); NaN for none."""
+    variance = np.trace(covariance_m2, axis1=-2, axis2=-1)
+    return np.asarray(np.sqrt(np.where(variance >= 0.0, variance, math.nan)), dtype=np.float64)
+
+
+def check_sigma(sigma: float, max_sigma_m: float) -> None:
+    """Refuse an answer that is less sure than `max_sigma_m` asks for; 0 asks for nothing."""
+    if max_sigma_m > 0.0 and not sigma <= max_sigma_m:
+        raise FrameRefused(
+            Reason.UNSURE, f"the answer is sure to {sigma:.1f} m only, max_sigma_m is {max_sigma_m:.1f} m"
+        )
+
+
+def normalised_error(error_m: Floats, covariance_m2: Floats) -> Floats:
+    """Return e'Σ⁻¹e of errors (…, 2) and covariances (…, 2, 2): χ² of two degrees of freedom where honest.
+
+    NaN where either is NaN; inf where Σ is no covariance (zero, singular, negative).
+    """
+    east_m, north_m = np.moveaxis(error_m, -1, 0)
+    ee, nn = covariance_m2[..., 0, 0], covariance_m2[..., 1, 1]
+    en = (covariance_m2[..., 0, 1] + covariance_m2[..., 1, 0]) / 2.0
+    determinant = ee * nn - en**2
+    proper = (ee + nn > 0.0) & (determinant > 1e-12 * (ee + nn) ** 2)
+    squares = nn * east_m**2 - 2.0 * en * east_m * north_m + ee * north_m**2
+    known = np.isfinite(squares)
+    normalised = squares / np.where(proper, determinant, 1.0)
+    return np.asarray(np.where(known, np.where(proper, normalised, math.inf), math.nan), dtype=np.float64)

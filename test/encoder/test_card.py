@@ -11,6 +11,7 @@ from geoloc.encoder import load_card
 from geoloc.encoder.card import file_sha256
 from geoloc.errors import ModelError
 
+CALIBRATION = {"min_score": 0.5, "min_margin": 0.0, "derivation": "by hand"}
 SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-2"
 
 
@@ -123,6 +124,10 @@ def test_a_file_outside_the_folder_is_refused(model):
         ({"architecture": {"backbone": "resnet18", "surprise": 1}}, "malformed"),
         ({"architecture": {"backbone": "resnet18", "mean": [0.1, 0.2]}}, "architecture.mean"),
         ({"calibration": {"min_score": 0.1}}, "incomplete"),
+        ({"calibration": {**CALIBRATION, "covariance_scale": 0.0}}, "scale 0.0"),
+        ({"calibration": {**CALIBRATION, "sigma_floor_m": -1.0}}, "floor -1.0 m"),
+        ({"calibration": {**CALIBRATION, "max_sigma_m": float("nan")}}, "max_sigma_m nan"),
+        ({"calibration": {**CALIBRATION, "measured": "much"}}, "calibration.measured"),
         ({"metrics": [3]}, "malformed"),
     ],
 )

@@ -19,6 +19,7 @@ from geoloc.evaluation.records import EvaluationRun, Record, TruthTrack
 from geoloc.evaluation.report import metres_table, summaries_of, write_report
 from geoloc.evaluation.settings import read_ros_parameters, read_settings
 
+PICTURES = {"map.png", "errors.png", "worst.png", "belief.png", "risk.png"}
 ENCODER = toy_flight.PixelEncoder()
 MAP = toy_flight.pixel_map(ENCODER)
 
@@ -103,15 +104,21 @@ def test_truth_of_another_time_is_refused(tmp_path):
 def test_the_report_is_one_folder_with_a_page_that_needs_nothing_else(run, tmp_path):
     page = write_report(run, tmp_path / "deep" / "report")
     names = {path.name for path in page.parent.iterdir()}
-    assert names == {"report.html", "report.json", "frames.csv", "map.png", "errors.png", "worst.png"}
+    assert names == {"report.html", "report.json", "frames.csv", *PICTURES}
     text = page.read_text(encoding="utf-8")
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == len(PICTURES)
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     assert "://" not in text
     assert "median error" in text
     content = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     assert content["summary"]["all"]["frames"] == 6
     assert content["summary"]["all"]["availability"] == 1.0
+    assert content["summary"]["all"]["belief"]["fixes"] == 6
+    assert set(content["summary"]["all"]["intervals"]) >= {"median_m", "nees", "inside_3", "aurc_m"}
+    assert content["summary"]["all"]["continuity"]["first_fix"]["frames"] == 0
+    assert content["calibration"]["covariance_scale"] == 1.0
+    for words in ("Belief and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
+        assert words in text
     assert len(read_frames(page.parent / "frames.csv")) == 6
 
 
@@ -121,6 +128,9 @@ def test_a_flight_without_a_fix_has_a_report_too_with_null_for_what_is_unknown(t
     assert "tilt" in page.read_text(encoding="utf-8")
     content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert content["summary"]["all"]["median_m"] is None
+    assert content["summary"]["all"]["belief"]["nees"] is None
+    assert not (tmp_path / "belief.png").exists()
+    assert not (tmp_path / "risk.png").exists()
 
 
 def test_groups_are_columns_beside_all(run):

@@ -50,19 +50,6 @@ def test_share_within_counts(errors, radius):
     assert metrics.share_within(np.array(errors), radius) == pytest.approx(expected)
 
 
-def test_median_interval_holds_the_median_and_is_the_same_each_time():
-    errors = np.random.default_rng(3).gamma(2.0, 5.0, 200)
-    low, high = metrics.median_interval_m(errors)
-    assert low < np.median(errors) < high
-    # The order-statistics interval of a median of 200: ranks 86 and 115.
-    ordered = np.sort(errors)
-    assert low == pytest.approx(ordered[85], rel=0.1)
-    assert high == pytest.approx(ordered[114], rel=0.1)
-    assert metrics.median_interval_m(errors) == (low, high)
-    assert metrics.median_interval_m(np.array([7.0])) == (7.0, 7.0)
-    assert all(map(math.isnan, metrics.median_interval_m(np.array([]))))
-
-
 def test_bias_ahead_and_to_the_right_of_an_eastward_flight():
     # Flying east: 3 m ahead is east, 2 m to the right is south.
     records = [frame_at(i, (10.0 * i, 0.0), (10.0 * i + 3.0, -2.0)) for i in range(6)]
@@ -99,23 +86,6 @@ def test_frames_of_a_hover_do_not_spoil_the_bias_of_the_flight():
     assert along == pytest.approx(-4.0, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("ffff", (0, 0.0)),
-        ("fxxf", (2, 3.0)),
-        ("xxf", (2, 2.0)),
-        ("fxxx", (3, 3.0)),
-        ("xfxxxfxx", (3, 4.0)),
-        ("xxxx", (4, 3.0)),
-        ("", (0, 0.0)),
-    ],
-)
-def test_longest_outage_runs_from_fix_to_fix(pattern, expected):
-    records = [frame_at(i, (0, 0), (0, 0)) if mark == "f" else lost(i) for i, mark in enumerate(pattern)]
-    assert metrics.longest_outage(records) == pytest.approx(expected)
-
-
 def test_refusals_are_counted_by_reason_most_frequent_first():
     records = [
         lost(0),
@@ -132,23 +102,6 @@ def test_recall_counts_frames_whose_true_tile_is_known():
     records = [frame_at(i, (0, 0), top_tile=top, true_tile=true) for i, (top, true) in enumerate(tiles)]
     assert metrics.recall_at_1(records) == pytest.approx(1 / 3)
     assert math.isnan(metrics.recall_at_1([lost(0)]))
-
-
-def test_normalised_error_by_hand():
-    covariance = np.array([[4.0, 0.0], [0.0, 9.0]])
-    records = [frame_at(0, (0, 0), (2, 3), covariance_m2=covariance), frame_at(1, (0, 0), (2, 3)), lost(2)]
-    np.testing.assert_allclose(metrics.normalised_errors(records), [2.0], atol=1e-4)
-
-
-def test_an_honest_covariance_has_a_mean_normalised_error_of_two():
-    rng = np.random.default_rng(0)
-    covariance = np.array([[25.0, 10.0], [10.0, 16.0]])
-    errors = rng.multivariate_normal((0, 0), covariance, 1500)
-    records = [frame_at(i, (0, 0), error, covariance_m2=covariance) for i, error in enumerate(errors)]
-    summary = summarise(records, 10.0, 20.0)
-    assert summary.nees_mean == pytest.approx(2.0, abs=0.2)
-    assert summary.inside_sigma[1] == pytest.approx(0.393, abs=0.04)
-    assert summary.inside_sigma[2] == pytest.approx(0.865, abs=0.03)
 
 
 def test_latency_by_stage_in_order_of_appearance():
@@ -175,10 +128,15 @@ def test_summary_of_a_small_flight_by_hand():
     assert summary.within_m == {5: 0.4, 10: 0.6, 25: 0.6, 50: 0.8, 100: 0.8}
     assert (summary.within_pitch, summary.within_tile) == (0.4, 0.6)
     assert summary.top_tile_within_pitch == 0.4
-    assert summary.false_over_50_m == 0.0
+    assert (summary.false_fixes[50].count, summary.false_fixes[50].rate) == (0, 0.0)
     assert summary.oracle_median_m == 2.0
     assert summary.refusals == {"low_score": 1}
-    assert (summary.longest_outage_frames, summary.longest_outage_s) == (1, pytest.approx(1.0))
+    outage = summary.continuity.longest_outage
+    assert (outage.frames, outage.seconds, outage.metres) == pytest.approx((1, 1.0, 10.0), abs=1e-3)
+    low, high = summary.intervals["median_m"]
+    assert 0.0 <= low <= 6.0 <= high <= 30.1
+    assert summary.belief.unclaimed == 4
+    assert summary.belief.verdict == "unknown"
     assert summary.cross_track_bias_m == pytest.approx(-6.0, abs=1e-3)
 
 

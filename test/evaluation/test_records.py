@@ -78,6 +78,21 @@ def test_a_record_without_offset_or_truth_leaves_the_tiles_unknown():
     assert not no_truth.has_truth
 
 
+def test_the_margin_is_the_lead_over_the_best_tile_of_other_ground():
+    # Seen from (0, 0): tiles of 40 m every 20 m; the nearest that shares no ground is 40 m off.
+    descriptor = ENCODER.at(np.array(0.0), np.array(0.0))
+    rivals = [
+        ENCODER.at(np.array(e), np.array(n)) for e, n in ((40.0, 0.0), (-40.0, 0.0), (0, 40.0), (0, -40.0))
+    ]
+    recorder, settings = Recorder(MAP, track_at(0.0, 0.0)), LocalizerSettings(k=30)
+    wide = recorder.record(Localizer(MAP, None, settings).answer(descriptor, 0.0, 0.0, S))
+    assert wide.margin == pytest.approx(1.0 - max(float(rival @ descriptor) for rival in rivals), abs=1e-5)
+    narrow = recorder.record(Localizer(MAP, None, LocalizerSettings(k=3)).answer(descriptor, 0.0, 0.0, S))
+    assert math.isnan(narrow.margin)
+    lost = recorder.record(Fix.refused(S, FrameRefused(Reason.TILT, "tilted")))
+    assert math.isnan(lost.margin)
+
+
 def test_a_run_without_any_truth_is_refused():
     with pytest.raises(BagError, match="share one clock"):
         EvaluationRun("night flight", (Record(0, math.nan, math.nan),), MAP)
@@ -86,13 +101,37 @@ def test_a_run_without_any_truth_is_refused():
 def test_frames_survive_the_way_through_csv(tmp_path):
     covariance = np.array([[4.0, 1.5], [1.5, 9.0]])
     full = Record(
-        S, 47.0, 8.0, 47.0001, 8.0002, covariance, None, "", 0.75, 3, 4, 5.5, 2.25, {"decode": 1.5}, "a.jpg"
+        S,
+        47.0,
+        8.0,
+        47.0001,
+        8.0002,
+        covariance,
+        None,
+        "",
+        0.75,
+        3,
+        4,
+        5.5,
+        2.25,
+        {"decode": 1.5},
+        "a.jpg",
+        0.125,
     )
     refused = Record(2 * S, 47.0, 8.0, reason=Reason.TILT, sentence="tilted, 50° of 45°")
     write_frames([full, refused], tmp_path / "frames.csv")
     read_full, read_refused = read_frames(tmp_path / "frames.csv")
     np.testing.assert_array_equal(read_full.covariance_m2, covariance)
-    for name in ("stamp_ns", "latitude_deg", "longitude_deg", "score", "top_tile", "true_tile", "name"):
+    for name in (
+        "stamp_ns",
+        "latitude_deg",
+        "longitude_deg",
+        "score",
+        "margin",
+        "top_tile",
+        "true_tile",
+        "name",
+    ):
         assert getattr(read_full, name) == getattr(full, name)
     assert read_full.latency_ms == {"decode": 1.5}
     assert (read_refused.reason, read_refused.sentence) == (Reason.TILT, refused.sentence)

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
+from geoloc.encoder.card import Calibration
 from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
@@ -78,6 +79,7 @@ class PixelEncoder:
         descriptor_size=192,
         gsd_range_m=(0.1, 10.0),
         evidence=Evidence(),
+        calibration=Calibration(-1.0, 0.0, "none"),
     )
 
     def describe(self, views):

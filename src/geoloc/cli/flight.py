@@ -105,5 +105,6 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
     if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
         records = tuple(replace(record, latency_ms={}) for record in records)
     views = _in_one_process(prepared, encoder).views
-    run = EvaluationRun(title, records, prepared.map_directory, views=views)
+    calibration = encoder.card.calibration
+    run = EvaluationRun(title, records, prepared.map_directory, views=views, calibration=calibration)
     return described(run, prepared, f"replayed {rate:g} times as fast through the ROS nodes")

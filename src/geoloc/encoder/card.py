@@ -84,17 +84,32 @@ class Metric:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Thresholds suggested for refusing a look-up, and where they come from.
+    """When to refuse, how sure an answer is, and where that was measured.
 
     Attributes:
         min_score: cosine under which the best tile should not be believed.
         min_margin: least lead over any other place.
-        derivation: the data and the rule the two were derived by.
+        derivation: the data and the rule the thresholds were derived by.
+        max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
+        covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
+        measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
     """
 
     min_score: float
     min_margin: float
     derivation: str
+    max_sigma_m: float = 0.0
+    covariance_scale: float = 1.0
+    sigma_floor_m: float = 0.0
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m)
+        if not (all(0.0 <= value < float("inf") for value in limits) and self.covariance_scale > 0.0):
+            raise ModelError(
+                f"a calibration of scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]} is none: "
+                "all must be numbers, the scale above 0, the others 0 or more; run `geoloc calibrate`."
+            )
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         map_directory=map_directory,
         notes=_notes(what, flight, truth, settings, encoder, pipeline),
         views=pipeline.views,
+        calibration=encoder.card.calibration,
     )
 
 

@@ -21,6 +21,7 @@ _NUMBERS = (
     "latitude_deg",
     "longitude_deg",
     "score",
+    "margin",
     "top_tile_error_m",
     "oracle_error_m",
 )

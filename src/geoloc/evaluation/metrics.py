@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from geoloc import geodesy
 from geoloc.errors import BagError
+from geoloc.evaluation.answers import Answers
+from geoloc.evaluation.belief import Belief, believe
+from geoloc.evaluation.figures import intervals_of
+from geoloc.evaluation.outages import Continuity, continuity
 from geoloc.evaluation.records import Record
+from geoloc.evaluation.risk import FALSE_BEYOND_M, FalseFixes, Risk, false_fixes, risk_of
 
 Floats = NDArray[np.float64]
 RADII_M = (5, 10, 25, 50, 100)
@@ -24,7 +29,8 @@ class Summary:
 
     Errors are over frames with a fix; shares `within_*` and `availability` are over all frames with a truth,
     so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead of the
-    truth, cross positive to its right. NaN where nothing could be measured.
+    truth, cross positive to its right. `intervals` are bootstrap 95 % intervals by the key of a figure
+    (`geoloc.evaluation.figures`). NaN where nothing could be measured.
     """
 
     frames: int
@@ -32,8 +38,6 @@ class Summary:
     fixes: int
     availability: float
     median_m: float
-    median_low_m: float
-    median_high_m: float
     mean_m: float
     p90_m: float
     p95_m: float
@@ -41,30 +45,33 @@ class Summary:
     within_m: Mapping[int, float]
     within_pitch: float
     within_tile: float
-    false_over_50_m: float
     along_track_bias_m: float
     cross_track_bias_m: float
-    longest_outage_frames: int
-    longest_outage_s: float
     refusals: Mapping[str, int]
     recall_at_1: float
     top_tile_within_pitch: float
     oracle_median_m: float
     oracle_p95_m: float
-    nees_mean: float
-    inside_sigma: Mapping[int, float]
+    continuity: Continuity
+    belief: Belief
+    risk: Risk
+    false_fixes: Mapping[int, FalseFixes]
+    intervals: Mapping[str, tuple[float, float]]
     latency_ms: Mapping[str, tuple[float, float]]
     pitch_m: float
     tile_m: float
 
 
-def summarise(records: Sequence[Record], pitch_m: float, tile_m: float) -> Summary:
+def summarise(
+    records: Sequence[Record], pitch_m: float, tile_m: float, kidnaps_ns: Sequence[int] | None = None
+) -> Summary:
     """Return every figure of a run.
 
     Args:
         records: frames in stamp order.
         pitch_m: distance between neighbouring tiles of the map.
         tile_m: width of a tile.
+        kidnaps_ns: when the drone was set somewhere else; None finds it where the truth jumps.
 
     Raises:
         BagError: where no record has a truth.
@@ -72,20 +79,16 @@ def summarise(records: Sequence[Record], pitch_m: float, tile_m: float) -> Summa
     scored = [record for record in records if record.has_truth]
     if not scored:
         raise BagError("no frame has a truth position: there is nothing to measure against")
-    errors_m = horizontal_errors_m(scored)
+    answers = Answers.of(scored)
+    errors_m = answers.distance_m
     fixed_m = errors_m[np.isfinite(errors_m)]
-    low_m, high_m = median_interval_m(fixed_m)
     along_m, cross_m = track_bias_m(scored)
-    outage_frames, outage_s = longest_outage(scored)
-    nees = normalised_errors(scored)
     return Summary(
         frames=len(scored),
         frames_without_truth=len(records) - len(scored),
         fixes=int(fixed_m.size),
         availability=fixed_m.size / len(scored),
         median_m=_quantile(fixed_m, 0.5),
-        median_low_m=low_m,
-        median_high_m=high_m,
         mean_m=float(fixed_m.mean()) if fixed_m.size else math.nan,
         p90_m=_quantile(fixed_m, 0.9),
         p95_m=_quantile(fixed_m, 0.95),
@@ -93,20 +96,18 @@ def summarise(records: Sequence[Record], pitch_m: float, tile_m: float) -> Summa
         within_m={radius: share_within(errors_m, radius) for radius in RADII_M},
         within_pitch=share_within(errors_m, pitch_m),
         within_tile=share_within(errors_m, tile_m),
-        false_over_50_m=float(np.mean(fixed_m > 50.0)) if fixed_m.size else math.nan,
         along_track_bias_m=along_m,
         cross_track_bias_m=cross_m,
-        longest_outage_frames=outage_frames,
-        longest_outage_s=outage_s,
         refusals=refusals(scored),
         recall_at_1=recall_at_1(scored),
         top_tile_within_pitch=share_within(np.array([record.top_tile_error_m for record in scored]), pitch_m),
         oracle_median_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.5),
         oracle_p95_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.95),
-        nees_mean=float(nees.mean()) if nees.size else math.nan,
-        inside_sigma={
-            sigma: float(np.mean(nees <= sigma**2)) if nees.size else math.nan for sigma in (1, 2, 3)
-        },
+        continuity=continuity(answers, kidnaps_ns),
+        belief=believe(answers),
+        risk=risk_of(answers),
+        false_fixes={radius: false_fixes(answers, radius) for radius in FALSE_BEYOND_M},
+        intervals=intervals_of(answers),
         latency_ms=latency_quantiles_ms(records),
         pitch_m=pitch_m,
         tile_m=tile_m,
@@ -133,16 +134,6 @@ def share_within(errors_m: Floats, radius_m: float) -> float:
     if errors_m.size == 0:
         return math.nan
     return float(np.mean(np.nan_to_num(errors_m, nan=math.inf) <= radius_m))
-
-
-def median_interval_m(errors_m: Floats, samples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """Return the bootstrap 95 % interval of the median of (n,) errors; NaN for none."""
-    if errors_m.size == 0:
-        return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    medians = [np.median(rng.choice(errors_m, errors_m.size)) for _ in range(samples)]
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def track_directions(east_m: Floats, north_m: Floats) -> Floats:
@@ -181,20 +172,6 @@ def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
     return float(np.median(along_m)), float(np.median(cross_m))
 
 
-def longest_outage(records: Sequence[Record]) -> tuple[int, float]:
-    """Return the longest run of frames without a fix, and its seconds from the fix before to the next."""
-    longest_frames, longest_s, frames = 0, 0.0, 0
-    last_fix_ns = records[0].stamp_ns if records else 0
-    for i, record in enumerate(records):
-        if not record.has_fix:
-            frames += 1
-        if record.has_fix or i == len(records) - 1:
-            if frames > longest_frames:
-                longest_frames, longest_s = frames, (record.stamp_ns - last_fix_ns) * 1e-9
-            last_fix_ns, frames = record.stamp_ns, 0
-    return longest_frames, longest_s
-
-
 def refusals(records: Sequence[Record]) -> dict[str, int]:
     """Return how many frames were refused, by reason, most frequent first."""
     reasons = (
@@ -210,21 +187,6 @@ def recall_at_1(records: Sequence[Record]) -> float:
     """
     known = [record.top_tile == record.true_tile for record in records if record.true_tile >= 0]
     return float(np.mean(known)) if known else math.nan
-
-
-def normalised_errors(records: Sequence[Record]) -> Floats:
-    """Return the squared error over the claimed covariance of each fix (m,): its mean should be 2."""
-    values = []
-    for record in records:
-        if not (record.has_fix and record.has_truth and np.isfinite(record.covariance_m2).all()):
-            continue
-        east_m, north_m = geodesy.offset_m(
-            record.truth_latitude_deg, record.truth_longitude_deg, record.latitude_deg, record.longitude_deg
-        )
-        error = np.array([float(east_m), float(north_m)])
-        if np.linalg.det(record.covariance_m2) > 0.0:
-            values.append(float(error @ np.linalg.solve(record.covariance_m2, error)))
-    return np.array(values, dtype=np.float64)
 
 
 def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, float]]:

@@ -14,6 +14,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from geoloc.camera.views import fill_invalid
+from geoloc.evaluation.answers import Answers
+from geoloc.evaluation.belief_plots import draw_belief, draw_risk
 from geoloc.evaluation.metrics import horizontal_errors_m
 from geoloc.evaluation.records import EvaluationRun, Record
 from geoloc.evaluation.table import metres
@@ -206,6 +208,11 @@ def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
     paths = [("Truth and estimate on the map", folder / "map.png"), ("Errors", folder / "errors.png")]
     draw_map(run, paths[0][1])
     draw_errors(run, paths[1][1])
+    answers = Answers.of(run.records)
+    if draw_belief(answers, folder / "belief.png"):
+        paths.append(("Belief: is the claimed covariance the real one?", folder / "belief.png"))
+    if draw_risk(answers, folder / "risk.png"):
+        paths.append(("Risk and coverage: does it know what it does not know?", folder / "risk.png"))
     if draw_worst(run, folder / "worst.png"):
         paths.append(("Worst frames: view, retrieved tile, true tile", folder / "worst.png"))
     return paths

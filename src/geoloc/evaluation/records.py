@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from geoloc.errors import BagError, Reason
 
 if TYPE_CHECKING:
+    from geoloc.encoder.card import Calibration
     from geoloc.localizer import Fix
     from geoloc.mapping.directory import MapDirectory
 
@@ -93,6 +94,7 @@ class Record:
         oracle_error_m: from the true centre of the view to the centre of the nearest tile.
         latency_ms: milliseconds by stage.
         name: file or label of the frame, where it has one.
+        margin: lead of the best tile over the best candidate that shares no ground with it; NaN where all do.
     """
 
     stamp_ns: int
@@ -110,6 +112,7 @@ class Record:
     oracle_error_m: float = math.nan
     latency_ms: Mapping[str, float] = field(default_factory=lambda: _NO_LATENCY)
     name: str = ""
+    margin: float = math.nan
 
     @property
     def has_fix(self) -> bool:
@@ -134,6 +137,7 @@ class Recorder:
         tiles = map_directory.tiles
         self._frame = map_directory.frame
         self._centres_m = np.column_stack([tiles["east_m"], tiles["north_m"]]).astype(np.float64)
+        self._size_m = np.asarray(tiles["size_m"], dtype=np.float64)
         self._tree = cKDTree(self._centres_m)
         self._truth = truth
 
@@ -167,6 +171,7 @@ class Recorder:
             reason=fix.reason,
             sentence=fix.sentence,
             score=float(fix.candidates.score[0]) if found else math.nan,
+            margin=self._margin(fix.candidates.ids, fix.candidates.score),
             top_tile=top_tile,
             true_tile=true_tile,
             top_tile_error_m=top_tile_error_m,
@@ -174,6 +179,14 @@ class Recorder:
             latency_ms=latency_ms,
             name=name,
         )
+
+    def _margin(self, ids: NDArray[np.int64], scores: Floats) -> float:
+        if ids.size == 0:
+            return math.nan
+        apart_m = np.abs(self._centres_m[ids] - self._centres_m[ids[0]]).max(axis=1)
+        touching_m = (self._size_m[ids] + self._size_m[ids[0]]) / 2.0
+        rivals = scores[apart_m >= touching_m * (1.0 - 1e-6)]
+        return float(scores[0] - rivals[0]) if rivals.size else math.nan
 
     def _tiles_at(
         self, latitude: float, longitude: float, offset_m: tuple[float, float], top_tile: int
@@ -198,6 +211,8 @@ class EvaluationRun:
         notes: short facts the reader must know (source of truth, of attitude, settings), name to text.
         groups: further columns of the table beside `all`: name to the stamps that belong to it.
         views: pictures the encoder saw, by stamp, for the page of worst frames; any subset.
+        kidnaps_ns: stamps from which on the drone was somewhere else; None finds them where the truth jumps.
+        calibration: of the model that flew, where known: what its covariances have been through already.
     """
 
     title: str
@@ -206,6 +221,8 @@ class EvaluationRun:
     notes: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, frozenset[int]] = field(default_factory=dict)
     views: Pictures = field(default_factory=dict)
+    kidnaps_ns: tuple[int, ...] | None = None
+    calibration: "Calibration | None" = None
 
     def __post_init__(self) -> None:
         if not any(record.has_truth for record in self.records):

@@ -14,6 +14,7 @@ import jinja2
 
 from geoloc import __version__
 from geoloc.errors import ParameterError
+from geoloc.evaluation.belief_table import HEADER, belief_rows
 from geoloc.evaluation.frames import FRAMES, write_frames
 from geoloc.evaluation.metrics import Summary, summarise
 from geoloc.evaluation.plots import pictures
@@ -42,11 +43,11 @@ def write_report(run: EvaluationRun, out: Path) -> Path:
 def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
     """Return the summary of all frames and of each group that has a frame with truth, by column name."""
     pitch_m, tile_m = run.map_directory.pitch_m, run.map_directory.view_size_m
-    summaries = {"all": summarise(run.records, pitch_m, tile_m)}
+    summaries = {"all": summarise(run.records, pitch_m, tile_m, run.kidnaps_ns)}
     for name, stamps in run.groups.items():
         members = [record for record in run.records if record.stamp_ns in stamps]
         if any(record.has_truth for record in members):
-            summaries[name] = summarise(members, pitch_m, tile_m)
+            summaries[name] = summarise(members, pitch_m, tile_m, run.kidnaps_ns)
     return summaries
 
 
@@ -62,6 +63,7 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
         "model": run.map_directory.model_id,
         "tiles": len(run.map_directory.tiles),
         "notes": dict(run.notes),
+        "calibration": None if run.calibration is None else asdict(run.calibration),
         "summary": {name: asdict(summary) for name, summary in summaries.items()},
     }
     path.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -86,6 +88,8 @@ def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> 
         summary=summaries["all"],
         columns=list(summaries),
         rows=metres_rows(summaries),
+        belief_header=HEADER,
+        belief=belief_rows(summaries["all"]),
         latency=latency_rows(summaries["all"]),
         map=run.map_directory,
         images=[(title, _data_uri(path)) for title, path in images],

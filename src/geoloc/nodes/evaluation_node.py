@@ -39,7 +39,9 @@ class EvaluationNode(GeolocNode):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("evaluation_node", **options)
         self._settings = declare(self, EvaluationParameters)
-        self._map = open_map(Path(self._settings.map), load_card(find_model(self._settings.model)))
+        card = load_card(find_model(self._settings.model))
+        self._map = open_map(Path(self._settings.map), card)
+        self._calibration = card.calibration
         self._logbook = Logbook()
         self._reported = 0
         self.create_service(Trigger, "~/report", self._on_report)
@@ -88,6 +90,7 @@ class EvaluationNode(GeolocNode):
                 "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
             },
             views=self._logbook.views,
+            calibration=self._calibration,
         )
         page = write_report(report, Path(self._settings.out))
         self._reported = frames
