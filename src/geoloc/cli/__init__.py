@@ -8,7 +8,7 @@ import typer
 
 from geoloc.errors import GeolocError
 
-_COMMAND_MODULES = ("demo", "map", "simulate", "evaluate", "run", "replay", "flight")
+_COMMAND_MODULES = ("demo", "map", "simulate", "evaluate", "compare", "calibrate", "run", "replay", "flight")
 
 app = typer.Typer(
     help="Position from a camera and a satellite map. Start with `geoloc map build`, then `geoloc up`.",

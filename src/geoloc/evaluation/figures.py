@@ -65,8 +65,8 @@ FIGURES: tuple[Figure, ...] = (
     *(Figure(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r)) for r in risk.FALSE_BEYOND_M),
     *ELLIPSES,
     Figure("nees", "NEES (2 is honest)", "", _nees),
-    Figure("aurc_m", "AURC, error", "m", lambda answers: risk.aurc(answers).metres),
-    Figure("aurc_false", "AURC, fixes more than 50 m off", "%", lambda answers: risk.aurc(answers).false),
+    Figure("aurc_m", "AURC, error", "m", risk.aurc_metres),
+    Figure("aurc_false", "AURC, fixes more than 50 m off", "%", risk.aurc_false),
 )
 
 

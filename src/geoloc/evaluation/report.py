@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -66,24 +65,32 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
         "calibration": None if run.calibration is None else asdict(run.calibration),
         "summary": {name: asdict(summary) for name, summary in summaries.items()},
     }
-    path.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Turn NaN, which JSON does not have, into null."""
+def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value for JSON: NaN and infinity, which it does not have, become null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - what the template asks for
+    """Return a page from one of the templates beside this module; text in it cannot bring markup."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("geoloc.evaluation", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(version=__version__, **content)
+
+
 def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> str:  # noqa: ANN401
-    template = resources.files("geoloc.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(template).render(
+    return page_of(
+        "report.html.j2",
         title=run.title,
-        version=__version__,
         notes=run.notes,
         summary=summaries["all"],
         columns=list(summaries),

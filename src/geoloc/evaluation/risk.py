@@ -75,23 +75,29 @@ class RiskCurve:
 
 def risk_of(answers: Answers) -> Risk:
     """Return the areas of a flight."""
-    distance_m, _ = _fixes(answers)
-    return Risk(aurc(answers), _areas(distance_m, distance_m), _areas(distance_m, np.zeros(distance_m.size)))
+    distance_m, sigma_m = _fixes(answers)
+    orders = (sigma_m, distance_m, np.zeros(distance_m.size))
+    return Risk(*(Area(_area(distance_m, order), _area(_false(distance_m), order)) for order in orders))
 
 
-def aurc(answers: Answers) -> Area:
-    """Return the area of a flight by its own σ."""
-    return _areas(*_fixes(answers))
+def aurc_metres(answers: Answers) -> float:
+    """Return the area of a flight by its own σ, with the error in metres as the risk."""
+    return _area(*_fixes(answers))
+
+
+def aurc_false(answers: Answers) -> float:
+    """Return the area of a flight by its own σ, with the share of fixes more than 50 m off as the risk."""
+    distance_m, sigma_m = _fixes(answers)
+    return _area(_false(distance_m), sigma_m)
 
 
 def risk_curve(answers: Answers) -> RiskCurve:
     """Return the curve of a flight; it ends at the flight's availability."""
     distance_m, sigma_m = _fixes(answers)
-    false = (distance_m > FALSE_BEYOND_M[0]).astype(np.float64)
     return RiskCurve(
         np.arange(1, distance_m.size + 1) / max(1, len(answers)),
         selective_risk(distance_m, sigma_m),
-        selective_risk(false, sigma_m),
+        selective_risk(_false(distance_m), sigma_m),
     )
 
 
@@ -124,11 +130,12 @@ def selective_risk(risk: Floats, sigma_m: Floats) -> Floats:
     return np.asarray(np.cumsum(shared[group]) / np.arange(1, risk.size + 1), dtype=np.float64)
 
 
-def _areas(distance_m: Floats, sigma_m: Floats) -> Area:
-    if not distance_m.size:
-        return Area(math.nan, math.nan)
-    false = (distance_m > FALSE_BEYOND_M[0]).astype(np.float64)
-    return Area(*(float(selective_risk(risk, sigma_m).mean()) for risk in (distance_m, false)))
+def _area(risk: Floats, sigma_m: Floats) -> float:
+    return float(selective_risk(risk, sigma_m).mean()) if risk.size else math.nan
+
+
+def _false(distance_m: Floats) -> Floats:
+    return (distance_m > FALSE_BEYOND_M[0]).astype(np.float64)
 
 
 def _fixes(answers: Answers) -> tuple[Floats, Floats]:

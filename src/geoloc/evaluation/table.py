@@ -71,19 +71,20 @@ def latency_rows(summary: Summary) -> list[Row]:
 def terminal_table(summaries: Mapping[str, Summary]) -> str:
     """Return everything worth a look on a terminal, aligned."""
     first = next(iter(summaries.values()))
-    parts = [_aligned([("", tuple(summaries)), *metres_rows(summaries)])]
+    parts = [aligned([("", tuple(summaries)), *metres_rows(summaries)])]
     if first.latency_ms:
-        parts.append(_aligned([("latency", ("median", "p95")), *latency_rows(first)]))
+        parts.append(aligned([("latency", ("median", "p95")), *latency_rows(first)]))
     if first.refusals:
         parts.append(
-            _aligned([("no fix because", ("frames",)), *((k, (str(n),)) for k, n in first.refusals.items())])
+            aligned([("no fix because", ("frames",)), *((k, (str(n),)) for k, n in first.refusals.items())])
         )
     if first.frames_without_truth:
         parts.append(f"{first.frames_without_truth} frames have no truth at their stamp and are left out.")
     return "\n\n".join(parts)
 
 
-def _aligned(rows: list[Row]) -> str:
+def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return a label and values a row as lines of text, values to the right."""
     label_width = max(len(label) for label, _ in rows)
     widths = [max(len(row[1][column]) for row in rows) for column in range(len(rows[0][1]))]
     lines = []

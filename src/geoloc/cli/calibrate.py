@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc calibrate`: how sure a model may claim to be, and when it should refuse."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geoloc.encoder.card import Calibration
+    from geoloc.evaluation.calibrate import Measured
+
+_HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.
+
+The covariance is scaled and floored until it explains the errors; min_score, min_margin and max_sigma_m are
+chosen so that false fixes stay under a target rate. Both go into the model's model.yaml and params.yaml.
+
+Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
+
+  geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
+
+Examples:
+
+  geoloc calibrate my_model runs/open --target-false-fix 0.01
+
+  geoloc calibrate my_model runs/open runs/open2 --dry-run
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc calibrate`."""
+    app.command("calibrate", help=_HELP)(calibrate)
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Model directory, or the id of a shipped model.")],
+    reports: Annotated[list[Path], typer.Argument(help="Folders that `geoloc evaluate` wrote.")],
+    target_false_fix: Annotated[
+        float,
+        typer.Option(help="Share of answers that may be false, as an upper bound with 95 % confidence."),
+    ] = 0.001,
+    false_beyond: Annotated[
+        float, typer.Option(min=0.1, help="Metres from which an answer is false.")
+    ] = 50.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell, store nothing.")] = False,
+) -> None:
+    """Measure a calibration and store it in the model."""
+    from geoloc.encoder.card import load_card
+    from geoloc.encoder.card_writing import store_calibration
+    from geoloc.evaluation.calibrate import calibrate as measure
+    from geoloc.evaluation.operating_point import Target
+    from geoloc.evaluation.reports import read_report
+    from geoloc.installed import find_model
+
+    card = load_card(find_model(model))
+    calibration, measured = measure(
+        [read_report(path) for path in reports],
+        card.id,
+        datetime.now(timezone.utc).date().isoformat(),
+        Target(target_false_fix, false_beyond),
+    )
+    typer.echo(_table(calibration, measured))
+    if not measured.point.proven:
+        typer.echo(
+            f"note: {measured.frames} frames do not show a rate of {target_false_fix:.2%}: that takes "
+            f"{measured.point.fixes_needed} independent fixes without a false one",
+            err=True,
+        )
+    if dry_run:
+        typer.echo("\nnothing stored: --dry-run")
+    else:
+        typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
+
+
+def _table(found: "Calibration", measured: "Measured") -> str:
+    from geoloc.evaluation.table import aligned, number, percent
+
+    before, after = measured.before, measured.after
+    seen, crossed = measured.point.seen, measured.point.crossed
+    covariance = [
+        ("", ("before", "after, of the accepted")),
+        ("NEES (2 is honest)", (number(before.nees), number(after.nees))),
+        *(
+            (f"inside the {sigma}σ ellipse", (percent(before.inside[sigma]), percent(after.inside[sigma])))
+            for sigma in after.inside
+        ),
+    ]
+    point = [
+        ("", ("chosen on", "cross-validated")),
+        ("answered, of all frames", (percent(seen.available), percent(crossed.available))),
+        ("false fixes", (f"{seen.false} of {seen.accepted}", f"{crossed.false} of {crossed.accepted}")),
+        ("  at most, with 95 % confidence", (percent(seen.upper), percent(crossed.upper))),
+    ]
+    return "\n".join(
+        (
+            f"covariance: {found.covariance_scale:g} Σ + ({found.sigma_floor_m:g} m)², {measured.fit.fixes} "
+            f"fixes, {percent(measured.fit.false_share)} of them taken for false\n",
+            aligned(covariance),
+            f"\nthresholds: min_score {found.min_score:g}, min_margin {found.min_margin:g}, "
+            f"max_sigma_m {found.max_sigma_m:g}\n",
+            aligned(point),
+        )
+    )

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new calibration into a model directory, whose checksums stay right."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from geoloc.encoder.card import CARD_NAME, PARAMETERS_NAME, Calibration, ModelCard, file_sha256, load_card
+from geoloc.errors import ModelError
+
+_THRESHOLDS = ("min_score", "min_margin", "max_sigma_m")
+
+
+def store_calibration(model_dir: Path, calibration: Calibration) -> ModelCard:
+    """Write a calibration into `model.yaml` and its thresholds into `params.yaml`; returns the new card.
+
+    Weights are not touched: maps that were built with the model stay valid. Other parameters of the file are
+    kept; its first line says where the thresholds come from.
+
+    Raises:
+        ModelError: where the directory is no whole model, or cannot be written.
+    """
+    directory = load_card(model_dir).directory
+    card_path, parameters_path = directory / CARD_NAME, directory / PARAMETERS_NAME
+    tree = yaml.safe_load(card_path.read_text(encoding="utf-8"))
+    new_parameters = parameters_path.with_suffix(".yaml.new")
+    new_card = card_path.with_suffix(".yaml.new")
+    try:
+        new_parameters.write_text(_parameters(parameters_path, tree["id"], calibration), encoding="utf-8")
+        tree["calibration"] = asdict(calibration)
+        tree["files"][PARAMETERS_NAME] = file_sha256(new_parameters)
+        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+        new_card.write_text(text, encoding="utf-8")
+        # Both are whole on the disk before either takes the place of an old one.
+        new_parameters.replace(parameters_path)
+        new_card.replace(card_path)
+    except OSError as error:
+        raise ModelError(
+            f"{directory} cannot be written ({error}); copy the model and name the copy."
+        ) from error
+    return load_card(directory)
+
+
+def _parameters(path: Path, model_id: str, calibration: Calibration) -> str:
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        parameters: dict[str, Any] = tree["/**"]["ros__parameters"]
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path} holds no `/**: ros__parameters:`; export the model again.") from error
+    parameters.update({name: float(getattr(calibration, name)) for name in _THRESHOLDS})
+    derivation = " ".join(calibration.derivation.split())
+    head = f"# Parameters that belong to {model_id}; thresholds: {derivation}\n"
+    return head + yaml.safe_dump(tree)

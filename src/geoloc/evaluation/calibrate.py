@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model's covariance and operating point, measured on flights over a region that it is validated on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from geoloc.encoder.card import Calibration
+from geoloc.errors import ParameterError
+from geoloc.evaluation.answers import joined
+from geoloc.evaluation.belief import Belief, believe
+from geoloc.evaluation.covariance_fit import CovarianceFit, fit_covariance
+from geoloc.evaluation.operating_point import OperatingPoint, Target, choose
+from geoloc.evaluation.reports import WrittenReport
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the flights told.
+
+    Attributes:
+        flights: titles of the reports.
+        frames, fixes: with a truth.
+        fit: of the covariance, on top of the calibration that flew.
+        point: the thresholds.
+        before, after: how honest the covariance was, and is among the fixes that the thresholds accept.
+    """
+
+    flights: tuple[str, ...]
+    frames: int
+    fixes: int
+    fit: CovarianceFit
+    point: OperatingPoint
+    before: Belief
+    after: Belief
+
+
+def calibrate(
+    reports: Sequence[WrittenReport], model_id: str, date: str, target: Target
+) -> tuple[Calibration, Measured]:
+    """Measure a model's calibration.
+
+    Args:
+        reports: of flights over the validation region, flown with open thresholds: what was refused then
+            cannot be taken back by a calibration.
+        model_id: the model that must have flown.
+        date: of the calibration, for the card.
+        target: rate of false fixes to keep.
+
+    Returns:
+        The calibration for the model card, and what it was made from.
+
+    Raises:
+        ParameterError: without reports, for reports of other models or of different calibrations of this one,
+            or for too few fixes.
+    """
+    flown = _common_calibration(reports, model_id)
+    answers = joined([report.answers for report in reports])
+    fit = fit_covariance(answers.error_m, answers.covariance_m2)
+    corrected = replace(answers, covariance_m2=fit.apply(answers.covariance_m2))
+    point = choose(corrected, target)
+    measured = Measured(
+        flights=tuple(report.title for report in reports),
+        frames=len(answers),
+        fixes=int(answers.answered.sum()),
+        fit=fit,
+        point=point,
+        before=believe(answers),
+        after=believe(corrected.take(point.rules.accept(corrected))),
+    )
+    scale, floor_m = fit.after(flown)
+    calibration = Calibration(
+        min_score=point.rules.min_score,
+        min_margin=point.rules.min_margin,
+        derivation=_derivation(measured, target),
+        max_sigma_m=point.rules.max_sigma_m,
+        covariance_scale=round(scale, 4),
+        sigma_floor_m=round(floor_m, 3),
+        measured=_facts(measured, target, date),
+    )
+    return calibration, measured
+
+
+def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> Calibration:
+    if not reports:
+        raise ParameterError("no report to calibrate with: name folders that `geoloc evaluate` wrote")
+    first = reports[0]
+    for report in reports:
+        if report.model != model_id:
+            raise ParameterError(
+                f"{report.folder} was flown by model {report.model}, not by {model_id}: evaluate the flight "
+                f"with {model_id}"
+            )
+        if _covariance_of(report.calibration) != _covariance_of(first.calibration):
+            raise ParameterError(
+                f"{first.folder} and {report.folder} were flown with different calibrations of {model_id}: "
+                "evaluate both flights again"
+            )
+    return first.calibration
+
+
+def _covariance_of(calibration: Calibration) -> tuple[float, float]:
+    return calibration.covariance_scale, calibration.sigma_floor_m
+
+
+def _derivation(measured: Measured, target: Target) -> str:
+    point = measured.point
+    reached = "shown" if point.proven else f"not shown: that takes {point.fixes_needed} independent fixes"
+    return (
+        f"geoloc calibrate on {'; '.join(measured.flights)} ({measured.frames} frames): of "
+        f"{point.seen.accepted} fixes accepted {point.seen.false} were more than {target.beyond_m:g} m off, "
+        f"at most {point.seen.upper:.2%} with 95 % confidence; the target of {target.false_share:.2%} is "
+        f"{reached}"
+    )
+
+
+def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
+    facts: dict[str, Any] = rounded(
+        {
+            "date": date,
+            "flights": measured.flights,
+            "frames": measured.frames,
+            "fixes": measured.fixes,
+            "fit": asdict(measured.fit),
+            "target": asdict(target),
+            "proven": measured.point.proven,
+            "fixes_needed": measured.point.fixes_needed,
+            "operating_point": asdict(measured.point.seen),
+            "cross_validated": asdict(measured.point.crossed),
+            "nees": {"before": measured.before.nees, "after": measured.after.nees},
+            "inside": {"before": measured.before.inside, "after": measured.after.inside},
+        }
+    )
+    return facts
+
+
+def rounded(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
+    """Return a tree of plain values for YAML: five digits, lists for tuples, text for keys, null for NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scale and floor of a covariance by maximum likelihood, with false fixes taken for what they are.
+
+The calibrated covariance is s Σ + f² I: s corrects how the spread is measured, f is what the claim never sees
+(height, attitude, map and truth errors). Errors are taken to come from it, but for a share ε that is spread
+evenly over a disc as wide as the largest error, or ten median ones. That share is fitted too, and it keeps a
+few false fixes of kilometres from inflating the ellipse of the others: they are to be refused, not covered.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from geoloc import integrity
+from geoloc.encoder.card import Calibration
+from geoloc.errors import ParameterError
+
+Floats = NDArray[np.float64]
+FEWEST_FIXES = 20
+_WIDE = 10.0
+_LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, share of false fixes
+
+
+@dataclass(frozen=True)
+class CovarianceFit:
+    """Outcome of a fit.
+
+    Attributes:
+        scale: s, above 0.
+        floor_m: f, metres; 0 where the claim needs none.
+        false_share: ε, the share of fixes that the ellipse does not explain.
+        fixes: that took part.
+    """
+
+    scale: float
+    floor_m: float
+    false_share: float
+    fixes: int
+
+    def apply(self, covariance_m2: Floats) -> Floats:
+        """Return covariances (…, 2, 2) corrected."""
+        return np.asarray(self.scale * covariance_m2 + np.eye(2) * self.floor_m**2, dtype=np.float64)
+
+    def after(self, before: Calibration) -> tuple[float, float]:
+        """Return scale and floor of both in turn, where the fit was to covariances calibrated by `before`."""
+        floor_m = math.sqrt(self.scale * before.sigma_floor_m**2 + self.floor_m**2)
+        return self.scale * before.covariance_scale, floor_m
+
+
+def fit_covariance(error_m: Floats, covariance_m2: Floats) -> CovarianceFit:
+    """Fit scale and floor to errors (n, 2) and claimed covariances (n, 2, 2), east and north, metres.
+
+    Rows with NaN, and claims that are no covariance, take no part.
+
+    Raises:
+        ParameterError: for fewer than 20 usable rows.
+    """
+    usable = np.isfinite(integrity.normalised_error(error_m, covariance_m2))
+    error_m, covariance_m2 = error_m[usable], covariance_m2[usable]
+    if len(error_m) < FEWEST_FIXES:
+        raise ParameterError(
+            f"{len(error_m)} fixes have a truth and a usable covariance, a calibration takes {FEWEST_FIXES} "
+            "at least: give more or longer flights"
+        )
+    distance_m = np.hypot(*error_m.T)
+    widest_m = max(1.0, float(distance_m.max()), _WIDE * float(np.median(distance_m)))
+
+    def loss(logs: Floats) -> float:
+        # Where all claims are alike, scale and floor say the same: a weak prior leaves the claim as it is.
+        return float(logs[0] ** 2) / 2.0 - _log_likelihood(error_m, covariance_m2, widest_m, *np.exp(logs))
+
+    bounds = [(math.log(low), math.log(high)) for low, high in _LIMITS]
+    starts = [np.log([scale, floor_m, 0.02]) for scale in (0.3, 1.0, 5.0) for floor_m in (0.1, 3.0)]
+    fits = [optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    scale, floor_m, false_share = np.exp(min(fits, key=lambda fit: float(fit.fun)).x)
+    negligible = floor_m < 0.05 * math.sqrt(scale * float(np.median(np.linalg.eigvalsh(covariance_m2)[:, 0])))
+    return CovarianceFit(
+        float(scale), 0.0 if negligible else float(floor_m), float(false_share), len(error_m)
+    )
+
+
+def _log_likelihood(
+    error_m: Floats, covariance_m2: Floats, widest_m: float, scale: float, floor_m: float, false_share: float
+) -> float:
+    covariance = scale * covariance_m2 + np.eye(2) * floor_m**2
+    determinant = np.linalg.det(covariance)
+    normalised = integrity.normalised_error(error_m, covariance)
+    gaussian = np.log1p(-false_share) - normalised / 2.0 - np.log(2.0 * np.pi) - np.log(determinant) / 2.0
+    uniform = np.log(false_share) - np.log(np.pi * widest_m**2)
+    return float(np.logaddexp(gaussian, uniform).sum())
