@@ -18,6 +18,7 @@ from geoloc.evaluation.frames import read_frames
 from geoloc.evaluation.records import EvaluationRun, Record, TruthTrack
 from geoloc.evaluation.report import metres_table, summaries_of, write_report
 from geoloc.evaluation.settings import read_ros_parameters, read_settings
+from geoloc.installed import config_file
 
 PICTURES = {"map.png", "errors.png", "worst.png", "belief.png", "risk.png"}
 ENCODER = toy_flight.PixelEncoder()
@@ -168,6 +169,14 @@ def test_estimates_beyond_every_projection_do_not_break_the_map(tmp_path):
     records = [Record(i, 47.0, 8.0 + i * 1e-5, 47.0, -172.0, np.eye(2)) for i in range(3)]
     plots.draw_map(EvaluationRun("antipodes", tuple(records), MAP), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2)
+    run = evaluated(bag, params_files=(config_file("open.yaml"),))
+    assert all(record.has_fix and math.isfinite(record.margin) for record in run.records)
+    settings = read_settings(ENCODER, MAP, [config_file("open.yaml")])
+    assert (settings.localizer.min_score, settings.localizer.min_margin) == (-1.0, 0.0)
 
 
 def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):

@@ -81,5 +81,7 @@ def test_the_jump_itself_is_not_flown():
     np.testing.assert_allclose(travelled_m, [0, 10, 20, 20, 30, 40], atol=0.01)
 
 
-def test_fast_but_possible_flight_is_no_kidnap():
+def test_fast_flight_and_a_jittering_truth_are_no_kidnap():
+    jitter = [flown.frame_at(0.01 * i, (3.0 * (i % 2), 0.0)) for i in range(6)]
+    assert outages.kidnap_stamps_ns(flown.answers(jitter)) == []
     assert outages.kidnap_stamps_ns(flown.answers(flown.marked("ffff", step_m=90.0))) == []

@@ -26,9 +26,9 @@ def track_at(east_m, north_m, stamp_ns=S):
 
 
 def test_a_track_is_sorted_and_loses_its_nans():
-    track = TruthTrack.of([(3 * S, 47.3, 8.0), (S, 47.1, 8.0), (2 * S, math.nan, 8.0)], "here")
+    track = TruthTrack.of([(3 * S, 47.0003, 8.0), (S, 47.0001, 8.0), (2 * S, math.nan, 8.0)], "here")
     assert track.stamps_ns.tolist() == [S, 3 * S]
-    assert track.at(2 * S) == pytest.approx((47.2, 8.0))
+    assert track.at(2 * S) == pytest.approx((47.0002, 8.0))
 
 
 def test_nothing_is_interpolated_over_a_gap_or_beyond_the_ends():
@@ -37,6 +37,15 @@ def test_nothing_is_interpolated_over_a_gap_or_beyond_the_ends():
     assert track.at(5 * S) == (47.5, 8.0)
     for stamp in (-1, 1, 2 * S, 5 * S + 1):
         assert np.isnan(track.at(stamp)).all()
+
+
+def test_nothing_is_interpolated_over_a_jump_that_no_drone_flies():
+    kidnapped = TruthTrack.of([(0, 47.0, 8.0), (S, 47.01, 8.0), (2 * S, 47.0103, 8.0)], "here")
+    assert np.isnan(kidnapped.at(S // 2)).all()  # 1.1 km in a second
+    assert kidnapped.at(S) == (47.01, 8.0)
+    assert kidnapped.at(S + S // 2) == pytest.approx((47.01015, 8.0))
+    jittering = TruthTrack.of([(0, 47.0, 8.0), (S // 100, 47.00002, 8.0)], "here")  # 2 m in 10 ms
+    assert jittering.at(S // 200) == pytest.approx((47.00001, 8.0))
 
 
 def test_an_empty_track_is_refused():

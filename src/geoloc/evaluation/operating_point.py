@@ -90,7 +90,7 @@ class OperatingPoint:
 
     Attributes:
         rules: the thresholds.
-        proven: whether the upper bound on the frames they were chosen on keeps the target.
+        proven: whether both upper bounds keep the target.
         seen: on the frames they were chosen on.
         crossed: by cross-validation.
         fixes_needed: independent accepted fixes without a false one that would show the target.
@@ -115,11 +115,12 @@ def choose(answers: Answers, target: Target) -> OperatingPoint:
     """
     rules = _best(answers, target)
     seen = rate_of(rules.accept(answers), answers, target.beyond_m)
+    crossed = _crossed(answers, target)
     return OperatingPoint(
         rules=rules,
-        proven=seen.upper <= target.false_share,
+        proven=max(seen.upper, crossed.upper) <= target.false_share,
         seen=seen,
-        crossed=_crossed(answers, target),
+        crossed=crossed,
         fixes_needed=math.ceil(math.log(1.0 - CONFIDENCE) / math.log1p(-target.false_share)),
     )
 

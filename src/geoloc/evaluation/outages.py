@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc import geodesy
-from geoloc.evaluation.answers import Answers
+from geoloc.evaluation.answers import Answers, Bools
+from geoloc.evaluation.records import jumped
 
 Floats = NDArray[np.float64]
-KIDNAP_SPEED_MPS = 100.0
 RECOVERED_M = 50.0
 
 
@@ -85,17 +85,16 @@ def flown_m(answers: Answers) -> Floats:
     """Return the distance flown (n,) since the first frame; jumps of a kidnapped truth do not count."""
     if len(answers) < 2:
         return np.zeros(len(answers))
-    steps_m, speeds_mps = _steps(answers)
-    steps_m = np.where(speeds_mps > KIDNAP_SPEED_MPS, 0.0, steps_m)
-    return np.concatenate([[0.0], np.cumsum(steps_m)])
+    steps_m, jumps = _steps(answers)
+    return np.concatenate([[0.0], np.cumsum(np.where(jumps, 0.0, steps_m))])
 
 
 def kidnap_stamps_ns(answers: Answers) -> list[int]:
-    """Return the stamps of frames before which the truth jumped faster than 100 m/s."""
+    """Return the stamps of frames before which the truth jumped, as no drone flies."""
     if len(answers) < 2:
         return []
-    _, speeds_mps = _steps(answers)
-    return [int(stamp) for stamp in answers.stamp_ns[1:][speeds_mps > KIDNAP_SPEED_MPS]]
+    _, jumps = _steps(answers)
+    return [int(stamp) for stamp in answers.stamp_ns[1:][jumps]]
 
 
 def first_fix(answers: Answers) -> FirstFix:
@@ -145,8 +144,7 @@ def _recovery(after: Answers, stamp_ns: int) -> Recovery:
     return Recovery(stamp_ns, seconds, frames, int(after.answered[:frames].sum()))
 
 
-def _steps(answers: Answers) -> tuple[Floats, Floats]:
-    """Return metres and metres a second between successive truths, (n - 1,)."""
+def _steps(answers: Answers) -> tuple[Floats, Bools]:
+    """Return the metres between successive truths, and which of these ways are jumps, (n - 1,)."""
     steps_m = geodesy.distance_m(*answers.truth_deg[:-1].T, *answers.truth_deg[1:].T)
-    seconds = np.maximum(np.diff(answers.stamp_ns) * 1e-9, 1e-9)
-    return steps_m, np.asarray(steps_m / seconds, dtype=np.float64)
+    return steps_m, jumped(steps_m, np.diff(answers.stamp_ns) * 1e-9)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from geoloc import geodesy
 from geoloc.errors import BagError, Reason
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Pictures = Mapping[int, NDArray[np.uint8]]
 _NS_PER_S = 1_000_000_000
+_JUMP_M, _JUMP_MPS = 50.0, 100.0
 _NO_LATENCY: Mapping[str, float] = MappingProxyType({})
+
+
+def jumped(distance_m: Floats | float, seconds: Floats | float) -> NDArray[np.bool_]:
+    """Return whether a way between two truths is none that a drone flies: over 50 m at more than 100 m/s."""
+    distance, time_s = np.asarray(distance_m), np.asarray(seconds)
+    return np.asarray((distance > _JUMP_M) & (distance > _JUMP_MPS * time_s))
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class TruthTrack:
     Attributes:
         stamps_ns: (n,) integer nanoseconds, rising.
         latitude_deg, longitude_deg: (n,) WGS 84.
-        max_gap_s: between two samples farther apart than this nothing is interpolated.
+        max_gap_s: between two samples farther apart than this nothing is interpolated, nor over a jump.
         source: where it came from, for the report.
 
     Raises:
@@ -71,11 +79,13 @@ class TruthTrack:
         start, end = int(self.stamps_ns[after - 1]), int(self.stamps_ns[after])
         if end - start > self.max_gap_s * _NS_PER_S:
             return math.nan, math.nan
-        share = (stamp_ns - start) / (end - start)
-        return (
-            float((1 - share) * self.latitude_deg[after - 1] + share * self.latitude_deg[after]),
-            float((1 - share) * self.longitude_deg[after - 1] + share * self.longitude_deg[after]),
+        (south, west), (north, east) = (
+            (float(self.latitude_deg[i]), float(self.longitude_deg[i])) for i in (after - 1, after)
         )
+        if jumped(float(geodesy.distance_m(south, west, north, east)), (end - start) / _NS_PER_S):
+            return math.nan, math.nan
+        share = (stamp_ns - start) / (end - start)
+        return (1 - share) * south + share * north, (1 - share) * west + share * east
 
 
 @dataclass(frozen=True)
