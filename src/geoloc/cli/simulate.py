@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc simulate …`: a world to fly over, and a flight over it or over any raster."""
+"""`geoloc simulate …`: a world to fly over, a flight over it or over any raster, and scenarios."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from geoloc.cli import scenarios
 from geoloc.errors import ParameterError
 
 _commands = typer.Typer(
@@ -16,6 +17,7 @@ _commands = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add `geoloc simulate` to `geoloc`."""
     app.add_typer(_commands, name="simulate")
+    _commands.command("scenarios", help=scenarios.HELP)(scenarios.scenarios)
 
 
 @_commands.command()
@@ -50,7 +52,7 @@ def flight(
     map_dir: Annotated[
         Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
     ] = None,
-    pattern: Annotated[str, typer.Option(help="tour, survey, straight or orbit.")] = "tour",
+    pattern: Annotated[str, typer.Option(help="tour, survey, straight, orbit or back.")] = "tour",
     seed: Annotated[int, typer.Option(help="Of the tour, gusts, noise and sensor errors.")] = 0,
     height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,

@@ -109,24 +109,20 @@ class Flight:
         self.topics = topics
         self.image_count = image_count
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield the samples in the order of their header stamps.
+    def samples(self, *, by_arrival: bool = False) -> Iterator[Sample]:
+        """Yield the samples in the order of their header stamps, or as they arrived when recorded.
 
         Raises:
             BagError: where the file ends or breaks before its time.
         """
+        arrived = self._arriving()
+        return arrived if by_arrival else _in_stamp_order(arrived)
+
+    def _arriving(self) -> Iterator[Sample]:
         names = {role: getattr(self.topics, role) for role in _MAKERS}
         makers = {name: _MAKERS[role] for role, name in names.items() if name}
-        waiting: list[tuple[int, int, Sample]] = []
-        newest_ns = 0
-        for count, (topic, message) in enumerate(_messages(self.bag, set(makers))):
-            sample = _sample(topic, message, makers[topic])
-            newest_ns = max(newest_ns, sample.stamp_ns)
-            heapq.heappush(waiting, (sample.stamp_ns, count, sample))
-            while waiting and waiting[0][0] < newest_ns - _REORDER_NS:
-                yield heapq.heappop(waiting)[2]
-        while waiting:
-            yield heapq.heappop(waiting)[2]
+        for topic, message in _messages(self.bag, set(makers)):
+            yield _sample(topic, message, makers[topic])
 
     def truth(self) -> TruthTrack:
         """Return the reference track of the bag's truth topic.
@@ -164,6 +160,18 @@ def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
     if not images:
         raise BagError(f"{bag} holds no images: record a sensor_msgs/Image or CompressedImage topic")
     return Flight(bag, found, images)
+
+
+def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
+    waiting: list[tuple[int, int, Sample]] = []
+    newest_ns = 0
+    for count, sample in enumerate(samples):
+        newest_ns = max(newest_ns, sample.stamp_ns)
+        heapq.heappush(waiting, (sample.stamp_ns, count, sample))
+        while waiting and waiting[0][0] < newest_ns - _REORDER_NS:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
 
 
 def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -> str:

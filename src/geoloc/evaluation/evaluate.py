@@ -47,6 +47,7 @@ class BagEvaluation:
         topics: names, where types do not decide.
         params_files: ROS parameter files, as the nodes take them, over the model's own.
         alone: whether each frame stands alone, without filter.
+        by_arrival: take the samples as they arrived when recorded, as the nodes do, not by their stamps.
         progress: whether to show a progress bar.
     """
 
@@ -55,6 +56,7 @@ class BagEvaluation:
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
     alone: bool = False
+    by_arrival: bool = False
     progress: bool = True
 
 
@@ -71,7 +73,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     if what.alone:
         settings = replace(settings, localizer=replace(settings.localizer, filter=False))
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    frames = _with_patience(flight, pipeline)
+    frames = _with_patience(flight.samples(by_arrival=what.by_arrival), pipeline)
     bar = tqdm(
         frames,
         total=flight.image_count,
@@ -90,10 +92,10 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     )
 
 
-def _with_patience(flight: Flight, pipeline: "_Pipeline") -> Iterator[ImageSample]:
+def _with_patience(samples: Iterator[Sample], pipeline: "_Pipeline") -> Iterator[ImageSample]:
     """Yield each frame once the samples around it are in, as a node that waits a little would."""
     waiting: deque[ImageSample] = deque()
-    for sample in flight.samples():
+    for sample in samples:
         while waiting and pipeline.may_process(waiting[0], sample.stamp_ns):
             yield waiting.popleft()
         if isinstance(sample, ImageSample):

@@ -16,7 +16,7 @@ from geoloc.flights.bag import write_flight_bag
 from geoloc.flights.folder import FlightFolder, PhotoFlight, PhotoFrame, read_photo_flight
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.mapping.directory import MapDirectory
-from geoloc.mapping.distractors import Draw, Picture, add_distractors, indexed_pictures
+from geoloc.mapping.distractors import Draw, Picture, add_distractors, placed_pictures
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -58,7 +58,7 @@ class PreparedFlight:
 def distractor_pictures(data: Path, flights: Sequence[FlightFolder], own: FlightFolder) -> list[Picture]:
     """Return imagery of other places under `data`: the maps of its other flights, then indexed pictures."""
     pictures = [Picture(flight.map_image) for flight in flights if flight != own]
-    indexed = [picture for index in sorted(data.glob("*/index.csv")) for picture in _placed(index)]
+    indexed = [picture for index in sorted(data.glob("*/index.csv")) for picture in placed_pictures(index)]
     random.Random(0).shuffle(indexed)
     return pictures + indexed
 
@@ -144,8 +144,3 @@ def _with_what_was_lost(records: Sequence[Record], frames: Sequence[PhotoFrame])
         record = heard.get(frame.stamp_ns, lost)
         complete.append(replace(record, truth_latitude_deg=latitude, truth_longitude_deg=longitude))
     return complete
-
-
-def _placed(index: Path) -> list[Picture]:
-    header = index.read_text(encoding="utf-8").splitlines()[:1]
-    return indexed_pictures(index) if header and "epsg" in header[0] else []

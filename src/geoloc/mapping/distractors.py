@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -37,21 +38,27 @@ from geoloc.raster.views import Raster, open_raster
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
+_WHITE, _WHITE_PX = 250, 9
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A georeferenced picture to cut distractors from; bounds and CRS where the file holds none."""
+    """A georeferenced picture to cut distractors from; bounds and CRS where the file holds none.
+
+    `white_is_nodata` is for imagery that is white where there is none, and says so nowhere.
+    """
 
     path: Path
     bounds: tuple[float, float, float, float] | None = None
     crs: str | None = None
+    white_is_nodata: bool = False
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Which tiles to take: at most `count`, at most `per_picture` of one picture, by this seed."""
+    """Which tiles to take: at most `count` (None: all), at most `per_picture` of a picture, by this seed."""
 
-    count: int = 1000
+    count: int | None = 1000
     per_picture: int = 25
     seed: int = 0
 
@@ -78,6 +85,16 @@ def indexed_pictures(index: Path) -> list[Picture]:
         ]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BagError(f"{index} is no table of georeferenced pictures ({error})") from error
+
+
+def placed_pictures(index: Path) -> list[Picture]:
+    """Return what `indexed_pictures` does; nothing where the table does not place its pictures.
+
+    Raises:
+        BagError: as there.
+    """
+    header = index.read_text(encoding="utf-8").splitlines()[:1]
+    return indexed_pictures(index) if header and "epsg" in header[0] else []
 
 
 def add_distractors(
@@ -121,7 +138,9 @@ def add_distractors(
 
 
 def _recipe(base: MapDirectory, pictures: Sequence[Picture], draw: Draw) -> str:
+    whites = [p.path.name for p in pictures if p.white_is_nodata]
     parts = [base.manifest.recipe_sha256, asdict(draw), *((p.path.name, p.bounds, p.crs) for p in pictures)]
+    parts += [whites] if whites else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -131,19 +150,20 @@ def _described(
     tiles = [np.empty(0, dtype=TILE_DTYPE)]
     descriptors = [np.empty((0, base.descriptors.shape[1]), dtype=np.float32)]
     rng = np.random.default_rng(draw.seed)
-    missing = draw.count
+    found = 0
     with tqdm(total=draw.count, unit="tile", desc="distractors", disable=None if progress else True) as bar:
         for picture in pictures:
             with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
-                centres = rng.permutation(_grid(raster, base.view_size_m))[: min(draw.per_picture, missing)]
-                views, valid = _views(raster, centres, base.view_size_m, encoder.card.input_px)
+                most = draw.per_picture if draw.count is None else min(draw.per_picture, draw.count - found)
+                centres = rng.permutation(_grid(raster, base.view_size_m))[:most]
+                views, valid = _views(raster, centres, base, encoder, white_is_nodata=picture.white_is_nodata)
                 keep = valid >= base.manifest.min_valid
                 if keep.any():
                     tiles.append(_tiles(base, raster.frame, centres[keep], valid[keep]))
                     descriptors.append(encoder.describe(views[keep]))
-                    missing -= int(keep.sum())
+                    found += int(keep.sum())
                     bar.update(int(keep.sum()))
-            if not missing:
+            if found == draw.count:
                 break
     return np.concatenate(tiles), np.vstack(descriptors)
 
@@ -157,15 +177,29 @@ def _grid(raster: Raster, size_m: float) -> NDArray[np.float64]:
 
 
 def _views(
-    raster: Raster, centres: NDArray[np.float64], size_m: float, size_px: int
+    raster: Raster,
+    centres: NDArray[np.float64],
+    base: MapDirectory,
+    encoder: "Encoder",
+    *,
+    white_is_nodata: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    size_m, size_px = base.view_size_m, encoder.card.input_px
     views = np.empty((len(centres), size_px, size_px, 3), dtype=np.uint8)
     share = np.empty(len(centres))
     for i, (east_m, north_m) in enumerate(centres):
         picture, valid = raster.view(float(east_m), float(north_m), size_m, size_px)
+        if white_is_nodata:
+            valid = valid & ~is_white(picture)
         views[i] = fill_invalid(picture, valid)
         share[i] = valid.mean() if _shows_something(views[i]) else 0.0
     return views, share
+
+
+def is_white(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where a picture (H, W, 3) is white throughout a neighbourhood, as no ground is: (H, W)."""
+    white = (rgb.min(axis=2) >= _WHITE).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((_WHITE_PX, _WHITE_PX))) > 0)
 
 
 def _shows_something(view: NDArray[np.uint8]) -> bool:

@@ -86,18 +86,19 @@ class BagRecorder:
         finally:
             shutil.rmtree(self._workshop, ignore_errors=True)
 
-    def image(self, stamp_ns: int, rgb: Bytes, *, compressed: bool = True) -> None:
-        """Record a picture, uint8 RGB (H, W, 3), as JPEG or raw."""
+    def image(self, stamp_ns: int, rgb: Bytes, *, compressed: bool = True, late_ns: int = 0) -> None:
+        """Record a picture, uint8 RGB (H, W, 3), as JPEG or raw; it arrives `late_ns` after its stamp."""
         if compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality]
             data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1].ravel()
-            self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=data)
+            self._write("compressed", stamp_ns, _CAMERA_FRAME, late_ns, format="jpeg", data=data)
             return
         height, width = rgb.shape[:2]
         self._write(
             "image",
             stamp_ns,
             _CAMERA_FRAME,
+            late_ns,
             height=height,
             width=width,
             encoding="rgb8",
@@ -111,7 +112,7 @@ class BagRecorder:
         pixels = np.frombuffer(data, dtype=np.uint8)
         self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=pixels)
 
-    def camera_info(self, stamp_ns: int, intrinsics: Intrinsics) -> None:
+    def camera_info(self, stamp_ns: int, intrinsics: Intrinsics, *, late_ns: int = 0) -> None:
         """Record the calibration of the pictures; no distortion is written as plumb_bob of zeros."""
         k = intrinsics.matrix
         model = "plumb_bob" if intrinsics.model == "none" else intrinsics.model
@@ -123,6 +124,7 @@ class BagRecorder:
             "camera_info",
             stamp_ns,
             _CAMERA_FRAME,
+            late_ns,
             height=intrinsics.height,
             width=intrinsics.width,
             distortion_model=model,
@@ -222,7 +224,14 @@ class BagRecorder:
     def _make(self, message_type: str, **values: Any) -> Any:  # noqa: ANN401
         return self._store.types[message_type](**values)
 
-    def _write(self, role: str, stamp_ns: int, frame_id: str, **values: Any) -> None:  # noqa: ANN401
+    def _write(
+        self,
+        role: str,
+        stamp_ns: int,
+        frame_id: str,
+        late_ns: int = 0,
+        **values: Any,  # noqa: ANN401
+    ) -> None:
         topic, message_type = TOPICS[role]
         if role not in self._connections:
             self._connections[role] = self._writer.add_connection(topic, message_type, typestore=self._store)
@@ -232,7 +241,7 @@ class BagRecorder:
         message = self._make(message_type, header=header, **values)
         raw = self._store.serialize_cdr(message, message_type)
         try:
-            self._writer.write(self._connections[role], int(stamp_ns), raw)
+            self._writer.write(self._connections[role], int(stamp_ns) + late_ns, raw)
         except OSError as error:
             raise BagError(f"{self.path} cannot be written ({error}); is the disk full?") from error
 

@@ -12,10 +12,11 @@ from geoloc.errors import ParameterError
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 
-PATTERNS = ("tour", "survey", "straight", "orbit")
+PATTERNS = ("tour", "survey", "straight", "orbit", "back")
 GRAVITY_MPS2 = 9.81
 _TOUR_LEG_M = 260.0
 _TOUR_POINTS = 40
+_BACK_LEG_M = 500.0
 
 _RANGES = {
     "height_m": (5.0, 3000.0),
@@ -100,10 +101,11 @@ def pattern_waypoints(
     """Return the waypoints of a named pattern over a raster.
 
     Args:
-        pattern: "tour" (wandering), "survey" (parallel lines), "straight" (corner to corner) or "orbit".
+        pattern: "tour" (wandering), "survey" (parallel lines), "straight" (corner to corner), "orbit", or
+            "back" (out and, after a turn of 180 degrees, back beside it).
         bounds_m: left, bottom, right, top of the raster in its local frame.
         margin_m: distance kept from the edges, for the camera sees further than the drone flies.
-        spacing_m: distance between the lines of a survey.
+        spacing_m: distance between the lines of a survey, or between the way out and the way back.
         seed: of a tour.
 
     Raises:
@@ -120,9 +122,7 @@ def pattern_waypoints(
             f"the raster is {right - left:.0f} m by {top - bottom:.0f} m, too small to fly in with a margin "
             f"of {margin_m:g} m; take a larger raster, fly lower, or give a smaller margin"
         )
-    points = {"tour": _tour, "survey": _survey, "straight": _straight, "orbit": _orbit}[pattern](
-        low, high, spacing_m, seed
-    )
+    points = _MAKERS[pattern](low, high, spacing_m, seed)
     return tuple((float(east), float(north)) for east, north in points)
 
 
@@ -143,6 +143,13 @@ def _orbit(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
     return ring
 
 
+def _back(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+    middle, half = (low + high) / 2, (high - low) / 2
+    reach, aside = min(_BACK_LEG_M / 2, float(half[0])), min(spacing_m / 2, float(half[1]))
+    corners = np.array([(-reach, -aside), (reach, -aside), (reach, aside), (-reach, aside)])
+    return np.asarray(middle + corners)
+
+
 def _tour(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
     """Wander: towards the middle first, then on in uneven legs that turn left or right and stay inside."""
     rng = np.random.default_rng(seed)
@@ -159,3 +166,6 @@ def _tour(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
         else:
             heading += 0.35 if rng.uniform() < 0.7 else -0.35
     return np.array(points)
+
+
+_MAKERS = {"tour": _tour, "survey": _survey, "straight": _straight, "orbit": _orbit, "back": _back}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A simulated flight from plan to bag: fly, look, listen to the sensors, write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from tqdm import tqdm
 
 from geoloc.simulation.aerial_camera import AerialCamera, Ground
 from geoloc.simulation.bag import BagRecorder
+from geoloc.simulation.disturbances import Disturbance, fly_disturbed
 from geoloc.simulation.flight import FlightPlan
-from geoloc.simulation.sensors import Readings, SensorErrors, read_sensors
-from geoloc.simulation.trajectory import Trajectory, fly
+from geoloc.simulation.sensors import Readings, SensorErrors
+from geoloc.simulation.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ def write_bag(
     drone: Drone | None = None,
     *,
     seed: int = 0,
+    disturbances: Sequence[Disturbance] = (),
     compressed: bool = True,
     storage: str = "mcap",
     overwrite: bool = False,
@@ -43,6 +46,7 @@ def write_bag(
         plan: waypoints in the raster's local frame.
         drone: camera and sensors.
         seed: of gusts, noise and sensor errors.
+        disturbances: what goes wrong, in this order.
         compressed: JPEG pictures (`CompressedImage`), else raw ones (`Image`).
         storage: "mcap" or "sqlite3".
         overwrite: replace a bag of that name.
@@ -56,8 +60,9 @@ def write_bag(
         BagError: where the bag cannot be written.
     """
     drone = drone or Drone()
-    trajectory = fly(plan, seed)
-    readings = read_sensors(trajectory, drone.errors, seed)
+    flown = fly_disturbed(plan, drone.errors, disturbances, seed)
+    trajectory, readings = flown.trajectory, flown.readings
+    late_ticks = round(flown.frames_late_s * plan.imu_rate_hz)
     frames = drone.camera.frames(ground, trajectory, seed)
     next_tick = 0
     with (
@@ -70,11 +75,13 @@ def write_bag(
         ) as bar,
     ):
         for tick, picture in frames:
-            _record_sensors(bag, ground, drone, trajectory, readings, range(next_tick, tick + 1))
+            arrived = min(tick + late_ticks + 1, len(trajectory.stamp_ns))
+            _record_sensors(bag, ground, drone, trajectory, readings, range(next_tick, arrived))
             stamp_ns = int(trajectory.stamp_ns[tick])
-            bag.camera_info(stamp_ns, drone.camera.intrinsics)
-            bag.image(stamp_ns, picture, compressed=compressed)
-            next_tick = tick + 1
+            late_ns = round(flown.frames_late_s * 1e9)
+            bag.camera_info(stamp_ns, drone.camera.intrinsics, late_ns=late_ns)
+            bag.image(stamp_ns, picture, compressed=compressed, late_ns=late_ns)
+            next_tick = arrived
             bar.update()
         _record_sensors(bag, ground, drone, trajectory, readings, range(next_tick, len(trajectory.stamp_ns)))
     return trajectory
