@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A region in small: the toy ground as a map, a flight to and fro over it, a model with random weights."""
+"""A region in small: the toy ground as a map, a flight to and fro, and a model that knows it a little."""
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 import toy_flight
 import toy_map
@@ -24,8 +25,8 @@ ARCHITECTURE = Architecture(
     descriptor_size=16,
     input_px=32,
 )
-# To and fro, twenty metres a second, ten metres further north each time.
-TRACK = [(20.0 * i * (1 if row % 2 else -1), 12.0 * row - 12) for row in range(3) for i in range(-3, 4)]
+# To and fro over the centres of tiles, twenty metres a second and twenty further north each time.
+TRACK = [(20.0 * i * (1 if row % 2 else -1), 20.0 * row - 40) for row in range(5) for i in range(-3, 4)]
 
 
 def ground():
@@ -45,12 +46,33 @@ def write_bag(path, **options):
     return toy_flight.write_flight(path, **{"track": TRACK} | options)
 
 
-def write_model(folder):
-    """A model directory whose encoder has learnt nothing."""
+def views_near(centres, rng, off_m):
+    """Views of the toy ground near some places, a little brighter or darker."""
+    raster, moved = toy_map.ToyRaster(), centres + rng.uniform(-off_m, off_m, centres.shape)
+    views = np.stack([raster.view(east, north, VIEW_M, 32)[0] for east, north in moved]).astype(float)
+    return np.clip(views + rng.uniform(-20, 20, (len(views), 1, 1, 1)), 0, 255).astype(np.uint8)
+
+
+def trained(steps=100):
+    """An encoder that has learnt, in a second, to tell places of the toy ground apart."""
     torch.manual_seed(0)
-    raster = toy_map.ToyRaster()
-    centres = np.random.default_rng(0).uniform(-60, 60, (40, 2))
-    views = np.stack([raster.view(east, north, VIEW_M, 32)[0] for east, north in centres])
+    encoder, rng = ViewEncoder(ARCHITECTURE), np.random.default_rng(0)
+    optimiser = torch.optim.Adam(encoder.parameters(), 3e-3)
+    for _ in range(steps):
+        centres = rng.uniform(-75, 75, (24, 2))
+        sides = [torch.from_numpy(views_near(centres, rng, off_m)) for off_m in (0.0, 12.0)]
+        one, other = encoder(torch.cat(sides)).split(24)
+        loss = functional.cross_entropy(one @ other.T / 0.1, torch.arange(24))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return encoder
+
+
+def write_model(folder):
+    """A model directory with that encoder."""
+    rng = np.random.default_rng(1)
+    views = views_near(rng.uniform(-60, 60, (40, 2)), rng, 0.0)
     facts = CardFacts(
         id=folder.name,
         method="sample4geo",
@@ -60,5 +82,5 @@ def write_model(folder):
         metrics=[],
         calibration=Calibration(0.25, 0.01, "by hand"),
     )
-    export_model(ViewEncoder(ARCHITECTURE).state_dict(), ARCHITECTURE, facts, folder, RealViews(views, views))
+    export_model(trained().state_dict(), ARCHITECTURE, facts, folder, RealViews(views, views))
     return folder

@@ -44,6 +44,7 @@ _LEAST_FRAMES = 8
 _NEIGHBOURHOODS = 3  # how many k1 frames there are at least
 _BEGINNING = "beginning.json"
 _OWN_WORDS = ("model.", "data.", "data=", "+preset=", "preset=")
+_LEAST_LOCATED = 0.2  # footage of other places comes to 0.1 at most, that of which half is on the map to 0.5
 _TRUSTED_SHARE = 0.01
 
 Say = Callable[[str], None]
@@ -182,6 +183,12 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
     first = initial_weights(card.directory)
     before = _beginning(what.run, recipe, prepared, first, fabric)
     say(f"     before: {in_words(before)}")
+    _require_on_map(before, recipe)
+    if before["free_likeness"] < card.calibration.min_score:
+        say(
+            f"     warning: frames look like their best tiles by {before['free_likeness']:.2f} only, right "
+            f"answers of {card.id} do by {card.calibration.min_score:.2f}: does the map show this ground?"
+        )
     write_origin(what.run, _said(what), "adapt")
     fit(recipe, prepared.source, what.run, prepared.validate, initial=card.directory, fabric=fabric)
     best = best_so_far(what.run)
@@ -207,9 +214,22 @@ def in_words(figures: Figures) -> str:
     said = [f"{figures['free_mutual']:.0%} of the frames and their best tiles find each other"]
     if "free_continuity" in figures:
         said.append(f"frames in a row are found side by side {figures['free_continuity']:.0%} of the way")
+        said.append(f"{figures['free_located']:.0%} of the frames can be placed on a way over the map")
     if "free_stability" in figures:
         said.append(f"clusters keep together by {figures['free_stability']:.2f}")
     return "; ".join(said) + f"; selection {figures[SELECTION]:.3f}"
+
+
+def _require_on_map(figures: Figures, recipe: TrainConfig) -> None:
+    """Refuse footage whose way over the map cannot be made out, where labels would follow it."""
+    located = figures.get("free_located", 1.0)
+    follows = isinstance(recipe.method, DmnilConfig) and recipe.method.enhancement.by == "path"
+    if follows and located < _LEAST_LOCATED:
+        raise BagError(
+            f"only {located:.0%} of the frames can be placed on a way over the map: the footage lies outside "
+            "of it, or --init cannot tell this region; check --map, --view-size and poses, or learn without "
+            "a way by method.enhancement.by=votes."
+        )
 
 
 def _beginning(

@@ -12,7 +12,7 @@ import logging
 import numpy as np
 
 from geoloc_training.adaptation.path import places_along
-from geoloc_training.adaptation.stopping import Floats, Ints, Surroundings
+from geoloc_training.adaptation.surroundings import Floats, Ints, Surroundings
 from geoloc_training.datasets.region import Region
 from geoloc_training.methods.contract import DescribeItems
 from geoloc_training.methods.dmnil.labels import EpochLabels

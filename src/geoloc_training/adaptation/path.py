@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a drone may have flown: what each frame looks like, and that a drone does not jump. No truth.
 
-A hidden Markov model over the tiles of the map. A frame speaks for a tile by exp(cosine / temperature); from
+A hidden Markov model over the tiles of the map. A frame speaks for a tile by exp(cosine / (temperature
+· σ)), σ being how widely the cosines of tiles of different places are spread, whatever an encoder's are; from
 one frame to the next the drone comes to any tile within reach, each as likely, or now and then, where frames
 are missing or were misjudged, to any tile at all. Forward and backward passes give every frame's chances.
 """
@@ -9,13 +10,14 @@ are missing or were misjudged, to any tile at all. Forward and backward passes g
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from geoloc_training.adaptation.stopping import Floats, Ints, Surroundings
+from geoloc_training.adaptation.surroundings import Doubles, Floats, Ints, Surroundings
 
-Doubles = NDArray[np.float64]
+NEXT = 0.75  # of what is called near: next to a tile lies another half a view on, straight or across
+_LEAST_SPREAD = 1e-3  # of cosines; where all tiles are alike no look says anything
+_COMPARED = 20_000
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,16 @@ class PathModel:
     """How a drone moves and how much a look is worth.
 
     Attributes:
-        temperature: of a look; the higher, the less one look says. Frames in a row overlap and err together,
-            so that it is higher than what the encoder was trained with.
-        reach: longest step from frame to frame, as a share of what is called near: frames are kept that have
-            moved by a quarter of a view, and next to each tile lies another half a view on.
+        temperature: of a look, in those σ; the higher, the less one look says. Frames in a row overlap and
+            err together, so that none of them may say much.
+        reach: longest step from frame to frame, as a share of what is called near; frames are kept that have
+            moved by a quarter of a view.
         jump: how often the drone is anywhere rather than within reach.
         trust: chance above which a frame's place is believed, that of tiles near the best one together.
     """
 
-    temperature: float = 0.1
-    reach: float = 0.75
+    temperature: float = 0.6
+    reach: float = NEXT
     jump: float = 0.02
     trust: float = 0.9
 
@@ -50,13 +52,26 @@ def places_along(
     """
     model = model or PathModel()
     steps = _steps(surroundings, model.reach)
+    sharpness = 1 / (model.temperature * _spread(references, surroundings))
     found = np.full(len(queries), -1, np.int64)
     for chain in _chains(surroundings.successive, len(queries)):
-        chances = _chances(queries[chain] @ references.T, steps, model)
+        chances = _chances(
+            (sharpness * (queries[chain] @ references.T)).astype(np.float64), steps, model.jump
+        )
         best = chances.argmax(axis=1)
         around = np.array([row @ near for row, near in zip(chances, steps[best].toarray() > 0, strict=True)])
         found[chain] = np.where(around > model.trust, best, -1)
     return found
+
+
+def _spread(references: Floats, surroundings: Surroundings) -> float:
+    """σ: standard deviation of the cosines of references that do not lie near each other."""
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, len(references), (2, _COMPARED))
+    apart = np.linalg.norm(surroundings.positions_m[one] - surroundings.positions_m[other], axis=1)
+    different = apart > surroundings.near_m
+    cosines = (references[one[different]] * references[other[different]]).sum(axis=1)
+    return max(float(cosines.std()), _LEAST_SPREAD) if len(cosines) else 1.0
 
 
 def _chains(successive: Ints, count: int) -> list[Ints]:
@@ -77,20 +92,20 @@ def _steps(surroundings: Surroundings, reach: float) -> csr_array:
     return csr_array((1 / reached[rows], (rows, columns)))
 
 
-def _chances(cosines: Floats, steps: csr_array, model: PathModel) -> Doubles:
+def _chances(looks: Doubles, steps: csr_array, jump: float) -> Doubles:
     """Chance of each tile for each frame of a chain (T, M), by its neighbours in time too."""
-    looks = np.exp((cosines - cosines.max(axis=1, keepdims=True)).astype(np.float64) / model.temperature)
+    looks = np.exp(looks - looks.max(axis=1, keepdims=True))
     back = csr_array(steps.T)
     forward, backward = np.empty_like(looks), np.empty_like(looks)
     state = np.full(looks.shape[1], 1 / looks.shape[1])
     for row, look in enumerate(looks):
         forward[row] = state = _normed(state * look)
-        state = (1 - model.jump) * (back @ state) + model.jump / len(state)
+        state = (1 - jump) * (back @ state) + jump / len(state)
     state = np.ones(looks.shape[1])
     for row in range(len(looks) - 1, -1, -1):
         backward[row] = state
         seen = state * looks[row]
-        state = _normed((1 - model.jump) * (steps @ seen) + model.jump * seen.mean())
+        state = _normed((1 - jump) * (steps @ seen) + jump * seen.mean())
     product = forward * backward
     return np.asarray(product / product.sum(axis=1, keepdims=True))
 

@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from geoloc_training.adaptation.stopping import Floats, LabelFree, Surroundings, label_free, match
+from geoloc_training.adaptation.stopping import LabelFree, label_free, match
+from geoloc_training.adaptation.surroundings import Floats, Surroundings
 from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.validation import HeldOutValidation

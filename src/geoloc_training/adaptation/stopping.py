@@ -12,30 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.errors import ParameterError
+from geoloc_training.adaptation.path import NEXT, places_along
+from geoloc_training.adaptation.surroundings import Doubles, Floats, Ints, Surroundings
 
 _CHUNK_ROWS = 1024
 _NEIGHBOURS = 5
 _LEAST_PAIRS = 10  # of frames in a row, for a share of them to say anything
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is known of queries and references besides their pictures, and is no truth.
-
-    Attributes:
-        successive: queries taken one after the other, pairs of their numbers, int64 (P, 2).
-        positions_m: where the references lie, east and north, metres, (M, 2).
-        near_m: how far apart the references of two queries in a row may lie.
-    """
-
-    successive: Ints
-    positions_m: Doubles
-    near_m: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +35,10 @@ class LabelFree:
             that are labelled in both; 1 for the same clusters, 0 for what chance makes.
         continuity: share of queries in a row whose best references lie near each other, 0 for what any two
             queries' do and 1 for all; near 0 too where all queries find one place.
+        located: share of the queries that the most likely path over the map puts somewhere (`path`); of
+            footage from outside the map next to none.
+        agreement: share of the queries that it puts where they are found, or next to it: what R@1 would be if
+            the path were true.
         clusters: how many clusters the queries fall into.
         coverage: share of the queries that are in one.
         likeness: mean cosine of the queries with their best references.
@@ -63,6 +51,8 @@ class LabelFree:
     mutual_cluster: float
     stability: float
     continuity: float
+    located: float
+    agreement: float
     clusters: float
     coverage: float
     likeness: float
@@ -102,6 +92,7 @@ def label_free(
     positions = None if surroundings is None else surroundings.positions_m
     near_m = 0.0 if surroundings is None else surroundings.near_m
     mutual, continuity = float(at_home.mean()), path_continuity(matches.best, surroundings)
+    located, agreement = _on_the_way(queries, references, matches.best, surroundings)
     labels = np.full(len(queries), -1, np.int64) if query_labels is None else query_labels
     back = matches.home[matches.best]
     known = query_labels is not None
@@ -113,6 +104,8 @@ def label_free(
         if query_labels is None or previous_query_labels is None
         else cluster_stability(query_labels, previous_query_labels),
         continuity=continuity,
+        located=located,
+        agreement=agreement,
         clusters=float(len(np.unique(labels[labels >= 0]))) if known else math.nan,
         coverage=float((labels >= 0).mean()) if known else math.nan,
         likeness=float(matches.cosine.mean()),
@@ -205,6 +198,18 @@ def path_continuity(best: Ints, surroundings: Surroundings | None) -> float:
     in_a_row = float((np.linalg.norm(first - second, axis=1) <= surroundings.near_m).mean())
     any_two = _share_near(places, surroundings.near_m)
     return 0.0 if any_two >= 1 else (in_a_row - any_two) / (1 - any_two)
+
+
+def _on_the_way(
+    queries: Floats, references: Floats, best: Ints, surroundings: Surroundings | None
+) -> tuple[float, float]:
+    """Shares of the queries that the path puts somewhere, and where they are found; NaN without an order."""
+    if surroundings is None or len(surroundings.successive) < _LEAST_PAIRS:
+        return math.nan, math.nan
+    places = places_along(queries, references, surroundings)
+    apart = np.linalg.norm(surroundings.positions_m[best] - surroundings.positions_m[places], axis=1)
+    there = places >= 0
+    return float(there.mean()), float((there & (apart <= NEXT * surroundings.near_m)).mean())
 
 
 def _share_near(places: Doubles, near_m: float) -> float:

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from geoloc.errors import ParameterError  # noqa: E402
 from geoloc_training.adaptation.batches import RegionBatches  # noqa: E402
 from geoloc_training.adaptation.selection import LabelFreeValidation  # noqa: E402
-from geoloc_training.adaptation.stopping import Surroundings  # noqa: E402
+from geoloc_training.adaptation.surroundings import Surroundings  # noqa: E402
 from geoloc_training.config import build, build_config  # noqa: E402
 from geoloc_training.datasets.contract import Item, TrainingSplit  # noqa: E402
 from geoloc_training.methods.dmnil.settings import DmnilConfig  # noqa: E402
@@ -42,12 +42,13 @@ def _describe(wrong=None):
     """Descriptors by which a frame looks like its tile, or one that is wrong."""
 
     def describe(items, *, flip=False, as_trained=False):
-        tiles = np.eye(TILES, dtype=np.float32)
+        tiles = np.random.default_rng(0).normal(size=(TILES, 64)).astype(np.float32)
+        tiles /= np.linalg.norm(tiles, axis=1, keepdims=True)
         if items[0].view == "satellite":
             return tiles
-        found = 0.6 * tiles[FIRST : FIRST + FRAMES] + 0.1 * np.roll(tiles, 1, 0)[FIRST : FIRST + FRAMES]
+        found = 0.6 * tiles[FIRST : FIRST + FRAMES]
         for frame, tile in (wrong or {}).items():
-            found[frame, tile] = 0.7
+            found[frame] += 0.7 * tiles[tile]
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     return describe
@@ -94,9 +95,9 @@ def test_before_their_epoch_and_without_a_path_labels_stay_apart(tmp_path, caplo
     assert not source.labels.shared
     lost = _source(tmp_path)
     looks = _describe()
-    nowhere = np.full((FRAMES, TILES), TILES**-0.5, np.float32)
-    nowhere[:8, ::2] *= 1.05  # two kinds, to be told apart, that no tile is like
-    nowhere /= np.linalg.norm(nowhere, axis=1, keepdims=True)
+    # Of two kinds, for else they were one cluster, and like none of the tiles.
+    tiles = looks([Item("", "satellite", tmp_path)])
+    nowhere = np.linalg.svd(tiles)[2][[-1] * 8 + [-2] * 8].astype(np.float32)
     lost.start_epoch(0, lambda items, **how: looks(items) if items[0].view == "satellite" else nowhere)
     assert not lost.labels.shared
     assert "no path can be made out" in caplog.text

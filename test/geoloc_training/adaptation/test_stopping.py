@@ -8,13 +8,13 @@ import pytest
 
 from geoloc.errors import ParameterError
 from geoloc_training.adaptation.stopping import (
-    Surroundings,
     cluster_stability,
     label_free,
     match,
     path_continuity,
     returning,
 )
+from geoloc_training.adaptation.surroundings import Surroundings
 
 
 def _at(*degrees):
@@ -133,6 +133,7 @@ def test_all_figures_together():
     assert (found.mutual, found.mutual_cluster, found.stability) == (1.0, 1.0, 1.0)
     assert found.continuity == pytest.approx(1.0)
     assert found.selection == pytest.approx(1.0)
+    assert 0.0 <= found.agreement <= found.located <= 1.0
     assert (found.clusters, found.coverage) == (6.0, 1.0)
     assert found.likeness == pytest.approx(1.0)
     # The best that is not near is two tiles on: 20 degrees.
@@ -171,3 +172,25 @@ def test_a_better_encoder_has_better_figures():
 def test_what_does_not_belong_together_is_refused(arguments):
     with pytest.raises(ParameterError, match="do not belong together"):
         label_free(*arguments)
+
+
+def _flown(wrong=(), count=20):
+    """Frames over tiles 5, 6, … of a line; those that are wrong look more like the first tile."""
+    tiles = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
+    tiles /= np.linalg.norm(tiles, axis=1, keepdims=True)
+    frames = 0.6 * tiles[5 : 5 + count]
+    frames[list(wrong)] += 0.7 * tiles[0]
+    return frames, tiles
+
+
+@pytest.mark.parametrize("wrong", [(), (3,), (3, 9, 15)])
+def test_agreement_is_the_recall_along_the_path(wrong):
+    found = label_free(*_flown(wrong), surroundings=_line(20, near_m=25.0))
+    assert found.located == 1.0
+    assert found.agreement == pytest.approx(1 - len(wrong) / 20)
+
+
+def test_footage_of_another_place_is_put_nowhere():
+    elsewhere = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
+    elsewhere /= np.linalg.norm(elsewhere, axis=1, keepdims=True)
+    assert label_free(_flown()[0], elsewhere, surroundings=_line(20, near_m=25.0)).located < 0.2
