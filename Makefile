@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo flight scenarios test bench lint clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -27,6 +27,9 @@ flight: setup  ## the same with real flights: make flight DATA=folder
 
 scenarios: setup  ## hard flights in simulation, held against targets; half of them over imagery in DATA
 	@$(VENV)/geoloc simulate scenarios --data $(DATA)
+
+adapt-demo: setup-train  ## an encoder adapts to a made region it has not seen: before and after, in metres
+	@$(VENV)/python tools/adapt_demo.py
 
 test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest

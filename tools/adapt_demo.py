@@ -87,7 +87,8 @@ def steps(out: Path, seed: int) -> list[Step]:
 def _evaluate(flight: Path, map_folder: Path, model: Path) -> tuple[str, ...]:
     report = flight.with_name(map_folder.name.removeprefix("map-"))
     named = ("--map", str(map_folder), "--model", str(model), "--out", str(report))
-    return ("geoloc", "evaluate", str(flight), *named)
+    # Every frame alone: the encoder is compared, not what a filter makes of it.
+    return ("geoloc", "evaluate", str(flight), *named, "--alone")
 
 
 def table(out: Path) -> str:
