@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo flight test bench lint clean
+.PHONY: help setup setup-train demo flight adapt-demo test bench lint clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -24,6 +24,9 @@ demo: setup  ## a simulated flight, localised by the real nodes: a table in metr
 
 flight: setup  ## the same with real flights: make flight DATA=folder
 	@$(VENV)/geoloc flight $(DATA)
+
+adapt-demo: setup-train  ## an encoder adapted to a region by unlabelled footage, measured before and after
+	@$(VENV)/python tools/adapt_demo.py
 
 test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
