@@ -18,15 +18,15 @@ LEFT, BOTTOM, RIGHT, TOP = toy_map.ToyRaster.bounds_m
 VIEW_M = 40.0
 ARCHITECTURE = Architecture(
     backbone="resnet18",
-    backbone_args={"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]},
+    backbone_args={"layers": [1, 1, 1, 1], "channels": [8, 16, 24, 32]},
     stem="unshuffle",
     head="both",
-    head_channels=4,
-    descriptor_size=16,
+    head_channels=16,
+    descriptor_size=64,
     input_px=32,
 )
-# To and fro over the centres of tiles, twenty metres a second and twenty further north each time.
-TRACK = [(20.0 * i * (1 if row % 2 else -1), 20.0 * row - 40) for row in range(5) for i in range(-3, 4)]
+# To and fro, twenty metres a second and twenty further north each time, a little beside the centres of tiles.
+TRACK = [(20.0 * i * (1 if row % 2 else -1) + 3, 20.0 * row - 37) for row in range(5) for i in range(-3, 4)]
 
 
 def ground():
@@ -53,7 +53,7 @@ def views_near(centres, rng, off_m):
     return np.clip(views + rng.uniform(-20, 20, (len(views), 1, 1, 1)), 0, 255).astype(np.uint8)
 
 
-def trained(steps=100):
+def trained(steps=120):
     """An encoder that has learnt, in a second, to tell places of the toy ground apart."""
     torch.manual_seed(0)
     encoder, rng = ViewEncoder(ARCHITECTURE), np.random.default_rng(0)

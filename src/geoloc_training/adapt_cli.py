@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from geoloc.cli.evaluate import parse_topics
-from geoloc.installed import default_model
 from geoloc_training.adaptation.adapt import Adaptation, Adapted, adapt, in_words
 from geoloc_training.adaptation.cutting import Sources
 from geoloc_training.adaptation.warping import Assumptions
 
+_INIT = "geoloc-small-2"  # by name: an adapted model under models/ counts as shipped too
 _POSES = "Footage without poses"
 _CUTTING = "Cutting"
 
@@ -42,10 +42,9 @@ def adapt_command(
         str,
         typer.Option(
             "--init",
-            help="Model directory, or id of a shipped model, to begin with. Default: the shipped one.",
-            show_default=False,
+            help="Model directory, or id of a shipped model, to begin with.",
         ),
-    ] = "",
+    ] = _INIT,
     map_out: Annotated[
         Path | None,
         typer.Option(help="Map directory to build. Default: OUT-map.", show_default=False),
@@ -119,10 +118,10 @@ def adapt_command(
     """Adapt an encoder to a region: its map and unlabelled footage in, a model and its map out.
 
     Frames become views by the rig that flies, where height, attitude and calibration are known; those that
-    lack one are used as they are. Positions in the footage are never read. DMNIL learns from both sides
-    without a label; of its epochs, and the beginning, that one is exported that figures without labels like
-    best, mixed with the beginning, and the map is built anew with it. Rerun the same command to go on after
-    an interruption.
+    lack one are scaled and turned by what the others, the map or you tell. Positions in the footage are never
+    read. DMNIL learns from both sides without a label; of its epochs, and the beginning, that one is exported
+    that figures without labels like best, mixed with the beginning, and the map is built anew with it. Rerun
+    the same command to go on after an interruption.
 
     geoloc-train adapt --map ortho.tif --footage flight.mcap --out models/region
 
@@ -146,7 +145,7 @@ def adapt_command(
     )
     what = Adaptation(
         sources=sources,
-        init=initial or default_model(),
+        init=initial,
         out=out,
         map_out=map_out or out.with_name(f"{out.name}-map"),
         run=run or Path("runs") / out.name,

@@ -14,6 +14,7 @@ from geoloc.evaluation.settings import read_rig_settings
 from geoloc.mapping.grid import default_view_size_m
 from geoloc.raster.views import open_raster
 from geoloc_training.adaptation.footage import FootageOptions, FootageReport, cut_footage
+from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
 from geoloc_training.adaptation.region import TileOptions, cut_tiles, step_cosine
 from geoloc_training.adaptation.warping import Assumptions
@@ -139,7 +140,8 @@ def _cut_into(root: Path, sources: Sources, encoder: "Encoder", *, progress: boo
         tiles, bare = cut_tiles(raster, options, root, progress=progress)
         alike = step_cosine(raster, options, encoder.describe, _STEP)
     wanted = FootageOptions(view_size_m, alike, sources.every_s)
-    footage = cut_footage(recordings, wanted, encoder.describe, root, progress=progress)
+    choose = HeadingSearch(encoder.describe, root / "tiles", size_px)
+    footage = cut_footage(recordings, wanted, encoder.describe, choose, root, progress=progress)
     return {"view_size_m": view_size_m, "tiles": tiles, "bare_tiles": bare, "footage": asdict(footage)}
 
 

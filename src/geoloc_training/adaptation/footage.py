@@ -20,7 +20,7 @@ from tqdm import tqdm
 from geoloc.errors import BagError, FrameRefused
 from geoloc_training.adaptation.pictures import write_view
 from geoloc_training.adaptation.recordings import Frame, Recording
-from geoloc_training.adaptation.warping import KINDS, POSED, FootprintUnknown
+from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUnknown
 from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
 
 Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -96,6 +96,7 @@ def cut_footage(
     recordings: Sequence[Recording],
     options: FootageOptions,
     describe: Describe,
+    choose: Choose,
     root: Path,
     *,
     progress: bool,
@@ -104,12 +105,20 @@ def cut_footage(
 
     Frames that do not tell how much ground they show wait until the others have, whose median they take.
 
+    Args:
+        recordings: footage.
+        options: which frames.
+        describe: views uint8 (N, S, S, 3) -> unit descriptors (N, D).
+        choose: which of several views of a frame, each turned another way, has north at its top.
+        root: folder of the region.
+        progress: whether to show a bar.
+
     Raises:
         BagError: no frame can be used, or a recording breaks off.
         RasterError: a picture cannot be written.
     """
     (root / "frames").mkdir(parents=True, exist_ok=True)
-    cutter = _Cutter(options, describe, root)
+    cutter = _Cutter(options, describe, choose, root)
     with tqdm(desc="frames", unit="frame", disable=None if progress else True) as bar:
         waiting = [cutter.go_through(recording, bar) for recording in recordings]
         fallback_m, told_by = None, ""
@@ -135,6 +144,7 @@ class _Cutter:
 
     options: FootageOptions
     describe: Describe
+    choose: Choose
     root: Path
     rows: list[FrameRow] = field(default_factory=list)
     footprints_m: list[float] = field(default_factory=list)
@@ -201,7 +211,7 @@ class _Cutter:
 
     def _view(self, frame: Frame, fallback_m: float | None) -> tuple[str, Views]:
         image = frame.load()
-        kind, view = frame.warper.view(frame.stamp_ns, image, fallback_m)
+        kind, view = frame.warper.view(frame.stamp_ns, image, fallback_m, self.choose)
         footprint_m = frame.warper.footprint_m(image)
         if footprint_m is not None:
             self.footprints_m.append(footprint_m)

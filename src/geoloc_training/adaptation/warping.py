@@ -3,11 +3,11 @@
 
 With height, attitude and calibration a frame becomes the view that flies (`posed`). Where the height or the
 calibration is missing, the frame is taken to show so many metres of ground (`scaled`); where the attitude is
-missing, to look straight down with north at its top (`unturned`).
+missing, to look straight down, whichever way is north (`turned`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,16 +18,18 @@ from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.evaluation.bags import AttitudeSample, CameraSample, HeightSample, Sample
 from geoloc.evaluation.playback import feed
+from geoloc_training.adaptation.headings import HEADINGS_DEG
 
-POSED, SCALED, UNTURNED = "posed", "scaled", "unturned"
+Choose = Callable[[NDArray[np.uint8]], int]
+
+POSED, SCALED, TURNED = "posed", "scaled", "turned"
 KINDS: Mapping[str, str] = {
     POSED: "warped by height, attitude and calibration",
     SCALED: "turned by their attitude, their height or calibration assumed",
-    UNTURNED: "taken to look straight down with north at the top, for want of an attitude",
+    TURNED: "taken to look straight down, and turned as they look most like the map, for want of an attitude",
 }
 _NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
 _HIGHEST_M = 20_000.0
-_NORTHWARD = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))
 _NO_ATTITUDE = {Reason.NO_ATTITUDE, Reason.BAD_ATTITUDE}
 _MISSING = _NO_ATTITUDE | {
     Reason.NO_CAMERA_INFO,
@@ -103,7 +105,7 @@ class Warper:
         return None if lens is None or height_m is None else height_m * _shorter_per_metre(lens)
 
     def view(
-        self, stamp_ns: int, image: NDArray[np.uint8], fallback_m: float | None
+        self, stamp_ns: int, image: NDArray[np.uint8], fallback_m: float | None, choose: Choose
     ) -> tuple[str, NDArray[np.uint8]]:
         """Turn a frame into a view.
 
@@ -111,6 +113,7 @@ class Warper:
             stamp_ns: the frame's stamp.
             image: uint8 RGB (H, W, 3).
             fallback_m: metres of ground along the shorter side of frames of which nothing else is known.
+            choose: which of several views of the frame, each turned another way, has north at its top.
 
         Returns:
             One of `KINDS`, and the view, uint8 (S, S, 3).
@@ -132,9 +135,17 @@ class Warper:
         except FrameRefused as refusal:
             if refusal.reason not in _NO_ATTITUDE:
                 raise
+        ways = [self._straight_down(stamp_ns, image, footprint_m, heading) for heading in HEADINGS_DEG]
+        return TURNED, ways[choose(np.stack(ways))]
+
+    def _straight_down(
+        self, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float, heading_deg: float
+    ) -> NDArray[np.uint8]:
+        """The view of a camera above its middle, the top of whose picture is at a heading."""
         rig = CameraRig(self._straight)
-        rig.add_attitude(stamp_ns, _NORTHWARD)
-        return UNTURNED, self._substituted(rig, stamp_ns, image, footprint_m)
+        half_rad = math.radians(90.0 - heading_deg) / 2
+        rig.add_attitude(stamp_ns, (0.0, 0.0, math.sin(half_rad), math.cos(half_rad)))
+        return self._substituted(rig, stamp_ns, image, footprint_m)
 
     def _substituted(
         self, rig: CameraRig, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float

@@ -16,8 +16,10 @@ from geoloc.errors import BagError, ParameterError
 from geoloc.evaluation.bags import ImageSample, Topics, read_flight
 from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc_training.adaptation.footage import FootageOptions, cut_footage
+from geoloc_training.adaptation.headings import HeadingSearch
+from geoloc_training.adaptation.pictures import write_view
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
-from geoloc_training.adaptation.warping import POSED, SCALED, UNTURNED, Assumptions
+from geoloc_training.adaptation.warping import POSED, SCALED, TURNED, Assumptions
 from geoloc_training.datasets.pictures import read_picture
 from geoloc_training.datasets.region import FrameRow
 
@@ -27,14 +29,14 @@ DESCRIBE = toy_flight.PixelEncoder().describe
 ALIKE = 0.9  # the toy ground's views 10 m apart; frames of the toy flight are 20 m apart
 
 
-def _cut(tmp_path, *footage, assumed=None, every_s=0.0, alike=ALIKE, **reading):
+def _cut(tmp_path, *footage, assumed=None, every_s=0.0, alike=ALIKE, choose=lambda views: 0, **reading):
     reading = ReadingOptions(RIG, assumed or Assumptions(), **reading)
     recordings = [open_recording(path, reading) for path in footage]
     options = FootageOptions(VIEW_M, alike, every_s)
     root = tmp_path / "views"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
-    report = cut_footage(recordings, options, DESCRIBE, root, progress=False)
+    report = cut_footage(recordings, options, DESCRIBE, choose, root, progress=False)
     with (root / "frames.csv").open(newline="") as file:
         rows = [FrameRow(**{**row, "stamp_ns": int(row["stamp_ns"])}) for row in csv.DictReader(file)]
     return report, rows, [read_picture(root / "frames" / row.file) for row in rows]
@@ -72,8 +74,8 @@ def test_where_the_drone_was_makes_no_difference(tmp_path):
     [
         (("altitude",), SCALED),
         (("camera_info",), SCALED),
-        (("imu",), UNTURNED),
-        (("imu", "altitude"), UNTURNED),
+        (("imu",), TURNED),
+        (("imu", "altitude"), TURNED),
     ],
 )
 def test_frames_without_a_pose_are_scaled_as_they_are_said_to_be(tmp_path, left_out, kind):
@@ -96,7 +98,7 @@ def test_a_topic_can_be_left_out(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", imu=(0.0, 0.0, 0.0, 1.0))
     wrong = _cut(tmp_path, bag)[2]
     report, _, pictures = _cut(tmp_path, bag, topics=Topics(imu=""))
-    assert report.kept == {UNTURNED: 6}
+    assert report.kept == {TURNED: 6}
     assert _apart(wrong, pictures) > 10
     assert _apart(pictures, _flown(toy_flight.write_flight(tmp_path / "whole"))) < 3.0
 
@@ -176,7 +178,7 @@ def test_a_folder_of_plain_pictures_is_footage(tmp_path):
     (folder / "5.png").touch()
     shutil.copy(folder / "0.png", folder / "6.png")
     report, rows, pictures = _cut(tmp_path, folder)
-    assert (report.kept, report.refused, report.duplicates) == ({UNTURNED: 4}, {"bad_image": 2}, 1)
+    assert (report.kept, report.refused, report.duplicates) == ({TURNED: 4}, {"bad_image": 2}, 1)
     assert [row.name for row in rows] == ["0.png", "1.png", "2.png", "3.png"]
     assert _apart(pictures[0], toy_flight.toy_map.ToyRaster().view(-40.0, 0.0, VIEW_M, VIEW_PX)[0]) < 3.0
 
@@ -238,3 +240,20 @@ def test_frames_come_when_the_samples_around_them_are_in(tmp_path):
     for frame in frames_when_ready(read_flight(bag).samples(), seen.append, lambda stamp_ns: False):
         assert isinstance(frame, ImageSample)
         assert max(sample.stamp_ns for sample in seen) >= frame.stamp_ns
+
+
+@pytest.mark.parametrize("top_deg", [0, 90, 225])
+def test_which_way_is_north_the_map_tells(tmp_path, top_deg):
+    ground, folder = toy_flight.toy_map.ToyRaster(), tmp_path / "tiles"
+    folder.mkdir()
+    for number, (east, north) in enumerate((x, y) for x in (-40.0, 0.0, 40.0) for y in (-20.0, 20.0)):
+        write_view(folder / f"{number:06d}.jpg", ground.view(east, north, VIEW_M, VIEW_PX)[0])
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    # A camera that sees far enough to be turned about; the top of its picture is at that heading.
+    whole = ground.view(40.0, 20.0, 2 * VIEW_M, 256)[0]
+    turn = cv2.getRotationMatrix2D((127.5, 127.5), top_deg, 1.0)
+    cv2.imwrite(str(pictures / "a.png"), cv2.warpAffine(whole, turn, (256, 256))[..., ::-1])
+    choose = HeadingSearch(DESCRIBE, folder, VIEW_PX)
+    _, _, found = _cut(tmp_path, pictures, assumed=Assumptions(footprint_m=2 * VIEW_M), choose=choose)
+    assert _apart(found[0], ground.view(40.0, 20.0, VIEW_M, VIEW_PX)[0]) < 5.0
