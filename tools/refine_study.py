@@ -84,12 +84,18 @@ def spots(
 ) -> tuple[list[Spot], str, str]:
     """Where to try, and the dates of map and query."""
     city, map_date, query_date = case.split(":")
+    if map_date == query_date:
+        raise SystemExit(f"{case}: map and query must be of two dates")
     if city == "world":
-        worlds = load_worlds(_WORLDS, _WORLD_M, 1 + int(query_date), Path("runs/worlds"))
+        worlds = load_worlds(_WORLDS, _WORLD_M, 1 + max(int(map_date), int(query_date)), Path("runs/worlds"))
         places = rng.uniform(VIEW_M, _WORLD_M - VIEW_M, (count, 2))
         chosen = [Spot(worlds[i % len(worlds)], *place) for i, place in enumerate(places)]
+    elif imagery is None:
+        raise SystemExit(f"{case}: name the folder of the imagery")
     else:
         grounds = [g for g in load_multiyear(imagery, [city]) if {map_date, query_date} <= set(g.dates)]
+        if not grounds:
+            raise SystemExit(f"{case}: no place of {city} has both dates")
         chosen = [Spot(g, g.extent_m[0] / 2, g.extent_m[1] / 2) for g in grounds]
         chosen = [chosen[i % len(chosen)] for i in range(count)]
     return chosen, map_date, query_date
