@@ -189,7 +189,9 @@ def test_a_flight_from_its_folder_to_metres(tmp_path):
     verify_map(prepared.map_directory.path)
     assert "5 distractor tiles" in prepared.map_directory.manifest.imagery.source
     run = described(
-        evaluate_bag(BagEvaluation(prepared.bag, progress=False), prepared.map_directory, encoder),
+        evaluate_bag(
+            BagEvaluation(prepared.bag, alone=True, progress=False), prepared.map_directory, encoder
+        ),
         prepared,
         "here",
     )

@@ -165,7 +165,7 @@ def test_evaluation_names_its_data():
         ("method={name: dmnil, copies: 0}", r"method\.copies=0 must be above 0"),
         ("method.name=siamese", "method.name 'siamese' is unknown; use sample4geo or lpn"),
         ("data=u1562", "data 'u1562' is unknown; use one of cvact, .*u1652"),
-        ("preset=large", "preset 'large' is unknown; use one of dmnil, dmnil_denseuav, .*dphr"),
+        ("preset=large", "preset 'large' is unknown; use one of adapt, dmnil, .*dphr"),
         ("data.sampling=gps", "sampling=gps is for published sets; data 'map'"),
         ("data.validation_share=1", "validation_share=1.0 must lie"),
         ("data.sources.0.view_size_m=[90, 60]", "rising range"),

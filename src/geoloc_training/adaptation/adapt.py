@@ -23,6 +23,7 @@ from geoloc.errors import BagError, ParameterError
 from geoloc.installed import find_model
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc_training import facts
+from geoloc_training.adaptation.account import Figures, in_words, notes
 from geoloc_training.adaptation.cutting import Cut, Sources, cut_region
 from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
 from geoloc_training.adaptation.stopping import match, returning
@@ -48,7 +49,6 @@ _LEAST_LOCATED = 0.2  # footage of other places comes to 0.1 at most, that of wh
 _TRUSTED_SHARE = 0.01
 
 Say = Callable[[str], None]
-Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -209,17 +209,6 @@ def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float
     }
 
 
-def in_words(figures: Figures) -> str:
-    """Figures without labels as a user reads them."""
-    said = [f"{figures['free_mutual']:.0%} of the frames and their best tiles find each other"]
-    if "free_continuity" in figures:
-        said.append(f"frames in a row are found side by side {figures['free_continuity']:.0%} of the way")
-        said.append(f"{figures['free_located']:.0%} of the frames can be placed on a way over the map")
-    if "free_stability" in figures:
-        said.append(f"clusters keep together by {figures['free_stability']:.2f}")
-    return "; ".join(said) + f"; selection {figures[SELECTION]:.3f}"
-
-
 def _require_on_map(figures: Figures, recipe: TrainConfig) -> None:
     """Refuse footage whose way over the map cannot be made out, where labels would follow it."""
     located = figures.get("free_located", 1.0)
@@ -269,7 +258,11 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
         chosen.step,
         describer.views,
         name=what.out.name,
-        notes=_notes(chosen, card, cut, what.keep),
+        notes=notes(chosen.before, chosen.after, chosen.step, what.keep)
+        | {
+            "begun_with": f"{card.id}, weights {card.sha256}",
+            "learnt_from": f"{cut.tiles} tiles of {cut.view_size_m:g} m, {cut.footage.views} views",
+        },
         view_size_m=(min(sizes), max(sizes)),
     )
     calibrated = card.calibration if not chosen.step else _calibration(describer, chosen.prepared)
@@ -295,21 +288,6 @@ def _calibration(describer: Describer, prepared: Prepared) -> Calibration:
         f"of the region's own footage, without truth: exceeded by 99 % of the {len(trusted)} of "
         f"{len(queries)} frames that their best tile finds back to",
     )
-
-
-def _notes(chosen: _Chosen, card: ModelCard, cut: Cut, keep: float) -> dict[str, str]:
-    return {
-        "begun_with": f"{card.id}, weights {card.sha256}",
-        "learnt_from": f"{cut.tiles} tiles of {cut.view_size_m:g} m and {cut.footage.views} views, no labels",
-        "selection": "the epoch with the best free_selection; "
-        + (
-            f"step {chosen.step}, its weights mixed with {keep:.0%} of the beginning's"
-            if chosen.step
-            else "none was better than the beginning, whose weights these are"
-        ),
-        "before": in_words(chosen.before),
-        "after": in_words(chosen.after),
-    }
 
 
 def _said(what: Adaptation) -> list[str]:

@@ -17,6 +17,7 @@ pytest.importorskip("matplotlib")
 from geoloc_training.training.checkpoint import load_checkpoint  # noqa: E402
 from geoloc_training.training.hardware import launch  # noqa: E402
 from geoloc_training.training.loop import begin, fit  # noqa: E402
+from tiny_training import Recalls  # noqa: E402
 from tiny_unpaired import build_unpaired, pictures, source, unpaired_config  # noqa: E402
 
 
@@ -38,7 +39,7 @@ def _fit(config, split, run, killed_at=None):
         return batch
 
     made.augment = die
-    fit(config, made, run, lambda _: {"valid_r1": 0.5}, build=build_unpaired)
+    fit(config, made, run, Recalls(0.5), build=build_unpaired)
 
 
 def _drawn(run):
