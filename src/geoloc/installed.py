@@ -49,12 +49,15 @@ def find_model(model: str) -> Path:
 
 
 def default_model() -> str:
-    """Return the id of the model that is used where none is named.
+    """Return the id of the model that is used where none is named: the one called geoloc-…, which ships.
+
+    Others in `models/` are the user's own, exported or adapted there, and are named to be used.
 
     Raises:
         ModelError: where none ships, or several do and one must be named.
     """
-    shipped = list(shipped_models())
+    found = list(shipped_models())
+    shipped = [name for name in found if name.startswith("geoloc-")] or found
     if len(shipped) != 1:
         known = ", ".join(shipped) or "none"
         raise ModelError(f"name a model with --model: {len(shipped)} ship here ({known})")

@@ -261,7 +261,7 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
         notes=notes(chosen.before, chosen.after, chosen.step, what.keep)
         | {
             "begun_with": f"{card.id}, weights {card.sha256}",
-            "learnt_from": f"{cut.tiles} tiles of {cut.view_size_m:g} m, {cut.footage.views} views",
+            "learnt_from": f"{cut.tiles} tiles and {cut.footage.views} views, no labels",
         },
         view_size_m=(min(sizes), max(sizes)),
     )

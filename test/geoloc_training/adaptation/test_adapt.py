@@ -244,7 +244,9 @@ def test_a_map_smaller_than_a_tile_is_a_sentence(region, tmp_path):
 
 def test_footage_without_any_pose_is_learnt_from(region, tmp_path, capsys):
     bag = tiny_region.write_bag(tmp_path / "bag", leave_out=("imu", "altitude", "camera_info"), truth=False)
-    _adapt(region, tmp_path, "optimiser.epochs=1", footage=bag, **{"footprint-m": 60})
+    # By votes: whether so small an encoder makes out a way of such frames hangs on its last digits.
+    words = ("optimiser.epochs=1", "method.enhancement.by=votes")
+    _adapt(region, tmp_path, *words, footage=bag, **{"footprint-m": 60})
     said = capsys.readouterr().out
     assert "views were taken to look straight down" in said
     assert (tmp_path / "adapted" / "model.yaml").is_file()

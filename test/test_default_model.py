@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model that is used where none is named."""
+
+import pytest
+
+from geoloc import installed
+from geoloc.errors import ModelError
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    monkeypatch.setattr(installed, "share_folders", lambda: [tmp_path])
+
+    def make(*names):
+        for name in names:
+            (tmp_path / "models" / name).mkdir(parents=True)
+            (tmp_path / "models" / name / "model.yaml").touch()
+
+    return make
+
+
+def test_models_of_ones_own_beside_the_shipped_one_do_not_take_its_place(models):
+    models("first", "geoloc-small-2", "region")
+    assert installed.default_model() == "geoloc-small-2"
+
+
+def test_a_lone_model_is_it_whatever_its_name(models):
+    models("mine")
+    assert installed.default_model() == "mine"
+
+
+@pytest.mark.parametrize("names", [(), ("one", "two"), ("geoloc-a", "geoloc-b")])
+def test_none_or_several_must_be_named(models, names):
+    models(*names)
+    with pytest.raises(ModelError, match=f"{len(names)} ship here"):
+        installed.default_model()
