@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
+from geoloc.filter.alone import softmax
 from geoloc.installed import default_model, find_model
-from geoloc.localizer import LocalizerSettings, softmax
+from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Method, Patch, RefinerSettings, Registration, Verdict, make_method
 from geoloc_training.datasets.dated_index import load_multiyear
 from geoloc_training.datasets.ground import Ground, Look, render
