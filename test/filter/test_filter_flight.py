@@ -6,8 +6,10 @@ import pytest
 import toy_sequence as toy
 from scipy.stats import chi2
 
+import toy_map
 from geoloc.errors import FrameRefused, Reason
-from geoloc.filter import State
+from geoloc.filter import BayesFilter, FilterSettings, State, Tiles
+from geoloc.lookup import LookUp
 
 FALSE_FIX_M = 100.0
 
@@ -106,16 +108,39 @@ def test_a_long_silence_loses_the_track_and_the_next_frames_find_the_place():
 
 def test_a_prior_is_answered_at_once_and_a_wrong_one_is_not_believed_for_long():
     flight = toy.fly(9)
-    good, bad = toy.new_filter(confidence=0.95), toy.new_filter(confidence=0.95)
-    told = good.set_prior(int(flight.stamps_ns[0]) - 1, flight.truth_m[0], np.eye(2) * 25.0)
+    good, bad = toy.new_filter(), toy.new_filter()
+    told = good.set_prior(int(flight.stamps_ns[0]), flight.truth_m[0], np.eye(2) * 25.0)
     assert told.refusal is None
     beliefs, errors_m = toy.run(flight, good)
     assert toy.answered(beliefs).all()
     assert errors_m.max() < toy.MAP.pitch_m
-    bad.set_prior(int(flight.stamps_ns[0]) - 1, flight.truth_m[0] + [250.0, -200.0], np.eye(2) * 25.0)
+    bad.set_prior(int(flight.stamps_ns[0]), flight.truth_m[0] + [250.0, -200.0], np.eye(2) * 25.0)
     beliefs, errors_m = toy.run(flight, bad)
     assert (toy.answered(beliefs) & (errors_m > FALSE_FIX_M)).sum() <= 2
     assert errors_m[-1] < toy.MAP.pitch_m
+
+
+def test_a_frame_of_the_priors_own_stamp_counts_on_top_of_it():
+    flight = toy.fly(9, count=1)
+    filter_ = toy.new_filter()
+    told = filter_.set_prior(0, flight.truth_m[0] + [12.0, 0.0], np.eye(2) * 15.0**2)
+    seen = filter_.update(0, toy.look(flight.queries[0]))
+    assert toy.error_m(seen, flight.truth_m[0]) < toy.error_m(told, flight.truth_m[0]) / 2
+
+
+def test_a_map_of_tiles_far_apart_can_be_tracked_over():
+    encoder = toy_map.ToyEncoder(reach_m=190.0)
+    table = toy_map.toy_map(toy.ENCODER, east=(-300, 300), north=(-300, 300)).tiles.copy()
+    for name in ("east_m", "north_m", "size_m"):
+        table[name] *= 7.5
+    descriptors = encoder.at(table["east_m"], table["north_m"])
+    filter_ = BayesFilter(Tiles(table, 150.0, 300.0), settings=FilterSettings(max_speed_mps=80.0))
+    for i in range(30):
+        place = np.array([-700.0 + 50.0 * i, 20.0 * i])
+        filter_.add_odometry(i * 2 * toy.STEP_NS, tuple(place))
+        belief = filter_.update(i * 2 * toy.STEP_NS, LookUp(encoder.at(*place), descriptors))
+    assert belief.refusal is None
+    assert toy.error_m(belief, place) < 75.0
 
 
 def test_a_wide_prior_narrows_the_search():

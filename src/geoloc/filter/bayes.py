@@ -36,7 +36,8 @@ from geoloc.lookup import LookUp
 Floats = NDArray[np.float64]
 _NS_PER_S = 1_000_000_000
 _SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
-_PRIOR_MAY_BE_WRONG = 0.02
+_PRIOR_MAY_BE_WRONG = 0.005  # so little that it is answered at once, by the usual confidence
+_WIDEST_PITCHES = 2.0  # a track may be as wide as this, on a map of tiles far apart
 _LEAST_PRIOR_SIGMA_PITCHES = 0.25
 _NO_PRIOR_SIGMA_M = 30.0
 
@@ -80,6 +81,7 @@ class BayesFilter:
         self._odometer = Odometer(self.settings.max_speed_mps)
         self._timeline: Timeline[LookUp | Prior, _Known] = Timeline(self._after, self.settings.memory_s)
         self._lock = threading.RLock()
+        self._widest_m = max(self.settings.lost_sigma_m, _WIDEST_PITCHES * tiles.pitch_m)
 
     def add_odometry(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
@@ -107,7 +109,8 @@ class BayesFilter:
                 f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check it, or the map",
             )
         with self._lock:
-            return self._belief(self._timeline.restart(stamp_ns, Prior(np.asarray(mean_m), covariance)))
+            # A moment before, so that a frame of the same stamp counts on top of it.
+            return self._belief(self._timeline.restart(stamp_ns - 1, Prior(np.asarray(mean_m), covariance)))
 
     def forget(self) -> None:
         """Forget where the drone is: the next frame may be anywhere."""
@@ -136,7 +139,7 @@ class BayesFilter:
 
     def _from_prior(self, stamp_ns: int, prior: Prior) -> _Known:
         drift = motion.unknown(False, self.settings)
-        if _sigma_m(prior.covariance_m2) > self.settings.lost_sigma_m:
+        if _sigma_m(prior.covariance_m2) > self._widest_m:
             place = search.around(self._tiles, prior.mean_m, prior.covariance_m2, _PRIOR_MAY_BE_WRONG)
             return _Known(stamp_ns, place, 0.0, drift)
         tracked = track.gaussian(self._tiles, prior.mean_m, prior.covariance_m2)
@@ -153,7 +156,7 @@ class BayesFilter:
         duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
         covariance = place.moments()[1]
         moved = motion.step(known.drift, covariance, travel, duration_s, self.settings)
-        if _sigma_m(covariance + moved.spread_m2) > self.settings.lost_sigma_m:
+        if _sigma_m(covariance + moved.spread_m2) > self._widest_m:
             return self._moved_search(known, self._laid_back(place, known.elsewhere), stamp_ns, travel)
         return replace(
             known,
@@ -185,7 +188,7 @@ class BayesFilter:
         known = replace(known, place=place, since_full=0)
         best = search.peak(place, self._tiles)
         sure = best.probability >= self.settings.confidence
-        if not sure or _sigma_m(best.covariance_m2) > self.settings.lost_sigma_m:
+        if not sure or _sigma_m(best.covariance_m2) > self._widest_m:
             return known
         return replace(
             known,
@@ -212,7 +215,7 @@ class BayesFilter:
             drift=motion.corrected(known.drift, before, place.moments()),
             since_full=0 if full else known.since_full + 1,
         )
-        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self.settings.lost_sigma_m:
+        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self._widest_m:
             return replace(known, place=self._laid_back(place, elsewhere), elsewhere=0.0)
         sure = elsewhere <= 1.0 - self.settings.confidence
         return replace(known, had_fix=known.had_fix or sure)
