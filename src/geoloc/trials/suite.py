@@ -15,6 +15,7 @@ from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
 from geoloc.evaluation.report import plain
 from geoloc.simulation.scenarios import DULL, Scenario
+from geoloc.trials.flights import fly_real
 from geoloc.trials.likeness import Likeness, likenesses
 from geoloc.trials.outcome import Outcome, metres, outcome_of, percent
 from geoloc.trials.picture import draw_trials
@@ -44,6 +45,7 @@ class Suite:
         data: folder with real imagery; None flies over the procedural world alone.
         jobs: trials at a time.
         again: localize again what was localized before.
+        real_flights: whether the real flights in `data` are in the table too.
 
     Raises:
         ParameterError: for less than one job.
@@ -55,6 +57,7 @@ class Suite:
     data: Path | None = None
     jobs: int = 1
     again: bool = False
+    real_flights: bool = True
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -102,6 +105,9 @@ def run_suite(suite: Suite, say: Say) -> Results:
         parts = [flights[trial.name] for trial in trials if trial.region.imagery == kind]
         outcomes[f"{kind}, all"] = outcome_of(parts)
     outcomes["all"] = outcome_of(list(flights.values()))
+    if suite.data is not None and suite.real_flights:
+        real = fly_real(suite.data, encoder, suite.out / "flights", say, again=suite.again)
+        outcomes |= {name: outcome_of([flight]) for name, flight in real.items()}
     draw_trials(flights, suite.out / "scenarios.png")
     results = Results(outcomes, likeness)
     _write(results, encoder.card.id, suite.out)
