@@ -19,43 +19,53 @@ ENCODER = FakeEncoder()
 TINY = (tiny_suite.STRAIGHT, tiny_suite.KIDNAP)
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, patch):
     """A small world in place of the great one, and an encoder without a network."""
-    region = tiny_suite.region(tmp_path / "world", imagery="world")
-    monkeypatch.setattr(suite, "world_region", lambda _: region)
-    monkeypatch.setattr(suite, "load_encoder", lambda _: ENCODER)
-    monkeypatch.setattr(runs, "_encoder", lambda _: ENCODER)
+    region = tiny_suite.region(tmp_path_factory.mktemp("world"), imagery="world")
+    patch.setattr(suite, "world_region", lambda _: region)
+    patch.setattr(suite, "load_encoder", lambda _: ENCODER)
+    patch.setattr(runs, "_encoder", lambda _: ENCODER)
     return region
+
+
+@pytest.fixture(scope="module")
+def flown(world, tmp_path_factory):
+    """Two scenarios flown once: the suite, its results, and what was said meanwhile."""
+    tried, said = Suite(TINY, tmp_path_factory.mktemp("out"), world.map_image.parent), []
+    return tried, run_suite(tried, said.append), said
 
 
 def invoke(*arguments):
     return CliRunner().invoke(app, ["simulate", "scenarios", *map(str, arguments)])
 
 
-def test_two_scenarios_end_in_a_table_a_picture_and_figures(world, tmp_path):
-    said = []
-    results = run_suite(Suite(TINY, tmp_path / "out", tmp_path / "model"), said.append)
+def test_two_scenarios_end_in_a_table_a_picture_and_figures(flown):
+    tried, results, said = flown
     assert list(results.outcomes) == ["world/leg", "world/taken", "world, all", "all"]
     assert results.outcomes["all"].frames == 36
     assert results.outcomes["world/taken"].back_s
-    table = (tmp_path / "out" / "scenarios.md").read_text(encoding="utf-8")
+    table = (tried.out / "scenarios.md").read_text(encoding="utf-8")
     assert "| world/leg | 18 |" in table
     assert "an invented place" in table
-    content = json.loads((tmp_path / "out" / "scenarios.json").read_text(encoding="utf-8"))
+    content = json.loads((tried.out / "scenarios.json").read_text(encoding="utf-8"))
     assert content["trials"]["all"]["frames"] == 36
     assert {target["figure"] for target in content["trials"]["all"]["targets"]} >= {"NEES", "p95 error"}
-    assert (tmp_path / "out" / "scenarios.png").is_file()
+    assert (tried.out / "scenarios.png").is_file()
     assert any(line.startswith("world/leg: ") for line in said)
     assert "all: availability after the first fix" in summary(results)
 
 
-def test_what_was_flown_is_not_flown_again(world, tmp_path):
-    tried = Suite(TINY, tmp_path / "out", tmp_path / "model")
-    first = run_suite(tried, lambda _: None)
+def test_what_was_flown_is_not_flown_again(flown):
+    tried, results, _ = flown
     calls = ENCODER.calls
-    again = run_suite(tried, lambda _: None)
-    assert repr(again.outcomes) == repr(first.outcomes)
+    assert repr(run_suite(tried, lambda _: None).outcomes) == repr(results.outcomes)
     assert ENCODER.calls == calls
 
 

@@ -18,7 +18,7 @@ from geoloc.trials.done import begin, checksum, finish, is_done
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
-_HOW = "every photo in turn, with the filter, without odometry and without a prior"
+_HOW = "every photo alone, for they are seconds apart and there is no odometry"
 
 
 def fly_real(
@@ -51,5 +51,5 @@ def _fly(
 ) -> None:
     others = distractor_pictures(data, folders, folder)
     prepared = prepare_flight(folder, others, encoder, report.parent)
-    run = evaluate_bag(BagEvaluation(prepared.bag), prepared.map_directory, encoder)
+    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
     write_report(described(run, prepared, _HOW), report)
