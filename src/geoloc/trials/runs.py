@@ -51,7 +51,8 @@ class Trial:
     @property
     def recipe(self) -> str:
         """Checksum of all that decides the bag."""
-        return checksum(repr(self.scenario), self.region.name, self.region.source, str(self.region.height_m))
+        sides = self.region.flown_image.parent.name
+        return checksum(repr(self.scenario), self.region.name, sides, str(self.region.height_m))
 
 
 def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPlan:

@@ -154,7 +154,7 @@ def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tu
     tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
     recipe = checksum(
         encoder.card.sha256,
-        *(f"{region.source} {region.view_size_m}" for region in regions),
+        *(f"{region.flown_image.parent.name} {region.view_size_m}" for region in regions),
         *(table.read_text(encoding="utf-8") for table in tables),
     )
     file = folder / "likeness.json"
