@@ -10,7 +10,8 @@ import typer
 HELP = """Fly the scenarios, each hard in one way, and hold what comes of them against targets: one table.
 
 They are flown over the procedural world, map and camera at two dates, and with --data over Massachusetts
-imagery, whose camera side is another season through another sensor. No prior position is given.
+imagery, whose camera side is another season through another sensor. No prior position is given. Without
+--only the real flights in --data (see `geoloc flight`) get a row each, too.
 
 Imagery, maps, bags and reports land in --out; what is there already is not made again, so an interrupted run
 goes on where it stopped. Each scenario has a report.html; scenarios.md, .json and .png show them all.
@@ -48,9 +49,9 @@ def scenarios(
         return
     from geoloc.trials.suite import Suite, run_suite, summary
 
-    suite = Suite(
-        scenarios, out, find_model(model or default_model()), data, jobs or os.cpu_count() or 1, again
-    )
+    cores = os.cpu_count() or 1
+    folder = find_model(model or default_model())
+    suite = Suite(scenarios, out, folder, data, jobs or cores, again, real_flights=not only)
     try:
         results = run_suite(suite, typer.echo)
     except KeyboardInterrupt:

@@ -28,7 +28,7 @@ _BUILT_PER_KM2 = 30.0
 
 @dataclass(frozen=True)
 class SeasonChange:
-    """How far a picture is changed; 0 leaves it as it is, 1 is meant to fly.
+    """How far a picture is changed; 0 leaves it as it is, the defaults are as hard as years.
 
     Attributes:
         seed: of everything that is drawn.
@@ -44,8 +44,8 @@ class SeasonChange:
 
     seed: int = 1
     plants: float = 1.0
-    light: float = 1.0
-    sensor: float = 1.0
+    light: float = 1.25
+    sensor: float = 1.25
     things: float = 1.0
     registration_m: float = 0.6
 

@@ -27,6 +27,7 @@ class Outcome:
         frames_to_fix: until and with the first fix, median over the flights; infinite where none came.
         inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse.
         nees: mean squared error over covariance; 2 is honest.
+        nees_of_right: the same of the fixes within 50 m, which a few false ones would drown.
         band: where an honest NEES lies in 95 % of cases, by the effective number of fixes.
         back_s: until the first fix within 50 m after each kidnap; NaN where none came.
     """
@@ -41,6 +42,7 @@ class Outcome:
     frames_to_fix: float
     inside: Mapping[int, float]
     nees: float
+    nees_of_right: float
     band: tuple[float, float]
     back_s: tuple[float, ...]
 
@@ -78,6 +80,7 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
         frames_to_fix=float(np.median([_frames_to(one.first_fix) for one in course])),
         inside=together.inside,
         nees=together.nees,
+        nees_of_right=together.nees_of_right,
         band=chi2_band(sum(belief.effective_fixes for belief in beliefs)),
         back_s=tuple(recovery.seconds for one in course for recovery in one.kidnaps),
     )

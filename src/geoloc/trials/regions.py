@@ -18,6 +18,7 @@ from geoloc.mapping.distractors import Picture, indexed_pictures, is_white, plac
 from geoloc.raster.views import write_geotiff
 from geoloc.simulation.season_change import SeasonChange, changed
 from geoloc.simulation.world import write_world
+from geoloc.trials.done import checksum
 
 WORLD_SEED = 23  # neither the demo's nor one that the shipped model was trained on
 WORLD_SIZE_M = 1600.0
@@ -60,7 +61,7 @@ class Region:
 
 def world_region(folder: Path) -> Region:
     """Draw the procedural world at two dates, where it is not there already."""
-    images = folder / f"world-{WORLD_SEED}"
+    images = folder / f"world-{WORLD_SEED}-{WORLD_SIZE_M:g}m"
     date0, date1 = images / "date0.tif", images / "date1.tif"
     if not (date0.is_file() and date1.is_file()):
         write_world(images, WORLD_SEED, WORLD_SIZE_M)
@@ -100,7 +101,7 @@ def ortho_regions(data: Path, folder: Path, say: Callable[[str], None]) -> Ortho
 
 def _ortho_region(picture: Picture, folder: Path, others: tuple[Picture, ...], how: SeasonChange) -> Region:
     name = picture.path.stem
-    images = folder / f"{_ORTHO}-{name}-season-{how.seed}"
+    images = folder / f"{_ORTHO}-{name}-season-{how.seed}-{checksum(repr(how))[:8]}"
     map_image, flown_image = images / "map.tif", images / "flown.tif"
     if not (map_image.is_file() and flown_image.is_file()):
         images.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One trial: a scenario flown over a region, recorded and localized; what is there is not made again."""
 
-import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,6 +24,7 @@ from geoloc.simulation.dull import dullest_leg
 from geoloc.simulation.flight import Bounds, FlightPlan, pattern_waypoints
 from geoloc.simulation.record import Drone, write_bag
 from geoloc.simulation.scenarios import DULL, Scenario
+from geoloc.trials.done import begin, checksum, finish, is_done
 from geoloc.trials.regions import Region
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _OVERLAP = 0.75
 _IMU_RATE_HZ = 50.0
 _DULL_LEG_M = 600.0
 _LINES_M = 90.0
-_RECIPE = "recipe.txt"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class Trial:
     @property
     def recipe(self) -> str:
         """Checksum of all that decides the bag."""
-        return _checksum(repr(self.scenario), self.region.name, self.region.source, str(self.region.height_m))
+        sides = self.region.flown_image.parent.name
+        return checksum(repr(self.scenario), self.region.name, sides, str(self.region.height_m))
 
 
 def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPlan:
@@ -122,14 +122,12 @@ def run_trial(
     bag, report = folder / "bag", folder / "report"
     encoder = _encoder(model)
     map_directory = open_map(map_folder, encoder.card)
-    if not (_is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
+    if not (is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
         _record(trial, bag, progress=progress)
-        _done(bag, trial.recipe)
-    evaluated = _checksum(
-        trial.recipe, encoder.card.sha256, map_directory.manifest.recipe_sha256, __version__
-    )
-    if again or not _is_done(report, evaluated):
-        (report / _RECIPE).unlink(missing_ok=True)
+        finish(bag, trial.recipe)
+    evaluated = checksum(trial.recipe, encoder.card.sha256, map_directory.manifest.recipe_sha256, __version__)
+    if again or not is_done(report, evaluated):
+        begin(report)
         what = BagEvaluation(bag, by_arrival=True, progress=progress)
         run = evaluate_bag(what, map_directory, encoder)
         notes = {
@@ -138,7 +136,7 @@ def run_trial(
             "searched": f"{area_km2(map_directory):.1f} km², no prior",
         }
         write_report(replace(run, title=trial.name, notes={**notes, **run.notes}), report)
-        _done(report, evaluated)
+        finish(report, evaluated)
     return report
 
 
@@ -193,16 +191,3 @@ def _record(trial: Trial, bag: Path, *, progress: bool) -> None:
             overwrite=True,
             progress=progress,
         )
-
-
-def _is_done(folder: Path, recipe: str) -> bool:
-    note = folder / _RECIPE
-    return note.is_file() and note.read_text(encoding="utf-8").strip() == recipe
-
-
-def _done(folder: Path, recipe: str) -> None:
-    (folder / _RECIPE).write_text(recipe + "\n", encoding="utf-8")
-
-
-def _checksum(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -15,10 +16,12 @@ from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
 from geoloc.evaluation.report import plain
 from geoloc.simulation.scenarios import DULL, Scenario
+from geoloc.trials.done import begin, checksum, finish, is_done
+from geoloc.trials.flights import fly_real
 from geoloc.trials.likeness import Likeness, likenesses
 from geoloc.trials.outcome import Outcome, metres, outcome_of, percent
 from geoloc.trials.picture import draw_trials
-from geoloc.trials.regions import ortho_regions, world_region
+from geoloc.trials.regions import Region, ortho_regions, world_region
 from geoloc.trials.runs import Trial, answers_of, map_of, run_trial
 from geoloc.trials.table import (
     FOOTNOTES,
@@ -28,6 +31,9 @@ from geoloc.trials.table import (
     target_lines,
     terminal_table,
 )
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
 
 Say = Callable[[str], None]
 Task = tuple[Trial, Path, Path, Path, bool, bool]
@@ -44,6 +50,7 @@ class Suite:
         data: folder with real imagery; None flies over the procedural world alone.
         jobs: trials at a time.
         again: localize again what was localized before.
+        real_flights: whether the real flights in `data` are in the table too.
 
     Raises:
         ParameterError: for less than one job.
@@ -55,6 +62,7 @@ class Suite:
     data: Path | None = None
     jobs: int = 1
     again: bool = False
+    real_flights: bool = True
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -89,7 +97,7 @@ def run_suite(suite: Suite, say: Say) -> Results:
         for trial in trials
     }
     regions = {trial.region.name: trial.region for trial in trials}
-    likeness = tuple(likenesses(list(regions.values()), suite.data, encoder))
+    likeness = _likeness(suite, list(regions.values()), encoder)
     say(likeness_table(likeness))
 
     say(f"3/4  {len(trials)} flights, each localized without a prior")
@@ -102,6 +110,9 @@ def run_suite(suite: Suite, say: Say) -> Results:
         parts = [flights[trial.name] for trial in trials if trial.region.imagery == kind]
         outcomes[f"{kind}, all"] = outcome_of(parts)
     outcomes["all"] = outcome_of(list(flights.values()))
+    if suite.data is not None and suite.real_flights:
+        real = fly_real(suite.data, encoder, suite.out / "flights", say, again=suite.again)
+        outcomes |= {name: outcome_of([flight]) for name, flight in real.items()}
     draw_trials(flights, suite.out / "scenarios.png")
     results = Results(outcomes, likeness)
     _write(results, encoder.card.id, suite.out)
@@ -115,8 +126,9 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
         GeolocError: where a region cannot be made.
     """
     images = suite.out / "images"
-    world = world_region(images)
-    trials = [Trial(scenario, world) for scenario in suite.scenarios if not scenario.far_and_wide]
+    drawn = [scenario for scenario in suite.scenarios if not scenario.far_and_wide]
+    world = world_region(images) if drawn else None
+    trials = [Trial(scenario, world) for scenario in drawn if world is not None]
     ortho = None if suite.data is None else ortho_regions(suite.data, images, say)
     if ortho is None:
         left_out = [scenario.name for scenario in suite.scenarios if scenario.far_and_wide]
@@ -134,6 +146,25 @@ def summary(results: Results) -> str:
     return "\n\n".join(
         [terminal_table(results.outcomes), "\n".join(target_lines("all", results.outcomes["all"]))]
     )
+
+
+def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
+    """Return how alike the two sides are, as measured now or by a run before."""
+    folder = suite.out / "likeness"
+    tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
+    recipe = checksum(
+        encoder.card.sha256,
+        *(f"{region.flown_image.parent.name} {region.view_size_m}" for region in regions),
+        *(table.read_text(encoding="utf-8") for table in tables),
+    )
+    file = folder / "likeness.json"
+    if is_done(folder, recipe) and file.is_file():
+        return tuple(Likeness(**one) for one in json.loads(file.read_text(encoding="utf-8")))
+    begin(folder)
+    found = tuple(likenesses(regions, suite.data, encoder))
+    file.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
+    finish(folder, recipe)
+    return found
 
 
 def _fly_all(suite: Suite, trials: Sequence[Trial], maps: dict[str, Path], say: Say) -> None:

@@ -18,12 +18,12 @@ HEADER = (
     "> 100 m",
     "first fix²",
     "inside 1σ / 2σ / 3σ",
-    "NEES (band)",
+    "NEES³ (band)",
 )
 FOOTNOTES = (
     "¹ Share of frames answered from the first fix on. ² Frames until and with the first fix, in the median. "
     "Fixes farther off than 50 and 100 m are shares of the fixes; 39 / 86 / 99 % inside and a NEES within "
-    "its band are honest."
+    "its band are honest. ³ Of all fixes, then of those within 50 m."
 )
 
 
@@ -33,7 +33,7 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
     shares = " / ".join(
         "–" if math.isnan(share) else f"{100 * share:.0f}" for share in outcome.inside.values()
     )
-    nees = "–" if math.isnan(outcome.nees) else f"{outcome.nees:.2f} ({_band(outcome)})"
+    nees = "–" if math.isnan(outcome.nees) else f"{_nees(outcome)} ({_band(outcome)})"
     return (
         str(outcome.frames),
         percent(outcome.availability),
@@ -82,6 +82,12 @@ def likeness_table(found: Sequence[Likeness]) -> str:
 def as_json(outcome: Outcome) -> dict[str, object]:
     """Return an outcome with its verdicts as plain values."""
     return {**asdict(outcome), "targets": [asdict(one) for one in verdicts(outcome)]}
+
+
+def _nees(outcome: Outcome) -> str:
+    if outcome.nees == outcome.nees_of_right:
+        return f"{outcome.nees:.2f}"
+    return f"{outcome.nees:.1f}; {outcome.nees_of_right:.2f}"
 
 
 def _band(outcome: Outcome) -> str:
