@@ -2,7 +2,7 @@
 """The recipe: describe a view, look it up among the map's tiles, believe, refuse or answer."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ class LocalizerSettings:
         temperature: without filter, of the softmax over the tiles around the best; smaller trusts it more.
         max_sigma_m: largest calibrated standard deviation to answer with; 0 for any.
         motion: how the belief moves, and when it is sure.
-        evidence: what look-ups are worth to the filter; from the model's card.
-        calibration: how sure the model's answers truly are; from its card, None leaves them as believed.
+        evidence: what look-ups are worth to the filter.
+        calibration: what the model's answers turned out to be worth; from its card, None for no model's.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -104,7 +104,10 @@ class Localizer:
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
         self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
         rules = self.settings
-        self._filter = BayesFilter(self._tiles, rules.evidence, rules.motion) if rules.filter else None
+        evidence = rules.evidence
+        if rules.calibration is not None:
+            evidence = replace(evidence, off_map_score=rules.calibration.off_map_score)
+        self._filter = BayesFilter(self._tiles, evidence, rules.motion) if rules.filter else None
         alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
         self._believer = self._filter or alone
         self.state = State.STARTING if rules.filter else State.ALONE

@@ -21,7 +21,6 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
 from geoloc.encoder.calibration import Calibration
-from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.nodes import inference_node, messages_out, retrieval_node, topics
@@ -78,7 +77,6 @@ class PixelEncoder:
         input_px=PX,
         descriptor_size=192,
         gsd_range_m=(0.1, 10.0),
-        evidence=Evidence(),
         calibration=Calibration(-1.0, 0.0, "none"),
     )
 

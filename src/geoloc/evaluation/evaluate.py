@@ -84,6 +84,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         notes=_notes(what, flight, truth, settings, encoder, pipeline),
         views=pipeline.views,
         calibration=encoder.card.calibration,
+        filtered=settings.localizer.filter,
     )
 
 

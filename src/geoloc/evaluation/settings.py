@@ -43,7 +43,6 @@ def read_settings(
         localizer = replace(
             _filled(LocalizerSettings, merged),
             motion=_filled(FilterSettings, merged),
-            evidence=encoder.card.evidence,
             calibration=encoder.card.calibration,
         )
         return RunSettings(_filled(RigSettings, merged), localizer)

@@ -31,7 +31,6 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         temperature=parameters.temperature,
         max_sigma_m=parameters.max_sigma_m,
         motion=motion,
-        evidence=card.evidence,
         calibration=card.calibration,
     )
 

@@ -76,7 +76,7 @@ class RetrievalParameters:
         25.0, "over ground; odometry that is faster has jumped", unit="m/s", low=0.1, high=1000.0
     )
     odom_error: float = parameter(
-        0.05, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
+        0.15, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
     )
     odom_heading_known: bool = parameter(
         True, "the axes of odom are east and north; false: their turn is learnt in flight"

@@ -265,7 +265,9 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
         },
         view_size_m=(min(sizes), max(sizes)),
     )
-    calibrated = card.calibration if not chosen.step else _calibration(describer, chosen.prepared)
+    calibrated = (
+        card.calibration if not chosen.step else _calibration(describer, chosen.prepared, card.calibration)
+    )
     _write(what, recipe, chosen, replace(found, calibration=calibrated))
 
 
@@ -275,18 +277,25 @@ def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFa
     export_model(chosen.weights, recipe.model.architecture(), found, what.out, views)
 
 
-def _calibration(describer: Describer, prepared: Prepared) -> Calibration:
-    """A threshold from the footage itself: what one in a hundred frames that find back scores less than."""
+def _calibration(describer: Describer, prepared: Prepared, begun_with: Calibration) -> Calibration:
+    """A threshold from the footage itself: what one in a hundred frames that find back scores less than.
+
+    What takes a truth to measure is that of the model it began with, and not called measured.
+    """
     if not isinstance(prepared.source, ClusterBatches):
         raise TypeError(f"adaptation learns from ClusterBatches, not from {type(prepared.source).__name__}")
     queries, references = map(describer.items, (prepared.source.queries, prepared.source.references))
     matches = match(queries, references)
     trusted = matches.cosine[returning(queries, matches, 5)]
-    return Calibration(
-        round(float(np.quantile(trusted, _TRUSTED_SHARE)), 3) if len(trusted) else -1.0,
-        0.0,
-        f"of the region's own footage, without truth: exceeded by 99 % of the {len(trusted)} of "
-        f"{len(queries)} frames that their best tile finds back to",
+    return replace(
+        begun_with,
+        min_score=round(float(np.quantile(trusted, _TRUSTED_SHARE)), 3) if len(trusted) else -1.0,
+        min_margin=0.0,
+        max_sigma_m=0.0,
+        derivation=f"min_score of the region's own footage, without truth: exceeded by 99 % of the "
+        f"{len(trusted)} of {len(queries)} frames that their best tile finds back to; covariance and "
+        "off_map_score of the model it began with",
+        measured={},
     )
 
 
