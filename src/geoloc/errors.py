@@ -55,6 +55,7 @@ class Reason(str, Enum):
     SEVERAL_SOURCES = "several_sources"
     SEARCHING = "searching"
     DISAGREES = "disagrees"
+    IMPOSSIBLE_SPEED = "impossible_speed"
     LOST = "lost"
     LATE = "late"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole flights through the filter: it finds the place, keeps it, says how surely, and finds it again."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -83,7 +84,10 @@ def test_a_kidnapped_drone_is_never_answered_where_it_was_and_soon_found_again()
     later_ns = int(first.stamps_ns[-1]) + toy.STEP_NS
     moved = toy.Flight(second.stamps_ns + later_ns, second.truth_m, second.odometry_m, second.queries)
     beliefs, errors_m = toy.run(moved, filter_, odometry=False)
-    assert beliefs[0].refusal.reason is Reason.DISAGREES
+    assert beliefs[0].refusal.reason is Reason.IMPOSSIBLE_SPEED
+    assert re.search(
+        r"\d{3} m from where the drone should be.* 0.5 s at max_speed_mps 25", beliefs[0].refusal.sentence
+    )
     assert not (toy.answered(beliefs) & (errors_m > FALSE_FIX_M)).any()
     assert toy.answered(beliefs)[10:].all()
     assert errors_m[10:].max() < toy.MAP.pitch_m
@@ -92,8 +96,9 @@ def test_a_kidnapped_drone_is_never_answered_where_it_was_and_soon_found_again()
 def test_one_look_that_fits_badly_is_refused_and_the_track_goes_on():
     flight = toy.fly(6)
     queries = flight.queries.copy()
-    elsewhere_m = flight.truth_m[20] - np.sign(flight.truth_m[20]) * 300.0
-    queries[20] = toy.views(elsewhere_m[None])[0]
+    queries[20] = toy.MAP.descriptors[::300].sum(axis=0)  # of all places and none
+    queries[20] -= queries[20] @ flight.queries[20] * flight.queries[20]
+    queries[20] /= np.linalg.norm(queries[20])
     beliefs, errors_m = toy.run(replace(flight, queries=queries), toy.new_filter())
     assert beliefs[20].refusal.reason is Reason.DISAGREES
     assert beliefs[20].state is State.TRACKING

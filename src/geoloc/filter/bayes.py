@@ -229,7 +229,8 @@ class BayesFilter:
         if isinstance(known.place, Track):
             state, probability = State.TRACKING, 1.0 - known.doubt.elsewhere
             mean, covariance = known.place.moments()
-            refusal = refusals.of_track(probability, known.doubt.fit, needed)
+            other = doubt.leap(known.doubt, known.place, self._tiles)
+            refusal = refusals.of_track(probability, known.doubt.fit, other, self.settings)
         else:
             state = State.LOST if known.had_fix else State.STARTING
             best = search.peak(known.place, self._tiles)

@@ -22,6 +22,7 @@ from geoloc.lookup import LookUp
 Floats = NDArray[np.float64]
 _SETTLED = 1e-3  # of the belief elsewhere, below which it need not be searched
 _AROUND_PITCHES = 1.0
+_MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,21 @@ class Doubt:
         elsewhere: its probability.
         rival: where it is then; None for anywhere.
         fit: how many times likelier the last look-up is at the track than at the average place of the map.
+        since_fit_s: how long no look-up has fitted the track.
     """
 
     elsewhere: float = 0.0
     rival: Search | None = None
     fit: float = 1.0
+    since_fit_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Leap:
+    """Another place that look-ups tell of: how far away, and in what time the drone would have gone there."""
+
+    distance_m: float
+    duration_s: float
 
 
 def moved(doubt: Doubt, tiles: Tiles, how: Moved, duration_s: float) -> Doubt:
@@ -58,7 +69,7 @@ def moved(doubt: Doubt, tiles: Tiles, how: Moved, duration_s: float) -> Doubt:
     if rival is not None:
         rival = search.move(rival, tiles, how.shift_m, np.diag(how.spread_m2), duration_s)
     carried_off = search.kidnapped(duration_s) * (1.0 - doubt.elsewhere)
-    return Doubt(doubt.elsewhere + carried_off, rival, doubt.fit)
+    return Doubt(doubt.elsewhere + carried_off, rival, doubt.fit, doubt.since_fit_s + duration_s)
 
 
 def weighed(
@@ -82,7 +93,19 @@ def weighed(
     half_m = place.half_m + _AROUND_PITCHES * float(tiles.pitches_m.max())
     rival, left = search.without(rival, tiles, place.centre_m, half_m)
     elsewhere = _elsewhere(doubt.elsewhere, likelihood * left, fit.new)
-    return Doubt(elsewhere, rival if elsewhere > _SETTLED or fit.whole < 1.0 else None, fit.whole)
+    fits = fit.whole >= 1.0
+    rival = rival if elsewhere > _SETTLED or not fits else None
+    return Doubt(elsewhere, rival, fit.whole, 0.0 if fits else doubt.since_fit_s)
+
+
+def leap(doubt: Doubt, place: Track, tiles: Tiles) -> Leap | None:
+    """Return the place elsewhere that most of the belief elsewhere is at; None where there is no such."""
+    if doubt.rival is None:
+        return None
+    there = search.peak(doubt.rival, tiles)
+    if there.probability < _MOST:
+        return None
+    return Leap(float(np.hypot(*(there.mean_m - place.moments()[0]))), doubt.since_fit_s)
 
 
 def _elsewhere(before: float, likelihood: float, of_track: float) -> float:

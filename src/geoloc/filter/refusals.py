@@ -3,20 +3,33 @@
 
 from geoloc.errors import FrameRefused, Reason
 from geoloc.filter.belief import State
+from geoloc.filter.doubt import Leap
+from geoloc.filter.settings import FilterSettings
 
 # Where the ground tells nothing a look-up fits a place as well as any other, and odometry carries on; one
 # that fits it half as well as the average place tells that the drone is not there.
 _LEAST_FIT = 0.5
 
 
-def of_track(probability: float, fit: float, needed: float) -> FrameRefused | None:
+def of_track(
+    probability: float, fit: float, other: Leap | None, settings: FilterSettings
+) -> FrameRefused | None:
     """Return why a tracked place is not told.
 
     Args:
         probability: that the drone is there.
         fit: how many times likelier the look-up is there than at the average place of the map.
-        needed: least probability to tell.
+        other: the place that look-ups tell of otherwise.
+        settings: least probability to tell, and largest speed.
     """
+    needed = settings.confidence
+    doubted = fit < _LEAST_FIT or probability < needed
+    if doubted and other is not None and other.distance_m > settings.max_speed_mps * other.duration_s:
+        return FrameRefused(
+            Reason.IMPOSSIBLE_SPEED,
+            f"what the camera sees is {other.distance_m:.0f} m from where the drone should be; it cannot "
+            f"have flown there in {other.duration_s:.1f} s at max_speed_mps {settings.max_speed_mps:g}",
+        )
     if fit < _LEAST_FIT:
         return FrameRefused(
             Reason.DISAGREES,
