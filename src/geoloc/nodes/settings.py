@@ -49,6 +49,9 @@ class CameraParameters:
     )
     min_height_m: float = parameter(10.0, "frames lower than this are refused", unit="m", low=0.0, high=2e4)
     max_height_m: float = parameter(2e3, "frames higher than this are refused", unit="m", low=0.0, high=2e4)
+    max_climb_mps: float = parameter(
+        30.0, "frames between heights that differ faster than this are refused", unit="m/s", low=0.1, high=1e3
+    )
     max_tilt_deg: float = parameter(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
     min_coverage: float = parameter(0.5, "least part of a view that the frame must show", low=0.0, high=1.0)
 
