@@ -95,20 +95,14 @@ def test_height_is_interpolated_and_then_held():
 
 def test_heights_that_disagree_around_a_frame_refuse_it_and_no_other():
     made = rig()
-    made.add_attitude(0, LEVEL)
-    for at_ns, height_m in (
-        (0, 100.0),
-        (SECOND // 10, 100.0),
-        (SECOND // 5, 40.0),
-        (3 * SECOND // 10, 100.0),
-    ):
-        made.add_attitude(at_ns, LEVEL)
-        made.add_height(at_ns, height_m)
+    for tenth, height_m in enumerate((100.0, 100.0, 40.0, 100.0, 100.0)):
+        made.add_attitude(tenth * SECOND // 10, LEVEL)
+        made.add_height(tenth * SECOND // 10, height_m)
     assert made.view(SECOND // 20, FRAME).height_m == 100.0
     found = refusal(made, 3 * SECOND // 20)
     assert found.reason is Reason.HEIGHT_DISAGREES
     assert "100.0 and 40.0 m, 0.10 s apart" in found.sentence
-    assert made.view(3 * SECOND // 10, FRAME).height_m == pytest.approx(100.0)
+    assert made.view(7 * SECOND // 20, FRAME).height_m == pytest.approx(100.0)
 
 
 def test_a_roof_below_and_a_fast_climb_are_no_disagreement():

@@ -94,8 +94,8 @@ def weighed(
     rival, left = search.without(rival, tiles, place.centre_m, half_m)
     elsewhere = _elsewhere(doubt.elsewhere, likelihood * left, fit.new)
     fits = fit.whole >= 1.0
-    rival = rival if elsewhere > _SETTLED or not fits else None
-    return Doubt(elsewhere, rival, fit.whole, 0.0 if fits else doubt.since_fit_s)
+    settled = fits and elsewhere <= _SETTLED
+    return Doubt(elsewhere, None if settled else rival, fit.whole, 0.0 if fits else doubt.since_fit_s)
 
 
 def leap(doubt: Doubt, place: Track, tiles: Tiles) -> Leap | None:
