@@ -108,7 +108,7 @@ def test_a_filter_asks_about_a_place_of_its_own(town_map, refiner):
     place = centre_of(town_map, 10.0, 10.0)
     assert refiner.refine_at(view, place[0] - 8.0, place[1] + 5.0).verdict is Verdict.CONFIRMED
     assert refiner.refine_at(view, place[0] - 60.0, place[1] + 60.0).verdict is not Verdict.CONFIRMED
-    with pytest.raises(ParameterError, match="two numbers"):
+    with pytest.raises(ParameterError, match="three numbers"):
         refiner.refine_at(view, math.nan, 0.0)
 
 

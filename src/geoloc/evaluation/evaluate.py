@@ -126,13 +126,12 @@ class _Pipeline:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
         descriptor = self._encoder.describe(view.image[None])[0]
         clock.lap("encode")
-        fix = self._localizer.answer(descriptor, view.offset_east_m, view.offset_north_m, frame.stamp_ns)
+        offset_m = (view.offset_east_m, view.offset_north_m)
+        fix = self._localizer.answer(descriptor, *offset_m, frame.stamp_ns, view.image)
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
-        return self._recorder.record(
-            fix, offset_m=(view.offset_east_m, view.offset_north_m), latency_ms=clock.laps_ms
-        )
+        return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
 
 
 class _StopWatch:
