@@ -213,7 +213,7 @@ class Localizer:
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
     def _estimate(self, belief: Belief) -> Estimate:
-        """Return the belief with the covariance that beliefs of this model turned out to have, if measured."""
+        """Return the belief, its covariance as beliefs of this model turned out to have, where measured."""
         known, covariance = self.settings.calibration, belief.covariance_m2
         mean_m = np.array([belief.east_m, belief.north_m])
         return Estimate(mean_m, covariance if known is None else integrity.calibrated(covariance, known))

@@ -26,6 +26,7 @@ from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.refine.stage import RefineStage
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -97,6 +98,11 @@ class _Pipeline:
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
+
+    @property
+    def refinement(self) -> RefineStage:
+        """What refined the answers, and how often."""
+        return self._localizer.refinement
 
     def ready(self, stamp_ns: int) -> bool:
         """Tell whether the attitude at a stamp is settled."""
@@ -173,6 +179,8 @@ def _notes(
         "rules": _rules(settings.localizer),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
+    refinement = pipeline.refinement
+    notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["messages thrown away"] = counts

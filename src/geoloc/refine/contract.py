@@ -29,7 +29,7 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The map around a place, at a view's resolution and wider: a view of S pixels is searched for anywhere in it.
+    """The map around a place, at a view's resolution: a view of S pixels is searched for anywhere in it.
 
     Attributes:
         rgb: uint8 (P, P, 3), P from S to 2S, north up, 0 where there is no imagery.

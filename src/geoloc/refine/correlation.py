@@ -2,8 +2,8 @@
 """The method `ncc`: edge directions of the view, correlated with the map over shifts, headings and scales.
 
 Coarse first: headings and scales at low resolution, those near the believed ones first, over all shifts that
-keep the view inside the patch. Then fine: from the best of them to the top in heading and scale, at up to 160 pixels, with a
-paraboloid through the peak.
+keep the view inside the patch. Then fine: from the best of them to the top in heading and scale, at up to 160
+pixels, with a paraboloid through the peak.
 """
 
 import math

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step before an answer: the view is laid on the map's picture, and joins the belief where it agrees.
+"""The last step before an answer: the view is laid on the map's picture and joins a belief it agrees with.
 
-Both are taken as Gaussians, of one place and independent: the mean is weighted by precision. The belief has seen
-the same view, but only as one vector; where both are good, geometry weighs many times more. What does not lie
-within `GATE` of the belief is not mixed with it, however sure geometry is: one of the two is wrong, and the belief
-has the whole flight behind it.
+Both are taken as Gaussians, independent and of one place: the mean is weighted by precision. The belief has
+seen the same view, but only as one vector; where both are good, geometry weighs many times more. What lies
+farther from the belief than `GATE` is not mixed with it, however sure geometry is: one of the two is wrong, and
+the belief has the whole flight behind it.
 
-Geometry tells to decimetres where the ground in the view is. Where the camera is over that ground, roll and pitch
-tell, and they are less exact: `TILT_ERROR` comes on top, for belief and geometry share that error.
+Geometry tells to decimetres where the ground in the view is. Where the camera is over that ground, roll and
+pitch tell, and they are less exact: `TILT_ERROR` comes on top, for belief and geometry share that error.
 """
 
 import math
@@ -89,8 +89,8 @@ class RefineStage:
 
         Args:
             believed: where the camera is.
-            view_image: uint8 (S, S, 3); None where it is lost. Of several views below one another, (n S, S, 3),
-                the first counts.
+            view_image: uint8 (S, S, 3); None where it is lost. Of several views below one another,
+                (n S, S, 3), the first counts.
             offset_m: (2,) east and north from the view's centre on the ground to the camera.
 
         Returns:
@@ -137,7 +137,7 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
 def _seen(refiner: Refiner, believed: Estimate, view_image: Rgb | None, offset_m: Floats) -> Estimate:
     """Return where geometry sees the camera, searching as far around the belief as that is unsure."""
     if view_image is None:
-        raise NotRefined("the view itself did not come with its descriptor")
+        raise NotRefined("no picture of the view came with its descriptor")
     if not (np.isfinite(believed.mean_m).all() and np.isfinite(believed.covariance_m2).all()):
         raise NotRefined("the belief is no number")
     widest_m = math.sqrt(max(float(np.linalg.eigvalsh(believed.covariance_m2)[-1]), 0.0))
