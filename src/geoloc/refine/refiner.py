@@ -130,7 +130,7 @@ class Refiner:
             view_image: as in `refine`.
             east_m, north_m: the place.
             reach_m: how far from it the view's centre may lie, north, south, east and west; an eighth of a
-                view at least and half of one at most is searched.
+                view at least and half of one at most is searched. Matched points may agree on a place beyond.
 
         Raises:
             ParameterError: the place or the reach is not a number.

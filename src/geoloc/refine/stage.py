@@ -3,8 +3,8 @@
 
 Both are taken as Gaussians, independent and of one place: the mean is weighted by precision. The belief has
 seen the same view, but only as one vector; where both are good, geometry weighs many times more. What lies
-farther from the belief than `GATE` is not mixed with it, however sure geometry is: one of the two is wrong, and
-the belief has the whole flight behind it.
+farther from the belief than `GATE` is not mixed with it, however sure geometry is: one of the two is wrong,
+and the belief has the whole flight behind it.
 
 Geometry tells to decimetres where the ground in the view is. Where the camera is over that ground, roll and
 pitch tell, and they are less exact: `TILT_ERROR` comes on top, for belief and geometry share that error.
