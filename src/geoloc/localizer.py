@@ -167,7 +167,7 @@ class Localizer:
             integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
-            return self._fix(stamp_ns, place, self._candidates(look))
+            return self._fix(belief.stamp_ns, place, self._candidates(look))
         except FrameRefused as refusal:
             return Fix.refused(stamp_ns, refusal, self._candidates(look))
 
