@@ -87,6 +87,16 @@ class PixelEncoder:
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
+class GroundPicture:
+    """The map's picture, as `geoloc.raster.views.Raster` gives one."""
+
+    def view(self, east_m, north_m, size_m, size_px):
+        return photo(east_m, north_m, size_m, size_m, (size_px, size_px)), np.ones((size_px, size_px), bool)
+
+    def close(self):
+        pass
+
+
 def _map():
     """Make a map of the world as `geoloc.mapping.directory.open_map` gives one."""
     frame = LocalFrame(47.0, 8.0)
@@ -106,9 +116,10 @@ def _map():
         view_size_m=VIEW_M,
         pitch_m=PITCH_M,
         model_id="pixels",
-        model_sha256="00",
+        model_sha256=PixelEncoder.card.sha256,
         manifest=SimpleNamespace(bounds_m=(-half, -half, half, half)),
         index=lambda: open_index(descriptors, "numpy"),
+        raster=GroundPicture,
     )
 
 
@@ -142,11 +153,15 @@ def knowing(module, map_directory=None):
 
 
 def fly(spinner, namespace, silence_s=60.0, **parameters):
-    """Start the three nodes that fly, each frame alone unless `filter`; model and map are this module's."""
+    """Start the three nodes that fly, each frame alone unless `filter`, as it is believed unless `refine`.
+
+    Model and map are this module's.
+    """
     with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
     with knowing(retrieval_node, MAP):
-        given = {"model": "pixels", "map": "world", "silence_s": silence_s, "filter": False, **parameters}
+        defaults = {"model": "pixels", "map": "world", "filter": False, "refine": "off"}
+        given = {**defaults, "silence_s": silence_s, **parameters}
         retrieval = retrieval_node.RetrievalNode(**options(namespace, **given))
     nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
     for node in (nodes.camera, nodes.inference, nodes.retrieval):

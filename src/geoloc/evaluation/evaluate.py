@@ -26,6 +26,7 @@ from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.refine.stage import RefineStage
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -99,6 +100,11 @@ class _Pipeline:
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
 
+    @property
+    def refinement(self) -> RefineStage:
+        """What refined the answers, and how often."""
+        return self._localizer.refinement
+
     def ready(self, stamp_ns: int) -> bool:
         """Tell whether the attitude at a stamp is settled."""
         return self._rig.ready(stamp_ns)
@@ -127,13 +133,12 @@ class _Pipeline:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
         descriptor = self._encoder.describe(view.image[None])[0]
         clock.lap("encode")
-        fix = self._localizer.answer(descriptor, view.offset_east_m, view.offset_north_m, frame.stamp_ns)
+        offset_m = (view.offset_east_m, view.offset_north_m)
+        fix = self._localizer.answer(descriptor, *offset_m, frame.stamp_ns, view.image)
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
-        return self._recorder.record(
-            fix, offset_m=(view.offset_east_m, view.offset_north_m), latency_ms=clock.laps_ms
-        )
+        return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
 
 
 class _StopWatch:
@@ -175,6 +180,8 @@ def _notes(
         "rules": _rules(settings.localizer),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
+    refinement = pipeline.refinement
+    notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["messages thrown away"] = counts

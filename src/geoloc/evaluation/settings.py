@@ -39,6 +39,8 @@ def read_settings(
     model_file = encoder.card.directory / "params.yaml"
     merged = _merged([model_file] * model_file.is_file() + list(params_files))
     merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
+    if merged.get("refine") is False:
+        merged["refine"] = "off"  # which is what YAML reads as false, where it is not in quotes
     try:
         localizer = replace(
             _filled(LocalizerSettings, merged),

@@ -8,6 +8,7 @@ map's, `config/bringup.yaml` the rest.
 from dataclasses import dataclass
 
 from geoloc.nodes.parameters import parameter
+from geoloc.refine.settings import METHODS
 
 _MODEL = "model directory; in the model's params.yaml or the launch argument model:="
 _MAP = "map directory; in the map's params.yaml or the launch argument map:="
@@ -93,6 +94,12 @@ class RetrievalParameters:
     max_sigma_m: float = parameter(
         0.0, "largest calibrated deviation of an answer; 0 for any", unit="m", low=0.0, high=1e4
     )
+    refine: str = parameter(
+        "auto",
+        "how a sure belief is refined on the map's picture, for metres within the tile",
+        choices=METHODS,
+    )
+    refine_weights: str = parameter("", "folder of the learned matcher's weights; for refine: lightglue")
     memory_s: float = parameter(
         2.0, "how much older than the newest a frame may be and still count", unit="s", low=0.0, high=60.0
     )
