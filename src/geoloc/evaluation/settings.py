@@ -11,6 +11,7 @@ import yaml
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import ParameterError
 from geoloc.filter import FilterSettings
+from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import LocalizerSettings
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ def read_settings(
     merged = _merged([model_file] * model_file.is_file() + list(params_files))
     merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
     try:
+        hypotheses = _filled(Hypotheses, merged)
         localizer = replace(
             _filled(LocalizerSettings, merged),
+            hypotheses=hypotheses,
             motion=_filled(FilterSettings, merged),
             evidence=encoder.card.evidence,
             calibration=encoder.card.calibration,
         )
-        return RunSettings(_filled(RigSettings, merged), localizer)
+        return RunSettings(replace(_filled(RigSettings, merged), hypotheses=hypotheses), localizer)
     except TypeError as error:
         raise ParameterError(f"a parameter has the wrong type ({error}): check {model_file}") from error
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `retrieval_node` says of its map, and how its parameters become the localizer's settings."""
 
+import math
 from typing import TYPE_CHECKING
 
 from geoloc.filter import FilterSettings
-from geoloc.localizer import LocalizerSettings
+from geoloc.hypotheses import Hypotheses
+from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.nodes.settings import RetrievalParameters
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         max_sigma_m=parameters.max_sigma_m,
         motion=motion,
         evidence=card.evidence,
+        hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
         calibration=card.calibration,
     )
 
@@ -48,3 +51,14 @@ def facts(map_directory: "MapDirectory", parameters: RetrievalParameters) -> dic
         "model": map_directory.model_id,
         "model_and_map_agree": True,
     }
+
+
+def believed(localizer: Localizer) -> dict[str, object]:
+    """Return what is believed of the heading and the height, for `/diagnostics`, where it was asked for."""
+    told: dict[str, object] = {}
+    if localizer.settings.hypotheses.heading_error_deg:
+        turn_deg = localizer.heading_offset_deg
+        told["heading_offset_deg"] = "unknown" if math.isnan(turn_deg) else f"{turn_deg:.0f}"
+    if localizer.settings.hypotheses.height_error:
+        told["height_scale"] = f"{localizer.height_scale:.2f}"
+    return told
