@@ -24,7 +24,7 @@ class LookUp:
     Args:
         queries: (n, D) or, of a single row, (D,) float32, of unit length.
         descriptors: (N, D) float32, of unit length; may be memory-mapped.
-        offsets_m: (n, 2) or (2,) east, north from each row's centre on the ground to the camera.
+        offsets_m: (n, 2), or (2,) of every row: east, north from its centre on the ground to the camera.
         index: called for an index over the descriptors, where `nearest` is wanted.
 
     Attributes:
@@ -39,7 +39,8 @@ class LookUp:
         index: Callable[[], Index] | None = None,
     ) -> None:
         self.queries = np.atleast_2d(queries)
-        self._offsets_m = np.atleast_2d(np.array(offsets_m, dtype=np.float64))
+        offsets = np.array(offsets_m, dtype=np.float64)
+        self._offsets_m = np.broadcast_to(offsets, (len(self.queries), 2))
         self.offset_m: Floats = self._offsets_m[0]
         self._cosines = _Cosines(self.queries, descriptors)
         self._index = index

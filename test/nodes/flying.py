@@ -143,14 +143,19 @@ def knowing(module, map_directory=None):
     return patches
 
 
-def fly(spinner, namespace, silence_s=60.0, **parameters):
-    """Start the three nodes that fly, each frame alone unless `filter`; model and map are this module's."""
+def fly(spinner, namespace, silence_s=60.0, camera=(), **parameters):
+    """Start the three nodes that fly, each frame alone unless `filter`; model and map are this module's.
+
+    `camera` are parameters of camera_node, all others of retrieval_node.
+    """
     with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
     with knowing(retrieval_node, MAP):
         given = {"model": "pixels", "map": "world", "silence_s": silence_s, "filter": False, **parameters}
         retrieval = retrieval_node.RetrievalNode(**options(namespace, **given))
-    nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
+    nodes = SimpleNamespace(
+        camera=camera_node(namespace, **dict(camera)), inference=inference, retrieval=retrieval
+    )
     for node in (nodes.camera, nodes.inference, nodes.retrieval):
         spinner.add(node)
     return nodes
