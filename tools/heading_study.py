@@ -79,7 +79,8 @@ CASES = {
     case.name: case
     for case in (
         Case("known", "heading and height known"),
-        Case("known-24", "the same, 24 rows all the same", parameters={"heading_error_deg": 180.0, **_FREE}),
+        Case("known-free", "the same, the axes of odometry unknown", parameters=_FREE),
+        Case("known-24", "… and 24 rows all the same", parameters={"heading_error_deg": 180.0, **_FREE}),
         Case("turn-15-1", "heading up to 15° off, not told", _SLIGHTLY),
         Case("turn-15", "heading up to 15° off", _SLIGHTLY, {"heading_error_deg": 15.0, **_FREE}),
         Case("turn-180", "heading unknown", _ANYHOW, {"heading_error_deg": 180.0, **_FREE}),
