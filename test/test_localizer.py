@@ -68,7 +68,7 @@ def test_candidates_fall_in_score_and_are_k():
 
 @pytest.mark.parametrize(
     "descriptor",
-    [np.full(toy_map.DEPTH, math.nan), np.zeros(toy_map.DEPTH), np.ones(3), np.ones((1, toy_map.DEPTH))],
+    [np.full(toy_map.DEPTH, math.nan), np.zeros(toy_map.DEPTH), np.ones(3), np.ones((2, toy_map.DEPTH))],
 )
 def test_a_bad_descriptor_is_refused_without_candidates(descriptor):
     fix = Localizer(MAP, None, ALONE).answer(descriptor, 0.0, 0.0, 1)
@@ -139,14 +139,14 @@ def test_localize_describes_the_view_and_answers():
             assert views.shape == (1, 32, 32, 3)
             return ENCODER.at(np.array([40.0]), np.array([20.0]))
 
-    view = View(np.zeros((32, 32, 3), np.uint8), 1.0, 5.0, 6.0, 100.0, 7, 1.0)
+    view = View(np.zeros((1, 32, 32, 3), np.uint8), 1.0, 5.0, 6.0, 100.0, 7, 1.0)
     fix = Localizer(MAP, Constant(), ALONE).localize(view)
     assert fix.stamp_ns == 7
     assert math.hypot(fix.east_m - 45.0, fix.north_m - 26.0) < 1.5
 
 
 def test_without_an_encoder_only_answers_are_to_be_had():
-    view = View(np.zeros((32, 32, 3), np.uint8), 1.0, 0.0, 0.0, 100.0, 7, 1.0)
+    view = View(np.zeros((1, 32, 32, 3), np.uint8), 1.0, 0.0, 0.0, 100.0, 7, 1.0)
     with pytest.raises(ParameterError, match="no encoder"):
         Localizer(MAP, None).localize(view)
 

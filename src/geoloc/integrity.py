@@ -16,6 +16,7 @@ from geoloc.errors import FrameRefused, Reason
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
     from geoloc.filter.belief import Belief
+    from geoloc.hypotheses import Hypotheses
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +40,26 @@ def checked_descriptor(descriptor: NDArray[np.floating], size: int) -> NDArray[n
     if length < 1e-6:
         raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor is a zero vector: the encoder saw nothing")
     return np.asarray(vector / length, dtype=np.float32)
+
+
+def checked_descriptors(
+    descriptors: NDArray[np.floating], size: int, hypotheses: "Hypotheses"
+) -> NDArray[np.float32]:
+    """Return descriptors (n, D), or one (D,), as float32 (n, D) of unit length.
+
+    Raises:
+        FrameRefused: BAD_DESCRIPTOR unless there is one for each row of the hypotheses, all of them good.
+    """
+    rows = np.asarray(descriptors, dtype=np.float32)
+    rows = rows[None] if rows.ndim < 2 else rows
+    if len(rows) != hypotheses.count:
+        raise FrameRefused(
+            Reason.BAD_DESCRIPTOR,
+            f"the descriptor has {len(rows)} rows, heading_error_deg {hypotheses.heading_error_deg:g} and "
+            f"height_error {hypotheses.height_error:g} make {hypotheses.count}: give camera_node and "
+            "retrieval_node the same two, under `/**` as config/bringup.yaml has them",
+        )
+    return np.stack([checked_descriptor(row, size) for row in rows])
 
 
 def check_offset(east_m: float, north_m: float) -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from geoloc import integrity
 from geoloc.errors import FrameRefused, ParameterError
-from geoloc.filter import BayesFilter, Belief, Evidence, FilterSettings, FrameAlone, State, Tiles
+from geoloc.filter import BayesFilter, Belief, Evidence, FilterSettings, FrameAlone, State, Tiles, rows
 from geoloc.fix import Candidates, Fix
+from geoloc.hypotheses import Hypotheses
 from geoloc.index import Index
 from geoloc.lookup import LookUp
 from geoloc.refine import METHODS
@@ -45,6 +46,7 @@ class LocalizerSettings:
         refine_weights: folder of the learned matcher's weights; for `refine` lightglue alone.
         motion: how the belief moves, and when it is sure.
         evidence: what look-ups are worth to the filter.
+        hypotheses: how wrong heading and height may be: what the rows of a descriptor stand for.
         calibration: what the model's answers turned out to be worth; from its card, None for no model's.
 
     Raises:
@@ -61,6 +63,7 @@ class LocalizerSettings:
     refine_weights: str = ""
     motion: FilterSettings = field(default_factory=FilterSettings)
     evidence: Evidence = field(default_factory=Evidence)
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
     calibration: "Calibration | None" = None
 
     def __post_init__(self) -> None:
@@ -119,9 +122,11 @@ class Localizer:
         evidence = rules.evidence
         if rules.calibration is not None:
             evidence = replace(evidence, off_map_score=rules.calibration.off_map_score)
-        self._filter = BayesFilter(self._tiles, evidence, rules.motion) if rules.filter else None
+        bayes = BayesFilter(self._tiles, evidence, rules.motion, rules.hypotheses)
         alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
+        self._filter = bayes if rules.filter else None
         self._believer = self._filter or alone
+        self._rows = rows.alike(rules.hypotheses)
         self.state = State.STARTING if rules.filter else State.ALONE
         self.refinement = RefineStage(map_directory, rules.refine, encoder, rules.refine_weights)
 
@@ -131,8 +136,8 @@ class Localizer:
             raise ParameterError(
                 "this localizer has no encoder: give it one, or call answer() with a descriptor"
             )
-        descriptor = self._encoder.describe(view.image[None])[0]
-        return self.answer(descriptor, view.offset_east_m, view.offset_north_m, view.stamp_ns, view.image)
+        descriptors = self._encoder.describe(view.images)
+        return self.answer(descriptors, view.offset_east_m, view.offset_north_m, view.stamp_ns, view.images)
 
     def answer(
         self,
@@ -140,33 +145,38 @@ class Localizer:
         offset_east_m: float,
         offset_north_m: float,
         stamp_ns: int,
-        view_image: "Rgb | None" = None,
+        views: "Rgb | None" = None,
     ) -> Fix:
-        """Return the camera's position from a descriptor (D,) and the view's offset to the camera.
+        """Return the camera's position from a descriptor and the view's offset to the camera.
 
-        The view itself, uint8 (S, S, 3), serves refinement alone: without it the belief is answered as it is.
-
+        The descriptor is (D,), or (n, D) with a row for each of the settings' hypotheses; the offset is that
+        of row 0. The views themselves, uint8 (n, S, S, 3), serve refinement alone: without them the belief is
+        answered as it is.
         A frame that cannot be answered comes back as a `Fix` with a reason; nothing is raised.
         """
         look = None
         try:
             # Is this a descriptor, and does it say where the camera stood over it?
-            query = integrity.checked_descriptor(descriptor, self._map.descriptors.shape[1])
+            tried = self.settings.hypotheses
+            queries = integrity.checked_descriptors(descriptor, self._map.descriptors.shape[1], tried)
             integrity.check_offset(offset_east_m, offset_north_m)
 
             # Look up the tiles that matter: those around the track, or all
-            look = LookUp(query, self._map.descriptors, (offset_east_m, offset_north_m), lambda: self._index)
+            offsets_m = tried.offsets_m((offset_east_m, offset_north_m))
+            look = LookUp(queries, self._map.descriptors, offsets_m, lambda: self._index)
 
             # Believe: what the flight so far, the motion and this look-up say together
             belief = self._believer.update(stamp_ns, look)
             self.state = belief.state
+            look = self._believing(look, belief)
 
             # Refuse rather than guess
             integrity.check_belief(belief)
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
             # Refine: lay the view on the map's picture, for metres within the tile
-            place = self.refinement.refine(self._estimate(belief), view_image, look.offset_m)
+            view = self._likeliest(views)
+            place = self.refinement.refine(self._estimate(belief), view, look.offset_m)
             integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
@@ -202,6 +212,27 @@ class Localizer:
         if self._filter is not None:
             self._filter.forget()
             self.state = State.STARTING
+
+    @property
+    def heading_offset_deg(self) -> float:
+        """How far clockwise of the assumed heading the true one is believed to be; NaN where unknown."""
+        return rows.heading_offset_deg(self._rows, self.settings.hypotheses)
+
+    @property
+    def height_scale(self) -> float:
+        """How many times the assumed height the true one is believed to be; 1 before anything is known."""
+        return rows.height_scale(self._rows, self.settings.hypotheses)
+
+    def _believing(self, look: LookUp, belief: Belief) -> LookUp:
+        if belief.rows is None:
+            return look
+        self._rows = belief.rows
+        return look.under(belief.rows, self.settings.evidence.temperature)
+
+    def _likeliest(self, views: "Rgb | None") -> "Rgb | None":
+        """Return the view of the row that is believed most; None where it did not come."""
+        row = int(self._rows.argmax())
+        return views[row] if views is not None and row < len(views) else None
 
     @cached_property
     def _index(self) -> Index:

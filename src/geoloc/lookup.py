@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A view among the tiles: its likeness to those that are asked for, computed once and only then."""
+"""A view among the tiles: its likeness to those that are asked for, computed once and only then.
 
+A view may come in several rows, turned and scaled (see `geoloc.hypotheses`). A tile's score is then that of
+its best row, until `under` says how far each row is believed.
+"""
+
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -9,69 +14,133 @@ from numpy.typing import NDArray
 from geoloc.index import Index
 
 Scores = NDArray[np.float32]
+Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 
 class LookUp:
-    """One view's descriptor against a map's.
+    """One view's descriptors against a map's.
 
     Args:
-        query: (D,) float32, of unit length.
+        queries: (n, D) or, of a single row, (D,) float32, of unit length.
         descriptors: (N, D) float32, of unit length; may be memory-mapped.
-        offset_m: east, north from the view's centre on the ground to the camera.
+        offsets_m: (n, 2), or (2,) of every row: east, north from its centre on the ground to the camera.
         index: called for an index over the descriptors, where `nearest` is wanted.
+
+    Attributes:
+        offset_m: (2,) that counts: row 0's, unless rows are believed (`under`).
     """
 
     def __init__(
         self,
-        query: NDArray[np.float32],
+        queries: NDArray[np.float32],
         descriptors: NDArray[np.float32],
-        offset_m: tuple[float, float] = (0.0, 0.0),
+        offsets_m: tuple[float, float] | Floats = (0.0, 0.0),
         index: Callable[[], Index] | None = None,
     ) -> None:
-        self.query = query
-        self.offset_m = np.array(offset_m, dtype=np.float64)
-        self._descriptors = descriptors
+        self.queries = np.atleast_2d(queries)
+        offsets = np.array(offsets_m, dtype=np.float64)
+        self._offsets_m = np.broadcast_to(offsets, (len(self.queries), 2))
+        self.offset_m: Floats = self._offsets_m[0]
+        self._cosines = _Cosines(self.queries, descriptors)
         self._index = index
-        self._all: Scores | None = None
-        self._seen: list[tuple[Ids, Scores]] = []
+        self._believed: Callable[[Scores], Scores] = _of_the_best_row
+
+    def under(self, shares: Floats, temperature: float, of_offset: Floats | None = None) -> "LookUp":
+        """Return the same look where a tile's score is T log sum of share exp(cosine / T): its likelihood.
+
+        The offset is the expected one. It is the place of least mean error, and moves steadily as the rows
+        come to be known, where the likeliest row's would jump; over all headings it is none at all.
+
+        Args:
+            shares: (n,) how far each row is believed, summing to one; a look of one row stays as it is.
+            temperature: T, as a cosine.
+            of_offset: (n,) the shares that the offset is expected under; by default the same.
+        """
+        if len(self.queries) == 1:
+            return self
+        believed = copy.copy(self)
+        believed.offset_m = (shares if of_offset is None else of_offset) @ self._offsets_m
+        believed._believed = lambda rows: _marginal(rows, shares, temperature)
+        return believed
 
     def everywhere(self) -> Scores:
-        """Return the cosines (N,) to all tiles."""
-        if self._all is None:
-            self._all = np.asarray(self._descriptors @ self.query, dtype=np.float32)
-            self._seen = [(np.arange(len(self._all)), self._all)]
-        return self._all
+        """Return the scores (N,) of all tiles."""
+        return self._believed(self._cosines.everywhere())
 
     def of(self, ids: Ids) -> Scores:
-        """Return the cosines to some tiles, in their order."""
-        if self._all is not None:
-            return np.asarray(self._all[ids])
-        scores = np.asarray(self._descriptors[ids] @ self.query, dtype=np.float32)
-        self._seen.append((ids, scores))
-        return scores
+        """Return the scores of some tiles, in their order."""
+        return self._believed(self._cosines.of(ids))
 
-    def nearest(self, count: int) -> tuple[Ids, NDArray[np.float64]]:
-        """Return the ids and cosines of the most like tiles, best first, by the map's index."""
+    def rows_of(self, ids: Ids | None = None) -> Scores:
+        """Return the cosines of some tiles, or of all, with every row (m, n)."""
+        return self._cosines.everywhere() if ids is None else self._cosines.of(ids)
+
+    def nearest(self, count: int) -> tuple[Ids, Floats]:
+        """Return the ids and scores of the most like tiles, best first, by the map's index."""
         if self._index is None:
             return self.best(count)
-        scores, ids = self._index().search(self.query[None], count)
-        found = ids[0] >= 0  # an approximate index pads with -1
-        self._seen.append((ids[0][found].astype(np.int64), scores[0][found]))
+        cosines, ids = self._index().search(self.queries, count)
+        found = ids >= 0  # an approximate index pads with -1
+        if len(self.queries) == 1:
+            self._cosines.seen.append((ids[found].astype(np.int64), cosines[found][:, None]))
+        else:
+            self._cosines.of(np.unique(ids[found]).astype(np.int64))
         return self.best(count)
 
-    def best(self, count: int) -> tuple[Ids, NDArray[np.float64]]:
-        """Return the ids and cosines of the most like of the tiles that were looked at, best first."""
-        if not self._seen:
+    def best(self, count: int) -> tuple[Ids, Floats]:
+        """Return the ids and scores of the most like of the tiles that were looked at, best first."""
+        seen = self._cosines.seen
+        if not seen:
             return np.empty(0, dtype=np.int64), np.empty(0)
-        ids, places = np.unique(np.concatenate([ids for ids, _ in self._seen]), return_index=True)
-        scores = np.concatenate([scores for _, scores in self._seen])[places]
+        ids, places = np.unique(np.concatenate([ids for ids, _ in seen]), return_index=True)
+        scores = self._believed(np.concatenate([rows for _, rows in seen])[places])
         if len(ids) > count:
             chosen = np.argpartition(-scores, count - 1)[:count]
             ids, scores = ids[chosen], scores[chosen]
         order = np.lexsort((ids, -scores))[:count]
         return np.asarray(ids[order]), scores[order].astype(np.float64)
 
-    def likeness(self, other: "LookUp") -> float:
-        """Return the cosine between two views."""
-        return float(self.query @ other.query)
+    def likeness(self, other: "LookUp", row: int = 0) -> float:
+        """Return the cosine between two views, by the same row of both."""
+        return float(self.queries[row] @ other.queries[row])
+
+
+class _Cosines:
+    """Cosines of every row to the tiles that were asked for; `seen` holds ids (m,) and cosines (m, n)."""
+
+    def __init__(self, queries: NDArray[np.float32], descriptors: NDArray[np.float32]) -> None:
+        self._queries, self._descriptors = queries, descriptors
+        self._all: Scores | None = None
+        self.seen: list[tuple[Ids, Scores]] = []
+
+    def everywhere(self) -> Scores:
+        if self._all is None:
+            self._all = self._with(self._descriptors)
+            self.seen[:] = [(np.arange(len(self._all)), self._all)]
+        return self._all
+
+    def of(self, ids: Ids) -> Scores:
+        if self._all is not None:
+            return np.asarray(self._all[ids])
+        cosines = self._with(self._descriptors[ids])
+        self.seen.append((ids, cosines))
+        return cosines
+
+    def _with(self, descriptors: NDArray[np.float32]) -> Scores:
+        # A vector where it can be one: a matrix of one column costs more, and rounds differently.
+        one = len(self._queries) == 1
+        cosines = (descriptors @ self._queries[0])[:, None] if one else descriptors @ self._queries.T
+        return np.asarray(cosines, dtype=np.float32)
+
+
+def _of_the_best_row(rows: Scores) -> Scores:
+    return np.asarray(rows[:, 0] if rows.shape[1] == 1 else rows.max(axis=1))
+
+
+def _marginal(rows: Scores, shares: Floats, temperature: float) -> Scores:
+    width = np.float32(temperature)
+    with np.errstate(divide="ignore"):  # a row that is ruled out has a power of -inf
+        powers = rows / width + np.log(shares).astype(np.float32)
+    top = powers.max(axis=1)
+    return np.asarray(width * (top + np.log(np.exp(powers - top[:, None]).sum(axis=1))))

@@ -230,3 +230,40 @@ def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path)
     file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match="wrong type"):
         read_settings(ENCODER, MAP, [file])
+
+
+def params(path, **values):
+    path.write_text(f"/**: {{ros__parameters: {json.dumps(values)}}}")
+    return path
+
+
+def test_a_compass_that_is_wrong_is_borne_where_a_parameter_file_says_how_wrong(tmp_path):
+    eastward = (0.0, 0.0, 0.0, 1.0)  # the drone's nose is north
+    bag = toy_flight.write_flight(tmp_path / "flight", imu=eastward)
+    file = params(tmp_path / "drone.yaml", heading_error_deg=180)
+    lost, found = evaluated(bag), evaluated(bag, params_files=(file,))
+    assert summaries_of(lost)["all"].median_m > toy_map.PITCH_M
+    assert summaries_of(found)["all"].max_m < toy_map.PITCH_M
+    assert lost.notes["rows of a view"] == "one: heading and height as they are told"
+    assert found.notes["rows of a view"] == "24: the heading may be 180 degrees off, the height 0%"
+
+
+def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):
+    file = params(tmp_path / "drone.yaml", heading_error_deg=30.0, height_error=0.2)
+    settings = read_settings(ENCODER, MAP, [file])
+    assert settings.rig.hypotheses == settings.localizer.hypotheses
+    assert settings.rig.hypotheses.count == 15
+    assert read_settings(ENCODER, MAP).rig.hypotheses.count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("heading_error_deg", 181, "0 to 180"),
+        ("height_error", 0.7, "0 to 0.6"),
+        ("height_error", "a", "type"),
+    ],
+)
+def test_hypotheses_out_of_range_name_themselves(tmp_path, name, value, word):
+    with pytest.raises(ParameterError, match=word):
+        read_settings(ENCODER, MAP, [params(tmp_path / "drone.yaml", **{name: value})])

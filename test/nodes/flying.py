@@ -152,10 +152,10 @@ def knowing(module, map_directory=None):
     return patches
 
 
-def fly(spinner, namespace, silence_s=60.0, **parameters):
+def fly(spinner, namespace, silence_s=60.0, camera=(), **parameters):
     """Start the three nodes that fly, each frame alone unless `filter`, as it is believed unless `refine`.
 
-    Model and map are this module's.
+    Model and map are this module's. `camera` are parameters of camera_node, all others of retrieval_node.
     """
     with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
@@ -163,7 +163,9 @@ def fly(spinner, namespace, silence_s=60.0, **parameters):
         defaults = {"model": "pixels", "map": "world", "filter": False, "refine": "off"}
         given = {**defaults, "silence_s": silence_s, **parameters}
         retrieval = retrieval_node.RetrievalNode(**options(namespace, **given))
-    nodes = SimpleNamespace(camera=camera_node(namespace), inference=inference, retrieval=retrieval)
+    nodes = SimpleNamespace(
+        camera=camera_node(namespace, **dict(camera)), inference=inference, retrieval=retrieval
+    )
     for node in (nodes.camera, nodes.inference, nodes.retrieval):
         spinner.add(node)
     return nodes

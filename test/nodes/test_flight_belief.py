@@ -36,9 +36,9 @@ class Pilot(Drone):
 
     def see(self, stamp_ns, place_m):
         """Send what is seen over a place; return the `fix` that comes of it."""
-        vector = PixelEncoder().describe(photo(*place_m, VIEW_M, VIEW_M, (PX, PX))[None])[0]
+        vectors = PixelEncoder().describe(photo(*place_m, VIEW_M, VIEW_M, (PX, PX))[None])
         self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
-        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vector))
+        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
         return self.wait(topics.FIX, stamp_ns)
 
     def travel(self, stamp_ns, place_m):

@@ -120,6 +120,7 @@ def test_the_file_to_edit_is_the_last_that_sets_the_parameter(tmp_path):
 
 def test_bringup_yaml_sets_only_parameters_that_exist_to_values_they_may_have():
     known = {
+        "**": settings.HypothesisParameters,
         "camera_node": settings.CameraParameters,
         "inference_node": settings.InferenceParameters,
         "retrieval_node": settings.RetrievalParameters,

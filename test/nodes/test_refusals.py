@@ -60,7 +60,7 @@ def publish_pair(drone, descriptor, offset=(0.0, 0.0)):
     stamp_ns = drone.next_stamp()
     if offset is not None:
         drone.offsets.publish(messages_out.offset(stamp_ns, "camera", *offset, 100.0))
-    message = messages_out.descriptor(stamp_ns, "camera", descriptor)
+    message = messages_out.descriptor(stamp_ns, "camera", np.atleast_2d(descriptor))
     drone.descriptors.publish(message)
     return stamp_ns
 
@@ -84,6 +84,7 @@ BAD_DESCRIPTORS = {
     "of another model": (np.ones(64, np.float32), "bad_descriptor"),
     "NaN": (np.full(192, np.nan, np.float32), "bad_descriptor"),
     "zero": (np.zeros(192, np.float32), "bad_descriptor"),
+    "of more rows than the parameters say": (np.ones((3, 192), np.float32), "bad_descriptor"),
 }
 
 
@@ -107,7 +108,7 @@ def test_a_camera_far_off_the_map_is_refused(stranger):
     assert stranger.reason(publish_pair(stranger, UNIT, offset=(5000.0, 0.0))) == "off_map"
 
 
-@pytest.mark.parametrize("shape", [(32, 32, 3), (64, 32, 3)])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (64, 32, 3), (96, 64, 3), (64 * 265, 64, 3)])
 def test_a_view_of_another_size_is_refused_by_inference(stranger, shape):
     stamp_ns = stranger.next_stamp()
     stranger.views.publish(messages_out.rgb_image(stamp_ns, "camera", np.zeros(shape, np.uint8)))

@@ -97,7 +97,7 @@ class CameraRig:
             body_from_optical: (3, 3) rotation of a gimbal at this stamp; by default the fixed mount.
 
         Returns:
-            The view, with the frame's stamp.
+            The view, with the frame's stamp and a row for each of the settings' hypotheses.
 
         Raises:
             FrameRefused: with the reason why this frame cannot be used.
@@ -117,6 +117,7 @@ class CameraRig:
             self.settings.view_spec(),
             stamp_ns,
             min_coverage=self.settings.min_coverage,
+            hypotheses=self.settings.hypotheses,
         )
         check_texture(view.image)
         return view

@@ -2,10 +2,11 @@
 """How the camera sits on the drone, and the limits within which its frames are used."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from geoloc.camera.views import ViewSpec
 from geoloc.errors import ParameterError
+from geoloc.hypotheses import Hypotheses
 
 _RANGES = {
     "max_attitude_gap_s": (0.0, 10.0),
@@ -34,6 +35,7 @@ class RigSettings:
         max_climb_mps: heights around a frame that differ more than a drone can climb are refused.
         max_tilt_deg: largest angle between the optical axis and straight down.
         min_coverage: the least part of a view that the frame must show, 0 to 1.
+        hypotheses: how wrong heading and height may be: what the rows of a view stand for.
 
     Raises:
         ParameterError: on a value outside its range, or two that contradict each other.
@@ -49,6 +51,7 @@ class RigSettings:
     max_climb_mps: float = 30.0
     max_tilt_deg: float = 45.0
     min_coverage: float = 0.5
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mount_rpy_deg", tuple(float(angle) for angle in self.mount_rpy_deg))

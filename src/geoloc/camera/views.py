@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.camera.frame_checks import check_frame, check_height, check_rotation
 from geoloc.camera.lens import BoolArray, FloatArray, Intrinsics, project, rays
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
+from geoloc.hypotheses import Hypotheses
 
 __all__ = [
     "Intrinsics",
@@ -33,7 +35,7 @@ _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this ha
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
 _MIN_CONTRAST = 1.5
-_LONGEST_SIDE = 32_766  # of what OpenCV can remap
+AS_ASSUMED = Hypotheses()
 
 
 @dataclass(frozen=True)
@@ -60,22 +62,28 @@ class View:
     """The ground below, as the map shows it.
 
     Args:
-        image: (S, S, 3) uint8 RGB, north up; what the frame does not show has the mean colour of the rest.
-        coverage: the part of the view that the frame shows, 0 to 1.
-        offset_east_m: the camera's ground position less the view's centre, to the east.
+        images: (n, S, S, 3) uint8 RGB, north up, a row for each hypothesis of heading and height; what the
+            frame does not show has the mean colour of the rest.
+        coverage: the part of row 0 that the frame shows, 0 to 1.
+        offset_east_m: the camera's ground position less the centre of row 0, to the east.
         offset_north_m: the same to the north.
         height_m: of the camera above the ground.
         stamp_ns: the frame's own stamp.
         gsd_m: metres of ground per pixel.
     """
 
-    image: ColourImage
+    images: ColourImage
     coverage: float
     offset_east_m: float
     offset_north_m: float
     height_m: float
     stamp_ns: int
     gsd_m: float
+
+    @property
+    def image(self) -> ColourImage:
+        """Row 0 (S, S, 3): the view by heading and height as they are assumed."""
+        return np.asarray(self.images[0])
 
 
 def frame_to_view(
@@ -87,11 +95,14 @@ def frame_to_view(
     stamp_ns: int = 0,
     *,
     min_coverage: float = 0.5,
+    hypotheses: Hypotheses = AS_ASSUMED,
 ) -> View:
     """Warp a frame to the ground as seen from straight above, north up.
 
     The view's centre is as near to the point below the camera as lets the frame cover the view; the
-    returned offset leads from that centre back to the point below the camera, exactly.
+    returned offset leads from that centre back to the point below the camera, exactly. Where heading and
+    height are not known, each further row is the view as another heading and height would make it, around
+    the same centre, turned and scaled with the row: `hypotheses.offsets_m` leads from its centre.
 
     Args:
         image_rgb: (H, W, 3) uint8.
@@ -100,7 +111,8 @@ def frame_to_view(
         height_m: vertical height of the camera above the ground.
         spec: size of the view on the ground and in pixels.
         stamp_ns: handed on to the view.
-        min_coverage: the least part of the view that the frame must show.
+        min_coverage: the least part of the view that the frame must show, by what is assumed.
+        hypotheses: how wrong heading and height may be.
 
     Returns:
         The view; coverage and offset are exact for a flat ground.
@@ -109,22 +121,26 @@ def frame_to_view(
         FrameRefused: on a frame, height, attitude or calibration that cannot be used, and where the frame
             shows less than `min_coverage` of the view.
     """
-    _check_frame(image_rgb)
-    _check_height(height_m)
-    _check_rotation(world_from_optical)
+    check_frame(image_rgb)
+    check_height(height_m)
+    check_rotation(world_from_optical)
     lens = _fitting(intrinsics, image_rgb)
     centre = _view_centre(lens, world_from_optical, height_m, spec)
-    ground = _grid_m(spec.size_m, spec.size_px) + centre
-    pixels, valid = project(_from_ground(ground, world_from_optical, height_m), lens)
-    coverage = float(valid.mean())
-    if coverage < min_coverage or not valid.any():
+    grid = _grid_m(spec.size_m, spec.size_px)
+
+    def row(number: int) -> tuple[ColourImage, float]:
+        ground = hypotheses.seen_from_row_0(number, grid) + centre
+        return _warped(image_rgb, *project(_from_ground(ground, world_from_optical, height_m), lens))
+
+    image, coverage = row(0)
+    if coverage < min_coverage or not coverage:
         raise FrameRefused(
             Reason.LOW_COVERAGE,
             f"the frame shows {coverage:.0%} of the {spec.size_m:g} m view, less than {min_coverage:.0%}; "
             "fly higher, tilt less, or build the map with a smaller view_size_m",
         )
     return View(
-        image=fill_invalid(_sample(image_rgb, pixels, valid), valid),
+        images=np.stack([image, *(row(number)[0] for number in range(1, hypotheses.count))]),
         coverage=coverage,
         offset_east_m=0.0 - float(centre[0]),
         offset_north_m=0.0 - float(centre[1]),
@@ -223,6 +239,13 @@ def _from_ground(ground: FloatArray, rotation: FloatArray, height_m: float) -> F
     return np.asarray(ground @ rotation[:2] - height_m * rotation[2], dtype=np.float64)
 
 
+def _warped(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> tuple[ColourImage, float]:
+    """Return the picture of these pixels, and which part of it the frame shows."""
+    if not valid.any():
+        return fill_invalid(np.zeros((*valid.shape, 3), dtype=np.uint8), valid), 0.0
+    return fill_invalid(_sample(image, pixels, valid), valid), float(valid.mean())
+
+
 def _sample(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> ColourImage:
     # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
@@ -256,29 +279,3 @@ def _fitting(intrinsics: Intrinsics, image: ColourImage) -> Intrinsics:
         return intrinsics.scaled_to(image.shape[1], image.shape[0])
     except CameraError as error:
         raise FrameRefused(Reason.BAD_CAMERA_INFO, str(error)) from error
-
-
-def _check_frame(image: ColourImage) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise FrameRefused(
-            Reason.BAD_IMAGE,
-            f"the frame is {image.dtype} of shape {image.shape}; RGB uint8 of shape (H, W, 3) is needed",
-        )
-    if max(image.shape) > _LONGEST_SIDE:
-        raise FrameRefused(
-            Reason.BAD_IMAGE,
-            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; a side may have {_LONGEST_SIDE}",
-        )
-
-
-def _check_height(height_m: float) -> None:
-    if not (math.isfinite(height_m) and height_m > 0):
-        raise FrameRefused(
-            Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
-        )
-
-
-def _check_rotation(rotation: FloatArray) -> None:
-    proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
-    if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
-        raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")

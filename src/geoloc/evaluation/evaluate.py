@@ -25,6 +25,7 @@ from geoloc.evaluation.bags import (
 from geoloc.evaluation.playback import feed, frames_when_ready
 from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrack
 from geoloc.evaluation.settings import RunSettings, read_settings
+from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
 from geoloc.refine.stage import RefineStage
 
@@ -131,10 +132,10 @@ class _Pipeline:
             clock.lap("warp")
         except FrameRefused as refusal:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
-        descriptor = self._encoder.describe(view.image[None])[0]
+        descriptors = self._encoder.describe(view.images)
         clock.lap("encode")
         offset_m = (view.offset_east_m, view.offset_north_m)
-        fix = self._localizer.answer(descriptor, *offset_m, frame.stamp_ns, view.image)
+        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images)
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
@@ -164,6 +165,15 @@ def _rules(rules: LocalizerSettings) -> str:
     )
 
 
+def _rows(tried: Hypotheses) -> str:
+    if tried.count == 1:
+        return "one: heading and height as they are told"
+    return (
+        f"{tried.count}: the heading may be {tried.heading_error_deg:g} degrees off, "
+        f"the height {tried.height_error:.0%}"
+    )
+
+
 def _notes(
     what: BagEvaluation,
     flight: Flight,
@@ -178,6 +188,7 @@ def _notes(
         "odometry": flight.topics.odom or "none",
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
         "rules": _rules(settings.localizer),
+        "rows of a view": _rows(settings.localizer.hypotheses),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
     refinement = pipeline.refinement

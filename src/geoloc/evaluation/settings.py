@@ -11,6 +11,7 @@ import yaml
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import ParameterError
 from geoloc.filter import FilterSettings
+from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import LocalizerSettings
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ def read_settings(
     if merged.get("refine") is False:
         merged["refine"] = "off"  # which is what YAML reads as false, where it is not in quotes
     try:
+        hypotheses = _filled(Hypotheses, merged)
         localizer = replace(
             _filled(LocalizerSettings, merged),
+            hypotheses=hypotheses,
             motion=_filled(FilterSettings, merged),
             calibration=encoder.card.calibration,
         )
-        return RunSettings(_filled(RigSettings, merged), localizer)
+        return RunSettings(replace(_filled(RigSettings, merged), hypotheses=hypotheses), localizer)
     except TypeError as error:
         raise ParameterError(f"a parameter has the wrong type ({error}): check {model_file}") from error
 

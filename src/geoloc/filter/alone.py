@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each frame for itself, without a filter: the mean over the tiles around the best one."""
+"""Each frame for itself, without a filter: the mean over the tiles around the best one.
+
+Of a view in several rows the best of each tile counts to find the best tile, and then that tile's row alone.
+"""
 
 import math
 
@@ -43,12 +46,15 @@ class FrameAlone:
         best = int(ids[0])
         integrity.check_score(float(scores[0]), self._min_score)
         integrity.check_margin(float(scores[0]) - self._best_elsewhere(best, ids, scores), self._min_margin)
+        rows = look.rows_of(ids[:1])[0]
+        best_row = np.eye(len(rows))[int(rows.argmax())]
+        look = look.under(best_row, self._temperature)
         near = self._neighbourhood(best)
         weights = softmax(look.of(near).astype(np.float64), self._temperature)
         centres_m, pitch_m = self._tiles.centres_m[near], self._pitch_m(best)
         east_m, north_m = weights @ centres_m + look.offset_m
         covariance = integrity.covariance_m2(centres_m, weights, pitch_m)
-        return Belief(stamp_ns, float(east_m), float(north_m), covariance, State.ALONE, 1.0)
+        return Belief(stamp_ns, float(east_m), float(north_m), covariance, State.ALONE, 1.0, None, best_row)
 
     def _neighbourhood(self, best: int) -> Ids:
         """Return the best tile and those of its level one pitch away, diagonals included."""

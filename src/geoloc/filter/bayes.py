@@ -21,17 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.errors import FrameRefused, Reason
-from geoloc.filter import doubt, motion, refusals, search, track
+from geoloc.filter import doubt, motion, refusals, rows, search, track
 from geoloc.filter.belief import Belief, State
 from geoloc.filter.doubt import Doubt, Fit
 from geoloc.filter.evidence import Evidence
 from geoloc.filter.motion import Drift
 from geoloc.filter.odometry import Odometer, Travel
+from geoloc.filter.prior import Prior, usable
 from geoloc.filter.search import Search
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.tiles import Tiles
 from geoloc.filter.timeline import Timeline
 from geoloc.filter.track import Track
+from geoloc.hypotheses import Hypotheses
 from geoloc.lookup import LookUp
 
 Floats = NDArray[np.float64]
@@ -39,17 +41,7 @@ _NS_PER_S = 1_000_000_000
 _SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
 _PRIOR_MAY_BE_WRONG = 0.005  # so little that it is answered at once, by the usual confidence
 _WIDEST_PITCHES = 2.0  # a track may be as wide as this, on a map of tiles far apart
-_LEAST_PRIOR_SIGMA_PITCHES = 0.25
-_NO_PRIOR_SIGMA_M = 30.0
 _NONE = Doubt()
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """A position from elsewhere: mean (2,) in the map's frame and covariance (2, 2)."""
-
-    mean_m: Floats
-    covariance_m2: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +51,7 @@ class _Known:
     stamp_ns: int
     place: Search | Track
     drift: Drift
+    rows: Floats
     doubt: Doubt = _NONE
     last_look: LookUp | None = None
     since_full: int = 0
@@ -72,13 +65,20 @@ class BayesFilter:
         tiles: the map.
         evidence: what look-ups are worth.
         settings: how the belief moves, and when it is sure.
+        hypotheses: what the rows of a look stand for.
     """
 
     def __init__(
-        self, tiles: Tiles, evidence: Evidence | None = None, settings: FilterSettings | None = None
+        self,
+        tiles: Tiles,
+        evidence: Evidence | None = None,
+        settings: FilterSettings | None = None,
+        hypotheses: Hypotheses | None = None,
     ) -> None:
         self.settings = settings or FilterSettings()
         self.evidence = evidence or Evidence()
+        self._hypotheses = hypotheses or Hypotheses()
+        self._any_row = rows.alike(self._hypotheses)
         self._tiles = tiles
         self._odometer = Odometer(self.settings.max_speed_mps)
         self._timeline: Timeline[LookUp | Prior, _Known] = Timeline(self._after, self.settings.memory_s)
@@ -102,7 +102,7 @@ class BayesFilter:
         Raises:
             FrameRefused: OFF_MAP where it is not a number, or lies more than three sigmas off the map.
         """
-        covariance = _usable(covariance_m2, self._tiles.pitch_m)
+        covariance = usable(covariance_m2, self._tiles.pitch_m)
         off_m = float(self._tiles.nearest(mean_m)[0]) if np.isfinite(mean_m).all() else np.inf
         reach_m = float(np.hypot(*self._tiles.pitches_m.max(axis=0)))
         if not off_m <= reach_m + 3.0 * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1])):
@@ -134,7 +134,8 @@ class BayesFilter:
         if isinstance(event, Prior):
             return self._from_prior(stamp_ns, event)
         if before is None:
-            known = _Known(stamp_ns, search.anywhere(self._tiles), motion.unknown(False, self.settings))
+            drift = motion.unknown(False, self.settings)
+            known = _Known(stamp_ns, search.anywhere(self._tiles), drift, self._any_row)
         else:
             known = self._moved(before, stamp_ns)
         return self._weighed(known, event)
@@ -143,13 +144,15 @@ class BayesFilter:
         drift = motion.unknown(False, self.settings)
         if _sigma_m(prior.covariance_m2) > self._widest_m:
             place = search.around(self._tiles, prior.mean_m, prior.covariance_m2, _PRIOR_MAY_BE_WRONG)
-            return _Known(stamp_ns, place, drift)
+            return _Known(stamp_ns, place, drift, self._any_row)
         tracked = track.gaussian(self._tiles, prior.mean_m, prior.covariance_m2)
-        at_once = self.settings.full_search_every
-        return _Known(stamp_ns, tracked, drift, Doubt(_PRIOR_MAY_BE_WRONG), since_full=at_once)
+        wrong, at_once = Doubt(_PRIOR_MAY_BE_WRONG), self.settings.full_search_every
+        return _Known(stamp_ns, tracked, drift, self._any_row, wrong, since_full=at_once)
 
     def _moved(self, known: _Known, stamp_ns: int) -> _Known:
         travel = self._odometer.between(known.stamp_ns, stamp_ns)
+        duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
+        known = replace(known, rows=rows.moved(known.rows, self._hypotheses, duration_s))
         if isinstance(known.place, Track):
             return self._moved_track(known, known.place, stamp_ns, travel)
         return self._moved_search(known, known.place, stamp_ns, travel)
@@ -178,12 +181,17 @@ class BayesFilter:
         return replace(known, stamp_ns=stamp_ns, place=place, drift=drift, doubt=_NONE)
 
     def _weighed(self, known: _Known, look: LookUp) -> _Known:
-        likeness = -1.0 if known.last_look is None else look.likeness(known.last_look)
+        likeliest = int(known.rows.argmax())
+        likeness = -1.0 if known.last_look is None else look.likeness(known.last_look, likeliest)
         share_new = self.evidence.share_new(likeness)
-        known = replace(known, last_look=look)
-        if isinstance(known.place, Track):
-            return self._weighed_track(known, known.place, look, share_new)
-        return self._weighed_search(known, known.place, look, share_new)
+        learnt = rows.learnt(known.rows, look, known.place, self._tiles, self.evidence, share_new)
+        look = look.under(known.rows, self.evidence.temperature, of_offset=learnt)
+        known = replace(known, last_look=look, rows=learnt)
+        if not isinstance(known.place, Track):
+            return self._weighed_search(known, known.place, look, share_new)
+        after = self._weighed_track(known, known.place, look, share_new)
+        # A place that is given up takes with it what was learnt there of heading and height.
+        return after if isinstance(after.place, Track) else replace(after, rows=self._any_row)
 
     def _weighed_search(self, known: _Known, place: Search, look: LookUp, share_new: float) -> _Known:
         scores, evidence = look.everywhere(), self.evidence
@@ -246,19 +254,10 @@ class BayesFilter:
             state,
             probability,
             refusal,
+            known.rows,
         )
 
 
 def _sigma_m(covariance_m2: Floats) -> float:
     """Return the largest standard deviation in any direction."""
     return float(np.sqrt(max(np.linalg.eigvalsh(covariance_m2)[-1], 0.0)))
-
-
-def _usable(covariance_m2: Floats | None, pitch_m: float) -> Floats:
-    """Return a covariance that can be one: what is not known is wide, what claims too much is widened."""
-    least = np.eye(2) * (_LEAST_PRIOR_SIGMA_PITCHES * pitch_m) ** 2
-    unknown = np.eye(2) * _NO_PRIOR_SIGMA_M**2
-    if covariance_m2 is None or not np.isfinite(covariance_m2).all() or not covariance_m2.any():
-        return unknown
-    symmetric = (covariance_m2 + covariance_m2.T) / 2.0
-    return symmetric + least if np.linalg.eigvalsh(symmetric)[0] >= 0.0 else unknown

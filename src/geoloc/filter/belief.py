@@ -34,6 +34,7 @@ class Belief:
         state: of the filter.
         probability: that the camera is where this belief says, 0 to 1.
         refusal: why there is no answer; None where there is one.
+        rows: (n,) how far each row of the look is believed; see `geoloc.hypotheses`. None where not told.
     """
 
     stamp_ns: int
@@ -43,3 +44,4 @@ class Belief:
     state: State
     probability: float
     refusal: FrameRefused | None = None
+    rows: NDArray[np.float64] | None = None

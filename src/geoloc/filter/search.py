@@ -152,6 +152,11 @@ def without(search: Search, tiles: Tiles, centre_m: Floats, half_m: float) -> tu
     return replace(search, weights=weights / np.float32(left)), left
 
 
+def on_tiles(search: Search, tiles: Tiles, offset_m: Floats) -> Weights:
+    """Return the weights (N,) by the tile that the view is centred on, `offset_m` (2,) from the camera."""
+    return np.asarray(_settled(search, tiles, offset_m).weights[:-1])
+
+
 def peak(search: Search, tiles: Tiles) -> Peak:
     """Return the place around the likeliest tile, with all that is believed within two pitches and a half."""
     best = int(search.weights[:-1].argmax())

@@ -107,6 +107,20 @@ def move(track: Track, moved: Moved) -> Track:
     return Track(weights / weights.sum(), framed.corner_m + moved.shift_m, cell_m)
 
 
+def on_tiles(track: Track, tiles: Tiles, offset_m: Floats) -> tuple[Ids, Floats]:
+    """Return tiles and their weights: how near each lies to the view's centre, `offset_m` from the camera.
+
+    A Gaussian of the belief's moments, and half a pitch wider: what lies between tiles is like each of them.
+    """
+    mean_m, covariance = track.moments()
+    covariance = covariance + np.eye(2) * (tiles.pitch_m / 2.0) ** 2
+    reach_m = 3.0 * float(np.sqrt(np.diag(covariance).max())) + float(tiles.pitches_m.max())
+    ids = tiles.near(mean_m - offset_m, reach_m)
+    away_m = tiles.centres_m[ids] - (mean_m - offset_m)
+    power = np.einsum("ni,ij,nj->n", away_m, np.linalg.inv(covariance), away_m)
+    return ids, np.exp(-power / 2.0)
+
+
 def likelihood(track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, full: bool = False) -> Floats:
     """Return how many times likelier each cell (n, n) is than the average place of the map.
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`camera_node`: a camera frame becomes a view, the ground below as the map shows it.
 
+Where heading or height may be wrong (`heading_error_deg`, `height_error`) it becomes a stack of views, one
+below the other, turned and scaled. `view/offset` is that of the first, as heading and height are assumed.
+
 A refused frame still sends its `view/offset`, with NaN, so that `retrieval_node` can say `STATUS_NO_FIX`
 with the frame's own stamp; the reason is on `/diagnostics`.
 """
@@ -23,6 +26,7 @@ from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
 from geoloc.camera.rig_settings import RigSettings
 from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.hypotheses import Hypotheses
 from geoloc.nodes import messages_out, pictures, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
@@ -128,7 +132,7 @@ class CameraNode(GeolocNode):
                 view.stamp_ns, frame_id, view.offset_east_m, view.offset_north_m, view.height_m
             )
         )
-        self._views.publish(messages_out.rgb_image(view.stamp_ns, frame_id, view.image))
+        self._views.publish(messages_out.stacked_views(view.stamp_ns, frame_id, view.images))
         self._health.answered(view.stamp_ns, time.perf_counter() - started_s)
 
     def _await_attitude(self, stamp_ns: int) -> None:
@@ -166,6 +170,7 @@ def _rig_settings(parameters: CameraParameters) -> RigSettings:
         max_climb_mps=parameters.max_climb_mps,
         max_tilt_deg=parameters.max_tilt_deg,
         min_coverage=parameters.min_coverage,
+        hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
     )
 
 

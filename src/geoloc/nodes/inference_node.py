@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`inference_node`: a view becomes a descriptor.
+"""`inference_node`: a view becomes a descriptor, a stack of n views one of n rows.
 
 A refused view still sends a `descriptor`, an empty one, so that `retrieval_node` can say `STATUS_NO_FIX`
 with the frame's own stamp; the reason is on `/diagnostics`.
@@ -51,13 +51,13 @@ class InferenceNode(GeolocNode):
         started_s = time.perf_counter()
         stamp_ns, frame_id = messages.stamp_ns(message), message.header.frame_id
         try:
-            view = messages_in.view_image(message, self._encoder.card.input_px)
-            vector = self._encoder.describe(view[None])[0]
+            views = messages_in.stacked_views(message, self._encoder.card.input_px)
+            rows = self._encoder.describe(views)
         except GeolocError as error:
             self._health.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
-            self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty(0, np.float32)))
+            self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty((1, 0), np.float32)))
             return
-        self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, vector))
+        self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, rows))
         self._health.answered(stamp_ns, time.perf_counter() - started_s)
 
 

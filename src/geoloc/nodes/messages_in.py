@@ -7,42 +7,45 @@ from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason
+from geoloc.hypotheses import MOST_ROWS
 from geoloc.localizer import Candidates
 from geoloc.nodes.messages_out import CANDIDATE
 
 
-def view_image(message: Image, size_px: int) -> NDArray[np.uint8]:
-    """Return the view (S, S, 3) of a `view/image` message.
+def stacked_views(message: Image, size_px: int) -> NDArray[np.uint8]:
+    """Return the views (n, S, S, 3) of a `view/image` message.
 
     Raises:
-        FrameRefused: BAD_IMAGE unless it is `rgb8` and as large as the encoder takes.
+        FrameRefused: BAD_IMAGE unless it is `rgb8`, as wide as the encoder takes, and so many whole views.
     """
     if message.encoding != "rgb8":
         raise FrameRefused(Reason.BAD_IMAGE, f"a view has encoding rgb8, this one has '{message.encoding}'")
-    if (message.width, message.height) != (size_px, size_px):
+    rows, over = divmod(message.height, size_px)
+    if message.width != size_px or over or not 1 <= rows <= MOST_ROWS:
         raise FrameRefused(
             Reason.BAD_IMAGE,
             f"the view is {message.width} x {message.height} pixels, the encoder takes {size_px} x "
-            f"{size_px}: give camera_node the params.yaml of the model that inference_node runs",
+            f"{size_px}, or up to {MOST_ROWS} of these one below the other: give camera_node the "
+            "params.yaml of the model that inference_node runs",
         )
-    return decode_image(message)
+    return decode_image(message).reshape(rows, size_px, size_px, 3)
 
 
 def descriptor(message: Image) -> NDArray[np.float32]:
-    """Return the vector (D,) of a `descriptor` message.
+    """Return the vectors (n, D) of a `descriptor` message.
 
     Raises:
-        FrameRefused: BAD_DESCRIPTOR unless it is one little-endian row of 32FC1 with all its bytes.
+        FrameRefused: BAD_DESCRIPTOR unless it is little-endian rows of 32FC1 with all their bytes.
     """
     data = np.frombuffer(message.data, dtype=np.uint8)
-    whole = message.width * 4 == message.step == data.size
-    if message.encoding != "32FC1" or message.height != 1 or message.is_bigendian or not whole:
+    whole = message.width * 4 == message.step and message.step * message.height == data.size
+    if message.encoding != "32FC1" or message.height < 1 or message.is_bigendian or not whole:
         raise FrameRefused(
             Reason.BAD_DESCRIPTOR,
-            f"a descriptor is one row of 32FC1, this one has {message.height} of '{message.encoding}', "
+            f"a descriptor is rows of 32FC1, this one has {message.height} of '{message.encoding}', "
             f"{message.width} wide, with {data.size} bytes of data",
         )
-    return data.view("<f4")
+    return data.view("<f4").reshape(message.height, message.width)
 
 
 def initial_fix(message: NavSatFix) -> tuple[float, float, NDArray[np.float64] | None]:

@@ -50,9 +50,14 @@ def rgb_image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8]) -> Image:
     return _image(stamp_ns, frame_id, "rgb8", rgb)
 
 
-def descriptor(stamp_ns: int, frame_id: str, vector: NDArray[np.float32]) -> Image:
-    """Return a descriptor (D,) as a `32FC1` image of one row; an empty one says that the view was refused."""
-    return _image(stamp_ns, frame_id, "32FC1", vector.astype(np.float32)[None])
+def stacked_views(stamp_ns: int, frame_id: str, views: NDArray[np.uint8]) -> Image:
+    """Return views (n, S, S, 3) as an `rgb8` image S wide and n S high, one below the other."""
+    return rgb_image(stamp_ns, frame_id, views.reshape(-1, *views.shape[2:]))
+
+
+def descriptor(stamp_ns: int, frame_id: str, rows: NDArray[np.float32]) -> Image:
+    """Return descriptors (n, D) as a `32FC1` image D wide; a width of 0 says that the view was refused."""
+    return _image(stamp_ns, frame_id, "32FC1", rows.astype(np.float32))
 
 
 def offset(stamp_ns: int, frame_id: str, east_m: float, north_m: float, up_m: float) -> Vector3Stamped:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `retrieval_node` says of its map, and how its parameters become the localizer's settings."""
 
+import math
 from typing import TYPE_CHECKING
 
 from sensor_msgs.msg import Image
@@ -9,8 +10,10 @@ from geoloc.camera import messages
 from geoloc.encoder import load_encoder
 from geoloc.errors import FrameRefused
 from geoloc.filter import FilterSettings
+from geoloc.hypotheses import Hypotheses
 from geoloc.installed import find_model
 from geoloc.localizer import Localizer, LocalizerSettings
+from geoloc.nodes import messages_in
 from geoloc.nodes.settings import RetrievalParameters
 from geoloc.nodes.stamped_cache import StampedCache
 
@@ -33,10 +36,10 @@ class Views:
         self._messages.put(messages.stamp_ns(message), message)
 
     def take(self, stamp_ns: int) -> "Rgb | None":
-        """Return the view (S, S, 3) of a stamp, without waiting; None where none came or it is no picture."""
+        """Return the views (n, S, S, 3) of a stamp, without waiting; None where no usable ones came."""
         message = self._messages.take(stamp_ns, 0.0)
         try:
-            return None if message is None else messages.decode_image(message)
+            return None if message is None else messages_in.stacked_views(message, max(message.width, 1))
         except FrameRefused:
             return None
 
@@ -73,6 +76,7 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         refine=parameters.refine,
         refine_weights=parameters.refine_weights,
         motion=motion,
+        hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
         calibration=card.calibration,
     )
 
@@ -89,3 +93,14 @@ def facts(map_directory: "MapDirectory", parameters: RetrievalParameters) -> dic
         "model": map_directory.model_id,
         "model_and_map_agree": True,
     }
+
+
+def believed(localizer: Localizer) -> dict[str, object]:
+    """Return what is believed of the heading and the height, for `/diagnostics`, where it was asked for."""
+    told: dict[str, object] = {}
+    if localizer.settings.hypotheses.heading_error_deg:
+        turn_deg = localizer.heading_offset_deg
+        told["heading_offset_deg"] = "unknown" if math.isnan(turn_deg) else f"{turn_deg:.0f}"
+    if localizer.settings.hypotheses.height_error:
+        told["height_scale"] = f"{localizer.height_scale:.2f}"
+    return told

@@ -132,15 +132,15 @@ class RetrievalNode(GeolocNode):
 
     def _answer(self, message: Image, offset: Vector3Stamped | None, stamp_ns: int) -> Fix:
         try:
-            vector = messages_in.descriptor(message)
+            rows = messages_in.descriptor(message)
             if offset is None:
                 raise FrameRefused(
                     Reason.NO_OFFSET,
                     f"no view/offset came with the stamp of this descriptor within "
                     f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
-            view = self._views.take(stamp_ns)
-            return self._localizer.answer(vector, offset.vector.x, offset.vector.y, stamp_ns, view)
+            views = self._views.take(stamp_ns)
+            return self._localizer.answer(rows, offset.vector.x, offset.vector.y, stamp_ns, views)
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
@@ -184,7 +184,8 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        return counted | self._localizer.refinement.facts() | retrieval.facts(self._map, self._settings)
+        of_answers = self._localizer.refinement.facts() | retrieval.believed(self._localizer)
+        return counted | of_answers | retrieval.facts(self._map, self._settings)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -15,7 +15,24 @@ _MAP = "map directory; in the map's params.yaml or the launch argument map:="
 
 
 @dataclass(frozen=True)
-class CameraParameters:
+class HypothesisParameters:
+    """What camera_node and retrieval_node must agree on: `/**` in config/bringup.yaml gives it to both."""
+
+    heading_error_deg: float = parameter(
+        0.0,
+        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; beyond "
+        "10, odom_heading_known should be false too, unless odometry has its north from elsewhere",
+        unit="deg",
+        low=0.0,
+        high=180.0,
+    )
+    height_error: float = parameter(
+        0.0, "share by which altitude may be wrong: views scaled that far are tried", low=0.0, high=0.6
+    )
+
+
+@dataclass(frozen=True)
+class CameraParameters(HypothesisParameters):
     """The parameters of `camera_node`."""
 
     view_size_m: float = parameter(
@@ -69,7 +86,7 @@ class InferenceParameters:
 
 
 @dataclass(frozen=True)
-class RetrievalParameters:
+class RetrievalParameters(HypothesisParameters):
     """The parameters of `retrieval_node`."""
 
     map: str = parameter("", _MAP, required=True)

@@ -89,8 +89,7 @@ class RefineStage:
 
         Args:
             believed: where the camera is.
-            view_image: uint8 (S, S, 3); None where it is lost. Of several views below one another,
-                (n S, S, 3), the first counts.
+            view_image: uint8 (S, S, 3); None where it is lost.
             offset_m: (2,) east and north from the view's centre on the ground to the camera.
 
         Returns:
@@ -142,8 +141,7 @@ def _seen(refiner: Refiner, believed: Estimate, view_image: Rgb | None, offset_m
         raise NotRefined("the belief is no number")
     widest_m = math.sqrt(max(float(np.linalg.eigvalsh(believed.covariance_m2)[-1]), 0.0))
     centre_m = believed.mean_m - offset_m
-    first = view_image[: view_image.shape[1]] if view_image.ndim == 3 else view_image
-    found = refiner.refine_at(first, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)
+    found = refiner.refine_at(view_image, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)
     if found.verdict is not Verdict.CONFIRMED:
         raise NotRefined(f"{found.verdict}: {found.sentence}")
     return Estimate(np.array([found.east_m, found.north_m]) + offset_m, found.covariance_m2)

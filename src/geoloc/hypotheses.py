@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How wrong heading and height may be, as the turned and scaled views of one frame that are tried: its rows.
+
+Row i is the view as it would be if the true heading were the assumed one plus `turns_deg[i]`, clockwise, and
+the true height the assumed one times `scales[i]`. Row 0 is what is assumed. Rows lie so close that whatever
+the truth is, an encoder recognises one of them.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+
+Floats = NDArray[np.float64]
+
+_TURN_STEP_DEG = 15.0
+_TURN_BORNE_DEG = 13.0  # what the encoder of geoloc-small-2 bears by itself, and so needs no row
+_SCALE_STEP = math.log(1.2)
+_SCALE_BORNE = math.log(1.14)
+_MOST = {"heading_error_deg": 180.0, "height_error": 0.6}
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """How wrong the assumed heading and height may be; by default they are taken as they are, in one row.
+
+    Attributes:
+        heading_error_deg: of the attitude, to either side; 180 is no compass.
+        height_error: share of the height, by which it may be too small or too large.
+
+    Raises:
+        ParameterError: for a value outside its range.
+    """
+
+    heading_error_deg: float = 0.0
+    height_error: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if not 0.0 <= value <= most:
+                raise ParameterError(f"{name} is {value}; it must be from 0 to {most:g}")
+
+    @cached_property
+    def turns_deg(self) -> Floats:
+        """The turn of each row (n,), clockwise, above -180 and up to 180."""
+        return np.tile(self._turns_deg, len(self._steps))
+
+    @cached_property
+    def scales(self) -> Floats:
+        """The factor on the height of each row (n,)."""
+        return np.repeat(np.exp(_SCALE_STEP * self._steps), len(self._turns_deg))
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.turns_deg)
+
+    @cached_property
+    def neighbours(self) -> NDArray[np.bool_]:
+        """Which rows are one step of turn or of scale apart (n, n)."""
+        turned = np.abs((self.turns_deg[:, None] - self.turns_deg + 180.0) % 360.0 - 180.0) / _TURN_STEP_DEG
+        scaled = np.abs(np.log(self.scales[:, None] / self.scales)) / _SCALE_STEP
+        return np.asarray(np.rint(turned + scaled) == 1)
+
+    def offsets_m(self, offset_m: tuple[float, float]) -> Floats:
+        """Return each row's way (n, 2) from its view's centre to the camera, east, north; given row 0's."""
+        return self._clockwise(np.array(offset_m)) * self.scales[:, None]
+
+    def seen_from_row_0(self, row: int, ground_m: Floats) -> Floats:
+        """Return where points (..., 2) around a row's centre lie around row 0's, by what row 0 assumes."""
+        angle = math.radians(self.turns_deg[row])
+        back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+        return np.asarray(ground_m @ back / self.scales[row]) if row else ground_m
+
+    def _clockwise(self, point_m: Floats) -> Floats:
+        angles = np.radians(self.turns_deg)
+        east, north = point_m
+        cosine, sine = np.cos(angles), np.sin(angles)
+        return np.column_stack([east * cosine + north * sine, north * cosine - east * sine])
+
+    @cached_property
+    def _turns_deg(self) -> Floats:
+        turns = _TURN_STEP_DEG * _outwards(
+            _rows_aside(self.heading_error_deg, _TURN_STEP_DEG, _TURN_BORNE_DEG)
+        )
+        return turns[turns > -180.0]  # which is 180
+
+    @cached_property
+    def _steps(self) -> Floats:
+        reach = -math.log1p(-self.height_error)
+        return _outwards(_rows_aside(reach, _SCALE_STEP, _SCALE_BORNE))
+
+
+def _rows_aside(reach: float, step: float, borne: float) -> int:
+    """Return how many rows to one side leave nothing within reach farther from a row than is borne."""
+    return max(0, math.ceil((reach - borne) / step - 1e-9))
+
+
+def _outwards(aside: int) -> Floats:
+    """Return 0, 1, -1, 2, -2 and so on."""
+    return np.array([0.0, *(sign * k for k in range(1, aside + 1) for sign in (1.0, -1.0))])
+
+
+MOST_ROWS = Hypotheses(**_MOST).count
+"""That any parameters ask for: a message with more is a stranger's."""

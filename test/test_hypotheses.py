@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of hypotheses: which there are, where their views lie, and that no truth is far from all of them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geoloc.errors import ParameterError
+from geoloc.hypotheses import MOST_ROWS, Hypotheses
+
+
+def apart_deg(a, b):
+    return np.abs((np.asarray(a) - b + 180.0) % 360.0 - 180.0)
+
+
+def test_by_default_there_is_one_row_as_assumed():
+    assert Hypotheses().count == 1
+    assert (Hypotheses().turns_deg.tolist(), Hypotheses().scales.tolist()) == ([0.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("error_deg", "count"),
+    [(0, 1), (13, 1), (14, 3), (15, 3), (28, 3), (30, 5), (90, 13), (170, 23), (180, 24)],
+)
+def test_turns_are_multiples_of_15_degrees_and_the_assumed_one_is_first(error_deg, count):
+    turns = Hypotheses(heading_error_deg=error_deg).turns_deg
+    assert turns[0] == 0.0
+    assert len(set(turns)) == len(turns) == count
+    assert not (turns % 15.0).any()
+    assert turns.min() > -180.0
+
+
+@pytest.mark.parametrize(("error", "count"), [(0.0, 1), (0.12, 1), (0.15, 3), (0.3, 5), (0.6, 11)])
+def test_scales_go_as_far_down_as_up(error, count):
+    scales = Hypotheses(height_error=error).scales
+    assert scales[0] == 1.0
+    assert len(scales) == count
+    assert sorted(scales) == pytest.approx(sorted(1.0 / scales))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 180), st.floats(0, 0.6), st.floats(-1, 1), st.floats(-1, 1))
+def test_whatever_is_true_a_row_is_as_near_as_the_encoder_bears(error_deg, error, turn_share, scale_share):
+    tried = Hypotheses(error_deg, error)
+    turn_deg = turn_share * error_deg
+    height = (1.0 - error) ** scale_share
+    near = (apart_deg(tried.turns_deg, turn_deg) <= 13.0 + 1e-6) & (
+        np.abs(np.log(tried.scales / height)) <= math.log(1.14) + 1e-6
+    )
+    assert near.any()
+
+
+def test_rows_are_all_pairs_of_turn_and_scale():
+    tried = Hypotheses(30.0, 0.3)
+    pairs = set(zip(tried.turns_deg.tolist(), tried.scales.round(6).tolist(), strict=True))
+    assert len(pairs) == tried.count == 25
+    assert (tried.turns_deg[0], tried.scales[0]) == (0.0, 1.0)
+    assert Hypotheses(180.0, 0.6).count == MOST_ROWS
+
+
+def test_neighbours_are_one_step_away_and_headings_close_the_circle():
+    turns = Hypotheses(180.0)
+    assert (turns.neighbours.sum(axis=0) == 2).all()
+    at = {turn: i for i, turn in enumerate(turns.turns_deg)}
+    assert turns.neighbours[at[180.0], at[-165.0]]
+    both = Hypotheses(15.0, 0.3)
+    assert both.neighbours[0].sum() == 4
+    assert (both.neighbours == both.neighbours.T).all()
+
+
+def test_offsets_turn_clockwise_with_the_heading_and_grow_with_the_height():
+    tried = Hypotheses(90.0, 0.3)
+    offsets = tried.offsets_m((0.0, 10.0))
+    np.testing.assert_array_equal(offsets[0], (0.0, 10.0))
+    east = np.flatnonzero((tried.turns_deg == 90.0) & (tried.scales == 1.0))[0]
+    np.testing.assert_allclose(offsets[east], (10.0, 0.0), atol=1e-12)
+    np.testing.assert_allclose(np.hypot(*offsets.T), 10.0 * tried.scales)
+
+
+@pytest.mark.parametrize("name", ["heading_error_deg", "height_error"])
+@pytest.mark.parametrize("value", [-0.1, 180.1, math.nan, math.inf])
+def test_a_value_out_of_range_names_itself(name, value):
+    with pytest.raises(ParameterError, match=name):
+        Hypotheses(**{name: value})
+
+
+def test_the_height_may_not_be_wrong_altogether():
+    with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be from 0 to 0.6"):
+        Hypotheses(height_error=0.61)
