@@ -163,7 +163,8 @@ class Localizer:
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
             # Refine: lay the view on the map's picture, for metres within the tile
-            place = self.refinement.refine(self._estimate(belief), view_image, look.offset_m)
+            offset_m = np.array([offset_east_m, offset_north_m])
+            place = self.refinement.refine(self._estimate(belief), view_image, offset_m)
             integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
