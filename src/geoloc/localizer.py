@@ -175,8 +175,9 @@ class Localizer:
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
             # Refine: lay the view on the map's picture, for metres within the tile
-            view = self._likeliest(views)
-            place = self.refinement.refine(self._estimate(belief), view, look.offset_m)
+            row = int(self._rows.argmax())
+            view = views[row] if views is not None and row < len(views) else None
+            place = self.refinement.refine(self._estimate(belief), view, offsets_m[row])
             integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
@@ -228,11 +229,6 @@ class Localizer:
             return look
         self._rows = belief.rows
         return look.under(belief.rows, self.settings.evidence.temperature)
-
-    def _likeliest(self, views: "Rgb | None") -> "Rgb | None":
-        """Return the view of the row that is believed most; None where it did not come."""
-        row = int(self._rows.argmax())
-        return views[row] if views is not None and row < len(views) else None
 
     @cached_property
     def _index(self) -> Index:

@@ -47,8 +47,8 @@ class Watcher(Drone):
             self.views.publish(message)
             assert wait_for(lambda: stamp_ns in self.heard[topics.VIEW_IMAGE])
         self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
-        vector = PixelEncoder().describe(seen[None])[0]
-        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vector))
+        vectors = PixelEncoder().describe(seen[None])
+        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
         fix = self.wait(topics.FIX, stamp_ns)
         assert fix.status.status == 0
         place_m = MAP.frame.to_local(fix.latitude, fix.longitude)
@@ -129,5 +129,5 @@ def test_the_views_of_dropped_frames_do_not_pile_up():
     for stamp in range(1, 101):
         views.put(messages_out.rgb_image(stamp, "camera", np.full((PX, PX, 3), stamp, np.uint8)))
     assert views.take(1) is None
-    assert views.take(100)[0, 0, 0] == 100
+    assert views.take(100)[0, 0, 0, 0] == 100
     assert views.take(100) is None

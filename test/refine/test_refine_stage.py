@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from geoloc.camera.views import View
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError, Reason
+from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
 from geoloc.refine.stage import GATE, TILT_ERROR, Estimate, NotRefined, RefineStage, fused
@@ -35,7 +36,7 @@ def seen(east_m, north_m, offset_m=(0.0, 0.0)):
     clear = view_of(TOWN, east_m, north_m, math.radians(1.0), 1.01, side_px=SIDE_PX)
     noise = np.random.default_rng(0).normal(0.0, 2.0, clear.shape)
     image = np.clip(clear + noise, 0, 255).astype(np.uint8)
-    return View(image, VIEW_M / SIDE_PX, *offset_m, 60.0, 1, 1.0)
+    return View(image[None], VIEW_M / SIDE_PX, *offset_m, 60.0, 1, 1.0)
 
 
 def belief(town_map, off_m, sigma_m, place=(-13.0, 21.0)):
@@ -124,13 +125,21 @@ def test_knowing_more_never_makes_less_sure(town_map):
     np.testing.assert_array_equal(joined.covariance_m2, sure.covariance_m2)
 
 
-def test_of_several_views_below_one_another_the_first_counts(town_map):
-    _, believed = belief(town_map, (3.0, 2.0), 5.0)
-    view = seen(-13.0, 21.0).image
-    stacked = np.concatenate([view, np.rot90(view), np.rot90(view, 2)])
-    alone, first = (RefineStage(town_map, "ncc").refine(believed, image, HERE) for image in (view, stacked))
-    assert first.refined
-    np.testing.assert_array_equal(first.mean_m, alone.mean_m)
+def test_of_several_rows_the_one_that_is_believed_is_refined(town_map):
+    settings = dataclasses.replace(ALONE, filter=True, hypotheses=Hypotheses(heading_error_deg=180.0))
+    localizer, count = Localizer(town_map, ENCODER, settings), settings.hypotheses.count
+    believed = int(np.argmin(np.abs(settings.hypotheses.turns_deg - 90.0)))
+    images = np.random.default_rng(0).integers(0, 255, (count, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    images[believed] = seen(-13.0, 21.0).image
+    localizer.start_at(
+        1, *map(float, town_map.frame.to_geodetic(*centre_of(town_map, -16.0, 24.0))), np.eye(2) * 16.0
+    )
+    descriptors = ENCODER.describe(images)
+    fix = localizer.answer(descriptors, 0.0, 0.0, 2, images)
+    assert fix.reason is None, fix.sentence
+    assert localizer.heading_offset_deg == pytest.approx(90.0, abs=20.0)
+    assert localizer.refinement.refined == 1
+    assert math.dist((fix.east_m, fix.north_m), centre_of(town_map, -13.0, 21.0)) < 1.0
 
 
 BAD_VIEWS = {
