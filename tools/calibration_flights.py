@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Flights over a city in two years, reported for `geoloc calibrate`: how the shipped model was calibrated.
+"""Flights over ground of validation, reported for `geoloc calibrate`: how the shipped model was calibrated.
 
     .venv/bin/python tools/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
-    .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/chico/*/{beliefs,refined}
+    .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/*/*/report
 
-The city's crops are laid side by side, in the same order for both years: the map is of the one, the camera
-sees the other, and nothing in between is invented but the seams. The scenarios of `geoloc simulate scenarios`
-are flown over it, with other seeds and courses than there, and answered however unsure (config/open.yaml),
-once as beliefs alone and once refined.
-Take a city that neither training nor a test uses. What is finished is skipped.
+A city in two years: its crops are laid side by side, in the same order for both; the map is of the one, the
+camera sees the other, and nothing in between is invented but the seams. And the procedural world, at two
+dates. Neither training nor a test uses this city or this world. The scenarios of `geoloc simulate scenarios`
+are flown over both, with other seeds than there, and answered however unsure (config/open.yaml). What is
+finished is skipped.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from geoloc.encoder import load_encoder
 from geoloc.simulation.scenarios import DULL, SCENARIOS
-from geoloc.trials.regions import Region
+from geoloc.trials.regions import Region, world_region
 from geoloc.trials.runs import Trial, map_of, run_trial
 
 _VIEW_M, _HEIGHT_M = 90.0, 110.0
@@ -39,6 +39,16 @@ def trials(region: Region, times: int) -> Iterator[Trial]:
                 yield Trial(replace(scenario, name=f"{name}-{number}", seed=seed), region)
 
 
+def regions(what: argparse.Namespace) -> Iterator[Region]:
+    """The city and the world, their pictures made where they are missing."""
+    images = what.out / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    before, after = mosaic(what.imagery, what.city, what.years, images)
+    source = f"{what.city} {what.years[0]} and {what.years[1]}"
+    yield Region(what.city, what.city, source, before, after, _VIEW_M, _HEIGHT_M)
+    yield world_region(images, what.world)
+
+
 def main() -> None:
     """Fly and report."""
     parser = argparse.ArgumentParser(
@@ -47,24 +57,18 @@ def main() -> None:
     parser.add_argument("--imagery", type=Path, required=True, help="naip_ca_multiyear/, with its index.csv")
     parser.add_argument("--city", default="chico")
     parser.add_argument("--years", nargs=2, default=["2018", "2020"], metavar=("MAP", "FLOWN"))
+    parser.add_argument("--world", type=int, default=31, help="seed of the procedural world")
     parser.add_argument("--model", type=Path, default=Path("models/geoloc-small-2"))
     parser.add_argument("--times", type=int, default=3, help="flights of each scenario")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
     what = parser.parse_args()
 
-    what.out.mkdir(parents=True, exist_ok=True)
-    before, after = mosaic(what.imagery, what.city, what.years, what.out)
-    source = f"{what.city} {what.years[0]} and {what.years[1]}"
-    region = Region(what.city, what.city, source, before, after, _VIEW_M, _HEIGHT_M)
-    map_directory = map_of(region, load_encoder(what.model), what.out / "maps", far_and_wide=False)
-    refined = what.out / "refined.yaml"
-    refined.write_text("/**:\n  ros__parameters:\n    refine: auto\n", encoding="utf-8")
-    runs = {"beliefs": (_OPEN,), "refined": (_OPEN, refined)}
-    for trial in tqdm(list(trials(region, what.times)), desc="fly", unit="flight"):
-        for name, files in runs.items():
-            run_trial(trial, map_directory.path, what.model, what.out, params_files=files, name=name)
-    folders = " ".join(f"{what.out / what.city}/*/{name}" for name in runs)
-    print(f"\nnow: geoloc calibrate {what.model} {folders}")
+    encoder = load_encoder(what.model)
+    for region in regions(what):
+        map_directory = map_of(region, encoder, what.out / "maps", far_and_wide=False)
+        for trial in tqdm(list(trials(region, what.times)), desc=region.imagery, unit="flight"):
+            run_trial(trial, map_directory.path, what.model, what.out, params_files=(_OPEN,))
+    print(f"\nnow: geoloc calibrate {what.model} {what.out}/*/*/report")
 
 
 if __name__ == "__main__":

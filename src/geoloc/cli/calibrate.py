@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
     from geoloc.evaluation.calibrate import Measured
+    from geoloc.evaluation.covariance_fit import CovarianceFit
 
 _HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.
 
@@ -18,16 +19,15 @@ with --alone min_score and min_margin too, is chosen so that false fixes stay un
 view must fit not to be taken for off the map is measured as well. All of it goes into the model's model.yaml
 and params.yaml.
 
-Evaluate the flights with open thresholds first, over ground that neither training nor your tests use; once as
-they are, for refined positions, and once with config/open.yaml, which does not refine, for beliefs alone:
+Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
 
   geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
 
-  geoloc evaluate flight --map my_map --model my_model --out runs/refined
+Beliefs are measured by the frames that refinement left as they were, refined positions by the others.
 
 Examples:
 
-  geoloc calibrate my_model runs/open runs/refined --target-false-fix 0.01
+  geoloc calibrate my_model runs/open --target-false-fix 0.01
 
   geoloc calibrate my_model runs/open runs/open2 --dry-run
 """
@@ -78,12 +78,18 @@ def calibrate(
         typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
 
 
-def _registration(found: "Calibration", measured: "Measured") -> str:
-    if measured.registration is None:
-        return "refined ones: too few to measure\n"
+def _covariances(found: "Calibration", measured: "Measured") -> str:
+    scale, floor_m, more_m = found.covariance_scale, found.sigma_floor_m, found.registration_m
     return (
-        f"refined by registration, {measured.registration.fixes}: {found.registration_m:g} m per axis more\n"
+        f"covariance of beliefs: {scale:g} Σ + ({floor_m:g} m)²{_by(measured.fit)}\n"
+        f"of refined positions: ({more_m:g} m)² more{_by(measured.registration)}\n"
     )
+
+
+def _by(fit: "CovarianceFit | None") -> str:
+    if fit is None:
+        return ", as it was: too few to measure"
+    return f", by {fit.fixes} fixes, {fit.false_share:.1%} of them taken for false"
 
 
 def _table(found: "Calibration", measured: "Measured") -> str:
@@ -108,9 +114,7 @@ def _table(found: "Calibration", measured: "Measured") -> str:
     ]
     return "\n".join(
         (
-            f"covariance: {found.covariance_scale:g} Σ + ({found.sigma_floor_m:g} m)², {measured.fit.fixes} "
-            f"fixes, {percent(measured.fit.false_share)} of them taken for false; "
-            + _registration(found, measured),
+            _covariances(found, measured),
             aligned(covariance),
             f"\nthresholds: min_score {found.min_score:g}, min_margin {found.min_margin:g}, "
             f"max_sigma_m {found.max_sigma_m:g}\n",

@@ -17,8 +17,7 @@ class Calibration:
         derivation: the data and the rule the thresholds were derived by.
         max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
-        registration_m: deviation per axis of a refined position, on top of what registration says; 0 where
-            it was not measured.
+        registration_m: deviation per axis of a refined position, on top of what registration says.
         off_map_score: cosine of the best tile at which a view is as likely off the map; -1 where unknown.
         measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
     """
@@ -35,7 +34,7 @@ class Calibration:
 
     def is_measured(self, *, refined: bool) -> bool:
         """Whether covariances were measured: of beliefs, or of refined positions."""
-        return bool(self.measured) and (not refined or self.registration_m > 0.0)
+        return bool(self.measured) and (not refined or bool(self.measured.get("registration")))
 
     def __post_init__(self) -> None:
         limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m, self.registration_m)

@@ -27,7 +27,8 @@ class Measured:
     Attributes:
         flights: titles of the reports.
         frames, fixes: with a truth.
-        fit: of the covariance of beliefs, on top of the calibration that flew.
+        fit: of the covariance of beliefs, on top of the calibration that flew; None where too few stayed
+            unrefined.
         registration: of that of refined positions; None where too few were refined.
         point: the thresholds.
         before, after: how honest the covariance was, and is among the fixes that the thresholds accept.
@@ -36,7 +37,7 @@ class Measured:
     flights: tuple[str, ...]
     frames: int
     fixes: int
-    fit: CovarianceFit
+    fit: CovarianceFit | None
     registration: CovarianceFit | None
     point: OperatingPoint
     before: Belief
@@ -76,7 +77,7 @@ def calibrate(
         before=believe(answers),
         after=believe(corrected.take(point.rules.accept(corrected))),
     )
-    scale, floor_m = fit.after(flown)
+    scale, floor_m = _covariance_of(flown)[:2] if fit is None else fit.after(flown)
     calibration = Calibration(
         # A filter asks neither: what was measured of single frames stays as it is.
         min_score=flown.min_score if filtered else point.rules.min_score,
@@ -92,23 +93,25 @@ def calibrate(
     return calibration, measured
 
 
-def _fitted(answers: Answers, flown: Calibration) -> tuple[CovarianceFit, CovarianceFit | None, Answers]:
-    """Fit beliefs and refined positions, each by itself; what attitude adds to both is known and stays."""
+def _fitted(
+    answers: Answers, flown: Calibration
+) -> tuple[CovarianceFit | None, CovarianceFit | None, Answers]:
+    """Fit beliefs and refined positions, each by itself where it is enough of them.
+
+    What attitude adds to both is known and stays as it is.
+    """
     attitude_m2 = answers.attitude_m**2
     known = attitude_m2 + np.where(answers.refined, flown.registration_m**2, 0.0)
-    claimed = answers.covariance_m2 - _round(known)
-    plain = ~answers.refined
-    fit = fit_covariance(answers.error_m[plain], claimed[plain], attitude_m2[plain])
-    covariance = fit.apply(claimed) + _round(attitude_m2)
-    registration = None
-    if answers.refined.sum() >= FEWEST_FIXES:
-        refined = answers.take(answers.refined)
-        registration = fit_covariance(
-            refined.error_m, claimed[answers.refined], refined.attitude_m**2, scaled=False
-        )
-        of_refined = registration.apply(claimed) + _round(attitude_m2)
-        covariance = np.where(answers.refined[:, None, None], of_refined, covariance)
-    return fit, registration, replace(answers, covariance_m2=covariance)
+    claimed, covariance = answers.covariance_m2 - _round(known), answers.covariance_m2
+    fits: list[CovarianceFit | None] = [None, None]
+    for number, (rows, scaled) in enumerate(((~answers.refined, True), (answers.refined, False))):
+        few = (rows & answers.answered).sum() < FEWEST_FIXES
+        if few and answers.answered.sum() >= FEWEST_FIXES:
+            continue
+        fit = fit_covariance(answers.error_m[rows], claimed[rows], attitude_m2[rows], scaled=scaled)
+        fits[number] = fit
+        covariance = np.where(rows[:, None, None], fit.apply(claimed) + _round(attitude_m2), covariance)
+    return fits[0], fits[1], replace(answers, covariance_m2=covariance)
 
 
 def _round(variance_m2: Floats) -> Floats:
@@ -171,7 +174,7 @@ def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
             "flights": measured.flights,
             "frames": measured.frames,
             "fixes": measured.fixes,
-            "fit": asdict(measured.fit),
+            "fit": None if measured.fit is None else asdict(measured.fit),
             "registration": None if measured.registration is None else asdict(measured.registration),
             "target": asdict(target),
             "proven": measured.point.proven,

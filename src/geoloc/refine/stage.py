@@ -2,9 +2,10 @@
 """The last step before an answer: the view is laid on the map's picture and joins a belief it agrees with.
 
 Both are taken as Gaussians, independent and of one place: the mean is weighted by precision. The belief has
-seen the same view, but only as one vector; where both are good, geometry weighs many times more. What lies
-farther from the belief than `GATE` is not mixed with it, however sure geometry is: one of the two is wrong,
-and the belief has the whole flight behind it.
+seen the same view, but only as one vector; where both are good, geometry weighs many times more. Farther
+apart than `GATE` one of the two is wrong. Of 84 such frames (Chico, Massachusetts, the procedural world; most
+with a compass 15 degrees off) it was the belief, by 8 m in the median, where geometry was 1 m off. So
+geometry is answered then, but as unsure as it takes for the belief to lie at three sigmas.
 
 What registration is worth beyond what it says of itself, the map's own registration above all, is measured
 (`registration_m`, of `geoloc calibrate`) and comes on top.
@@ -98,7 +99,7 @@ class RefineStage:
             offset_m: (2,) east and north from the view's centre on the ground to the camera.
 
         Returns:
-            The fused place of the camera, its covariance no larger than that of the belief; or the belief.
+            The fused place of the camera, or the belief.
         """
         if self._refiner is None:
             return believed
@@ -109,8 +110,7 @@ class RefineStage:
             self.last_reason = str(reason)
             return believed
         self.refined += 1
-        covariance = min(both.covariance_m2 + self._registration_m2, believed.covariance_m2, key=np.trace)
-        return Estimate(both.mean_m, covariance, refined=True)
+        return Estimate(both.mean_m, both.covariance_m2 + self._registration_m2, refined=True)
 
     def facts(self) -> dict[str, object]:
         """Return what a pilot should know of it, for `/diagnostics`."""
@@ -123,16 +123,17 @@ class RefineStage:
 def fused(one: Estimate, other: Estimate) -> Estimate:
     """Return two independent estimates of one place as one, weighted by their precision.
 
+    Too far apart for `GATE` it is the other, as unsure as it takes for the one to lie at three sigmas.
+
     Raises:
-        NotRefined: one of them is no Gaussian, or they lie too far apart for `GATE`.
+        NotRefined: one of them is no Gaussian.
     """
     apart_m = other.mean_m - one.mean_m
     distance = float(normalised_error(apart_m, one.covariance_m2 + other.covariance_m2))
-    if not distance <= GATE:
-        raise NotRefined(
-            f"geometry disagrees with the belief: {math.hypot(*apart_m):.1f} m apart, squared Mahalanobis "
-            f"distance {distance:.1f}, {GATE:g} is the limit"
-        )
+    if not math.isfinite(distance):
+        raise NotRefined("the belief or what geometry says of its own error is no covariance")
+    if distance > GATE:
+        return Estimate(other.mean_m, other.covariance_m2 + np.outer(apart_m, apart_m) / 9.0)
     gain = np.linalg.solve(one.covariance_m2 + other.covariance_m2, one.covariance_m2).T
     covariance = one.covariance_m2 - gain @ one.covariance_m2
     return Estimate(one.mean_m + gain @ apart_m, (covariance + covariance.T) / 2.0)

@@ -59,13 +59,13 @@ class Region:
         return 1.6 * self.height_m
 
 
-def world_region(folder: Path) -> Region:
-    """Draw the procedural world at two dates, where it is not there already."""
-    images = folder / f"world-{WORLD_SEED}-{WORLD_SIZE_M:g}m"
+def world_region(folder: Path, seed: int = WORLD_SEED) -> Region:
+    """Draw the procedural world of a seed at two dates, where it is not there already."""
+    images = folder / f"world-{seed}-{WORLD_SIZE_M:g}m"
     date0, date1 = images / "date0.tif", images / "date1.tif"
     if not (date0.is_file() and date1.is_file()):
-        write_world(images, WORLD_SEED, WORLD_SIZE_M)
-    return Region("world", "world", f"procedural world {WORLD_SEED}", date0, date1, 90.0, 110.0)
+        write_world(images, seed, WORLD_SIZE_M)
+    return Region("world", "world", f"procedural world {seed}", date0, date1, 90.0, 110.0)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,6 @@ def run_trial(
     out: Path,
     *,
     params_files: tuple[Path, ...] = (),
-    name: str = "report",
     again: bool = False,
     progress: bool = False,
 ) -> Path:
@@ -122,7 +121,6 @@ def run_trial(
         model: model directory.
         out: folder of all trials.
         params_files: ROS parameter files, over the model's own and what is known of the drone.
-        name: of the report's folder.
         again: localize again, whatever is there; a bag that fits is kept all the same.
         progress: whether to show bars.
 
@@ -130,7 +128,7 @@ def run_trial(
         GeolocError: where the trial cannot be flown or localized.
     """
     folder = out / trial.name
-    bag, report = folder / "bag", folder / name
+    bag, report = folder / "bag", folder / "report"
     encoder = _encoder(model)
     map_directory = open_map(map_folder, encoder.card)
     if not (is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
