@@ -249,10 +249,11 @@ def test_candidates_are_those_of_the_headings_that_are_believed():
     settings = LocalizerSettings(evidence=toy.EVIDENCE, hypotheses=ANY_HEADING)
     localizer, flight = Localizer(toy.MAP, None, settings), toy.fly(1, season=0.3)
     queries = stacked(flight.queries, flight.truth_m, ANY_HEADING, right)
-    queries[-1, wrong] = toy.MAP.descriptors[0]  # a perfect match, by a heading that is none
+    decoy = int(toy.TILES.nearest(flight.truth_m[-1:] + (60.0, 0.0))[1][0])
+    queries[-1, wrong] = toy.MAP.descriptors[decoy]  # a perfect match, by a heading that is none
     for stamp_ns, query in zip(flight.stamps_ns, queries, strict=True):
         fix = localizer.answer(query, 0.0, 0.0, int(stamp_ns))
-    assert fix.candidates.ids[0] != 0
+    assert fix.candidates.ids[0] != decoy
     best_m = np.array([fix.candidates.east_m[0], fix.candidates.north_m[0]])
     assert np.hypot(*(best_m - flight.truth_m[-1])) < toy.MAP.pitch_m
 

@@ -19,8 +19,8 @@ class HypothesisParameters:
 
     heading_error_deg: float = parameter(
         0.0,
-        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; odom is "
-        "taken to be as wrong, from the same source, unless odom_heading_known is false",
+        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; "
+        "odom is taken to be as wrong, from the same source, unless odom_heading_known is false",
         unit="deg",
         low=0.0,
         high=180.0,
