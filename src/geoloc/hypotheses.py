@@ -67,6 +67,16 @@ class Hypotheses:
         scaled = np.abs(np.log(self.scales[:, None] / self.scales)) / _SCALE_STEP
         return np.asarray(np.rint(turned + scaled) == 1)
 
+    def like(self, row: int) -> tuple[int, int]:
+        """Return the first row of the same pixels as a row, and by how many quarters this one is turned more.
+
+        A square of pixels that is turned by 90 degrees is the same square, and need not be warped again.
+        """
+        turned_deg = self.turns_deg[row] - self.turns_deg
+        alike = (turned_deg % 90.0 == 0.0) & (self.scales == self.scales[row])
+        first = int(np.argmax(alike))
+        return first, int(turned_deg[first] // 90.0) % 4
+
     def offsets_m(self, offset_m: tuple[float, float]) -> Floats:
         """Return each row's way (n, 2) from its view's centre to the camera, east, north; given row 0's."""
         return self.turned(offset_m) * self.scales[:, None]

@@ -249,7 +249,7 @@ def test_candidates_are_those_of_the_headings_that_are_believed():
     settings = LocalizerSettings(evidence=toy.EVIDENCE, hypotheses=ANY_HEADING)
     localizer, flight = Localizer(toy.MAP, None, settings), toy.fly(1, season=0.3)
     queries = stacked(flight.queries, flight.truth_m, ANY_HEADING, right)
-    decoy = int(toy.TILES.nearest(flight.truth_m[-1:] + (60.0, 0.0))[1][0])
+    decoy = int(toy.TILES.nearest(flight.truth_m[-1:] + np.array([60.0, 0.0]))[1][0])
     queries[-1, wrong] = toy.MAP.descriptors[decoy]  # a perfect match, by a heading that is none
     for stamp_ns, query in zip(flight.stamps_ns, queries, strict=True):
         fix = localizer.answer(query, 0.0, 0.0, int(stamp_ns))
