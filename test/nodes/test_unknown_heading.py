@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image
 from geoloc.errors import FrameRefused, Reason
 from geoloc.hypotheses import MOST_ROWS, Hypotheses
 from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes.logbook import Logbook
 
 EASTWARD = (0.0, 0.0, 0.0, 1.0)  # what a compass says that is 90 degrees too far clockwise: the nose is north
 NAME = "retrieval_node"
@@ -130,6 +131,14 @@ def test_a_descriptor_whose_rows_are_not_all_there_is_refused(changes):
     with pytest.raises(FrameRefused, match="rows of 32FC1") as caught:
         messages_in.descriptor(message)
     assert caught.value.reason is Reason.BAD_DESCRIPTOR
+
+
+def test_a_report_keeps_the_first_view_of_a_stack():
+    views = np.stack([np.full((PX, PX, 3), level, np.uint8) for level in (50, 100, 150)])
+    book = Logbook()
+    book.take_view(messages_out.stacked_views(7, "camera", views), 8)
+    assert book.views[7].shape == (PX, PX, 3)
+    assert np.abs(book.views[7].astype(int) - 50).max() <= 3
 
 
 def test_rows_for_any_heading_and_height_fit_into_a_message():
