@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ground that refinement is tried on: a picture, views of it with known truth, and patches around a guess."""
+"""Ground that refinement is tried on: a picture, views of it with known truth, patches and a map of it."""
 
 import math
 
 import cv2
 import numpy as np
+from affine import Affine
 
+from fakes import FakeEncoder, write_bands
+from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.refine import Patch
 
 GSD_M = 0.5
 SIDE_PX = 96
+VIEW_M = SIDE_PX * GSD_M
+ENCODER = FakeEncoder(input_px=SIDE_PX)
 
 
 def town(seed=0, side_px=400, lean_px=0.0):
@@ -53,3 +58,21 @@ def patch_of(picture, valid=None, side_px=SIDE_PX):
     mask = np.ones(picture.shape[:2], bool) if valid is None else valid
     rgb = np.where(mask[..., None], picture, 0).astype(np.uint8)
     return Patch(rgb[window, window], mask[window, window], GSD_M)
+
+
+def build_town_map(folder, picture):
+    """A map of a picture without imagery in its east, on the disk: two levels of tiles, a quarter apart."""
+    valid = np.full(picture.shape[:2], 255, np.uint8)
+    valid[:, 400:] = 0
+    # On the zone's central meridian, where its grid points north.
+    place = Affine(GSD_M, 0, 500_000.0, 0, -GSD_M, 5_188_244.6)
+    source = write_bands(folder / "town.tif", picture.transpose(2, 0, 1), transform=place, mask=valid)
+    options = BuildOptions(view_size_m=VIEW_M, overlap=0.75, scales=(1.0, 1.5), lossless=True)
+    return build_map(source, ENCODER, folder / "map", options)
+
+
+def centre_of(town_map, east_m, north_m):
+    """The picture's middle is not quite the frame's origin; where (east, north) of the picture lies in it."""
+    with town_map.raster() as raster:
+        left, bottom, right, top = raster.bounds_m
+    return (left + right) / 2 + east_m, (bottom + top) / 2 + north_m

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 
 from geoloc.encoder.calibration import Calibration
-from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.mapping.directory import TILE_DTYPE
@@ -30,7 +29,6 @@ class ToyEncoder:
             input_px=32,
             directory=Path("models/toy"),
             calibration=Calibration(-1.0, 0.0, "none"),
-            evidence=Evidence(),
         )
 
     def at(self, east_m, north_m):

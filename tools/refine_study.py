@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What refinement is worth: metres before and after, confirmed shares and false confirmations, by method.
+"""What refinement is worth: metres before and after, by method, on maps of one date and queries of another.
 
     .venv/bin/python tools/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
     .venv/bin/python tools/refine_study.py --cases world:0:1 --methods ncc sift
+    .venv/bin/python tools/refine_study.py --flights ../shared/data --work runs/refine-flights
 
-A query of one date is laid on the map of another around a tile centre near it, and around the wrong place of
-the same map that the encoder finds most like it. "Before" is the tile's centre, and the softmax mean of its
-neighbours a quarter of a view apart, which is what one look-up answers with.
+"Before" is what one look-up answers with: the softmax mean of a tile near the query and its neighbours, a
+quarter of a view apart. "After" is what the localizer's own stage makes of that, of all queries, those that
+it left alone among them. Each query is also laid on the wrong place of the same map that is most like it.
+Flights are flown photo by photo through the localizer, refined and not.
 """
 
 import argparse
@@ -18,13 +20,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from refine_flights import flown
+from refine_rows import HEAD, Tried, row
 
+from geoloc import integrity
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.alone import softmax
 from geoloc.installed import default_model, find_model
 from geoloc.localizer import LocalizerSettings
-from geoloc.refine import Method, Patch, RefinerSettings, Registration, Verdict, make_method
+from geoloc.refine import Refiner, RefinerSettings, Verdict
+from geoloc.refine.stage import Estimate, RefineStage
 from geoloc_training.datasets.dated_index import load_multiyear
 from geoloc_training.datasets.ground import Ground, Look, render
 from geoloc_training.datasets.world import load_worlds
@@ -32,6 +38,7 @@ from geoloc_training.datasets.world import load_worlds
 VIEW_M = 90.0
 PITCH_M = VIEW_M / 4
 _WORLDS, _WORLD_M = (7, 8), 1024.0
+_HERE_M = np.zeros(2)
 Floats = NDArray[np.float64]
 
 
@@ -42,27 +49,6 @@ class Disturbance:
     offset_m: float = 12.0
     yaw_deg: float = 10.0
     scale: float = 0.12
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A query beside the right patch and a wrong one.
-
-    Attributes:
-        view: uint8 (S, S, 3).
-        right, wrong: patches.
-        truth_m: (2,) east and north of the view's centre from the right patch's.
-        heading_rad, scale: of the view.
-        looked_up_m: (2,) the softmax mean of the tile and its eight neighbours.
-    """
-
-    view: NDArray[np.uint8]
-    right: Patch
-    wrong: Patch
-    truth_m: Floats
-    heading_rad: float
-    scale: float
-    looked_up_m: Floats
 
 
 @dataclass(frozen=True)
@@ -78,6 +64,49 @@ class Spot:
     ) -> Look:
         """A look at it, or beside it."""
         return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
+
+
+@dataclass(frozen=True, eq=False)
+class SpotMap:
+    """The ground around a spot on one date, as the stage and its refiner see a map: metres from the spot."""
+
+    spot: Spot
+    date: str
+    view_size_m: float = VIEW_M
+
+    def raster(self) -> "SpotMap":
+        """Itself: nothing is to be opened."""
+        return self
+
+    def view(
+        self, east_m: float, north_m: float, size_m: float, size_px: int
+    ) -> tuple[NDArray[np.uint8], Floats]:
+        """As `geoloc.raster.views.Raster.view`."""
+        return render(self.spot.ground, self.date, self.spot.look(east_m, -north_m, size_m), size_px)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A query beside the right place and a wrong one.
+
+    Attributes:
+        view: uint8 (S, S, 3).
+        right, wrong: the map around them.
+        truth_m: (2,) east and north of the view's centre from the right place.
+        heading_rad, scale: of the view.
+        believed: what one look-up answers with, from the right place.
+    """
+
+    view: NDArray[np.uint8]
+    right: SpotMap
+    wrong: SpotMap
+    truth_m: Floats
+    heading_rad: float
+    scale: float
+    believed: Estimate
 
 
 def spots(
@@ -120,12 +149,12 @@ def trials(
         other = where[_rival(tiles @ query, spot, where)]
         yield Trial(
             view=view,
-            right=_patch(spot, map_date, side),
-            wrong=_patch(other, map_date, side),
+            right=SpotMap(spot, map_date),
+            wrong=SpotMap(other, map_date),
             truth_m=np.array([east, -south]),
             heading_rad=heading,
             scale=scale,
-            looked_up_m=_looked_up(spot, map_date, query, encoder),
+            believed=_believed(spot, map_date, query, encoder),
         )
 
 
@@ -143,67 +172,42 @@ def _view(spot: Spot, date: str, side: int, east_m: float = 0.0, south_m: float 
     return fill_invalid(*render(spot.ground, date, spot.look(east_m, south_m), side))
 
 
-def _patch(spot: Spot, date: str, side: int) -> Patch:
-    rgb, valid = render(spot.ground, date, spot.look(size_m=2 * VIEW_M), 2 * side)
-    return Patch(rgb, valid, VIEW_M / side)
-
-
-def _looked_up(spot: Spot, date: str, query: NDArray[np.float32], encoder: Encoder) -> Floats:
+def _believed(spot: Spot, date: str, query: NDArray[np.float32], encoder: Encoder) -> Estimate:
     centres = np.array([(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]) * PITCH_M
     around = [_view(spot, date, encoder.card.input_px, east, -north) for east, north in centres]
     scores = (encoder.describe(np.stack(around)) @ query).astype(np.float64)
-    return softmax(scores, LocalizerSettings().temperature) @ centres
+    weights = softmax(scores, LocalizerSettings().temperature)
+    return Estimate(weights @ centres, integrity.covariance_m2(centres, weights, PITCH_M))
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """One trial by one method: on the right patch and on the wrong one."""
-
-    right: Registration
-    wrong: Registration
-    error_m: Floats
-    ms: float
-
-
-def attempt(method: Method, trial: Trial) -> Outcome:
-    """Lay the query on both patches."""
+def attempt(settings: RefinerSettings, trial: Trial, encoder: Encoder) -> Tried:
+    """Refine one belief, and look at the wrong place with the same method."""
+    stage = RefineStage(trial.right, settings.method, encoder)
     began = time.process_time()
-    right = method.register(trial.view, trial.right)
+    after = stage.refine(trial.believed, trial.view, _HERE_M)
     ms = 1e3 * (time.process_time() - began)
-    error_m = np.array([right.east_m, right.north_m]) - trial.truth_m
-    return Outcome(right, method.register(trial.view, trial.wrong), error_m, ms)
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """One line of a table."""
-    sure = [o for o in outcomes if o.right.verdict is Verdict.CONFIRMED]
-    shares = [
-        np.mean([verdict is wanted for verdict in verdicts])
-        for verdicts, wanted in (
-            ([o.wrong.verdict for o in outcomes], Verdict.CONFIRMED),
-            ([o.wrong.verdict for o in outcomes], Verdict.CONTRADICTED),
-            ([o.right.verdict for o in outcomes], Verdict.CONTRADICTED),
-        )
-    ]
-    errors = np.array([np.hypot(*o.error_m) for o in sure] or [np.nan])
-    normalised = [o.error_m @ np.linalg.solve(o.right.covariance_m2, o.error_m) for o in sure]
-    return (
-        f"{len(sure) / len(outcomes):9.1%}{np.median(errors):7.2f} /{np.percentile(errors, 95):6.2f} m"
-        f"{(errors > 5).sum():6d}{shares[0]:9.1%}{shares[1]:9.1%} /{shares[2]:6.1%}"
-        f"{np.median(normalised or [np.nan]):7.2f} /{np.percentile(normalised or [np.nan], 95):6.2f}"
-        f"{np.median([o.ms for o in outcomes]):8.0f} ms"
+    with Refiner(trial.wrong, settings, encoder) as elsewhere:
+        wrong = elsewhere.refine_at(trial.view, 0.0, 0.0)
+    return Tried(
+        trial.believed.mean_m - trial.truth_m,
+        after.mean_m - trial.truth_m,
+        after.covariance_m2,
+        after.refined,
+        stage.last_reason,
+        wrong.verdict is Verdict.CONFIRMED,
+        ms,
     )
 
 
 def main() -> None:
-    """Print a table a case."""
+    """Print a table a case and a flight."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("imagery", nargs="?", type=Path, help="folder of dated crops with an index.csv")
-    parser.add_argument(
-        "--cases", nargs="+", default=["world:0:1"], help="city:map date:query date, or world:0:1"
-    )
+    parser.add_argument("--cases", nargs="*", default=[], help="city:map date:query date, or world:0:1")
+    parser.add_argument("--flights", type=Path, help="folder of flight folders, as `geoloc flight` takes it")
+    parser.add_argument("--work", type=Path, default=Path("runs/refine-flights"), help="for maps and bags")
     parser.add_argument("--methods", nargs="+", default=["ncc", "sift", "features"])
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
@@ -211,17 +215,17 @@ def main() -> None:
     encoder = load_encoder(find_model(default_model()), threads=1)
     for case in chosen.cases:
         how = Disturbance(offset_m=chosen.offset_m)
-        tried = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
-        print(f"\n{case}, {len(tried)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
-        for name, found in (
-            ("tile centre", [np.hypot(*t.truth_m) for t in tried]),
-            ("softmax mean", [np.hypot(*(t.looked_up_m - t.truth_m)) for t in tried]),
-        ):
-            print(f"  {name:<13}{'':9}{np.median(found):7.2f} /{np.percentile(found, 95):6.2f} m")
-        print(f"{'':15}confirmed  median / p95     >5 m   false   contradicted w/r  error² med / p95    CPU")
+        queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
+        print(f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
+        print(f"\n{HEAD}")
         for name in chosen.methods:
-            method = make_method(RefinerSettings(name), encoder)
-            print(f"  {name:<13}{summary([attempt(method, trial) for trial in tried])}", flush=True)
+            settings = RefinerSettings(name)
+            print(row(name, [attempt(settings, query, encoder) for query in queries], VIEW_M), flush=True)
+    if chosen.flights is not None:
+        for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
+            print(f"\n{title}\n\n{HEAD}")
+            for name, tried in by_method.items():
+                print(row(name, tried, view_size_m), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Reason(str, Enum):
     NO_HEIGHT = "no_height"
     STALE_HEIGHT = "stale_height"
     BAD_HEIGHT = "bad_height"
+    HEIGHT_DISAGREES = "height_disagrees"
     LOW_COVERAGE = "low_coverage"
     DULL_VIEW = "dull_view"
     BAD_DESCRIPTOR = "bad_descriptor"
@@ -55,6 +56,7 @@ class Reason(str, Enum):
     SEVERAL_SOURCES = "several_sources"
     SEARCHING = "searching"
     DISAGREES = "disagrees"
+    IMPOSSIBLE_SPEED = "impossible_speed"
     LOST = "lost"
     LATE = "late"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recipe: describe a view, look it up among the map's tiles, believe, refuse or answer."""
+"""The recipe: describe a view, look it up among the map's tiles, believe, refine, refuse or answer."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,15 @@ from geoloc.fix import Candidates, Fix
 from geoloc.hypotheses import Hypotheses
 from geoloc.index import Index
 from geoloc.lookup import LookUp
+from geoloc.refine import METHODS
+from geoloc.refine.stage import Estimate, RefineStage
 
 if TYPE_CHECKING:
     from geoloc.camera.views import View
     from geoloc.encoder import Encoder
     from geoloc.encoder.calibration import Calibration
     from geoloc.mapping.directory import MapDirectory
+    from geoloc.raster.colours import Rgb
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings"]
 
@@ -39,10 +42,12 @@ class LocalizerSettings:
         min_margin: without filter, how much better than any other place the best tile must score.
         temperature: without filter, of the softmax over the tiles around the best; smaller trusts it more.
         max_sigma_m: largest calibrated standard deviation to answer with; 0 for any.
+        refine: how a sure belief is refined on the map's picture: one of `geoloc.refine.METHODS`.
+        refine_weights: folder of the learned matcher's weights; for `refine` lightglue alone.
         motion: how the belief moves, and when it is sure.
-        evidence: what look-ups are worth to the filter; from the model's card.
+        evidence: what look-ups are worth to the filter.
         hypotheses: how wrong heading and height may be: what the rows of a descriptor stand for.
-        calibration: how sure the model's answers truly are; from its card, None leaves them as believed.
+        calibration: what the model's answers turned out to be worth; from its card, None for no model's.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -54,6 +59,8 @@ class LocalizerSettings:
     min_margin: float = 0.0
     temperature: float = 0.1
     max_sigma_m: float = 0.0
+    refine: str = "auto"
+    refine_weights: str = ""
     motion: FilterSettings = field(default_factory=FilterSettings)
     evidence: Evidence = field(default_factory=Evidence)
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
@@ -72,6 +79,8 @@ class LocalizerSettings:
             raise ParameterError(f"temperature is {self.temperature}; it must be a number above 0")
         if not (math.isfinite(self.max_sigma_m) and self.max_sigma_m >= 0.0):
             raise ParameterError(f"max_sigma_m is {self.max_sigma_m}; it must be 0, for any, or more")
+        if self.refine not in METHODS:
+            raise ParameterError(f"refine is '{self.refine}'; use one of {', '.join(METHODS)}")
 
 
 class Localizer:
@@ -79,14 +88,17 @@ class Localizer:
 
     Args:
         map_directory: an open map.
-        encoder: describes views; None where descriptors come from elsewhere and only `answer` is used.
+        encoder: describes views, and shifted ones for `refine` features; None where descriptors come from
+            elsewhere and only `answer` is used.
         settings: filter, thresholds and temperatures.
 
     Attributes:
         state: how far the belief has come.
+        refinement: what refines the belief, and how that went so far.
 
     Raises:
-        ParameterError: where the encoder is not the one the map was built with.
+        ModelError: where what `refine` asks for is not installed.
+        ParameterError: where the encoder is not the one the map was built with, or `refine` needs one.
     """
 
     def __init__(
@@ -107,12 +119,16 @@ class Localizer:
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
         self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
         rules = self.settings
-        bayes = BayesFilter(self._tiles, rules.evidence, rules.motion, rules.hypotheses)
+        evidence = rules.evidence
+        if rules.calibration is not None:
+            evidence = replace(evidence, off_map_score=rules.calibration.off_map_score)
+        bayes = BayesFilter(self._tiles, evidence, rules.motion, rules.hypotheses)
         alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
         self._filter = bayes if rules.filter else None
         self._believer = self._filter or alone
         self._rows = rows.alike(rules.hypotheses)
         self.state = State.STARTING if rules.filter else State.ALONE
+        self.refinement = RefineStage(map_directory, rules.refine, encoder, rules.refine_weights)
 
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""
@@ -121,15 +137,21 @@ class Localizer:
                 "this localizer has no encoder: give it one, or call answer() with a descriptor"
             )
         descriptors = self._encoder.describe(view.images)
-        return self.answer(descriptors, view.offset_east_m, view.offset_north_m, view.stamp_ns)
+        return self.answer(descriptors, view.offset_east_m, view.offset_north_m, view.stamp_ns, view.images)
 
     def answer(
-        self, descriptor: NDArray[np.floating], offset_east_m: float, offset_north_m: float, stamp_ns: int
+        self,
+        descriptor: NDArray[np.floating],
+        offset_east_m: float,
+        offset_north_m: float,
+        stamp_ns: int,
+        views: "Rgb | None" = None,
     ) -> Fix:
         """Return the camera's position from a descriptor and the view's offset to the camera.
 
         The descriptor is (D,), or (n, D) with a row for each of the settings' hypotheses; the offset is that
-        of row 0.
+        of row 0. The views themselves, uint8 (n, S, S, 3), serve refinement alone: without them the belief is
+        answered as it is.
         A frame that cannot be answered comes back as a `Fix` with a reason; nothing is raised.
         """
         look = None
@@ -151,11 +173,15 @@ class Localizer:
             # Refuse rather than guess
             integrity.check_belief(belief)
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
-            covariance = self._calibrated(belief.covariance_m2)
-            integrity.check_sigma(float(integrity.sigma_m(covariance)), self.settings.max_sigma_m)
+
+            # Refine: lay the view on the map's picture, for metres within the tile
+            row = int(self._rows.argmax())
+            view = views[row] if views is not None and row < len(views) else None
+            place = self.refinement.refine(self._estimate(belief), view, offsets_m[row])
+            integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
             # Answer for the camera, not for the ground it looks at
-            return self._fix(belief, covariance, self._candidates(look))
+            return self._fix(belief.stamp_ns, place, self._candidates(look))
         except FrameRefused as refusal:
             return Fix.refused(stamp_ns, refusal, self._candidates(look))
 
@@ -216,22 +242,25 @@ class Localizer:
         east_m, north_m = self._tiles.centres_m[best].T
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
-    def _calibrated(self, covariance_m2: Floats) -> Floats:
-        """Return the covariance that answers of this model turned out to have, where that was measured."""
-        known = self.settings.calibration
-        return covariance_m2 if known is None else integrity.calibrated(covariance_m2, known)
+    def _estimate(self, belief: Belief) -> Estimate:
+        """Return the belief, its covariance as beliefs of this model turned out to have, where measured."""
+        known, covariance = self.settings.calibration, belief.covariance_m2
+        mean_m = np.array([belief.east_m, belief.north_m])
+        return Estimate(mean_m, covariance if known is None else integrity.calibrated(covariance, known))
 
-    def _fix(self, belief: Belief, covariance_m2: Floats, candidates: Candidates) -> Fix:
-        latitude, longitude = self._frame.to_geodetic(belief.east_m, belief.north_m)
+    def _fix(self, stamp_ns: int, place: Estimate, candidates: Candidates) -> Fix:
+        east_m, north_m = map(float, place.mean_m)
+        latitude, longitude = self._frame.to_geodetic(east_m, north_m)
+        known = self.settings.calibration
         return Fix(
-            belief.stamp_ns,
+            stamp_ns,
             float(latitude),
             float(longitude),
-            belief.east_m,
-            belief.north_m,
-            covariance_m2,
+            east_m,
+            north_m,
+            place.covariance_m2,
             None,
             "",
             candidates,
-            self.settings.calibration is not None and bool(self.settings.calibration.measured),
+            known is not None and bool(known.measured) and not place.refined,
         )

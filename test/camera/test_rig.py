@@ -93,6 +93,28 @@ def test_height_is_interpolated_and_then_held():
     assert made.view(2 * SECOND, FRAME).height_m == 110.0
 
 
+def test_heights_that_disagree_around_a_frame_refuse_it_and_no_other():
+    made = rig()
+    for tenth, height_m in enumerate((100.0, 100.0, 40.0, 100.0, 100.0)):
+        made.add_attitude(tenth * SECOND // 10, LEVEL)
+        made.add_height(tenth * SECOND // 10, height_m)
+    assert made.view(SECOND // 20, FRAME).height_m == 100.0
+    found = refusal(made, 3 * SECOND // 20)
+    assert found.reason is Reason.HEIGHT_DISAGREES
+    assert "100.0 and 40.0 m, 0.10 s apart" in found.sentence
+    assert made.view(7 * SECOND // 20, FRAME).height_m == pytest.approx(100.0)
+
+
+def test_a_roof_below_and_a_fast_climb_are_no_disagreement():
+    for change_m, after_ns in ((-18.0, SECOND // 10), (40.0, SECOND)):
+        made = rig()
+        for at_ns, height_m in ((0, 100.0), (after_ns, 100.0 + change_m)):
+            made.add_attitude(at_ns, LEVEL)
+            made.add_height(at_ns, height_m)
+        assert made.view(0, FRAME).height_m == 100.0
+        assert made.view(after_ns // 100, FRAME).height_m == pytest.approx(100.0 + change_m / 100)
+
+
 def test_without_camera_info_the_frame_says_so():
     made = CameraRig(SETTINGS)
     assert refusal(made, 0).reason is Reason.NO_CAMERA_INFO
@@ -249,6 +271,7 @@ def test_it_may_be_fed_while_it_is_asked():
         ({"max_height_age_s": math.nan}, "max_height_age_s"),
         ({"min_height_m": -1.0}, "min_height_m"),
         ({"min_height_m": 100.0, "max_height_m": 50.0}, "100 is not below max_height_m 50"),
+        ({"max_climb_mps": 0.0}, "max_climb_mps"),
         ({"max_tilt_deg": 90.0}, "max_tilt_deg"),
         ({"min_coverage": 1.1}, "min_coverage"),
     ],

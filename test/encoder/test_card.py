@@ -126,6 +126,7 @@ def test_a_file_outside_the_folder_is_refused(model):
         ({"calibration": {"min_score": 0.1}}, "incomplete"),
         ({"calibration": {**CALIBRATION, "covariance_scale": 0.0}}, "scale 0.0"),
         ({"calibration": {**CALIBRATION, "sigma_floor_m": -1.0}}, "floor -1.0 m"),
+        ({"calibration": {**CALIBRATION, "off_map_score": 1.5}}, "off_map_score is 1.5"),
         ({"calibration": {**CALIBRATION, "max_sigma_m": float("nan")}}, "max_sigma_m nan"),
         ({"calibration": {**CALIBRATION, "measured": "much"}}, "calibration.measured"),
         ({"metrics": [3]}, "malformed"),

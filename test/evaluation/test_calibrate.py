@@ -27,8 +27,8 @@ SHIPPED = Path(__file__).parents[2] / "models" / "geoloc-small-2"
 DATE = "2026-01-02"
 
 
-def report(records, name="a", calibration=UNCALIBRATED, model="toy"):
-    return WrittenReport(Path("runs") / name, f"flight {name}", model, calibration, tuple(records))
+def report(records, name="a", calibration=UNCALIBRATED, model="toy", filtered=False):
+    return WrittenReport(Path("runs") / name, f"flight {name}", model, calibration, tuple(records), filtered)
 
 
 def shaken(records, floor_m, seed=5):
@@ -183,6 +183,26 @@ def test_a_calibration_tells_what_it_was_made_from():
     assert "flight 1; flight 2 (600 frames)" in found.derivation
 
 
+def test_of_a_filter_only_the_deviation_is_chosen_for_it_asks_no_score_of_a_frame():
+    before = replace(UNCALIBRATED, min_score=0.4, min_margin=0.02)
+    records = with_false(flown.gaussian(700), 0.05)
+    found, _ = calibrate([report(records, calibration=before, filtered=True)], "toy", DATE, Target(0.02))
+    assert (found.min_score, found.min_margin) == (0.4, 0.02)
+    assert 0.0 < found.max_sigma_m < 20.0
+    alone, _ = calibrate([report(records, calibration=before)], "toy", DATE, Target(0.02))
+    assert (alone.min_score, alone.min_margin) != (0.4, 0.02)
+
+
+def test_off_the_map_begins_halfway_between_right_places_and_the_best_of_others():
+    """Right places score 0.6 to 0.9, others 0.1 to 0.3 less."""
+    records = with_false(flown.gaussian(700), 0.05)
+    found, _ = calibrate([report(records)], "toy", DATE, Target(0.02))
+    assert found.off_map_score == pytest.approx(0.65, abs=0.02)
+    unknown = [replace(record, margin=math.nan) for record in records]
+    kept, _ = calibrate([report(unknown)], "toy", DATE, Target(0.02))
+    assert kept.off_map_score == UNCALIBRATED.off_map_score
+
+
 def test_calibrating_what_is_calibrated_changes_little():
     records = flown.gaussian(400, 0.25)
     first, _ = calibrate([report(records)], "toy", DATE, Target(0.05))
@@ -199,6 +219,8 @@ def test_reports_that_do_not_belong_to_the_model_are_refused():
     other = replace(UNCALIBRATED, covariance_scale=2.0)
     with pytest.raises(ParameterError, match="different calibrations"):
         calibrate([report(records), report(records, "b", other)], "toy", DATE, Target())
+    with pytest.raises(ParameterError, match="one was flown with the filter and one without"):
+        calibrate([report(records), report(records, "c", filtered=True)], "toy", DATE, Target())
     with pytest.raises(ParameterError, match="no report"):
         calibrate([], "toy", DATE, Target())
 

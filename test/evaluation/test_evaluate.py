@@ -191,6 +191,20 @@ def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
     assert (settings.rig.view_size_m, settings.rig.size_px) == (toy_map.SIZE_M, 32)
 
 
+def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_path):
+    file, bag = tmp_path / "drone.yaml", toy_flight.write_flight(tmp_path / "flight", count=2)
+    file.write_text("/**:\n  ros__parameters: {refine: off}\n", encoding="utf-8")  # false, to YAML
+    assert read_settings(ENCODER, MAP, [file]).localizer.refine == "off"
+    assert evaluated(bag, params_files=(file,)).notes["refinement"] == "refine off"
+    file.write_text("/**:\n  ros__parameters: {refine: sift}\n", encoding="utf-8")
+    notes = evaluated(bag, params_files=(file,)).notes["refinement"]
+    assert notes.startswith("refine sift, refined ")
+    assert "not_refined" in notes
+    file.write_text("/**:\n  ros__parameters: {refine: harder}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="refine is 'harder'"):
+        read_settings(ENCODER, MAP, [file])
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole flights through the filter: it finds the place, keeps it, says how surely, and finds it again."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import toy_sequence as toy
@@ -74,18 +77,48 @@ def test_dull_ground_only_lets_the_covariance_grow():
     assert beliefs[-1].state is State.TRACKING
 
 
-def test_a_kidnapped_drone_is_lost_before_it_is_wrong_for_long_and_found_again():
+def test_a_kidnapped_drone_is_never_answered_where_it_was_and_soon_found_again():
     first, second = toy.fly(6, count=20, start=(-300, -300)), toy.fly(7, count=30, start=(300, 250))
     filter_ = toy.new_filter()
     toy.run(first, filter_)
     later_ns = int(first.stamps_ns[-1]) + toy.STEP_NS
     moved = toy.Flight(second.stamps_ns + later_ns, second.truth_m, second.odometry_m, second.queries)
     beliefs, errors_m = toy.run(moved, filter_, odometry=False)
-    wrong = toy.answered(beliefs) & (errors_m > FALSE_FIX_M)
-    assert wrong.sum() <= 3
-    assert {Reason.DISAGREES, Reason.LOST} & {b.refusal.reason for b in beliefs if b.refusal}
-    assert toy.answered(beliefs)[-10:].all()
-    assert errors_m[-10:].max() < toy.MAP.pitch_m
+    assert beliefs[0].refusal.reason is Reason.IMPOSSIBLE_SPEED
+    assert re.search(
+        r"\d{3} m from where the drone should be.* 0.5 s at max_speed_mps 25", beliefs[0].refusal.sentence
+    )
+    assert not (toy.answered(beliefs) & (errors_m > FALSE_FIX_M)).any()
+    assert toy.answered(beliefs)[10:].all()
+    assert errors_m[10:].max() < toy.MAP.pitch_m
+
+
+def test_one_look_that_fits_badly_is_refused_and_the_track_goes_on():
+    flight = toy.fly(6)
+    queries = flight.queries.copy()
+    queries[20] = toy.MAP.descriptors[::300].sum(axis=0)  # of all places and none
+    queries[20] -= queries[20] @ flight.queries[20] * flight.queries[20]
+    queries[20] /= np.linalg.norm(queries[20])
+    beliefs, errors_m = toy.run(replace(flight, queries=queries), toy.new_filter())
+    assert beliefs[20].refusal.reason is Reason.DISAGREES
+    assert beliefs[20].state is State.TRACKING
+    assert "0.5 is needed" in beliefs[20].refusal.sentence
+    assert toy.answered(beliefs)[21:].all()
+    assert errors_m[21:].max() < toy.MAP.pitch_m
+
+
+def test_over_ground_that_the_map_does_not_show_the_drone_is_said_to_be_off_it():
+    """The views resemble the map a little everywhere, as those of another town do."""
+    flight, elsewhere = toy.fly(14, count=30, season=0.5), toy_map.ToyEncoder(seed=77)
+    rng = np.random.default_rng(0)
+    views = elsewhere.at(*flight.truth_m.T) + 0.8 * toy.MAP.descriptors[rng.integers(len(toy.TILES), size=30)]
+    queries = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
+    evidence = replace(toy.EVIDENCE, off_map_score=0.72)
+    lost, _ = toy.run(replace(flight, queries=queries), toy.new_filter(evidence))
+    assert {belief.refusal.reason for belief in lost[5:]} == {Reason.OFF_MAP}
+    home, errors_m = toy.run(flight, toy.new_filter(evidence))
+    assert toy.answered(home)[10:].all()
+    assert errors_m[10:].max() < toy.MAP.pitch_m
 
 
 def test_a_flight_over_another_place_finds_nothing():

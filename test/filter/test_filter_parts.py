@@ -239,5 +239,3 @@ def test_evidence_is_one_where_all_is_alike_and_has_a_floor():
     found = evidence.likelihood(peaked, evidence.background(peaked, prior))
     assert prior @ found == pytest.approx(1.0)
     assert found.min() == pytest.approx(0.2, abs=1e-6)
-    assert not evidence.is_measured
-    assert Evidence(derivation="on chico").is_measured

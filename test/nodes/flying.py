@@ -21,7 +21,6 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
 from geoloc.encoder.calibration import Calibration
-from geoloc.filter import Evidence
 from geoloc.geodesy import LocalFrame
 from geoloc.index import open_index
 from geoloc.nodes import inference_node, messages_out, retrieval_node, topics
@@ -78,7 +77,6 @@ class PixelEncoder:
         input_px=PX,
         descriptor_size=192,
         gsd_range_m=(0.1, 10.0),
-        evidence=Evidence(),
         calibration=Calibration(-1.0, 0.0, "none"),
     )
 
@@ -87,6 +85,16 @@ class PixelEncoder:
         vectors = np.array(small, dtype=np.float32)
         vectors -= vectors.mean(axis=1, keepdims=True)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+class GroundPicture:
+    """The map's picture, as `geoloc.raster.views.Raster` gives one."""
+
+    def view(self, east_m, north_m, size_m, size_px):
+        return photo(east_m, north_m, size_m, size_m, (size_px, size_px)), np.ones((size_px, size_px), bool)
+
+    def close(self):
+        pass
 
 
 def _map():
@@ -108,9 +116,10 @@ def _map():
         view_size_m=VIEW_M,
         pitch_m=PITCH_M,
         model_id="pixels",
-        model_sha256="00",
+        model_sha256=PixelEncoder.card.sha256,
         manifest=SimpleNamespace(bounds_m=(-half, -half, half, half)),
         index=lambda: open_index(descriptors, "numpy"),
+        raster=GroundPicture,
     )
 
 
@@ -144,14 +153,15 @@ def knowing(module, map_directory=None):
 
 
 def fly(spinner, namespace, silence_s=60.0, camera=(), **parameters):
-    """Start the three nodes that fly, each frame alone unless `filter`; model and map are this module's.
+    """Start the three nodes that fly, each frame alone unless `filter`, as it is believed unless `refine`.
 
-    `camera` are parameters of camera_node, all others of retrieval_node.
+    Model and map are this module's. `camera` are parameters of camera_node, all others of retrieval_node.
     """
     with knowing(inference_node):
         inference = inference_node.InferenceNode(**options(namespace, model="pixels"))
     with knowing(retrieval_node, MAP):
-        given = {"model": "pixels", "map": "world", "silence_s": silence_s, "filter": False, **parameters}
+        defaults = {"model": "pixels", "map": "world", "filter": False, "refine": "off"}
+        given = {**defaults, "silence_s": silence_s, **parameters}
         retrieval = retrieval_node.RetrievalNode(**options(namespace, **given))
     nodes = SimpleNamespace(
         camera=camera_node(namespace, **dict(camera)), inference=inference, retrieval=retrieval

@@ -134,12 +134,18 @@ def test_the_shipped_parameter_file_names_only_parameters_that_exist() -> None:
         "/**/retrieval_node": settings.RetrievalParameters,
     }
     content = yaml.safe_load((ROOT / "config" / "bringup.yaml").read_text(encoding="utf-8"))
-    assert set(content) == set(tables)
+    assert set(content) == {"/**", *tables}
+    of_all = content["/**"]["ros__parameters"]
     for node, table in tables.items():
-        values = content[node]["ros__parameters"]
+        known = {name: value for name, value in of_all.items() if name in table.__dataclass_fields__}
+        values = content[node]["ros__parameters"] | known
         defaults = {name: field.default for name, field in table.__dataclass_fields__.items()}
         assert set(values) <= set(defaults)
         assert {name: _plain(defaults[name]) for name in values} == values
+    camera, retrieval = (
+        tables[f"/**/{node}"].__dataclass_fields__ for node in ("camera_node", "retrieval_node")
+    )
+    assert set(of_all) <= set(camera) & set(retrieval)
 
 
 def _plain(value: object) -> object:

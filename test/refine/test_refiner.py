@@ -5,31 +5,18 @@ import math
 
 import numpy as np
 import pytest
-from affine import Affine
 
-from fakes import FakeEncoder, write_bands
 from geoloc.errors import FrameRefused, ModelError, ParameterError, Reason
 from geoloc.localizer import Candidates, Localizer
-from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.refine import METHODS, Refiner, RefinerSettings, Verdict, make_method
-from refine_scene import GSD_M, later, town, view_of
+from refine_scene import ENCODER, GSD_M, SIDE_PX, build_town_map, centre_of, later, town, view_of
 
-SIDE_PX = 96
-VIEW_M = SIDE_PX * GSD_M
-ENCODER = FakeEncoder(input_px=SIDE_PX)
 TOWN = town(4, side_px=500)
 
 
 @pytest.fixture(scope="module")
 def town_map(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("refiner")
-    valid = np.full(TOWN.shape[:2], 255, np.uint8)
-    valid[:, 400:] = 0
-    # On the zone's central meridian, where its grid points north.
-    place = Affine(GSD_M, 0, 500_000.0, 0, -GSD_M, 5_188_244.6)
-    source = write_bands(folder / "town.tif", TOWN.transpose(2, 0, 1), transform=place, mask=valid)
-    options = BuildOptions(view_size_m=VIEW_M, overlap=0.75, scales=(1.0, 1.5), lossless=True)
-    return build_map(source, ENCODER, folder / "map", options)
+    return build_town_map(tmp_path_factory.mktemp("refiner"), TOWN)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +36,6 @@ def candidates(town_map, *centres, level=0):
     best = tiles[ids]
     scores = np.linspace(0.9, 0.5, len(ids))
     return Candidates(ids, best["latitude"], best["longitude"], best["east_m"], best["north_m"], scores)
-
-
-def centre_of(town_map, east_m, north_m):
-    """The picture's middle is not quite the frame's origin; where (east, north) of the picture lies in it."""
-    with town_map.raster() as raster:
-        left, bottom, right, top = raster.bounds_m
-    return (left + right) / 2 + east_m, (bottom + top) / 2 + north_m
 
 
 def test_the_view_of_a_localizer_is_placed_to_a_pixel(town_map, refiner):
@@ -108,8 +88,28 @@ def test_a_filter_asks_about_a_place_of_its_own(town_map, refiner):
     place = centre_of(town_map, 10.0, 10.0)
     assert refiner.refine_at(view, place[0] - 8.0, place[1] + 5.0).verdict is Verdict.CONFIRMED
     assert refiner.refine_at(view, place[0] - 60.0, place[1] + 60.0).verdict is not Verdict.CONFIRMED
-    with pytest.raises(ParameterError, match="two numbers"):
+    with pytest.raises(ParameterError, match="three numbers"):
         refiner.refine_at(view, math.nan, 0.0)
+    with pytest.raises(ParameterError, match="the reach nan m"):
+        refiner.refine_at(view, 0.0, 0.0, math.nan)
+
+
+@pytest.mark.parametrize("method", ["ncc", "features"])
+def test_a_short_reach_looks_no_farther_and_finds_what_is_near(town_map, method):
+    view, place = view_of(TOWN, 10.0, 10.0, side_px=SIDE_PX), centre_of(town_map, 10.0, 10.0)
+    with Refiner(town_map, RefinerSettings(method), ENCODER) as searching:
+        near = searching.refine_at(view, place[0] - 3.0, place[1] + 2.0, reach_m=5.0)
+        assert (near.east_m, near.north_m) == pytest.approx(place, abs=3.0 if method == "features" else 0.5)
+        far = searching.refine_at(view, place[0] - 22.0, place[1], reach_m=5.0)
+    assert not math.hypot(far.east_m - place[0], far.north_m - place[1]) < 10.0
+
+
+def test_a_picture_that_was_closed_is_opened_again(town_map):
+    view, place = view_of(TOWN, 10.0, 10.0, side_px=SIDE_PX), centre_of(town_map, 10.0, 10.0)
+    searching = Refiner(town_map)
+    for _ in range(2):
+        assert searching.refine_at(view, *place).verdict is Verdict.CONFIRMED
+        searching.close()
 
 
 def test_beside_the_imagery_and_off_the_map_there_is_no_answer(town_map, refiner):

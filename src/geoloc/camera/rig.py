@@ -12,7 +12,7 @@ from geoloc.camera.attitude import FloatArray, Quaternion, between, mount_rotati
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
 from geoloc.camera.rig_settings import RigSettings
-from geoloc.camera.stamped import StampedBuffer
+from geoloc.camera.stamped import Around, StampedBuffer
 from geoloc.camera.views import View, check_texture, frame_to_view
 from geoloc.errors import FrameRefused, Reason
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
 _HEIGHTS_KEPT = 1000
+_OBSTACLE_SHARE = 0.2  # of the height: roofs and trees below are no disagreement, and views still match
 
 
 class CameraRig:
@@ -166,7 +167,19 @@ class CameraRig:
                 "check the altitude topic and clocks",
             )
             raise self._cause(Reason.BAD_HEIGHT, stale)
+        self._check_climb(around)
         return around.first + around.share * (around.second - around.first)
+
+    def _check_climb(self, around: Around[float]) -> None:
+        """Refuse a height between two that disagree: a sensor that sees a bird, a cliff, or its own leg."""
+        climb_m, tallest_m = abs(around.second - around.first), max(around.first, around.second)
+        if climb_m > self.settings.max_climb_mps * around.apart_s + _OBSTACLE_SHARE * tallest_m:
+            raise FrameRefused(
+                Reason.HEIGHT_DISAGREES,
+                f"the heights around the frame are {around.first:.1f} and {around.second:.1f} m, "
+                f"{around.apart_s:.2f} s apart: faster than max_climb_mps {self.settings.max_climb_mps:g}; "
+                "check the height sensor",
+            )
 
     def _cause(self, rejected: Reason, otherwise: FrameRefused) -> FrameRefused:
         known = self._rejected.get(rejected)

@@ -13,6 +13,7 @@ _RANGES = {
     "max_height_age_s": (0.0, 60.0),
     "min_height_m": (0.0, 20_000.0),
     "max_height_m": (0.0, 20_000.0),
+    "max_climb_mps": (0.1, 1000.0),
     "max_tilt_deg": (0.0, 80.0),
     "min_coverage": (0.0, 1.0),
 }
@@ -31,6 +32,7 @@ class RigSettings:
         max_height_age_s: how far from a frame's stamp the nearest height sample may be.
         min_height_m: frames from below are refused.
         max_height_m: frames from above are refused.
+        max_climb_mps: heights around a frame that differ more than a drone can climb are refused.
         max_tilt_deg: largest angle between the optical axis and straight down.
         min_coverage: the least part of a view that the frame must show, 0 to 1.
         hypotheses: how wrong heading and height may be: what the rows of a view stand for.
@@ -46,6 +48,7 @@ class RigSettings:
     max_height_age_s: float = 1.0
     min_height_m: float = 10.0
     max_height_m: float = 2000.0
+    max_climb_mps: float = 30.0
     max_tilt_deg: float = 45.0
     min_coverage: float = 0.5
     hypotheses: Hypotheses = field(default_factory=Hypotheses)

@@ -19,12 +19,14 @@ class Around(Generic[T]):
         second: the value after it, or the same as `first` at either end.
         share: how far the instant lies from first to second, 0 to 1.
         gap_s: time to the nearest of the two.
+        apart_s: time between the two.
     """
 
     first: T
     second: T
     share: float
     gap_s: float
+    apart_s: float = 0.0
 
 
 class StampedBuffer(Generic[T]):
@@ -83,4 +85,4 @@ class StampedBuffer(Generic[T]):
         start, end = self._stamps[first], self._stamps[second]
         share = (stamp_ns - start) / (end - start) if end > start else 0.0
         gap_ns = min(abs(stamp_ns - start), abs(stamp_ns - end))
-        return Around(self._values[first], self._values[second], share, gap_ns / 1e9)
+        return Around(self._values[first], self._values[second], share, gap_ns / 1e9, (end - start) / 1e9)

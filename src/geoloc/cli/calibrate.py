@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 _HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.
 
-The covariance is scaled and floored until it explains the errors; min_score, min_margin and max_sigma_m are
-chosen so that false fixes stay under a target rate. Both go into the model's model.yaml and params.yaml.
+The covariance is scaled and floored until it explains the errors, and max_sigma_m, for flights evaluated
+with --alone min_score and min_margin too, is chosen so that false fixes stay under a target rate. How well a
+view must fit not to be taken for off the map is measured as well. All of it goes into the model's model.yaml
+and params.yaml.
 
 Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
 

@@ -110,5 +110,7 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
         records = tuple(replace(record, latency_ms={}) for record in records)
     views = _in_one_process(prepared, encoder).views
     calibration = encoder.card.calibration
-    run = EvaluationRun(title, records, prepared.map_directory, views=views, calibration=calibration)
+    run = EvaluationRun(
+        title, records, prepared.map_directory, views=views, calibration=calibration, filtered=False
+    )
     return described(run, prepared, f"replayed {rate:g} times as fast through the ROS nodes")

@@ -17,6 +17,7 @@ class Calibration:
         derivation: the data and the rule the thresholds were derived by.
         max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
+        off_map_score: cosine of the best tile at which a view is as likely off the map; -1 where unknown.
         measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
     """
 
@@ -26,6 +27,7 @@ class Calibration:
     max_sigma_m: float = 0.0
     covariance_scale: float = 1.0
     sigma_floor_m: float = 0.0
+    off_map_score: float = -1.0
     measured: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -34,4 +36,9 @@ class Calibration:
             raise ModelError(
                 f"a calibration of scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]} is none: "
                 "all must be numbers, the scale above 0, the others 0 or more; run `geoloc calibrate`."
+            )
+        if not -1.0 <= self.off_map_score <= 1.0:
+            raise ModelError(
+                f"a calibration's off_map_score is {self.off_map_score}; a cosine lies between -1 and 1: "
+                "run `geoloc calibrate`."
             )

@@ -11,7 +11,6 @@ import yaml
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ModelError, ParameterError
-from geoloc.filter.evidence import Evidence
 
 FORMAT_VERSION = 1
 CARD_NAME = "model.yaml"
@@ -98,8 +97,6 @@ class ModelCard:
         licence: of the weights, an SPDX identifier.
         metrics: what was measured.
         calibration: suggested thresholds.
-        evidence: what its look-ups are worth to the filter; defaults, not measured, where the card has no
-            section `evidence`.
     """
 
     directory: Path
@@ -112,7 +109,6 @@ class ModelCard:
     licence: str
     metrics: tuple[Metric, ...]
     calibration: Calibration
-    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def input_px(self) -> int:
@@ -170,7 +166,6 @@ def load_card(model_dir: Path) -> ModelCard:
         licence=_get(tree, "licence", str, path),
         metrics=tuple(_build(Metric, item, "metrics", path) for item in _get(tree, "metrics", list, path)),
         calibration=_record(Calibration, tree, "calibration", path),
-        evidence=_record(Evidence, {"evidence": {}, **tree}, "evidence", path),
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
-from geoloc.evaluation.answers import joined
+from geoloc.evaluation.answers import Answers, joined
 from geoloc.evaluation.belief import Belief, believe
 from geoloc.evaluation.covariance_fit import CovarianceFit, fit_covariance
 from geoloc.evaluation.operating_point import OperatingPoint, Target, choose
@@ -55,11 +57,11 @@ def calibrate(
         ParameterError: without reports, for reports of other models or of different calibrations of this one,
             or for too few fixes.
     """
-    flown = _common_calibration(reports, model_id)
+    flown, filtered = _common_calibration(reports, model_id)
     answers = joined([report.answers for report in reports])
     fit = fit_covariance(answers.error_m, answers.covariance_m2)
     corrected = replace(answers, covariance_m2=fit.apply(answers.covariance_m2))
-    point = choose(corrected, target)
+    point = choose(corrected, target, filtered=filtered)
     measured = Measured(
         flights=tuple(report.title for report in reports),
         frames=len(answers),
@@ -71,18 +73,29 @@ def calibrate(
     )
     scale, floor_m = fit.after(flown)
     calibration = Calibration(
-        min_score=point.rules.min_score,
-        min_margin=point.rules.min_margin,
+        # A filter asks neither: what was measured of single frames stays as it is.
+        min_score=flown.min_score if filtered else point.rules.min_score,
+        min_margin=flown.min_margin if filtered else point.rules.min_margin,
         derivation=_derivation(measured, target),
         max_sigma_m=point.rules.max_sigma_m,
         covariance_scale=float(f"{scale:.4g}"),
         sigma_floor_m=round(floor_m, 3),
+        off_map_score=_off_map_score(answers, target.beyond_m, flown.off_map_score),
         measured=_facts(measured, target, date),
     )
     return calibration, measured
 
 
-def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> Calibration:
+def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
+    """Return the score halfway between right places and the best places of other ground, in the median."""
+    right = answers.distance_m <= beyond_m
+    scores = answers.score[right], (answers.score - answers.margin)[right]
+    if not all(np.isfinite(some).any() for some in scores):
+        return unknown
+    return round(float(np.mean([np.nanmedian(some) for some in scores])), 3)
+
+
+def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> tuple[Calibration, bool]:
     if not reports:
         raise ParameterError("no report to calibrate with: name folders that `geoloc evaluate` wrote")
     first = reports[0]
@@ -97,7 +110,12 @@ def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> Cali
                 f"{first.folder} and {report.folder} were flown with different calibrations of {model_id}: "
                 "evaluate both flights again"
             )
-    return first.calibration
+        if report.filtered != first.filtered:
+            raise ParameterError(
+                f"of {first.folder} and {report.folder} one was flown with the filter and one without: "
+                "evaluate both flights alike, with --alone or without"
+            )
+    return first.calibration, first.filtered
 
 
 def _covariance_of(calibration: Calibration) -> tuple[float, float]:

@@ -27,6 +27,7 @@ from geoloc.evaluation.records import EvaluationRun, Record, Recorder, TruthTrac
 from geoloc.evaluation.settings import RunSettings, read_settings
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.refine.stage import RefineStage
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -85,6 +86,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         notes=_notes(what, flight, truth, settings, encoder, pipeline),
         views=pipeline.views,
         calibration=encoder.card.calibration,
+        filtered=settings.localizer.filter,
     )
 
 
@@ -98,6 +100,11 @@ class _Pipeline:
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
+
+    @property
+    def refinement(self) -> RefineStage:
+        """What refined the answers, and how often."""
+        return self._localizer.refinement
 
     def ready(self, stamp_ns: int) -> bool:
         """Tell whether the attitude at a stamp is settled."""
@@ -127,13 +134,12 @@ class _Pipeline:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
         descriptors = self._encoder.describe(view.images)
         clock.lap("encode")
-        fix = self._localizer.answer(descriptors, view.offset_east_m, view.offset_north_m, frame.stamp_ns)
+        offset_m = (view.offset_east_m, view.offset_north_m)
+        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images)
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
-        return self._recorder.record(
-            fix, offset_m=(view.offset_east_m, view.offset_north_m), latency_ms=clock.laps_ms
-        )
+        return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
 
 
 class _StopWatch:
@@ -185,6 +191,8 @@ def _notes(
         "rows of a view": _rows(settings.localizer.hypotheses),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
+    refinement = pipeline.refinement
+    notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["messages thrown away"] = counts

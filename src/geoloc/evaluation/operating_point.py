@@ -105,19 +105,21 @@ class OperatingPoint:
     fixes_needed: int
 
 
-def choose(answers: Answers, target: Target) -> OperatingPoint:
+def choose(answers: Answers, target: Target, *, filtered: bool = False) -> OperatingPoint:
     """Choose thresholds for a target rate of false fixes.
 
     Args:
         answers: frames, their covariances calibrated already.
         target: the rate to keep.
+        filtered: whether the flights were believed as a whole: then scores and leads of single frames refuse
+            nothing, and the deviation alone is chosen.
 
     Raises:
         ParameterError: without a right answer to choose by.
     """
-    rules = _best(answers, target)
+    rules = _best(answers, target, filtered)
     seen = rate_of(rules.accept(answers), answers, target.beyond_m)
-    crossed = _crossed(answers, target)
+    crossed = _crossed(answers, target, filtered)
     return OperatingPoint(
         rules=rules,
         proven=max(seen.upper, crossed.upper) <= target.false_share,
@@ -151,7 +153,7 @@ def _dependence(answers: Answers) -> float:
     return distance_m.size / independent_fixes(distance_m) if distance_m.size else 1.0
 
 
-def _best(answers: Answers, target: Target) -> Rules:
+def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
     dependence = _dependence(answers)
     right = answers.distance_m <= target.beyond_m
     if not right.any():
@@ -166,12 +168,14 @@ def _best(answers: Answers, target: Target) -> Rules:
         return kept, float((accepted & right).sum()) if kept else -rate.upper, -rate.upper
 
     # The first of equals wins, and the candidates go from lenient to strict.
-    return max(_candidates(answers, right), key=worth)
+    return max(_candidates(answers, right, filtered), key=worth)
 
 
-def _candidates(answers: Answers, right: Bools) -> list[Rules]:
-    scores = [-1.0, *_quantiles(answers.score[right], GIVE_UP[1:], 3)]
-    margins = [0.0, *np.maximum(_quantiles(answers.margin[right], GIVE_UP[1:], 3), 0.0)]
+def _candidates(answers: Answers, right: Bools, filtered: bool) -> list[Rules]:
+    scores, margins = [-1.0], [0.0]
+    if not filtered:
+        scores += _quantiles(answers.score[right], GIVE_UP[1:], 3)
+        margins += np.maximum(_quantiles(answers.margin[right], GIVE_UP[1:], 3), 0.0).tolist()
     sigmas = [0.0, *_quantiles(answers.sigma_m[right], [1.0 - share for share in GIVE_UP[1:]], 1)]
     steps = sorted(product(range(len(scores)), range(len(margins)), range(len(sigmas))), key=sum)
     return [Rules(float(scores[i]), float(margins[j]), float(sigmas[k])) for i, j, k in steps]
@@ -182,7 +186,7 @@ def _quantiles(values: Floats, shares: list[float] | tuple[float, ...], digits: 
     return [] if not known.size else [round(float(q), digits) for q in np.quantile(known, shares)]
 
 
-def _crossed(answers: Answers, target: Target) -> Rate:
+def _crossed(answers: Answers, target: Target, filtered: bool) -> Rate:
     """Return the rate of thresholds chosen on the other half of the blocks of frames."""
     blocks = np.arange(len(answers)) // block_length(len(answers))
     accepted = np.zeros(len(answers), dtype=np.bool_)
@@ -190,5 +194,5 @@ def _crossed(answers: Answers, target: Target) -> Rate:
         tested = blocks % 2 == half
         chosen_on = answers.take(~tested)
         if (chosen_on.distance_m <= target.beyond_m).any():
-            accepted[tested] = _best(chosen_on, target).accept(answers)[tested]
+            accepted[tested] = _best(chosen_on, target, filtered).accept(answers)[tested]
     return rate_of(accepted, answers, target.beyond_m)

@@ -223,6 +223,7 @@ class EvaluationRun:
         views: pictures the encoder saw, by stamp, for the page of worst frames; any subset.
         kidnaps_ns: stamps from which on the drone was somewhere else; None finds them where the truth jumps.
         calibration: of the model that flew, where known: what its covariances have been through already.
+        filtered: whether the flight was believed as a whole, not each frame for itself.
     """
 
     title: str
@@ -233,6 +234,7 @@ class EvaluationRun:
     views: Pictures = field(default_factory=dict)
     kidnaps_ns: tuple[int, ...] | None = None
     calibration: "Calibration | None" = None
+    filtered: bool = True
 
     def __post_init__(self) -> None:
         if not any(record.has_truth for record in self.records):

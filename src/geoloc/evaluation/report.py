@@ -61,6 +61,7 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
         "geoloc": __version__,
         "model": run.map_directory.model_id,
         "tiles": len(run.map_directory.tiles),
+        "filtered": run.filtered,
         "notes": dict(run.notes),
         "calibration": None if run.calibration is None else asdict(run.calibration),
         "summary": {name: asdict(summary) for name, summary in summaries.items()},

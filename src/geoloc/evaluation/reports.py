@@ -27,6 +27,7 @@ class WrittenReport:
         model: id of the model that flew.
         calibration: of that model at the time; the covariances of the records have been through it.
         records: one a frame.
+        filtered: whether the flight was believed as a whole, not each frame for itself.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class WrittenReport:
     model: str
     calibration: Calibration
     records: tuple[Record, ...]
+    filtered: bool = True
 
     @cached_property
     def answers(self) -> Answers:
@@ -59,6 +61,7 @@ def read_report(path: Path) -> WrittenReport:
             model=str(content["model"]),
             calibration=_calibration(content["calibration"]),
             records=read_frames(folder / FRAMES),
+            filtered=bool(content["filtered"]),
         )
     except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
         raise BagError(

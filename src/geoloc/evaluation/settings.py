@@ -40,13 +40,14 @@ def read_settings(
     model_file = encoder.card.directory / "params.yaml"
     merged = _merged([model_file] * model_file.is_file() + list(params_files))
     merged.update(view_size_m=map_directory.view_size_m, size_px=encoder.card.input_px)
+    if merged.get("refine") is False:
+        merged["refine"] = "off"  # which is what YAML reads as false, where it is not in quotes
     try:
         hypotheses = _filled(Hypotheses, merged)
         localizer = replace(
             _filled(LocalizerSettings, merged),
             hypotheses=hypotheses,
             motion=_filled(FilterSettings, merged),
-            evidence=encoder.card.evidence,
             calibration=encoder.card.calibration,
         )
         return RunSettings(replace(_filled(RigSettings, merged), hypotheses=hypotheses), localizer)

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.errors import FrameRefused, Reason
-from geoloc.filter import motion, rows, search, track
+from geoloc.filter import doubt, motion, refusals, rows, search, track
 from geoloc.filter.belief import Belief, State
+from geoloc.filter.doubt import Doubt, Fit
 from geoloc.filter.evidence import Evidence
 from geoloc.filter.motion import Drift
 from geoloc.filter.odometry import Odometer, Travel
@@ -40,6 +41,7 @@ _NS_PER_S = 1_000_000_000
 _SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
 _PRIOR_MAY_BE_WRONG = 0.005  # so little that it is answered at once, by the usual confidence
 _WIDEST_PITCHES = 2.0  # a track may be as wide as this, on a map of tiles far apart
+_NONE = Doubt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +50,9 @@ class _Known:
 
     stamp_ns: int
     place: Search | Track
-    elsewhere: float
     drift: Drift
     rows: Floats
+    doubt: Doubt = _NONE
     last_look: LookUp | None = None
     since_full: int = 0
     had_fix: bool = False
@@ -133,7 +135,7 @@ class BayesFilter:
             return self._from_prior(stamp_ns, event)
         if before is None:
             drift = motion.unknown(False, self.settings)
-            known = _Known(stamp_ns, search.anywhere(self._tiles), 0.0, drift, self._any_row)
+            known = _Known(stamp_ns, search.anywhere(self._tiles), drift, self._any_row)
         else:
             known = self._moved(before, stamp_ns)
         return self._weighed(known, event)
@@ -142,10 +144,10 @@ class BayesFilter:
         drift = motion.unknown(False, self.settings)
         if _sigma_m(prior.covariance_m2) > self._widest_m:
             place = search.around(self._tiles, prior.mean_m, prior.covariance_m2, _PRIOR_MAY_BE_WRONG)
-            return _Known(stamp_ns, place, 0.0, drift, self._any_row)
+            return _Known(stamp_ns, place, drift, self._any_row)
         tracked = track.gaussian(self._tiles, prior.mean_m, prior.covariance_m2)
-        at_once = self.settings.full_search_every
-        return _Known(stamp_ns, tracked, _PRIOR_MAY_BE_WRONG, drift, self._any_row, since_full=at_once)
+        wrong, at_once = Doubt(_PRIOR_MAY_BE_WRONG), self.settings.full_search_every
+        return _Known(stamp_ns, tracked, drift, self._any_row, wrong, since_full=at_once)
 
     def _moved(self, known: _Known, stamp_ns: int) -> _Known:
         travel = self._odometer.between(known.stamp_ns, stamp_ns)
@@ -161,13 +163,13 @@ class BayesFilter:
         turn = rows.turn_of_odometry(known.rows, self._hypotheses)
         moved = motion.step(known.drift, covariance, travel, duration_s, self.settings, turn)
         if _sigma_m(covariance + moved.spread_m2) > self._widest_m:
-            return self._moved_search(known, self._laid_back(place, known.elsewhere), stamp_ns, travel)
+            return self._moved_search(known, self._laid_back(place, known.doubt), stamp_ns, travel)
         return replace(
             known,
             stamp_ns=stamp_ns,
             place=track.move(place, moved),
-            elsewhere=known.elsewhere + search.kidnapped(duration_s) * (1.0 - known.elsewhere),
             drift=moved.drift,
+            doubt=doubt.moved(known.doubt, self._tiles, moved, duration_s),
         )
 
     def _moved_search(self, known: _Known, place: Search, stamp_ns: int, travel: Travel | None) -> _Known:
@@ -178,7 +180,7 @@ class BayesFilter:
         moved = motion.step(drift, np.zeros((2, 2)), travel, duration_s, self.settings)
         variance_m2 = np.diag(moved.spread_m2)
         place = search.move(place, self._tiles, moved.shift_m, variance_m2, duration_s)
-        return replace(known, stamp_ns=stamp_ns, place=place, elsewhere=0.0, drift=drift)
+        return replace(known, stamp_ns=stamp_ns, place=place, drift=drift, doubt=_NONE)
 
     def _weighed(self, known: _Known, look: LookUp) -> _Known:
         likeliest = int(known.rows.argmax())
@@ -194,57 +196,58 @@ class BayesFilter:
         return after if isinstance(after.place, Track) else replace(after, rows=self._any_row)
 
     def _weighed_search(self, known: _Known, place: Search, look: LookUp, share_new: float) -> _Known:
-        place = search.weigh(place, self._tiles, look.everywhere(), look.offset_m, self.evidence, share_new)
-        known = replace(known, place=place, since_full=0)
+        scores, evidence = look.everywhere(), self.evidence
+        place, _ = search.weigh(place, self._tiles, scores, look.offset_m, evidence, share_new)
+        return self._tracked_where_sure(replace(known, since_full=0), place)
+
+    def _tracked_where_sure(self, known: _Known, place: Search) -> _Known:
         best = search.peak(place, self._tiles)
         sure = best.probability >= self.settings.confidence
         if not sure or _sigma_m(best.covariance_m2) > self._widest_m:
-            return known
-        return replace(
-            known,
-            place=track.gaussian(self._tiles, best.mean_m, best.covariance_m2),
-            elsewhere=1.0 - best.probability,
-            had_fix=True,
-        )
+            return replace(known, place=place, doubt=_NONE)
+        tracked = track.gaussian(self._tiles, best.mean_m, best.covariance_m2)
+        return replace(known, place=tracked, doubt=Doubt(1.0 - best.probability), had_fix=True)
 
     def _weighed_track(self, known: _Known, place: Track, look: LookUp, share_new: float) -> _Known:
-        full = known.since_full >= self.settings.full_search_every
+        full = known.since_full >= self.settings.full_search_every or known.doubt.rival is not None
         likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=full)
         if not full and float((place.weights * likelihood).sum()) < _SURE_OF * len(self._tiles):
             full = True
             likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=True)
-        before = place.moments()
         weights = place.weights * likelihood**share_new
-        expected = float(weights.sum())
-        place = replace(place, weights=weights / expected)
-        elsewhere = known.elsewhere / (known.elsewhere + (1.0 - known.elsewhere) * expected)
+        fit = Fit(float((place.weights * likelihood).sum()), float(weights.sum()))
+        after = replace(place, weights=weights / fit.new)
         known = replace(
             known,
-            place=place,
-            elsewhere=elsewhere,
-            drift=motion.corrected(known.drift, before, place.moments()),
+            place=after,
+            drift=motion.corrected(known.drift, place.moments(), after.moments()),
+            doubt=doubt.weighed(known.doubt, place, self._tiles, look, self.evidence, share_new, fit),
             since_full=0 if full else known.since_full + 1,
         )
-        if elsewhere > 0.5 or _sigma_m(place.moments()[1]) > self._widest_m:
-            return replace(known, place=self._laid_back(place, elsewhere), elsewhere=0.0)
-        sure = elsewhere <= 1.0 - self.settings.confidence
+        if known.doubt.elsewhere > 0.5 or _sigma_m(after.moments()[1]) > self._widest_m:
+            return self._tracked_where_sure(known, self._laid_back(after, known.doubt))
+        sure = known.doubt.elsewhere <= 1.0 - self.settings.confidence
         return replace(known, had_fix=known.had_fix or sure)
 
-    def _laid_back(self, place: Track, elsewhere: float) -> Search:
-        """Lay a track back onto the tiles; the part of the belief that was elsewhere may be anywhere."""
+    def _laid_back(self, place: Track, doubted: Doubt) -> Search:
+        """Lay a track back onto the tiles, beside what is believed elsewhere."""
         points_m, weights = place.points()
-        return search.at(self._tiles, points_m, weights * (1.0 - elsewhere))
+        return search.at(self._tiles, points_m, weights * (1.0 - doubted.elsewhere), doubted.rival)
 
     def _belief(self, known: _Known) -> Belief:
+        needed = self.settings.confidence
         if isinstance(known.place, Track):
+            state, probability = State.TRACKING, 1.0 - known.doubt.elsewhere
             mean, covariance = known.place.moments()
-            probability, state = 1.0 - known.elsewhere, State.TRACKING
+            other = doubt.leap(known.doubt, known.place, self._tiles)
+            refusal = refusals.of_track(probability, known.doubt.fit, other, self.settings)
         else:
+            state = State.LOST if known.had_fix else State.STARTING
             best = search.peak(known.place, self._tiles)
             mean, covariance, probability = best.mean_m, best.covariance_m2, best.probability
-            state = State.LOST if known.had_fix else State.STARTING
+            refusal = refusals.of_search(state, probability, known.place.off_map, needed)
         resolution_m = self.evidence.resolution * self._tiles.pitch_m
-        covariance = covariance * self.evidence.sigma_scale**2 + np.eye(2) * resolution_m**2
+        covariance = covariance + np.eye(2) * resolution_m**2
         return Belief(
             known.stamp_ns,
             float(mean[0]),
@@ -252,31 +255,9 @@ class BayesFilter:
             covariance,
             state,
             probability,
-            self._refusal(state, probability),
+            refusal,
             known.rows,
         )
-
-    def _refusal(self, state: State, probability: float) -> FrameRefused | None:
-        needed = self.settings.confidence
-        if state is State.STARTING:
-            return FrameRefused(
-                Reason.SEARCHING,
-                f"searching the whole map: the likeliest place has a probability of {probability:.2f}, "
-                f"{needed:g} is needed",
-            )
-        if state is State.LOST:
-            return FrameRefused(
-                Reason.LOST,
-                f"lost, searching the whole map again: the likeliest place has a probability of "
-                f"{probability:.2f}, {needed:g} is needed",
-            )
-        if probability < needed:
-            return FrameRefused(
-                Reason.DISAGREES,
-                f"what the camera sees disagrees with where the drone should be: a probability of "
-                f"{probability:.2f} is left, {needed:g} is needed",
-            )
-        return None
 
 
 def _sigma_m(covariance_m2: Floats) -> float:

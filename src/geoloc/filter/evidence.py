@@ -28,18 +28,16 @@ _MOST_LIKELY = 27.6  # log of 1e12, to stay within float32
 
 @dataclass(frozen=True)
 class Evidence:
-    """How far look-ups of one model are believed; a model's card may hold measured values.
+    """How far look-ups are believed.
 
     Attributes:
         temperature: cosine by which a place must score more to be e times likelier.
         outlier_share: share of look-ups that tell nothing about the place.
-        off_map_score: what a view scores at best that lies off the map: while searching, a place that
-            scores less is less likely than that. -1 takes no notice.
+        off_map_score: what the best tile scores where it is as likely that the drone is off the map, told
+            by one look-up while searching. -1 takes no notice.
         new_look: fall of the cosine between two views at which the second is a look of its own.
         least_new: share of a look that is new even over the same ground.
         resolution: least standard deviation of an answer, in pitches of the map's tiles.
-        sigma_scale: factor on the standard deviation that the belief has.
-        derivation: how these were measured; empty where they were not.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -51,8 +49,6 @@ class Evidence:
     new_look: float = 0.6
     least_new: float = 0.05
     resolution: float = 0.1
-    sigma_scale: float = 1.0
-    derivation: str = ""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -62,16 +58,10 @@ class Evidence:
             ("new_look", 0.01, 2.0),
             ("least_new", 1e-3, 1.0),
             ("resolution", 0.0, 10.0),
-            ("sigma_scale", 0.01, 100.0),
         ):
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
                 raise ParameterError(f"evidence: {name} is {value}; it must be from {low:g} to {high:g}")
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether the values were measured, so that covariances may be called known."""
-        return bool(self.derivation)
 
     def background(self, scores: Floats, prior: Floats) -> float:
         """Return the score of the average place: T log sum of prior exp(s / T).
@@ -90,9 +80,15 @@ class Evidence:
         power = np.minimum((scores - kind(background)) / kind(self.temperature), kind(_MOST_LIKELY))
         return np.asarray(kind(1.0 - self.outlier_share) * np.exp(power) + kind(self.outlier_share))
 
-    def off_map(self, background: float) -> float:
-        """Return how many times likelier than the average place it is to be off the map; at least 1."""
-        return math.exp(min(max((self.off_map_score - background) / self.temperature, 0.0), _MOST_LIKELY))
+    def off_map(self, background: float, odds: float) -> float:
+        """Return how many times likelier than the average place it is to be off the map; at least 1.
+
+        Args:
+            background: score of the average place.
+            odds: of a tile to off the map, before any look-up.
+        """
+        power = (self.off_map_score - background) / self.temperature + math.log(odds)
+        return math.exp(min(max(power, 0.0), _MOST_LIKELY))
 
     def share_new(self, likeness: float) -> float:
         """Return which share of a look is new.

@@ -37,6 +37,11 @@ class Search:
     weights: Weights
     moved_m: Floats
 
+    @property
+    def off_map(self) -> float:
+        """Probability that the drone is off the map."""
+        return float(self.weights[-1])
+
 
 @dataclass(frozen=True, eq=False)
 class Peak:
@@ -53,10 +58,12 @@ def anywhere(tiles: Tiles) -> Search:
     return Search(weights, np.zeros_like(tiles.pitches_m))
 
 
-def at(tiles: Tiles, points_m: Floats, masses: Floats) -> Search:
-    """Return the belief with these masses (n,) at points (n, 2); what is over is spread anywhere."""
-    search = anywhere(tiles)
-    distance_m, ids = tiles.nearest(points_m)
+def at(tiles: Tiles, points_m: Floats, masses: Floats, others: Search | None = None) -> Search:
+    """Return the belief with these masses (n,) at points (n, 2); the rest is as in `others`, or anywhere."""
+    search = others or anywhere(tiles)
+    # Where a point lies on the displaced grid is only known once it is known on which.
+    ids = tiles.nearest(points_m)[1]
+    distance_m, ids = tiles.nearest(points_m - search.moved_m[tiles.level[ids]])
     on_map = distance_m <= np.hypot(*tiles.pitches_m.max(axis=0))
     known = np.bincount(np.where(on_map, ids, len(tiles)), masses, len(tiles) + 1)
     rest = max(0.0, 1.0 - float(masses.sum()))
@@ -113,8 +120,8 @@ def weigh(
     offset_m: Floats,
     evidence: Evidence,
     share_new: float,
-) -> Search:
-    """Take a look-up in.
+) -> tuple[Search, float]:
+    """Take a look-up in; returns also how many times likelier it is here than at the average place.
 
     Args:
         search: before.
@@ -130,8 +137,19 @@ def weigh(
     weights = search.weights.copy()
     likelihood = evidence.likelihood(between, background)
     weights[:-1] *= np.exp(np.float32(share_new) * np.log(likelihood))
-    weights[-1] *= evidence.off_map(background) ** share_new
-    return replace(search, weights=weights / weights.sum())
+    weights[-1] *= evidence.off_map(background, _odds(tiles)) ** share_new
+    total = weights.sum()
+    return replace(search, weights=weights / total), float(total)
+
+
+def without(search: Search, tiles: Tiles, centre_m: Floats, half_m: float) -> tuple[Search, float]:
+    """Return the belief that is left outside a square of this half side, and what share of all it was."""
+    weights = search.weights.copy()
+    weights[tiles.near(centre_m, half_m)] = 0.0
+    left = float(weights.sum())
+    if not left > 0.0:
+        return anywhere(tiles), 0.0
+    return replace(search, weights=weights / np.float32(left)), left
 
 
 def on_tiles(search: Search, tiles: Tiles, offset_m: Floats) -> Weights:
@@ -154,6 +172,11 @@ def peak(search: Search, tiles: Tiles) -> Peak:
     centred = points_m - mean_m
     within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0)  # anywhere in a tile's cell
     return Peak(mean_m, (centred * weights[:, None]).T @ centred / total + within, total)
+
+
+def _odds(tiles: Tiles) -> float:
+    """Return the odds of a tile to off the map, before any look-up."""
+    return (1.0 - _OFF_MAP) * float(tiles.prior.max()) / _OFF_MAP
 
 
 def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:

@@ -23,8 +23,8 @@ class FilterSettings:
     Attributes:
         max_speed_mps: over ground; odometry that moves faster has jumped, and without odometry the drone
             may fly anywhere this fast.
-        odom_error: share of the distance by which odometry may be wrong, along and across; 0.05 across is a
-            heading wrong by 3 degrees. It is learnt on the way.
+        odom_error: share of the distance by which odometry may be wrong, along and across; 0.15 across is a
+            heading wrong by 9 degrees, as compasses in the field are. It is learnt on the way.
         odom_heading_known: whether the axes of odometry are east and north, as REP-103 asks of a local frame,
             or as far off as the heading of the attitude; if not, their turn is learnt on the way.
         confidence: least probability of the place that is answered.
@@ -37,7 +37,7 @@ class FilterSettings:
     """
 
     max_speed_mps: float = 25.0
-    odom_error: float = 0.05
+    odom_error: float = 0.15
     odom_heading_known: bool = True
     confidence: float = 0.99
     lost_sigma_m: float = 40.0

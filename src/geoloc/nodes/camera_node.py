@@ -167,6 +167,7 @@ def _rig_settings(parameters: CameraParameters) -> RigSettings:
         max_height_age_s=parameters.max_height_age_s,
         min_height_m=parameters.min_height_m,
         max_height_m=parameters.max_height_m,
+        max_climb_mps=parameters.max_climb_mps,
         max_tilt_deg=parameters.max_tilt_deg,
         min_coverage=parameters.min_coverage,
         hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),

@@ -96,6 +96,8 @@ def _declare_one(node: Node, field: "dataclasses.Field[Any]") -> Any:  # noqa: A
     loose = ParameterDescriptor(dynamic_typing=True)
     given = node.declare_parameter(field.name, field.default, loose).value
     value = _converted(given, field.default)
+    if given is False and "off" in specification.choices:
+        value = "off"  # which is what YAML reads as false, where it is not in quotes
     if value is None or not specification.admits(value):
         raise ParameterError(_sentence(node, field.name, given, field.default, specification))
     node.set_parameters([Parameter(field.name, value=list(value) if isinstance(value, tuple) else value)])

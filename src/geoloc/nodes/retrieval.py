@@ -4,14 +4,55 @@
 import math
 from typing import TYPE_CHECKING
 
+from sensor_msgs.msg import Image
+
+from geoloc.camera import messages
+from geoloc.encoder import load_encoder
+from geoloc.errors import FrameRefused
 from geoloc.filter import FilterSettings
 from geoloc.hypotheses import Hypotheses
+from geoloc.installed import find_model
 from geoloc.localizer import Localizer, LocalizerSettings
+from geoloc.nodes import messages_in
 from geoloc.nodes.settings import RetrievalParameters
+from geoloc.nodes.stamped_cache import StampedCache
 
 if TYPE_CHECKING:
     from geoloc.encoder.card import ModelCard
     from geoloc.mapping.directory import MapDirectory
+    from geoloc.raster.colours import Rgb
+
+_VIEWS = 16  # a view comes before its descriptor; only those of dropped frames are left behind
+
+
+class Views:
+    """Views on their way to refinement, by stamp; one thread puts, another takes."""
+
+    def __init__(self) -> None:
+        self._messages: StampedCache[Image] = StampedCache(_VIEWS)
+
+    def put(self, message: Image) -> None:
+        """Keep a `view/image` message."""
+        self._messages.put(messages.stamp_ns(message), message)
+
+    def take(self, stamp_ns: int) -> "Rgb | None":
+        """Return the views (n, S, S, 3) of a stamp, without waiting; None where no usable ones came."""
+        message = self._messages.take(stamp_ns, 0.0)
+        try:
+            return None if message is None else messages_in.stacked_views(message, max(message.width, 1))
+        except FrameRefused:
+            return None
+
+
+def localizer(parameters: RetrievalParameters, map_directory: "MapDirectory", card: "ModelCard") -> Localizer:
+    """Return the localizer that the parameters ask for; `refine` features alone makes it load the encoder.
+
+    Raises:
+        ModelError: what `refine` asks for is not installed.
+        ParameterError: for settings that cannot be used.
+    """
+    encoder = load_encoder(find_model(parameters.model)) if parameters.refine == "features" else None
+    return Localizer(map_directory, encoder, localizer_settings(parameters, card))
 
 
 def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> LocalizerSettings:
@@ -32,8 +73,9 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         min_margin=parameters.min_margin,
         temperature=parameters.temperature,
         max_sigma_m=parameters.max_sigma_m,
+        refine=parameters.refine,
+        refine_weights=parameters.refine_weights,
         motion=motion,
-        evidence=card.evidence,
         hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
         calibration=card.calibration,
     )

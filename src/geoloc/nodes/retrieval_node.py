@@ -6,6 +6,7 @@ where any node refused it. `geopoint` and `pose` are sent only where there is a 
 at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
 
 `odom` and `initial_fix` help the belief; the service `~/relocalize` makes it forget and search the whole map.
+`view/image` refines a sure belief, unless `refine` is off; a view that is lost or damaged costs no fix.
 """
 
 import math
@@ -26,7 +27,7 @@ from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
-from geoloc.localizer import Fix, Localizer
+from geoloc.localizer import Fix
 from geoloc.mapping.directory import open_map
 from geoloc.nodes import messages_in, messages_out, retrieval, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
@@ -47,9 +48,10 @@ class RetrievalNode(GeolocNode):
         self._settings = declare(self, RetrievalParameters)
         card = load_card(find_model(self._settings.model))
         self._map = open_map(Path(self._settings.map), card)
-        self._localizer = Localizer(self._map, None, retrieval.localizer_settings(self._settings, card))
+        self._localizer = retrieval.localizer(self._settings, self._map, card)
         self._odometry_received = 0
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
+        self._views = retrieval.Views()
         self._refused_before = 0
         self._newest_ns = 0
         self._frame_id = ""
@@ -80,6 +82,8 @@ class RetrievalNode(GeolocNode):
     def _subscribe(self) -> None:
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
         self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
+        if self._settings.refine != "off":
+            self.create_subscription(Image, topics.VIEW_IMAGE, self._views.put, topics.newest_only())
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
         self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
@@ -135,7 +139,8 @@ class RetrievalNode(GeolocNode):
                     f"no view/offset came with the stamp of this descriptor within "
                     f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
-            return self._localizer.answer(rows, offset.vector.x, offset.vector.y, stamp_ns)
+            views = self._views.take(stamp_ns)
+            return self._localizer.answer(rows, offset.vector.x, offset.vector.y, stamp_ns, views)
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
@@ -179,7 +184,8 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        return counted | retrieval.facts(self._map, self._settings) | retrieval.believed(self._localizer)
+        of_answers = self._localizer.refinement.facts() | retrieval.believed(self._localizer)
+        return counted | of_answers | retrieval.facts(self._map, self._settings)
 
 
 def main(args: Sequence[str] | None = None) -> None:

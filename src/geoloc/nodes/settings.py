@@ -8,6 +8,7 @@ map's, `config/bringup.yaml` the rest.
 from dataclasses import dataclass
 
 from geoloc.nodes.parameters import parameter
+from geoloc.refine.settings import METHODS
 
 _MODEL = "model directory; in the model's params.yaml or the launch argument model:="
 _MAP = "map directory; in the map's params.yaml or the launch argument map:="
@@ -66,6 +67,9 @@ class CameraParameters(HypothesisParameters):
     )
     min_height_m: float = parameter(10.0, "frames lower than this are refused", unit="m", low=0.0, high=2e4)
     max_height_m: float = parameter(2e3, "frames higher than this are refused", unit="m", low=0.0, high=2e4)
+    max_climb_mps: float = parameter(
+        30.0, "frames between heights that differ faster than this are refused", unit="m/s", low=0.1, high=1e3
+    )
     max_tilt_deg: float = parameter(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
     min_coverage: float = parameter(0.5, "least part of a view that the frame must show", low=0.0, high=1.0)
 
@@ -93,7 +97,7 @@ class RetrievalParameters(HypothesisParameters):
         25.0, "over ground; odometry that is faster has jumped", unit="m/s", low=0.1, high=1000.0
     )
     odom_error: float = parameter(
-        0.05, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
+        0.15, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
     )
     odom_heading_known: bool = parameter(
         True,
@@ -109,6 +113,12 @@ class RetrievalParameters(HypothesisParameters):
     max_sigma_m: float = parameter(
         0.0, "largest calibrated deviation of an answer; 0 for any", unit="m", low=0.0, high=1e4
     )
+    refine: str = parameter(
+        "auto",
+        "how a sure belief is refined on the map's picture, for metres within the tile",
+        choices=METHODS,
+    )
+    refine_weights: str = parameter("", "folder of the learned matcher's weights; for refine: lightglue")
     memory_s: float = parameter(
         2.0, "how much older than the newest a frame may be and still count", unit="s", low=0.0, high=60.0
     )

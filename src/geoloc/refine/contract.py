@@ -29,11 +29,11 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The map around a place, twice as wide as a view and at the view's resolution.
+    """The map around a place, at a view's resolution: a view of S pixels is searched for anywhere in it.
 
     Attributes:
-        rgb: uint8 (2S, 2S, 3), north up, 0 where there is no imagery.
-        valid: bool (2S, 2S), where there is imagery.
+        rgb: uint8 (P, P, 3), P from S to 2S, north up, 0 where there is no imagery.
+        valid: bool (P, P), where there is imagery.
         gsd_m: metres per pixel.
     """
 
@@ -82,4 +82,4 @@ class Method(Protocol):
         """As in the setting `method`."""
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""
+        """Lay a view, uint8 (S, S, 3), on a wider patch."""

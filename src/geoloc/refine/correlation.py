@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The method `ncc`: edge directions of the view, correlated with the map over shifts, headings and scales.
 
-Coarse first: headings and scales at low resolution, those near the believed ones first, over all shifts up to
-half a view. Then fine: from the best of them to the top in heading and scale, at up to 160 pixels, with a
-paraboloid through the peak.
+Coarse first: headings and scales at low resolution, those near the believed ones first, over all shifts that
+keep the view inside the patch. Then fine: from the best of them to the top in heading and scale, at up to 160
+pixels, with a paraboloid through the peak.
 """
 
 import math
@@ -91,7 +91,7 @@ class OrientationCorrelation:
         self._rings = [near, [at for at in steps if at not in near]]
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""
+        """Lay a view, uint8 (S, S, 3), on a wider patch."""
         # Where, roughly: any shift, heading and scale
         sight = _Sight(view, shown(view))
         coarse = self._search(sight, patch)
@@ -99,7 +99,8 @@ class OrientationCorrelation:
             return Registration.nothing(Verdict.UNDECIDED, "the map has too little imagery around this place")
 
         # Where, exactly
-        climb = _Climb(sight.resized(min(_FINE_PX, sight.side_px)), patch, coarse)
+        fine = sight.resized(min(_FINE_PX, sight.side_px))
+        climb = _Climb(fine, _ground(patch, fine.side_px / sight.side_px), coarse)
         heading_rad, scale, peak = climb.top()
 
         # Is this the place, and how well is it known?
@@ -108,7 +109,7 @@ class OrientationCorrelation:
         temperature = _TEMPERATURE * (1.0 - peak.score**2)
         covariance = spread(peak.curvature, temperature, climb.side_px / 4) + np.eye(2) / 12
         to_east_north = np.array([[0.0, 1.0], [-1.0, 0.0]]) * pixel_m
-        east_m, north_m = to_east_north @ (np.array([peak.row, peak.column]) - climb.side_px / 2)
+        east_m, north_m = to_east_north @ (np.array([peak.row, peak.column]) - climb.middle)
         return Registration(
             verdict=verdict,
             score=peak.score,
@@ -123,7 +124,7 @@ class OrientationCorrelation:
 
     def _search(self, sight: _Sight, patch: Patch) -> _Coarse:
         small = sight.resized(min(_COARSE_PX, sight.side_px))
-        ground = _ground(patch, small.side_px)
+        ground = _ground(patch, small.side_px / sight.side_px)
         surfaces: dict[_Step, Field] = {}
         for ring in self._rings:
             for at in ring:
@@ -146,18 +147,25 @@ class OrientationCorrelation:
 
 
 class _Climb:
-    """The neighbourhood of the coarse peak at the fine resolution; poses are tried as they are asked for."""
+    """The neighbourhood of the coarse peak at the fine resolution; poses are tried as they are asked for.
 
-    def __init__(self, sight: _Sight, patch: Patch, coarse: _Coarse) -> None:
+    Attributes:
+        side_px: of the view.
+        middle: row and column at which the view lies in the middle of the patch.
+    """
+
+    def __init__(self, sight: _Sight, ground: Edges, coarse: _Coarse) -> None:
         self._sight, self._coarse = sight, coarse
         self._known: dict[_Step, Field] = {}
         side = self.side_px = sight.side_px
+        room = len(ground.mask) - side
+        self.middle = room / 2
         ratio = side / min(_COARSE_PX, side)
         centre = np.rint(np.array([coarse.peak.row, coarse.peak.column]) * ratio).astype(int)
         reach = math.ceil(2.5 * ratio)
-        self._first, last = np.maximum(centre - reach, 0), np.minimum(centre + reach, side)
+        self._first, last = np.maximum(centre - reach, 0), np.minimum(centre + reach, room)
         rows, columns = (slice(a, b + side) for a, b in zip(self._first, last, strict=True))
-        self._ground = _ground(patch, side).cut(rows, columns)
+        self._ground = ground.cut(rows, columns)
 
     def top(self) -> tuple[float, float, Peak]:
         """Heading, scale, and the peak in pixels of the fine patch."""
@@ -225,10 +233,10 @@ def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
     return at[0] + turn, at[1] + growth
 
 
-def _ground(patch: Patch, view_px: int) -> Edges:
-    """Edges of a patch at the resolution at which the view has so many pixels."""
-    valid = patch.valid.astype(np.float32)
-    return Edges.of(_resized(patch.rgb, 2 * view_px), _resized(valid, 2 * view_px))
+def _ground(patch: Patch, ratio: float) -> Edges:
+    """Edges of a patch at a lower resolution: `ratio` times as many pixels a side."""
+    valid, side_px = patch.valid.astype(np.float32), round(len(patch.rgb) * ratio)
+    return Edges.of(_resized(patch.rgb, side_px), _resized(valid, side_px))
 
 
 def _resized(picture: NDArray[Any], side_px: int) -> NDArray[Any]:

@@ -39,7 +39,7 @@ class Matcher(Protocol):
         """As in the setting `method`."""
 
     def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
-        """Match a view (S, S, 3) with a patch (2S, 2S, 3), where the patch is valid (2S, 2S)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
 
 
 class SiftMatcher:
@@ -52,7 +52,7 @@ class SiftMatcher:
         self._nearest = cv2.BFMatcher()
 
     def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
-        """Match a view (S, S, 3) with a patch (2S, 2S, 3), where the patch is valid (2S, 2S)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
         points, described = self._describe(view, None)
         ground, known = self._describe(patch, cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)))
         if described is None or known is None or len(known) < 2:
@@ -118,7 +118,7 @@ class KeypointRegistration:
         self._growth = settings.max_scale_error + _SCALE_SLACK
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a patch of twice its side."""
+        """Lay a view, uint8 (S, S, 3), on a wider patch."""
         matches = self._matcher.match(view, patch.rgb, patch.valid)
         middle = (len(view) - 1) / 2
         before, after = agreeing(matches.view - middle, matches.patch - (len(patch.rgb) - 1) / 2)

@@ -5,6 +5,7 @@ import importlib
 import math
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from geoloc.errors import FrameRefused, ModelError, ParameterError, Reason
 from geoloc.raster.colours import Rgb
+from geoloc.raster.views import Raster
 from geoloc.refine.contract import Floats, Method, Patch, Registration, Verdict
 from geoloc.refine.correlation import OrientationCorrelation
 from geoloc.refine.keypoints import KeypointRegistration, Matcher, SiftMatcher
-from geoloc.refine.settings import RefinerSettings
+from geoloc.refine.settings import AUTO, RefinerSettings
 from geoloc.refine.shifts import EncoderShifts
 
 if TYPE_CHECKING:
@@ -24,18 +26,28 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
 
 _LEAST_PX = 16
-_SAME_PLACE = 0.5  # of a view: the search from one tile reaches that far
+_REACH = 0.5  # of a view: how far the search from one place reaches; other tiles nearer by are the same place
+_REACH_STEP = 1 / 16  # so that a patch has whole pixels at every resolution it is looked at in
+_SHORTEST_REACH = 2 * _REACH_STEP  # under it no rival is left that a peak could be compared with
 _RANK = {Verdict.CONTRADICTED: 0, Verdict.UNDECIDED: 1, Verdict.CONFIRMED: 2}
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A square of the map that may be the view's: the candidate it stands for, its centre and side."""
+    """A square of the map that may be the view's.
+
+    Attributes:
+        row: of the candidate it stands for; -1 for none.
+        east_m, north_m: its centre.
+        size_m: its side.
+        reach: how far from it the view is looked for, as a share of its side.
+    """
 
     row: int
     east_m: float
     north_m: float
     size_m: float
+    reach: float = _REACH
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +94,6 @@ class Refiner:
     Raises:
         ModelError: the method's weights or packages are missing.
         ParameterError: the method is off, or needs an encoder or a folder of weights that was not given.
-        RasterError: the map's picture cannot be opened.
     """
 
     def __init__(
@@ -94,11 +105,10 @@ class Refiner:
         self.settings = settings or RefinerSettings()
         self._method = make_method(self.settings, encoder)
         self._view_size_m = map_directory.view_size_m
-        self._tile_size_m = np.asarray(map_directory.tiles["size_m"], dtype=np.float64)
-        self._raster = map_directory.raster()
+        self._map = map_directory
 
     def refine(self, view_image: Rgb, candidates: "Candidates") -> Refinement:
-        """Try the best places among candidate tiles until one is confirmed.
+        """Try the best places among candidate tiles, half a view around each, until one is confirmed.
 
         Args:
             view_image: uint8 (S, S, 3), north-up, as wide on the ground as the map's tiles.
@@ -106,24 +116,41 @@ class Refiner:
 
         Raises:
             FrameRefused: the view is no picture.
-            RasterError: the map's picture is damaged there.
+            RasterError: the map's picture is missing, or damaged there.
         """
-        places = _distinct(candidates, self._tile_size_m[candidates.ids])
+        places = _distinct(candidates, self._map.tiles["size_m"][candidates.ids])
         return self._try(view_image, places[: self.settings.places])
 
-    def refine_at(self, view_image: Rgb, east_m: float, north_m: float) -> Refinement:
+    def refine_at(
+        self, view_image: Rgb, east_m: float, north_m: float, reach_m: float = math.inf
+    ) -> Refinement:
         """Look around one place of the map's frame, such as a filter's mean; else as `refine`.
 
+        Args:
+            view_image: as in `refine`.
+            east_m, north_m: the place.
+            reach_m: how far from it the view's centre may lie, north, south, east and west; an eighth of a
+                view at least and half of one at most is searched. Matched points may agree on a place beyond.
+
         Raises:
-            ParameterError: the place is not finite.
+            ParameterError: the place or the reach is not a number.
         """
-        if not (math.isfinite(east_m) and math.isfinite(north_m)):
-            raise ParameterError(f"the place to look at is ({east_m}, {north_m}) m; give two numbers")
-        return self._try(view_image, [_Place(0, east_m, north_m, self._view_size_m)])
+        if not (math.isfinite(east_m) and math.isfinite(north_m)) or math.isnan(reach_m):
+            raise ParameterError(
+                f"the place to look at is ({east_m}, {north_m}) m, the reach {reach_m} m; give three numbers"
+            )
+        reach = min(max(reach_m / self._view_size_m, _SHORTEST_REACH), _REACH)
+        return self._try(view_image, [_Place(0, east_m, north_m, self._view_size_m, reach)])
 
     def close(self) -> None:
-        """Release the map's picture; nothing can be refined afterwards."""
-        self._raster.close()
+        """Release the map's picture."""
+        if "_raster" in self.__dict__:
+            self._raster.close()
+            del self._raster
+
+    @cached_property
+    def _raster(self) -> Raster:
+        return self._map.raster()  # opened by the thread that looks at it
 
     def __enter__(self) -> "Refiner":
         return self
@@ -149,8 +176,10 @@ class Refiner:
         return self._answer(place, found, 1e3 * (time.perf_counter() - began))
 
     def _patch(self, place: _Place, view_px: int) -> Patch:
-        rgb, valid = self._raster.view(place.east_m, place.north_m, 2 * place.size_m, 2 * view_px)
-        return Patch(rgb, valid, place.size_m / view_px)
+        gsd_m, steps = place.size_m / view_px, math.ceil(place.reach / _REACH_STEP)
+        side_px = view_px + 2 * round(steps * _REACH_STEP * view_px)
+        rgb, valid = self._raster.view(place.east_m, place.north_m, side_px * gsd_m, side_px)
+        return Patch(rgb, valid, gsd_m)
 
     def _answer(self, place: _Place, found: Registration, elapsed_ms: float) -> Refinement:
         trusted = 1.0 if found.verdict is Verdict.CONFIRMED else math.nan
@@ -177,7 +206,7 @@ def make_method(settings: RefinerSettings, encoder: "Encoder | None" = None) -> 
         ModelError: its weights or packages are missing.
         ParameterError: it is off, or needs an encoder or a folder of weights that was not given.
     """
-    if settings.method in ("auto", "ncc"):
+    if settings.method in (AUTO, "auto"):
         return OrientationCorrelation(settings)
     if settings.method == "sift":
         return KeypointRegistration(SiftMatcher(), settings)
@@ -213,7 +242,7 @@ def _distinct(candidates: "Candidates", size_m: Floats) -> list[_Place]:
         zip(candidates.east_m, candidates.north_m, size_m, strict=True)
     ):
         apart_m = (max(abs(east_m - place.east_m), abs(north_m - place.north_m)) for place in places)
-        if all(apart > _SAME_PLACE * side_m for apart in apart_m):
+        if all(apart > _REACH * side_m for apart in apart_m):
             places.append(_Place(row, float(east_m), float(north_m), float(side_m)))
     return places
 

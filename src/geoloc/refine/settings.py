@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geoloc.errors import ParameterError
 
+AUTO = "ncc"  # what `auto` is: the one whose gain is worth its milliseconds, see the README
 METHODS = ("auto", "ncc", "features", "sift", "lightglue", "off")
 
 
@@ -14,7 +15,7 @@ class RefinerSettings:
     """How to refine.
 
     Attributes:
-        method: one of `METHODS`; auto is ncc.
+        method: one of `METHODS`; auto is `AUTO`.
         places: how many places are tried, best candidate first, until one is confirmed.
         max_heading_error_deg: largest error of the heading that is searched for.
         max_scale_error: largest relative error of the view's width, and so of the height above ground.

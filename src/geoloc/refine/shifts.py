@@ -2,7 +2,7 @@
 """The method `features`: the encoder on shifted crops of the map, and the mean of where it sees the view.
 
 An exported encoder tells one vector for a view, so a dense map of its features is made by moving the view
-over the patch: 25 crops, an eighth of a view apart.
+over the patch: up to 25 crops, an eighth of a view apart.
 """
 
 from itertools import product
@@ -42,7 +42,7 @@ class EncoderShifts:
         self._min_overlap = settings.min_overlap
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a patch of twice its side; S is the encoder's."""
+        """Lay a view, uint8 (S, S, 3), on a wider patch; S is the encoder's."""
         side = len(view)
         shifts, crops = self._crops(patch, side)
         if not crops:
@@ -72,8 +72,10 @@ class EncoderShifts:
     def _crops(self, patch: Patch, side: int) -> tuple[Floats, list[Rgb]]:
         """Shifts (n, 2) to the east and north in pixels, and what lies there."""
         shifts, crops = [], []
-        for north, east in product(np.rint(_STEPS * side).astype(int), repeat=2):
-            row, column = side // 2 - north, side // 2 + east
+        room = (len(patch.rgb) - side) // 2
+        steps = np.rint(_STEPS * side).astype(int)
+        for north, east in product(steps[abs(steps) <= room], repeat=2):
+            row, column = room - north, room + east
             window = slice(row, row + side), slice(column, column + side)
             valid = patch.valid[window]
             if valid.mean() >= self._min_overlap:

@@ -42,7 +42,7 @@ class LightGlueMatcher:
         _load(self._glue, weights / LIGHTGLUE_WEIGHTS)
 
     def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
-        """Match a view (S, S, 3) with a patch (2S, 2S, 3), where the patch is valid (2S, 2S)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
         with torch.inference_mode():
             mine, theirs = self._describe(view), self._describe(patch)
             seen = torch.from_numpy(valid)[

@@ -103,7 +103,14 @@ def map_of(region: Region, encoder: "Encoder", maps: Path, *, far_and_wide: bool
 
 
 def run_trial(
-    trial: Trial, map_folder: Path, model: Path, out: Path, *, again: bool = False, progress: bool = False
+    trial: Trial,
+    map_folder: Path,
+    model: Path,
+    out: Path,
+    *,
+    params_files: tuple[Path, ...] = (),
+    again: bool = False,
+    progress: bool = False,
 ) -> Path:
     """Fly, localize and report a trial, or what of it is missing; returns the folder of its report.
 
@@ -112,6 +119,7 @@ def run_trial(
         map_folder: the map to look in.
         model: model directory.
         out: folder of all trials.
+        params_files: ROS parameter files, over the model's own.
         again: localize again, whatever is there; a bag that fits is kept all the same.
         progress: whether to show bars.
 
@@ -125,10 +133,12 @@ def run_trial(
     if not (is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
         _record(trial, bag, progress=progress)
         finish(bag, trial.recipe)
-    evaluated = checksum(trial.recipe, encoder.card.sha256, map_directory.manifest.recipe_sha256, __version__)
+    card, manifest = encoder.card, map_directory.manifest
+    settings = [repr(card.calibration), *(path.read_text(encoding="utf-8") for path in params_files)]
+    evaluated = checksum(trial.recipe, card.sha256, manifest.recipe_sha256, __version__, *settings)
     if again or not is_done(report, evaluated):
         begin(report)
-        what = BagEvaluation(bag, by_arrival=True, progress=progress)
+        what = BagEvaluation(bag, params_files=params_files, by_arrival=True, progress=progress)
         run = evaluate_bag(what, map_directory, encoder)
         notes = {
             "scenario": trial.scenario.shows,

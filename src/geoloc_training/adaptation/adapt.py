@@ -12,26 +12,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from geoloc.encoder import ModelCard, load_card, load_encoder
-from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import BagError, ParameterError
 from geoloc.installed import find_model
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc_training import facts
 from geoloc_training.adaptation.account import Figures, in_words, notes
+from geoloc_training.adaptation.calibration import calibration_of
 from geoloc_training.adaptation.cutting import Cut, Sources, cut_region
 from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
-from geoloc_training.adaptation.stopping import match, returning
 from geoloc_training.compose import compose
 from geoloc_training.config import TrainConfig
 from geoloc_training.export import CardFacts, export_model
 from geoloc_training.methods.dmnil.settings import DmnilConfig
-from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.settings import ModelConfig
 from geoloc_training.staging import replace_text
 from geoloc_training.training.checkpoint import best_so_far, initial_weights, load_average
@@ -46,7 +43,6 @@ _NEIGHBOURHOODS = 3  # how many k1 frames there are at least
 _BEGINNING = "beginning.json"
 _OWN_WORDS = ("model.", "data.", "data=", "+preset=", "preset=")
 _LEAST_LOCATED = 0.2  # footage of other places comes to 0.1 at most, that of which half is on the map to 0.5
-_TRUSTED_SHARE = 0.01
 
 Say = Callable[[str], None]
 
@@ -265,7 +261,9 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
         },
         view_size_m=(min(sizes), max(sizes)),
     )
-    calibrated = card.calibration if not chosen.step else _calibration(describer, chosen.prepared)
+    calibrated = (
+        card.calibration if not chosen.step else calibration_of(describer, chosen.prepared, card.calibration)
+    )
     _write(what, recipe, chosen, replace(found, calibration=calibrated))
 
 
@@ -273,21 +271,6 @@ def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFa
     views = facts.real_views(chosen.prepared)
     what.out.parent.mkdir(parents=True, exist_ok=True)
     export_model(chosen.weights, recipe.model.architecture(), found, what.out, views)
-
-
-def _calibration(describer: Describer, prepared: Prepared) -> Calibration:
-    """A threshold from the footage itself: what one in a hundred frames that find back scores less than."""
-    if not isinstance(prepared.source, ClusterBatches):
-        raise TypeError(f"adaptation learns from ClusterBatches, not from {type(prepared.source).__name__}")
-    queries, references = map(describer.items, (prepared.source.queries, prepared.source.references))
-    matches = match(queries, references)
-    trusted = matches.cosine[returning(queries, matches, 5)]
-    return Calibration(
-        round(float(np.quantile(trusted, _TRUSTED_SHARE)), 3) if len(trusted) else -1.0,
-        0.0,
-        f"of the region's own footage, without truth: exceeded by 99 % of the {len(trusted)} of "
-        f"{len(queries)} frames that their best tile finds back to",
-    )
 
 
 def _said(what: Adaptation) -> list[str]:

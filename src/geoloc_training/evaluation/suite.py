@@ -65,7 +65,8 @@ def calibrate(recall: Recall) -> Calibration:
     """Thresholds that give up few right answers and many wrong ones.
 
     `min_score` is the score that 99 % of right answers exceed. `min_margin` is the lead that half of the
-    wrong answers fall short of, but no more than what 95 % of the right ones exceed.
+    wrong answers fall short of, but no more than what 95 % of the right ones exceed. `off_map_score` lies
+    halfway between the scores of right answers and of the places that come second to them, in the median.
     """
     right, wrong = recall.correct, ~recall.correct
     if not right.any():
@@ -80,7 +81,14 @@ def calibrate(recall: Recall) -> Calibration:
         f"{(accepted & right).sum() / right.sum():.1%} of the right and "
         f"{(accepted & wrong).sum() / max(1, wrong.sum()):.1%} of the wrong answers"
     )
-    return Calibration(round(min_score, 3), round(max(0.0, min_margin), 3), derivation)
+    second = recall.scores - recall.margins
+    off_map = (np.median(recall.scores[right]) + np.median(second[right])) / 2.0
+    return Calibration(
+        round(min_score, 3),
+        round(max(0.0, min_margin), 3),
+        derivation,
+        off_map_score=round(float(off_map), 3),
+    )
 
 
 def table(measured: Sequence[Metric]) -> str:
