@@ -9,6 +9,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
 from flying import HEIGHT_M, MAP, PITCH_M, PX, Drone, fly, frame_at, wait_for
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from geoloc.errors import FrameRefused, Reason
@@ -95,6 +96,14 @@ def test_by_default_nothing_is_told_of_heading_and_height(drone):
     drone.good_frame()
     assert wait_for(lambda: "tiles" in facts(drone))
     assert not {"heading_offset_deg", "height_scale"} & set(facts(drone))
+
+
+def test_a_stack_of_megabytes_is_not_left_to_best_effort(drone):
+    topic = drone.resolve_topic_name(topics.VIEW_IMAGE)
+    ends = [*drone.get_publishers_info_by_topic(topic), *drone.get_subscriptions_info_by_topic(topic)]
+    quality = {end.node_name: end.qos_profile for end in ends if end.node_name != "drone"}
+    assert {"camera_node", "inference_node"} <= set(quality)
+    assert {one.reliability for one in quality.values()} == {ReliabilityPolicy.RELIABLE}
 
 
 def test_stacked_views_come_back_as_they_went():
