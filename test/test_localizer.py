@@ -125,10 +125,25 @@ def test_tiles_of_another_scale_do_not_pull_the_answer():
 
 
 def test_covariance_grows_with_the_temperature_and_has_a_floor():
-    sharp = answer_at(3.0, 0.0, settings=LocalizerSettings(filter=False, temperature=1e-3)).covariance_m2
-    soft = answer_at(3.0, 0.0, settings=LocalizerSettings(filter=False, temperature=1.0)).covariance_m2
+    level = LocalizerSettings(filter=False, attitude_error_deg=0.0)
+    sharp = answer_at(3.0, 0.0, settings=dataclasses.replace(level, temperature=1e-3)).covariance_m2
+    soft = answer_at(3.0, 0.0, settings=dataclasses.replace(level, temperature=1.0)).covariance_m2
     np.testing.assert_allclose(sharp, np.eye(2) * toy_map.PITCH_M**2 / 12, atol=0.1)
     assert np.trace(soft) > 2 * np.trace(sharp)
+
+
+@pytest.mark.parametrize(("height_m", "expected_m"), [(100.0, 1.746), (math.nan, 0.698)])
+def test_an_attitude_that_may_be_wrong_counts_by_the_height_or_else_by_the_views_width(height_m, expected_m):
+    level = LocalizerSettings(filter=False, attitude_error_deg=0.0)
+    descriptor = ENCODER.at(np.array([3.0]), np.array([0.0]))[0]
+    plain, tilted = (
+        Localizer(MAP, None, settings).answer(descriptor, 0.0, 0.0, 1, None, height_m)
+        for settings in (level, dataclasses.replace(level, attitude_error_deg=1.0))
+    )
+    assert (plain.attitude_m, tilted.attitude_m) == pytest.approx((0.0, expected_m), abs=1e-3)
+    np.testing.assert_allclose(
+        tilted.covariance_m2 - plain.covariance_m2, np.eye(2) * expected_m**2, atol=0.01
+    )
 
 
 def test_localize_describes_the_view_and_answers():
@@ -165,6 +180,8 @@ def test_a_map_of_another_model_is_refused():
         ("min_score", 1.5),
         ("min_score", math.nan),
         ("min_margin", -0.1),
+        ("attitude_error_deg", math.nan),
+        ("attitude_error_deg", 31.0),
         ("temperature", 0.0),
         ("temperature", math.inf),
         ("temperature", math.nan),

@@ -3,11 +3,12 @@
 """Flights over a city in two years, reported for `geoloc calibrate`: how the shipped model was calibrated.
 
     .venv/bin/python tools/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
-    .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/chico/*/report
+    .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/chico/*/{beliefs,refined}
 
 The city's crops are laid side by side, in the same order for both years: the map is of the one, the camera
 sees the other, and nothing in between is invented but the seams. The scenarios of `geoloc simulate scenarios`
-are flown over it, with other seeds and courses than there, and answered however unsure (config/open.yaml).
+are flown over it, with other seeds and courses than there, and answered however unsure (config/open.yaml),
+once as beliefs alone and once refined.
 Take a city that neither training nor a test uses. What is finished is skipped.
 """
 
@@ -56,9 +57,14 @@ def main() -> None:
     source = f"{what.city} {what.years[0]} and {what.years[1]}"
     region = Region(what.city, what.city, source, before, after, _VIEW_M, _HEIGHT_M)
     map_directory = map_of(region, load_encoder(what.model), what.out / "maps", far_and_wide=False)
+    refined = what.out / "refined.yaml"
+    refined.write_text("/**:\n  ros__parameters:\n    refine: auto\n", encoding="utf-8")
+    runs = {"beliefs": (_OPEN,), "refined": (_OPEN, refined)}
     for trial in tqdm(list(trials(region, what.times)), desc="fly", unit="flight"):
-        run_trial(trial, map_directory.path, what.model, what.out, params_files=(_OPEN,))
-    print(f"\nnow: geoloc calibrate {what.model} {what.out / what.city}/*/report")
+        for name, files in runs.items():
+            run_trial(trial, map_directory.path, what.model, what.out, params_files=files, name=name)
+    folders = " ".join(f"{what.out / what.city}/*/{name}" for name in runs)
+    print(f"\nnow: geoloc calibrate {what.model} {folders}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Fix:
         sentence: what was wrong; empty for a fix.
         candidates: the best tiles, also of a refused frame that was looked up.
         is_calibrated: whether the covariance was measured against truth, with this model.
+        is_refined: whether the view was laid on the map's picture.
+        attitude_m: deviation per axis that the attitude's error has in the covariance; 0 for no fix.
     """
 
     stamp_ns: int
@@ -56,6 +58,8 @@ class Fix:
     sentence: str
     candidates: Candidates
     is_calibrated: bool = False
+    is_refined: bool = False
+    attitude_m: float = 0.0
 
     @classmethod
     def refused(cls, stamp_ns: int, refusal: FrameRefused, candidates: Candidates | None = None) -> "Fix":

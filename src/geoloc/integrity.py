@@ -139,6 +139,11 @@ def calibrated(covariance_m2: Floats, calibration: "Calibration") -> Floats:
     return np.asarray(calibration.covariance_scale * covariance_m2 + floor, dtype=np.float64)
 
 
+def attitude_m(height_m: float, attitude_error_deg: float) -> float:
+    """Return how far off, per axis, roll and pitch wrong by so much put a camera at this height."""
+    return height_m * math.tan(math.radians(attitude_error_deg))
+
+
 def sigma_m(covariance_m2: Floats) -> Floats:
     """Return the deviation of a position, the root of the trace of its covariance (…, 2, 2); NaN for none."""
     variance = np.trace(covariance_m2, axis1=-2, axis2=-1)

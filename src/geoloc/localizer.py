@@ -44,6 +44,7 @@ class LocalizerSettings:
         max_sigma_m: largest calibrated standard deviation to answer with; 0 for any.
         refine: how a sure belief is refined on the map's picture: one of `geoloc.refine.METHODS`.
         refine_weights: folder of the learned matcher's weights; for `refine` lightglue alone.
+        attitude_error_deg: standard deviation of roll and of pitch; 1.5 was measured on a DJI's photos.
         motion: how the belief moves, and when it is sure.
         evidence: what look-ups are worth to the filter.
         hypotheses: how wrong heading and height may be: what the rows of a descriptor stand for.
@@ -61,6 +62,7 @@ class LocalizerSettings:
     max_sigma_m: float = 0.0
     refine: str = "auto"
     refine_weights: str = ""
+    attitude_error_deg: float = 1.5
     motion: FilterSettings = field(default_factory=FilterSettings)
     evidence: Evidence = field(default_factory=Evidence)
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
@@ -77,6 +79,8 @@ class LocalizerSettings:
             )
         if not (math.isfinite(self.temperature) and self.temperature > 0.0):
             raise ParameterError(f"temperature is {self.temperature}; it must be a number above 0")
+        if not 0.0 <= self.attitude_error_deg <= 30.0:
+            raise ParameterError(f"attitude_error_deg is {self.attitude_error_deg}; it must be from 0 to 30")
         if not (math.isfinite(self.max_sigma_m) and self.max_sigma_m >= 0.0):
             raise ParameterError(f"max_sigma_m is {self.max_sigma_m}; it must be 0, for any, or more")
         if self.refine not in METHODS:
@@ -119,16 +123,19 @@ class Localizer:
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
         self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
         rules = self.settings
-        evidence = rules.evidence
-        if rules.calibration is not None:
-            evidence = replace(evidence, off_map_score=rules.calibration.off_map_score)
+        known, evidence, registration_m = rules.calibration, rules.evidence, 0.0
+        if known is not None:
+            evidence = replace(evidence, off_map_score=known.off_map_score)
+            registration_m = known.registration_m
         bayes = BayesFilter(self._tiles, evidence, rules.motion, rules.hypotheses)
         alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
         self._filter = bayes if rules.filter else None
         self._believer = self._filter or alone
         self._rows = rows.alike(rules.hypotheses)
         self.state = State.STARTING if rules.filter else State.ALONE
-        self.refinement = RefineStage(map_directory, rules.refine, encoder, rules.refine_weights)
+        self.refinement = RefineStage(
+            map_directory, rules.refine, encoder, rules.refine_weights, registration_m
+        )
 
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""
@@ -137,7 +144,8 @@ class Localizer:
                 "this localizer has no encoder: give it one, or call answer() with a descriptor"
             )
         descriptors = self._encoder.describe(view.images)
-        return self.answer(descriptors, view.offset_east_m, view.offset_north_m, view.stamp_ns, view.images)
+        offset_m = view.offset_east_m, view.offset_north_m
+        return self.answer(descriptors, *offset_m, view.stamp_ns, view.images, view.height_m)
 
     def answer(
         self,
@@ -146,12 +154,14 @@ class Localizer:
         offset_north_m: float,
         stamp_ns: int,
         views: "Rgb | None" = None,
+        height_m: float = math.nan,
     ) -> Fix:
         """Return the camera's position from a descriptor and the view's offset to the camera.
 
         The descriptor is (D,), or (n, D) with a row for each of the settings' hypotheses; the offset is that
         of row 0. The views themselves, uint8 (n, S, S, 3), serve refinement alone: without them the belief is
-        answered as it is.
+        answered as it is. By the height above ground the attitude's error counts; where it is not known, a
+        view's width is taken for it.
         A frame that cannot be answered comes back as a `Fix` with a reason; nothing is raised.
         """
         look = None
@@ -178,10 +188,11 @@ class Localizer:
             row = int(self._rows.argmax())
             view = views[row] if views is not None and row < len(views) else None
             place = self.refinement.refine(self._estimate(belief), view, offsets_m[row])
-            integrity.check_sigma(float(integrity.sigma_m(place.covariance_m2)), self.settings.max_sigma_m)
 
-            # Answer for the camera, not for the ground it looks at
-            return self._fix(belief.stamp_ns, place, self._candidates(look))
+            # Answer for the camera, not for the ground it looks at: attitude leads from the one to the other
+            fix = self._fix(belief.stamp_ns, place, height_m, self._candidates(look))
+            integrity.check_sigma(float(integrity.sigma_m(fix.covariance_m2)), self.settings.max_sigma_m)
+            return fix
         except FrameRefused as refusal:
             return Fix.refused(stamp_ns, refusal, self._candidates(look))
 
@@ -248,9 +259,11 @@ class Localizer:
         mean_m = np.array([belief.east_m, belief.north_m])
         return Estimate(mean_m, covariance if known is None else integrity.calibrated(covariance, known))
 
-    def _fix(self, stamp_ns: int, place: Estimate, candidates: Candidates) -> Fix:
+    def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
+        height_m = height_m if math.isfinite(height_m) else self._map.view_size_m
+        attitude_m = integrity.attitude_m(height_m, self.settings.attitude_error_deg)
         known = self.settings.calibration
         return Fix(
             stamp_ns,
@@ -258,9 +271,11 @@ class Localizer:
             float(longitude),
             east_m,
             north_m,
-            place.covariance_m2,
+            place.covariance_m2 + np.eye(2) * attitude_m**2,
             None,
             "",
             candidates,
-            known is not None and bool(known.measured) and not place.refined,
+            known is not None and known.is_measured(refined=place.refined),
+            place.refined,
+            attitude_m,
         )

@@ -203,6 +203,44 @@ def test_off_the_map_begins_halfway_between_right_places_and_the_best_of_others(
     assert kept.off_map_score == UNCALIBRATED.off_map_score
 
 
+def refined(count, floor_m, attitude_m, seed=4):
+    """Refined fixes that claim a decimetre and their attitude, and are `floor_m` off besides."""
+    rng = np.random.default_rng(seed)
+    off_m = rng.normal(0.0, math.sqrt(0.1**2 + attitude_m**2 + floor_m**2), (count, 2))
+    claim = np.eye(2) * (0.1**2 + attitude_m**2)
+    values = {"covariance_m2": claim, "refined": True, "attitude_m": attitude_m, "score": 0.8, "margin": 0.2}
+    return [flown.frame_at(i, (8.0 * i, 0.0), error, **values) for i, error in enumerate(off_m)]
+
+
+def test_beliefs_and_refined_positions_are_measured_apart_and_attitude_is_left_out():
+    beliefs = [
+        replace(r, attitude_m=1.0, covariance_m2=r.covariance_m2 + np.eye(2))
+        for r in flown.gaussian(400, 4.0)
+    ]
+    found, measured = calibrate(
+        [report(beliefs), report(refined(600, 0.5, 2.0), "r")], "toy", DATE, Target(0.05)
+    )
+    assert found.covariance_scale == pytest.approx(0.25, rel=0.2)
+    assert found.registration_m == pytest.approx(0.5, abs=0.25)
+    assert measured.registration.fixes == 600
+    assert measured.after.verdict == "honest"
+    assert found.measured["registration"]["scale"] == 1.0
+    again = [replace(r, covariance_m2=r.covariance_m2 + np.eye(2) * 0.25) for r in refined(600, 0.5, 2.0)]
+    flown_as = replace(UNCALIBRATED, registration_m=0.5)
+    both = [report(beliefs, calibration=flown_as), report(again, "r", flown_as)]
+    assert calibrate(both, "toy", DATE, Target(0.05))[0].registration_m == pytest.approx(
+        found.registration_m, abs=0.02
+    )
+
+
+def test_too_few_refined_positions_leave_what_was_measured_of_them():
+    before = replace(UNCALIBRATED, registration_m=0.7)
+    flights = [report(flown.gaussian(200), calibration=before), report(refined(5, 0.5, 1.0), "r", before)]
+    found, measured = calibrate(flights, "toy", DATE, Target(0.05))
+    assert measured.registration is None
+    assert found.registration_m == 0.7
+
+
 def test_calibrating_what_is_calibrated_changes_little():
     records = flown.gaussian(400, 0.25)
     first, _ = calibrate([report(records)], "toy", DATE, Target(0.05))

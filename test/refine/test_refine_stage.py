@@ -17,7 +17,7 @@ from geoloc.errors import ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
-from geoloc.refine.stage import GATE, TILT_ERROR, Estimate, NotRefined, RefineStage, fused
+from geoloc.refine.stage import GATE, Estimate, NotRefined, RefineStage, fused
 from refine_scene import ENCODER, SIDE_PX, VIEW_M, build_town_map, centre_of, town, view_of
 
 TOWN = town(4, side_px=500)
@@ -53,7 +53,7 @@ def test_the_answer_is_nearer_the_truth_and_surer(town_map):
         was_m = math.dist((before.east_m, before.north_m), truth_m)
         assert math.dist((after.east_m, after.north_m), truth_m) < min(1.0, was_m)
         assert np.trace(after.covariance_m2) < np.trace(before.covariance_m2)
-        assert np.linalg.eigvalsh(after.covariance_m2)[0] >= (TILT_ERROR * VIEW_M) ** 2
+        assert np.linalg.eigvalsh(after.covariance_m2)[0] >= after.attitude_m**2 > 0.0
         east_m, north_m = town_map.frame.to_local(after.latitude_deg, after.longitude_deg)
         assert (float(east_m), float(north_m)) == pytest.approx((after.east_m, after.north_m), abs=1e-6)
     assert refining.refinement.facts() == {"refine": "ncc", "refined": len(PLACES), "not_refined": 0}
@@ -84,15 +84,19 @@ def test_what_the_belief_alone_is_too_unsure_of_is_answered_refined(town_map):
     assert unrefined.localize(seen(-13.0, 21.0)).reason is Reason.UNSURE
 
 
-def test_a_covariance_counts_as_measured_only_where_it_is_the_belief_s(town_map):
-    measured = Calibration(-1.0, 0.0, "flights", measured={"frames": 100})
-    assert measured.measured
-    settings = dataclasses.replace(ALONE, calibration=measured)
-    localizer, view = Localizer(town_map, ENCODER, settings), seen(-13.0, 21.0)
-    assert not localizer.localize(view).is_calibrated
-    descriptor = ENCODER.describe(view.image[None])[0]
-    assert localizer.answer(descriptor, 0.0, 0.0, 2).is_calibrated
+def test_a_refined_covariance_counts_as_measured_only_where_registration_was(town_map):
+    beliefs = Calibration(-1.0, 0.0, "flights", measured={"frames": 100})
+    both = dataclasses.replace(beliefs, registration_m=0.4)
+    view = seen(-13.0, 21.0)
+    localizer = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, calibration=beliefs))
+    fix = localizer.localize(view)
+    assert (fix.is_refined, fix.is_calibrated) == (True, False)
+    plain = localizer.answer(ENCODER.describe(view.images)[0], 0.0, 0.0, 2)
+    assert (plain.is_refined, plain.is_calibrated) == (False, True)
     assert localizer.refinement.last_reason == "no picture of the view came with its descriptor"
+    known = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, calibration=both)).localize(view)
+    assert (known.is_refined, known.is_calibrated) == (True, True)
+    np.testing.assert_allclose(known.covariance_m2, fix.covariance_m2 + np.eye(2) * 0.4**2)
 
 
 def test_ground_that_is_not_there_leaves_the_belief(town_map):
@@ -120,7 +124,8 @@ def test_geometry_that_disagrees_is_not_joined(town_map):
 
 def test_knowing_more_never_makes_less_sure(town_map):
     _, sure = belief(town_map, (0.2, 0.1), 0.3)
-    joined = RefineStage(town_map, "ncc").refine(sure, seen(-13.0, 21.0).image, HERE)
+    stage = RefineStage(town_map, "ncc", registration_m=1.0)
+    joined = stage.refine(sure, seen(-13.0, 21.0).image, HERE)
     assert joined.refined
     np.testing.assert_array_equal(joined.covariance_m2, sure.covariance_m2)
 

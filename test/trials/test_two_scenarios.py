@@ -46,7 +46,9 @@ def flight(scenario, seed):
     degrees = np.stack(MAP.frame.to_geodetic(*truth_m.T), axis=1).tolist()
     track = [(int(stamp), *place) for stamp, place in zip(stamps, degrees, strict=True)]
     recorder = Recorder(MAP, TruthTrack.of(track, "the simulation"))
-    localizer = Localizer(MAP, None, LocalizerSettings(evidence=EVIDENCE, calibration=CALIBRATION))
+    localizer = Localizer(
+        MAP, None, LocalizerSettings(evidence=EVIDENCE, calibration=CALIBRATION, attitude_error_deg=0.0)
+    )
     for stamp, place in zip(stamps, flown.readings.odom_position_m, strict=True):
         localizer.add_odometry(int(stamp), (float(place[0]), float(place[1])))
     ticks = flown.trajectory.frame_ticks

@@ -18,13 +18,16 @@ with --alone min_score and min_margin too, is chosen so that false fixes stay un
 view must fit not to be taken for off the map is measured as well. All of it goes into the model's model.yaml
 and params.yaml.
 
-Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
+Evaluate the flights with open thresholds first, over ground that neither training nor your tests use; once as
+they are, for refined positions, and once with config/open.yaml, which does not refine, for beliefs alone:
 
   geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
 
+  geoloc evaluate flight --map my_map --model my_model --out runs/refined
+
 Examples:
 
-  geoloc calibrate my_model runs/open --target-false-fix 0.01
+  geoloc calibrate my_model runs/open runs/refined --target-false-fix 0.01
 
   geoloc calibrate my_model runs/open runs/open2 --dry-run
 """
@@ -75,6 +78,14 @@ def calibrate(
         typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
 
 
+def _registration(found: "Calibration", measured: "Measured") -> str:
+    if measured.registration is None:
+        return "refined ones: too few to measure\n"
+    return (
+        f"refined by registration, {measured.registration.fixes}: {found.registration_m:g} m per axis more\n"
+    )
+
+
 def _table(found: "Calibration", measured: "Measured") -> str:
     from geoloc.evaluation.table import aligned, number, percent
 
@@ -98,7 +109,8 @@ def _table(found: "Calibration", measured: "Measured") -> str:
     return "\n".join(
         (
             f"covariance: {found.covariance_scale:g} Σ + ({found.sigma_floor_m:g} m)², {measured.fit.fixes} "
-            f"fixes, {percent(measured.fit.false_share)} of them taken for false\n",
+            f"fixes, {percent(measured.fit.false_share)} of them taken for false; "
+            + _registration(found, measured),
             aligned(covariance),
             f"\nthresholds: min_score {found.min_score:g}, min_margin {found.min_margin:g}, "
             f"max_sigma_m {found.max_sigma_m:g}\n",

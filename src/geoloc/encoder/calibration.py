@@ -17,6 +17,8 @@ class Calibration:
         derivation: the data and the rule the thresholds were derived by.
         max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
+        registration_m: deviation per axis of a refined position, on top of what registration says; 0 where
+            it was not measured.
         off_map_score: cosine of the best tile at which a view is as likely off the map; -1 where unknown.
         measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
     """
@@ -27,14 +29,20 @@ class Calibration:
     max_sigma_m: float = 0.0
     covariance_scale: float = 1.0
     sigma_floor_m: float = 0.0
+    registration_m: float = 0.0
     off_map_score: float = -1.0
     measured: dict[str, Any] = field(default_factory=dict)
 
+    def is_measured(self, *, refined: bool) -> bool:
+        """Whether covariances were measured: of beliefs, or of refined positions."""
+        return bool(self.measured) and (not refined or self.registration_m > 0.0)
+
     def __post_init__(self) -> None:
-        limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m)
+        limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m, self.registration_m)
         if not (all(0.0 <= value < float("inf") for value in limits) and self.covariance_scale > 0.0):
             raise ModelError(
-                f"a calibration of scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]} is none: "
+                f"a calibration of scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]}, "
+                f"registration_m {limits[3]} is none: "
                 "all must be numbers, the scale above 0, the others 0 or more; run `geoloc calibrate`."
             )
         if not -1.0 <= self.off_map_score <= 1.0:

@@ -26,6 +26,8 @@ class Answers:
         error_m: (n, 2) estimate less truth, east and north; NaN where there is none.
         covariance_m2: (n, 2, 2) as claimed, east and north; NaN where nothing is claimed.
         score, margin: (n,) of the best tile; NaN where unknown.
+        refined: (n,) whether the estimate was refined on the map's picture.
+        attitude_m: (n,) deviation per axis that the attitude's error has in the covariance.
     """
 
     stamp_ns: NDArray[np.int64]
@@ -35,6 +37,8 @@ class Answers:
     covariance_m2: Floats
     score: Floats
     margin: Floats
+    refined: Bools
+    attitude_m: Floats
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Answers":
@@ -55,6 +59,8 @@ class Answers:
             covariance_m2=np.where(answered[:, None, None], covariance, np.nan),
             score=np.array([record.score for record in known], dtype=np.float64),
             margin=np.array([record.margin for record in known], dtype=np.float64),
+            refined=np.array([record.refined for record in known], dtype=np.bool_),
+            attitude_m=np.array([record.attitude_m for record in known], dtype=np.float64),
         )
 
     def __len__(self) -> int:

@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
 from geoloc.evaluation.answers import Answers, joined
 from geoloc.evaluation.belief import Belief, believe
-from geoloc.evaluation.covariance_fit import CovarianceFit, fit_covariance
+from geoloc.evaluation.covariance_fit import FEWEST_FIXES, CovarianceFit, fit_covariance
 from geoloc.evaluation.operating_point import OperatingPoint, Target, choose
 from geoloc.evaluation.reports import WrittenReport
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Measured:
     Attributes:
         flights: titles of the reports.
         frames, fixes: with a truth.
-        fit: of the covariance, on top of the calibration that flew.
+        fit: of the covariance of beliefs, on top of the calibration that flew.
+        registration: of that of refined positions; None where too few were refined.
         point: the thresholds.
         before, after: how honest the covariance was, and is among the fixes that the thresholds accept.
     """
@@ -33,6 +37,7 @@ class Measured:
     frames: int
     fixes: int
     fit: CovarianceFit
+    registration: CovarianceFit | None
     point: OperatingPoint
     before: Belief
     after: Belief
@@ -59,14 +64,14 @@ def calibrate(
     """
     flown, filtered = _common_calibration(reports, model_id)
     answers = joined([report.answers for report in reports])
-    fit = fit_covariance(answers.error_m, answers.covariance_m2)
-    corrected = replace(answers, covariance_m2=fit.apply(answers.covariance_m2))
+    fit, registration, corrected = _fitted(answers, flown)
     point = choose(corrected, target, filtered=filtered)
     measured = Measured(
         flights=tuple(report.title for report in reports),
         frames=len(answers),
         fixes=int(answers.answered.sum()),
         fit=fit,
+        registration=registration,
         point=point,
         before=believe(answers),
         after=believe(corrected.take(point.rules.accept(corrected))),
@@ -80,10 +85,35 @@ def calibrate(
         max_sigma_m=point.rules.max_sigma_m,
         covariance_scale=float(f"{scale:.4g}"),
         sigma_floor_m=round(floor_m, 3),
+        registration_m=flown.registration_m if registration is None else round(registration.floor_m, 3),
         off_map_score=_off_map_score(answers, target.beyond_m, flown.off_map_score),
         measured=_facts(measured, target, date),
     )
     return calibration, measured
+
+
+def _fitted(answers: Answers, flown: Calibration) -> tuple[CovarianceFit, CovarianceFit | None, Answers]:
+    """Fit beliefs and refined positions, each by itself; what attitude adds to both is known and stays."""
+    attitude_m2 = answers.attitude_m**2
+    known = attitude_m2 + np.where(answers.refined, flown.registration_m**2, 0.0)
+    claimed = answers.covariance_m2 - _round(known)
+    plain = ~answers.refined
+    fit = fit_covariance(answers.error_m[plain], claimed[plain], attitude_m2[plain])
+    covariance = fit.apply(claimed) + _round(attitude_m2)
+    registration = None
+    if answers.refined.sum() >= FEWEST_FIXES:
+        refined = answers.take(answers.refined)
+        registration = fit_covariance(
+            refined.error_m, claimed[answers.refined], refined.attitude_m**2, scaled=False
+        )
+        of_refined = registration.apply(claimed) + _round(attitude_m2)
+        covariance = np.where(answers.refined[:, None, None], of_refined, covariance)
+    return fit, registration, replace(answers, covariance_m2=covariance)
+
+
+def _round(variance_m2: Floats) -> Floats:
+    """Return covariances (n, 2, 2) of variances (n,) per axis."""
+    return np.asarray(variance_m2[:, None, None] * np.eye(2))
 
 
 def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
@@ -118,8 +148,8 @@ def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> tupl
     return first.calibration, first.filtered
 
 
-def _covariance_of(calibration: Calibration) -> tuple[float, float]:
-    return calibration.covariance_scale, calibration.sigma_floor_m
+def _covariance_of(calibration: Calibration) -> tuple[float, float, float]:
+    return calibration.covariance_scale, calibration.sigma_floor_m, calibration.registration_m
 
 
 def _derivation(measured: Measured, target: Target) -> str:
@@ -142,6 +172,7 @@ def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
             "frames": measured.frames,
             "fixes": measured.fixes,
             "fit": asdict(measured.fit),
+            "registration": None if measured.registration is None else asdict(measured.registration),
             "target": asdict(target),
             "proven": measured.point.proven,
             "fixes_needed": measured.point.fixes_needed,

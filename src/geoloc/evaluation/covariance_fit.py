@@ -50,16 +50,25 @@ class CovarianceFit:
         return self.scale * before.covariance_scale, floor_m
 
 
-def fit_covariance(error_m: Floats, covariance_m2: Floats) -> CovarianceFit:
+def fit_covariance(
+    error_m: Floats, covariance_m2: Floats, known_m2: Floats | None = None, *, scaled: bool = True
+) -> CovarianceFit:
     """Fit scale and floor to errors (n, 2) and claimed covariances (n, 2, 2), east and north, metres.
 
     Rows with NaN, and claims that are no covariance, take no part.
 
+    Args:
+        error_m: estimate less truth.
+        covariance_m2: as claimed, without what is known.
+        known_m2: (n,) variance per axis that comes on top and is not to be fitted; none by default.
+        scaled: whether the claim is scaled; if not, s is 1 and the floor alone is fitted.
+
     Raises:
         ParameterError: for fewer than 20 usable rows.
     """
+    known_m2 = np.zeros(len(error_m)) if known_m2 is None else known_m2
     usable = np.isfinite(integrity.normalised_error(error_m, covariance_m2))
-    error_m, covariance_m2 = error_m[usable], covariance_m2[usable]
+    error_m, covariance_m2, known_m2 = error_m[usable], covariance_m2[usable], known_m2[usable]
     if len(error_m) < FEWEST_FIXES:
         raise ParameterError(
             f"{len(error_m)} fixes have a truth and a usable covariance, a calibration takes {FEWEST_FIXES} "
@@ -70,10 +79,17 @@ def fit_covariance(error_m: Floats, covariance_m2: Floats) -> CovarianceFit:
 
     def loss(logs: Floats) -> float:
         # Where all claims are alike, scale and floor say the same: a weak prior leaves the claim as it is.
-        return float(logs[0] ** 2) / 2.0 - _log_likelihood(error_m, covariance_m2, widest_m, *np.exp(logs))
+        return float(logs[0] ** 2) / 2.0 - _log_likelihood(
+            error_m, covariance_m2, known_m2, widest_m, *np.exp(logs)
+        )
 
-    bounds = [(math.log(low), math.log(high)) for low, high in _LIMITS]
-    starts = [np.log([scale, floor_m, 0.02]) for scale in (0.3, 1.0, 5.0) for floor_m in (0.1, 3.0)]
+    limits = _LIMITS if scaled else ((1.0, 1.0), *_LIMITS[1:])
+    bounds = [(math.log(low), math.log(high)) for low, high in limits]
+    starts = [
+        np.log([scale, floor_m, 0.02])
+        for scale in ((0.3, 1.0, 5.0) if scaled else (1.0,))
+        for floor_m in (0.1, 3.0)
+    ]
     fits = [optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     scale, floor_m, false_share = np.exp(min(fits, key=lambda fit: float(fit.fun)).x)
     negligible = floor_m < 0.05 * math.sqrt(scale * float(np.median(np.linalg.eigvalsh(covariance_m2)[:, 0])))
@@ -83,9 +99,15 @@ def fit_covariance(error_m: Floats, covariance_m2: Floats) -> CovarianceFit:
 
 
 def _log_likelihood(
-    error_m: Floats, covariance_m2: Floats, widest_m: float, scale: float, floor_m: float, false_share: float
+    error_m: Floats,
+    covariance_m2: Floats,
+    known_m2: Floats,
+    widest_m: float,
+    scale: float,
+    floor_m: float,
+    false_share: float,
 ) -> float:
-    covariance = scale * covariance_m2 + np.eye(2) * floor_m**2
+    covariance = scale * covariance_m2 + np.eye(2) * (floor_m**2 + known_m2)[:, None, None]
     determinant = np.linalg.det(covariance)
     normalised = integrity.normalised_error(error_m, covariance)
     gaussian = np.log1p(-false_share) - normalised / 2.0 - np.log(2.0 * np.pi) - np.log(determinant) / 2.0

@@ -135,7 +135,7 @@ class _Pipeline:
         descriptors = self._encoder.describe(view.images)
         clock.lap("encode")
         offset_m = (view.offset_east_m, view.offset_north_m)
-        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images)
+        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images, view.height_m)
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)

@@ -24,8 +24,9 @@ _NUMBERS = (
     "margin",
     "top_tile_error_m",
     "oracle_error_m",
+    "attitude_m",
 )
-_WHOLE = ("stamp_ns", "top_tile", "true_tile")
+_WHOLE = ("stamp_ns", "top_tile", "true_tile", "refined")
 _COVARIANCE = {"covariance_ee_m2": (0, 0), "covariance_en_m2": (0, 1), "covariance_nn_m2": (1, 1)}
 _COLUMNS = ("stamp_ns", "name", *_NUMBERS[:4], "error_m", *_COVARIANCE, "reason", "sentence", *_NUMBERS[4:])
 
@@ -75,6 +76,7 @@ def _record(row: Mapping[str, str]) -> Record:
         key.removeprefix(_LATENCY): float(v) for key, v in row.items() if key.startswith(_LATENCY) and v
     }
     whole: dict[str, Any] = {name: int(row[name]) for name in _WHOLE}
+    whole["refined"] = bool(whole["refined"])
     numbers: dict[str, Any] = {name: _number(row[name]) for name in _NUMBERS}
     return Record(
         name=row["name"],

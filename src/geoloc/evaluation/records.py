@@ -105,6 +105,8 @@ class Record:
         latency_ms: milliseconds by stage.
         name: file or label of the frame, where it has one.
         margin: lead of the best tile over the best candidate that shares no ground with it; NaN where all do.
+        refined: whether the view was laid on the map's picture.
+        attitude_m: deviation per axis that the attitude's error has in the covariance.
     """
 
     stamp_ns: int
@@ -123,6 +125,8 @@ class Record:
     latency_ms: Mapping[str, float] = field(default_factory=lambda: _NO_LATENCY)
     name: str = ""
     margin: float = math.nan
+    refined: bool = False
+    attitude_m: float = 0.0
 
     @property
     def has_fix(self) -> bool:
@@ -188,6 +192,8 @@ class Recorder:
             oracle_error_m=oracle_error_m,
             latency_ms=latency_ms,
             name=name,
+            refined=fix.is_refined,
+            attitude_m=fix.attitude_m,
         )
 
     def _margin(self, ids: NDArray[np.int64], scores: Floats) -> float:

@@ -75,6 +75,7 @@ def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> Lo
         max_sigma_m=parameters.max_sigma_m,
         refine=parameters.refine,
         refine_weights=parameters.refine_weights,
+        attitude_error_deg=parameters.attitude_error_deg,
         motion=motion,
         hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
         calibration=card.calibration,

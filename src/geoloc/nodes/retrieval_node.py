@@ -139,8 +139,8 @@ class RetrievalNode(GeolocNode):
                     f"no view/offset came with the stamp of this descriptor within "
                     f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
-            views = self._views.take(stamp_ns)
-            return self._localizer.answer(rows, offset.vector.x, offset.vector.y, stamp_ns, views)
+            views, way = self._views.take(stamp_ns), offset.vector
+            return self._localizer.answer(rows, way.x, way.y, stamp_ns, views, way.z)
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 

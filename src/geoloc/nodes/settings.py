@@ -119,6 +119,13 @@ class RetrievalParameters(HypothesisParameters):
         choices=METHODS,
     )
     refine_weights: str = parameter("", "folder of the learned matcher's weights; for refine: lightglue")
+    attitude_error_deg: float = parameter(
+        1.5,
+        "standard deviation of roll and pitch; it moves a camera by 2.6 m at 100 m",
+        unit="deg",
+        low=0.0,
+        high=30.0,
+    )
     memory_s: float = parameter(
         2.0, "how much older than the newest a frame may be and still count", unit="s", low=0.0, high=60.0
     )

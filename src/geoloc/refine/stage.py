@@ -6,8 +6,8 @@ seen the same view, but only as one vector; where both are good, geometry weighs
 farther from the belief than `GATE` is not mixed with it, however sure geometry is: one of the two is wrong,
 and the belief has the whole flight behind it.
 
-Geometry tells to decimetres where the ground in the view is. Where the camera is over that ground, roll and
-pitch tell, and they are less exact: `TILT_ERROR` comes on top, for belief and geometry share that error.
+What registration is worth beyond what it says of itself, the map's own registration above all, is measured
+(`registration_m`, of `geoloc calibrate`) and comes on top.
 """
 
 import math
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
 
 GATE = 9.21  # squared Mahalanobis distance: 99 % of what two honest estimates of one place differ by
-TILT_ERROR = 0.04  # per axis, of a view's width: 1.1 m rms of a DJI at 44 m, views of 26 m (1.5 degrees)
 _SEARCHED_SIGMAS = 3.0
 
 
@@ -62,6 +61,7 @@ class RefineStage:
         method: one of `geoloc.refine.METHODS`.
         encoder: for the method `features` alone.
         weights: folder of the learned matcher's weights, for the method `lightglue` alone.
+        registration_m: deviation per axis of a confirmed registration, as measured; 0 where it was not.
 
     Attributes:
         refined, not_refined: frames so far; none of either where the method is off.
@@ -73,10 +73,15 @@ class RefineStage:
     """
 
     def __init__(
-        self, map_directory: "MapDirectory", method: str, encoder: "Encoder | None" = None, weights: str = ""
+        self,
+        map_directory: "MapDirectory",
+        method: str,
+        encoder: "Encoder | None" = None,
+        weights: str = "",
+        registration_m: float = 0.0,
     ) -> None:
         self._method = method
-        self._tilt_m2 = np.eye(2) * (TILT_ERROR * map_directory.view_size_m) ** 2
+        self._registration_m2 = np.eye(2) * registration_m**2
         self._refiner: Refiner | None = None
         if method != "off":
             settings = RefinerSettings(method, weights=Path(weights) if weights else None)
@@ -104,7 +109,7 @@ class RefineStage:
             self.last_reason = str(reason)
             return believed
         self.refined += 1
-        covariance = min(both.covariance_m2 + self._tilt_m2, believed.covariance_m2, key=np.trace)
+        covariance = min(both.covariance_m2 + self._registration_m2, believed.covariance_m2, key=np.trace)
         return Estimate(both.mean_m, covariance, refined=True)
 
     def facts(self) -> dict[str, object]:

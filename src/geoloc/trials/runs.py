@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One trial: a scenario flown over a region, recorded and localized; what is there is not made again."""
 
+import math
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -109,6 +110,7 @@ def run_trial(
     out: Path,
     *,
     params_files: tuple[Path, ...] = (),
+    name: str = "report",
     again: bool = False,
     progress: bool = False,
 ) -> Path:
@@ -119,7 +121,8 @@ def run_trial(
         map_folder: the map to look in.
         model: model directory.
         out: folder of all trials.
-        params_files: ROS parameter files, over the model's own.
+        params_files: ROS parameter files, over the model's own and what is known of the drone.
+        name: of the report's folder.
         again: localize again, whatever is there; a bag that fits is kept all the same.
         progress: whether to show bars.
 
@@ -127,12 +130,13 @@ def run_trial(
         GeolocError: where the trial cannot be flown or localized.
     """
     folder = out / trial.name
-    bag, report = folder / "bag", folder / "report"
+    bag, report = folder / "bag", folder / name
     encoder = _encoder(model)
     map_directory = open_map(map_folder, encoder.card)
     if not (is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
         _record(trial, bag, progress=progress)
         finish(bag, trial.recipe)
+    params_files = (_drone_file(trial, folder), *params_files)
     card, manifest = encoder.card, map_directory.manifest
     settings = [repr(card.calibration), *(path.read_text(encoding="utf-8") for path in params_files)]
     evaluated = checksum(trial.recipe, card.sha256, manifest.recipe_sha256, __version__, *settings)
@@ -173,6 +177,15 @@ def area_km2(map_directory: MapDirectory) -> float:
     inside &= (tiles["north_m"] >= bottom) & (tiles["north_m"] <= top)
     others = {(round(float(t["east_m"])), round(float(t["north_m"]))) for t in tiles[~inside]}
     return ((right - left) * (top - bottom) + len(others) * manifest.view_size_m**2) / 1e6
+
+
+def _drone_file(trial: Trial, folder: Path) -> Path:
+    """Write what a pilot knows of his drone as a parameter file: how good its attitude is."""
+    errors = trial.scenario.errors
+    attitude_deg = round(math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg), 3)
+    path = folder / "drone.yaml"
+    path.write_text(f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg}\n", encoding="utf-8")
+    return path
 
 
 def _box(bounds_m: Bounds, side_m: float) -> Bounds:
