@@ -61,6 +61,16 @@ def test_rows_are_all_pairs_of_turn_and_scale():
     assert Hypotheses(180.0, 0.6).count == MOST_ROWS
 
 
+def test_rows_a_quarter_turn_apart_are_one_view():
+    tried = Hypotheses(180.0, 0.3)
+    likes = [tried.like(row) for row in range(tried.count)]
+    assert len({like for like, _ in likes}) == 6 * 5
+    for row, (like, quarters) in enumerate(likes):
+        assert like <= row
+        assert tried.scales[like] == tried.scales[row]
+        assert apart_deg(tried.turns_deg[like] + 90.0 * quarters, tried.turns_deg[row]) == 0.0
+
+
 def test_neighbours_are_one_step_away_and_headings_close_the_circle():
     turns = Hypotheses(180.0)
     assert (turns.neighbours.sum(axis=0) == 2).all()

@@ -67,21 +67,31 @@ class Hypotheses:
         scaled = np.abs(np.log(self.scales[:, None] / self.scales)) / _SCALE_STEP
         return np.asarray(np.rint(turned + scaled) == 1)
 
+    def like(self, row: int) -> tuple[int, int]:
+        """Return the first row of the same pixels as a row, and by how many quarters this one is turned more.
+
+        A square of pixels that is turned by 90 degrees is the same square, and need not be warped again.
+        """
+        turned_deg = self.turns_deg[row] - self.turns_deg
+        alike = (turned_deg % 90.0 == 0.0) & (self.scales == self.scales[row])
+        first = int(np.argmax(alike))
+        return first, int(turned_deg[first] // 90.0) % 4
+
     def offsets_m(self, offset_m: tuple[float, float]) -> Floats:
         """Return each row's way (n, 2) from its view's centre to the camera, east, north; given row 0's."""
-        return self._clockwise(np.array(offset_m)) * self.scales[:, None]
+        return self.turned(offset_m) * self.scales[:, None]
+
+    def turned(self, way_m: tuple[float, float] | Floats) -> Floats:
+        """Return a way (2,), east, north, by the assumed heading as it is by each row's (n, 2)."""
+        (east, north), angles = way_m, np.radians(self.turns_deg)
+        cosine, sine = np.cos(angles), np.sin(angles)
+        return np.column_stack([east * cosine + north * sine, north * cosine - east * sine])
 
     def seen_from_row_0(self, row: int, ground_m: Floats) -> Floats:
         """Return where points (..., 2) around a row's centre lie around row 0's, by what row 0 assumes."""
         angle = math.radians(self.turns_deg[row])
         back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         return np.asarray(ground_m @ back / self.scales[row]) if row else ground_m
-
-    def _clockwise(self, point_m: Floats) -> Floats:
-        angles = np.radians(self.turns_deg)
-        east, north = point_m
-        cosine, sine = np.cos(angles), np.sin(angles)
-        return np.column_stack([east * cosine + north * sine, north * cosine - east * sine])
 
     @cached_property
     def _turns_deg(self) -> Floats:

@@ -8,7 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import plane
-from geoloc.camera.lens import Intrinsics
+from geoloc.camera import views
+from geoloc.camera.lens import Intrinsics, project
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.errors import FrameRefused, Reason
@@ -80,6 +81,15 @@ def test_a_tilted_cameras_offset_is_turned_and_scaled_with_its_row():
     truth = clockwise(30.0)[:2, :2] @ offsets[0] * 1.2
     np.testing.assert_allclose(offsets[row_of(tried, 30.0, 1.2)], truth, atol=1e-9)
     assert math.hypot(right.offset_east_m, right.offset_north_m) > 5.0
+
+
+def test_no_view_is_warped_twice_where_a_quarter_turn_will_do(monkeypatch):
+    warped = []
+    monkeypatch.setattr(views, "project", lambda *given: warped.append(1) or project(*given))
+    seen(Hypotheses())
+    once = len(warped)
+    seen(Hypotheses(180.0))
+    assert len(warped) == 2 * once + 5
 
 
 def test_row_0_and_offset_are_what_they_are_without_hypotheses():

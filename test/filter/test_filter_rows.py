@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flights whose heading or height is wrong: the filter finds the row that is right, and the place by it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import toy_sequence as toy
+from scipy.spatial.transform import Rotation
 
 import toy_map
-from geoloc.filter import BayesFilter, State, rows
+from geoloc.filter import BayesFilter, FilterSettings, State, motion, rows, search, track
+from geoloc.filter.odometry import Travel
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.lookup import LookUp
@@ -30,14 +34,20 @@ def stacked(queries, places_m, tried, right):
     return (found / np.linalg.norm(found, axis=2, keepdims=True)).astype(np.float32)
 
 
-def new_filter(tried):
-    return BayesFilter(toy.TILES, toy.EVIDENCE, hypotheses=tried)
+def new_filter(tried, **settings):
+    return BayesFilter(toy.TILES, toy.EVIDENCE, FilterSettings(**settings), tried)
+
+
+def feed_odometry(believer, flight, turn_deg=0.0):
+    """Odometry whose axes are as far off as a heading that is truly `turn_deg` further clockwise."""
+    said_m = flight.odometry_m @ Rotation.from_euler("z", -turn_deg, degrees=True).as_matrix()[:2, :2]
+    for stamp_ns, place in zip(flight.stamps_ns, said_m, strict=True):
+        believer.add_odometry(int(stamp_ns), tuple(place))
 
 
 def fly(filter_, flight, tried, right, offsets_m=(0.0, 0.0)):
     """Beliefs, and errors in metres, of a flight whose descriptors have the rows of `tried`."""
-    for stamp_ns, place in zip(flight.stamps_ns, flight.odometry_m, strict=True):
-        filter_.add_odometry(int(stamp_ns), tuple(place))
+    feed_odometry(filter_, flight, tried.turns_deg[right])
     seen_m = flight.truth_m - tried.offsets_m(offsets_m)[right]
     queries = stacked(toy.views(seen_m), seen_m, tried, right)
     beliefs = [
@@ -59,6 +69,39 @@ def test_a_wrong_heading_or_height_is_found_with_the_place(tried, turn_deg, scal
     assert rows.height_scale(shares, tried) == pytest.approx(scale, rel=0.04)
 
 
+def test_odometrys_axes_are_as_wrong_as_the_heading_and_as_surely():
+    east = np.eye(ANY_HEADING.count)[row_of(ANY_HEADING, 90.0)]
+    mean, covariance = rows.turn_of_odometry(east, ANY_HEADING)
+    moved = motion.step(
+        motion.unknown(False, FilterSettings()),
+        np.zeros((2, 2)),
+        Travel(np.array([0.0, 10.0])),
+        1.0,
+        FilterSettings(),
+        (mean, covariance),
+    )
+    np.testing.assert_allclose(moved.shift_m, (10.0, 0.0), atol=1e-9)  # it said north
+    np.testing.assert_allclose(covariance, 0.0, atol=1e-9)
+    mean, covariance = rows.turn_of_odometry(rows.alike(ANY_HEADING), ANY_HEADING)
+    np.testing.assert_allclose(mean, (-1.0, 0.0), atol=1e-9)  # whichever way: none
+    np.testing.assert_allclose(covariance, np.eye(2) / 2.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_odometry_that_shares_the_heading_is_of_use_sooner_and_more_than_one_of_any_axes(seed):
+    right, first, worst_m = row_of(ANY_HEADING, 120.0), [], []
+    for known in (True, False):
+        slow = replace(toy.EVIDENCE, temperature=0.1)  # a search that is over at once shows nothing
+        filter_ = BayesFilter(toy.TILES, slow, FilterSettings(odom_heading_known=known), ANY_HEADING)
+        beliefs, errors_m = fly(filter_, toy.fly(seed), ANY_HEADING, right)
+        answered = toy.answered(beliefs)
+        assert answered[-10:].all()
+        first.append(int(answered.argmax()))
+        worst_m.append(errors_m[answered].max())
+    assert first[0] < first[1]
+    assert worst_m[0] < worst_m[1] / 1.5
+
+
 def test_the_camera_is_where_the_true_rows_offset_leads_not_the_assumed_ones():
     flight, right = toy.fly(3), row_of(ANY_HEADING, 120.0)
     beliefs, errors_m = fly(new_filter(ANY_HEADING), flight, ANY_HEADING, right, offsets_m=(0.0, 30.0))
@@ -71,8 +114,7 @@ def test_the_camera_is_where_the_true_rows_offset_leads_not_the_assumed_ones():
 def test_a_heading_that_changes_in_flight_is_followed():
     filter_, flight = new_filter(ANY_HEADING), toy.fly(5, count=60)
     rights = [row_of(ANY_HEADING, 0.0)] * 30 + [row_of(ANY_HEADING, 15.0)] * 30
-    for stamp_ns, place in zip(flight.stamps_ns, flight.odometry_m, strict=True):
-        filter_.add_odometry(int(stamp_ns), tuple(place))
+    feed_odometry(filter_, flight)
     for i, right in enumerate(rights):
         query = stacked(flight.queries[i : i + 1], flight.truth_m[i : i + 1], ANY_HEADING, right)[0]
         belief = filter_.update(int(flight.stamps_ns[i]), LookUp(query, toy.MAP.descriptors))
@@ -120,8 +162,7 @@ def test_the_localizer_tells_the_heading_and_the_height(believing):
     flight = toy.fly(1, count=20)
     noise = np.random.default_rng(0).normal(size=(20, tried.count, toy_map.DEPTH)).astype(np.float32)
     noise[:, right] = flight.queries
-    for stamp_ns, place in zip(flight.stamps_ns, flight.odometry_m, strict=True):
-        localizer.add_odometry(int(stamp_ns), tuple(place))
+    feed_odometry(localizer, flight, -45.0)
     for stamp_ns, query in zip(flight.stamps_ns, noise, strict=True):
         fix = localizer.answer(query, 0.0, 0.0, int(stamp_ns))
     assert fix.reason is None
@@ -137,6 +178,84 @@ def test_alone_the_best_row_of_the_best_tile_tells_where_the_camera_is():
     queries = stacked(toy.views(place, season=0.5), place, ANY_HEADING, right)
     fix = Localizer(toy.MAP, None, settings).answer(queries[0], 0.0, 10.0, 1)
     assert np.hypot(fix.east_m - 30.0, fix.north_m - 40.0) < toy.MAP.pitch_m / 4
+
+
+def test_the_first_look_is_laid_out_by_the_row_that_it_shows_to_be_right():
+    right, place = row_of(ANY_HEADING, 120.0), np.array([(100.0, 40.0)])
+    offsets_m = ANY_HEADING.offsets_m((0.0, 60.0))
+    query = stacked(toy.views(place, season=0.0), place, ANY_HEADING, right)[0]
+    belief = new_filter(ANY_HEADING).update(0, LookUp(query, toy.MAP.descriptors, offsets_m))
+    assert toy.error_m(belief, place[0] + offsets_m[right]) < toy.MAP.pitch_m
+
+
+def test_a_place_is_laid_on_the_tiles_that_the_view_shows_of_it():
+    tiles, place_m, offset_m = toy.TILES, np.array([100.0, -60.0]), np.array([40.0, -20.0])
+    ids, weights = track.on_tiles(track.gaussian(tiles, place_m, np.eye(2) * 16.0), tiles, offset_m)
+    assert tiles.centres_m[ids[weights.argmax()]].tolist() == [60.0, -40.0]
+    assert weights @ tiles.centres_m[ids] / weights.sum() == pytest.approx([60.0, -40.0], abs=0.5)
+    somewhere = search.around(tiles, place_m, np.eye(2) * 400.0, 1e-3)
+    assert tiles.centres_m[search.on_tiles(somewhere, tiles, offset_m).argmax()].tolist() == [60.0, -40.0]
+
+
+def test_the_same_ground_again_teaches_little_of_the_heading():
+    place, right = np.array([(100.0, 40.0)]), row_of(ANY_HEADING, 120.0)
+    look = LookUp(stacked(toy.views(place), place, ANY_HEADING, right)[0], toy.MAP.descriptors)
+    anywhere, evenly = search.anywhere(toy.TILES), rows.alike(ANY_HEADING)
+    new, again = (
+        rows.learnt(evenly, look, anywhere, toy.TILES, toy.EVIDENCE, share)[right] for share in (1.0, 0.05)
+    )
+    assert new > 0.5
+    assert again < 0.1
+
+
+def test_after_a_long_pause_the_heading_may_have_wandered():
+    right, beside = (row_of(ANY_HEADING, turn) for turn in (120.0, 135.0))
+
+    def beside_after(pause_s):
+        filter_, flight = new_filter(ANY_HEADING), toy.fly(1)
+        fly(filter_, flight, ANY_HEADING, right)
+        blank = np.ones((ANY_HEADING.count, toy_map.DEPTH), np.float32) / np.sqrt(toy_map.DEPTH)
+        stamp_ns = int(flight.stamps_ns[-1] + pause_s * 1e9)
+        return filter_.update(stamp_ns, LookUp(blank, toy.MAP.descriptors)).rows[beside]
+
+    assert beside_after(20.0) > beside_after(0.5) + 0.02
+
+
+def test_a_place_that_is_given_up_takes_what_was_learnt_of_the_heading_with_it():
+    filter_, flight = new_filter(ANY_HEADING), toy.fly(1)
+    beliefs, _ = fly(filter_, flight, ANY_HEADING, row_of(ANY_HEADING, 120.0))
+    random, stamp_ns = np.random.default_rng(0), int(flight.stamps_ns[-1])
+    while beliefs[-1].state is State.TRACKING:
+        query = random.normal(size=(ANY_HEADING.count, toy_map.DEPTH)).astype(np.float32)
+        query /= np.linalg.norm(query, axis=1, keepdims=True)
+        stamp_ns += toy.STEP_NS
+        beliefs.append(filter_.update(stamp_ns, LookUp(query, toy.MAP.descriptors)))
+        assert len(beliefs) < 200
+    assert beliefs[-2].rows.max() > 0.3
+    np.testing.assert_allclose(beliefs[-1].rows, 1.0 / ANY_HEADING.count)
+
+
+def test_looks_are_compared_by_the_row_that_is_believed(monkeypatch):
+    compared, likeness = [], LookUp.likeness
+    monkeypatch.setattr(
+        LookUp, "likeness", lambda look, other, row=0: compared.append(row) or likeness(look, other, row)
+    )
+    fly(new_filter(ANY_HEADING), toy.fly(1), ANY_HEADING, row_of(ANY_HEADING, 120.0))
+    assert set(compared[5:]) == {row_of(ANY_HEADING, 120.0)}
+
+
+def test_candidates_are_those_of_the_headings_that_are_believed():
+    right, wrong = row_of(ANY_HEADING, 120.0), row_of(ANY_HEADING, -90.0)
+    settings = LocalizerSettings(evidence=toy.EVIDENCE, hypotheses=ANY_HEADING)
+    localizer, flight = Localizer(toy.MAP, None, settings), toy.fly(1, season=0.3)
+    queries = stacked(flight.queries, flight.truth_m, ANY_HEADING, right)
+    decoy = int(toy.TILES.nearest(flight.truth_m[-1:] + np.array([60.0, 0.0]))[1][0])
+    queries[-1, wrong] = toy.MAP.descriptors[decoy]  # a perfect match, by a heading that is none
+    for stamp_ns, query in zip(flight.stamps_ns, queries, strict=True):
+        fix = localizer.answer(query, 0.0, 0.0, int(stamp_ns))
+    assert fix.candidates.ids[0] != decoy
+    best_m = np.array([fix.candidates.east_m[0], fix.candidates.north_m[0]])
+    assert np.hypot(*(best_m - flight.truth_m[-1])) < toy.MAP.pitch_m
 
 
 BAD = {

@@ -34,7 +34,7 @@ class Watcher(Drone):
             type(messages_out.offset(0, "", 0.0, 0.0, 0.0)), topics.VIEW_OFFSET, reliable
         )
         self.descriptors = self.create_publisher(Image, topics.DESCRIPTOR, reliable)
-        self.views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_only())
+        self.views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
 
     def look(self, view, **changes):
         """Send a view (None for none) of PLACE_M; return how far off the fix is and its largest deviation."""

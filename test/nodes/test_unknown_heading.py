@@ -9,11 +9,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
 from flying import HEIGHT_M, MAP, PITCH_M, PX, Drone, fly, frame_at, wait_for
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from geoloc.errors import FrameRefused, Reason
 from geoloc.hypotheses import MOST_ROWS, Hypotheses
 from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes.logbook import Logbook
 
 EASTWARD = (0.0, 0.0, 0.0, 1.0)  # what a compass says that is 90 degrees too far clockwise: the nose is north
 NAME = "retrieval_node"
@@ -96,6 +98,14 @@ def test_by_default_nothing_is_told_of_heading_and_height(drone):
     assert not {"heading_offset_deg", "height_scale"} & set(facts(drone))
 
 
+def test_a_stack_of_megabytes_is_not_left_to_best_effort(drone):
+    topic = drone.resolve_topic_name(topics.VIEW_IMAGE)
+    ends = [*drone.get_publishers_info_by_topic(topic), *drone.get_subscriptions_info_by_topic(topic)]
+    quality = {end.node_name: end.qos_profile for end in ends if end.node_name != "drone"}
+    assert {"camera_node", "inference_node"} <= set(quality)
+    assert {one.reliability for one in quality.values()} == {ReliabilityPolicy.RELIABLE}
+
+
 def test_stacked_views_come_back_as_they_went():
     views = np.random.default_rng(0).integers(0, 255, (3, PX, PX, 3), dtype=np.uint8)
     message = messages_out.stacked_views(7, "camera", views)
@@ -130,6 +140,14 @@ def test_a_descriptor_whose_rows_are_not_all_there_is_refused(changes):
     with pytest.raises(FrameRefused, match="rows of 32FC1") as caught:
         messages_in.descriptor(message)
     assert caught.value.reason is Reason.BAD_DESCRIPTOR
+
+
+def test_a_report_keeps_the_first_view_of_a_stack():
+    views = np.stack([np.full((PX, PX, 3), level, np.uint8) for level in (50, 100, 150)])
+    book = Logbook()
+    book.take_view(messages_out.stacked_views(7, "camera", views), 8)
+    assert book.views[7].shape == (PX, PX, 3)
+    assert np.abs(book.views[7].astype(int) - 50).max() <= 3
 
 
 def test_rows_for_any_heading_and_height_fit_into_a_message():

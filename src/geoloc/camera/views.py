@@ -139,8 +139,12 @@ def frame_to_view(
             f"the frame shows {coverage:.0%} of the {spec.size_m:g} m view, less than {min_coverage:.0%}; "
             "fly higher, tilt less, or build the map with a smaller view_size_m",
         )
+    images = [image]
+    for number in range(1, hypotheses.count):
+        like, quarters = hypotheses.like(number)
+        images.append(row(number)[0] if like == number else np.rot90(images[like], -quarters))
     return View(
-        images=np.stack([image, *(row(number)[0] for number in range(1, hypotheses.count))]),
+        images=np.stack(images),
         coverage=coverage,
         offset_east_m=0.0 - float(centre[0]),
         offset_north_m=0.0 - float(centre[1]),

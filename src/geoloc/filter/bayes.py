@@ -160,7 +160,8 @@ class BayesFilter:
     def _moved_track(self, known: _Known, place: Track, stamp_ns: int, travel: Travel | None) -> _Known:
         duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
         covariance = place.moments()[1]
-        moved = motion.step(known.drift, covariance, travel, duration_s, self.settings)
+        turn = rows.turn_of_odometry(known.rows, self._hypotheses)
+        moved = motion.step(known.drift, covariance, travel, duration_s, self.settings, turn)
         if _sigma_m(covariance + moved.spread_m2) > self._widest_m:
             return self._moved_search(known, self._laid_back(place, known.doubt), stamp_ns, travel)
         return replace(
@@ -174,7 +175,8 @@ class BayesFilter:
     def _moved_search(self, known: _Known, place: Search, stamp_ns: int, travel: Travel | None) -> _Known:
         """Move a search. Over several places nothing can be learnt of the motion: its prior stays."""
         duration_s = (stamp_ns - known.stamp_ns) / _NS_PER_S
-        drift = motion.unknown(travel is not None, self.settings)
+        turn = rows.turn_of_odometry(known.rows, self._hypotheses)
+        drift = motion.unknown(travel is not None, self.settings, turn=turn)
         moved = motion.step(drift, np.zeros((2, 2)), travel, duration_s, self.settings)
         variance_m2 = np.diag(moved.spread_m2)
         place = search.move(place, self._tiles, moved.shift_m, variance_m2, duration_s)

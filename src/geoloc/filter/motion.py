@@ -33,6 +33,12 @@ _ODOMETRY_FAILS_BY_M = 30.0
 _HAND_OVER_MPS = 4.0  # how well the last speed of odometry is known once it has gone
 
 
+Error = tuple[Floats, Floats]
+"""Mean (2,) and covariance (2, 2) of odometry's u."""
+
+NO_ERROR: Error = (np.zeros(2), np.zeros((2, 2)))
+
+
 @dataclass(frozen=True, eq=False)
 class Drift:
     """u, what is known beside the position.
@@ -71,19 +77,27 @@ class Moved:
     stray_m: float
 
 
-def unknown(by_odometry: bool, settings: FilterSettings, speed_mps: Floats | None = None) -> Drift:
+def unknown(
+    by_odometry: bool,
+    settings: FilterSettings,
+    speed_mps: Floats | None = None,
+    turn: Error = NO_ERROR,
+) -> Drift:
     """Return what is known of u before anything is: the priors of the settings.
 
     Args:
         by_odometry: whether u is odometry's error.
         settings: error of odometry, and largest speed.
         speed_mps: (2,) the last speed that odometry told; None where there never was any.
+        turn: odometry's error besides, of axes that are as wrong as the heading.
     """
     if by_odometry:
         # A displacement of unknown direction: none, give or take its own length.
         known = settings.odom_heading_known
-        mean, sigma = (np.zeros(2), settings.odom_error) if known else (np.array([-1.0, 0.0]), 1.0)
-    elif speed_mps is None:
+        mean, spread = turn if known else (np.array([-1.0, 0.0]), np.zeros((2, 2)))
+        covariance = spread + np.eye(2) * (settings.odom_error if known else 1.0) ** 2
+        return Drift(by_odometry, mean, covariance, np.zeros((2, 2)), speed_mps)
+    if speed_mps is None:
         mean, sigma = np.zeros(2), settings.max_speed_mps / 2.0
     else:
         mean, sigma = speed_mps, _HAND_OVER_MPS
@@ -91,7 +105,12 @@ def unknown(by_odometry: bool, settings: FilterSettings, speed_mps: Floats | Non
 
 
 def step(
-    drift: Drift, covariance_m2: Floats, travel: Travel | None, duration_s: float, settings: FilterSettings
+    drift: Drift,
+    covariance_m2: Floats,
+    travel: Travel | None,
+    duration_s: float,
+    settings: FilterSettings,
+    turn: Error = NO_ERROR,
 ) -> Moved:
     """Predict the next position.
 
@@ -101,9 +120,10 @@ def step(
         travel: odometry's displacement; None where there is none to trust.
         duration_s: of the step.
         settings: error of odometry, and largest speed.
+        turn: see `unknown`, for odometry that has just begun.
     """
     if drift.by_odometry != (travel is not None):
-        drift = unknown(travel is not None, settings, drift.speed_mps)
+        drift = unknown(travel is not None, settings, drift.speed_mps, turn)
     if travel is None:
         return _by_speed(drift, covariance_m2, duration_s, settings)
     return _by_odometry(drift, covariance_m2, travel, duration_s)

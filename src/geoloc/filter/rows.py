@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.filter import search, track
+from geoloc.filter import motion, search, track
 from geoloc.filter.evidence import Evidence
 from geoloc.filter.search import Search
 from geoloc.filter.tiles import Tiles
@@ -41,6 +41,19 @@ def moved(shares: Floats, hypotheses: Hypotheses, duration_s: float) -> Floats:
     goes = min(_WANDERS_PER_S * duration_s, _WANDERS_AT_MOST)
     ways = hypotheses.neighbours
     return np.asarray(shares * (1.0 - goes * ways.sum(axis=0)) + goes * (ways @ shares))
+
+
+def turn_of_odometry(shares: Floats, hypotheses: Hypotheses) -> motion.Error:
+    """Return how wrong odometry's axes are that are as far off as the heading of the attitude is.
+
+    Their north is from the same compass, or where there is none from the same start. While all headings are
+    alike this is the error of a heading that is not known at all; it comes to be known as the heading does.
+    """
+    turns = np.radians(hypotheses.turns_deg)
+    errors = np.column_stack([np.cos(turns) - 1.0, -np.sin(turns)])  # of one that must be turned clockwise
+    mean = shares @ errors
+    centred = errors - mean
+    return mean, (centred * shares[:, None]).T @ centred
 
 
 def learnt(

@@ -25,8 +25,8 @@ class FilterSettings:
             may fly anywhere this fast.
         odom_error: share of the distance by which odometry may be wrong, along and across; 0.15 across is a
             heading wrong by 9 degrees, as compasses in the field are. It is learnt on the way.
-        odom_heading_known: whether the axes of odometry are east and north, as REP-103 asks of a local frame;
-            if not, the turn between them is learnt on the way.
+        odom_heading_known: whether the axes of odometry are east and north, as REP-103 asks of a local frame,
+            or as far off as the heading of the attitude; if not, their turn is learnt on the way.
         confidence: least probability of the place that is answered.
         lost_sigma_m: standard deviation from which a track is given up, and the whole map searched.
         memory_s: how much older than the newest a frame may be and still count.

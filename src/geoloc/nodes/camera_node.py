@@ -52,7 +52,7 @@ class CameraNode(GeolocNode):
         self._camera_info: CameraInfo | None = None
         self._attitude_came = threading.Event()
         self._health = Health(self, lambda: {"dropped": self._worker.dropped})
-        self._views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_only())
+        self._views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
         self._offsets = self.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, topics.every_answer())
         self._worker: LatestWorker[Image | CompressedImage] = LatestWorker(self._work, "camera")
         self._subscribe()

@@ -36,7 +36,7 @@ class InferenceNode(GeolocNode):
         self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")
         # Subscribed last: a replay starts when somebody listens, and now somebody can answer.
-        self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_only())
+        self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_whole())
 
     def close(self) -> None:
         """End the worker."""

@@ -55,9 +55,9 @@ class Logbook:
         self._arrival("view", message, now_ns).offset_m = (message.vector.x, message.vector.y)
 
     def take_view(self, message: Image, _now_ns: int) -> None:
-        """Keep a `view/image` for the page of worst frames; one that cannot be read is left out."""
+        """Keep a `view/image`, the first of a stack, for the page of worst frames; not what is damaged."""
         with contextlib.suppress(FrameRefused):
-            self.views.put(messages.stamp_ns(message), messages.decode_image(message))
+            self.views.put(messages.stamp_ns(message), messages.decode_image(message)[: message.width])
 
     def take_descriptor(self, message: Image, now_ns: int) -> None:
         """Note that a `descriptor` came."""

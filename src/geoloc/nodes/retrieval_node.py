@@ -83,7 +83,7 @@ class RetrievalNode(GeolocNode):
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
         self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
         if self._settings.refine != "off":
-            self.create_subscription(Image, topics.VIEW_IMAGE, self._views.put, topics.newest_only())
+            self.create_subscription(Image, topics.VIEW_IMAGE, self._views.put, topics.newest_whole())
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
         self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)

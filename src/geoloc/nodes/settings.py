@@ -20,8 +20,8 @@ class HypothesisParameters:
 
     heading_error_deg: float = parameter(
         0.0,
-        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; beyond "
-        "10, odom_heading_known should be false too, unless odometry has its north from elsewhere",
+        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; "
+        "odom is taken to be as wrong, from the same source, unless odom_heading_known is false",
         unit="deg",
         low=0.0,
         high=180.0,
@@ -100,7 +100,9 @@ class RetrievalParameters(HypothesisParameters):
         0.15, "share of the distance by which odometry may be wrong, along and across", low=1e-3, high=1.0
     )
     odom_heading_known: bool = parameter(
-        True, "the axes of odom are east and north; false: their turn is learnt in flight"
+        True,
+        "the axes of odom are east and north, or as far off as imu (heading_error_deg); false: their turn is "
+        "learnt in flight",
     )
     confidence: float = parameter(
         0.99, "least probability of a place that is answered", low=0.5, high=0.999999

@@ -26,6 +26,11 @@ def newest_only() -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
+def newest_whole() -> QoSProfile:
+    """For views: keep last 1, but reliable, because most of a stack of megabytes is lost by best effort."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+
 def sensor_stream() -> QoSProfile:
     """For small samples that come fast: best effort, and enough kept to sit out a busy moment."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
