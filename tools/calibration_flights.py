@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--years", nargs=2, default=["2018", "2020"], metavar=("MAP", "FLOWN"))
     parser.add_argument("--world", type=int, default=31, help="seed of the procedural world")
     parser.add_argument("--model", type=Path, default=Path("models/geoloc-small-2"))
-    parser.add_argument("--times", type=int, default=3, help="flights of each scenario")
+    parser.add_argument("--times", type=int, default=2, help="flights of each scenario")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
     what = parser.parse_args()
 
