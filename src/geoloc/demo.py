@@ -19,7 +19,8 @@ from geoloc.mapping.recipe import BuildOptions
 from geoloc.nodes.session import Session, fly
 from geoloc.raster.views import open_raster
 from geoloc.simulation.flight import FlightPlan, pattern_waypoints
-from geoloc.simulation.record import Drone, write_bag
+from geoloc.simulation.record import Drone, write_bag, write_drone_file
+from geoloc.simulation.sensors import SensorErrors
 from geoloc.simulation.world import write_world
 
 VIEW_SIZE_M = 90.0
@@ -79,7 +80,9 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
 
     say("4/4  the flight through camera_node, inference_node and retrieval_node")
     title = f"demo flight over world {demo.seed}"
-    return fly(Session(bag, folder / "map", str(model), demo.out / "report", title, demo.rate))
+    drone = write_drone_file(folder / "drone.yaml", SensorErrors())
+    report, files = demo.out / "report", (drone,)
+    return fly(Session(bag, folder / "map", str(model), report, title, demo.rate, params_file=files))
 
 
 def _record(ground: Path, bag: Path, demo: Demo) -> None:

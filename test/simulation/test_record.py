@@ -13,11 +13,13 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
+from geoloc.evaluation.settings import read_ros_parameters
 from geoloc.raster.views import open_raster
 from geoloc.simulation.aerial_camera import AerialCamera, default_intrinsics
 from geoloc.simulation.bag import TOPICS, BagRecorder
 from geoloc.simulation.flight import FlightPlan
-from geoloc.simulation.record import Drone, write_bag
+from geoloc.simulation.record import Drone, write_bag, write_drone_file
+from geoloc.simulation.sensors import SensorErrors
 from geoloc.simulation.trajectory import fly
 from geoloc.simulation.world import write_world
 
@@ -225,3 +227,10 @@ def test_commands_make_a_world_and_a_flight(tmp_path):
 def test_a_flight_needs_one_ground(tmp_path):
     outcome = CliRunner().invoke(app, ["simulate", "flight", "--out", str(tmp_path / "bag")])
     assert isinstance(outcome.exception, ParameterError)
+
+
+def test_what_a_pilot_knows_of_the_drone_is_a_parameter_file(tmp_path):
+    errors = SensorErrors(tilt_error_deg=0.4, attitude_noise_deg=0.3)
+    assert read_ros_parameters(write_drone_file(tmp_path / "drone.yaml", errors)) == {
+        "attitude_error_deg": 0.5
+    }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A simulated flight from plan to bag: fly, look, listen to the sensors, write."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,14 @@ def write_bag(
             bar.update()
         _record_sensors(bag, ground, drone, trajectory, readings, range(next_tick, len(trajectory.stamp_ns)))
     return trajectory
+
+
+def write_drone_file(path: Path, errors: SensorErrors) -> Path:
+    """Write what a pilot knows of a drone as a ROS parameter file: how good its roll and pitch are."""
+    attitude_deg = math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg)
+    text = f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg:.3f}\n"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _record_sensors(

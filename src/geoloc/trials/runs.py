@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One trial: a scenario flown over a region, recorded and localized; what is there is not made again."""
 
-import math
 import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,7 +22,7 @@ from geoloc.mapping.recipe import BuildOptions
 from geoloc.raster.views import Raster, open_raster
 from geoloc.simulation.dull import dullest_leg
 from geoloc.simulation.flight import Bounds, FlightPlan, pattern_waypoints
-from geoloc.simulation.record import Drone, write_bag
+from geoloc.simulation.record import Drone, write_bag, write_drone_file
 from geoloc.simulation.scenarios import DULL, Scenario
 from geoloc.trials.done import begin, checksum, finish, is_done
 from geoloc.trials.regions import Region
@@ -134,7 +133,7 @@ def run_trial(
     if not (is_done(bag, trial.recipe) and (bag / "metadata.yaml").is_file()):
         _record(trial, bag, progress=progress)
         finish(bag, trial.recipe)
-    params_files = (_drone_file(trial, folder), *params_files)
+    params_files = (write_drone_file(folder / "drone.yaml", trial.scenario.errors), *params_files)
     card, manifest = encoder.card, map_directory.manifest
     settings = [repr(card.calibration), *(path.read_text(encoding="utf-8") for path in params_files)]
     evaluated = checksum(trial.recipe, card.sha256, manifest.recipe_sha256, __version__, *settings)
@@ -175,15 +174,6 @@ def area_km2(map_directory: MapDirectory) -> float:
     inside &= (tiles["north_m"] >= bottom) & (tiles["north_m"] <= top)
     others = {(round(float(t["east_m"])), round(float(t["north_m"]))) for t in tiles[~inside]}
     return ((right - left) * (top - bottom) + len(others) * manifest.view_size_m**2) / 1e6
-
-
-def _drone_file(trial: Trial, folder: Path) -> Path:
-    """Write what a pilot knows of his drone as a parameter file: how good its attitude is."""
-    errors = trial.scenario.errors
-    attitude_deg = round(math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg), 3)
-    path = folder / "drone.yaml"
-    path.write_text(f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg}\n", encoding="utf-8")
-    return path
 
 
 def _box(bounds_m: Bounds, side_m: float) -> Bounds:
