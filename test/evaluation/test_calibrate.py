@@ -187,7 +187,7 @@ def test_of_a_filter_only_the_deviation_is_chosen_for_it_asks_no_score_of_a_fram
     before = replace(UNCALIBRATED, min_score=0.4, min_margin=0.02)
     records = with_false(flown.gaussian(700), 0.05)
     found, _ = calibrate([report(records, calibration=before, filtered=True)], "toy", DATE, Target(0.02))
-    assert (found.min_score, found.min_margin) == (0.4, 0.02)
+    assert (found.min_score, found.min_margin, found.derivation) == (0.4, 0.02, before.derivation)
     assert 0.0 < found.max_sigma_m < 20.0
     alone, _ = calibrate([report(records, calibration=before)], "toy", DATE, Target(0.02))
     assert (alone.min_score, alone.min_margin) != (0.4, 0.02)

@@ -14,7 +14,7 @@ class Calibration:
     Attributes:
         min_score: cosine under which the best tile should not be believed.
         min_margin: least lead over any other place.
-        derivation: the data and the rule the thresholds were derived by.
+        derivation: the data and the rule that min_score and min_margin were derived by.
         max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
         registration_m: deviation per axis of a refined position, on top of what registration says.

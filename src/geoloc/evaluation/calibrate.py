@@ -18,6 +18,7 @@ from geoloc.evaluation.operating_point import OperatingPoint, Target, choose
 from geoloc.evaluation.reports import WrittenReport
 
 Floats = NDArray[np.float64]
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ def calibrate(
     )
     scale, floor_m = _covariance_of(flown)[:2] if fit is None else fit.after(flown)
     calibration = Calibration(
-        # A filter asks neither: what was measured of single frames stays as it is.
+        # A filter asks no score of a single frame: what was measured of those stays as it is.
         min_score=flown.min_score if filtered else point.rules.min_score,
         min_margin=flown.min_margin if filtered else point.rules.min_margin,
-        derivation=_derivation(measured, target),
+        derivation=flown.derivation if filtered else _derivation(measured, target),
         max_sigma_m=point.rules.max_sigma_m,
         covariance_scale=float(f"{scale:.4g}"),
         sigma_floor_m=round(floor_m, 3),
@@ -159,12 +160,16 @@ def _derivation(measured: Measured, target: Target) -> str:
     point = measured.point
     reached = "shown" if point.proven else f"not shown: that takes {point.fixes_needed} independent fixes"
     return (
-        f"geoloc calibrate on {'; '.join(measured.flights)} ({measured.frames} frames): of "
+        f"geoloc calibrate on {_named(measured.flights)} ({measured.frames} frames): of "
         f"{point.seen.accepted} fixes accepted, worth {point.seen.independent:.0f} independent ones, "
         f"{point.seen.false} were more than {target.beyond_m:g} m off, "
         f"at most {point.seen.upper:.2%} with 95 % confidence; the target of {target.false_share:.2%} is "
         f"{reached}"
     )
+
+
+def _named(flights: Sequence[str]) -> str:
+    return "; ".join(flights) if len(flights) <= _FEW else f"{len(flights)} flights"
 
 
 def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
