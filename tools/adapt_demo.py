@@ -87,8 +87,8 @@ def steps(out: Path, seed: int) -> list[Step]:
 def _evaluate(flight: Path, map_folder: Path, model: Path) -> tuple[str, ...]:
     report = flight.with_name(map_folder.name.removeprefix("map-"))
     named = ("--map", str(map_folder), "--model", str(model), "--out", str(report))
-    # Every frame alone: the encoder is compared, not what a filter makes of it.
-    return ("geoloc", "evaluate", str(flight), *named, "--alone")
+    # Every frame alone and unrefined: the encoder is compared, not what is made of its look-ups.
+    return ("geoloc", "evaluate", str(flight), *named, "--alone", "--unrefined")
 
 
 def table(out: Path) -> str:

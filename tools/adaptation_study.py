@@ -141,6 +141,7 @@ def run_case(case: Case, imagery: Path, out: Path, words: Sequence[str]) -> dict
                 "--model",
                 model,
                 "--alone",
+                "--unrefined",
             ]
             _once(report / "report.json", [*look, "--out", report])
             summary = json.loads((report / "report.json").read_text(encoding="utf-8"))["summary"]["all"]

@@ -197,6 +197,7 @@ def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_p
     assert read_settings(ENCODER, MAP, [file]).localizer.refine == "off"
     assert evaluated(bag, params_files=(file,)).notes["refinement"] == "refine off"
     file.write_text("/**:\n  ros__parameters: {refine: sift}\n", encoding="utf-8")
+    assert evaluated(bag, unrefined=True).notes["refinement"] == "refine off"
     notes = evaluated(bag, params_files=(file,)).notes["refinement"]
     assert notes.startswith("refine sift, refined ")
     assert "not_refined" in notes

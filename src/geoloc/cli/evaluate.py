@@ -51,6 +51,9 @@ def evaluate(
         list[Path] | None, typer.Option(help="ROS parameter file over the model's own; may be repeated.")
     ] = None,
     alone: Annotated[bool, typer.Option("--alone", help="Each frame for itself, without filter.")] = False,
+    unrefined: Annotated[
+        bool, typer.Option("--unrefined", help="What look-ups tell, whatever refine says.")
+    ] = False,
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
 ) -> None:
     """Localize every frame of a bag and write the report."""
@@ -67,6 +70,7 @@ def evaluate(
         topics=parse_topics(topic or []),
         params_files=tuple(params_file or ()),
         alone=alone,
+        unrefined=unrefined,
     )
     encoder = load_encoder(find_model(model), backend=backend)
     run = evaluate_bag(what, open_map(map_, encoder.card), encoder)

@@ -44,6 +44,7 @@ class BagEvaluation:
         topics: names, where types do not decide.
         params_files: ROS parameter files, as the nodes take them, over the model's own.
         alone: whether each frame stands alone, without filter.
+        unrefined: whether to answer what look-ups tell, without laying views on the map's picture.
         by_arrival: take the samples as they arrived when recorded, as the nodes do, not by their stamps.
         progress: whether to show a progress bar.
     """
@@ -53,6 +54,7 @@ class BagEvaluation:
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
     alone: bool = False
+    unrefined: bool = False
     by_arrival: bool = False
     progress: bool = True
 
@@ -67,8 +69,15 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     flight = read_flight(what.bag, what.topics)
     truth = what.truth or flight.truth()
     settings = read_settings(encoder, map_directory, what.params_files)
-    if what.alone:
-        settings = replace(settings, localizer=replace(settings.localizer, filter=False))
+    rules = settings.localizer
+    settings = replace(
+        settings,
+        localizer=replace(
+            rules,
+            filter=rules.filter and not what.alone,
+            refine="off" if what.unrefined else rules.refine,
+        ),
+    )
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
     frames = frames_when_ready(flight.samples(by_arrival=what.by_arrival), pipeline.take, pipeline.ready)
     bar = tqdm(
