@@ -4,6 +4,7 @@
 import pytest
 
 from geoloc import installed
+from geoloc.encoder import load_card
 from geoloc.errors import ModelError
 
 
@@ -27,6 +28,13 @@ def test_models_of_ones_own_beside_the_shipped_one_do_not_take_its_place(models)
 def test_a_lone_model_is_it_whatever_its_name(models):
     models("mine")
     assert installed.default_model() == "mine"
+
+
+def test_the_shipped_models_covariances_were_measured():
+    calibration = load_card(installed.find_model(installed.default_model())).calibration
+    assert calibration.is_measured(refined=False)
+    assert calibration.is_measured(refined=True)
+    assert calibration.off_map_score > 0.5
 
 
 @pytest.mark.parametrize("names", [(), ("one", "two"), ("geoloc-a", "geoloc-b")])
