@@ -100,7 +100,7 @@ def test_scores_between_tiles_are_those_of_the_place_between():
     shift = np.array([9.0, -6.0])
     query = toy.ENCODER.at(*TILES.centres_m[CENTRE] + shift)
     scores = (toy.MAP.descriptors @ query).astype(np.float32)
-    found = search._between_tiles(scores, TILES, shift[None] / TILES.pitches_m)
+    found = search._between_tiles(scores, TILES, shift[None] / TILES.pitches_m, np.arange(len(TILES)))
     assert found.argmax() == CENTRE
     assert found[CENTRE] == pytest.approx(1.0, abs=0.06)
     assert scores[CENTRE] < 0.92
