@@ -2,7 +2,7 @@
 """Tables of `bench.py`: what belief and refinement cost beside look-up and description."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -41,9 +41,23 @@ def filtering() -> Iterator[Row]:
         flight.update(next(clock) * 100_000_000, look)
 
     yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
+    yield Row("searching on the way", median_ms(_lost(tiles, descriptors, overview)), "12 m/s, nothing alike")
     for _ in range(10):
         frame(anew=False)
     yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
+
+
+def _lost(tiles: Tiles, descriptors: NDArray[np.float32], overview: Overview) -> Callable[[], object]:
+    """Return a flight's next frame, two a second, whose view is like nothing on the map."""
+    flight, clock, rng = BayesFilter(tiles), itertools.count(), np.random.default_rng(_SEED)
+
+    def frame() -> None:
+        number = next(clock)
+        flight.add_odometry(number * 500_000_000, (6.0 * number, 0.0))
+        look = LookUp(unit(rng.standard_normal((1, 256))), descriptors, overview=overview)
+        flight.update(number * 500_000_000, look)
+
+    return frame
 
 
 def _great_map() -> tuple[Tiles, NDArray[np.float32]]:

@@ -123,8 +123,9 @@ class Localizer:
         self._frame = map_directory.frame  # kept: making its projection takes milliseconds
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
         # Who compares every frame with the whole map wants to know what all of it scores.
-        thorough = self.settings.motion.full_search_every == 1
-        self._overview = None if thorough else overview_where_it_pays(self._tiles, map_directory.descriptors)
+        searches = self.settings.filter and self.settings.motion.full_search_every > 1
+        descriptors = map_directory.descriptors
+        self._overview = overview_where_it_pays(self._tiles, descriptors) if searches else None
         self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
         rules = self.settings
         known, evidence, registration_m = rules.calibration, rules.evidence, 0.0
