@@ -25,7 +25,7 @@ def test_every_tile_has_the_cosine_of_itself_or_of_one_beside_it(map_, share):
     tiles = Tiles(map_.tiles[keep], map_.pitch_m, map_.view_size_m)
     numbers = np.arange(len(tiles), dtype=np.float32)[:, None]  # a cosine that tells whose it is
     compared = Overview(tiles, numbers).compare(np.ones((1, 1), np.float32), numbers)
-    source = compared.cosines[compared.place, 0].astype(int)
+    source = compared.by_tile(compared.cosines[:, 0]).astype(int)
     np.testing.assert_array_equal(tiles.level[source], tiles.level)
     away = np.abs(tiles.centres_m[source] - tiles.centres_m) / tiles.pitches_m[tiles.level]
     assert away.max() < 1.1
@@ -38,7 +38,7 @@ def test_the_tiles_around_the_best_are_all_compared():
     scores = MAP.descriptors @ QUERY[0]
     best = np.argsort(-scores)[:9]
     assert np.isin(best, compared.foremost).all()
-    np.testing.assert_allclose(compared.cosines[compared.place[best], 0], scores[best], atol=1e-6)
+    np.testing.assert_allclose(compared.by_tile(compared.cosines[:, 0])[best], scores[best], atol=1e-6)
     assert len(compared.cosines) < 0.4 * len(TILES)
 
 
@@ -47,7 +47,7 @@ def test_a_stray_tile_stands_for_itself():
     table["east_m"][-1], table["north_m"][-1] = 5e4 + 20.0, 5e4
     descriptors = np.append(MAP.descriptors, QUERY, axis=0)
     compared = Overview(Tiles(table, 20.0, 40.0), descriptors).compare(QUERY, descriptors)
-    assert compared.cosines[compared.place[-1], 0] == pytest.approx(1.0, abs=1e-6)
+    assert compared.by_tile(compared.cosines[:, 0])[-1] == pytest.approx(1.0, abs=1e-6)
     assert compared.foremost[-1] == len(table) - 1
 
 

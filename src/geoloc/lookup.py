@@ -70,17 +70,16 @@ class LookUp:
     def everywhere(self) -> Scores:
         """Return the scores (N,) of all tiles; with an overview the lower ones are a neighbour's."""
         compared = self._cosines.everywhere()
-        return np.asarray(self._believed(compared.cosines).take(compared.place))
+        return compared.by_tile(self._believed(compared.cosines))
 
     def foremost(self) -> Ids:
         """Return the ids, rising, of the tiles whose scores `everywhere` are their own: the best, or all."""
         return self._cosines.everywhere().foremost
 
-    def rows_under(self, weights: Scores) -> tuple[Floats, Scores]:
+    def rows_under(self, weights: Scores) -> tuple[NDArray[np.floating], Scores]:
         """Return the weights (N,) of all tiles, summed by whose cosines count for them, and these (m, n)."""
         compared = self._cosines.everywhere()
-        summed = np.bincount(compared.place, weights, len(compared.cosines))
-        return summed.astype(np.float64, copy=False), compared.cosines
+        return compared.summed(weights), compared.cosines
 
     def of(self, ids: Ids) -> Scores:
         """Return the scores of some tiles, in their order."""
@@ -137,8 +136,7 @@ class _Cosines:
                 self.seen.clear()
             else:
                 self._all = self._overview.compare(self._queries, self._descriptors)
-            foremost = self._all.foremost
-            self.seen.append((foremost, self._all.cosines[self._all.place[foremost]]))
+            self.seen.append((self._all.foremost, self._all.of_foremost))
         return self._all
 
     def of(self, ids: Ids) -> Scores:

@@ -28,13 +28,35 @@ class Compared:
 
     Attributes:
         cosines: (m, n) float32, of the tiles that it was compared with by the view's rows.
-        place: (N,) int64, which of these counts for each tile of the map.
-        foremost: ids, rising, of the tiles that were all compared themselves: those around the best, or all.
+        foremost: ids, rising, of the tiles around the best, or all; the last cosines are theirs.
+        place: (N,) int64, whose cosines count for each other tile; None where all were compared.
     """
 
     cosines: Descriptors
-    place: Ids
     foremost: Ids
+    place: Ids | None = None
+
+    @property
+    def of_foremost(self) -> Descriptors:
+        """The cosines of the foremost tiles."""
+        return self.cosines[-len(self.foremost) :]
+
+    def by_tile(self, scores: Descriptors) -> Descriptors:
+        """Return what each tile (N,) scores of these (m,)."""
+        if self.place is None:
+            return scores
+        found = scores.take(self.place)
+        found[self.foremost] = scores[-len(self.foremost) :]
+        return found
+
+    def summed(self, weights: Descriptors) -> NDArray[np.floating]:
+        """Return the weights (m,) of the cosines, each the sum of its tiles', of all tiles' (N,)."""
+        if self.place is None:
+            return weights
+        others = weights.copy()
+        others[self.foremost] = 0.0
+        first = np.bincount(self.place, others, len(self.cosines) - len(self.foremost))
+        return np.append(first, weights[self.foremost])
 
 
 class Overview:
@@ -57,9 +79,8 @@ class Overview:
         looked = max(1, len(first) // _LOOKED_AROUND)
         best = np.argpartition(first.max(axis=1), len(first) - looked)[-looked:]
         foremost = self._around(self._ids[best])
-        place = self._place.copy()
-        place[foremost] = np.arange(len(first), len(first) + len(foremost))
-        return Compared(np.concatenate([first, cosines(queries, descriptors[foremost])]), place, foremost)
+        found = np.concatenate([first, cosines(queries, descriptors[foremost])])
+        return Compared(found, foremost, self._place)
 
     def _around(self, ids: Ids) -> Ids:
         """Return tiles and their neighbours, diagonals included."""
@@ -78,8 +99,7 @@ def overview_where_it_pays(tiles: "Tiles", descriptors: Descriptors) -> Overview
 
 def compare(queries: Descriptors, descriptors: Descriptors) -> Compared:
     """Compare a view's rows (n, D) with every tile (N, D)."""
-    everyone = np.arange(len(descriptors))
-    return Compared(cosines(queries, descriptors), everyone, everyone)
+    return Compared(cosines(queries, descriptors), np.arange(len(descriptors)))
 
 
 def cosines(queries: Descriptors, descriptors: Descriptors) -> Descriptors:

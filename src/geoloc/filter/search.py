@@ -107,13 +107,11 @@ def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, dur
         if float(variance.max()) >= _WORTH_SPREADING:
             weights = _spread(weights, tiles, tiles.mirrored[forth], tiles.mirrored[back], variance)
             unspread_m2[axis] = 0.0
-    weights *= np.float32((1.0 - off_map) / max(float(weights.sum()), 1e-30))
-    weights[-1] = off_map - returns
     forget = kidnapped(duration_s)
-    weights *= np.float32(1.0 - forget)
-    weights[:-1] += np.float32((forget + returns) * (1.0 - _OFF_MAP)) * tiles.prior
-    weights[-1] += (forget + returns) * _OFF_MAP
-    weights /= weights.sum()
+    strewn = forget + returns * (1.0 - forget)
+    weights *= np.float32((1.0 - forget) * (1.0 - off_map) / max(float(weights.sum()), 1e-30))
+    weights[:-1] += np.float32(strewn * (1.0 - _OFF_MAP)) * tiles.prior
+    weights[-1] = (1.0 - forget) * (off_map - returns) + strewn * _OFF_MAP
     return Search(weights, search.moved_m + shift_m, unspread_m2)
 
 
