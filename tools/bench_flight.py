@@ -2,7 +2,7 @@
 """Tables of `bench.py`: what belief and refinement cost beside look-up and description."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
 from geoloc.lookup import LookUp
 from geoloc.mapping.directory import TILE_DTYPE
+from geoloc.overview import Overview
 from geoloc.refine import Patch, RefinerSettings, make_method
 from geoloc.simulation.world import World
 
@@ -26,7 +27,7 @@ _TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 def filtering() -> Iterator[Row]:
     """A frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
     tiles, descriptors = _great_map()
-    flight = BayesFilter(tiles)
+    flight, overview = BayesFilter(tiles), Overview(tiles, descriptors)
     query = descriptors[len(tiles) // 2]
     index = open_index(descriptors)
     yield Row("exact search alone", median_ms(partial(index.search, query[None], 82)))
@@ -36,12 +37,27 @@ def filtering() -> Iterator[Row]:
         if anew:
             flight.forget()
         moved = (query + _NOISE * rng.standard_normal(query.size)).astype(np.float32)
-        flight.update(next(clock) * 100_000_000, LookUp(moved / np.linalg.norm(moved), descriptors))
+        look = LookUp(moved / np.linalg.norm(moved), descriptors, overview=overview)
+        flight.update(next(clock) * 100_000_000, look)
 
     yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
+    yield Row("searching on the way", median_ms(_lost(tiles, descriptors, overview)), "12 m/s, nothing alike")
     for _ in range(10):
         frame(anew=False)
     yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
+
+
+def _lost(tiles: Tiles, descriptors: NDArray[np.float32], overview: Overview) -> Callable[[], object]:
+    """Return a flight's next frame, two a second, whose view is like nothing on the map."""
+    flight, clock, rng = BayesFilter(tiles), itertools.count(), np.random.default_rng(_SEED)
+
+    def frame() -> None:
+        number = next(clock)
+        flight.add_odometry(number * 500_000_000, (6.0 * number, 0.0))
+        look = LookUp(unit(rng.standard_normal((1, 256))), descriptors, overview=overview)
+        flight.update(number * 500_000_000, look)
+
+    return frame
 
 
 def _great_map() -> tuple[Tiles, NDArray[np.float32]]:

@@ -16,6 +16,7 @@ from geoloc.fix import Candidates, Fix
 from geoloc.hypotheses import Hypotheses
 from geoloc.index import Index
 from geoloc.lookup import LookUp
+from geoloc.overview import overview_where_it_pays
 from geoloc.refine import METHODS
 from geoloc.refine.stage import Estimate, RefineStage
 
@@ -121,6 +122,10 @@ class Localizer:
         self._encoder = encoder
         self._frame = map_directory.frame  # kept: making its projection takes milliseconds
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
+        # Who compares every frame with the whole map wants to know what all of it scores.
+        searches = self.settings.filter and self.settings.motion.full_search_every > 1
+        descriptors = map_directory.descriptors
+        self._overview = overview_where_it_pays(self._tiles, descriptors) if searches else None
         self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
         rules = self.settings
         known, evidence, registration_m = rules.calibration, rules.evidence, 0.0
@@ -173,7 +178,7 @@ class Localizer:
 
             # Look up the tiles that matter: those around the track, or all
             offsets_m = tried.offsets_m((offset_east_m, offset_north_m))
-            look = LookUp(queries, self._map.descriptors, offsets_m, lambda: self._index)
+            look = LookUp(queries, self._map.descriptors, offsets_m, lambda: self._index, self._overview)
 
             # Believe: what the flight so far, the motion and this look-up say together
             belief = self._believer.update(stamp_ns, look)

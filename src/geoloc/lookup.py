@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.index import Index
+from geoloc.overview import Compared, Overview, compare, cosines
 
 Scores = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -26,6 +27,7 @@ class LookUp:
         descriptors: (N, D) float32, of unit length; may be memory-mapped.
         offsets_m: (n, 2), or (2,) of every row: east, north from its centre on the ground to the camera.
         index: called for an index over the descriptors, where `nearest` is wanted.
+        overview: of the same map, where it need not be compared with tile by tile.
 
     Attributes:
         offset_m: (2,) that counts: row 0's, unless rows are believed (`under`).
@@ -37,12 +39,13 @@ class LookUp:
         descriptors: NDArray[np.float32],
         offsets_m: tuple[float, float] | Floats = (0.0, 0.0),
         index: Callable[[], Index] | None = None,
+        overview: Overview | None = None,
     ) -> None:
         self.queries = np.atleast_2d(queries)
         offsets = np.array(offsets_m, dtype=np.float64)
         self._offsets_m = np.broadcast_to(offsets, (len(self.queries), 2))
         self.offset_m: Floats = self._offsets_m[0]
-        self._cosines = _Cosines(self.queries, descriptors)
+        self._cosines = _Cosines(self.queries, descriptors, overview)
         self._index = index
         self._believed: Callable[[Scores], Scores] = _of_the_best_row
 
@@ -65,16 +68,26 @@ class LookUp:
         return believed
 
     def everywhere(self) -> Scores:
-        """Return the scores (N,) of all tiles."""
-        return self._believed(self._cosines.everywhere())
+        """Return the scores (N,) of all tiles; with an overview the lower ones are a neighbour's."""
+        compared = self._cosines.everywhere()
+        return compared.by_tile(self._believed(compared.cosines))
+
+    def foremost(self) -> Ids:
+        """Return the ids, rising, of the tiles whose scores `everywhere` are their own: the best, or all."""
+        return self._cosines.everywhere().foremost
+
+    def rows_under(self, weights: Scores) -> tuple[NDArray[np.floating], Scores]:
+        """Return the weights (N,) of all tiles, summed by whose cosines count for them, and these (m, n)."""
+        compared = self._cosines.everywhere()
+        return compared.summed(weights), compared.cosines
 
     def of(self, ids: Ids) -> Scores:
         """Return the scores of some tiles, in their order."""
         return self._believed(self._cosines.of(ids))
 
-    def rows_of(self, ids: Ids | None = None) -> Scores:
-        """Return the cosines of some tiles, or of all, with every row (m, n)."""
-        return self._cosines.everywhere() if ids is None else self._cosines.of(ids)
+    def rows_of(self, ids: Ids) -> Scores:
+        """Return the cosines of some tiles with every row (m, n)."""
+        return self._cosines.of(ids)
 
     def nearest(self, count: int) -> tuple[Ids, Floats]:
         """Return the ids and scores of the most like tiles, best first, by the map's index."""
@@ -109,29 +122,29 @@ class LookUp:
 class _Cosines:
     """Cosines of every row to the tiles that were asked for; `seen` holds ids (m,) and cosines (m, n)."""
 
-    def __init__(self, queries: NDArray[np.float32], descriptors: NDArray[np.float32]) -> None:
-        self._queries, self._descriptors = queries, descriptors
-        self._all: Scores | None = None
+    def __init__(
+        self, queries: NDArray[np.float32], descriptors: NDArray[np.float32], overview: Overview | None
+    ) -> None:
+        self._queries, self._descriptors, self._overview = queries, descriptors, overview
+        self._all: Compared | None = None
         self.seen: list[tuple[Ids, Scores]] = []
 
-    def everywhere(self) -> Scores:
+    def everywhere(self) -> Compared:
         if self._all is None:
-            self._all = self._with(self._descriptors)
-            self.seen[:] = [(np.arange(len(self._all)), self._all)]
+            if self._overview is None:
+                self._all = compare(self._queries, self._descriptors)
+                self.seen.clear()
+            else:
+                self._all = self._overview.compare(self._queries, self._descriptors)
+            self.seen.append((self._all.foremost, self._all.of_foremost))
         return self._all
 
     def of(self, ids: Ids) -> Scores:
-        if self._all is not None:
-            return np.asarray(self._all[ids])
-        cosines = self._with(self._descriptors[ids])
-        self.seen.append((ids, cosines))
-        return cosines
-
-    def _with(self, descriptors: NDArray[np.float32]) -> Scores:
-        # A vector where it can be one: a matrix of one column costs more, and rounds differently.
-        one = len(self._queries) == 1
-        cosines = (descriptors @ self._queries[0])[:, None] if one else descriptors @ self._queries.T
-        return np.asarray(cosines, dtype=np.float32)
+        if self._all is not None and self._overview is None:
+            return np.asarray(self._all.cosines[ids])
+        found = cosines(self._queries, self._descriptors[ids])
+        self.seen.append((ids, found))
+        return found
 
 
 def _of_the_best_row(rows: Scores) -> Scores:

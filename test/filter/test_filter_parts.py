@@ -73,6 +73,19 @@ def test_a_search_spreads_by_the_variance_it_is_given(sigma_m):
     assert spread.weights.sum() == pytest.approx(1.0, abs=1e-5)
 
 
+def test_small_variances_are_believed_at_once_and_spread_together():
+    moved = alone = search.at(TILES, np.zeros((1, 2)), np.ones(1))
+    least = search.peak(alone, TILES).covariance_m2
+    for count in range(1, 21):
+        moved = search.move(moved, TILES, np.zeros(2), np.array([3.0, 1.0]), 0.0)
+        more = search.peak(moved, TILES).covariance_m2 - least
+        np.testing.assert_allclose(np.diag(more), [3.0 * count, 1.0 * count], rtol=0.02)
+        if count == 2:
+            np.testing.assert_array_equal(moved.weights, alone.weights)
+    weights = moved.weights[:-1].astype(float)
+    assert weights @ TILES.centres_m[:, 0] ** 2 == pytest.approx(60.0, abs=8.0)
+
+
 def test_what_moves_over_the_edge_is_off_the_map():
     known = search.at(TILES, np.array([[590.0, 0.0]]), np.ones(1))
     gone = search._settled(
@@ -100,7 +113,7 @@ def test_scores_between_tiles_are_those_of_the_place_between():
     shift = np.array([9.0, -6.0])
     query = toy.ENCODER.at(*TILES.centres_m[CENTRE] + shift)
     scores = (toy.MAP.descriptors @ query).astype(np.float32)
-    found = search._between_tiles(scores, TILES, shift[None] / TILES.pitches_m)
+    found = search._between_tiles(scores, TILES, shift[None] / TILES.pitches_m, np.arange(len(TILES)))
     assert found.argmax() == CENTRE
     assert found[CENTRE] == pytest.approx(1.0, abs=0.06)
     assert scores[CENTRE] < 0.92

@@ -196,8 +196,7 @@ class BayesFilter:
         return after if isinstance(after.place, Track) else replace(after, rows=self._any_row)
 
     def _weighed_search(self, known: _Known, place: Search, look: LookUp, share_new: float) -> _Known:
-        scores, evidence = look.everywhere(), self.evidence
-        place, _ = search.weigh(place, self._tiles, scores, look.offset_m, evidence, share_new)
+        place, _ = search.weigh(place, self._tiles, look, self.evidence, share_new)
         return self._tracked_where_sure(replace(known, since_full=0), place)
 
     def _tracked_where_sure(self, known: _Known, place: Search) -> _Known:

@@ -89,7 +89,7 @@ def weighed(
     if doubt.rival is None and fit.whole >= 1.0:
         return Doubt(_elsewhere(doubt.elsewhere, 1.0, fit.new), None, fit.whole)
     rival = doubt.rival or search.anywhere(tiles)
-    rival, likelihood = search.weigh(rival, tiles, look.everywhere(), look.offset_m, evidence, share_new)
+    rival, likelihood = search.weigh(rival, tiles, look, evidence, share_new)
     half_m = place.half_m + _AROUND_PITCHES * float(tiles.pitches_m.max())
     rival, left = search.without(rival, tiles, place.centre_m, half_m)
     elsewhere = _elsewhere(doubt.elsewhere, likelihood * left, fit.new)

@@ -71,14 +71,19 @@ class Evidence:
             prior: (n,) share of the map that each stands for, summing to one.
         """
         top = float(scores.max())
-        spread = np.exp((scores - top) / self.temperature)
-        return top + self.temperature * math.log(max(float(prior @ spread), 1e-30))
+        power = scores - top
+        power /= self.temperature
+        return top + self.temperature * math.log(max(float(prior @ np.exp(power, out=power)), 1e-30))
 
     def likelihood(self, scores: Floats, background: float) -> Floats:
         """Return how many times likelier than the average place each is, in the scores' own type."""
         kind = scores.dtype.type
-        power = np.minimum((scores - kind(background)) / kind(self.temperature), kind(_MOST_LIKELY))
-        return np.asarray(kind(1.0 - self.outlier_share) * np.exp(power) + kind(self.outlier_share))
+        power = np.asarray(scores - kind(background))  # one array throughout: there may be 200,000
+        power /= kind(self.temperature)
+        np.exp(np.minimum(power, kind(_MOST_LIKELY), out=power), out=power)
+        power *= kind(1.0 - self.outlier_share)
+        power += kind(self.outlier_share)
+        return power
 
     def off_map(self, background: float, odds: float) -> float:
         """Return how many times likelier than the average place it is to be off the map; at least 1.

@@ -76,7 +76,7 @@ def learnt(
         ids, on_tiles = track.on_tiles(place, tiles, offset_m)
         fit = _fit(on_tiles, look.rows_of(ids), evidence)
     else:
-        fit = _fit(search.on_tiles(place, tiles, offset_m), look.rows_of(), evidence)
+        fit = _fit(*look.rows_under(search.on_tiles(place, tiles, offset_m)), evidence)
     likelihood = fit / max(float(shares @ fit), 1e-30)
     floor = evidence.outlier_share
     after = shares * ((1.0 - floor) * likelihood + floor) ** share_new

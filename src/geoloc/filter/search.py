@@ -6,13 +6,14 @@ half a pitch do they move on to the next tile. So motion blurs nothing, and cost
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.filter.evidence import Evidence
-from geoloc.filter.tiles import EAST, NORTH, SOUTH, WEST, Tiles
+from geoloc.filter.tiles import EAST, NORTH, SOUTH, WEST, Ids, Tiles
+from geoloc.lookup import LookUp
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
@@ -22,6 +23,7 @@ _KIDNAPPED_PER_S = 1e-4
 _RADIUS_PITCHES = 2.5
 _WIDEST_SPREAD = 8  # doublings of the step by which weights spread: hundreds of pitches
 _NO_SPREAD = 1e-4
+_WORTH_SPREADING = 0.02  # squared pitches: a sixth of a pitch, that no peak would show
 _WAYS = ((EAST, WEST), (NORTH, SOUTH))
 
 
@@ -32,10 +34,12 @@ class Search:
     Attributes:
         weights: (N + 1,) float32, summing to one; the last is off the map, where a look-up says nothing.
         moved_m: (levels, 2) from a tile's centre to the camera that its weight speaks of, east, north.
+        unspread_m2: (2,) variance of the motion, east and north, that is yet too little to spread weights by.
     """
 
     weights: Weights
     moved_m: Floats
+    unspread_m2: Floats = field(default_factory=lambda: np.zeros(2))
 
     @property
     def off_map(self) -> float:
@@ -95,17 +99,20 @@ def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, dur
         duration_s: in what time.
     """
     weights = search.weights.copy()
-    off_map = float(weights[-1])
+    off_map, weights[-1] = float(weights[-1]), 0.0
+    unspread_m2 = search.unspread_m2 + variance_m2
     returns = max(0.0, off_map - _OFF_MAP) * -math.expm1(-duration_s / _AWAY_S)
     for axis, (forth, back) in enumerate(_WAYS):
-        variance = variance_m2[axis] / tiles.pitches_m[:, axis] ** 2
-        weights = _spread(weights, tiles, tiles.mirrored[forth], tiles.mirrored[back], variance)
-    weights *= np.float32((1.0 - off_map) / max(float(weights.sum()), 1e-30))
-    weights[-1] = off_map - returns
+        variance = unspread_m2[axis] / tiles.pitches_m[:, axis] ** 2
+        if float(variance.max()) >= _WORTH_SPREADING:
+            weights = _spread(weights, tiles, tiles.mirrored[forth], tiles.mirrored[back], variance)
+            unspread_m2[axis] = 0.0
     forget = kidnapped(duration_s)
-    weights *= np.float32(1.0 - forget)
-    weights += np.float32(forget + returns) * anywhere(tiles).weights
-    return Search(weights / weights.sum(), search.moved_m + shift_m)
+    strewn = forget + returns * (1.0 - forget)
+    weights *= np.float32((1.0 - forget) * (1.0 - off_map) / max(float(weights.sum()), 1e-30))
+    weights[:-1] += np.float32(strewn * (1.0 - _OFF_MAP)) * tiles.prior
+    weights[-1] = (1.0 - forget) * (off_map - returns) + strewn * _OFF_MAP
+    return Search(weights, search.moved_m + shift_m, unspread_m2)
 
 
 def kidnapped(duration_s: float) -> float:
@@ -114,32 +121,30 @@ def kidnapped(duration_s: float) -> float:
 
 
 def weigh(
-    search: Search,
-    tiles: Tiles,
-    scores: Weights,
-    offset_m: Floats,
-    evidence: Evidence,
-    share_new: float,
+    search: Search, tiles: Tiles, look: LookUp, evidence: Evidence, share_new: float
 ) -> tuple[Search, float]:
     """Take a look-up in; returns also how many times likelier it is here than at the average place.
+
+    Between tiles only the foremost scores are interpolated: the others are too low for it to count.
 
     Args:
         search: before.
         tiles: the map.
-        scores: (N,) cosines of all tiles.
-        offset_m: (2,) from the view's centre to the camera.
+        look: the look-up.
         evidence: what scores are worth.
         share_new: share of the look that is new.
     """
-    search = _settled(search, tiles, offset_m)
+    search = _settled(search, tiles, look.offset_m)
+    scores, foremost = look.everywhere(), look.foremost()
     background = evidence.background(scores, tiles.prior)
-    between = _between_tiles(scores, tiles, (search.moved_m - offset_m) / tiles.pitches_m)
+    displaced = (search.moved_m - look.offset_m) / tiles.pitches_m
+    between = _between_tiles(scores, tiles, displaced, foremost)
     weights = search.weights.copy()
-    likelihood = evidence.likelihood(between, background)
-    weights[:-1] *= np.exp(np.float32(share_new) * np.log(likelihood))
+    weights[:-1] *= evidence.likelihood(between, background) ** np.float32(share_new)
     weights[-1] *= evidence.off_map(background, _odds(tiles)) ** share_new
     total = weights.sum()
-    return replace(search, weights=weights / total), float(total)
+    weights /= total
+    return replace(search, weights=weights), float(total)
 
 
 def without(search: Search, tiles: Tiles, centre_m: Floats, half_m: float) -> tuple[Search, float]:
@@ -170,7 +175,8 @@ def peak(search: Search, tiles: Tiles) -> Peak:
     points_m = tiles.centres_m[near] + search.moved_m[tiles.level[near]]
     mean_m = weights @ points_m / total
     centred = points_m - mean_m
-    within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0)  # anywhere in a tile's cell
+    # Anywhere in a tile's cell, and what is still to be spread.
+    within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0 + search.unspread_m2)
     return Peak(mean_m, (centred * weights[:, None]).T @ centred / total + within, total)
 
 
@@ -190,7 +196,7 @@ def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
             weights = np.append(weights[:-1], np.float32(0.0))[source]
     lost = max(0.0, 1.0 - float(weights[:-1].sum()) - float(search.weights[-1]))
     weights = np.append(weights[:-1], np.float32(search.weights[-1] + lost))
-    return Search(weights, search.moved_m - steps * tiles.pitches_m)
+    return replace(search, weights=weights, moved_m=search.moved_m - steps * tiles.pitches_m)
 
 
 def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: int) -> NDArray[np.int64]:
@@ -204,29 +210,26 @@ def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: 
     return source
 
 
-def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats) -> Weights:
-    """Return the scores at places displaced from the tiles' centres by (levels, 2) pitches, half at most.
+def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats, ids: Ids) -> Weights:
+    """Return the scores (N,), those of `ids` at places displaced from their centres.
 
-    Cubic (Catmull-Rom): a straight line between two tiles would cut off the peak that lies between them.
+    Displaced is by (levels, 2) pitches, half at most. Cubic (Catmull-Rom): a straight line between two tiles
+    would cut off the peak that lies between them.
     """
+    of_levels = [ids[tiles.level[ids] == level] for level in range(len(displaced))]
     for axis, (forth, back) in enumerate(_WAYS):
-        share = np.abs(displaced[:, axis]).astype(np.float32)
-        onward = displaced[:, axis] >= 0
-        if len(onward) == 1:
+        before, scores = scores, scores.copy()
+        for here, along in zip(of_levels, displaced[:, axis], strict=True):
             ahead, behind = tiles.beside[forth], tiles.beside[back]
-            ahead, behind = (ahead, behind) if onward[0] else (behind, ahead)
-        else:
-            share, on = share[tiles.level], onward[tiles.level]
-            ahead = np.where(on, tiles.beside[forth], tiles.beside[back])
-            behind = np.where(on, tiles.beside[back], tiles.beside[forth])
-        there = scores[ahead]
-        square, cube = share**2, share**3
-        scores = (
-            (2 - 5 * square + 3 * cube) / 2 * scores
-            + (share + 4 * square - 3 * cube) / 2 * there
-            + (2 * square - share - cube) / 2 * scores[behind]
-            + (cube - square) / 2 * there[ahead]  # the tile after the next
-        ).astype(np.float32)
+            ahead, behind = (ahead, behind) if along >= 0 else (behind, ahead)
+            share, there = np.float32(abs(along)), ahead[here]
+            square, cube = share**2, share**3
+            scores[here] = (
+                (2 - 5 * square + 3 * cube) / 2 * before[here]
+                + (share + 4 * square - 3 * cube) / 2 * before[there]
+                + (2 * square - share - cube) / 2 * before[behind[here]]
+                + (cube - square) / 2 * before[ahead[there]]  # the tile after the next
+            )
     return scores
 
 
@@ -251,7 +254,11 @@ def _spread(
         by_tile = share.astype(np.float32)
         if len(share) > 1:
             by_tile = np.append(by_tile[tiles.level], np.float32(0.0))
-        weights = (1 - 2 * by_tile) * weights + by_tile * (weights[forth] + weights[back])
+        around = weights[forth]
+        around += weights[back]
+        around *= by_tile
+        weights *= 1 - 2 * by_tile
+        weights += around
         weights[-1] = 0.0
         variance = (variance - 2.0 * share) / 4.0
     return weights
