@@ -7,11 +7,11 @@ tiles there. A point-mass filter, because a look-up's likelihood has many peaks 
 fitted to it, and the covariance is that of the weights. Particles would need thousands to hold a map, and
 answer differently each time; Gaussians would need peaks to be found and told apart.
 
-The tracked place is never all of the belief. A part, `elsewhere`, stays for every other place; it grows
-when look-ups are likelier on an average place than on the tracked one. Beyond half, the drone is lost: the
-track is laid back onto the tiles with the weight it still has, the rest is spread over the map, and the
-search goes on from there. So no gate can lock the filter out, and a track that was right after all wins
-again.
+The tracked place is never all of the belief. A part stays for every other place (`doubt`); it grows when
+look-ups are likelier on an average place than on the tracked one, and then they tell which other place.
+Beyond half, the drone is lost: the track is laid back onto the tiles with the weight it still has, beside
+what is believed elsewhere, and the search goes on from there. So no gate can lock the filter out, and a track
+that was right after all wins again.
 """
 
 import threading
