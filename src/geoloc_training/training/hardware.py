@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices, processes, precision and seeds: everything that differs between a laptop and a cluster."""
 
+import atexit
 import inspect
 import os
 from typing import Any
@@ -44,8 +45,16 @@ def launch(config: HardwareConfig) -> Fabric:
             f"precision={config.precision} is not to be had here ({' '.join(str(error).split())}); "
             "ask for what this machine has."
         ) from error
+    if several:
+        atexit.register(_leave)
     config.check_accelerator("cpu" if fabric.device.type == "cpu" else "gpu")
     return fabric
+
+
+def _leave() -> None:
+    """End this process's part of the group: threads still open would abort the process at its very end."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def seed_everything(seed: int, threads: int) -> None:
