@@ -46,6 +46,21 @@ class Demo:
     duration_s: float = 90.0
     rate: float = 1.0
 
+    @property
+    def folder(self) -> Path:
+        """Where world, map, bag and what is known of the drone lie."""
+        return self.out / f"seed-{self.seed}"
+
+    @property
+    def bag(self) -> Path:
+        """The recorded flight."""
+        return self.folder / f"flight-{self.duration_s:g}s"
+
+    def evaluation(self) -> str:
+        """Return the command that localizes the flight again, without ROS."""
+        given = f"--map {self.folder / 'map'} --model {self.model} --params-file {self.folder / 'drone.yaml'}"
+        return f"geoloc evaluate {self.bag} {given} --out {self.out / 'again'}"
+
 
 def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
     """Draw a world, fly over it, localize the flight with the real nodes; returns the path of the report.
@@ -59,7 +74,7 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
             "checkout, which sets it up, or source your ROS 2"
         )
     model = find_model(demo.model)
-    folder = demo.out / f"seed-{demo.seed}"
+    folder = demo.folder
 
     say("1/4  two dates of a world: the map's and the camera's")
     world = folder / "world"
@@ -74,7 +89,7 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
     build_map(date0, load_encoder(model), folder / "map", options, overwrite=True, progress=True)
 
     say("3/4  a flight over the second date, recorded as a bag")
-    bag = folder / f"flight-{demo.duration_s:g}s"
+    bag = demo.bag
     if not (bag / "metadata.yaml").is_file():
         _record(date1, bag, demo)
 

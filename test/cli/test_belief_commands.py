@@ -69,7 +69,7 @@ def test_a_folder_without_a_report_ends_in_a_sentence(reports, tmp_path):
 
 
 def test_calibrate_stores_what_it_measured(reports, model):
-    result = invoke("calibrate", model, reports / "sure", "--target-false-fix", "0.1")
+    result = invoke("calibrate", model, reports / "sure", "--target-false-fix", "0.1", "--overwrite")
     assert result.exit_code == 0, result.output
     assert f"stored in {model}" in result.output
     card = load_card(model)
@@ -79,10 +79,19 @@ def test_calibrate_stores_what_it_measured(reports, model):
 
 
 def test_a_target_that_few_frames_cannot_show_is_told(reports, model):
-    result = invoke("calibrate", model, reports / "sure")
+    result = invoke("calibrate", model, reports / "sure", "--overwrite")
     assert result.exit_code == 0, result.output
     assert "note: 60 frames do not show a rate of 0.10%: that takes 2995 independent fixes" in result.output
     assert load_card(model).calibration.measured["proven"] is False
+
+
+def test_a_calibration_by_more_frames_is_not_replaced_unasked(reports, model):
+    before = load_card(model)
+    result = invoke("calibrate", model, reports / "sure")
+    assert isinstance(result.exception, ParameterError)
+    frames = before.calibration.measured["frames"]
+    assert f"a calibration by {frames} frames, this one is by 60" in str(result.exception)
+    assert load_card(model) == before
 
 
 def test_a_dry_run_stores_nothing(reports, model):

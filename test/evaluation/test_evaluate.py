@@ -171,6 +171,16 @@ def test_estimates_beyond_every_projection_do_not_break_the_map(tmp_path):
     assert (tmp_path / "map.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize(("away_m", "shown"), [(300.0, True), (5e5, False)])
+def test_the_picture_shows_a_track_beside_the_map_but_not_one_in_another_country(away_m, shown):
+    with MAP.raster() as raster:
+        left, bottom, right, top = raster.bounds_m
+        place_m = np.array([[right + away_m, top]])
+        window = plots._window(raster, place_m)
+    assert bool(plots._inside(place_m, window)[0]) == shown
+    assert plots._inside(np.array([[left, bottom], [right, top]]), window).all()
+
+
 def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", count=2)
     run = evaluated(bag, params_files=(config_file("open.yaml"),))
@@ -229,7 +239,10 @@ def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path)
     with pytest.raises(ParameterError, match="min_score is 7"):
         read_settings(ENCODER, MAP, [file])
     file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match="wrong type"):
+    with pytest.raises(ParameterError, match=r"min_score is 'high' in .*bad.yaml; it must be a number"):
+        read_settings(ENCODER, MAP, [file])
+    file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.*mean heading_error_deg"):
         read_settings(ENCODER, MAP, [file])
 
 
@@ -262,7 +275,7 @@ def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):
     [
         ("heading_error_deg", 181, "0 to 180"),
         ("height_error", 0.7, "0 to 0.6"),
-        ("height_error", "a", "type"),
+        ("height_error", "a", "must be a number"),
     ],
 )
 def test_hypotheses_out_of_range_name_themselves(tmp_path, name, value, word):

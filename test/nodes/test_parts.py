@@ -21,11 +21,17 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
+from geoloc.camera.rig_settings import RigSettings
 from geoloc.errors import FrameRefused, ParameterError
+from geoloc.evaluation.settings import OF_NODES_ALONE
+from geoloc.filter import FilterSettings
+from geoloc.hypotheses import Hypotheses
+from geoloc.localizer import LocalizerSettings
 from geoloc.nodes import (
     camera_node,
     evaluation_node,
     inference_node,
+    parameters,
     pictures,
     replay_node,
     retrieval_node,
@@ -83,6 +89,20 @@ def test_whole_numbers_are_taken_where_numbers_are_meant(node_with):
     assert (table.height_m, table.turn_deg) == (20.0, (1.0, 2.0, 3.0))
     assert isinstance(table.height_m, float)
     assert node.get_parameter("height_m").type_ == Parameter.Type.DOUBLE
+
+
+def test_a_slip_of_the_pen_is_told_and_other_nodes_parameters_are_not(node_with):
+    node = node_with(height_m=20.0, heading_err=180.0, refine="off", lidar_channels=16)
+    declare(node, Table)
+    assert list(parameters._misspelt(node)) == [("heading_err", "heading_error_deg")]
+
+
+def test_what_means_nothing_without_ros_is_known_to_be_so():
+    tables = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
+    names = {field.name for kind in tables for field in dataclasses.fields(kind)}
+    flown = (RigSettings, LocalizerSettings, FilterSettings, Hypotheses)
+    apart = {field.name for kind in flown for field in dataclasses.fields(kind)}
+    assert names - apart <= OF_NODES_ALONE
 
 
 BAD_VALUES = {

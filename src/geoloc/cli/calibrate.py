@@ -48,11 +48,15 @@ def calibrate(
     false_beyond: Annotated[
         float, typer.Option(min=0.1, help="Metres from which an answer is false.")
     ] = 50.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also where the stored one was measured on more frames.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell, store nothing.")] = False,
 ) -> None:
     """Measure a calibration and store it in the model."""
     from geoloc.encoder.card import load_card
     from geoloc.encoder.card_writing import store_calibration
+    from geoloc.errors import ParameterError
     from geoloc.evaluation.calibrate import calibrate as measure
     from geoloc.evaluation.operating_point import Target
     from geoloc.evaluation.reports import read_report
@@ -72,8 +76,14 @@ def calibrate(
             f"{measured.point.fixes_needed} independent fixes without a false one",
             err=True,
         )
+    stored = card.calibration.measured.get("frames", 0)
     if dry_run:
         typer.echo("\nnothing stored: --dry-run")
+    elif measured.frames < stored and not overwrite:
+        raise ParameterError(
+            f"{card.id} holds a calibration by {stored} frames, this one is by {measured.frames}: give more "
+            "flights, or --overwrite to replace it all the same"
+        )
     else:
         typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
 

@@ -35,4 +35,6 @@ def demo(
     from geoloc.demo import Demo, run_demo
     from geoloc.installed import default_model
 
-    run_demo(Demo(out, model or default_model(), seed, duration_s, rate), typer.echo)
+    told = Demo(out, model or default_model(), seed, duration_s, rate)
+    run_demo(told, typer.echo)
+    typer.echo(f"\nthe same without ROS: {told.evaluation()}")

@@ -29,6 +29,7 @@ Window = tuple[float, float, float]  # centre east, centre north, width; metres
 _TRUTH, _ESTIMATE, _ERROR, _REFUSED = "#19d3f3", "#ffd400", "#ff5a36", "#ff2d95"
 _MAP_PX = 1100
 _WORST = 6
+_FARTHEST_MAPS = 10.0  # widths of the map that a picture of it may be wide
 _QUICK = {"compress_level": 3}  # twice the size of the smallest file, in a third of the time
 
 
@@ -116,10 +117,12 @@ def _finite(points: Floats) -> Floats:
 
 
 def _window(raster: "Raster", truth_m: Floats) -> Window:
-    """Return the square that shows the whole map and the true track."""
+    """Return the square that shows the whole map and the true track; one far off the map is left out."""
     left, bottom, right, top = raster.bounds_m
     low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
     high = np.fmax([right, top], np.nanmax(truth_m, axis=0))
+    if (high - low).max() > _FARTHEST_MAPS * max(right - left, top - bottom):
+        low, high = np.array([left, bottom]), np.array([right, top])
     centre = (low + high) / 2
     return float(centre[0]), float(centre[1]), float((high - low).max()) * 1.02
 

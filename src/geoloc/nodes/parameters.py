@@ -13,9 +13,10 @@ parameter is read-only unless its table says otherwise.
 
 import array
 import dataclasses
+import difflib
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from rclpy.parameter import Parameter
 from geoloc.errors import ParameterError
 
 Table = TypeVar("Table")
+_ALIKE = 0.6  # ROS ignores what a node does not know; what resembles one of ours is likelier a slip
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 
 
@@ -87,7 +89,21 @@ def declare(node: Node, table: type[Table]) -> Table:
         ParameterError: for a value of another type or outside its range; names the file to edit.
     """
     values = {field.name: _declare_one(node, field) for field in dataclasses.fields(table)}  # type: ignore[arg-type]
+    for name, like in _misspelt(node):
+        node.get_logger().warning(f"parameter {name} is unknown and ignored; did you mean {like}?")
     return table(**values)
+
+
+def _misspelt(node: Node) -> Iterator[tuple[str, str]]:
+    """Yield what was given to the node and is no parameter of any of ours, but much like one."""
+    from geoloc.nodes import settings  # which itself needs this module
+
+    tables = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
+    ours = {field.name for kind in tables for field in dataclasses.fields(kind)}
+    for name in getattr(node, "_parameter_overrides", {}):
+        like = difflib.get_close_matches(name, ours, 1, _ALIKE)
+        if like and name not in ours and not node.has_parameter(name):
+            yield name, like[0]
 
 
 def _declare_one(node: Node, field: "dataclasses.Field[Any]") -> Any:  # noqa: ANN401

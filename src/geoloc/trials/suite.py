@@ -15,7 +15,7 @@ from geoloc import __version__
 from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
 from geoloc.evaluation.report import plain
-from geoloc.simulation.scenarios import DULL, Scenario
+from geoloc.simulation.scenarios import DULL, SCENARIOS, Scenario
 from geoloc.trials.done import begin, checksum, finish, is_done
 from geoloc.trials.flights import fly_real
 from geoloc.trials.likeness import Likeness, likenesses
@@ -71,10 +71,14 @@ class Suite:
 
 @dataclass(frozen=True)
 class Results:
-    """What all trials came to, by name, in the order flown; `likeness` of the imagery they flew over."""
+    """What all trials came to, by name, in the order flown; `likeness` of the imagery they flew over.
+
+    `whole` tells whether every scenario was flown: the targets are for all of them together.
+    """
 
     outcomes: dict[str, Outcome]
     likeness: tuple[Likeness, ...]
+    whole: bool = True
 
 
 def run_suite(suite: Suite, say: Say) -> Results:
@@ -114,7 +118,7 @@ def run_suite(suite: Suite, say: Say) -> Results:
         real = fly_real(suite.data, encoder, suite.out / "flights", say, again=suite.again)
         outcomes |= {name: outcome_of([flight]) for name, flight in real.items()}
     draw_trials(flights, suite.out / "scenarios.png")
-    results = Results(outcomes, likeness)
+    results = Results(outcomes, likeness, len(suite.scenarios) == len(SCENARIOS))
     _write(results, encoder.card.id, suite.out)
     return results
 
@@ -143,9 +147,10 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
 
 def summary(results: Results) -> str:
     """Return the table for a terminal, and the targets that all trials together met or missed."""
-    return "\n\n".join(
-        [terminal_table(results.outcomes), "\n".join(target_lines("all", results.outcomes["all"]))]
-    )
+    table = f"{terminal_table(results.outcomes)}\n\n{FOOTNOTES}"
+    if not results.whole:
+        return f"{table}\n\nthe targets are for all scenarios together"
+    return f"{table}\n\n" + "\n".join(target_lines("all", results.outcomes["all"]))
 
 
 def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
@@ -208,7 +213,11 @@ def _write(results: Results, model: str, out: Path) -> None:
             f"# geoloc {__version__}, {model}, no prior",
             markdown_table(results.outcomes),
             FOOTNOTES,
-            *("\n".join(target_lines(name, one)) for name, one in results.outcomes.items() if "all" in name),
+            *(
+                "\n".join(target_lines(name, one))
+                for name, one in results.outcomes.items()
+                if results.whole and "all" in name
+            ),
             f"```\n{likeness_table(results.likeness)}\n```",
         ]
     )
