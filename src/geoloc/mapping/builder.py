@@ -33,7 +33,7 @@ from geoloc.mapping.manifest import (
     Manifest,
     write_manifest,
 )
-from geoloc.mapping.recipe import BuildOptions, Recipe, begin, finish, make_recipe
+from geoloc.mapping.recipe import BuildOptions, Recipe, alone, begin, finish, make_recipe
 from geoloc.mapping.tiles import TileStore, describe_tiles
 from geoloc.raster.picture import open_picture, write_picture
 from geoloc.raster.views import Raster, open_raster
@@ -77,11 +77,12 @@ def build_map(
 
     Raises:
         RasterError: if the source cannot be read, has no place on Earth, or is smaller than a tile.
-        MapError: if `out` holds something else, the disk is full, or no tile has enough valid imagery.
+        MapError: if `out` holds something else or is being built already, the disk is full, or no tile has
+            enough valid imagery.
         ModelError: if the encoder's answers are not unit vectors.
     """
     out, options = Path(out), options or BuildOptions()
-    with open_raster(Path(source), bounds=bounds, crs=crs) as raster:
+    with alone(out), open_raster(Path(source), bounds=bounds, crs=crs) as raster:
         plan = _plan(raster, encoder, options)
         recipe = make_recipe(Path(source), raster, encoder.card, options)
         if begin(out, recipe, overwrite=overwrite):
@@ -91,15 +92,15 @@ def build_map(
         for note in _notes(raster, encoder, plan):
             notify(note)
         _copy_picture(raster, out, options, progress=progress)
-    with open_picture(out / RASTER, plan.frame) as picture:
-        grid = plan.grid(picture.bounds_m)
-        store = TileStore(out, encoder.card.descriptor_size, options.min_valid)
-        describe_tiles(picture, encoder, grid, store, batch_size=options.batch_size, progress=progress)
-        tile_count = store.publish(grid)
-        _write_index(out, options, notify)
-        _write_params(out, plan)
-        write_manifest(out, _manifest(out, picture, plan, encoder, recipe, tile_count))
-    finish(out)
+        with open_picture(out / RASTER, plan.frame) as picture:
+            grid = plan.grid(picture.bounds_m)
+            store = TileStore(out, encoder.card.descriptor_size, options.min_valid)
+            describe_tiles(picture, encoder, grid, store, batch_size=options.batch_size, progress=progress)
+            tile_count = store.publish(grid)
+            _write_index(out, options, notify)
+            _write_params(out, plan)
+            write_manifest(out, _manifest(out, picture, plan, encoder, recipe, tile_count))
+        finish(out)
     return open_map(out, encoder.card)
 
 

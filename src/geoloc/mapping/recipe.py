@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What decides a map: source, model and options; and whether a folder holds that map, or part of it."""
 
+import fcntl
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +103,32 @@ def make_recipe(source: Path, raster: Raster, card: "ModelCard", options: BuildO
     }
     # Through JSON and back, so that it equals what will be read from disk.
     return Recipe(json.loads(json.dumps(parts)))
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep other processes from building in the same folder meanwhile.
+
+    Raises:
+        MapError: where one does, or the folder's place cannot be written.
+    """
+    path = out.absolute().with_name(f".{out.absolute().name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise MapError(f"{path.parent} cannot be written ({error}); give another folder") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MapError(
+                f"{out} is being built by another process; wait for it, or give another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def begin(out: Path, recipe: Recipe, *, overwrite: bool) -> bool:
