@@ -324,6 +324,22 @@ class Drone(Node):
                 self.heard["reason"].setdefault(stamp.sec * 1_000_000_000 + stamp.nanosec, values["reason"])
 
 
+class Sender(Drone):
+    """Sends what camera_node and inference_node would, past both."""
+
+    def __init__(self, namespace):
+        super().__init__(namespace)
+        self.offsets = self.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, topics.every_answer())
+        self.descriptors = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
+
+    def see(self, stamp_ns, place_m):
+        """Send what is seen over a place; return the `fix` that comes of it."""
+        vectors = PixelEncoder().describe(photo(*place_m, VIEW_M, VIEW_M, (PX, PX))[None])
+        self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
+        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
+        return self.wait(topics.FIX, stamp_ns)
+
+
 def camera_info(stamp_ns):
     """Return a pinhole camera's CameraInfo."""
     k = [FOCAL_PX, 0.0, WIDTH / 2 - 0.5, 0.0, FOCAL_PX, HEIGHT / 2 - 0.5, 0.0, 0.0, 1.0]

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
-from flying import MAP, PITCH_M, PX, VIEW_M, Drone, PixelEncoder, fly, photo, wait_for
+from flying import MAP, PITCH_M, Drone, Sender, fly, wait_for
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import Image, NavSatFix
+from sensor_msgs.msg import NavSatFix
 from std_srvs.srv import Trigger
 
 from geoloc.nodes import messages_out, topics
@@ -20,26 +20,14 @@ NAME = "believing/retrieval_node"
 STEP_NS = 1_000_000_000
 
 
-class Pilot(Drone):
-    """Sends descriptors past the camera, with odometry, so that a flight takes no time."""
+class Pilot(Sender):
+    """Sends descriptors with odometry, so that a flight takes no time."""
 
     def __init__(self, namespace):
         super().__init__(namespace)
-        reliable = topics.every_answer()
-        self.offsets = self.create_publisher(
-            type(messages_out.offset(0, "", 0.0, 0.0, 0.0)), topics.VIEW_OFFSET, reliable
-        )
-        self.descriptors = self.create_publisher(Image, topics.DESCRIPTOR, reliable)
         self.odometry = self.create_publisher(Odometry, topics.ODOM, topics.sensor_stream())
-        self.priors = self.create_publisher(NavSatFix, topics.INITIAL_FIX, reliable)
+        self.priors = self.create_publisher(NavSatFix, topics.INITIAL_FIX, topics.every_answer())
         self.relocalize = self.create_client(Trigger, "retrieval_node/relocalize")
-
-    def see(self, stamp_ns, place_m):
-        """Send what is seen over a place; return the `fix` that comes of it."""
-        vectors = PixelEncoder().describe(photo(*place_m, VIEW_M, VIEW_M, (PX, PX))[None])
-        self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
-        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
-        return self.wait(topics.FIX, stamp_ns)
 
     def travel(self, stamp_ns, place_m):
         """Send odometry whose origin is its own."""

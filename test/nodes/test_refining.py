@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
-from flying import MAP, PX, VIEW_M, Drone, PixelEncoder, knowing, options, photo, wait_for
+from flying import MAP, PX, VIEW_M, Sender, knowing, options, photo, wait_for
 from sensor_msgs.msg import Image
 
 from geoloc.errors import ParameterError
@@ -24,32 +24,23 @@ def node(namespace, **parameters):
         return retrieval_node.RetrievalNode(**options(namespace, **given))
 
 
-class Watcher(Drone):
-    """Sends views and what belongs to them past camera and encoder."""
+class Watcher(Sender):
+    """Sends views beside what belongs to them."""
 
     def __init__(self, namespace):
         super().__init__(namespace)
-        reliable = topics.every_answer()
-        self.offsets = self.create_publisher(
-            type(messages_out.offset(0, "", 0.0, 0.0, 0.0)), topics.VIEW_OFFSET, reliable
-        )
-        self.descriptors = self.create_publisher(Image, topics.DESCRIPTOR, reliable)
         self.views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
 
     def look(self, view, **changes):
         """Send a view (None for none) of PLACE_M; return how far off the fix is and its largest deviation."""
         stamp_ns = self.next_stamp()
-        seen = photo(*PLACE_M, VIEW_M, VIEW_M, (PX, PX))
         if view is not None:
             message = messages_out.rgb_image(stamp_ns, "camera", view)
             for name, value in changes.items():
                 setattr(message, name, value)
             self.views.publish(message)
             assert wait_for(lambda: stamp_ns in self.heard[topics.VIEW_IMAGE])
-        self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
-        vectors = PixelEncoder().describe(seen[None])
-        self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
-        fix = self.wait(topics.FIX, stamp_ns)
+        fix = self.see(stamp_ns, PLACE_M)
         assert fix.status.status == 0
         place_m = MAP.frame.to_local(fix.latitude, fix.longitude)
         return math.dist(place_m, PLACE_M), math.sqrt(max(fix.position_covariance[0:5:4]))

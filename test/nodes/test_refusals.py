@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import numpy as np
 from flying import Drone, camera_info, camera_node, fly, frame_at, wait_for
+from geometry_msgs.msg import Vector3Stamped
 from sensor_msgs.msg import Image
 
 from geoloc.nodes import messages_out, topics
@@ -68,9 +69,7 @@ def publish_pair(drone, descriptor, offset=(0.0, 0.0)):
 @pytest.fixture(scope="module")
 def stranger(spinner, drone):
     """Publishes where only geoloc's nodes should."""
-    drone.offsets = drone.create_publisher(
-        type(messages_out.offset(0, "", 0.0, 0.0, 0.0)), topics.VIEW_OFFSET, 10
-    )
+    drone.offsets = drone.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, 10)
     drone.descriptors = drone.create_publisher(Image, topics.DESCRIPTOR, 10)
     drone.views = drone.create_publisher(Image, topics.VIEW_IMAGE, 10)
     publishers = (drone.offsets, drone.descriptors, drone.views)

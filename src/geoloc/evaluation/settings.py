@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc.mapping.directory import MapDirectory
 
-
 _KINDS = (RigSettings, LocalizerSettings, FilterSettings, Hypotheses)
-_ALIKE = 0.6
 OF_NODES_ALONE = frozenset(
     [
         "attitude_wait_s",
@@ -128,7 +126,7 @@ def _check(values: Mapping[str, Any], files: Sequence[Path]) -> None:
     """Refuse what is misspelt, and a text where a number belongs."""
     ours = {field.name: field.default for kind in _KINDS for field in fields(kind)}
     for name, value in values.items():
-        like = difflib.get_close_matches(name, ours, 1, _ALIKE)
+        like = difflib.get_close_matches(name, ours, 1)
         if name not in ours and name not in OF_NODES_ALONE and like:
             raise ParameterError(f"{name} in {_setting(name, files)} is unknown; did you mean {like[0]}?")
         default = ours.get(name)

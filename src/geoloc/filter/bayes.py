@@ -189,11 +189,9 @@ class BayesFilter:
         learnt = rows.learnt(known.rows, look, known.place, self._tiles, self.evidence, share_new)
         look = look.under(known.rows, self.evidence.temperature, of_offset=learnt)
         known = replace(known, last_look=look, rows=learnt)
-        if not isinstance(known.place, Track):
-            return self._weighed_search(known, known.place, look, share_new)
-        after = self._weighed_track(known, known.place, look, share_new)
-        # A place that is given up takes with it what was learnt there of heading and height.
-        return after if isinstance(after.place, Track) else replace(after, rows=self._any_row)
+        if isinstance(known.place, Track):
+            return self._weighed_track(known, known.place, look, share_new)
+        return self._weighed_search(known, known.place, look, share_new)
 
     def _weighed_search(self, known: _Known, place: Search, look: LookUp, share_new: float) -> _Known:
         place, _ = search.weigh(place, self._tiles, look, self.evidence, share_new)
@@ -210,11 +208,13 @@ class BayesFilter:
     def _weighed_track(self, known: _Known, place: Track, look: LookUp, share_new: float) -> _Known:
         full = known.since_full >= self.settings.full_search_every or known.doubt.rival is not None
         likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=full)
-        if not full and float((place.weights * likelihood).sum()) < _SURE_OF * len(self._tiles):
+        whole = float((place.weights * likelihood).sum())
+        if not full and whole < _SURE_OF * len(self._tiles):
             full = True
             likelihood = track.likelihood(place, self._tiles, look, self.evidence, full=True)
+            whole = float((place.weights * likelihood).sum())
         weights = place.weights * likelihood**share_new
-        fit = Fit(float((place.weights * likelihood).sum()), float(weights.sum()))
+        fit = Fit(whole, float(weights.sum()))
         after = replace(place, weights=weights / fit.new)
         known = replace(
             known,
@@ -224,7 +224,9 @@ class BayesFilter:
             since_full=0 if full else known.since_full + 1,
         )
         if known.doubt.elsewhere > 0.5 or _sigma_m(after.moments()[1]) > self._widest_m:
-            return self._tracked_where_sure(known, self._laid_back(after, known.doubt))
+            # A place that is given up takes with it what was learnt there of heading and height.
+            given_up = replace(known, rows=self._any_row)
+            return self._tracked_where_sure(given_up, self._laid_back(after, known.doubt))
         sure = known.doubt.elsewhere <= 1.0 - self.settings.confidence
         return replace(known, had_fix=known.had_fix or sure)
 

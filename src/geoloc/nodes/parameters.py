@@ -28,7 +28,6 @@ from rclpy.parameter import Parameter
 from geoloc.errors import ParameterError
 
 Table = TypeVar("Table")
-_ALIKE = 0.6  # ROS ignores what a node does not know; what resembles one of ours is likelier a slip
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 
 
@@ -95,13 +94,16 @@ def declare(node: Node, table: type[Table]) -> Table:
 
 
 def _misspelt(node: Node) -> Iterator[tuple[str, str]]:
-    """Yield what was given to the node and is no parameter of any of ours, but much like one."""
+    """Yield what was given to the node and is no parameter of any of ours, but much like one.
+
+    ROS ignores what a node does not know, for a file may be another node's; what resembles ours is a slip.
+    """
     from geoloc.nodes import settings  # which itself needs this module
 
     tables = [kind for kind in vars(settings).values() if dataclasses.is_dataclass(kind)]
     ours = {field.name for kind in tables for field in dataclasses.fields(kind)}
     for name in getattr(node, "_parameter_overrides", {}):
-        like = difflib.get_close_matches(name, ours, 1, _ALIKE)
+        like = difflib.get_close_matches(name, ours, 1)
         if like and name not in ours and not node.has_parameter(name):
             yield name, like[0]
 

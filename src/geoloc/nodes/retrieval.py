@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `retrieval_node` says of its map, and how its parameters become the localizer's settings."""
+"""What `retrieval_node` looks up by and says of its map: the localizer of its parameters, views, facts."""
 
 import math
 from typing import TYPE_CHECKING

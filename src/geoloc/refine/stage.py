@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step before an answer: the view is laid on the map's picture and joins a belief it agrees with.
+"""The last step before an answer: the view is laid on the map's picture, and belief and geometry become one.
 
 Both are taken as Gaussians, independent and of one place: the mean is weighted by precision. The belief has
 seen the same view, but only as one vector; where both are good, geometry weighs many times more. Farther
@@ -91,7 +91,7 @@ class RefineStage:
         self.last_reason = ""
 
     def refine(self, believed: Estimate, view_image: Rgb | None, offset_m: Floats) -> Estimate:
-        """Join a belief with what geometry says, where it says anything that agrees.
+        """Join a belief with what geometry says, where it confirms a place.
 
         Args:
             believed: where the camera is.
