@@ -37,7 +37,8 @@ def fly_real(
     found = {}
     for folder in folders:
         report = out / folder.name / "report"
-        recipe = checksum(folder.queries.read_text(encoding="utf-8"), encoder.card.sha256, __version__)
+        card, queries = encoder.card, folder.queries.read_text(encoding="utf-8")
+        recipe = checksum(queries, card.sha256, repr(card.calibration), __version__)
         if again or not is_done(report, recipe):
             begin(report)
             _fly(folder, folders, data, encoder, report)
