@@ -7,7 +7,7 @@ ros2 launch geoloc bringup.launch.py map:=my_map image_topic:=/camera/image_raw
 from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
-from geoloc.nodes.launching import bringup_actions, bringup_arguments
+from geoloc.nodes.startup.launch_actions import bringup_actions, bringup_arguments
 
 
 def generate_launch_description() -> LaunchDescription:

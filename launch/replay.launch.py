@@ -7,7 +7,8 @@ ros2 launch geoloc replay.launch.py bag:=flight.mcap map:=my_map
 from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
-from geoloc.nodes.launching import bringup_arguments, replay_actions, replay_arguments
+from geoloc.nodes.startup.launch_actions import bringup_arguments
+from geoloc_lab.nodes.launch_actions import replay_actions, replay_arguments
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -4,9 +4,9 @@
 import numpy as np
 
 from geoloc.errors import Reason
-from geoloc.evaluation.answers import Answers
-from geoloc.evaluation.records import Record
 from geoloc.geodesy import LocalFrame
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.metrics.records import Record
 
 FRAME = LocalFrame(47.0, 8.0)
 S = 1_000_000_000

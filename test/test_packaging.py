@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from geoloc.nodes.table import NODES
+from geoloc.nodes.startup import programs
+from geoloc_lab.nodes import programs as lab_programs
 
 ROOT = Path(__file__).resolve().parents[1]
+NODES = (*programs.NODES, *lab_programs.NODES)
 MANIFEST = ElementTree.parse(ROOT / "package.xml").getroot()
 
 

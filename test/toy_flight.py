@@ -8,7 +8,7 @@ import numpy as np
 
 import toy_map
 from geoloc.camera.lens import Intrinsics
-from geoloc.simulation.bag import BagRecorder
+from geoloc_lab.bags.writing import BagRecorder
 
 SIZE_PX = 64
 HEIGHT_M = 50.0

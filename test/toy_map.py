@@ -9,8 +9,8 @@ import numpy as np
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.geodesy import LocalFrame
-from geoloc.index import open_index
 from geoloc.mapping.directory import TILE_DTYPE
+from geoloc.search.index import open_index
 
 SIZE_M, PITCH_M, DEPTH = 40.0, 20.0, 256
 _FRAME = LocalFrame(47.0, 8.0)

@@ -30,8 +30,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from geoloc.raster.views import Raster, open_raster
-from geoloc.simulation.flight import FlightPlan, pattern_waypoints
-from geoloc.simulation.record import write_bag
+from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
+from geoloc_lab.flight_simulator.recording import write_bag
 
 _TRAIN = [sys.executable, "-c", "from geoloc_training.entry import main; main()"]
 _GEOLOC = [sys.executable, "-c", "from geoloc.cli import main; main()"]

@@ -19,9 +19,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from geoloc.encoder import Encoder, load_card, load_encoder
-from geoloc.evaluation.bags import read_flight
 from geoloc.installed import find_model
 from geoloc.raster.views import open_raster
+from geoloc_lab.bags.reading import read_flight
 from geoloc_training.adaptation.cutting import Sources, cut_region
 from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
 from geoloc_training.adaptation.stopping import match

@@ -26,9 +26,9 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
-from geoloc.index import open_index
 from geoloc.installed import default_model, find_model
-from geoloc.simulation.aerial_camera import default_intrinsics
+from geoloc.search.index import open_index
+from geoloc_lab.flight_simulator.aerial_camera import default_intrinsics
 
 _SEED = 1
 _BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")

@@ -10,14 +10,15 @@ from bench_rows import Row, median_ms, unit
 from numpy.typing import NDArray
 
 from geoloc.encoder import load_encoder
-from geoloc.filter import BayesFilter, Tiles
-from geoloc.index import open_index
+from geoloc.filter import BayesFilter
 from geoloc.installed import default_model, find_model
-from geoloc.lookup import LookUp
 from geoloc.mapping.directory import TILE_DTYPE
-from geoloc.overview import Overview
 from geoloc.refine import Patch, RefinerSettings, make_method
-from geoloc.simulation.world import World
+from geoloc.search.coarse_search import Overview
+from geoloc.search.index import open_index
+from geoloc.search.lookup import LookUp
+from geoloc.search.tiles import Tiles
+from geoloc_lab.world.world import World
 
 _SEED = 1
 _WORLD_M = 256.0  # of a made world that refinement is tried on

@@ -19,19 +19,19 @@ import numpy as np
 import yaml
 
 from geoloc.encoder import Encoder, load_encoder
-from geoloc.evaluation.answers import Answers
-from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc.evaluation.records import EvaluationRun
 from geoloc.hypotheses import Hypotheses
 from geoloc.installed import default_model, find_model
 from geoloc.mapping.directory import MapDirectory
 from geoloc.raster.views import open_raster
-from geoloc.simulation.disturbances import CompassBias, Disturbance, HeightBias
-from geoloc.simulation.record import Drone, write_bag
-from geoloc.simulation.scenarios import SCENARIOS, Scenario
-from geoloc.trials.outcome import Outcome, outcome_of
-from geoloc.trials.regions import Region, world_region
-from geoloc.trials.runs import flight_plan, map_of
+from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+from geoloc_lab.flight_simulator.disturbances import CompassBias, Disturbance, HeightBias
+from geoloc_lab.flight_simulator.recording import Drone, write_bag
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.metrics.records import EvaluationRun
+from geoloc_lab.scenarios.definitions import SCENARIOS, Scenario
+from geoloc_lab.scenarios.outcome import Outcome, outcome_of
+from geoloc_lab.scenarios.regions import Region, world_region
+from geoloc_lab.scenarios.runs import flight_plan, map_of
 
 _COURSES = ("straight-leg", "survey", "turn-180", "compass-bias")
 _FALSE_M = 100

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from refine_rows import Tried
 
 from geoloc.encoder import Encoder
-from geoloc.evaluation import EvaluationRun
-from geoloc.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc.evaluation.records import Record
-from geoloc.flights.folder import find_flights
-from geoloc.flights.runs import PreparedFlight, distractor_pictures, prepare_flight
+from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight, distractor_pictures, prepare_flight
+from geoloc_lab.metrics.records import EvaluationRun, Record
+from geoloc_lab.photo_flights.folder import find_flights
 
 _STAGE = "search and answer"
 _MOVED_M = 1e-6  # an answer that is not refined is the belief to the last digit

@@ -26,7 +26,7 @@ from refine_rows import HEAD, Tried, row
 from geoloc import integrity
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
-from geoloc.filter.alone import softmax
+from geoloc.filter.single_frame import softmax
 from geoloc.installed import default_model, find_model
 from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Refiner, RefinerSettings, Verdict

@@ -15,7 +15,6 @@ from geoloc.errors import FrameRefused, Reason
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
-    from geoloc.filter.belief import Belief
     from geoloc.hypotheses import Hypotheses
 
 Floats = NDArray[np.float64]
@@ -84,12 +83,6 @@ def check_margin(margin: float, min_margin: float) -> None:
             f"another place scores only {margin:.3f} less than the best tile, "
             f"below min_margin {min_margin:.3f}",
         )
-
-
-def check_belief(belief: "Belief") -> None:
-    """Refuse what is not believed surely enough."""
-    if belief.refusal is not None:
-        raise belief.refusal
 
 
 def check_degrees(latitude_deg: float, longitude_deg: float) -> None:

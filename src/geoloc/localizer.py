@@ -11,14 +11,23 @@ from numpy.typing import NDArray
 
 from geoloc import integrity
 from geoloc.errors import FrameRefused, ParameterError
-from geoloc.filter import BayesFilter, Belief, Evidence, FilterSettings, FrameAlone, State, Tiles, rows
+from geoloc.filter import (
+    BayesFilter,
+    Belief,
+    Evidence,
+    FilterSettings,
+    FrameAlone,
+    State,
+    hypothesis_weights,
+)
 from geoloc.fix import Candidates, Fix
 from geoloc.hypotheses import Hypotheses
-from geoloc.index import Index
-from geoloc.lookup import LookUp
-from geoloc.overview import overview_where_it_pays
 from geoloc.refine import METHODS
 from geoloc.refine.stage import Estimate, RefineStage
+from geoloc.search.coarse_search import overview_where_it_pays
+from geoloc.search.index import Index
+from geoloc.search.lookup import LookUp
+from geoloc.search.tiles import Tiles
 
 if TYPE_CHECKING:
     from geoloc.camera.views import View
@@ -136,7 +145,7 @@ class Localizer:
         alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
         self._filter = bayes if rules.filter else None
         self._believer = self._filter or alone
-        self._rows = rows.alike(rules.hypotheses)
+        self._rows = hypothesis_weights.alike(rules.hypotheses)
         self.state = State.STARTING if rules.filter else State.ALONE
         self.refinement = RefineStage(
             map_directory, rules.refine, encoder, rules.refine_weights, registration_m
@@ -186,7 +195,8 @@ class Localizer:
             look = self._believing(look, belief)
 
             # Refuse rather than guess
-            integrity.check_belief(belief)
+            if belief.refusal is not None:
+                raise belief.refusal
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
             # Refine: lay the view on the map's picture, for metres within the tile
@@ -233,12 +243,12 @@ class Localizer:
     @property
     def heading_offset_deg(self) -> float:
         """How far clockwise of the assumed heading the true one is believed to be; NaN where unknown."""
-        return rows.heading_offset_deg(self._rows, self.settings.hypotheses)
+        return hypothesis_weights.heading_offset_deg(self._rows, self.settings.hypotheses)
 
     @property
     def height_scale(self) -> float:
         """How many times the assumed height the true one is believed to be; 1 before anything is known."""
-        return rows.height_scale(self._rows, self.settings.hypotheses)
+        return hypothesis_weights.height_scale(self._rows, self.settings.hypotheses)
 
     def _believing(self, look: LookUp, belief: Belief) -> LookUp:
         if belief.rows is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geoloc.cli.evaluate import parse_topics
+from geoloc_lab.cli.evaluate import parse_topics
 from geoloc_training.adaptation.account import in_words
 from geoloc_training.adaptation.adapt import Adaptation, Adapted, adapt
 from geoloc_training.adaptation.cutting import Sources

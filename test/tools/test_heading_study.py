@@ -12,8 +12,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import heading_study as study  # noqa: E402 - found through the line above
 
-from geoloc.simulation.disturbances import CompassBias, HeightBias  # noqa: E402
-from geoloc.trials.outcome import Outcome  # noqa: E402
+from geoloc_lab.flight_simulator.disturbances import CompassBias, HeightBias  # noqa: E402
+from geoloc_lab.scenarios.outcome import Outcome  # noqa: E402
 
 
 def test_rows_are_those_that_the_parameters_make():

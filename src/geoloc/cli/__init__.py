@@ -8,7 +8,10 @@ import typer
 
 from geoloc.errors import GeolocError
 
-_COMMAND_MODULES = ("demo", "map", "simulate", "evaluate", "compare", "calibrate", "run", "replay", "flight")
+_COMMANDS = {
+    "geoloc": ("map", "up"),
+    "geoloc_lab": ("demo", "simulate", "evaluate", "compare", "calibrate", "replay", "flight"),
+}
 
 app = typer.Typer(
     help="Position from a camera and a satellite map. Start with `geoloc map build`, then `geoloc up`.",
@@ -16,8 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _name in _COMMAND_MODULES:
-    importlib.import_module(f"geoloc.cli.{_name}").register(app)
+for _package, _names in _COMMANDS.items():
+    for _name in _names:
+        importlib.import_module(f"{_package}.cli.{_name}").register(app)
 
 
 def main() -> None:

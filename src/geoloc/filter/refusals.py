@@ -3,8 +3,8 @@
 
 from geoloc.errors import FrameRefused, Reason
 from geoloc.filter.belief import State
-from geoloc.filter.doubt import Leap
 from geoloc.filter.settings import FilterSettings
+from geoloc.filter.wrong_track import Leap
 
 # Where the ground tells nothing a look-up fits a place as well as any other, and odometry carries on; one
 # that fits it half as well as the average place tells that the drone is not there.

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from geoloc import __version__
 from geoloc.geodesy import LocalFrame
-from geoloc.index import has_faiss, write_hnsw
 from geoloc.mapping.directory import MapDirectory, open_map, sha256_of
 from geoloc.mapping.grid import default_view_size_m, pitch_m, tile_grid
 from geoloc.mapping.manifest import (
@@ -34,9 +33,10 @@ from geoloc.mapping.manifest import (
     write_manifest,
 )
 from geoloc.mapping.recipe import BuildOptions, Recipe, alone, begin, finish, make_recipe
-from geoloc.mapping.tiles import TileStore, describe_tiles
+from geoloc.mapping.tile_store import TileStore, describe_tiles
 from geoloc.raster.picture import open_picture, write_picture
 from geoloc.raster.views import Raster, open_raster
+from geoloc.search.index import has_faiss, write_hnsw
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

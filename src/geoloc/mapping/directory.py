@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from geoloc.errors import MapError
 from geoloc.geodesy import LocalFrame, distance_m
-from geoloc.index import Descriptors, Index, open_index
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
     INDEX,
@@ -25,6 +24,7 @@ from geoloc.mapping.manifest import (
 )
 from geoloc.raster.picture import open_picture
 from geoloc.raster.views import Raster
+from geoloc.search.index import Descriptors, Index, open_index
 
 if TYPE_CHECKING:
     from geoloc.encoder.card import ModelCard

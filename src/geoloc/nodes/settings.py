@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every parameter of every node: default, meaning, unit, range.
+"""Every parameter of the nodes that fly: default, meaning, unit, range.
 
 Values live in three parameter files: `models/<id>/params.yaml` has the encoder's, `my_map/params.yaml` the
 map's, `config/bringup.yaml` the rest.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from geoloc.nodes.parameters import parameter
 from geoloc.refine.settings import METHODS
 
-_MODEL = "model directory; in the model's params.yaml or the launch argument model:="
-_MAP = "map directory; in the map's params.yaml or the launch argument map:="
+MODEL = "model directory; in the model's params.yaml or the launch argument model:="
+MAP = "map directory; in the map's params.yaml or the launch argument map:="
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class CameraParameters(HypothesisParameters):
 class InferenceParameters:
     """The parameters of `inference_node`."""
 
-    model: str = parameter("", _MODEL, required=True)
+    model: str = parameter("", MODEL, required=True)
     backend: str = parameter(
         "auto", "what runs the encoder", choices=("auto", "onnxruntime", "openvino", "torch")
     )
@@ -89,8 +89,8 @@ class InferenceParameters:
 class RetrievalParameters(HypothesisParameters):
     """The parameters of `retrieval_node`."""
 
-    map: str = parameter("", _MAP, required=True)
-    model: str = parameter("", _MODEL, required=True)
+    map: str = parameter("", MAP, required=True)
+    model: str = parameter("", MODEL, required=True)
     k: int = parameter(10, "candidate tiles published beside an answer", low=1, high=1000)
     filter: bool = parameter(True, "believe the flight as a whole; false: each frame stands alone")
     max_speed_mps: float = parameter(
@@ -158,32 +158,3 @@ class RetrievalParameters(HypothesisParameters):
         high=60.0,
     )
     map_frame: str = parameter("map", "frame_id of pose and candidates: east, north, up on the map's centre")
-
-
-@dataclass(frozen=True)
-class EvaluationParameters:
-    """The parameters of `evaluation_node`."""
-
-    map: str = parameter("", _MAP, required=True)
-    model: str = parameter("", _MODEL, required=True)
-    out: str = parameter("runs/evaluation", "folder that the report is written to")
-    title: str = parameter("flight", "headline of the report")
-    max_truth_gap_s: float = parameter(
-        2.0, "between truth samples farther apart nothing is interpolated", unit="s", low=0.01, high=60.0
-    )
-
-
-@dataclass(frozen=True)
-class ReplayParameters:
-    """The parameters of `replay_node`."""
-
-    bag: str = parameter("", "rosbag2 folder, .mcap or .db3 file", required=True)
-    rate: float = parameter(1.0, "seconds of flight in a second", low=0.01, high=100.0)
-    start_s: float = parameter(0.0, "begin this far into the bag", unit="s", low=0.0, high=1e6)
-    rename: str = parameter("", "topics by name, /recorded:=played, several with commas between")
-    keep_names: bool = parameter(False, "play every topic under its recorded name")
-    wait_s: float = parameter(
-        30.0, "how long to wait for the nodes to listen", unit="s", low=0.0, high=3600.0
-    )
-    report: bool = parameter(True, "ask evaluation_node for its report at the end, where there is one")
-    await_evaluation: bool = parameter(False, "wait for evaluation_node too, and fail without its report")

@@ -22,7 +22,7 @@ from geoloc.refine.shifts import EncoderShifts
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-    from geoloc.localizer import Candidates
+    from geoloc.fix import Candidates
     from geoloc.mapping.directory import MapDirectory
 
 _LEAST_PX = 16

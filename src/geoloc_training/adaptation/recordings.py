@@ -18,12 +18,18 @@ from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import BagError, FrameRefused, Reason
-from geoloc.evaluation.bags import AttitudeSample, CameraSample, HeightSample, Topics, read_flight
-from geoloc.evaluation.playback import frames_when_ready
-from geoloc.flights.attitude import NADIR_MOUNT_RPY_DEG, body_quaternion, gimbal_rotation
-from geoloc.flights.calibration import lens_of, read_calibration
-from geoloc.flights.folder import find_flights, read_photo_flight
-from geoloc.flights.photos import Photo, read_photo, stamps_ns
+from geoloc_lab.bags.playback import frames_when_ready
+from geoloc_lab.bags.reading import (
+    AttitudeSample,
+    CameraSample,
+    HeightSample,
+    Topics,
+    read_flight,
+)
+from geoloc_lab.photo_flights.attitude import NADIR_MOUNT_RPY_DEG, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.calibration import lens_of, read_calibration
+from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
+from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper
 
 _BAGS = (".mcap", ".db3")

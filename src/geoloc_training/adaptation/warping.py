@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
-from geoloc.evaluation.bags import AttitudeSample, CameraSample, HeightSample, Sample
-from geoloc.evaluation.playback import feed
+from geoloc_lab.bags.playback import feed
+from geoloc_lab.bags.reading import AttitudeSample, CameraSample, HeightSample, Sample
 from geoloc_training.adaptation.headings import HEADINGS_DEG
 
 Choose = Callable[[NDArray[np.uint8]], int]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from geoloc.errors import ParameterError
-from geoloc.simulation.world import World
+from geoloc_lab.world.world import World
 from geoloc_training.datasets.ground import Ground, Image, pyramid
 
 _GSD_M = 0.3

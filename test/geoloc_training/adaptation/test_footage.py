@@ -13,8 +13,8 @@ import toy_flight
 from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import BagError, ParameterError
-from geoloc.evaluation.bags import ImageSample, Topics, read_flight
-from geoloc.evaluation.playback import feed, frames_when_ready
+from geoloc_lab.bags.playback import feed, frames_when_ready
+from geoloc_lab.bags.reading import ImageSample, Topics, read_flight
 from geoloc_training.adaptation.footage import FootageOptions, cut_footage
 from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.pictures import write_view

@@ -10,7 +10,7 @@ import numpy as np
 
 from geoloc.errors import ParameterError, RasterError
 from geoloc.geodesy import LocalFrame
-from geoloc.simulation.world import World
+from geoloc_lab.world.world import World
 from geoloc_training.datasets.contract import GeoLocation
 from geoloc_training.datasets.dated_index import INDEX
 from geoloc_training.datasets.ground import Ground, pyramid

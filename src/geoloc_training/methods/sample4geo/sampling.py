@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from geoloc.errors import ParameterError
-from geoloc.index import open_index
+from geoloc.search.index import open_index
 from geoloc_training.datasets.contract import GeoLocation, Location, PlaneLocation, TrainingSplit
 
 _PLAN_STREAM = 1  # keeps the plan's random numbers apart from those of other uses of the same seed

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc up`: the nodes that fly, without the ROS 2 launch system."""
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to `geoloc`."""
+    app.command("up")(up)
+
+
+def up(
+    map_folder: Annotated[str, typer.Option("--map", help="Map directory, from `geoloc map build`.")] = "",
+    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    params_file: Annotated[
+        list[Path] | None, typer.Option(help="ROS parameter file over the shipped ones; may be given again.")
+    ] = None,
+    namespace: Annotated[str, typer.Option(help="Prefix of every node and topic.")] = "geoloc",
+    image_topic: Annotated[
+        str, typer.Option(help="The camera's image topic; camera_info is expected beside it.")
+    ] = "image",
+    use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="Take time from /clock.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warn, error or fatal.")] = "info",
+    respawn: Annotated[bool, typer.Option("--respawn", help="Start a node that crashed again.")] = False,
+) -> None:
+    """Start camera_node, inference_node and retrieval_node; Ctrl-C stops them.
+
+    The same nodes, in the same way, as `ros2 launch geoloc bringup.launch.py`.
+
+    Examples:
+        geoloc up --map my_map
+        geoloc up --map my_map --image-topic /camera/image_raw --params-file drone.yaml --respawn
+    """
+    from geoloc.nodes.startup.processes import running
+    from geoloc.nodes.startup.programs import BringUp, bring_up
+
+    choices = BringUp(
+        namespace=namespace,
+        params_file=tuple(params_file or ()),
+        model=model,
+        map=map_folder,
+        image_topic=image_topic,
+        use_sim_time=use_sim_time,
+        log_level=log_level,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with running(bring_up(choices)) as suite:
+            suite.wait(respawn=respawn)
+    except KeyboardInterrupt:
+        return

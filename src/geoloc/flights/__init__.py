@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Real flights as folders of photos: poses, calibration, map, bag."""

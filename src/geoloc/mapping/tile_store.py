@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Describe tiles one batch after the other, onto disk, so that a build can stop and go on anywhere.
+
+Two files grow: `valid.part`, the valid share of each tile looked at (float32), and `descriptors.part`, the
+descriptors of those kept (float32 rows). How far the work came is told by the length of the first.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from geoloc.camera.views import fill_invalid
+from geoloc.errors import MapError, ModelError
+from geoloc.mapping.manifest import DESCRIPTORS, TILES
+from geoloc.mapping.recipe import DESCRIPTORS_PART, VALID_PART
+from geoloc.raster.colours import Rgb
+from geoloc.raster.views import Raster
+from geoloc.search.index import Descriptors
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+_COPY_ROWS = 16_384
+_UNIT_TOLERANCE = 1e-3
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class TileStore:
+    """The growing files of a build.
+
+    Attributes:
+        folder: the map's folder.
+        descriptor_size: values of a descriptor.
+        min_valid: least valid share of a tile that is kept.
+    """
+
+    folder: Path
+    descriptor_size: int
+    min_valid: float
+
+    def resume(self) -> int:
+        """Cut off what an interruption left unfinished; how many tiles have been looked at."""
+        shares = self._shares()
+        wanted = int(self.kept(shares).sum()) * self._row_bytes
+        path = self.folder / DESCRIPTORS_PART
+        if not path.exists() or path.stat().st_size < wanted:
+            # Lost together with the power, perhaps: begin anew rather than trust the rest.
+            shares, wanted = shares[:0], 0
+            path.write_bytes(b"")
+        os.truncate(path, wanted)
+        valid = self.folder / VALID_PART
+        valid.touch()
+        os.truncate(valid, shares.nbytes)
+        return len(shares)
+
+    def kept(self, shares: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which tiles are part of the map, by their valid share (N,)."""
+        return shares >= self.min_valid
+
+    def append(self, shares: NDArray[np.float32], descriptors: Descriptors) -> None:
+        """Add a batch: valid shares of all, descriptors of those kept. Shares go last, they count."""
+        with (self.folder / DESCRIPTORS_PART).open("ab") as file:
+            file.write(np.ascontiguousarray(descriptors, dtype="<f4").tobytes())
+        with (self.folder / VALID_PART).open("ab") as file:
+            file.write(np.ascontiguousarray(shares, dtype="<f4").tobytes())
+
+    def publish(self, grid: NDArray[np.void]) -> int:
+        """Write `tiles.npy` and `descriptors.npy` of a grid that was looked at to the end; how many tiles.
+
+        Raises:
+            MapError: if no tile was kept.
+        """
+        shares = self._shares()
+        keep = self.kept(shares)
+        tiles = grid[keep]
+        tiles["valid_fraction"] = shares[keep]
+        if len(tiles) == 0:
+            raise MapError(
+                f"none of the {len(grid)} tiles has {self.min_valid:.0%} of valid imagery: the source holds "
+                "nothing but nodata there; choose a smaller --view-size or --min-valid."
+            )
+        part = self.folder / f"{TILES}.part"
+        with part.open("wb") as file:
+            np.save(file, tiles, allow_pickle=False)
+        part.replace(self.folder / TILES)
+        self._publish_descriptors(len(tiles))
+        return len(tiles)
+
+    @property
+    def _row_bytes(self) -> int:
+        return 4 * self.descriptor_size
+
+    def _shares(self) -> NDArray[np.float32]:
+        path = self.folder / VALID_PART
+        data = path.read_bytes() if path.exists() else b""
+        return np.frombuffer(data[: len(data) // 4 * 4], dtype="<f4").astype(np.float32)
+
+    def _publish_descriptors(self, rows: int) -> None:
+        part = self.folder / f"{DESCRIPTORS}.part"
+        shape = (rows, self.descriptor_size)
+        source = np.memmap(self.folder / DESCRIPTORS_PART, dtype="<f4", mode="r", shape=shape)
+        target = np.lib.format.open_memmap(part, mode="w+", dtype="<f4", shape=shape)
+        for start in range(0, rows, _COPY_ROWS):
+            target[start : start + _COPY_ROWS] = source[start : start + _COPY_ROWS]
+        target.flush()
+        part.replace(self.folder / DESCRIPTORS)
+
+
+def describe_tiles(
+    raster: Raster,
+    encoder: "Encoder",
+    grid: NDArray[np.void],
+    store: TileStore,
+    *,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> None:
+    """Describe every tile of a grid that is not in the store yet.
+
+    Args:
+        raster: the map's picture.
+        encoder: describes uint8 views (N, S, S, 3) as unit vectors (N, D).
+        grid: structured array of `TILE_DTYPE`.
+        store: where shares and descriptors go.
+        batch_size: tiles described at a time.
+        progress: show a bar with tiles per second and the time left.
+
+    Raises:
+        MapError: if the disk does not take it; what was done until then is kept.
+        ModelError: if the encoder's answers are not unit vectors.
+        RasterError: if the picture cannot be read.
+    """
+    done = store.resume()
+    batches = [grid[start : start + batch_size] for start in range(done, len(grid), batch_size)]
+
+    def read(batch: NDArray[np.void]) -> tuple[Rgb, NDArray[np.float32]]:
+        return _read_views(raster, batch, encoder.card.input_px)
+
+    with tqdm(
+        total=len(grid), initial=done, desc="tiles", unit="tile", disable=None if progress else True
+    ) as bar:
+        for views, shares in _ahead(read, batches):
+            descriptors = _describe(encoder, views[store.kept(shares)], store.descriptor_size)
+            try:
+                store.append(shares, descriptors)
+            except OSError as error:
+                raise MapError(
+                    f"{store.folder} cannot be written ({error.strerror}): free some disk space and run the "
+                    f"same command again; the first {done} of {len(grid)} tiles are kept."
+                ) from error
+            done += len(shares)
+            bar.update(len(shares))
+
+
+def _read_views(raster: Raster, batch: NDArray[Any], size_px: int) -> tuple[Rgb, NDArray[np.float32]]:
+    views = np.empty((len(batch), size_px, size_px, 3), dtype=np.uint8)
+    shares = np.empty(len(batch), dtype=np.float32)
+    for row, tile in enumerate(batch):
+        view, valid = raster.view(
+            float(tile["east_m"]), float(tile["north_m"]), float(tile["size_m"]), size_px
+        )
+        views[row], shares[row] = fill_invalid(view, valid), valid.mean()
+    return views, shares
+
+
+def _describe(encoder: "Encoder", views: Rgb, size: int) -> Descriptors:
+    if len(views) == 0:
+        return np.empty((0, size), dtype=np.float32)
+    descriptors = np.asarray(encoder.describe(views), dtype=np.float32)
+    if descriptors.shape != (len(views), size):
+        raise ModelError(
+            f"model {encoder.card.id} gave descriptors of shape {descriptors.shape} for {len(views)} views, "
+            f"its card says {size} values each: export the model again."
+        )
+    if not np.all(np.abs(np.linalg.norm(descriptors, axis=1) - 1.0) < _UNIT_TOLERANCE):
+        raise ModelError(
+            f"model {encoder.card.id} gave descriptors that are not of unit length: export the model again."
+        )
+    return descriptors
+
+
+def _ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """Results of `work` in order, the next one being made while the caller is busy with this one."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pending = None
+        for item in items:
+            following = pool.submit(work, item)
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes that fly as ROS 2 launch actions; launch files alone import this."""
+
+from pathlib import Path
+
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from geoloc.nodes.startup.programs import IMAGE, LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
+
+YES_OR_NO = ["true", "false"]
+
+
+def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgument]:
+    """Declare the launch arguments of bringup, each with what `--show-args` says of it.
+
+    Args:
+        use_sim_time: the default of the argument of that name.
+    """
+    return [
+        DeclareLaunchArgument(
+            "namespace", default_value="geoloc", description="Prefix of every node and relative topic."
+        ),
+        DeclareLaunchArgument(
+            "params_file",
+            default_value="",
+            description="ROS parameter file of yours; wins over the shipped one, the model's and the map's.",
+        ),
+        DeclareLaunchArgument(
+            "model",
+            default_value="",
+            description="Model directory, or the id of a shipped model. Empty: what params_file says or, "
+            "without one, the model that ships.",
+        ),
+        DeclareLaunchArgument(
+            "map",
+            default_value="",
+            description="Map directory, made by `geoloc map build`. Empty: what params_file says.",
+        ),
+        DeclareLaunchArgument(
+            "image_topic",
+            default_value=IMAGE,
+            description="The camera's image topic, relative to the namespace unless it begins with a slash; "
+            "IMAGE/compressed and the camera_info beside it are read as well.",
+        ),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value=str(use_sim_time).lower(),
+            choices=YES_OR_NO,
+            description="Take time from /clock: for replay and simulation.",
+        ),
+        DeclareLaunchArgument(
+            "log_level", default_value="info", choices=list(LOG_LEVELS), description="How much the nodes say."
+        ),
+        DeclareLaunchArgument(
+            "respawn",
+            default_value="false",
+            choices=YES_OR_NO,
+            description=f"Start a node that ended again after {RESPAWN_DELAY_S:g} s. Otherwise the first "
+            "node to end ends the launch.",
+        ),
+    ]
+
+
+def bringup_choices(context: LaunchContext) -> BringUp:
+    """Read what the pilot chose from the launch arguments.
+
+    Raises:
+        ParameterError: for a value that the node table refuses.
+    """
+    file = argument(context, "params_file")
+    return BringUp(
+        namespace=argument(context, "namespace"),
+        params_file=(Path(file).expanduser(),) if file else (),
+        model=argument(context, "model"),
+        map=argument(context, "map"),
+        image_topic=argument(context, "image_topic"),
+        use_sim_time=argument(context, "use_sim_time") == "true",
+        log_level=argument(context, "log_level"),
+    )
+
+
+def bringup_actions(context: LaunchContext) -> list[Node]:
+    """Return one action for each node that flies.
+
+    Raises:
+        GeolocError: where the model, the map or a parameter file is missing; launch prints its sentence.
+    """
+    respawn = argument(context, "respawn") == "true"
+    return [node_action(node, respawn=respawn) for node in bring_up(bringup_choices(context))]
+
+
+def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
+    """Return the action that starts a node; without `respawn` its end is the end of the launch."""
+    own = {name: ParameterValue(value, value_type=type(value)) for name, value in node.parameters.items()}
+    return Node(
+        package="geoloc",
+        executable=node.entry.name,
+        name=node.entry.name,
+        namespace=node.namespace,
+        parameters=[*(str(file) for file in node.parameter_files), own],
+        remappings=list(node.remappings),
+        ros_arguments=["--log-level", node.log_level],
+        output="screen",
+        respawn=respawn,
+        respawn_delay=RESPAWN_DELAY_S,
+        sigterm_timeout=str(node.entry.patience_s),
+        on_exit=None if respawn else [Shutdown(reason=f"{node.entry.name} ended")],
+    )
+
+
+def argument(context: LaunchContext, name: str) -> str:
+    """Return the value of a launch argument."""
+    return str(LaunchConfiguration(name).perform(context))

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts nodes as processes and looks after them, where the ROS 2 launch system is not installed."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from geoloc.errors import GeolocError
+from geoloc.nodes.startup.programs import RESPAWN_DELAY_S, USER_MISTAKE, NodeStart
+
+_POLL_S = 0.1
+
+
+class NodeError(GeolocError):
+    """A node ended that should have gone on; its own output says why."""
+
+
+def command(start: NodeStart, own_parameters: Path) -> list[str]:
+    """Return the command line of a node's process.
+
+    Args:
+        start: how to start it.
+        own_parameters: a parameter file with `start.parameters`, as `parameter_text` writes it.
+    """
+    words = [sys.executable, "-c", f"from {start.entry.module} import main; main()", "--ros-args"]
+    if start.namespace:
+        words += ["--remap", f"__ns:=/{start.namespace}"]
+    for old, new in start.remappings:
+        words += ["--remap", f"{old}:={new}"]
+    for file in (*start.parameter_files, own_parameters):
+        words += ["--params-file", str(file)]
+    return [*words, "--log-level", start.log_level]
+
+
+def parameter_text(start: NodeStart) -> str:
+    """Write a node's own parameters as a ROS parameter file; the full name wins over every wildcard."""
+    return yaml.safe_dump({start.full_name: {"ros__parameters": start.parameters}})
+
+
+@dataclass
+class _Process:
+    start: NodeStart
+    words: list[str]
+    running: subprocess.Popen[bytes]
+    start_again_s: float | None = None
+
+
+class Suite:
+    """Nodes that run as processes of ours; see `running`."""
+
+    def __init__(self) -> None:
+        self._processes: list[_Process] = []
+
+    def add(self, start: NodeStart, folder: Path) -> None:
+        """Start a node; its own parameters are written into the folder."""
+        own_parameters = folder / f"{start.entry.name}.yaml"
+        own_parameters.write_text(parameter_text(start), encoding="utf-8")
+        words = command(start, own_parameters)
+        self._processes.append(_Process(start, words, _popen(words)))
+
+    def code(self, name: str) -> int | None:
+        """Return the exit code of a node that has ended, None of one that runs."""
+        return next(process.running.poll() for process in self._processes if process.start.entry.name == name)
+
+    def check(self, *, respawn: bool = False) -> None:
+        """Look whether every node still runs.
+
+        Args:
+            respawn: start a node that crashed again, two seconds later, instead of giving up.
+
+        Raises:
+            NodeError: for a node that ended, unless `respawn` brings it back; a node that a user's mistake
+                stopped is not brought back.
+        """
+        for process in self._processes:
+            code = process.running.poll()
+            if code is None:
+                continue
+            if not respawn or code == USER_MISTAKE:
+                raise NodeError(
+                    f"{process.start.entry.name} ended with code {code}; its own message stands above"
+                )
+            _respawn(process, code)
+
+    def wait(self, *, respawn: bool = False) -> None:
+        """Look after the nodes until the caller is interrupted.
+
+        Raises:
+            NodeError: as `check`.
+        """
+        while True:
+            self.check(respawn=respawn)
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Ask every node to end, give it time to close, and kill what does not."""
+        for process in self._processes:
+            if process.running.poll() is None:
+                process.running.terminate()  # SIGINT would end a node that still imports with a traceback
+        asked_s = time.monotonic()
+        for process in self._processes:
+            try:
+                patience_s = process.start.entry.patience_s
+                process.running.wait(max(0.0, asked_s + patience_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.running.kill()
+                process.running.wait()
+
+
+@contextmanager
+def running(starts: Sequence[NodeStart]) -> Iterator[Suite]:
+    """Start nodes; whatever happens inside the `with`, they are stopped at its end.
+
+    Args:
+        starts: from `table.bring_up`, or single ones from `table.start`.
+    """
+    with tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
+        suite = Suite()
+        try:
+            for start in starts:
+                suite.add(start, Path(folder))
+            yield suite
+        finally:
+            suite.stop()
+
+
+def _popen(words: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL)
+
+
+def _respawn(process: _Process, code: int) -> None:
+    now_s = time.monotonic()
+    if process.start_again_s is None:
+        name, process.start_again_s = process.start.entry.name, now_s + RESPAWN_DELAY_S
+        print(
+            f"geoloc: {name} ended with code {code}; starting it again in {RESPAWN_DELAY_S:g} s",
+            file=sys.stderr,
+        )
+    elif now_s >= process.start_again_s:
+        process.start_again_s, process.running = None, _popen(process.words)

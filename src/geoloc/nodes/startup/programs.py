@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes that fly: what `ros2 launch geoloc bringup.launch.py` and `geoloc up` start, and how.
+
+Nothing of ROS is imported here, so that a launch file and a plain Python can both read it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoloc.errors import ParameterError
+from geoloc.installed import default_parameters, find_model, shipped_models
+
+LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
+IMAGE = "image"
+RESPAWN_DELAY_S = 2.0
+_NAMES_MODEL = re.compile(r"(^|[{,])\s*model\s*:", re.MULTILINE)
+USER_MISTAKE = 2
+"""Exit code of a node that a user's mistake stopped; starting it again would not help."""
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """One node of the suite.
+
+    Args:
+        name: of the node and of its program.
+        purpose: one line for help and documentation.
+        takes_model: whether it has the parameter `model`.
+        takes_map: whether it has the parameter `map`.
+        takes_image: whether it reads the camera's topics.
+        patience_s: how long it may take to close before it is killed.
+        package: Python package that holds `nodes.<name>`.
+    """
+
+    name: str
+    purpose: str
+    takes_model: bool = False
+    takes_map: bool = False
+    takes_image: bool = False
+    patience_s: float = 10.0
+    package: str = "geoloc"
+
+    @property
+    def module(self) -> str:
+        """The module whose `main` runs the node."""
+        return f"{self.package}.nodes.{self.name}"
+
+
+CAMERA_NODE = NodeEntry(
+    "camera_node", "a camera frame becomes a view: the ground below, north-up", takes_image=True
+)
+INFERENCE_NODE = NodeEntry("inference_node", "a view becomes a descriptor", takes_model=True)
+RETRIEVAL_NODE = NodeEntry(
+    "retrieval_node", "a descriptor becomes a position on the map", takes_model=True, takes_map=True
+)
+NODES = (CAMERA_NODE, INFERENCE_NODE, RETRIEVAL_NODE)
+
+
+@dataclass(frozen=True)
+class BringUp:
+    """What a pilot chooses at start-up; every default suits a drone whose topics have geoloc's names.
+
+    Args:
+        namespace: prefix of every node and relative topic.
+        params_file: ROS parameter files, later ones win; they win over the model's and the map's own.
+        model: model directory or the id of a shipped one; empty for what `params_file` says or,
+            without one, for the model that ships.
+        map: map directory; empty for what the parameter files say.
+        image_topic: of the camera; `camera_info` is expected beside it, as image_transport has it.
+        use_sim_time: take time from /clock.
+        log_level: of the nodes, one of `LOG_LEVELS`.
+
+    Raises:
+        ParameterError: for a log level ROS does not know.
+    """
+
+    namespace: str = "geoloc"
+    params_file: tuple[Path, ...] = ()
+    model: str = ""
+    map: str = ""
+    image_topic: str = IMAGE
+    use_sim_time: bool = False
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        if self.log_level not in LOG_LEVELS:
+            raise ParameterError(
+                f"log level '{self.log_level}' is unknown: use one of {', '.join(LOG_LEVELS)}"
+            )
+
+
+@dataclass(frozen=True)
+class NodeStart:
+    """All that it takes to start one node, by whichever launcher."""
+
+    entry: NodeEntry
+    namespace: str
+    parameter_files: tuple[Path, ...]
+    parameters: dict[str, str | bool | float]
+    remappings: tuple[tuple[str, str], ...]
+    log_level: str
+
+    @property
+    def full_name(self) -> str:
+        """The node's name with its namespace, as in `/geoloc/camera_node`."""
+        return "/" + "/".join(part for part in (self.namespace.strip("/"), self.entry.name) if part)
+
+
+def bring_up(choices: BringUp) -> list[NodeStart]:
+    """Work out how to start the nodes that fly.
+
+    Raises:
+        ParameterError: where nobody names a map and a model, or a file of them is missing.
+        ModelError: where the model is neither a directory nor shipped.
+    """
+    if not choices.params_file:
+        _require("map", choices.map, "make one with `geoloc map build`")
+        _require("model", _model(choices), "make one with `geoloc-train export`")
+    return [start(entry, choices) for entry in NODES]
+
+
+def start(
+    entry: NodeEntry, choices: BringUp, extra: dict[str, str | bool | float] | None = None
+) -> NodeStart:
+    """Work out how to start one node.
+
+    Args:
+        entry: the node, such as `CAMERA_NODE`.
+        choices: what the pilot chose.
+        extra: parameters for this node alone, over everything else.
+
+    Raises:
+        ParameterError: where a parameter file or the map directory is missing.
+        ModelError: where the model is neither a directory nor shipped.
+    """
+    model = _model(choices)
+    map_folder = _folder(choices.map) if choices.map else None
+    parameters: dict[str, str | bool | float] = {"use_sim_time": choices.use_sim_time}
+    if entry.takes_model and model:
+        parameters["model"] = str(model)
+    if entry.takes_map and map_folder:
+        parameters["map"] = str(map_folder)
+    return NodeStart(
+        entry=entry,
+        namespace=choices.namespace.strip("/"),
+        parameter_files=_parameter_files(choices.params_file, model, map_folder),
+        parameters={**parameters, **(extra or {})},
+        remappings=_camera_topics(choices.image_topic) if entry.takes_image else (),
+        log_level=choices.log_level,
+    )
+
+
+def _require(what: str, value: str | Path | None, remedy: str) -> None:
+    if not value:
+        raise ParameterError(
+            f"no {what} is given: say which with `{what}:=…` in a launch, `--{what} …` here; {remedy}"
+        )
+
+
+def _model(choices: BringUp) -> Path | None:
+    if choices.model:
+        return find_model(choices.model)
+    shipped = list(shipped_models().values())
+    texts = (file.read_text(errors="replace") for file in choices.params_file if file.is_file())
+    chosen = any(_NAMES_MODEL.search(text) for text in texts)
+    return shipped[0] if len(shipped) == 1 and not chosen else None
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise ParameterError(f"{text} is not a map directory: make one with `geoloc map build`")
+    return folder
+
+
+def _parameter_files(chosen: Sequence[Path], model: Path | None, map_folder: Path | None) -> tuple[Path, ...]:
+    """Order the files from the general to the particular, because the last one wins."""
+    own = [folder / "params.yaml" for folder in (model, map_folder) if folder]
+    for file in chosen:
+        if not file.is_file():
+            raise ParameterError(f"{file} is not a parameter file: give the path of a YAML file that exists")
+    files = [default_parameters(), *(file for file in own if file.is_file()), *chosen]
+    return tuple(dict.fromkeys(file.absolute() for file in files))
+
+
+def _camera_topics(image_topic: str) -> tuple[tuple[str, str], ...]:
+    if image_topic == IMAGE:
+        return ()
+    parent, _, _ = image_topic.rpartition("/")
+    info = f"{parent}/camera_info" if parent or image_topic.startswith("/") else "camera_info"
+    packed = f"{IMAGE}/compressed", f"{image_topic}/compressed"
+    return (IMAGE, image_topic), packed, ("camera_info", info)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a rosbag2 recording is played, under which name: decided by message types, or by `from:=to`."""
+
+import importlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+
+from geoloc.errors import BagError, ParameterError
+from geoloc_lab.bags.damage import DAMAGE, opening
+
+ROLES: Mapping[str, str] = {
+    "sensor_msgs/msg/Image": "image",
+    "sensor_msgs/msg/CompressedImage": "image/compressed",
+    "sensor_msgs/msg/CameraInfo": "camera_info",
+    "sensor_msgs/msg/Imu": "imu",
+    "sensor_msgs/msg/Range": "altitude",
+    "nav_msgs/msg/Odometry": "odom",
+    "sensor_msgs/msg/NavSatFix": "truth",
+}
+"""The name under which a node expects messages of a type."""
+
+_TRANSFORMS = "tf2_msgs/msg/TFMessage"
+_CLOCK = "rosgraph_msgs/msg/Clock"
+_OPTIONAL = frozenset({"odom", "truth"})
+
+
+@dataclass(frozen=True)
+class Track:
+    """One topic of the bag and where it goes.
+
+    Attributes:
+        source: topic in the bag.
+        target: topic it is played on, relative unless it begins with a slash.
+        kind: rclpy's class of the messages.
+    """
+
+    source: str
+    target: str
+    kind: type[Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to name what is played.
+
+    Attributes:
+        renames: topic in the bag to topic to play on, before any guess.
+        keep_names: play every topic under its recorded name.
+    """
+
+    renames: Mapping[str, str]
+    keep_names: bool = False
+
+    @classmethod
+    def of(cls, arguments: Sequence[str], *, keep_names: bool = False) -> "Choice":
+        """Read `from:=to` arguments.
+
+        Raises:
+            ParameterError: for one that is not of that form.
+        """
+        pairs = [argument.split(":=") for argument in arguments if argument]
+        for pair, argument in zip(pairs, filter(None, arguments), strict=True):
+            if len(pair) != 2 or not all(pair):
+                raise ParameterError(
+                    f"'{argument}' is no rename: write /topic/in/the/bag:=name, as /cam0:=image"
+                )
+        return cls(dict(pairs), keep_names)
+
+
+class Playlist:
+    """An open bag and the tracks chosen from it.
+
+    Args:
+        bag: folder with metadata.yaml, or its .mcap or .db3 file.
+        choice: of names.
+
+    Attributes:
+        tracks: what is played.
+        notes: a sentence for each topic that is left out against expectation.
+
+    Raises:
+        BagError: for a bag that is missing, damaged or empty, or that holds nothing to play.
+    """
+
+    def __init__(self, bag: Path, choice: Choice) -> None:
+        self._bag = bag
+        self._reader = _opened(bag)
+        self.notes: list[str] = []
+        self.tracks = self._chosen(choice)
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first message."""
+        return self._reader.start_time
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the last message."""
+        return self._reader.end_time - 1
+
+    def messages(self, from_ns: int) -> Iterator[tuple[Track, int, bytes]]:
+        """Yield track, recording time and serialised message, from this time on.
+
+        Raises:
+            BagError: where the file breaks off.
+        """
+        tracks = {track.source: track for track in self.tracks}
+        connections = [c for c in self._reader.connections if c.topic in tracks]
+        played = self._reader.messages(connections, start=from_ns)
+        for count in itertools.count():
+            try:
+                connection, time_ns, raw = next(played)
+            except StopIteration:
+                return
+            except DAMAGE as error:
+                raise BagError(
+                    f"{self._bag} breaks off after {count} messages ({error}): it is truncated or damaged; "
+                    "copy it again"
+                ) from error
+            yield tracks[connection.topic], time_ns, bytes(raw)
+
+    def close(self) -> None:
+        """Close the bag."""
+        self._reader.close()
+
+    def _chosen(self, choice: Choice) -> list[Track]:
+        connections = {c.topic: c for c in self._reader.connections if c.msgtype != _CLOCK and c.msgcount}
+        if missing := sorted(set(choice.renames) - set(connections)):
+            raise BagError(
+                f"{self._bag} has no topic {', '.join(missing)}; it has {', '.join(sorted(connections))}"
+            )
+        names = dict(choice.renames)
+        if choice.keep_names:
+            names = {topic: topic for topic in connections} | names
+        else:
+            names |= self._guessed(connections, set(names.values()), set(names))
+        tracks = [self._track(connections[source], target) for source, target in names.items()]
+        playable = [track for track in tracks if track is not None]
+        if not playable:
+            raise BagError(
+                f"{self._bag} holds nothing that geoloc's nodes take (its topics: "
+                f"{', '.join(sorted(connections))}): record an image, camera_info, imu and altitude, "
+                "or give --keep-names"
+            )
+        return playable
+
+    def _guessed(
+        self, connections: Mapping[str, Connection], taken: set[str], done: set[str]
+    ) -> dict[str, str]:
+        names = {}
+        for kind, name in ROLES.items():
+            sources = [t for t, c in connections.items() if c.msgtype == kind and t not in done]
+            if name in taken or not sources:
+                continue
+            exact = [topic for topic in sources if topic.endswith(f"/{name}")]
+            if len(exact or sources) == 1:
+                names[(exact or sources)[0]] = name
+            elif name in _OPTIONAL:
+                self.notes.append(
+                    f"{name}: several topics fit ({', '.join(sources)}), none is played; choose one "
+                    f"with {sources[0]}:={name}"
+                )
+            else:
+                raise BagError(
+                    f"{self._bag} has several topics of type {kind} ({', '.join(sources)}): "
+                    f"choose one with {sources[0]}:={name}"
+                )
+        return names | {t: t for t, c in connections.items() if c.msgtype == _TRANSFORMS and t not in done}
+
+    def _track(self, connection: Connection, target: str) -> Track | None:
+        package, _, name = connection.msgtype.replace("/msg/", "/").partition("/")
+        try:
+            kind = getattr(importlib.import_module(f"{package}.msg"), name)
+        except (ImportError, AttributeError):
+            self.notes.append(
+                f"{connection.topic} is left out: {connection.msgtype} cannot be imported; "
+                f"install the package {package}"
+            )
+            return None
+        return Track(connection.topic, target, kind)
+
+
+def _opened(bag: Path) -> Reader:
+    with opening(bag):
+        reader = Reader(bag)
+        reader.open()
+    if not reader.message_count:
+        reader.close()
+        raise BagError(f"{bag} holds no messages; record it again")
+    return reader

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recorded flight, read without ROS: rosbag2 (mcap or sqlite3) in, typed samples in stamp order out.
+
+Topics are found by their message type; names are needed only where a bag holds several of a type.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection
+from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
+
+from geoloc.camera import messages
+from geoloc.camera.lens import Intrinsics
+from geoloc.errors import BagError, FrameRefused
+from geoloc_lab.bags.damage import DAMAGE, opening
+from geoloc_lab.bags.truth_track import TruthTrack
+
+_TYPES = {
+    "image": ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"),
+    "camera_info": ("sensor_msgs/msg/CameraInfo",),
+    "imu": ("sensor_msgs/msg/Imu",),
+    "altitude": ("sensor_msgs/msg/Range",),
+    "odom": ("nav_msgs/msg/Odometry",),
+    "truth": ("sensor_msgs/msg/NavSatFix",),
+}
+_REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most this long after their stamp
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of the topics to read; None finds the topic by its type, "" where the bag has none."""
+
+    image: str | None = None
+    camera_info: str | None = None
+    imu: str | None = None
+    altitude: str | None = None
+    odom: str | None = None
+    truth: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageSample:
+    """A frame, not decoded yet: `messages.decode_image(sample.message)` does that."""
+
+    stamp_ns: int
+    message: Any
+
+
+@dataclass(frozen=True)
+class AttitudeSample:
+    """Rotation from body (forward, left, up) to east, north, up: x, y, z, w."""
+
+    stamp_ns: int
+    quaternion: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class HeightSample:
+    """Metres above ground."""
+
+    stamp_ns: int
+    height_m: float
+
+
+@dataclass(frozen=True)
+class CameraSample:
+    """Intrinsics of the pictures that follow."""
+
+    stamp_ns: int
+    intrinsics: Intrinsics
+
+
+@dataclass(frozen=True, eq=False)
+class OdometrySample:
+    """Position in odometry's own frame, metres, and its covariance (2, 2)."""
+
+    stamp_ns: int
+    position_m: tuple[float, float]
+    covariance_m2: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FaultySample:
+    """A message of an auxiliary topic that cannot be used, and why."""
+
+    stamp_ns: int
+    topic: str
+    refusal: FrameRefused
+
+
+Sample = ImageSample | AttitudeSample | HeightSample | CameraSample | OdometrySample | FaultySample
+
+
+class Flight:
+    """A bag on disk: which topics it has, its truth, and its samples; see `read_flight`."""
+
+    def __init__(self, bag: Path, topics: Topics, image_count: int) -> None:
+        self.bag = bag
+        self.topics = topics
+        self.image_count = image_count
+
+    def samples(self, *, by_arrival: bool = False) -> Iterator[Sample]:
+        """Yield the samples in the order of their header stamps, or as they arrived when recorded.
+
+        Raises:
+            BagError: where the file ends or breaks before its time.
+        """
+        arrived = self._arriving()
+        return arrived if by_arrival else _in_stamp_order(arrived)
+
+    def _arriving(self) -> Iterator[Sample]:
+        names = {role: getattr(self.topics, role) for role in _MAKERS}
+        makers = {name: _MAKERS[role] for role, name in names.items() if name}
+        for topic, message in _messages(self.bag, set(makers)):
+            yield _sample(topic, message, makers[topic])
+
+    def truth(self) -> TruthTrack:
+        """Return the reference track of the bag's truth topic.
+
+        Raises:
+            BagError: where there is none, or more than one and none is named `truth`.
+        """
+        topic = self.topics.truth
+        if not topic:
+            raise BagError(
+                f"{self.bag} holds no sensor_msgs/NavSatFix to take as truth; give --truth FILE.csv with "
+                "columns stamp_ns, latitude, longitude"
+            )
+        rows = [
+            (messages.stamp_ns(m), float(m.latitude), float(m.longitude))
+            for _, m in _messages(self.bag, {topic})
+        ]
+        return TruthTrack.of(rows, f"{topic} in {self.bag.name}")
+
+
+def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
+    """Open a rosbag2 recording and find its topics.
+
+    Args:
+        bag: the bag's folder (with metadata.yaml), or its .mcap file.
+        topics: names where the types do not decide; of several NavSatFix topics `truth` is taken.
+
+    Raises:
+        BagError: for a bag that is missing, damaged, empty, without images, or where a topic cannot be told.
+    """
+    with closing(_opened(bag)) as reader:
+        connections = list(reader.connections)
+    found = Topics(**{f.name: _find(bag, f.name, connections, topics or Topics()) for f in fields(Topics)})
+    images = sum(c.msgcount for c in connections if c.topic == found.image)
+    if not images:
+        raise BagError(f"{bag} holds no images: record a sensor_msgs/Image or CompressedImage topic")
+    return Flight(bag, found, images)
+
+
+def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
+    waiting: list[tuple[int, int, Sample]] = []
+    newest_ns = 0
+    for count, sample in enumerate(samples):
+        newest_ns = max(newest_ns, sample.stamp_ns)
+        heapq.heappush(waiting, (sample.stamp_ns, count, sample))
+        while waiting and waiting[0][0] < newest_ns - _REORDER_NS:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -> str:
+    name = getattr(wanted, role)
+    of_type = sorted({c.topic for c in connections if c.msgtype in _TYPES[role]})
+    if name is not None:
+        if name and name not in of_type:
+            raise BagError(
+                f"{bag} has no topic {name} of type {' or '.join(_TYPES[role])}; it has "
+                f"{', '.join(of_type) or 'none of that type'}"
+            )
+        return str(name)
+    if role == "truth":
+        of_type = [topic for topic in of_type if topic.endswith("/truth")] or of_type
+    if len(of_type) > 1:
+        raise BagError(
+            f"{bag} has several {role} topics ({', '.join(of_type)}): name one with --topic {role}=…"
+        )
+    return of_type[0] if of_type else ""
+
+
+def _opened(bag: Path) -> AnyReader:
+    with opening(bag):
+        reader = AnyReader([bag], default_typestore=_typestore())
+        reader.open()
+    return reader
+
+
+@cache
+def _typestore() -> Typestore:
+    """Return the message definitions for bags that carry none."""
+    return get_typestore(Stores.ROS2_HUMBLE)
+
+
+def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
+    reader = _opened(bag)
+    count = 0
+    try:
+        chosen = [connection for connection in reader.connections if connection.topic in topics]
+        for connection, _, raw in reader.messages(connections=chosen) if chosen else ():
+            yield connection.topic, reader.deserialize(raw, connection.msgtype)
+            count += 1
+    except DAMAGE as error:
+        raise BagError(
+            f"{bag} breaks off after {count} messages ({error}): it is truncated or damaged; copy it again"
+        ) from error
+    finally:
+        reader.close()
+
+
+def _sample(topic: str, message: Any, maker: Callable[[int, Any], Sample]) -> Sample:  # noqa: ANN401
+    stamp_ns = messages.stamp_ns(message)
+    try:
+        return maker(stamp_ns, message)
+    except FrameRefused as refusal:
+        return FaultySample(stamp_ns, topic, refusal)
+
+
+_MAKERS: dict[str, Callable[[int, Any], Sample]] = {
+    "image": ImageSample,
+    "imu": lambda stamp_ns, message: AttitudeSample(stamp_ns, messages.quaternion(message)),
+    "altitude": lambda stamp_ns, message: HeightSample(stamp_ns, messages.height_m(message)),
+    "camera_info": lambda stamp_ns, message: CameraSample(stamp_ns, messages.intrinsics(message)),
+    "odom": lambda stamp_ns, message: OdometrySample(stamp_ns, *messages.odometry_m(message)),
+}

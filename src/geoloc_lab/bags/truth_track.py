@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera really was: reference positions, interpolated between samples that belong together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc import geodesy
+from geoloc.errors import BagError
+
+Floats = NDArray[np.float64]
+_NS_PER_S = 1_000_000_000
+_JUMP_M, _JUMP_MPS = 50.0, 100.0
+
+
+def jumped(distance_m: Floats | float, seconds: Floats | float) -> NDArray[np.bool_]:
+    """Return whether a way between two truths is none that a drone flies: over 50 m at more than 100 m/s."""
+    distance, time_s = np.asarray(distance_m), np.asarray(seconds)
+    return np.asarray((distance > _JUMP_M) & (distance > _JUMP_MPS * time_s))
+
+
+@dataclass(frozen=True)
+class TruthTrack:
+    """Where the camera really was: reference positions in stamp order.
+
+    Attributes:
+        stamps_ns: (n,) integer nanoseconds, rising.
+        latitude_deg, longitude_deg: (n,) WGS 84.
+        max_gap_s: between two samples farther apart than this nothing is interpolated, nor over a jump.
+        source: where it came from, for the report.
+
+    Raises:
+        BagError: for an empty track, or one out of order.
+    """
+
+    stamps_ns: NDArray[np.int64]
+    latitude_deg: Floats
+    longitude_deg: Floats
+    max_gap_s: float = 2.0
+    source: str = "truth"
+
+    def __post_init__(self) -> None:
+        if self.stamps_ns.size == 0:
+            raise BagError(f"{self.source} holds no truth position with a number in it; give --truth a CSV")
+        if np.any(np.diff(self.stamps_ns) <= 0):
+            raise BagError(f"{self.source}: truth stamps must rise; sort the rows and remove repeated stamps")
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[tuple[int, float, float]], source: str, max_gap_s: float = 2.0
+    ) -> "TruthTrack":
+        """Make a track from (stamp_ns, latitude, longitude) rows in any order; rows with NaN are left out."""
+        known = {row[0]: row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])}
+        ordered = [known[stamp] for stamp in sorted(known)]
+        stamps = np.array([row[0] for row in ordered], dtype=np.int64)
+        latitude, longitude = (np.array([row[i] for row in ordered], dtype=np.float64) for i in (1, 2))
+        return cls(stamps, latitude, longitude, max_gap_s, source)
+
+    def at(self, stamp_ns: int) -> tuple[float, float]:
+        """Return latitude and longitude at a stamp, interpolated; NaN where no sample is near enough."""
+        after = int(np.searchsorted(self.stamps_ns, stamp_ns))
+        if after < self.stamps_ns.size and self.stamps_ns[after] == stamp_ns:
+            return float(self.latitude_deg[after]), float(self.longitude_deg[after])
+        if after in (0, self.stamps_ns.size):
+            return math.nan, math.nan
+        start, end = int(self.stamps_ns[after - 1]), int(self.stamps_ns[after])
+        if end - start > self.max_gap_s * _NS_PER_S:
+            return math.nan, math.nan
+        (south, west), (north, east) = (
+            (float(self.latitude_deg[i]), float(self.longitude_deg[i])) for i in (after - 1, after)
+        )
+        if jumped(float(geodesy.distance_m(south, west, north, east)), (end - start) / _NS_PER_S):
+            return math.nan, math.nan
+        share = (stamp_ns - start) / (end - start)
+        return (1 - share) * south + share * north, (1 - share) * west + share * east

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds by a target: rules that refuse, set so that false fixes stay under a rate that was asked for.
+
+The candidates give up 0 to 50 % of the right answers by each rule. Among those whose upper bound of the
+false-fix rate (Clopper and Pearson, one-sided 95 %, effective number of fixes) keeps the target, the one that
+answers most right is taken. Where too few frames were flown to show the target by any, the one with the
+lowest upper bound is taken, and said not to be proven.
+
+Choosing the best of many flatters the choice. So its rate is also told by cross-validation: chosen on one
+half of the blocks of successive frames, counted on the other, both ways.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import ParameterError
+from geoloc_lab.metrics.answers import Answers, Bools
+from geoloc_lab.metrics.bootstrap import CONFIDENCE, block_length, upper_bound
+from geoloc_lab.metrics.risk import independent_fixes
+
+Floats = NDArray[np.float64]
+GIVE_UP = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked for: at most `false_share` of accepted answers more than `beyond_m` metres off.
+
+    Raises:
+        ParameterError: for a share that is not between 0 and 1, or a distance that is not above 0.
+    """
+
+    false_share: float = 0.001
+    beyond_m: float = 50.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.false_share < 1.0:
+            raise ParameterError(
+                f"a target of {self.false_share} false fixes is none: give it between 0 and 1"
+            )
+        if not 0.0 < self.beyond_m < math.inf:
+            raise ParameterError(f"false fixes cannot begin {self.beyond_m} m off: give a distance above 0")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an answer must reach; the defaults refuse nothing.
+
+    Attributes:
+        min_score: cosine of the best tile; unknown scores pass.
+        min_margin: its lead over other ground; unknown leads pass.
+        max_sigma_m: calibrated deviation; 0 for no limit, unknown deviations fail any.
+    """
+
+    min_score: float = -1.0
+    min_margin: float = 0.0
+    max_sigma_m: float = 0.0
+
+    def accept(self, answers: Answers) -> Bools:
+        """Return which frames (n,) are answered under these rules."""
+        accepted = answers.answered & ~(answers.score < self.min_score) & ~(answers.margin < self.min_margin)
+        return accepted & (answers.sigma_m <= self.max_sigma_m) if self.max_sigma_m > 0.0 else accepted
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often accepted answers were false.
+
+    Attributes:
+        accepted, false: frames.
+        independent: fixes that the accepted ones are worth, successive ones being alike.
+        rate: their ratio; NaN where nothing was accepted.
+        upper: one-sided 95 % upper bound of it; 1 where nothing was accepted.
+        available: share of all frames that were accepted.
+    """
+
+    accepted: int
+    false: int
+    independent: float
+    rate: float
+    upper: float
+    available: float
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The rules chosen, and what they do.
+
+    Attributes:
+        rules: the thresholds.
+        proven: whether both upper bounds keep the target.
+        seen: on the frames they were chosen on.
+        crossed: by cross-validation.
+        fixes_needed: independent accepted fixes without a false one that would show the target.
+    """
+
+    rules: Rules
+    proven: bool
+    seen: Rate
+    crossed: Rate
+    fixes_needed: int
+
+
+def choose(answers: Answers, target: Target, *, filtered: bool = False) -> OperatingPoint:
+    """Choose thresholds for a target rate of false fixes.
+
+    Args:
+        answers: frames, their covariances calibrated already.
+        target: the rate to keep.
+        filtered: whether the flights were believed as a whole: then scores and leads of single frames refuse
+            nothing, and the deviation alone is chosen.
+
+    Raises:
+        ParameterError: without a right answer to choose by.
+    """
+    rules = _best(answers, target, filtered)
+    seen = rate_of(rules.accept(answers), answers, target.beyond_m)
+    crossed = _crossed(answers, target, filtered)
+    return OperatingPoint(
+        rules=rules,
+        proven=max(seen.upper, crossed.upper) <= target.false_share,
+        seen=seen,
+        crossed=crossed,
+        fixes_needed=math.ceil(math.log(1.0 - CONFIDENCE) / math.log1p(-target.false_share)),
+    )
+
+
+def rate_of(accepted: Bools, answers: Answers, beyond_m: float) -> Rate:
+    """Return how often accepted answers (n,) are false, with the bound for as many independent ones."""
+    return _rate(accepted, answers, beyond_m, _dependence(answers))
+
+
+def _rate(accepted: Bools, answers: Answers, beyond_m: float, dependence: float) -> Rate:
+    count = int(accepted.sum())
+    false = int((accepted & (answers.distance_m > beyond_m)).sum())
+    return Rate(
+        accepted=count,
+        false=false,
+        independent=count / dependence,
+        rate=false / count if count else math.nan,
+        upper=upper_bound(false / dependence, count / dependence),
+        available=count / len(answers) if len(answers) else math.nan,
+    )
+
+
+def _dependence(answers: Answers) -> float:
+    """Return how many successive fixes are worth one independent trial."""
+    distance_m = answers.distance_m[answers.answered]
+    return distance_m.size / independent_fixes(distance_m) if distance_m.size else 1.0
+
+
+def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
+    dependence = _dependence(answers)
+    right = answers.distance_m <= target.beyond_m
+    if not right.any():
+        raise ParameterError(
+            f"no answer lies within {target.beyond_m:g} m of the truth: there is nothing to set thresholds by"
+        )
+
+    def worth(rules: Rules) -> tuple[bool, float, float]:
+        accepted = rules.accept(answers)
+        rate = _rate(accepted, answers, target.beyond_m, dependence)
+        kept = rate.upper <= target.false_share
+        return kept, float((accepted & right).sum()) if kept else -rate.upper, -rate.upper
+
+    # The first of equals wins, and the candidates go from lenient to strict.
+    return max(_candidates(answers, right, filtered), key=worth)
+
+
+def _candidates(answers: Answers, right: Bools, filtered: bool) -> list[Rules]:
+    scores, margins = [-1.0], [0.0]
+    if not filtered:
+        scores += _quantiles(answers.score[right], GIVE_UP[1:], 3)
+        margins += np.maximum(_quantiles(answers.margin[right], GIVE_UP[1:], 3), 0.0).tolist()
+    sigmas = [0.0, *_quantiles(answers.sigma_m[right], [1.0 - share for share in GIVE_UP[1:]], 1)]
+    steps = sorted(product(range(len(scores)), range(len(margins)), range(len(sigmas))), key=sum)
+    return [Rules(float(scores[i]), float(margins[j]), float(sigmas[k])) for i, j, k in steps]
+
+
+def _quantiles(values: Floats, shares: list[float] | tuple[float, ...], digits: int) -> list[float]:
+    known = values[np.isfinite(values)]
+    return [] if not known.size else [round(float(q), digits) for q in np.quantile(known, shares)]
+
+
+def _crossed(answers: Answers, target: Target, filtered: bool) -> Rate:
+    """Return the rate of thresholds chosen on the other half of the blocks of frames."""
+    blocks = np.arange(len(answers)) // block_length(len(answers))
+    accepted = np.zeros(len(answers), dtype=np.bool_)
+    for half in (0, 1):
+        tested = blocks % 2 == half
+        chosen_on = answers.take(~tested)
+        if (chosen_on.distance_m <= target.beyond_m).any():
+            accepted[tested] = _best(chosen_on, target, filtered).accept(answers)[tested]
+    return rate_of(accepted, answers, target.beyond_m)

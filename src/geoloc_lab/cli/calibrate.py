@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc calibrate`: how sure a model may claim to be, and when it should refuse."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geoloc.encoder.calibration import Calibration
+    from geoloc_lab.calibration.calibrate import Measured
+    from geoloc_lab.calibration.covariance_fit import CovarianceFit
+
+_HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.
+
+The covariance is scaled and floored until it explains the errors, and max_sigma_m, for flights evaluated
+with --alone min_score and min_margin too, is chosen so that false fixes stay under a target rate. How well a
+view must fit not to be taken for off the map is measured as well. All of it goes into the model's model.yaml
+and params.yaml.
+
+Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
+
+  geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
+
+Beliefs are measured by the frames that refinement left as they were, refined positions by the others.
+
+Examples:
+
+  geoloc calibrate my_model runs/open --target-false-fix 0.01
+
+  geoloc calibrate my_model runs/open runs/open2 --dry-run
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc calibrate`."""
+    app.command("calibrate", help=_HELP)(calibrate)
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Model directory, or the id of a shipped model.")],
+    reports: Annotated[list[Path], typer.Argument(help="Folders that `geoloc evaluate` wrote.")],
+    target_false_fix: Annotated[
+        float,
+        typer.Option(help="Share of answers that may be false, as an upper bound with 95 % confidence."),
+    ] = 0.001,
+    false_beyond: Annotated[
+        float, typer.Option(min=0.1, help="Metres from which an answer is false.")
+    ] = 50.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also where the stored one was measured on more frames.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell, store nothing.")] = False,
+) -> None:
+    """Measure a calibration and store it in the model."""
+    from geoloc.encoder.card import load_card
+    from geoloc.encoder.card_writing import store_calibration
+    from geoloc.errors import ParameterError
+    from geoloc.installed import find_model
+    from geoloc_lab.calibration.calibrate import calibrate as measure
+    from geoloc_lab.calibration.operating_point import Target
+    from geoloc_lab.reports.written_report import read_report
+
+    card = load_card(find_model(model))
+    calibration, measured = measure(
+        [read_report(path) for path in reports],
+        card.id,
+        datetime.now(timezone.utc).date().isoformat(),
+        Target(target_false_fix, false_beyond),
+    )
+    typer.echo(_table(calibration, measured))
+    if not measured.point.proven:
+        typer.echo(
+            f"note: {measured.frames} frames do not show a rate of {target_false_fix:.2%}: that takes "
+            f"{measured.point.fixes_needed} independent fixes without a false one",
+            err=True,
+        )
+    stored = card.calibration.measured.get("frames", 0)
+    if dry_run:
+        typer.echo("\nnothing stored: --dry-run")
+    elif measured.frames < stored and not overwrite:
+        raise ParameterError(
+            f"{card.id} holds a calibration by {stored} frames, this one is by {measured.frames}: give more "
+            "flights, or --overwrite to replace it all the same"
+        )
+    else:
+        typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
+
+
+def _covariances(found: "Calibration", measured: "Measured") -> str:
+    scale, floor_m, more_m = found.covariance_scale, found.sigma_floor_m, found.registration_m
+    return (
+        f"covariance of beliefs: {scale:g} Σ + ({floor_m:g} m)²{_by(measured.fit)}\n"
+        f"of refined positions: ({more_m:g} m)² more{_by(measured.registration)}\n"
+    )
+
+
+def _by(fit: "CovarianceFit | None") -> str:
+    if fit is None:
+        return ", as it was: too few to measure"
+    return f", by {fit.fixes} fixes, {fit.false_share:.1%} of them taken for false"
+
+
+def _table(found: "Calibration", measured: "Measured") -> str:
+    from geoloc_lab.reports.table import aligned, number, percent
+
+    before, after = measured.before, measured.after
+    seen, crossed = measured.point.seen, measured.point.crossed
+    covariance = [
+        ("", ("before", "after, of the accepted")),
+        ("NEES (2 is honest)", (number(before.nees), number(after.nees))),
+        *(
+            (f"inside the {sigma}σ ellipse", (percent(before.inside[sigma]), percent(after.inside[sigma])))
+            for sigma in after.inside
+        ),
+    ]
+    point = [
+        ("", ("chosen on", "cross-validated")),
+        ("answered, of all frames", (percent(seen.available), percent(crossed.available))),
+        ("false fixes", (f"{seen.false} of {seen.accepted}", f"{crossed.false} of {crossed.accepted}")),
+        ("  independent fixes", (f"{seen.independent:.0f}", f"{crossed.independent:.0f}")),
+        ("  at most, with 95 % confidence", (percent(seen.upper), percent(crossed.upper))),
+    ]
+    return "\n".join(
+        (
+            _covariances(found, measured),
+            aligned(covariance),
+            f"\nthresholds: min_score {found.min_score:g}, min_margin {found.min_margin:g}, "
+            f"max_sigma_m {found.max_sigma_m:g}\n",
+            aligned(point),
+        )
+    )

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc compare`: reports of one flight side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_HELP = """Compare reports of the same flight: two models, two settings, with and without the filter.
+
+Frames are paired by their stamps; every difference comes with its 95 % interval, and a star where that leaves
+out 0. Writes compare.html (one self-contained page), compare.png and compare.json into --out.
+
+Examples:
+
+  geoloc compare runs/alone runs/filtered
+
+  geoloc compare runs/a runs/b runs/c --out runs/comparison
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc compare`."""
+    app.command("compare", help=_HELP)(compare)
+
+
+def compare(
+    reports: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Report folders, or their report.json; the first is what others are compared with."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the page and the picture.")] = Path("runs/comparison"),
+) -> None:
+    """Compare reports of one flight."""
+    from geoloc_lab.reports import compare as comparing
+    from geoloc_lab.reports.compare_page import write_comparison
+    from geoloc_lab.reports.table import aligned
+    from geoloc_lab.reports.written_report import read_report
+
+    comparison = comparing.compare([read_report(path) for path in reports])
+    page = write_comparison(comparison, out)
+    table = aligned([(label, cells) for label, *cells in comparing.comparison_table(comparison)])
+    typer.echo(f"{comparison.frames} frames that all have; * where the interval leaves out 0\n")
+    typer.echo(f"{table}\n\ncomparison: {page}")

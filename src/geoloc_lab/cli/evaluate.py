@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc evaluate`: every frame of a bag through the suite, without ROS, and a report in metres."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoloc.errors import ParameterError
+
+if TYPE_CHECKING:
+    from geoloc_lab.bags.reading import Topics
+
+_HELP = """Localize every frame of a bag and report how far off the answers are.
+
+Needs no ROS: the bag is read and the frames are processed in one process, with the code the nodes run.
+
+Writes report.html (one self-contained page), report.json, frames.csv and pictures into --out.
+
+Examples:
+
+  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --out report
+
+  geoloc evaluate flight.mcap --map my_map --model models/geoloc-small-2 --truth rtk.csv --out report
+
+  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --topic image=/front/image_raw
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc evaluate`."""
+    app.command("evaluate", help=_HELP)(evaluate)
+
+
+def evaluate(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, or .mcap file.")],
+    map_: Annotated[Path, typer.Option("--map", help="Map directory, from `geoloc map build`.")],
+    model: Annotated[str, typer.Option(help="Model directory or id; the one the map was built with.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with stamp_ns (or photo file), latitude, longitude; else the bag's NavSatFix."
+        ),
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude, odom or truth.")
+    ] = None,
+    params_file: Annotated[
+        list[Path] | None, typer.Option(help="ROS parameter file over the model's own; may be repeated.")
+    ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Each frame for itself, without filter.")] = False,
+    unrefined: Annotated[
+        bool, typer.Option("--unrefined", help="What look-ups tell, whatever refine says.")
+    ] = False,
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
+) -> None:
+    """Localize every frame of a bag and write the report."""
+    from geoloc.encoder import load_encoder
+    from geoloc.installed import find_model
+    from geoloc.mapping.directory import open_map
+    from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+    from geoloc_lab.photo_flights.truth_table import read_truth_csv
+    from geoloc_lab.reports.report import metres_table, write_report
+
+    what = BagEvaluation(
+        bag=bag,
+        truth=None if truth is None else read_truth_csv(truth),
+        topics=parse_topics(topic or []),
+        params_files=tuple(params_file or ()),
+        alone=alone,
+        unrefined=unrefined,
+    )
+    encoder = load_encoder(find_model(model), backend=backend)
+    run = evaluate_bag(what, open_map(map_, encoder.card), encoder)
+    page = write_report(run, out)
+    typer.echo(f"{metres_table(run)}\n\nreport: {page}")
+
+
+def parse_topics(entries: list[str]) -> "Topics":
+    """Turn `role=name` entries into topic names.
+
+    Raises:
+        ParameterError: for an entry of another form or an unknown role.
+    """
+    from geoloc_lab.bags.reading import Topics
+
+    roles = [field.name for field in fields(Topics)]
+    chosen: dict[str, str] = {}
+    for entry in entries:
+        role, separator, name = entry.partition("=")
+        if not separator or role not in roles:
+            raise ParameterError(f"--topic {entry}: write ROLE=NAME with a role of {', '.join(roles)}")
+        chosen[role] = name
+    return Topics(**chosen)

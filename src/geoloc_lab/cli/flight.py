@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc flight`: real flights, from photos and a GeoTIFF to metres."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+    from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight
+    from geoloc_lab.metrics.records import EvaluationRun
+
+_HELP = """Fly real flights again: build their maps, replay their photos through the nodes, report metres.
+
+DATA holds flight folders: images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The table has
+a row a photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg, footprint_center_lat,
+footprint_center_lon. Cameras are calibrated in DATA/calibration/cameras.json. Attitude and height are those
+measured on board where the photos carry them (DJI), else those of the table.
+
+Other imagery under DATA (maps of other flights, folders with an index.csv of EPSG bounds) gives distractors.
+
+Where ROS 2 is installed the photos go through the real nodes; else through the same code in one process.
+
+Examples:
+
+  geoloc flight ../data
+
+  geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
+"""
+
+# Photos of most of a megabyte do not survive best effort: one lost packet of hundreds loses the picture.
+# Seconds apart and without odometry each stands alone: a filter could carry little from one to the next.
+_FOR_PHOTOS = """/**/camera_node:
+  ros__parameters:
+    attitude_wait_s: 0.5
+    qos_overrides:
+      /geoloc/image/compressed:
+        subscription:
+          reliability: reliable
+/**/retrieval_node:
+  ros__parameters:
+    filter: false
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc flight`."""
+    app.command("flight", help=_HELP)(flight)
+
+
+def flight(
+    data: Annotated[Path, typer.Argument(help="Folder with flight folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for maps, bags and reports.")] = Path("flight"),
+    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
+    overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
+    distractors: Annotated[int, typer.Option(help="Tiles of other places added to each map.")] = 1000,
+    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=20.0)] = 4.0,
+    nodes: Annotated[
+        bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
+    ] = None,
+) -> None:
+    """Prepare, fly and score every flight under DATA."""
+    from geoloc.encoder import load_encoder
+    from geoloc.installed import default_model, find_model
+    from geoloc_lab.evaluation.photo_flight_runs import FlightSettings, distractor_pictures, prepare_flight
+    from geoloc_lab.photo_flights.folder import find_flights
+    from geoloc_lab.reports.report import metres_table, write_report
+
+    model_folder = find_model(model or default_model())
+    encoder = load_encoder(model_folder)
+    folders = find_flights(data)
+    settings = FlightSettings(view_size or None, overlap, distractors)
+    by_nodes = importlib.util.find_spec("rclpy") is not None if nodes is None else nodes
+    for folder in folders:
+        others = distractor_pictures(data, folders, folder)
+        prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
+        report = out / folder.name / "report"
+        run = _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
+        page = write_report(run, report)
+        typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
+
+
+def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
+    from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+    from geoloc_lab.evaluation.photo_flight_runs import described
+
+    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
+    return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
+
+
+def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
+    from geoloc_lab.evaluation.photo_flight_runs import described
+    from geoloc_lab.metrics.records import EvaluationRun
+    from geoloc_lab.nodes.session import Session, fly
+    from geoloc_lab.reports.frames import FRAMES, read_frames
+
+    title = f"{prepared.flight.folder.name}, by the nodes"
+    quality = report.parent / "nodes.yaml"
+    quality.write_text(_FOR_PHOTOS, encoding="utf-8")
+    model = str(encoder.card.directory)
+    fly(
+        Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
+    )
+    records = read_frames(report / FRAMES)
+    if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
+        records = tuple(replace(record, latency_ms={}) for record in records)
+    views = _in_one_process(prepared, encoder).views
+    calibration = encoder.card.calibration
+    run = EvaluationRun(
+        title, records, prepared.map_directory, views=views, calibration=calibration, filtered=False
+    )
+    return described(run, prepared, f"replayed {rate:g} times as fast through the ROS nodes")

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc replay`: a recorded flight onto the topics, where `ros2 bag play` is not installed."""
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloc.errors import GeolocError
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to `geoloc`."""
+    app.command("replay")(replay)
+
+
+def replay(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+    rename: Annotated[
+        list[str] | None,
+        typer.Argument(help="Topics by name, /recorded:=played, where their types do not decide."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, max=100.0, help="Seconds of flight in a second.")] = 1.0,
+    start: Annotated[float, typer.Option(min=0.0, help="Begin this many seconds into the bag.")] = 0.0,
+    namespace: Annotated[str, typer.Option(help="Prefix of the topics, as of `geoloc up`.")] = "geoloc",
+    keep_names: Annotated[
+        bool, typer.Option("--keep-names", help="Play every topic under its recorded name.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="How many seconds to wait for the nodes to listen.")
+    ] = 30.0,
+    report: Annotated[bool, typer.Option(help="At the end ask evaluation_node for its report.")] = True,
+) -> None:
+    """Play a recorded flight onto the topics that the nodes read, with /clock.
+
+    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. The first
+    message waits until they listen. Topics are found by their types: Image or CompressedImage, CameraInfo,
+    Imu, Range (height above ground), Odometry, and a NavSatFix as the truth.
+
+    Examples:
+        geoloc replay flight
+        geoloc replay flight.mcap --rate 0.5 --start 30
+        geoloc replay flight /cam_down/image_raw:=image /rtk/fix:=truth
+    """
+    if importlib.util.find_spec("rclpy") is None:
+        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")
+    from geoloc_lab.nodes.replay_node import replay as play
+    from geoloc_lab.nodes.settings import ReplayParameters
+
+    parameters = ReplayParameters(
+        bag=str(bag),
+        rate=rate,
+        start_s=start,
+        rename=",".join(rename or ()),
+        keep_names=keep_names,
+        wait_s=wait,
+        report=report,
+    )
+    play(parameters, namespace)

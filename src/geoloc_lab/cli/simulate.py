@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc simulate …`: a world to fly over, a flight over it or over any raster, and scenarios."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloc.errors import ParameterError
+from geoloc_lab.cli import scenarios
+
+_commands = typer.Typer(
+    help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc simulate` to `geoloc`."""
+    app.add_typer(_commands, name="simulate")
+    _commands.command("scenarios", help=scenarios.HELP)(scenarios.scenarios)
+
+
+@_commands.command()
+def world(
+    out: Annotated[
+        Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")
+    ],
+    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
+    size_m: Annotated[float, typer.Option(help="Side of the square, metres.")] = 2048.0,
+    gsd_m: Annotated[float, typer.Option(help="Metres per pixel.")] = 0.3,
+    dates: Annotated[int, typer.Option(help="How many dates to render; each is another season.")] = 2,
+) -> None:
+    """Render a procedural town and its fields on several dates, as GeoTIFFs.
+
+    The map's date and the later ones differ in season, sun and shadows, colour, vehicles, crops and a few
+    buildings, so a flight over a later date is never localised on its own picture.
+
+    Example: geoloc simulate world --seed 1 --out world/
+    """
+    from geoloc_lab.world.world import write_world
+
+    if not 1 <= dates <= 100:
+        raise ParameterError(f"--dates is {dates}; from 1 to 100 dates can be rendered")
+    for path in write_world(out, seed, size_m, gsd_m, tuple(range(dates))):
+        typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+
+
+@_commands.command()
+def flight(
+    out: Annotated[Path, typer.Option(help="Folder of the bag.")],
+    raster: Annotated[Path | None, typer.Option(help="Imagery to fly over, such as world/date1.tif.")] = None,
+    map_dir: Annotated[
+        Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
+    ] = None,
+    pattern: Annotated[str, typer.Option(help="tour, survey, straight, orbit or back.")] = "tour",
+    seed: Annotated[int, typer.Option(help="Of the tour, gusts, noise and sensor errors.")] = 0,
+    height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
+    speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
+    gust_deg: Annotated[
+        float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")
+    ] = 2.5,
+    max_bank_deg: Annotated[float, typer.Option(help="Steepest bank in turns, degrees.")] = 20.0,
+    frame_rate_hz: Annotated[float, typer.Option(help="Pictures per second.")] = 2.0,
+    duration_s: Annotated[float, typer.Option(help="End the flight then at the latest, seconds.")] = 60.0,
+    margin_m: Annotated[float, typer.Option(help="Distance kept from the raster's edges, metres.")] = 250.0,
+    spacing_m: Annotated[float, typer.Option(help="Distance between the lines of a survey, metres.")] = 160.0,
+    width: Annotated[int, typer.Option(help="Width of the pictures, pixels.")] = 640,
+    height: Annotated[int, typer.Option(help="Height of the pictures, pixels.")] = 480,
+    hfov_deg: Annotated[float, typer.Option(help="Horizontal field of view, degrees.")] = 70.0,
+    mount_pitch_deg: Annotated[float, typer.Option(help="90 looks straight down, less looks ahead.")] = 90.0,
+    raw: Annotated[bool, typer.Option("--raw", help="Record Image messages, not JPEG.")] = False,
+    storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bag of that name.")] = False,
+) -> None:
+    """Fly a camera over imagery and record what a drone would publish: a rosbag2 with its own truth.
+
+    Pictures, calibration, attitude, height above ground, odometry that drifts, and the true position, on the
+    topics that the nodes listen to.
+
+    Examples:
+      geoloc simulate flight --raster world/date1.tif --out flight_bag
+      geoloc simulate flight --raster ortho.tif --pattern survey --height-m 120 --out survey_bag
+    """
+    from geoloc.raster.views import open_raster
+    from geoloc_lab.flight_simulator.aerial_camera import AerialCamera, default_intrinsics
+    from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
+    from geoloc_lab.flight_simulator.recording import Drone, write_bag
+
+    with open_raster(_imagery(raster, map_dir)) as ground:
+        plan = FlightPlan(
+            pattern_waypoints(pattern, ground.bounds_m, margin_m=margin_m, spacing_m=spacing_m, seed=seed),
+            height_m=height_m,
+            speed_mps=speed_mps,
+            gust_deg=gust_deg,
+            max_bank_deg=max_bank_deg,
+            frame_rate_hz=frame_rate_hz,
+            max_duration_s=duration_s,
+        )
+        lens = default_intrinsics(width, height, hfov_deg)
+        drone = Drone(AerialCamera(lens, mount_rpy_deg=(0.0, mount_pitch_deg, 0.0)))
+        flown = write_bag(
+            out, ground, plan, drone, seed=seed, compressed=not raw, storage=storage, overwrite=overwrite
+        )
+    megabytes = sum(part.stat().st_size for part in out.iterdir()) / 1e6
+    typer.echo(f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s, {megabytes:.1f} MB")
+
+
+def _imagery(raster: Path | None, map_dir: Path | None) -> Path:
+    if (raster is None) == (map_dir is None):
+        raise ParameterError("give either --raster FILE or --map DIRECTORY to fly over")
+    return raster if raster is not None else Path(str(map_dir)) / "raster.tif"

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from geoloc.camera import messages
+from geoloc.camera.rig import CameraRig
+from geoloc.errors import FrameRefused
+from geoloc.hypotheses import Hypotheses
+from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.refine.stage import RefineStage
+from geoloc_lab.bags.playback import feed, frames_when_ready
+from geoloc_lab.bags.reading import (
+    FaultySample,
+    Flight,
+    ImageSample,
+    OdometrySample,
+    Sample,
+    Topics,
+    read_flight,
+)
+from geoloc_lab.bags.truth_track import TruthTrack
+from geoloc_lab.evaluation.settings import RunSettings, read_settings
+from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
+from geoloc_lab.reports.album import ViewAlbum
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+    from geoloc.mapping.directory import MapDirectory
+
+
+@dataclass(frozen=True)
+class BagEvaluation:
+    """What to evaluate.
+
+    Attributes:
+        bag: a rosbag2 folder or .mcap file.
+        truth: the reference track; None takes the bag's own.
+        topics: names, where types do not decide.
+        params_files: ROS parameter files, as the nodes take them, over the model's own.
+        alone: whether each frame stands alone, without filter.
+        unrefined: whether to answer what look-ups tell, without laying views on the map's picture.
+        by_arrival: take the samples as they arrived when recorded, as the nodes do, not by their stamps.
+        progress: whether to show a progress bar.
+    """
+
+    bag: Path
+    truth: TruthTrack | None = None
+    topics: Topics | None = None
+    params_files: tuple[Path, ...] = ()
+    alone: bool = False
+    unrefined: bool = False
+    by_arrival: bool = False
+    progress: bool = True
+
+
+def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "Encoder") -> EvaluationRun:
+    """Localize every frame of a bag.
+
+    Raises:
+        BagError: for a bag that cannot be read, or has no truth.
+        ParameterError: for settings that cannot be used, or a map of another model.
+    """
+    flight = read_flight(what.bag, what.topics)
+    truth = what.truth or flight.truth()
+    settings = read_settings(encoder, map_directory, what.params_files)
+    rules = settings.localizer
+    settings = replace(
+        settings,
+        localizer=replace(
+            rules,
+            filter=rules.filter and not what.alone,
+            refine="off" if what.unrefined else rules.refine,
+        ),
+    )
+    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
+    frames = frames_when_ready(flight.samples(by_arrival=what.by_arrival), pipeline.take, pipeline.ready)
+    bar = tqdm(
+        frames,
+        total=flight.image_count,
+        unit="frame",
+        desc="localize",
+        disable=None if what.progress else True,
+    )
+    records = tuple(pipeline.process(frame) for frame in bar)
+    return EvaluationRun(
+        title=f"{what.bag.name} on {map_directory.path.name}",
+        records=records,
+        map_directory=map_directory,
+        notes=_notes(what, flight, truth, settings, encoder, pipeline),
+        views=pipeline.views,
+        calibration=encoder.card.calibration,
+        filtered=settings.localizer.filter,
+    )
+
+
+class _Pipeline:
+    def __init__(
+        self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
+    ) -> None:
+        self.views = ViewAlbum()
+        self.faults: Counter[str] = Counter()
+        self._rig = CameraRig(settings.rig)
+        self._encoder = encoder
+        self._localizer = Localizer(map_directory, encoder, settings.localizer)
+        self._recorder = recorder
+
+    @property
+    def refinement(self) -> RefineStage:
+        """What refined the answers, and how often."""
+        return self._localizer.refinement
+
+    def ready(self, stamp_ns: int) -> bool:
+        """Tell whether the attitude at a stamp is settled."""
+        return self._rig.ready(stamp_ns)
+
+    def take(self, sample: Sample) -> None:
+        """Feed the rig and the filter; what cannot be used is why a frame is refused later."""
+        if isinstance(sample, FaultySample):
+            self.faults[sample.topic] += 1
+        try:
+            if isinstance(sample, OdometrySample):
+                self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
+            else:
+                feed(self._rig, sample)
+        except FrameRefused as refusal:
+            self._rig.reject(refusal)
+
+    def process(self, frame: ImageSample) -> Record:
+        """Localize one frame, timing every stage."""
+        clock = _StopWatch()
+        try:
+            image = messages.decode_image(frame.message)
+            clock.lap("decode")
+            view = self._rig.view(frame.stamp_ns, image)
+            clock.lap("warp")
+        except FrameRefused as refusal:
+            return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
+        descriptors = self._encoder.describe(view.images)
+        clock.lap("encode")
+        offset_m = (view.offset_east_m, view.offset_north_m)
+        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images, view.height_m)
+        clock.lap("search and answer")
+        clock.total("frame to position")
+        self.views.put(frame.stamp_ns, view.image)
+        return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
+
+
+class _StopWatch:
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._start = self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps_ms[stage] = (now - self._last) * 1e3
+        self._last = now
+
+    def total(self, name: str) -> None:
+        self.laps_ms[name] = (self._last - self._start) * 1e3
+
+
+def _rules(rules: LocalizerSettings) -> str:
+    if rules.filter:
+        return f"filter over the flight, answers from a probability of {rules.motion.confidence:g} on"
+    return (
+        f"every frame alone, min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
+        f"temperature {rules.temperature:g}"
+    )
+
+
+def _rows(tried: Hypotheses) -> str:
+    if tried.count == 1:
+        return "one: heading and height as they are told"
+    return (
+        f"{tried.count}: the heading may be {tried.heading_error_deg:g} degrees off, "
+        f"the height {tried.height_error:.0%}"
+    )
+
+
+def _notes(
+    what: BagEvaluation,
+    flight: Flight,
+    truth: TruthTrack,
+    settings: RunSettings,
+    encoder: "Encoder",
+    pipeline: _Pipeline,
+) -> dict[str, str]:
+    notes = {
+        "bag": f"{what.bag}, images from {flight.topics.image}",
+        "truth": truth.source,
+        "odometry": flight.topics.odom or "none",
+        "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
+        "rules": _rules(settings.localizer),
+        "rows of a view": _rows(settings.localizer.hypotheses),
+        "how": "every frame in turn, without ROS, with the code the nodes run",
+    }
+    refinement = pipeline.refinement
+    notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
+    if pipeline.faults:
+        counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
+        notes["messages thrown away"] = counts
+    return notes

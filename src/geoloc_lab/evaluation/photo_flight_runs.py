@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real flight from its folder to a run: its map with distractors, its bag, and what came of it."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geoloc.errors import ParameterError
+from geoloc.mapping.builder import BuildOptions, build_map
+from geoloc.mapping.directory import MapDirectory
+from geoloc_lab.evaluation.distractors import Draw, Picture, add_distractors, placed_pictures
+from geoloc_lab.metrics.records import EvaluationRun, Record
+from geoloc_lab.photo_flights.bag import write_flight_bag
+from geoloc_lab.photo_flights.folder import FlightFolder, PhotoFlight, PhotoFrame, read_photo_flight
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+_VIEW_SHARE = 0.8  # of the shorter side of the ground it sees: larger views leave it, smaller ones show less
+
+
+@dataclass(frozen=True)
+class FlightSettings:
+    """How a real flight is flown.
+
+    Attributes:
+        view_size_m: tile and view size; None takes most of what the camera sees from the height it flew at.
+        overlap: of neighbouring tiles.
+        distractors: tiles of other places added to the map; 0 for none.
+
+    Raises:
+        ParameterError: for a negative number of distractors.
+    """
+
+    view_size_m: float | None = None
+    overlap: float = 0.75
+    distractors: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.distractors < 0:
+            raise ParameterError(f"distractors is {self.distractors}; give 0 or more")
+
+
+@dataclass(frozen=True)
+class PreparedFlight:
+    """All that the nodes need to fly it again."""
+
+    flight: PhotoFlight
+    map_directory: MapDirectory
+    bag: Path
+
+
+def distractor_pictures(data: Path, flights: Sequence[FlightFolder], own: FlightFolder) -> list[Picture]:
+    """Return imagery of other places under `data`: the maps of its other flights, then indexed pictures."""
+    pictures = [Picture(flight.map_image) for flight in flights if flight != own]
+    indexed = [picture for index in sorted(data.glob("*/index.csv")) for picture in placed_pictures(index)]
+    random.Random(0).shuffle(indexed)
+    return pictures + indexed
+
+
+def prepare_flight(
+    folder: FlightFolder,
+    others: Sequence[Picture],
+    encoder: "Encoder",
+    out: Path,
+    settings: FlightSettings | None = None,
+    *,
+    progress: bool = True,
+) -> PreparedFlight:
+    """Build the map and write the bag of a flight; a map that is there already is opened.
+
+    Args:
+        folder: the flight.
+        others: imagery of other places, for distractors.
+        encoder: the model.
+        out: folder for maps and bag.
+        settings: view size and the like.
+        progress: whether to show bars.
+
+    Raises:
+        GeolocError: where the flight, its map or the imagery cannot be used.
+    """
+    settings = settings or FlightSettings()
+    flight = read_photo_flight(folder)
+    view_size_m = settings.view_size_m or fitting_view_m(flight.frames)
+    name = f"map-{encoder.card.id}-{view_size_m:g}m-{settings.overlap:g}"
+    options = BuildOptions(view_size_m=view_size_m, overlap=settings.overlap)
+    map_directory = build_map(folder.map_image, encoder, out / name, options, progress=progress)
+    if settings.distractors and others:
+        full = out / f"{name}-{settings.distractors}"
+        draw = Draw(count=settings.distractors)
+        map_directory = add_distractors(map_directory, encoder, others, full, draw=draw, progress=progress)
+    bag = write_flight_bag(flight.frames, out / "bag", overwrite=True, progress=progress)
+    return PreparedFlight(flight, map_directory, bag)
+
+
+def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
+    """Return a view size, in whole metres, that the frames fill, from what was known on board."""
+    sides_m = [
+        frame.height_m * min(frame.intrinsics.width, frame.intrinsics.height) / frame.intrinsics.matrix[0, 0]
+        for frame in frames
+    ]
+    return float(math.floor(_VIEW_SHARE * float(np.median(sides_m))))
+
+
+def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> EvaluationRun:
+    """Return the run with the flight's name, names of photos, facts, and its independent photos apart."""
+    flight = prepared.flight
+    names = {frame.stamp_ns: frame.photo.path.name for frame in flight.frames}
+    records = _with_what_was_lost(run.records, flight.frames)
+    kinds = prepared.map_directory.manifest
+    notes = {
+        **flight.notes,
+        "map": f"{kinds.imagery.source}, tiles {kinds.view_size_m:g} m wide, one every {kinds.pitch_m:.1f} m",
+        "how": how,
+    }
+    groups = {}
+    if flight.independent_ns:
+        rest = frozenset(names) - flight.independent_ns
+        groups = {"independent": flight.independent_ns, "in the map": rest}
+    return replace(
+        run,
+        title=f"{flight.folder.name}: {len(records)} photos",
+        records=tuple(replace(record, name=names.get(record.stamp_ns, "")) for record in records),
+        notes={**run.notes, **notes},
+        groups=groups,
+    )
+
+
+def _with_what_was_lost(records: Sequence[Record], frames: Sequence[PhotoFrame]) -> list[Record]:
+    """Return a record for every photo: messages get lost, but a lost photo is a miss, and truth is known."""
+    heard = {record.stamp_ns: record for record in records}
+    complete = []
+    for frame in frames:
+        latitude, longitude = frame.truth_latitude_deg, frame.truth_longitude_deg
+        lost = Record(
+            frame.stamp_ns, latitude, longitude, sentence="the photo was lost on its way to the nodes"
+        )
+        record = heard.get(frame.stamp_ns, lost)
+        complete.append(replace(record, truth_latitude_deg=latitude, truth_longitude_deg=longitude))
+    return complete

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong on a flight: changes to what was flown and to what its sensors say, one after another.
+
+Each is a small value that is called with a flight and returns the changed one, so any of them compose.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geoloc.errors import ParameterError
+from geoloc_lab.flight_simulator.flight_plan import FlightPlan
+from geoloc_lab.flight_simulator.sensors import Readings, SensorErrors, read_sensors
+from geoloc_lab.flight_simulator.trajectory import Trajectory, fly
+
+
+@dataclass(frozen=True, eq=False)
+class Flown:
+    """A flight before it is recorded.
+
+    Attributes:
+        trajectory: what the drone did.
+        readings: what its sensors say.
+        frames_late_s: how long after its stamp a picture arrives; everything else arrives at once.
+    """
+
+    trajectory: Trajectory
+    readings: Readings
+    frames_late_s: float = 0.0
+
+
+Disturbance = Callable[[Flown], Flown]
+
+
+def fly_disturbed(
+    plan: FlightPlan, errors: SensorErrors, disturbances: Sequence[Disturbance] = (), seed: int = 0
+) -> Flown:
+    """Fly a plan with sensors of these errors, then let things go wrong in their order.
+
+    Raises:
+        ParameterError: where a disturbance does not fit the flight.
+    """
+    trajectory = fly(plan, seed)
+    flown = Flown(trajectory, read_sensors(trajectory, errors, seed))
+    for disturb in disturbances:
+        flown = disturb(flown)
+    return flown
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """No picture from `start_s` on, for `duration_s`; the drone flies on and its other sensors speak."""
+
+    start_s: float
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, "start_s", 0.0, 7200.0)
+        _check_range(self, "duration_s", 0.0, 7200.0)
+
+    def __call__(self, flown: Flown) -> Flown:
+        """Return the flight without those pictures.
+
+        Raises:
+            ParameterError: where none would be left.
+        """
+        at_s = flown.trajectory.time_s[flown.trajectory.frame_ticks]
+        kept = (at_s < self.start_s) | (at_s >= self.start_s + self.duration_s)
+        if not kept.any():
+            raise ParameterError(
+                f"a dropout of {self.duration_s:g} s from {self.start_s:g} s on leaves no picture of a "
+                f"flight of {flown.trajectory.time_s[-1]:.0f} s"
+            )
+        ticks = flown.trajectory.frame_ticks[kept]
+        return replace(flown, trajectory=replace(flown.trajectory, frame_ticks=ticks))
+
+
+@dataclass(frozen=True)
+class Kidnap:
+    """The drone is elsewhere, (`east_m`, `north_m`) away, from halfway to the first picture after `at_s`.
+
+    Camera and truth go with it, odometry does not tell.
+    """
+
+    at_s: float
+    east_m: float
+    north_m: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, "at_s", 0.0, 7200.0)
+        _check_range(self, "east_m", -20_000.0, 20_000.0)
+        _check_range(self, "north_m", -20_000.0, 20_000.0)
+
+    def __call__(self, flown: Flown) -> Flown:
+        """Return the flight that goes on elsewhere.
+
+        Raises:
+            ParameterError: where the flight has no picture before, or none after `at_s`.
+        """
+        ticks = flown.trajectory.frame_ticks
+        first = int(np.searchsorted(flown.trajectory.time_s[ticks], self.at_s))
+        if not 0 < first < len(ticks):
+            raise ParameterError(
+                f"a kidnap at {self.at_s:g} s needs a picture before and one after it; the last one of this "
+                f"flight is taken at {flown.trajectory.time_s[ticks[-1]]:.1f} s"
+            )
+        jump = int(ticks[first - 1] + ticks[first] + 1) // 2
+        shift_m = np.zeros_like(flown.trajectory.position_m)
+        shift_m[jump:] = self.east_m, self.north_m, 0.0
+        return replace(
+            flown,
+            trajectory=replace(flown.trajectory, position_m=flown.trajectory.position_m + shift_m),
+            readings=replace(flown.readings, truth_m=flown.readings.truth_m + shift_m),
+        )
+
+
+@dataclass(frozen=True)
+class LateFrames:
+    """Every picture arrives `late_s` after its stamp, all other messages at once; stamps stay true."""
+
+    late_s: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, "late_s", 0.0, 60.0)
+
+    def __call__(self, flown: Flown) -> Flown:
+        """Return the flight whose pictures come late."""
+        return replace(flown, frames_late_s=flown.frames_late_s + self.late_s)
+
+
+@dataclass(frozen=True)
+class HeightBias:
+    """The height above ground reads `share` of itself too high (or too low, below 0)."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, "share", -0.9, 10.0)
+
+    def __call__(self, flown: Flown) -> Flown:
+        """Return the flight whose heights are wrong."""
+        height_m = flown.readings.height_m * (1.0 + self.share)
+        return replace(flown, readings=replace(flown.readings, height_m=height_m))
+
+
+@dataclass(frozen=True)
+class CompassBias:
+    """North lies `clockwise_deg` off, for the attitude and for odometry, which has its north from it."""
+
+    clockwise_deg: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, "clockwise_deg", -180.0, 180.0)
+
+    def __call__(self, flown: Flown) -> Flown:
+        """Return the flight whose headings read that much too far clockwise."""
+        turn = Rotation.from_euler("Z", -math.radians(self.clockwise_deg))
+        said = flown.readings
+        turned = replace(
+            said,
+            attitude=turn * said.attitude,
+            odom_position_m=_turned(turn, said.odom_position_m),
+            odom_attitude=turn * said.odom_attitude,
+        )
+        return replace(flown, readings=turned)
+
+
+def _turned(turn: Rotation, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(turn.apply(vectors), dtype=np.float64)
+
+
+def _check_range(disturbance: object, name: str, low: float, high: float) -> None:
+    value = getattr(disturbance, name)
+    if not low <= value <= high:
+        kind = type(disturbance).__name__
+        raise ParameterError(f"{name} of a {kind} is {value}; it must be from {low:g} to {high:g}")

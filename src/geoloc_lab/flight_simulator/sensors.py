@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the drone's other sensors say: attitude with a wrong heading, a noisy height, odometry that drifts."""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geoloc.errors import ParameterError
+from geoloc_lab.flight_simulator.flight_plan import GRAVITY_MPS2
+from geoloc_lab.flight_simulator.trajectory import Trajectory
+from geoloc_lab.world.noise import stream
+
+Floats = NDArray[np.float64]
+_PERIOD_S = 40.0
+
+
+@dataclass(frozen=True)
+class SensorErrors:
+    """Standard deviations of the sensors' errors; all 0 gives perfect sensors.
+
+    Args:
+        heading_bias_deg: constant error of the heading over a flight.
+        heading_drift_deg: slow change of that error.
+        tilt_error_deg: slow error of roll and pitch.
+        attitude_noise_deg: error of each attitude sample on its own.
+        gyro_noise_radps: of each angular rate.
+        accelerometer_noise_mps2: of each acceleration.
+        height_bias: constant share by which the height is wrong.
+        height_noise_m: of each height.
+        odom_scale: constant share by which travelled distance is wrong.
+        odom_turn_deg_per_km: heading error that odometry gathers over a kilometre.
+        odom_noise: random walk of the position, metres per square root of a metre travelled.
+        truth_noise_m: of the reference position.
+    """
+
+    heading_bias_deg: float = 1.0
+    heading_drift_deg: float = 0.5
+    tilt_error_deg: float = 0.3
+    attitude_noise_deg: float = 0.05
+    gyro_noise_radps: float = 0.002
+    accelerometer_noise_mps2: float = 0.05
+    height_bias: float = 0.01
+    height_noise_m: float = 0.3
+    odom_scale: float = 0.01
+    odom_turn_deg_per_km: float = 1.0
+    odom_noise: float = 0.03
+    truth_noise_m: float = 0.0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ParameterError(f"{item.name} is {value}; a standard deviation is 0 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What the sensors say, one row a tick.
+
+    Args:
+        attitude: K rotations from body to east, north, up, with their errors.
+        rate_radps: (K, 3) angular velocity in the body.
+        acceleration_mps2: (K, 3) specific force in the body (gravity up at rest).
+        height_m: (K,) above ground.
+        odom_position_m: (K, 3) since take-off, axes east, north, up as odometry believes them.
+        odom_attitude: K rotations in that frame.
+        odom_velocity_mps: (K, 3) in the body.
+        truth_m: (K, 3) reference position, east, north, height.
+    """
+
+    attitude: Rotation
+    rate_radps: Floats
+    acceleration_mps2: Floats
+    height_m: Floats
+    odom_position_m: Floats
+    odom_attitude: Rotation
+    odom_velocity_mps: Floats
+    truth_m: Floats
+
+
+def read_sensors(trajectory: Trajectory, errors: SensorErrors, seed: int = 0) -> Readings:
+    """Return what sensors with these errors say along a flight; the same seed gives the same readings."""
+    rng = stream(seed, "sensors")
+    count = len(trajectory.stamp_ns)
+    body = trajectory.world_from_body
+    velocity = trajectory.velocity_mps
+    odom_m, turned = _odometry(trajectory, velocity, errors, rng)
+    height_m = trajectory.position_m[:, 2] * (1 + errors.height_bias * rng.standard_normal())
+    return Readings(
+        attitude=_attitude(trajectory, errors, rng),
+        rate_radps=_rates(trajectory) + errors.gyro_noise_radps * rng.standard_normal((count, 3)),
+        acceleration_mps2=_force(trajectory, velocity)
+        + errors.accelerometer_noise_mps2 * rng.standard_normal((count, 3)),
+        height_m=np.maximum(0.1, height_m + errors.height_noise_m * rng.standard_normal(count)),
+        odom_position_m=odom_m,
+        odom_attitude=turned * body,
+        odom_velocity_mps=body.inv().apply(velocity),
+        truth_m=trajectory.position_m + errors.truth_noise_m * rng.standard_normal((count, 3)),
+    )
+
+
+def _attitude(trajectory: Trajectory, errors: SensorErrors, rng: np.random.Generator) -> Rotation:
+    count, time_s = len(trajectory.stamp_ns), trajectory.time_s
+    slow = np.array([errors.tilt_error_deg, errors.tilt_error_deg, errors.heading_drift_deg])
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    wrong_deg = slow * math.sqrt(2) * np.sin(2 * np.pi * time_s[:, None] / _PERIOD_S + phase)
+    wrong_deg[:, 2] += errors.heading_bias_deg * rng.standard_normal()
+    wrong_deg += errors.attitude_noise_deg * rng.standard_normal((count, 3))
+    return Rotation.from_rotvec(np.radians(wrong_deg)) * trajectory.world_from_body
+
+
+def _rates(trajectory: Trajectory) -> Floats:
+    body = trajectory.world_from_body
+    steps = (body[:-1].inv() * body[1:]).as_rotvec() / np.diff(trajectory.time_s)[:, None]
+    return np.vstack([steps, steps[-1:]])
+
+
+def _force(trajectory: Trajectory, velocity: Floats) -> Floats:
+    acceleration = np.gradient(velocity, trajectory.time_s, axis=0) + np.array([0.0, 0.0, GRAVITY_MPS2])
+    return np.asarray(trajectory.world_from_body.inv().apply(acceleration), dtype=np.float64)
+
+
+def _odometry(
+    trajectory: Trajectory, velocity: Floats, errors: SensorErrors, rng: np.random.Generator
+) -> tuple[Floats, Rotation]:
+    """Add up steps that are a little too long or short and turn a little further with every metre."""
+    step = np.diff(trajectory.position_m, axis=0, prepend=trajectory.position_m[:1])
+    length = np.linalg.norm(step, axis=1)
+    per_metre = math.radians(errors.odom_turn_deg_per_km) / 1000 * rng.standard_normal()
+    heading = Rotation.from_rotvec(np.outer(np.cumsum(length) * per_metre, [0.0, 0.0, 1.0]))
+    scale = 1 + errors.odom_scale * rng.standard_normal()
+    noise = (
+        errors.odom_noise * np.sqrt(length)[:, None] * rng.standard_normal((len(step), 3)) * (1.0, 1.0, 0.2)
+    )
+    return np.cumsum(heading.apply(step * scale) + noise, axis=0), heading

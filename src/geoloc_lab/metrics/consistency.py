@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the claimed covariance is the real one: NEES, error ellipses, and the rate of broken promises.
+
+The error e of an honest Gaussian claim Σ makes e'Σ⁻¹e follow χ² with two degrees of freedom: its mean (the
+NEES, Bar-Shalom) is 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ ellipse.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.metrics.bootstrap import CONFIDENCE, effective_count
+from geoloc_lab.metrics.risk import FALSE_BEYOND_M
+
+Floats = NDArray[np.float64]
+SIGMAS = (1, 2, 3)
+NOMINAL: Mapping[int, float] = {sigma: 1.0 - math.exp(-(sigma**2) / 2.0) for sigma in SIGMAS}
+DIMENSIONS = 2
+
+
+@dataclass(frozen=True)
+class Belief:
+    """How honest the covariance is; NaN where nothing was claimed.
+
+    Attributes:
+        fixes: answered frames that claim a covariance.
+        unclaimed: answered frames that claim none (NaN); they count nowhere here.
+        impossible: claims that are no covariance (zero, singular, negative): outside every ellipse, and left
+            out of the NEES, which they would make infinite.
+        nees: mean squared error over covariance; 2 is honest, more is over-confident.
+        nees_of_right: the same of fixes within 50 m of the truth, which a few false ones would drown.
+        band_low, band_high: where an honest NEES lies in 95 % of flights: χ² with 2 m degrees of freedom over
+            m, m the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
+        effective_fixes: m.
+        verdict: "honest" inside the band, "over-confident" above, "over-cautious" below, or "unknown".
+        inside: share of fixes inside the 1σ, 2σ, 3σ ellipse.
+        integrity_risk: share of all frames that were answered with a truth outside their 3σ ellipse.
+    """
+
+    fixes: int
+    unclaimed: int
+    impossible: int
+    nees: float
+    nees_of_right: float
+    band_low: float
+    band_high: float
+    effective_fixes: float
+    verdict: str
+    inside: Mapping[int, float]
+    integrity_risk: float
+
+
+def believe(answers: Answers) -> Belief:
+    """Return the figures of a flight."""
+    normalised = answers.normalised
+    claimed = ~np.isnan(normalised)
+    usable = normalised[np.isfinite(normalised)]
+    right = normalised[np.isfinite(normalised) & (answers.distance_m <= FALSE_BEYOND_M[0])]
+    nees = _mean(usable)
+    effective = effective_count(usable)
+    low, high = chi2_band(effective)
+    return Belief(
+        fixes=int(claimed.sum()),
+        unclaimed=int((answers.answered & ~claimed).sum()),
+        impossible=int(np.isinf(normalised).sum()),
+        nees=nees,
+        nees_of_right=_mean(right),
+        band_low=low,
+        band_high=high,
+        effective_fixes=effective,
+        verdict=_verdict(nees, low, high),
+        inside={sigma: share_inside(normalised, sigma) for sigma in SIGMAS},
+        integrity_risk=float(np.sum(normalised > SIGMAS[-1] ** 2) / len(answers))
+        if len(answers)
+        else math.nan,
+    )
+
+
+def share_inside(normalised: Floats, sigma: float) -> float:
+    """Return the share of claims (n,), NaN left out, whose truth lies inside their `sigma` ellipse."""
+    known = normalised[~np.isnan(normalised)]
+    return float(np.mean(known <= sigma**2)) if known.size else math.nan
+
+
+def chi2_band(effective_fixes: float) -> tuple[float, float]:
+    """Return the 95 % band of the mean NEES of that many independent honest fixes; NaN for none."""
+    if effective_fixes <= 0:
+        return math.nan, math.nan
+    tail = (1.0 - CONFIDENCE) / 2.0
+    low, high = stats.chi2.ppf([tail, 1.0 - tail], DIMENSIONS * effective_fixes) / effective_fixes
+    return float(low), float(high)
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if values.size else math.nan
+
+
+def _verdict(nees: float, low: float, high: float) -> str:
+    if math.isnan(nees):
+        return "unknown"
+    if nees > high:
+        return "over-confident"
+    return "over-cautious" if nees < low else "honest"

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a position was to be had: the first fix, the longest time without, the way back after a kidnap."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc import geodesy
+from geoloc_lab.bags.truth_track import jumped
+from geoloc_lab.metrics.answers import Answers, Bools
+
+Floats = NDArray[np.float64]
+RECOVERED_M = 50.0
+
+
+@dataclass(frozen=True)
+class FirstFix:
+    """The first answer of a flight, counted from its first frame; NaN and -1 where there is none.
+
+    Attributes:
+        frames: frames refused before it.
+        seconds, metres: flown until then.
+        error_m: how far off it was.
+        availability_after: share of frames answered from it on.
+    """
+
+    frames: int
+    seconds: float
+    metres: float
+    error_m: float
+    availability_after: float
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The longest run of frames without a fix; seconds and metres from the fix before it to the one after."""
+
+    frames: int
+    seconds: float
+    metres: float
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The way back after the drone was set somewhere else.
+
+    Attributes:
+        stamp_ns: first frame at the new place.
+        seconds: until the first fix within 50 m of the truth; NaN where none came before the next kidnap or
+            the end.
+        frames: that passed until then, or until the next kidnap or the end.
+        false_fixes: answers more than 50 m off among them.
+    """
+
+    stamp_ns: int
+    seconds: float
+    frames: int
+    false_fixes: int
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """Everything above for one flight; `kidnaps` in order of time."""
+
+    first_fix: FirstFix
+    longest_outage: Outage
+    kidnaps: tuple[Recovery, ...]
+
+
+def continuity(answers: Answers, kidnaps_ns: Sequence[int] | None = None) -> Continuity:
+    """Return the figures of a flight.
+
+    Args:
+        answers: the frames with a truth.
+        kidnaps_ns: when the drone was set somewhere else; None finds it where the truth jumps.
+    """
+    stamps_ns = kidnap_stamps_ns(answers) if kidnaps_ns is None else sorted(kidnaps_ns)
+    return Continuity(first_fix(answers), longest_outage(answers), recoveries(answers, stamps_ns))
+
+
+def flown_m(answers: Answers) -> Floats:
+    """Return the distance flown (n,) since the first frame; jumps of a kidnapped truth do not count."""
+    if len(answers) < 2:
+        return np.zeros(len(answers))
+    steps_m, jumps = _steps(answers)
+    return np.concatenate([[0.0], np.cumsum(np.where(jumps, 0.0, steps_m))])
+
+
+def kidnap_stamps_ns(answers: Answers) -> list[int]:
+    """Return the stamps of frames before which the truth jumped, as no drone flies."""
+    if len(answers) < 2:
+        return []
+    _, jumps = _steps(answers)
+    return [int(stamp) for stamp in answers.stamp_ns[1:][jumps]]
+
+
+def first_fix(answers: Answers) -> FirstFix:
+    """Return when the first answer came."""
+    if not answers.answered.any():
+        return FirstFix(-1, math.nan, math.nan, math.nan, math.nan)
+    row = int(np.argmax(answers.answered))
+    return FirstFix(
+        frames=row,
+        seconds=float(answers.stamp_ns[row] - answers.stamp_ns[0]) * 1e-9,
+        metres=float(flown_m(answers)[row]),
+        error_m=float(answers.distance_m[row]),
+        availability_after=float(answers.answered[row:].mean()),
+    )
+
+
+def longest_outage(answers: Answers) -> Outage:
+    """Return the longest run of frames without a fix, by frames; the first of equal ones."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], answers.answered, [True]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if not starts.size:
+        return Outage(0, 0.0, 0.0)
+    longest = int(np.argmax(ends - starts))
+    before, after = max(0, int(starts[longest]) - 1), min(len(answers) - 1, int(ends[longest]))
+    seconds = float(answers.stamp_ns[after] - answers.stamp_ns[before]) * 1e-9
+    travelled_m = flown_m(answers)
+    return Outage(
+        int(ends[longest] - starts[longest]), seconds, float(travelled_m[after] - travelled_m[before])
+    )
+
+
+def recoveries(answers: Answers, kidnaps_ns: Sequence[int]) -> tuple[Recovery, ...]:
+    """Return how each kidnap ended; one after the last frame is left out."""
+    starts = [int(np.searchsorted(answers.stamp_ns, stamp)) for stamp in kidnaps_ns]
+    ends = [*starts, len(answers)][1:]
+    return tuple(
+        _recovery(answers.take(np.arange(start, end)), stamp)
+        for start, end, stamp in zip(starts, ends, kidnaps_ns, strict=True)
+        if start < end
+    )
+
+
+def _recovery(after: Answers, stamp_ns: int) -> Recovery:
+    near = after.distance_m <= RECOVERED_M
+    frames = int(np.argmax(near)) if near.any() else len(after)
+    seconds = float(after.stamp_ns[frames] - stamp_ns) * 1e-9 if near.any() else math.nan
+    return Recovery(stamp_ns, seconds, frames, int(after.answered[:frames].sum()))
+
+
+def _steps(answers: Answers) -> tuple[Floats, Bools]:
+    """Return the metres between successive truths, and which of these ways are jumps, (n - 1,)."""
+    steps_m = geodesy.distance_m(*answers.truth_deg[:-1].T, *answers.truth_deg[1:].T)
+    return steps_m, jumped(steps_m, np.diff(answers.stamp_ns) * 1e-9)

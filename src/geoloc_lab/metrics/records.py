@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one frame came to, beside the truth: the rows every metric and picture of a report is made from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from geoloc.errors import BagError, Reason
+
+if TYPE_CHECKING:
+    from geoloc.encoder.calibration import Calibration
+    from geoloc.localizer import Fix
+    from geoloc.mapping.directory import MapDirectory
+    from geoloc_lab.bags.truth_track import TruthTrack
+
+Floats = NDArray[np.float64]
+Pictures = Mapping[int, NDArray[np.uint8]]
+_NS_PER_S = 1_000_000_000
+_NO_LATENCY: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Record:
+    """One frame: truth, estimate, and how the look-up did. Unknown numbers are NaN, unknown tiles -1.
+
+    Attributes:
+        stamp_ns: stamp of the image.
+        truth_latitude_deg, truth_longitude_deg: where the camera was, WGS 84.
+        latitude_deg, longitude_deg: where geoloc says it was.
+        covariance_m2: (2, 2) east-north, metres², as claimed.
+        reason, sentence: why there is no fix; None and empty for a fix.
+        score: cosine of the best tile.
+        top_tile, true_tile: the tile found best, and the one nearest to the true centre of the view.
+        top_tile_error_m: from the true centre of the view to the centre of the best tile.
+        oracle_error_m: from the true centre of the view to the centre of the nearest tile.
+        latency_ms: milliseconds by stage.
+        name: file or label of the frame, where it has one.
+        margin: lead of the best tile over the best candidate that shares no ground with it; NaN where all do.
+        refined: whether the view was laid on the map's picture.
+        attitude_m: deviation per axis that the attitude's error has in the covariance.
+    """
+
+    stamp_ns: int
+    truth_latitude_deg: float
+    truth_longitude_deg: float
+    latitude_deg: float = math.nan
+    longitude_deg: float = math.nan
+    covariance_m2: Floats = field(default_factory=lambda: np.full((2, 2), math.nan))
+    reason: Reason | None = None
+    sentence: str = ""
+    score: float = math.nan
+    top_tile: int = -1
+    true_tile: int = -1
+    top_tile_error_m: float = math.nan
+    oracle_error_m: float = math.nan
+    latency_ms: Mapping[str, float] = field(default_factory=lambda: _NO_LATENCY)
+    name: str = ""
+    margin: float = math.nan
+    refined: bool = False
+    attitude_m: float = 0.0
+
+    @property
+    def has_fix(self) -> bool:
+        """Whether there is an estimate."""
+        return math.isfinite(self.latitude_deg) and math.isfinite(self.longitude_deg)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether there is a truth to compare with."""
+        return math.isfinite(self.truth_latitude_deg) and math.isfinite(self.truth_longitude_deg)
+
+
+class Recorder:
+    """Sets what the suite said about a frame beside the truth and the map's tiles.
+
+    Args:
+        map_directory: the map that was searched.
+        truth: the reference track.
+    """
+
+    def __init__(self, map_directory: "MapDirectory", truth: "TruthTrack") -> None:
+        tiles = map_directory.tiles
+        self._frame = map_directory.frame
+        self._centres_m = np.column_stack([tiles["east_m"], tiles["north_m"]]).astype(np.float64)
+        self._size_m = np.asarray(tiles["size_m"], dtype=np.float64)
+        self._tree = cKDTree(self._centres_m)
+        self._truth = truth
+
+    def record(
+        self,
+        fix: "Fix",
+        *,
+        offset_m: tuple[float, float] = (math.nan, math.nan),
+        latency_ms: Mapping[str, float] = _NO_LATENCY,
+        name: str = "",
+    ) -> Record:
+        """Return the record of a frame.
+
+        Args:
+            fix: the answer, or the refusal.
+            offset_m: east, north from the view's centre to the camera; NaN leaves the tile figures unknown.
+            latency_ms: milliseconds by stage.
+            name: label of the frame.
+        """
+        latitude, longitude = self._truth.at(fix.stamp_ns)
+        found = fix.candidates.ids.size > 0
+        top_tile = int(fix.candidates.ids[0]) if found else -1
+        true_tile, oracle_error_m, top_tile_error_m = self._tiles_at(latitude, longitude, offset_m, top_tile)
+        return Record(
+            stamp_ns=fix.stamp_ns,
+            truth_latitude_deg=latitude,
+            truth_longitude_deg=longitude,
+            latitude_deg=fix.latitude_deg,
+            longitude_deg=fix.longitude_deg,
+            covariance_m2=fix.covariance_m2,
+            reason=fix.reason,
+            sentence=fix.sentence,
+            score=float(fix.candidates.score[0]) if found else math.nan,
+            margin=self._margin(fix.candidates.ids, fix.candidates.score),
+            top_tile=top_tile,
+            true_tile=true_tile,
+            top_tile_error_m=top_tile_error_m,
+            oracle_error_m=oracle_error_m,
+            latency_ms=latency_ms,
+            name=name,
+            refined=fix.is_refined,
+            attitude_m=fix.attitude_m,
+        )
+
+    def _margin(self, ids: NDArray[np.int64], scores: Floats) -> float:
+        if ids.size == 0:
+            return math.nan
+        apart_m = np.abs(self._centres_m[ids] - self._centres_m[ids[0]]).max(axis=1)
+        touching_m = (self._size_m[ids] + self._size_m[ids[0]]) / 2.0
+        rivals = scores[apart_m >= touching_m * (1.0 - 1e-6)]
+        return float(scores[0] - rivals[0]) if rivals.size else math.nan
+
+    def _tiles_at(
+        self, latitude: float, longitude: float, offset_m: tuple[float, float], top_tile: int
+    ) -> tuple[int, float, float]:
+        if not all(map(math.isfinite, (latitude, longitude, *offset_m))):
+            return -1, math.nan, math.nan
+        camera_m = np.array(self._frame.to_local(latitude, longitude), dtype=np.float64)
+        centre_m = camera_m - np.array(offset_m)
+        distance_m, nearest = self._tree.query(centre_m)
+        error_m = float(np.hypot(*(self._centres_m[top_tile] - centre_m))) if top_tile >= 0 else math.nan
+        return int(nearest), float(distance_m), error_m
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """Everything a report is made from.
+
+    Attributes:
+        title: one line: which flight on which map.
+        records: one a frame, in stamp order.
+        map_directory: the map that was searched.
+        notes: short facts the reader must know (source of truth, of attitude, settings), name to text.
+        groups: further columns of the table beside `all`: name to the stamps that belong to it.
+        views: pictures the encoder saw, by stamp, for the page of worst frames; any subset.
+        kidnaps_ns: stamps from which on the drone was somewhere else; None finds them where the truth jumps.
+        calibration: of the model that flew, where known: what its covariances have been through already.
+        filtered: whether the flight was believed as a whole, not each frame for itself.
+    """
+
+    title: str
+    records: tuple[Record, ...]
+    map_directory: "MapDirectory"
+    notes: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    views: Pictures = field(default_factory=dict)
+    kidnaps_ns: tuple[int, ...] | None = None
+    calibration: "Calibration | None" = None
+    filtered: bool = True
+
+    def __post_init__(self) -> None:
+        if not any(record.has_truth for record in self.records):
+            raise BagError(
+                f"{self.title}: no frame has a truth position at its stamp; check that truth and images "
+                "share one clock, or give --truth a CSV with stamp_ns, latitude, longitude"
+            )

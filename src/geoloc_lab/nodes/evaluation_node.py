@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`evaluation_node`: listens to what the suite says beside a truth, and writes the report.
+
+The report is written when the service `~/report` asks for it (replay_node does at its end) and when the
+node ends. Frames without a fix count; frames that a newer one overtook count as without a fix too.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geographic_msgs.msg import GeoPointStamped
+from geometry_msgs.msg import Vector3Stamped
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from std_srvs.srv import Trigger
+
+from geoloc.encoder.card import load_card
+from geoloc.errors import GeolocError
+from geoloc.installed import find_model
+from geoloc.mapping.directory import open_map
+from geoloc.nodes import topics
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, run
+from geoloc_lab.metrics.records import EvaluationRun, Recorder
+from geoloc_lab.nodes.logbook import Logbook
+from geoloc_lab.nodes.settings import EvaluationParameters
+from geoloc_lab.reports.report import metres_table, write_report
+
+_EVERY_MESSAGE = QoSProfile(depth=1000)
+_VIEWS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class EvaluationNode(GeolocNode):
+    """Keeps a logbook of the flight and turns it into a report."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__("evaluation_node", **options)
+        self._settings = declare(self, EvaluationParameters)
+        card = load_card(find_model(self._settings.model))
+        self._map = open_map(Path(self._settings.map), card)
+        self._calibration = card.calibration
+        self._logbook = Logbook()
+        self._reported = 0
+        self.create_service(Trigger, "~/report", self._on_report)
+        for kind, topic, take in (
+            (Vector3Stamped, topics.VIEW_OFFSET, self._logbook.take_offset),
+            (Image, topics.DESCRIPTOR, self._logbook.take_descriptor),
+            (PointCloud2, topics.CANDIDATES, self._logbook.take_candidates),
+            (NavSatFix, topics.FIX, self._logbook.take_fix),
+            (GeoPointStamped, topics.GEOPOINT, self._logbook.take_geopoint),
+            (DiagnosticArray, topics.DIAGNOSTICS, self._logbook.take_diagnostics),
+            (NavSatFix, topics.TRUTH, self._logbook.take_truth),
+        ):
+            self.create_subscription(kind, topic, self._listener(take), _EVERY_MESSAGE)
+        self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self._logbook.take_view), _VIEWS)
+
+    def close(self) -> None:
+        """Write the report of what came since the last one."""
+        if self._logbook.frames > self._reported:
+            try:
+                print(self._write_report(), flush=True)
+            except GeolocError as error:
+                print(f"geoloc: no report: {error}", file=sys.stderr, flush=True)
+
+    def _listener(self, take: Callable[[Any, int], None]) -> Callable[[Any], None]:
+        return lambda message: take(message, self.get_clock().now().nanoseconds)
+
+    def _on_report(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            response.message = self._write_report()
+            response.success = True
+        except GeolocError as error:
+            response.message = f"no report: {error}"
+        return response
+
+    def _write_report(self) -> str:
+        """Write the report and return its table and its path, for a terminal."""
+        frames = self._logbook.frames
+        truth = self._logbook.truth(self._settings.max_truth_gap_s)
+        report = EvaluationRun(
+            title=self._settings.title,
+            records=self._logbook.records(Recorder(self._map, truth)),
+            map_directory=self._map,
+            notes={
+                "map": self._settings.map,
+                "truth": truth.source,
+                "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
+            },
+            views=self._logbook.views,
+            calibration=self._calibration,
+        )
+        page = write_report(report, Path(self._settings.out))
+        self._reported = frames
+        return f"{metres_table(report)}\n\nreport: {page}"
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until a signal comes."""
+    run(EvaluationNode, args)
+
+
+if __name__ == "__main__":
+    main()

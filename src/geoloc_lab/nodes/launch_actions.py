@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A replay with its report as ROS 2 launch actions; launch files alone import this."""
+
+from pathlib import Path
+
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
+from launch_ros.actions import Node
+
+from geoloc.errors import ParameterError
+from geoloc.nodes.startup.launch_actions import argument, bringup_actions, bringup_choices, node_action
+from geoloc.nodes.startup.programs import start
+from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
+
+
+def replay_arguments() -> list[DeclareLaunchArgument]:
+    """Declare what a replay takes over and above bringup."""
+    return [
+        DeclareLaunchArgument("bag", description="rosbag2 folder, .mcap or .db3 file."),
+        DeclareLaunchArgument("rate", default_value="1.0", description="Seconds of flight in a second."),
+        DeclareLaunchArgument("start_s", default_value="0.0", description="Begin this far into the bag."),
+        DeclareLaunchArgument(
+            "rename",
+            default_value="",
+            description="Recorded topics by the names that the nodes read: /cam/image:=image,/gps:=truth",
+        ),
+        DeclareLaunchArgument("out", default_value="runs/replay", description="Folder of the report."),
+    ]
+
+
+def replay_actions(context: LaunchContext) -> list[Node]:
+    """Return an action for each node that flies, for the one that keeps the score, for the one that plays.
+
+    The replay's end is the end of the launch.
+
+    Raises:
+        GeolocError: as `bringup_actions`; ParameterError for a rate or a start that is no number.
+    """
+    choices = bringup_choices(context)
+    played: dict[str, str | bool | float] = {
+        "bag": str(Path(argument(context, "bag")).expanduser().absolute()),
+        "rate": _number(context, "rate"),
+        "start_s": _number(context, "start_s"),
+        "rename": argument(context, "rename"),
+        "use_sim_time": False,  # it makes /clock
+        "await_evaluation": True,
+    }
+    out = str(Path(argument(context, "out")).expanduser().absolute())
+    evaluation = node_action(start(EVALUATION_NODE, choices, {"out": out}))
+    return [*bringup_actions(context), evaluation, node_action(start(REPLAY_NODE, choices, played))]
+
+
+def _number(context: LaunchContext, name: str) -> float:
+    text = argument(context, name)
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"{name} is '{text}': give a number") from error

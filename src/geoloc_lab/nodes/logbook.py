@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was said about each frame, joined by stamp: messages arrive in any order, some never."""
+
+import contextlib
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from geographic_msgs.msg import GeoPointStamped
+from geometry_msgs.msg import Vector3Stamped
+from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
+
+from geoloc.camera import messages
+from geoloc.camera.message_types import Stamped
+from geoloc.errors import FrameRefused, Reason
+from geoloc.localizer import Candidates, Fix
+from geoloc.nodes import messages_in
+from geoloc_lab.bags.truth_track import TruthTrack
+from geoloc_lab.metrics.records import Record, Recorder
+from geoloc_lab.reports.album import ViewAlbum
+
+_OVERTAKEN = "no answer: a newer frame came first"
+
+
+@dataclass
+class _Page:
+    """One frame; a field is None until its message comes."""
+
+    offset_m: tuple[float, float] | None = None
+    candidates: Candidates | None = None
+    fix: NavSatFix | None = None
+    geopoint: GeoPointStamped | None = None
+    refusal: tuple[Reason, str] | None = None
+    arrived_s: dict[str, float] = field(default_factory=dict)
+    age_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Logbook:
+    """Every frame since the start, and the truth."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, _Page] = {}
+        self._truth: list[tuple[int, float, float]] = []
+        self.views = ViewAlbum()
+
+    @property
+    def frames(self) -> int:
+        """How many frames camera_node took up."""
+        return sum(page.offset_m is not None for page in self._pages.values())
+
+    def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
+        """Note a `view/offset`: every frame has one, also a refused one."""
+        self._arrival("view", message, now_ns).offset_m = (message.vector.x, message.vector.y)
+
+    def take_view(self, message: Image, _now_ns: int) -> None:
+        """Keep a `view/image`, the first of a stack, for the page of worst frames; not what is damaged."""
+        with contextlib.suppress(FrameRefused):
+            self.views.put(messages.stamp_ns(message), messages.decode_image(message)[: message.width])
+
+    def take_descriptor(self, message: Image, now_ns: int) -> None:
+        """Note that a `descriptor` came."""
+        self._arrival("descriptor", message, now_ns)
+
+    def take_candidates(self, message: PointCloud2, now_ns: int) -> None:
+        """Note the tiles found."""
+        self._arrival("candidates", message, now_ns).candidates = messages_in.candidates(message)
+
+    def take_fix(self, message: NavSatFix, now_ns: int) -> None:
+        """Note a `fix`."""
+        self._arrival("fix", message, now_ns).fix = message
+
+    def take_geopoint(self, message: GeoPointStamped, now_ns: int) -> None:
+        """Note a `geopoint`."""
+        self._arrival("geopoint", message, now_ns).geopoint = message
+
+    def take_truth(self, message: NavSatFix, _now_ns: int) -> None:
+        """Note a reference position."""
+        if message.status.status != NavSatStatus.STATUS_NO_FIX:
+            self._truth.append((messages.stamp_ns(message), message.latitude, message.longitude))
+
+    def take_diagnostics(self, message: DiagnosticArray, _now_ns: int) -> None:
+        """Note why a frame was refused; the first node that refused it knows best."""
+        for status in message.status:
+            values = {item.key: item.value for item in status.values}
+            if status.hardware_id == "geoloc" and values.get("reason") in set(Reason):
+                page = self._pages.setdefault(messages.stamp_ns(message), _Page())
+                page.refusal = page.refusal or (Reason(values["reason"]), status.message)
+
+    def truth(self, max_gap_s: float) -> TruthTrack:
+        """Return the reference track.
+
+        Raises:
+            BagError: where no truth came.
+        """
+        return TruthTrack.of(self._truth, "the truth topic", max_gap_s)
+
+    def records(self, recorder: Recorder) -> tuple[Record, ...]:
+        """Return a record of each frame that camera_node took up, in stamp order."""
+        pages = sorted((stamp, page) for stamp, page in self._pages.items() if page.offset_m is not None)
+        return tuple(
+            recorder.record(
+                _fix(stamp_ns, page),
+                offset_m=page.offset_m or (math.nan, math.nan),
+                latency_ms=_latency_ms(page),
+            )
+            for stamp_ns, page in pages
+        )
+
+    def _arrival(self, what: str, message: Stamped, now_ns: int) -> _Page:
+        stamp_ns = messages.stamp_ns(message)
+        page = self._pages.setdefault(stamp_ns, _Page())
+        page.arrived_s[what] = time.monotonic()
+        page.age_ms[what] = (now_ns - stamp_ns) / 1e6
+        return page
+
+
+def _fix(stamp_ns: int, page: _Page) -> Fix:
+    """Return the answer of a frame as the localizer gave it, less its place in the map's frame."""
+    candidates = page.candidates or Candidates.none()
+    if page.geopoint is None:
+        reason, sentence = page.refusal or (None, "" if page.fix else _OVERTAKEN)
+        latitude = longitude = math.nan
+        covariance = np.full((2, 2), math.nan)
+    else:
+        reason, sentence = None, ""
+        latitude, longitude = page.geopoint.position.latitude, page.geopoint.position.longitude
+        told = page.fix.position_covariance if page.fix else np.full(9, math.nan)
+        covariance = np.array(told, dtype=np.float64).reshape(3, 3)[:2, :2]
+    return Fix(stamp_ns, latitude, longitude, math.nan, math.nan, covariance, reason, sentence, candidates)
+
+
+def _latency_ms(page: _Page) -> Mapping[str, float]:
+    """Return milliseconds by stage, as seen by a listener; empty for a frame without a position."""
+    if page.geopoint is None:
+        return {}
+    stages = {"camera_node": page.age_ms.get("view", math.nan)}
+    for name, start, end in (
+        ("inference_node", "view", "descriptor"),
+        ("retrieval_node", "descriptor", "geopoint"),
+    ):
+        if start in page.arrived_s and end in page.arrived_s:
+            stages[name] = (page.arrived_s[end] - page.arrived_s[start]) * 1e3
+    return {**stages, "image to geopoint": page.age_ms["geopoint"]}

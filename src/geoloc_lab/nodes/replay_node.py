@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`replay_node`: plays a rosbag2 recording onto the topics the nodes expect, with `/clock`.
+
+For where `ros2 bag play` is not installed. Messages go out as they were recorded, byte for byte. It waits
+until the nodes listen, so that the first frame is not lost, and at the end asks evaluation_node, if there is
+one, for its report.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from std_srvs.srv import Trigger
+from tqdm import tqdm
+
+from geoloc.errors import BagError, ParameterError
+from geoloc.nodes import messages_out, topics
+from geoloc.nodes.parameters import declare
+from geoloc.nodes.runner import GeolocNode, StopSignal, run
+from geoloc_lab.bags.playlist import Choice, Playlist
+from geoloc_lab.nodes.pace import Pace
+from geoloc_lab.nodes.settings import ReplayParameters
+
+_AWAITED = (
+    topics.IMAGE,
+    topics.IMAGE_COMPRESSED,
+    topics.CAMERA_INFO,
+    topics.IMU,
+    topics.ALTITUDE,
+    topics.VIEW_IMAGE,
+    topics.DESCRIPTOR,
+)
+_STEADY_S = 3.0  # DDS announces itself this often: only then have the nodes surely found each other
+_SETTLE_S = 2.0
+_REPORT_TIMEOUT_S = 300.0
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of flight [{elapsed}<{remaining}]"
+
+
+class ReplayNode(GeolocNode):
+    """Plays one bag once.
+
+    Args:
+        parameters: what to play; None takes ROS parameters.
+        options: as rclpy's Node takes them.
+
+    Raises:
+        BagError: for a bag that cannot be played.
+    """
+
+    def __init__(self, parameters: ReplayParameters | None = None, **options: Any) -> None:  # noqa: ANN401
+        super().__init__("replay_node", **options)
+        self._settings = parameters or declare(self, ReplayParameters)
+        choice = Choice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
+        self._playlist = Playlist(Path(self._settings.bag), choice)
+        self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
+        self._publishers_by_topic = {
+            track.target: self._publisher(track.kind, track.target) for track in self._playlist.tracks
+        }
+        self._reporter = self.create_client(Trigger, "evaluation_node/report")
+
+    def close(self) -> None:
+        """Close the bag."""
+        self._playlist.close()
+
+    def play(self, stop: StopSignal) -> None:
+        """Wait for listeners, play, let the last frame be answered, ask for the report.
+
+        Raises:
+            BagError: where the bag breaks off or ends before the start.
+        """
+        for note in self._playlist.notes:
+            self._say(note)
+        start_ns = self._playlist.start_ns + round(self._settings.start_s * 1e9)
+        if start_ns > self._playlist.end_ns:
+            length_s = (self._playlist.end_ns - self._playlist.start_ns) / 1e9
+            raise BagError(f"start_s is {self._settings.start_s:g}, the bag is {length_s:.1f} s long")
+        self._await_listeners(stop)
+        pace = Pace(start_ns, self._settings.rate)
+        self._play_messages(start_ns, pace, stop)
+        if pace.lost_s:
+            self._say(f"this machine was too slow for the rate: {pace.lost_s:.1f} s longer than planned")
+        self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), pace, stop)
+        if self._settings.report and not stop.is_set:
+            self._ask_for_report()
+
+    def _play_messages(self, start_ns: int, pace: Pace, stop: StopSignal) -> None:
+        total_s = (self._playlist.end_ns - start_ns) / 1e9
+        with tqdm(total=total_s, desc="replay", bar_format=_BAR, file=sys.stderr) as bar:
+            for track, time_ns, raw in self._playlist.messages(start_ns):
+                self._sleep_until(time_ns, pace, stop)
+                if stop.is_set:
+                    return
+                if track.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
+                    self._tell_time(time_ns)  # a frame's age is then counted from its own moment
+                self._publishers_by_topic[track.target].publish(raw)
+                bar.update((time_ns - start_ns) / 1e9 - bar.n)
+
+    def _publisher(self, kind: type[Any], target: str) -> "Publisher[Any]":
+        quality = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10)
+        if target.endswith("tf_static"):
+            quality.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        try:
+            return self.create_publisher(kind, target, quality)
+        except InvalidTopicNameException as error:
+            raise ParameterError(f"'{target}' is no name of a topic ({error}): change rename") from error
+
+    def _await_listeners(self, stop: StopSignal) -> None:
+        """Wait until all that a fix needs is listened to, and others have had a moment to come."""
+        needed = (*_AWAITED, topics.TRUTH) if self._settings.await_evaluation else _AWAITED
+        deadline_s = time.monotonic() + self._settings.wait_s
+        complete_since_s = math.inf
+        while not stop.is_set and time.monotonic() < deadline_s:
+            now_s = time.monotonic()
+            complete_since_s = math.inf if self._deaf(needed) else min(complete_since_s, now_s)
+            if now_s - complete_since_s > _STEADY_S:
+                return
+            time.sleep(0.05)
+        for topic in self._deaf(needed):
+            self._say(f"nobody listens to {self.resolve_topic_name(topic)}: start the nodes with `geoloc up`")
+
+    def _deaf(self, names: Sequence[str]) -> list[str]:
+        """Return which of the topics that this bag feeds, directly or through the nodes, have no listener."""
+        fed = {*self._publishers_by_topic, topics.VIEW_IMAGE, topics.DESCRIPTOR}
+        return [
+            name
+            for name in names
+            if name in fed and not self.count_subscribers(self.resolve_topic_name(name))
+        ]
+
+    def _sleep_until(self, time_ns: int, pace: Pace, stop: StopSignal) -> None:
+        while not stop.is_set:
+            nap_s = pace.nap_s(time_ns)
+            if pace.tick_is_due():
+                self._tell_time(min(pace.now_ns(), time_ns))
+            if nap_s == 0.0:
+                return
+            time.sleep(nap_s)
+
+    def _tell_time(self, time_ns: int) -> None:
+        self._clock_publisher.publish(Clock(clock=messages_out.time(time_ns)))
+
+    def _ask_for_report(self) -> None:
+        if self._reporter.wait_for_service(timeout_sec=0.5):
+            future = self._reporter.call_async(Trigger.Request())
+            rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)
+            answer = future.result() or Trigger.Response(message="evaluation_node gave no report in time")
+        elif self._settings.await_evaluation:
+            answer = Trigger.Response(message="evaluation_node, which makes the report, is not there")
+        else:
+            return
+        if not answer.success and self._settings.await_evaluation:
+            raise BagError(f"{self._settings.bag}: {answer.message}")
+        self._say(answer.message)
+
+    def _say(self, sentence: str) -> None:
+        tqdm.write(f"replay: {sentence}", file=sys.stderr)
+
+
+def _play(node: ReplayNode, stop: StopSignal) -> None:
+    try:
+        node.play(stop)
+    finally:
+        node.close()
+        node.destroy_node()
+
+
+def replay(parameters: ReplayParameters, namespace: str) -> None:
+    """Play a bag; what `geoloc replay` does."""
+    run(lambda: ReplayNode(parameters, namespace=namespace), [], _play)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Play the bag that the ROS parameters name."""
+    run(ReplayNode, args, _play)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a camera was held, from what a photo or a reconstruction says of it.
+
+A `world_from_optical` is (3, 3) and takes optical axes (right, down, forward) to east, north, up.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geoloc.camera.attitude import mount_rotation
+from geoloc_lab.photo_flights.photos import Gimbal
+
+Floats = NDArray[np.float64]
+NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
+
+
+def gimbal_rotation(gimbal: Gimbal) -> Floats:
+    """Return world_from_optical (3, 3), optical axes to east, north, up, of DJI's gimbal angles."""
+    yaw, pitch = math.radians(gimbal.yaw_deg), math.radians(gimbal.pitch_deg)
+    forward = np.array([math.sin(yaw) * math.cos(pitch), math.cos(yaw) * math.cos(pitch), math.sin(pitch)])
+    right = np.array([math.cos(yaw), -math.sin(yaw), 0.0])
+    level = np.column_stack([right, np.cross(forward, right), forward])
+    return np.asarray(level @ Rotation.from_euler("z", gimbal.roll_deg, degrees=True).as_matrix())
+
+
+def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: float) -> Floats:
+    """Return world_from_optical (3, 3) of a camera whose tilt and picture-top are known as bearings.
+
+    Args:
+        pitch_deg: of the optical axis; -90 looks straight down.
+        aim_azimuth_deg: bearing in which the optical axis leans; any, where it looks straight down.
+        up_azimuth_deg: bearing of the picture's top, on the ground.
+    """
+    pitch, aim, up = (math.radians(angle) for angle in (pitch_deg, aim_azimuth_deg, up_azimuth_deg))
+    forward = np.array([math.sin(aim) * math.cos(pitch), math.cos(aim) * math.cos(pitch), math.sin(pitch)])
+    top = np.array([math.sin(up), math.cos(up), 0.0])
+    top[2] = -(top @ forward) / forward[2]
+    down = -top / np.linalg.norm(top)
+    return np.column_stack([np.cross(down, forward), down, forward])
+
+
+def body_quaternion(world_from_optical: Floats) -> tuple[float, float, float, float]:
+    """Return the attitude (x, y, z, w) of a body whose camera is mounted as `NADIR_MOUNT_RPY_DEG` says."""
+    world_from_body = world_from_optical @ mount_rotation(NADIR_MOUNT_RPY_DEG).T
+    x, y, z, w = Rotation.from_matrix(world_from_body).as_quat()
+    return float(x), float(y), float(z), float(w)

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real flight as a folder of photos: poses and calibration put together, and a bag the nodes can fly.
+
+The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` of where each photo was taken:
+`file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat` and
+`footprint_center_lon`. Attitude and height are those measured on board (DJI's XMP) where the photos carry
+them, else those of the table's reconstruction. The position in the table is only ever truth.
+"""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geoloc import geodesy
+from geoloc.camera.lens import Intrinsics
+from geoloc.errors import BagError
+from geoloc.installed import config_file
+from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.calibration import Cameras, lens_of, read_calibration
+from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
+
+Floats = NDArray[np.float64]
+_COLUMNS = (
+    "file",
+    "cam_lat",
+    "cam_lon",
+    "agl_m",
+    "pitch_deg",
+    "image_up_azimuth_deg",
+    "footprint_center_lat",
+    "footprint_center_lon",
+)
+
+
+@dataclass(frozen=True)
+class FlightFolder:
+    """Where the parts of a flight lie."""
+
+    name: str
+    images: Path
+    queries: Path
+    map_image: Path
+    calibration: Path
+
+
+@dataclass(frozen=True)
+class PhotoFrame:
+    """One photo with all that a bag says of it.
+
+    Attributes:
+        photo: the file and its header.
+        stamp_ns: when it was taken.
+        intrinsics: of its camera.
+        quaternion: body to east, north, up (x, y, z, w), of a body the camera is mounted in as
+            `NADIR_MOUNT_RPY_DEG` says (straight down, top forward): the attitude of the camera itself.
+        height_m: above ground as the drone knew it.
+        truth_latitude_deg, truth_longitude_deg: where the camera was.
+    """
+
+    photo: Photo
+    stamp_ns: int
+    intrinsics: Intrinsics
+    quaternion: tuple[float, float, float, float]
+    height_m: float
+    truth_latitude_deg: float
+    truth_longitude_deg: float
+
+
+@dataclass(frozen=True)
+class PhotoFlight:
+    """A flight ready to become a bag.
+
+    Attributes:
+        folder: where it came from.
+        frames: in stamp order.
+        notes: where attitude, height and truth come from, and what had to be mended.
+        independent_ns: stamps of the photos that the map was not made from, where the others were.
+    """
+
+    folder: FlightFolder
+    frames: tuple[PhotoFrame, ...]
+    notes: Mapping[str, str]
+    independent_ns: frozenset[int]
+
+
+def find_flights(data: Path) -> list[FlightFolder]:
+    """Return the flight folders under `data`, at most two levels down, by name.
+
+    Raises:
+        BagError: where there is no such folder.
+    """
+    tables = sorted(
+        {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}
+    )
+    flights = [_folder(data, table) for table in tables if (table.parent / "images").is_dir()]
+    if not flights:
+        raise BagError(
+            f"{data} holds no flight: a folder with images/, queries*.csv and a GeoTIFF of the map"
+        )
+    return flights
+
+
+def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
+    """Put the photos, the table and the calibration of a flight together.
+
+    Raises:
+        BagError: for a photo, column, number or calibration that is missing.
+    """
+    rows = _read_table(folder.queries)
+    photos = [read_photo(folder.images / row["file"]) for row in rows]
+    cameras = read_calibration(folder.calibration)
+    turns_deg = [_turned_deg(photo, row) for photo, row in zip(photos, rows, strict=True)]
+    frames = [
+        _frame(photo, row, stamp, turn_deg, cameras, folder.calibration)
+        for photo, row, stamp, turn_deg in zip(photos, rows, stamps_ns(photos), turns_deg, strict=True)
+    ]
+    independent = independent_photos(folder.name)
+    return PhotoFlight(
+        folder=folder,
+        frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
+        notes=_notes(folder, photos, turns_deg),
+        independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
+    )
+
+
+def independent_photos(flight: str) -> frozenset[str]:
+    """Return the photos of a flight that its map was not made from, as `config/flights.yaml` tells."""
+    known = yaml.safe_load(config_file("flights.yaml").read_text(encoding="utf-8"))
+    return frozenset(known.get(flight, ()))
+
+
+def _folder(data: Path, table: Path) -> FlightFolder:
+    maps = sorted(table.parent.glob("*.tif")) + sorted(table.parent.glob("*.tiff"))
+    if len(maps) != 1:
+        raise BagError(f"{table.parent} holds {len(maps)} GeoTIFFs; a flight folder has exactly one, its map")
+    near = [
+        folder / "calibration" / "cameras.json" for folder in (table.parent, *table.parent.parents[:2], data)
+    ]
+    calibration = next((path for path in near if path.is_file()), near[-1])
+    return FlightFolder(table.parent.name, table.parent / "images", table, maps[0], calibration)
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BagError(f"{path} cannot be read as a table: {error}") from error
+    missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
+    if missing:
+        raise BagError(f"{path} lacks {', '.join(missing)}; see `geoloc flight --help` for the columns")
+    return rows
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    try:
+        value = float(row[column])
+    except (TypeError, ValueError) as error:
+        raise BagError(f"{row['file']}: {column} is {row[column]!r}, not a number") from error
+    if not math.isfinite(value):
+        raise BagError(f"{row['file']}: {column} is {value}")
+    return value
+
+
+def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
+    """Return by how much the picture was turned after it was taken: 0, 90, 180 or 270, clockwise.
+
+    A viewer that turns pictures leaves the gimbal's angles as they were. The reconstruction saw the file as
+    it is, so its bearing of the picture's top tells, to the nearest quarter.
+    """
+    if photo.gimbal is None:
+        return 0.0
+    between = photo.gimbal.yaw_deg - _number(row, "image_up_azimuth_deg")
+    return float(round(between / 90.0) * 90 % 360)
+
+
+def _frame(
+    photo: Photo,
+    row: Mapping[str, str],
+    stamp_ns: int,
+    turn_deg: float,
+    cameras: Cameras,
+    calibration: Path,
+) -> PhotoFrame:
+    height_m = photo.height_above_takeoff_m if photo.gimbal else None
+    return PhotoFrame(
+        photo=photo,
+        stamp_ns=stamp_ns,
+        intrinsics=lens_of(photo, cameras, calibration),
+        quaternion=body_quaternion(_attitude(photo, row, turn_deg)),
+        height_m=_number(row, "agl_m") if height_m is None else height_m,
+        truth_latitude_deg=_number(row, "cam_lat"),
+        truth_longitude_deg=_number(row, "cam_lon"),
+    )
+
+
+def _attitude(photo: Photo, row: Mapping[str, str], turn_deg: float) -> Floats:
+    if photo.gimbal is not None:
+        turned = Rotation.from_euler("z", -turn_deg, degrees=True).as_matrix()
+        return np.asarray(gimbal_rotation(photo.gimbal) @ turned)
+    camera = _number(row, "cam_lat"), _number(row, "cam_lon")
+    aim = _number(row, "footprint_center_lat"), _number(row, "footprint_center_lon")
+    east_m, north_m = geodesy.offset_m(*camera, *aim)
+    azimuth_deg = math.degrees(math.atan2(float(east_m), float(north_m)))
+    return aimed_rotation(_number(row, "pitch_deg"), azimuth_deg, _number(row, "image_up_azimuth_deg"))
+
+
+def _notes(folder: FlightFolder, photos: Sequence[Photo], turns_deg: Sequence[float]) -> dict[str, str]:
+    onboard = all(photo.gimbal is not None for photo in photos)
+    measured = "measured on board: DJI gimbal angles, and height above take-off taken as height above ground"
+    notes = {
+        "attitude and height": measured if onboard else f"of the reconstruction in {folder.queries.name}",
+        "truth": f"camera positions of the reconstruction in {folder.queries.name}",
+    }
+    turned = [photo.path.name for photo, turn in zip(photos, turns_deg, strict=True) if turn]
+    if turned:
+        notes["turned pictures"] = (
+            f"{', '.join(turned)} were turned by another programme after they were taken; "
+            "the gimbal's angles are turned with them"
+        )
+    return notes

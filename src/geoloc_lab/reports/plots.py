@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pictures of a report: track and estimates on the map, errors over time, and the worst frames."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from geoloc.camera.views import fill_invalid
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.metrics.records import EvaluationRun, Record
+from geoloc_lab.metrics.summary import horizontal_errors_m
+from geoloc_lab.reports.consistency_plots import draw_belief, draw_risk
+from geoloc_lab.reports.table import metres
+
+if TYPE_CHECKING:
+    from geoloc.raster.views import Raster
+
+Floats = NDArray[np.float64]
+Window = tuple[float, float, float]  # centre east, centre north, width; metres
+
+_TRUTH, _ESTIMATE, _ERROR, _REFUSED = "#19d3f3", "#ffd400", "#ff5a36", "#ff2d95"
+_MAP_PX = 1100
+_WORST = 6
+_FARTHEST_MAPS = 10.0  # widths of the map that a picture of it may be wide
+_QUICK = {"compress_level": 3}  # twice the size of the smallest file, in a third of the time
+
+
+def draw_map(run: EvaluationRun, out: Path) -> None:
+    """Write a PNG of the map with the true track, the estimates, and a line for each error."""
+    truth_m, estimate_m = _positions_m(run)
+    with run.map_directory.raster() as raster:
+        window = _window(raster, truth_m)
+        east_m, north_m, width_m = window
+        picture, valid = raster.view(east_m, north_m, width_m, _MAP_PX)
+    picture[~valid] = 255
+    figure = Figure(figsize=(9, 9), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    extent = (east_m - width_m / 2, east_m + width_m / 2, north_m - width_m / 2, north_m + width_m / 2)
+    axes.imshow(picture, extent=extent, interpolation="antialiased")
+    _draw_tracks(axes, run, truth_m, estimate_m)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="east, m", ylabel="north, m", title=run.title)
+    outside = int(np.sum(np.isfinite(estimate_m[:, 0]) & ~_inside(estimate_m, window)))
+    if outside:
+        axes.text(
+            0.01, 0.01, f"{outside} estimates lie outside this picture", transform=axes.transAxes, **_LABEL
+        )
+    axes.legend(loc="upper right", framealpha=0.85)
+    figure.savefig(out, pil_kwargs=_QUICK)
+
+
+def draw_errors(run: EvaluationRun, out: Path) -> None:
+    """Write a PNG with the error over time and its cumulative distribution over all frames."""
+    scored = [record for record in run.records if record.has_truth]
+    errors_m = horizontal_errors_m(scored)
+    oracle_m = np.array([record.oracle_error_m for record in scored])
+    seconds = np.array([(record.stamp_ns - scored[0].stamp_ns) * 1e-9 for record in scored])
+    figure = Figure(figsize=(11, 4.2), dpi=130, layout="constrained")
+    over_time, distribution = figure.subplots(1, 2)
+    _draw_over_time(over_time, seconds, errors_m, oracle_m)
+    _draw_distribution(distribution, errors_m, oracle_m, run.map_directory.view_size_m)
+    figure.savefig(out, pil_kwargs=_QUICK)
+
+
+def draw_worst(run: EvaluationRun, out: Path) -> bool:
+    """Write a PNG of the worst frames: the view, the tile retrieved, the tile it should have been.
+
+    Returns:
+        Whether there was anything to draw: a run without views has no such picture.
+    """
+    worst = worst_records(run)
+    if not worst:
+        return False
+    figure = Figure(figsize=(8.4, 3.0 * len(worst)), dpi=110, layout="constrained")
+    rows = np.atleast_2d(figure.subplots(len(worst), 3))
+    tiles = run.map_directory.tiles
+    with run.map_directory.raster() as raster:
+        for row, (record, error_m) in zip(rows, worst, strict=True):
+            label = record.name or f"{(record.stamp_ns - run.records[0].stamp_ns) * 1e-9:.1f} s"
+            _show(row[0], run.views[record.stamp_ns], f"{label}: {metres(error_m)} off")
+            retrieved = f"retrieved, {metres(record.top_tile_error_m)} away, score {record.score:.2f}"
+            _show(row[1], _tile_picture(raster, tiles, record.top_tile), retrieved)
+            _show(row[2], _tile_picture(raster, tiles, record.true_tile), "true tile")
+    figure.savefig(out, pil_kwargs=_QUICK)
+    return True
+
+
+def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record, float]]:
+    """Return the frames with the largest errors among those with a view, with the errors, worst first."""
+    errors_m = horizontal_errors_m(run.records)
+    order = np.argsort(-np.nan_to_num(errors_m, nan=-1.0), kind="stable")
+    shown = [i for i in order if math.isfinite(errors_m[i]) and run.records[i].stamp_ns in run.views]
+    return [(run.records[i], float(errors_m[i])) for i in shown[:count]]
+
+
+_LABEL: dict[str, Any] = {"color": "black", "backgroundcolor": "#ffffffd0", "fontsize": 9}
+
+
+def _positions_m(run: EvaluationRun) -> tuple[Floats, Floats]:
+    records = run.records
+    frame = run.map_directory.frame
+    truth = frame.to_local([r.truth_latitude_deg for r in records], [r.truth_longitude_deg for r in records])
+    estimate = frame.to_local([r.latitude_deg for r in records], [r.longitude_deg for r in records])
+    return _finite(np.column_stack(truth)), _finite(np.column_stack(estimate))
+
+
+def _finite(points: Floats) -> Floats:
+    # PROJ answers inf for what it cannot place.
+    return np.where(np.isfinite(points), points, math.nan)
+
+
+def _window(raster: "Raster", truth_m: Floats) -> Window:
+    """Return the square that shows the whole map and the true track; one far off the map is left out."""
+    left, bottom, right, top = raster.bounds_m
+    low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
+    high = np.fmax([right, top], np.nanmax(truth_m, axis=0))
+    if (high - low).max() > _FARTHEST_MAPS * max(right - left, top - bottom):
+        low, high = np.array([left, bottom]), np.array([right, top])
+    centre = (low + high) / 2
+    return float(centre[0]), float(centre[1]), float((high - low).max()) * 1.02
+
+
+def _inside(points_m: Floats, window: Window) -> NDArray[np.bool_]:
+    east_m, north_m, width_m = window
+    return np.asarray(np.abs(points_m - (east_m, north_m)).max(axis=1) <= width_m / 2)
+
+
+def _draw_tracks(axes: Axes, run: EvaluationRun, truth_m: Floats, estimate_m: Floats) -> None:
+    fixed = np.isfinite(estimate_m[:, 0]) & np.isfinite(truth_m[:, 0])
+    segments = np.stack([truth_m[fixed], estimate_m[fixed]], axis=1)
+    axes.add_collection(LineCollection(list(segments), colors=_ERROR, linewidths=1.1, label="error"))
+    axes.plot(*truth_m.T, color="black", linewidth=3.2, alpha=0.55)
+    axes.plot(*truth_m.T, color=_TRUTH, linewidth=1.6, label="truth", marker=_track_marker(run), markersize=3)
+    style: dict[str, Any] = {"s": 16, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
+    axes.scatter(*estimate_m[fixed].T, color=_ESTIMATE, label="estimate", **style)
+    refused = ~fixed & np.isfinite(truth_m[:, 0])
+    if refused.any():
+        axes.scatter(*truth_m[refused].T, color=_REFUSED, marker="X", label="no fix", **(style | {"s": 30}))
+
+
+def _track_marker(run: EvaluationRun) -> str:
+    return "o" if len(run.records) <= 100 else ""
+
+
+def _draw_over_time(axes: Axes, seconds: Floats, errors_m: Floats, oracle_m: Floats) -> None:
+    axes.plot(seconds, errors_m, ".-", color="#1f6feb", markersize=4, linewidth=0.8, label="error")
+    if np.isfinite(oracle_m).any():
+        axes.plot(seconds, oracle_m, color="#888888", linewidth=0.8, label="nearest tile centre (oracle)")
+    lost = ~np.isfinite(errors_m)
+    if lost.any():
+        axes.plot(seconds[lost], np.zeros(lost.sum()), "x", color=_REFUSED, label="no fix", clip_on=False)
+    axes.set(xlabel="time, s", ylabel="horizontal error, m", title="Error over time", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _draw_distribution(axes: Axes, errors_m: Floats, oracle_m: Floats, tile_m: float) -> None:
+    known = oracle_m[np.isfinite(oracle_m)]
+    if known.size:
+        axes.step(
+            *_cumulative(known, known.size), where="post", color="#888888", label="nearest tile (oracle)"
+        )
+    fixed = errors_m[np.isfinite(errors_m)]
+    axes.step(*_cumulative(fixed, errors_m.size), where="post", color="#1f6feb", label="error, of all frames")
+    axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"one tile, {tile_m:g} m")
+    axes.set(
+        xlabel="horizontal error, m", ylabel="% of frames", title="Share of frames within", ylim=(0, 101)
+    )
+    axes.set_xscale("log")
+    axes.set_xlim(0.5, max(2 * tile_m, float(fixed.max(initial=0.0)) * 1.2))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+
+
+def _cumulative(values: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the steps of the share, in per cent of `count`, at or under each value, from nothing at 0."""
+    steps = np.concatenate([[0.0], np.sort(values)])
+    return steps, np.arange(steps.size) / count * 100.0
+
+
+def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> NDArray[np.uint8] | None:
+    """Return the tile's ground, or None where the raster does not hold it: tiles of distractor imagery."""
+    if tile < 0:
+        return None
+    row = tiles[tile]
+    picture, valid = raster.view(float(row["east_m"]), float(row["north_m"]), float(row["size_m"]), 256)
+    return fill_invalid(picture, valid) if valid.any() else None
+
+
+def _show(axes: Axes, picture: NDArray[np.uint8] | None, title: str) -> None:
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=9)
+    if picture is None:
+        axes.text(0.5, 0.5, "not on this map's picture", ha="center", va="center", transform=axes.transAxes)
+    else:
+        axes.imshow(picture)
+
+
+def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
+    """Draw every picture into the folder; returns titles and paths, in the order of the page."""
+    paths = [("Truth and estimate on the map", folder / "map.png"), ("Errors", folder / "errors.png")]
+    draw_map(run, paths[0][1])
+    draw_errors(run, paths[1][1])
+    answers = Answers.of(run.records)
+    if draw_belief(answers, folder / "belief.png"):
+        paths.append(("Belief: is the claimed covariance the real one?", folder / "belief.png"))
+    if draw_risk(answers, folder / "risk.png"):
+        paths.append(("Risk and coverage: does it know what it does not know?", folder / "risk.png"))
+    if draw_worst(run, folder / "worst.png"):
+        paths.append(("Worst frames: view, retrieved tile, true tile", folder / "worst.png"))
+    return paths

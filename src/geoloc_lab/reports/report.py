@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One folder a run: report.json, frames.csv, pictures, and report.html, a page that needs nothing else."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from geoloc import __version__
+from geoloc.errors import ParameterError
+from geoloc_lab.metrics.records import EvaluationRun
+from geoloc_lab.metrics.summary import Summary, summarise
+from geoloc_lab.reports.consistency_table import HEADER, belief_rows
+from geoloc_lab.reports.frames import FRAMES, write_frames
+from geoloc_lab.reports.plots import pictures
+from geoloc_lab.reports.table import latency_rows, metres_rows, terminal_table
+
+
+def write_report(run: EvaluationRun, out: Path) -> Path:
+    """Write the report of a run into the folder `out`, made where missing; returns the path of the page.
+
+    Raises:
+        ParameterError: where `out` is a file.
+        BagError: where no frame has a truth.
+    """
+    if out.exists() and not out.is_dir():
+        raise ParameterError(f"{out} is a file; give the folder the report goes to")
+    out.mkdir(parents=True, exist_ok=True)
+    summaries = summaries_of(run)
+    _write_json(run, summaries, out / "report.json")
+    write_frames(run.records, out / FRAMES)
+    page = _page(run, summaries, pictures(run, out))
+    (out / "report.html").write_text(page, encoding="utf-8")
+    return out / "report.html"
+
+
+def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
+    """Return the summary of all frames and of each group that has a frame with truth, by column name."""
+    pitch_m, tile_m = run.map_directory.pitch_m, run.map_directory.view_size_m
+    summaries = {"all": summarise(run.records, pitch_m, tile_m, run.kidnaps_ns)}
+    for name, stamps in run.groups.items():
+        members = [record for record in run.records if record.stamp_ns in stamps]
+        if any(record.has_truth for record in members):
+            summaries[name] = summarise(members, pitch_m, tile_m, run.kidnaps_ns)
+    return summaries
+
+
+def metres_table(run: EvaluationRun) -> str:
+    """Return the table of a run as text for a terminal."""
+    return f"{run.title}\n\n{terminal_table(summaries_of(run))}"
+
+
+def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path) -> None:
+    content = {
+        "title": run.title,
+        "geoloc": __version__,
+        "model": run.map_directory.model_id,
+        "tiles": len(run.map_directory.tiles),
+        "filtered": run.filtered,
+        "notes": dict(run.notes),
+        "calibration": None if run.calibration is None else asdict(run.calibration),
+        "summary": {name: asdict(summary) for name, summary in summaries.items()},
+    }
+    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value for JSON: NaN and infinity, which it does not have, become null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - what the template asks for
+    """Return a page from one of the templates beside this module; text in it cannot bring markup."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("geoloc_lab.reports", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(version=__version__, **content)
+
+
+def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> str:  # noqa: ANN401
+    return page_of(
+        "report.html.j2",
+        title=run.title,
+        notes=run.notes,
+        summary=summaries["all"],
+        columns=list(summaries),
+        rows=metres_rows(summaries),
+        belief_header=HEADER,
+        belief=belief_rows(summaries["all"]),
+        latency=latency_rows(summaries["all"]),
+        map=run.map_directory,
+        images=[(title, _data_uri(path)) for title, path in images],
+    )
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

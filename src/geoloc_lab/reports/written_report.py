@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A written report read back: its records, the model that flew, what its covariances have been through."""
+
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from geoloc.encoder.calibration import Calibration
+from geoloc.errors import BagError, ModelError
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.metrics.records import Record
+from geoloc_lab.reports.frames import FRAMES, read_frames
+
+REPORT = "report.json"
+UNCALIBRATED = Calibration(-1.0, 0.0, "none")
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What `write_report` left in a folder.
+
+    Attributes:
+        folder: where it lies.
+        title: of the flight.
+        model: id of the model that flew.
+        calibration: of that model at the time; the covariances of the records have been through it.
+        records: one a frame.
+        filtered: whether the flight was believed as a whole, not each frame for itself.
+    """
+
+    folder: Path
+    title: str
+    model: str
+    calibration: Calibration
+    records: tuple[Record, ...]
+    filtered: bool = True
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The frames with a truth, as arrays."""
+        return Answers.of(self.records)
+
+
+def read_report(path: Path) -> WrittenReport:
+    """Read the report in a folder, or of a `report.json`.
+
+    Raises:
+        BagError: where there is none, it is damaged, or no frame of it has a truth.
+    """
+    folder = path.parent if path.name == REPORT else path
+    file = folder / REPORT
+    if not file.is_file():
+        raise BagError(f"{path} is no report: it has no {REPORT}; name a folder that `geoloc evaluate` wrote")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        report = WrittenReport(
+            folder=folder,
+            title=str(content["title"]),
+            model=str(content["model"]),
+            calibration=_calibration(content["calibration"]),
+            records=read_frames(folder / FRAMES),
+            filtered=bool(content["filtered"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
+        raise BagError(
+            f"{file} is damaged or of another version ({error}); write the report again"
+        ) from error
+    if not len(report.answers):
+        raise BagError(f"{folder}: no frame has a truth, so nothing can be measured; write the report again")
+    return report
+
+
+def _calibration(content: dict[str, Any] | None) -> Calibration:
+    if content is None:
+        return UNCALIBRATED
+    return Calibration(**{field.name: content[field.name] for field in fields(Calibration)})

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flights that geoloc is tried on: each is hard in one way, and says in which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from geoloc.errors import ParameterError
+from geoloc_lab.flight_simulator.aerial_camera import AerialCamera
+from geoloc_lab.flight_simulator.disturbances import (
+    CompassBias,
+    Disturbance,
+    Dropout,
+    HeightBias,
+    Kidnap,
+    LateFrames,
+)
+from geoloc_lab.flight_simulator.flight_plan import PATTERNS
+from geoloc_lab.flight_simulator.sensors import SensorErrors
+
+DULL = "dull"  # a straight leg over the ground of a region that shows least
+COURSES = (*PATTERNS, DULL)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A flight, and what goes wrong on it.
+
+    Attributes:
+        name: one word or two, with dashes.
+        shows: what it shows, in one sentence.
+        course: a pattern of `geoloc_lab.flight_simulator.flight_plan`, or "dull".
+        duration_s: of the flight at most; it ends earlier where its course does.
+        frame_rate_hz: pictures a second.
+        speed_mps: over ground.
+        gust_deg: pitch and roll by gusts, root mean square.
+        max_bank_deg: steepest bank in turns.
+        box_m: side of the square amid the region that the course keeps to; 0 for all but the margin.
+        camera: what looks down.
+        errors: of the other sensors, all of the time.
+        disturbances: what goes wrong besides.
+        far_and_wide: whether all other imagery is searched too.
+        seed: of gusts, noise, sensors and the course.
+
+    Raises:
+        ParameterError: for an unknown course.
+    """
+
+    name: str
+    shows: str
+    course: str = "tour"
+    duration_s: float = 80.0
+    frame_rate_hz: float = 1.25
+    speed_mps: float = 12.0
+    gust_deg: float = 2.5
+    max_bank_deg: float = 12.0
+    box_m: float = 0.0
+    camera: AerialCamera = field(default_factory=AerialCamera)
+    errors: SensorErrors = field(default_factory=SensorErrors)
+    disturbances: tuple[Disturbance, ...] = ()
+    far_and_wide: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.course not in COURSES:
+            raise ParameterError(
+                f"the course {self.course!r} of the scenario {self.name} is unknown; use one of "
+                f"{', '.join(COURSES)}"
+            )
+
+
+_ALL = (
+    Scenario(
+        "straight-leg", "a leg straight across: the plainest flight there is", course="straight", seed=11
+    ),
+    Scenario(
+        "survey",
+        "parallel lines over neighbouring ground, as mappers fly",
+        course="survey",
+        duration_s=96.0,
+        max_bank_deg=20.0,
+        box_m=260.0,
+        seed=12,
+    ),
+    Scenario("orbit", "a circle: always turning, always banked", course="orbit", box_m=300.0, seed=13),
+    Scenario(
+        "low-texture", "the leg over the ground that shows least: woods, fields, water", course=DULL, seed=14
+    ),
+    Scenario(
+        "turn-180",
+        "out, a turn of 180 degrees, and back: the heading's error changes sides",
+        course="back",
+        max_bank_deg=20.0,
+        seed=15,
+    ),
+    Scenario(
+        "kidnap",
+        "set down half a kilometre away in mid-flight, odometry does not tell",
+        course="survey",
+        disturbances=(Kidnap(40.0, -150.0, 480.0),),
+        seed=16,
+    ),
+    Scenario(
+        "dropout",
+        "30 s without a picture while the drone flies on",
+        course="straight",
+        duration_s=95.0,
+        disturbances=(Dropout(32.0, 30.0),),
+        seed=17,
+    ),
+    Scenario(
+        "height-bias",
+        "the height reads 10 % too high: views show less ground than the tiles",
+        disturbances=(HeightBias(0.10),),
+        seed=18,
+    ),
+    Scenario(
+        "compass-bias",
+        "north lies 15 degrees off, for attitude and odometry alike",
+        disturbances=(CompassBias(15.0),),
+        seed=19,
+    ),
+    Scenario(
+        "latency",
+        "pictures arrive 0.5 s after their stamp, everything else at once",
+        disturbances=(LateFrames(0.5),),
+        seed=20,
+    ),
+    Scenario(
+        "motion-blur",
+        "an exposure of 1/10 s in rough air: pictures smeared over 2 m",
+        course="straight",
+        speed_mps=18.0,
+        gust_deg=4.0,
+        camera=AerialCamera(exposure_s=0.1),
+        seed=21,
+    ),
+    Scenario(
+        "unknown-start", "started with no idea where, among all imagery there is", far_and_wide=True, seed=24
+    ),
+)
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+
+
+def chosen(names: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios of these names in their order here, or all where no name is given.
+
+    Raises:
+        ParameterError: for a name that is none, with the names there are.
+    """
+    for name in names:
+        if name not in SCENARIOS:
+            raise ParameterError(f"the scenario {name!r} is unknown; use one of {', '.join(SCENARIOS)}")
+    return [scenario for scenario in _ALL if not names or scenario.name in names]

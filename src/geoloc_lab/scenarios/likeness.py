@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How hard two sides of places are to match: cosines of descriptors, beside those of pictures years apart."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import BagError
+from geoloc.raster.views import open_raster
+from geoloc_lab.evaluation.distractors import Picture, indexed_pictures
+from geoloc_lab.scenarios.regions import Region
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+_PLACES = 60
+_FEWEST = 10
+Views = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike an encoder finds the two sides of places.
+
+    Attributes:
+        name: which places, which sides.
+        dated: whether the sides are pictures of different years, not a simulation.
+        places: how many.
+        median, p10: cosine of the two sides of a place.
+        other: median cosine of a view and the place most like it that is another one.
+    """
+
+    name: str
+    dated: bool
+    places: int
+    median: float
+    p10: float
+    other: float
+
+
+def likenesses(regions: Sequence[Region], data: Path | None, encoder: "Encoder") -> list[Likeness]:
+    """Measure regions, and where the data holds pictures of several years, these, at the same view size.
+
+    Raises:
+        GeolocError: for imagery that cannot be read.
+    """
+    found = [_likeness(region.source, _sides(region, encoder), encoder) for region in regions]
+    size_m = max((region.view_size_m for region in regions), default=0.0)
+    for index in sorted(data.glob("*/index.csv")) if data is not None else ():
+        for name, pairs in _dated_pairs(index):
+            views = _dated_views(pairs, size_m, encoder)
+            if len(views[0]) >= _FEWEST:
+                found.append(_likeness(name, views, encoder, dated=True))
+    return found
+
+
+def is_hard_enough(likeness: Likeness, all_of: Sequence[Likeness]) -> bool | None:
+    """Return whether a simulated change leaves no more likeness than years do; None without years at hand."""
+    dated = [other.median for other in all_of if other.dated]
+    return likeness.median <= min(dated) if dated else None
+
+
+def _likeness(name: str, sides: tuple[Views, Views], encoder: "Encoder", *, dated: bool = False) -> Likeness:
+    first, second = (encoder.describe(side) for side in sides)
+    cosines = np.asarray(second @ first.T, dtype=np.float64)
+    same = np.diag(cosines).copy()
+    np.fill_diagonal(cosines, -1.0)
+    other = float(np.median(cosines.max(axis=1)))
+    return Likeness(name, dated, len(same), float(np.median(same)), float(np.quantile(same, 0.1)), other)
+
+
+def _sides(region: Region, encoder: "Encoder") -> tuple[Views, Views]:
+    size_m, size_px = region.view_size_m, encoder.card.input_px
+    with open_raster(region.map_image) as before, open_raster(region.flown_image) as after:
+        left, bottom, right, top = before.bounds_m
+        east = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
+        north = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
+        places = np.stack(np.meshgrid(east, north), axis=-1).reshape(-1, 2)
+        places = np.random.default_rng(0).permutation(places)[:_PLACES]
+        sides = [
+            np.stack([raster.view(float(e), float(n), size_m, size_px)[0] for e, n in places])
+            for raster in (before, after)
+        ]
+    return sides[0], sides[1]
+
+
+def _dated_pairs(index: Path) -> Iterator[tuple[str, list[tuple[Picture, Picture]]]]:
+    """Yield, city by city, the oldest and the newest picture of each place, where a table tells years."""
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BagError(f"{index} is no table of pictures ({error}); copy it again") from error
+    if not rows or not {"location_id", "city", "year", "epsg"} <= set(rows[0]):
+        return
+    by_place: dict[str, list[tuple[str, str, Picture]]] = defaultdict(list)
+    for row, picture in zip(rows, indexed_pictures(index), strict=True):
+        by_place[row["location_id"]].append((row["year"], row["city"], picture))
+    groups: dict[str, list[tuple[Picture, Picture]]] = defaultdict(list)
+    for dated in by_place.values():
+        (first, city, before), (last, _, after) = min(dated, key=_year), max(dated, key=_year)
+        if first != last:
+            groups[f"{city} {first} and {last}"].append((before, after))
+    for name, pairs in sorted(groups.items()):
+        chosen = np.random.default_rng(0).permutation(len(pairs))[:_PLACES]
+        yield f"{index.parent.name}: {name}", [pairs[i] for i in chosen]
+
+
+def _year(dated: tuple[str, str, Picture]) -> str:
+    return dated[0]
+
+
+def _dated_views(
+    pairs: Sequence[tuple[Picture, Picture]], size_m: float, encoder: "Encoder"
+) -> tuple[Views, Views]:
+    """Return both sides' views of the places whose pictures are large enough, (N, S, S, 3) each."""
+    size_px = encoder.card.input_px
+    sides: tuple[list[Views], list[Views]] = ([], [])
+    for before, after in pairs:
+        with (
+            open_raster(before.path, bounds=before.bounds, crs=before.crs) as first,
+            open_raster(after.path, bounds=after.bounds, crs=after.crs, frame=first.frame) as second,
+        ):
+            views = [raster.view(0.0, 0.0, size_m, size_px) for raster in (first, second)]
+        if all(valid.all() for _, valid in views):
+            for side, (view, _) in zip(sides, views, strict=True):
+                side.append(view)
+    empty = np.empty((0, size_px, size_px, 3), dtype=np.uint8)
+    return tuple(np.stack(side) if side else empty for side in sides)  # type: ignore[return-value]

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What trials came to: figures of one flight or several together, and the targets they are held against."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoloc_lab.metrics.answers import Answers, joined
+from geoloc_lab.metrics.consistency import NOMINAL, believe, chi2_band
+from geoloc_lab.metrics.outages import FirstFix, continuity
+from geoloc_lab.metrics.risk import FALSE_BEYOND_M, false_fixes
+
+_ELLIPSE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Figures of one or more flights; NaN where nothing could be measured.
+
+    Attributes:
+        flights, frames, fixes: how many; frames are those with a truth.
+        availability: share of the frames answered from each flight's first fix on.
+        median_m, p95_m: of the error of the fixes.
+        false: share of the fixes farther off than so many metres.
+        frames_to_fix: until and with the first fix, median over the flights; infinite where none came.
+        inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse.
+        nees: mean squared error over covariance; 2 is honest.
+        nees_of_right: the same of the fixes within 50 m, which a few false ones would drown.
+        band: where an honest NEES lies in 95 % of cases, by the effective number of fixes.
+        back_s: until the first fix within 50 m after each kidnap; NaN where none came.
+    """
+
+    flights: int
+    frames: int
+    fixes: int
+    availability: float
+    median_m: float
+    p95_m: float
+    false: Mapping[int, float]
+    frames_to_fix: float
+    inside: Mapping[int, float]
+    nees: float
+    nees_of_right: float
+    band: tuple[float, float]
+    back_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target: what was measured, what was wanted, whether it was met."""
+
+    figure: str
+    measured: str
+    target: str
+    met: bool
+
+
+def outcome_of(flights: Sequence[Answers]) -> Outcome:
+    """Return the figures of flights, each with at least one frame."""
+    answers = joined(flights)
+    beliefs = [believe(flight) for flight in flights]
+    course = [continuity(flight) for flight in flights]
+    since = [
+        flight.answered[one.first_fix.frames :]
+        for flight, one in zip(flights, course, strict=True)
+        if one.first_fix.frames >= 0
+    ]
+    fixed_m = answers.distance_m[answers.answered]
+    together = believe(answers)
+    return Outcome(
+        flights=len(flights),
+        frames=len(answers),
+        fixes=int(fixed_m.size),
+        availability=float(np.concatenate(since).mean()) if since else 0.0,
+        median_m=float(np.median(fixed_m)) if fixed_m.size else math.nan,
+        p95_m=float(np.quantile(fixed_m, 0.95)) if fixed_m.size else math.nan,
+        false={beyond: false_fixes(answers, beyond).rate for beyond in FALSE_BEYOND_M},
+        frames_to_fix=float(np.median([_frames_to(one.first_fix) for one in course])),
+        inside=together.inside,
+        nees=together.nees,
+        nees_of_right=together.nees_of_right,
+        band=chi2_band(sum(belief.effective_fixes for belief in beliefs)),
+        back_s=tuple(recovery.seconds for one in course for recovery in one.kidnaps),
+    )
+
+
+def verdicts(outcome: Outcome) -> list[Verdict]:
+    """Hold an outcome against the targets."""
+    low, high = outcome.band
+    beyond = max(FALSE_BEYOND_M)
+    return [
+        _verdict("availability after the first fix", outcome.availability, 0.95, percent, at_least=True),
+        _verdict("median error", outcome.median_m, 8.0, metres),
+        _verdict("p95 error", outcome.p95_m, 25.0, metres),
+        _verdict(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, percent),
+        _verdict("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
+        *(
+            Verdict(
+                f"inside the {sigma}σ ellipse",
+                percent(share),
+                f"{percent(NOMINAL[sigma])} ± 5",
+                abs(share - NOMINAL[sigma]) <= _ELLIPSE_TOLERANCE,
+            )
+            for sigma, share in outcome.inside.items()
+        ),
+        Verdict("NEES", f"{outcome.nees:.2f}", f"{low:.2f} to {high:.2f}", low <= outcome.nees <= high),
+    ]
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in per cent, to a tenth or, under one, to a hundredth."""
+    if math.isnan(share):
+        return "–"
+    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+
+
+def metres(value: float) -> str:
+    """Return a distance."""
+    return "–" if math.isnan(value) else f"{value:.1f} m"
+
+
+def _verdict(
+    figure: str, value: float, limit: float, form: Callable[[float], str], *, at_least: bool = False
+) -> Verdict:
+    met = value >= limit if at_least else value <= limit
+    return Verdict(figure, form(value), f"{'≥' if at_least else '≤'} {form(limit)}", met)
+
+
+def _frames_to(first: FirstFix) -> float:
+    return math.inf if first.frames < 0 else first.frames + 1.0

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real flights beside the scenarios: their photos in turn, by the same code, with the same figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoloc import __version__
+from geoloc.errors import BagError
+from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+from geoloc_lab.evaluation.photo_flight_runs import described, distractor_pictures, prepare_flight
+from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.photo_flights.folder import FlightFolder, find_flights
+from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.report import write_report
+from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+_HOW = "every photo alone, for they are seconds apart and there is no odometry"
+
+
+def fly_real(
+    data: Path, encoder: "Encoder", out: Path, say: Callable[[str], None], *, again: bool = False
+) -> dict[str, Answers]:
+    """Localize the flights in `data` that are not reported in `out` yet; returns them all, by name.
+
+    Raises:
+        GeolocError: for a flight that cannot be used.
+    """
+    try:
+        folders = find_flights(data)
+    except BagError as nothing:
+        say(f"{nothing}: no real flight is in the table")
+        return {}
+    found = {}
+    for folder in folders:
+        report = out / folder.name / "report"
+        card, queries = encoder.card, folder.queries.read_text(encoding="utf-8")
+        recipe = checksum(queries, card.sha256, repr(card.calibration), __version__)
+        if again or not is_done(report, recipe):
+            begin(report)
+            _fly(folder, folders, data, encoder, report)
+            finish(report, recipe)
+        found[f"flights/{folder.name}"] = Answers.of(read_frames(report / FRAMES))
+    return found
+
+
+def _fly(
+    folder: FlightFolder, folders: list[FlightFolder], data: Path, encoder: "Encoder", report: Path
+) -> None:
+    others = distractor_pictures(data, folders, folder)
+    prepared = prepare_flight(folder, others, encoder, report.parent)
+    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
+    write_report(described(run, prepared, _HOW), report)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What trials are flown over: two sides of a place, the map's and the camera's, made where they are missing.
+
+The procedural world ships with geoloc and is drawn at two dates. Real imagery is given as a folder of data;
+of one date only, its camera's side is another season through another sensor (`SeasonChange`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc.errors import RasterError
+from geoloc.raster.views import write_geotiff
+from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, is_white, placed_pictures
+from geoloc_lab.scenarios.steps import checksum
+from geoloc_lab.world.season_change import SeasonChange, changed
+from geoloc_lab.world.world import write_world
+
+WORLD_SEED = 23  # neither the demo's nor one that the shipped model was trained on
+WORLD_SIZE_M = 1600.0
+_BLOCK_PX = 10
+_ORTHO = "massachusetts_ortho"
+_TOWN, _COUNTRY = "19678630_15.jpg", "17428750_15.jpg"
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place with its two sides.
+
+    Attributes:
+        imagery: what kind it is: the trials of one kind share a part of the table.
+        name: of the folder that its map goes into.
+        source: where it is from, in words.
+        map_image: GeoTIFF that the map is made of.
+        flown_image: GeoTIFF that the camera sees; the same frame.
+        view_size_m: of tiles and views.
+        height_m: to fly at.
+        others: imagery of other places, to be searched too where a scenario asks for it.
+    """
+
+    imagery: str
+    name: str
+    source: str
+    map_image: Path
+    flown_image: Path
+    view_size_m: float
+    height_m: float
+    others: tuple[Picture, ...] = ()
+
+    @property
+    def margin_m(self) -> float:
+        """Distance that a flight keeps from the edges: what a banked camera sees lies within."""
+        return 1.6 * self.height_m
+
+
+def world_region(folder: Path, seed: int = WORLD_SEED) -> Region:
+    """Draw the procedural world of a seed at two dates, where it is not there already."""
+    images = folder / f"world-{seed}-{WORLD_SIZE_M:g}m"
+    date0, date1 = images / "date0.tif", images / "date1.tif"
+    if not (date0.is_file() and date1.is_file()):
+        write_world(images, seed, WORLD_SIZE_M)
+    return Region("world", "world", f"procedural world {seed}", date0, date1, 90.0, 110.0)
+
+
+@dataclass(frozen=True)
+class Ortho:
+    """The regions of real imagery: a town, and the country for flights over ground that shows little."""
+
+    town: Region
+    country: Region
+
+
+def ortho_regions(data: Path, folder: Path, say: Callable[[str], None]) -> Ortho | None:
+    """Make the regions of the Massachusetts imagery in `data`; None, and a sentence, where there is none.
+
+    Raises:
+        BagError: for a table of pictures that cannot be read.
+        RasterError: for a picture that cannot be read, or without a valid part.
+    """
+    index = data / _ORTHO / "index.csv"
+    if not index.is_file():
+        say(f"{index} is not there: the scenarios over real imagery are left out (give it by --data)")
+        return None
+    pictures = indexed_pictures(index)
+    missing = [name for name in (_TOWN, _COUNTRY) if name not in {picture.path.name for picture in pictures}]
+    if missing:
+        say(f"{index} lacks {', '.join(missing)}: the scenarios over real imagery are left out")
+        return None
+    by_name = {picture.path.name: picture for picture in pictures}
+    return Ortho(
+        _ortho_region(by_name[_TOWN], folder, _others(data, pictures), SeasonChange(seed=1)),
+        _ortho_region(by_name[_COUNTRY], folder, (), SeasonChange(seed=2)),
+    )
+
+
+def _ortho_region(picture: Picture, folder: Path, others: tuple[Picture, ...], how: SeasonChange) -> Region:
+    name = picture.path.stem
+    images = folder / f"{_ORTHO}-{name}-season-{how.seed}-{checksum(repr(how))[:8]}"
+    map_image, flown_image = images / "map.tif", images / "flown.tif"
+    if not (map_image.is_file() and flown_image.is_file()):
+        images.mkdir(parents=True, exist_ok=True)
+        _write_sides(picture, map_image, flown_image, how)
+    source = f"Massachusetts ortho {name}, flown in another season (seed {how.seed})"
+    return Region("ortho", f"ortho-{name}", source, map_image, flown_image, 120.0, 150.0, others)
+
+
+def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: SeasonChange) -> None:
+    """Write the largest rectangle without white, as it is and as it looks in another season."""
+    if picture.bounds is None or picture.crs is None:
+        raise RasterError(f"{picture.path} has no bounds; give them in its index.csv")
+    left, _, right, top = picture.bounds
+    pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise RasterError(f"{picture.path} cannot be read as a picture; copy it again")
+    rgb = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rows, columns = largest_rectangle(~is_white(rgb))
+    cut, gsd_m = np.ascontiguousarray(rgb[rows, columns]), (right - left) / rgb.shape[1]
+    corner = (left + columns.start * gsd_m, top - rows.start * gsd_m)
+    for path, side in ((flown_image, changed(cut, gsd_m, how)), (map_image, cut)):
+        partial = path.with_suffix(".partial.tif")
+        write_geotiff(partial, side, crs=picture.crs, left=corner[0], top=corner[1], gsd_m=gsd_m)
+        partial.replace(path)
+
+
+def largest_rectangle(mask: Mask) -> tuple[slice, slice]:
+    """Return rows and columns of the largest upright rectangle that is true throughout, to ten pixels.
+
+    Raises:
+        RasterError: where there is none.
+    """
+    height, width = (side // _BLOCK_PX for side in mask.shape)
+    blocks = mask[: height * _BLOCK_PX, : width * _BLOCK_PX]
+    whole = np.asarray(blocks.reshape(height, _BLOCK_PX, width, _BLOCK_PX).all(axis=(1, 3)))
+    best, found = 0, (0, 0, 0, 0)
+    run = np.zeros(width, dtype=np.int64)  # how far up from this row each column is true
+    for row in range(height):
+        run = np.where(whole[row], run + 1, 0)
+        for first in range(width):
+            lowest = np.minimum.accumulate(run[first:])
+            areas = lowest * np.arange(1, width - first + 1)
+            last = int(areas.argmax())
+            if areas[last] > best:
+                best, found = int(areas[last]), (row, int(lowest[last]), first, last + 1)
+    if not best:
+        raise RasterError("the picture is white throughout: it shows no place; choose another")
+    row, tall, first, wide = found
+    rows = slice((row + 1 - tall) * _BLOCK_PX, (row + 1) * _BLOCK_PX)
+    return rows, slice(first * _BLOCK_PX, (first + wide) * _BLOCK_PX)
+
+
+def _others(data: Path, pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """Return all imagery but the two regions': the rest of the table, then the other tables of the data."""
+    rest = [replace(p, white_is_nodata=True) for p in pictures if p.path.name not in (_TOWN, _COUNTRY)]
+    tables = [index for index in sorted(data.glob("*/index.csv")) if index.parent.name != _ORTHO]
+    return (*rest, *(picture for index in tables for picture in placed_pictures(index)))

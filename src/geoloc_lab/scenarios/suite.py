@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All trials: regions and maps made, scenarios flown side by side, and one table with what was met."""
+
+import json
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from geoloc import __version__
+from geoloc.encoder import load_encoder
+from geoloc.errors import ParameterError
+from geoloc_lab.reports.report import plain
+from geoloc_lab.scenarios.definitions import DULL, SCENARIOS, Scenario
+from geoloc_lab.scenarios.likeness import Likeness, likenesses
+from geoloc_lab.scenarios.outcome import Outcome, metres, outcome_of, percent
+from geoloc_lab.scenarios.plot import draw_trials
+from geoloc_lab.scenarios.real_flights import fly_real
+from geoloc_lab.scenarios.regions import Region, ortho_regions, world_region
+from geoloc_lab.scenarios.runs import Trial, answers_of, map_of, run_trial
+from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
+from geoloc_lab.scenarios.table import (
+    FOOTNOTES,
+    as_json,
+    likeness_table,
+    markdown_table,
+    target_lines,
+    terminal_table,
+)
+
+if TYPE_CHECKING:
+    from geoloc.encoder import Encoder
+
+Say = Callable[[str], None]
+Task = tuple[Trial, Path, Path, Path, bool, bool]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What to try.
+
+    Attributes:
+        scenarios: which.
+        out: folder of imagery, maps, bags and reports.
+        model: model directory.
+        data: folder with real imagery; None flies over the procedural world alone.
+        jobs: trials at a time.
+        again: localize again what was localized before.
+        real_flights: whether the real flights in `data` are in the table too.
+
+    Raises:
+        ParameterError: for less than one job.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    out: Path
+    model: Path
+    data: Path | None = None
+    jobs: int = 1
+    again: bool = False
+    real_flights: bool = True
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise ParameterError(f"--jobs is {self.jobs}; give 1 or more")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What all trials came to, by name, in the order flown; `likeness` of the imagery they flew over.
+
+    `whole` tells whether every scenario was flown: the targets are for all of them together.
+    """
+
+    outcomes: dict[str, Outcome]
+    likeness: tuple[Likeness, ...]
+    whole: bool = True
+
+
+def run_suite(suite: Suite, say: Say) -> Results:
+    """Make what is missing, fly it, and write `scenarios.md`, `.json` and `.png` into `out`.
+
+    Raises:
+        GeolocError: where imagery, model or a trial cannot be used.
+    """
+    say("1/4  two sides of each place: the map's and the camera's")
+    trials = trials_of(suite, say)
+    if not trials:
+        raise ParameterError("none of these scenarios can be flown without real imagery; give it by --data")
+
+    say("2/4  maps, and how alike the two sides are")
+    encoder = load_encoder(suite.model)
+    maps = {
+        trial.name: map_of(
+            trial.region, encoder, suite.out / "maps", far_and_wide=trial.scenario.far_and_wide
+        ).path
+        for trial in trials
+    }
+    regions = {trial.region.name: trial.region for trial in trials}
+    likeness = _likeness(suite, list(regions.values()), encoder)
+    say(likeness_table(likeness))
+
+    say(f"3/4  {len(trials)} flights, each localized without a prior")
+    _fly_all(suite, trials, maps, say)
+
+    say("4/4  figures")
+    flights = {trial.name: answers_of(trial, suite.out) for trial in trials}
+    outcomes = {name: outcome_of([flight]) for name, flight in flights.items()}
+    for kind in dict.fromkeys(trial.region.imagery for trial in trials):
+        parts = [flights[trial.name] for trial in trials if trial.region.imagery == kind]
+        outcomes[f"{kind}, all"] = outcome_of(parts)
+    outcomes["all"] = outcome_of(list(flights.values()))
+    if suite.data is not None and suite.real_flights:
+        real = fly_real(suite.data, encoder, suite.out / "flights", say, again=suite.again)
+        outcomes |= {name: outcome_of([flight]) for name, flight in real.items()}
+    draw_trials(flights, suite.out / "scenarios.png")
+    results = Results(outcomes, likeness, len(suite.scenarios) == len(SCENARIOS))
+    _write(results, encoder.card.id, suite.out)
+    return results
+
+
+def trials_of(suite: Suite, say: Say) -> list[Trial]:
+    """Return which scenario is flown over which region, imagery by imagery; makes the regions.
+
+    Raises:
+        GeolocError: where a region cannot be made.
+    """
+    images = suite.out / "images"
+    drawn = [scenario for scenario in suite.scenarios if not scenario.far_and_wide]
+    world = world_region(images) if drawn else None
+    trials = [Trial(scenario, world) for scenario in drawn if world is not None]
+    ortho = None if suite.data is None else ortho_regions(suite.data, images, say)
+    if ortho is None:
+        left_out = [scenario.name for scenario in suite.scenarios if scenario.far_and_wide]
+        if left_out:
+            say(f"{', '.join(left_out)}: needs real imagery to search, left out")
+        return trials
+    return trials + [
+        Trial(scenario, ortho.country if scenario.course == DULL else ortho.town)
+        for scenario in suite.scenarios
+    ]
+
+
+def summary(results: Results) -> str:
+    """Return the table for a terminal, and the targets that all trials together met or missed."""
+    table = f"{terminal_table(results.outcomes)}\n\n{FOOTNOTES}"
+    if not results.whole:
+        return f"{table}\n\nthe targets are for all scenarios together"
+    return f"{table}\n\n" + "\n".join(target_lines("all", results.outcomes["all"]))
+
+
+def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
+    """Return how alike the two sides are, as measured now or by a run before."""
+    folder = suite.out / "likeness"
+    tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
+    recipe = checksum(
+        encoder.card.sha256,
+        *(f"{region.flown_image.parent.name} {region.view_size_m}" for region in regions),
+        *(table.read_text(encoding="utf-8") for table in tables),
+    )
+    file = folder / "likeness.json"
+    if is_done(folder, recipe) and file.is_file():
+        return tuple(Likeness(**one) for one in json.loads(file.read_text(encoding="utf-8")))
+    begin(folder)
+    found = tuple(likenesses(regions, suite.data, encoder))
+    file.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
+    finish(folder, recipe)
+    return found
+
+
+def _fly_all(suite: Suite, trials: Sequence[Trial], maps: dict[str, Path], say: Say) -> None:
+    tasks = [
+        (trial, maps[trial.name], suite.model, suite.out, suite.again, suite.jobs == 1) for trial in trials
+    ]
+    with tqdm(total=len(tasks), unit="flight", desc="flights", disable=None) as bar:
+        for trial in _flown(tasks, min(suite.jobs, len(tasks))):
+            one = outcome_of([answers_of(trial, suite.out)])
+            with bar.external_write_mode():
+                say(
+                    f"{trial.name}: {percent(one.availability)} answered, median {metres(one.median_m)}, "
+                    f"p95 {metres(one.p95_m)}"
+                )
+            bar.update()
+
+
+def _flown(tasks: Sequence[Task], jobs: int) -> Iterator[Trial]:
+    """Yield the trials as they end."""
+    if jobs == 1:
+        yield from map(_fly, tasks)
+        return
+    # Leaving the pool ends its processes, so that an interrupt does not wait for flights to end.
+    with multiprocessing.get_context("spawn").Pool(jobs, _ignore_interrupts) as pool:
+        yield from pool.imap_unordered(_fly, tasks)
+
+
+def _fly(task: Task) -> Trial:
+    trial, map_folder, model, out, again, progress = task
+    run_trial(trial, map_folder, model, out, again=again, progress=progress)
+    return trial
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _write(results: Results, model: str, out: Path) -> None:
+    text = "\n\n".join(
+        [
+            f"# geoloc {__version__}, {model}, no prior",
+            markdown_table(results.outcomes),
+            FOOTNOTES,
+            *(
+                "\n".join(target_lines(name, one))
+                for name, one in results.outcomes.items()
+                if results.whole and "all" in name
+            ),
+            f"```\n{likeness_table(results.likeness)}\n```",
+        ]
+    )
+    (out / "scenarios.md").write_text(text + "\n", encoding="utf-8")
+    content = {
+        "geoloc": __version__,
+        "model": model,
+        "trials": {name: as_json(outcome) for name, outcome in results.outcomes.items()},
+        "likeness": [asdict(one) for one in results.likeness],
+    }
+    (out / "scenarios.json").write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of nodes: what each one is started with, whoever starts it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from geoloc import installed
+from geoloc.errors import ModelError, ParameterError
+from geoloc.nodes.startup.programs import (
+    CAMERA_NODE,
+    NODES,
+    RETRIEVAL_NODE,
+    BringUp,
+    NodeStart,
+    bring_up,
+    start,
+)
+from geoloc_lab.nodes.programs import NODES as LAB_NODES
+from geoloc_lab.nodes.programs import REPLAY_NODE
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.yaml").touch()
+    (folder / "params.yaml").write_text("/**:\n  ros__parameters: {encoder_px: 128}\n")
+    return folder
+
+
+@pytest.fixture
+def map_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "map"
+    folder.mkdir()
+    (folder / "params.yaml").write_text("/**:\n  ros__parameters: {view_size_m: 100.0}\n")
+    return folder
+
+
+def by_name(starts: list[NodeStart]) -> dict[str, NodeStart]:
+    return {each.entry.name: each for each in starts}
+
+
+def test_bringup_starts_the_three_nodes_that_fly(model: Path, map_folder: Path) -> None:
+    starts = by_name(bring_up(BringUp(model=str(model), map=str(map_folder))))
+    assert list(starts) == ["camera_node", "inference_node", "retrieval_node"]
+    assert [each.full_name for each in starts.values()] == [f"/geoloc/{name}" for name in starts]
+
+
+def test_each_node_gets_the_parameters_it_has(model: Path, map_folder: Path) -> None:
+    starts = by_name(bring_up(BringUp(model=str(model), map=str(map_folder), use_sim_time=True)))
+    assert starts["camera_node"].parameters == {"use_sim_time": True}
+    assert starts["inference_node"].parameters == {"use_sim_time": True, "model": str(model)}
+    assert starts["retrieval_node"].parameters["map"] == str(map_folder)
+
+
+def test_the_pilots_file_comes_last_and_wins(model: Path, map_folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
+    files = bring_up(BringUp(model=str(model), map=str(map_folder), params_file=(mine,)))[0].parameter_files
+    assert files == (
+        ROOT / "config" / "bringup.yaml",
+        model / "params.yaml",
+        map_folder / "params.yaml",
+        mine,
+    )
+
+
+def test_extra_parameters_win_over_the_choices() -> None:
+    choices = BringUp(use_sim_time=True)
+    assert start(REPLAY_NODE, choices, {"use_sim_time": False}).parameters == {"use_sim_time": False}
+
+
+@pytest.mark.parametrize(
+    ("topic", "info"),
+    [
+        ("/cam/image_raw", "/cam/camera_info"),
+        ("cam/image_raw", "cam/camera_info"),
+        ("image_raw", "camera_info"),
+        ("/image_raw", "/camera_info"),
+    ],
+)
+def test_camera_info_is_beside_the_image(topic: str, info: str) -> None:
+    remappings = dict(start(CAMERA_NODE, BringUp(image_topic=topic)).remappings)
+    assert remappings == {"image": topic, "image/compressed": f"{topic}/compressed", "camera_info": info}
+
+
+def test_the_other_nodes_keep_their_topics() -> None:
+    assert start(RETRIEVAL_NODE, BringUp(image_topic="/cam/image_raw")).remappings == ()
+
+
+@pytest.mark.parametrize("namespace", ["", "/", "drone", "/drone/", "a/b"])
+def test_a_namespace_may_be_written_in_any_way(namespace: str) -> None:
+    inner = namespace.strip("/")
+    expected = f"/{inner}/camera_node" if inner else "/camera_node"
+    assert start(CAMERA_NODE, BringUp(namespace=namespace)).full_name == expected
+
+
+def test_no_map_is_said_before_anything_starts(model: Path) -> None:
+    with pytest.raises(ParameterError, match="no map is given"):
+        bring_up(BringUp(model=str(model)))
+
+
+def test_no_model_is_said_before_anything_starts(map_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geoloc.nodes.startup.programs.shipped_models", dict)
+    with pytest.raises(ParameterError, match="no model is given"):
+        bring_up(BringUp(map=str(map_folder)))
+
+
+def test_the_one_shipped_model_is_the_default(
+    model: Path, map_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geoloc.nodes.startup.programs.shipped_models", lambda: {"only": model})
+    starts = by_name(bring_up(BringUp(map=str(map_folder))))
+    assert starts["inference_node"].parameters["model"] == str(model)
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "sentence"),
+    [
+        ({"map": "/nowhere"}, ParameterError, "/nowhere is not a map directory"),
+        ({"model": "/nowhere"}, ModelError, "/nowhere is neither a model directory nor a shipped model"),
+        ({"params_file": (Path("/nowhere.yaml"),)}, ParameterError, "/nowhere.yaml is not a parameter file"),
+    ],
+)
+def test_what_is_missing_is_named(choices: dict, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        start(RETRIEVAL_NODE, BringUp(**choices))
+
+
+def test_an_unknown_log_level_is_refused() -> None:
+    with pytest.raises(ParameterError, match="'loud' is unknown"):
+        BringUp(log_level="loud")
+
+
+def test_the_shipped_parameter_file_names_only_parameters_that_exist() -> None:
+    settings = pytest.importorskip("geoloc.nodes.settings")
+    tables = {
+        "/**/camera_node": settings.CameraParameters,
+        "/**/inference_node": settings.InferenceParameters,
+        "/**/retrieval_node": settings.RetrievalParameters,
+    }
+    content = yaml.safe_load((ROOT / "config" / "bringup.yaml").read_text(encoding="utf-8"))
+    assert set(content) == {"/**", *tables}
+    of_all = content["/**"]["ros__parameters"]
+    for node, table in tables.items():
+        known = {name: value for name, value in of_all.items() if name in table.__dataclass_fields__}
+        values = content[node]["ros__parameters"] | known
+        defaults = {name: field.default for name, field in table.__dataclass_fields__.items()}
+        assert set(values) <= set(defaults)
+        assert {name: _plain(defaults[name]) for name in values} == values
+    camera, retrieval = (
+        tables[f"/**/{node}"].__dataclass_fields__ for node in ("camera_node", "retrieval_node")
+    )
+    assert set(of_all) <= set(camera) & set(retrieval)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def test_every_row_says_what_it_is_for() -> None:
+    entries = [*NODES, *LAB_NODES]
+    assert len({entry.name for entry in entries}) == len(entries)
+    assert all(entry.purpose for entry in entries)
+
+
+def test_models_are_found_by_id_in_every_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = tmp_path / "share" / "geoloc" / "models" / "some-id" / "model.yaml"
+    card.parent.mkdir(parents=True)
+    card.touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
+    assert installed.find_model("some-id") == card.parent
+    assert installed.find_model(str(card.parent)) == card.parent
+    with pytest.raises(ModelError, match="some-id"):
+        installed.find_model("other-id")
+
+
+def test_a_file_of_the_pilots_leaves_the_shipped_model_unless_it_names_one(tmp_path):
+    tilt, model = tmp_path / "tilt.yaml", tmp_path / "model.yaml"
+    tilt.write_text("/**:\n  ros__parameters: {max_tilt_deg: 30.0}\n", encoding="utf-8")
+    shipped = bring_up(BringUp(map=str(tmp_path), params_file=(tilt,)))
+    assert all("model" in node.parameters for node in shipped if node.entry.takes_model)
+    for text in ("    model: mine\n", "    {k: 3, model: mine}\n"):
+        model.write_text("/**:\n  ros__parameters:\n" + text, encoding="utf-8")
+        chosen = bring_up(BringUp(map=str(tmp_path), params_file=(tilt, model)))
+        assert not any("model" in node.parameters for node in chosen)

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small parts of the nodes: parameters, newest frame, sources, stamps, TF, cv_bridge."""
+
+import dataclasses
+import itertools
+import math
+import sys
+import threading
+import time
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
+
+import numpy as np
+import rclpy
+import yaml
+from rcl_interfaces.msg import ParameterType
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from flying import options
+from geoloc.camera.rig_settings import RigSettings
+from geoloc.errors import FrameRefused, ParameterError
+from geoloc.filter import FilterSettings
+from geoloc.hypotheses import Hypotheses
+from geoloc.localizer import LocalizerSettings
+from geoloc.nodes import (
+    camera_node,
+    inference_node,
+    parameters,
+    pictures,
+    retrieval_node,
+    settings,
+)
+from geoloc.nodes.latest import LatestWorker
+from geoloc.nodes.mount import TfMount
+from geoloc.nodes.parameters import declare, file_that_sets, parameter
+from geoloc.nodes.sources import SourceWatch
+from geoloc.nodes.stamped_cache import StampedCache
+from geoloc.nodes.startup.programs import default_parameters
+from geoloc_lab.evaluation.settings import OF_NODES_ALONE
+from geoloc_lab.nodes import evaluation_node, replay_node
+from geoloc_lab.nodes import settings as lab_settings
+from geoloc_lab.nodes.pace import Pace
+
+NODES = (camera_node, evaluation_node, inference_node, replay_node, retrieval_node)
+TABLES = [
+    kind
+    for module in (settings, lab_settings)
+    for name, kind in vars(module).items()
+    if name.endswith("Parameters")
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    height_m: float = parameter(100.0, "height of something", unit="m", low=1.0, high=500.0)
+    turn_deg: tuple = parameter((0.0, 90.0, 0.0), "a turn", unit="deg", low=-360.0, high=360.0)
+    mode: str = parameter("auto", "how", choices=("auto", "raw"))
+    threads: int = parameter(0, "threads", low=0, high=8)
+    use_tf: bool = parameter(False, "TF or not")
+    bag: str = parameter("x", "a bag", required=True)
+
+
+@pytest.fixture
+def node_with(ros):
+    made = []
+
+    def make(**values):
+        made.append(rclpy.create_node("some_node", **options("parts", **values)))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+
+
+def test_parameters_are_described_and_read_only(node_with):
+    node = node_with(height_m=20.0)
+    assert declare(node, Table) == Table(height_m=20.0)
+    description = node.describe_parameter("height_m")
+    assert description.type == ParameterType.PARAMETER_DOUBLE
+    assert description.description == "height of something [m]"
+    assert description.floating_point_range[0].to_value == 500.0
+    assert description.read_only
+    assert not node.set_parameters([Parameter("height_m", value=30.0)])[0].successful
+
+
+def test_whole_numbers_are_taken_where_numbers_are_meant(node_with):
+    node = node_with(height_m=20, turn_deg=[1, 2, 3])
+    table = declare(node, Table)
+    assert (table.height_m, table.turn_deg) == (20.0, (1.0, 2.0, 3.0))
+    assert isinstance(table.height_m, float)
+    assert node.get_parameter("height_m").type_ == Parameter.Type.DOUBLE
+
+
+def test_a_slip_of_the_pen_is_told_and_other_nodes_parameters_are_not(node_with):
+    node = node_with(height_m=20.0, heading_err=180.0, refine="off", lidar_channels=16)
+    declare(node, Table)
+    assert list(parameters._misspelt(node)) == [("heading_err", "heading_error_deg")]
+
+
+def test_what_means_nothing_without_ros_is_known_to_be_so():
+    tables = TABLES
+    names = {field.name for kind in tables for field in dataclasses.fields(kind)}
+    flown = (RigSettings, LocalizerSettings, FilterSettings, Hypotheses)
+    apart = {field.name for kind in flown for field in dataclasses.fields(kind)}
+    assert names - apart <= OF_NODES_ALONE
+
+
+BAD_VALUES = {
+    "too large": {"height_m": 501.0},
+    "NaN": {"height_m": math.nan},
+    "text for number": {"height_m": "high"},
+    "boolean for number": {"threads": True},
+    "fraction for whole": {"threads": 1.5},
+    "list too short": {"turn_deg": [0.0, 1.0]},
+    "list out of range": {"turn_deg": [0.0, 1.0, 1e9]},
+    "unknown choice": {"mode": "fast"},
+    "number for truth": {"use_tf": 1},
+    "empty": {"bag": ""},
+}
+
+
+@pytest.mark.parametrize("values", BAD_VALUES.values(), ids=BAD_VALUES)
+def test_a_bad_value_is_named_with_its_range_and_where_to_mend_it(node_with, values):
+    ((name, value),) = values.items()
+    with pytest.raises(ParameterError) as raised:
+        declare(node_with(**values), Table)
+    sentence = str(raised.value)
+    assert sentence.startswith(f"some_node: parameter {name} is {value!r}; it must be ")
+    assert f"edit {name} in " in sentence
+
+
+def test_the_file_to_edit_is_the_last_that_sets_the_parameter(tmp_path):
+    files = [tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "c.yaml"]
+    for file, name in zip(files, ("height_m", "height_m", "mode"), strict=True):
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": {name: 1}}}))
+    arguments = list(itertools.chain.from_iterable(("--params-file", str(file)) for file in files))
+    assert file_that_sets("height_m", ["node", "--ros-args", *arguments]) == str(files[1])
+    assert "argument" in file_that_sets("other", arguments)
+
+
+def test_bringup_yaml_sets_only_parameters_that_exist_to_values_they_may_have():
+    known = {
+        "**": settings.HypothesisParameters,
+        "camera_node": settings.CameraParameters,
+        "inference_node": settings.InferenceParameters,
+        "retrieval_node": settings.RetrievalParameters,
+        "evaluation_node": lab_settings.EvaluationParameters,
+        "replay_node": lab_settings.ReplayParameters,
+    }
+    for node, content in yaml.safe_load(default_parameters().read_text()).items():
+        fields = {field.name: field for field in dataclasses.fields(known[node.rpartition("/")[2]])}
+        for name, value in content["ros__parameters"].items():
+            specification = fields[name].metadata["parameter"]
+            assert specification.admits(tuple(value) if isinstance(value, list) else value), name
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_every_parameter_has_a_meaning_and_a_default_in_range(table):
+    for field in dataclasses.fields(table):
+        specification = field.metadata["parameter"]
+        assert specification.description
+        given_elsewhere = specification.required or "params.yaml" in specification.description
+        assert given_elsewhere or specification.admits(field.default), field.name
+
+
+def test_no_node_overwrites_what_rclpy_keeps_for_itself(ros):
+    plain = rclpy.create_node("plain")
+    kept = set(vars(plain)) | set(dir(plain))
+    plain.destroy_node()
+    for module in NODES:
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, rclpy.node.Node)
+                and value.__module__ == module.__name__
+            ):
+                names = set(itertools.chain.from_iterable(_assigned(f) for f in vars(value).values()))
+                assert not names & kept, module.__name__
+
+
+def _assigned(function):
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    import dis
+
+    return [i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"]
+
+
+def test_only_the_newest_is_worked_on_and_the_rest_counted():
+    first_taken, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        first_taken.set()
+        go_on.wait(5)
+        done.append(item)
+
+    worker = LatestWorker(work, "test")
+    worker.put(1)
+    assert first_taken.wait(5)
+    for item in (2, 3, 4):
+        worker.put(item)
+    go_on.set()
+    deadline = time.monotonic() + 5
+    while done != [1, 4] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    worker.stop()
+    assert done == [1, 4]
+    assert worker.dropped == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_the_thread_ends_the_node_instead_of_silencing_it():
+    worker = LatestWorker(lambda item: 1 / item, "test")
+    worker.put(0)
+    worker._thread.join(5)
+    with pytest.raises(RuntimeError, match="has died"):
+        worker.put(1)
+
+
+def test_stopping_waits_for_nobody():
+    worker = LatestWorker(lambda item: None, "test")
+    worker.stop()
+    worker.put(1)  # a message that comes while the node ends
+    assert not worker._thread.is_alive()
+
+
+GID = {"publisher_gid": {"data": b"a"}}
+OTHER_GID = {"publisher_gid": {"data": b"b"}}
+
+
+def test_one_source_is_believed():
+    watch = SourceWatch()
+    for _ in range(3):
+        watch.check(GID, "camera", 1)
+
+
+def test_two_senders_are_refused_until_one_is_silent():
+    watch = SourceWatch(forget_after_s=0.05)
+    watch.check(GID, "camera", 2)
+    with pytest.raises(FrameRefused, match="2 sources"):
+        watch.check(OTHER_GID, "camera", 2)
+    time.sleep(0.06)
+    watch.check(GID, "camera", 2)
+
+
+def test_a_restarted_driver_is_believed_at_once():
+    watch = SourceWatch()
+    watch.check(GID, "camera", 1)
+    watch.check(OTHER_GID, "camera", 1)
+
+
+def test_one_sender_of_two_cameras_is_refused():
+    watch = SourceWatch()
+    watch.check(GID, "left", 1)
+    with pytest.raises(FrameRefused, match="left, right"):
+        watch.check(GID, "right", 1)
+
+
+def test_where_the_sender_is_not_told_publishers_are_counted():
+    watch = SourceWatch()
+    watch.check({}, "camera", 1)
+    with pytest.raises(FrameRefused):
+        watch.check({}, "camera", 2)
+
+
+def test_stamps_meet_whichever_comes_first():
+    cache = StampedCache(size=2)
+    for stamp_ns in (1, 2, 3):
+        cache.put(stamp_ns, f"item {stamp_ns}")
+    assert cache.take(3, 0.0) == "item 3"
+    assert cache.take(3, 0.0) is None
+    assert cache.take(1, 0.0) is None
+    threading.Timer(0.02, cache.put, (4, "late")).start()
+    assert cache.take(4, 5.0) == "late"
+
+
+def test_pace_runs_at_its_rate():
+    pace = Pace(1_000_000_000, rate=50.0)
+    began = time.monotonic()
+    while pace.nap_s(2_000_000_000):
+        time.sleep(pace.nap_s(2_000_000_000))
+    assert 0.019 < time.monotonic() - began < 0.2
+    assert pace.now_ns() >= 2_000_000_000
+    assert pace.tick_is_due()
+    assert not pace.tick_is_due()
+
+
+def test_a_player_that_was_held_up_goes_on_from_where_it_was():
+    pace = Pace(0, rate=10.0)
+    time.sleep(0.15)
+    assert pace.nap_s(200_000_000) == 0.0
+    assert pace.lost_s == pytest.approx(0.13, abs=0.05)
+    assert abs(pace.now_ns() - 200_000_000) < 500_000_000
+    assert pace.nap_s(2_000_000_000) > 0.0
+
+
+def fake_tf2(rotation=None):
+    class TransformException(Exception):
+        pass
+
+    class Buffer:
+        def lookup_transform(self, target, source, stamp):
+            if rotation is None:
+                raise TransformException(f"'{target}' does not exist")
+            return SimpleNamespace(transform=SimpleNamespace(rotation=rotation))
+
+    module = ModuleType("tf2_ros")
+    module.Buffer, module.TransformException = Buffer, TransformException
+    module.TransformListener = lambda buffer, node: None
+    return module
+
+
+def test_the_mount_comes_from_tf(monkeypatch, node_with):
+    half = math.sqrt(0.5)
+    monkeypatch.setitem(sys.modules, "tf2_ros", fake_tf2(SimpleNamespace(x=0.0, y=0.0, z=half, w=half)))
+    turn = TfMount(node_with()).body_from_optical("base_link", "camera", Image().header.stamp)
+    assert turn @ [1, 0, 0] == pytest.approx([0, 1, 0], abs=1e-12)
+
+
+def test_a_missing_transform_refuses_the_frame(monkeypatch, node_with):
+    monkeypatch.setitem(sys.modules, "tf2_ros", fake_tf2())
+    with pytest.raises(FrameRefused, match="'camera' to 'base_link'"):
+        TfMount(node_with()).body_from_optical("base_link", "camera", Image().header.stamp)
+
+
+def test_use_tf_without_tf2_is_a_sentence(monkeypatch, node_with):
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    with pytest.raises(ParameterError, match="mount_rpy_deg"):
+        TfMount(node_with())
+
+
+def fake_cv_bridge(answer):
+    module = ModuleType("cv_bridge")
+    module.CvBridgeError = type("CvBridgeError", (Exception,), {})
+    module.CvBridge = lambda: SimpleNamespace(imgmsg_to_cv2=answer)
+    return module
+
+
+def test_cv_bridge_reads_what_geoloc_does_not(monkeypatch):
+    monkeypatch.setitem(
+        sys.modules, "cv_bridge", fake_cv_bridge(lambda m, to: np.full((2, 2, 3), 7, np.uint8))
+    )
+    assert pictures.decode(Image(encoding="nv21")).max() == 7
+
+
+def test_what_cv_bridge_refuses_is_a_refused_frame(monkeypatch):
+    def fail(message, to):
+        raise ValueError("cannot reshape")
+
+    monkeypatch.setitem(sys.modules, "cv_bridge", fake_cv_bridge(fail))
+    with pytest.raises(FrameRefused, match="cannot reshape"):
+        pictures.decode(Image(encoding="nv21"))
+
+
+def test_without_cv_bridge_the_encoding_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    with pytest.raises(FrameRefused, match="nv21"):
+        pictures.decode(Image(encoding="nv21"))

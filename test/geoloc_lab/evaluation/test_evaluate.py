@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole bag through the recipe and into a report, and flights that lack something."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+import toy_flight
+import toy_map
+from geoloc.errors import BagError, ParameterError, Reason
+from geoloc.installed import config_file
+from geoloc_lab.bags.reading import Topics
+from geoloc_lab.bags.truth_track import TruthTrack
+from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
+from geoloc_lab.evaluation.settings import read_ros_parameters, read_settings
+from geoloc_lab.metrics.records import EvaluationRun, Record
+from geoloc_lab.reports import plots
+from geoloc_lab.reports.frames import read_frames
+from geoloc_lab.reports.report import metres_table, summaries_of, write_report
+
+PICTURES = {"map.png", "errors.png", "worst.png", "belief.png", "risk.png"}
+ENCODER = toy_flight.PixelEncoder()
+MAP = toy_flight.pixel_map(ENCODER)
+
+
+def evaluated(bag, alone=True, **options):
+    return evaluate_bag(BagEvaluation(bag, progress=False, alone=alone, **options), MAP, ENCODER)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return evaluated(toy_flight.write_flight(tmp_path_factory.mktemp("bags") / "flight"))
+
+
+def test_every_frame_is_answered_and_near(run):
+    summary = summaries_of(run)["all"]
+    assert (summary.frames, summary.availability) == (6, 1.0)
+    assert summary.max_m < toy_map.PITCH_M
+    assert summary.top_tile_within_pitch == 1.0
+    assert set(summary.latency_ms) == {"decode", "warp", "encode", "search and answer", "frame to position"}
+    assert all(0 <= p50 <= p95 for p50, p95 in summary.latency_ms.values())
+
+
+def test_the_notes_say_what_was_measured_and_how(run):
+    assert "/geoloc/truth" in run.notes["truth"]
+    assert "min_score" in run.notes["rules"]
+
+
+def test_with_the_filter_the_first_frames_are_a_search_and_the_last_is_answered(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight"), alone=False)
+    assert "filter" in run.notes["rules"]
+    assert run.notes["odometry"] == "/geoloc/odom"
+    assert run.records[0].reason is Reason.SEARCHING
+    assert "probability" in run.records[0].sentence
+    assert run.records[-1].reason is None
+    assert summaries_of(run)["all"].max_m < toy_map.PITCH_M / 2
+
+
+def test_compressed_images_do_as_well(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", compressed=True)
+    assert summaries_of(evaluated(bag))["all"].max_m < toy_map.PITCH_M
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"leave_out": ("camera_info",)}, "no_camera_info"),
+        ({"leave_out": ("imu",)}, "no_attitude"),
+        ({"leave_out": ("altitude",)}, "no_height"),
+        ({"imu": (math.nan, 0.0, 0.0, 1.0)}, "bad_attitude"),
+        ({"imu": (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5))}, "tilt"),
+        ({"height_m": 0.0}, "bad_height"),
+        ({"height_m": math.nan}, "bad_height"),
+    ],
+)
+def test_a_flight_that_lacks_something_is_refused_frame_by_frame_with_the_reason(tmp_path, options, reason):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, **options))
+    summary = summaries_of(run)["all"]
+    assert summary.availability == 0.0
+    assert summary.refusals == {reason: 2}
+
+
+def test_messages_thrown_away_are_told(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, height_m=-1.0))
+    assert run.notes["messages thrown away"] == "2 on /geoloc/altitude"
+
+
+def test_truth_may_come_from_elsewhere(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2, truth=False)
+    with pytest.raises(BagError, match="--truth"):
+        evaluated(bag)
+    stamps = [(toy_flight.START_S + i) * 1_000_000_000 for i in range(2)]
+    track = TruthTrack.of([(stamp, 47.0, 8.0) for stamp in stamps], "elsewhere")
+    assert summaries_of(evaluated(bag, truth=track, topics=Topics(truth="")))["all"].frames == 2
+
+
+def test_truth_of_another_time_is_refused(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2)
+    with pytest.raises(BagError, match="share one clock"):
+        evaluated(bag, truth=TruthTrack.of([(0, 47.0, 8.0)], "elsewhere"))
+
+
+def test_the_report_is_one_folder_with_a_page_that_needs_nothing_else(run, tmp_path):
+    page = write_report(run, tmp_path / "deep" / "report")
+    names = {path.name for path in page.parent.iterdir()}
+    assert names == {"report.html", "report.json", "frames.csv", *PICTURES}
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") == len(PICTURES)
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+    assert "://" not in text
+    assert "median error" in text
+    content = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
+    assert content["summary"]["all"]["frames"] == 6
+    assert content["summary"]["all"]["availability"] == 1.0
+    assert content["summary"]["all"]["belief"]["fixes"] == 6
+    assert set(content["summary"]["all"]["intervals"]) >= {"median_m", "nees", "inside_3", "aurc_m"}
+    assert content["summary"]["all"]["continuity"]["first_fix"]["frames"] == 0
+    assert content["calibration"]["covariance_scale"] == 1.0
+    for words in ("Belief and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
+        assert words in text
+    assert len(read_frames(page.parent / "frames.csv")) == 6
+
+
+def test_a_flight_without_a_fix_has_a_report_too_with_null_for_what_is_unknown(tmp_path):
+    record = Record(0, 47.0, 8.0, reason=Reason.TILT)
+    page = write_report(EvaluationRun("nothing", (record,), MAP), tmp_path)
+    assert "tilt" in page.read_text(encoding="utf-8")
+    content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert content["summary"]["all"]["median_m"] is None
+    assert content["summary"]["all"]["belief"]["nees"] is None
+    assert not (tmp_path / "belief.png").exists()
+    assert not (tmp_path / "risk.png").exists()
+
+
+def test_groups_are_columns_beside_all(run):
+    stamps = frozenset(record.stamp_ns for record in run.records[:2])
+    grouped = EvaluationRun(run.title, run.records, MAP, groups={"first two": stamps, "none": frozenset({1})})
+    summaries = summaries_of(grouped)
+    assert list(summaries) == ["all", "first two"]
+    assert summaries["first two"].frames == 2
+    header = metres_table(grouped).splitlines()[2]
+    assert header.split() == ["all", "first", "two"]
+
+
+def test_a_title_cannot_bring_markup_into_the_page(run, tmp_path):
+    evil = EvaluationRun("<script>alert(1)</script>", run.records, MAP)
+    assert "<script>" not in write_report(evil, tmp_path).read_text(encoding="utf-8")
+    assert not (tmp_path / "worst.png").exists()  # without views there is nothing to show
+
+
+def test_a_report_does_not_go_where_a_file_is(run, tmp_path):
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    with pytest.raises(ParameterError, match="is a file"):
+        write_report(run, tmp_path / "taken")
+
+
+def test_the_worst_frames_come_worst_first_and_only_with_a_view(run):
+    worst = plots.worst_records(run, count=3)
+    errors = [error for _, error in worst]
+    assert errors == sorted(errors, reverse=True)
+    assert len(worst) == 3
+    blind = EvaluationRun(run.title, run.records, MAP)
+    assert plots.worst_records(blind) == []
+
+
+def test_estimates_beyond_every_projection_do_not_break_the_map(tmp_path):
+    records = [Record(i, 47.0, 8.0 + i * 1e-5, 47.0, -172.0, np.eye(2)) for i in range(3)]
+    plots.draw_map(EvaluationRun("antipodes", tuple(records), MAP), tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("away_m", "shown"), [(300.0, True), (5e5, False)])
+def test_the_picture_shows_a_track_beside_the_map_but_not_one_in_another_country(away_m, shown):
+    with MAP.raster() as raster:
+        left, bottom, right, top = raster.bounds_m
+        place_m = np.array([[right + away_m, top]])
+        window = plots._window(raster, place_m)
+    assert bool(plots._inside(place_m, window)[0]) == shown
+    assert plots._inside(np.array([[left, bottom], [right, top]]), window).all()
+
+
+def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2)
+    run = evaluated(bag, params_files=(config_file("open.yaml"),))
+    assert all(record.has_fix and math.isfinite(record.margin) for record in run.records)
+    settings = read_settings(ENCODER, MAP, [config_file("open.yaml")])
+    assert (settings.localizer.min_score, settings.localizer.min_margin) == (-1.0, 0.0)
+
+
+def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(
+        "/**:\n  ros__parameters: {min_score: 0.2, k: 3, max_tilt_deg: 20.0}\n", encoding="utf-8"
+    )
+    second.write_text("/geoloc/retrieval_node:\n  ros__parameters: {min_score: 0.4}\n", encoding="utf-8")
+    settings = read_settings(ENCODER, MAP, [first, second])
+    assert (settings.localizer.min_score, settings.localizer.k) == (0.4, 3)
+    assert settings.rig.max_tilt_deg == 20.0
+    assert (settings.rig.view_size_m, settings.rig.size_px) == (toy_map.SIZE_M, 32)
+
+
+def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_path):
+    file, bag = tmp_path / "drone.yaml", toy_flight.write_flight(tmp_path / "flight", count=2)
+    file.write_text("/**:\n  ros__parameters: {refine: off}\n", encoding="utf-8")  # false, to YAML
+    assert read_settings(ENCODER, MAP, [file]).localizer.refine == "off"
+    assert evaluated(bag, params_files=(file,)).notes["refinement"] == "refine off"
+    file.write_text("/**:\n  ros__parameters: {refine: sift}\n", encoding="utf-8")
+    assert evaluated(bag, unrefined=True).notes["refinement"] == "refine off"
+    notes = evaluated(bag, params_files=(file,)).notes["refinement"]
+    assert notes.startswith("refine sift, refined ")
+    assert "not_refined" in notes
+    file.write_text("/**:\n  ros__parameters: {refine: harder}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="refine is 'harder'"):
+        read_settings(ENCODER, MAP, [file])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[1, 2", "cannot be read"),
+        ("- a\n", "no ROS parameter file"),
+        ("/**: {min_score: 1}\n", "has no `ros__parameters`"),
+        ("", "no ROS parameter file"),
+    ],
+)
+def test_bad_parameter_files_are_refused(tmp_path, content, sentence):
+    (tmp_path / "bad.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ParameterError, match=sentence):
+        read_ros_parameters(tmp_path / "bad.yaml")
+
+
+def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match="cannot be read"):
+        read_ros_parameters(tmp_path / "gone.yaml")
+    file = tmp_path / "bad.yaml"
+    file.write_text("/**:\n  ros__parameters: {min_score: 7.0}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="min_score is 7"):
+        read_settings(ENCODER, MAP, [file])
+    file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"min_score is 'high' in .*bad.yaml; it must be a number"):
+        read_settings(ENCODER, MAP, [file])
+    file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.*mean heading_error_deg"):
+        read_settings(ENCODER, MAP, [file])
+
+
+def params(path, **values):
+    path.write_text(f"/**: {{ros__parameters: {json.dumps(values)}}}")
+    return path
+
+
+def test_a_compass_that_is_wrong_is_borne_where_a_parameter_file_says_how_wrong(tmp_path):
+    eastward = (0.0, 0.0, 0.0, 1.0)  # the drone's nose is north
+    bag = toy_flight.write_flight(tmp_path / "flight", imu=eastward)
+    file = params(tmp_path / "drone.yaml", heading_error_deg=180)
+    lost, found = evaluated(bag), evaluated(bag, params_files=(file,))
+    assert summaries_of(lost)["all"].median_m > toy_map.PITCH_M
+    assert summaries_of(found)["all"].max_m < toy_map.PITCH_M
+    assert lost.notes["rows of a view"] == "one: heading and height as they are told"
+    assert found.notes["rows of a view"] == "24: the heading may be 180 degrees off, the height 0%"
+
+
+def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):
+    file = params(tmp_path / "drone.yaml", heading_error_deg=30.0, height_error=0.2)
+    settings = read_settings(ENCODER, MAP, [file])
+    assert settings.rig.hypotheses == settings.localizer.hypotheses
+    assert settings.rig.hypotheses.count == 15
+    assert read_settings(ENCODER, MAP).rig.hypotheses.count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("heading_error_deg", 181, "0 to 180"),
+        ("height_error", 0.7, "0 to 0.6"),
+        ("height_error", "a", "must be a number"),
+    ],
+)
+def test_hypotheses_out_of_range_name_themselves(tmp_path, name, value, word):
+    with pytest.raises(ParameterError, match=word):
+        read_settings(ENCODER, MAP, [params(tmp_path / "drone.yaml", **{name: value})])
