@@ -5,24 +5,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import FrameRefused, Reason
-
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Candidates:
     """The tiles that look most like the view, best first; every array has the same length (k or fewer)."""
 
-    ids: Ids
-    latitude_deg: Floats
-    longitude_deg: Floats
-    east_m: Floats
-    north_m: Floats
-    score: Floats
+    ids: Int64Array
+    latitude_deg: Float64Array
+    longitude_deg: Float64Array
+    east_m: Float64Array
+    north_m: Float64Array
+    score: Float64Array
 
     @classmethod
     def none(cls) -> "Candidates":
@@ -53,7 +50,7 @@ class Fix:
     longitude_deg: float
     east_m: float
     north_m: float
-    covariance_m2: Floats
+    covariance_m2: Float64Array
     reason: Reason | None
     sentence: str
     candidates: Candidates

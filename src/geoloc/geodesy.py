@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pyproj import CRS, Geod, Transformer
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 
 _WGS84 = CRS.from_epsg(4326)
 _GEOD = Geod(ellps="WGS84")
 _MAX_LATITUDE_DEG = 89.0
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,15 @@ class LocalFrame:
     def _from_geodetic(self) -> Transformer:
         return Transformer.from_crs(_WGS84, self.crs, always_xy=True)
 
-    def to_local(self, latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    def to_local(
+        self, latitude_deg: ArrayLike, longitude_deg: ArrayLike
+    ) -> tuple[Float64Array, Float64Array]:
         """Metres (east, north) of WGS 84 positions; arrays of any one shape, scalars give 0-d arrays."""
         lat, lon = _pair(latitude_deg, longitude_deg)
         east, north = self._from_geodetic.transform(lon, lat)
         return np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
 
-    def to_geodetic(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    def to_geodetic(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[Float64Array, Float64Array]:
         """WGS 84 (latitude, longitude) in degrees of metres east and north; inverse of `to_local`."""
         east, north = _pair(east_m, north_m)
         lon, lat = self._from_geodetic.transform(east, north, direction="INVERSE")
@@ -80,7 +81,7 @@ class LocalFrame:
 
 def distance_m(
     latitude1_deg: ArrayLike, longitude1_deg: ArrayLike, latitude2_deg: ArrayLike, longitude2_deg: ArrayLike
-) -> FloatArray:
+) -> Float64Array:
     """Length in metres of the WGS 84 geodesic between positions; arguments broadcast, NaN stays NaN."""
     _, length_m = _inverse(latitude1_deg, longitude1_deg, latitude2_deg, longitude2_deg)
     return length_m
@@ -91,7 +92,7 @@ def offset_m(
     reference_longitude_deg: ArrayLike,
     latitude_deg: ArrayLike,
     longitude_deg: ArrayLike,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array]:
     """Metres (east, north) from a reference to a position: the geodesic, resolved by its azimuth there.
 
     Exact in length at any range, so `hypot(*offset_m(...)) == distance_m(...)`. Arguments broadcast.
@@ -104,14 +105,14 @@ def offset_m(
 
 def _inverse(
     lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array]:
     values = (np.asarray(value, dtype=np.float64) for value in (lon1, lat1, lon2, lat2))
     start_lon, start_lat, end_lon, end_lat = (np.array(value) for value in np.broadcast_arrays(*values))
     azimuth_deg, _, length_m = _GEOD.inv(start_lon, start_lat, end_lon, end_lat)
     return np.radians(np.asarray(azimuth_deg, dtype=np.float64)), np.asarray(length_m, dtype=np.float64)
 
 
-def _pair(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _pair(first: ArrayLike, second: ArrayLike) -> tuple[Float64Array, Float64Array]:
     # Copies: PROJ transforms contiguous float64 arrays in place.
     a, b = np.broadcast_arrays(np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64))
     return np.array(a), np.array(b)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import ParameterError
-
-Floats = NDArray[np.float64]
 
 _TURN_STEP_DEG = 15.0
 _TURN_BORNE_DEG = 13.0  # what the encoder of geoloc-small-2 bears by itself, and so needs no row
@@ -46,12 +44,12 @@ class Hypotheses:
                 raise ParameterError(f"{name} is {value}; it must be from 0 to {most:g}")
 
     @cached_property
-    def turns_deg(self) -> Floats:
+    def turns_deg(self) -> Float64Array:
         """The turn of each row (n,), clockwise, above -180 and up to 180."""
         return np.tile(self._turns_deg, len(self._steps))
 
     @cached_property
-    def scales(self) -> Floats:
+    def scales(self) -> Float64Array:
         """The factor on the height of each row (n,)."""
         return np.repeat(np.exp(_SCALE_STEP * self._steps), len(self._turns_deg))
 
@@ -61,7 +59,7 @@ class Hypotheses:
         return len(self.turns_deg)
 
     @cached_property
-    def neighbours(self) -> NDArray[np.bool_]:
+    def neighbours(self) -> BoolArray:
         """Which rows are one step of turn or of scale apart (n, n)."""
         turned = np.abs((self.turns_deg[:, None] - self.turns_deg + 180.0) % 360.0 - 180.0) / _TURN_STEP_DEG
         scaled = np.abs(np.log(self.scales[:, None] / self.scales)) / _SCALE_STEP
@@ -77,31 +75,31 @@ class Hypotheses:
         first = int(np.argmax(alike))
         return first, int(turned_deg[first] // 90.0) % 4
 
-    def offsets_m(self, offset_m: tuple[float, float]) -> Floats:
+    def offsets_m(self, offset_m: tuple[float, float]) -> Float64Array:
         """Return each row's way (n, 2) from its view's centre to the camera, east, north; given row 0's."""
         return self.turned(offset_m) * self.scales[:, None]
 
-    def turned(self, way_m: tuple[float, float] | Floats) -> Floats:
+    def turned(self, way_m: tuple[float, float] | Float64Array) -> Float64Array:
         """Return a way (2,), east, north, by the assumed heading as it is by each row's (n, 2)."""
         (east, north), angles = way_m, np.radians(self.turns_deg)
         cosine, sine = np.cos(angles), np.sin(angles)
         return np.column_stack([east * cosine + north * sine, north * cosine - east * sine])
 
-    def seen_from_row_0(self, row: int, ground_m: Floats) -> Floats:
+    def seen_from_row_0(self, row: int, ground_m: Float64Array) -> Float64Array:
         """Return where points (..., 2) around a row's centre lie around row 0's, by what row 0 assumes."""
         angle = math.radians(self.turns_deg[row])
         back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         return np.asarray(ground_m @ back / self.scales[row]) if row else ground_m
 
     @cached_property
-    def _turns_deg(self) -> Floats:
+    def _turns_deg(self) -> Float64Array:
         turns = _TURN_STEP_DEG * _outwards(
             _rows_aside(self.heading_error_deg, _TURN_STEP_DEG, _TURN_BORNE_DEG)
         )
         return turns[turns > -180.0]  # which is 180
 
     @cached_property
-    def _steps(self) -> Floats:
+    def _steps(self) -> Float64Array:
         reach = -math.log1p(-self.height_error)
         return _outwards(_rows_aside(reach, _SCALE_STEP, _SCALE_BORNE))
 
@@ -111,7 +109,7 @@ def _rows_aside(reach: float, step: float, borne: float) -> int:
     return max(0, math.ceil((reach - borne) / step - 1e-9))
 
 
-def _outwards(aside: int) -> Floats:
+def _outwards(aside: int) -> Float64Array:
     """Return 0, 1, -1, 2, -2 and so on."""
     return np.array([0.0, *(sign * k for k in range(1, aside + 1) for sign in (1.0, -1.0))])
 

@@ -9,18 +9,16 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Float64Array, FloatArray
 from geoloc.errors import FrameRefused, Reason
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
     from geoloc.hypotheses import Hypotheses
 
-Floats = NDArray[np.float64]
 
-
-def checked_descriptor(descriptor: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+def checked_descriptor(descriptor: FloatArray, size: int) -> Float32Array:
     """Return the descriptor (D,) as float32 of unit length, or refuse what no encoder of this map makes.
 
     Raises:
@@ -41,9 +39,7 @@ def checked_descriptor(descriptor: NDArray[np.floating], size: int) -> NDArray[n
     return np.asarray(vector / length, dtype=np.float32)
 
 
-def checked_descriptors(
-    descriptors: NDArray[np.floating], size: int, hypotheses: "Hypotheses"
-) -> NDArray[np.float32]:
+def checked_descriptors(descriptors: FloatArray, size: int, hypotheses: "Hypotheses") -> Float32Array:
     """Return descriptors (n, D), or one (D,), as float32 (n, D) of unit length.
 
     Raises:
@@ -104,7 +100,7 @@ def check_on_map(east_m: float, north_m: float, bounds_m: tuple[float, float, fl
         )
 
 
-def covariance_m2(positions_m: Floats, weights: Floats, pitch_m: float) -> Floats:
+def covariance_m2(positions_m: Float64Array, weights: Float64Array, pitch_m: float) -> Float64Array:
     """Covariance (2, 2) of a position, east-north, metres².
 
     The spread of the posterior over tiles, and under it what a grid of this pitch cannot resolve: a position
@@ -121,7 +117,7 @@ def covariance_m2(positions_m: Floats, weights: Floats, pitch_m: float) -> Float
     return np.asarray(spread + floor, dtype=np.float64)
 
 
-def calibrated(covariance_m2: Floats, calibration: "Calibration") -> Floats:
+def calibrated(covariance_m2: Float64Array, calibration: "Calibration") -> Float64Array:
     """Return covariances (…, 2, 2), metres², as `geoloc calibrate` measured that they should be: s Σ + f² I.
 
     Args:
@@ -137,7 +133,7 @@ def attitude_m(height_m: float, attitude_error_deg: float) -> float:
     return height_m * math.tan(math.radians(attitude_error_deg))
 
 
-def sigma_m(covariance_m2: Floats) -> Floats:
+def sigma_m(covariance_m2: Float64Array) -> Float64Array:
     """Return the deviation of a position, the root of the trace of its covariance (…, 2, 2); NaN for none."""
     variance = np.trace(covariance_m2, axis1=-2, axis2=-1)
     return np.asarray(np.sqrt(np.where(variance >= 0.0, variance, math.nan)), dtype=np.float64)
@@ -151,7 +147,7 @@ def check_sigma(sigma: float, max_sigma_m: float) -> None:
         )
 
 
-def normalised_error(error_m: Floats, covariance_m2: Floats) -> Floats:
+def normalised_error(error_m: Float64Array, covariance_m2: Float64Array) -> Float64Array:
     """Return e'Σ⁻¹e of errors (…, 2) and covariances (…, 2, 2): χ² of two degrees of freedom where honest.
 
     NaN where either is NaN; inf where Σ is no covariance (zero, singular, negative).

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc import integrity
+from geoloc.arrays import Float64Array, FloatArray
 from geoloc.errors import FrameRefused, ParameterError
 from geoloc.filter import (
     BayesFilter,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from geoloc.raster.colours import Rgb
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ class Localizer:
 
     def answer(
         self,
-        descriptor: NDArray[np.floating],
+        descriptor: FloatArray,
         offset_east_m: float,
         offset_north_m: float,
         stamp_ns: int,
@@ -212,7 +210,7 @@ class Localizer:
             return Fix.refused(stamp_ns, refusal, self._candidates(look))
 
     def add_odometry(
-        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
+        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
         """Take a position (2,) in odometry's own frame, metres, and its covariance (2, 2) where it is known.
 
@@ -222,7 +220,11 @@ class Localizer:
             self._filter.add_odometry(stamp_ns, position_m, covariance_m2)
 
     def start_at(
-        self, stamp_ns: int, latitude_deg: float, longitude_deg: float, covariance_m2: Floats | None = None
+        self,
+        stamp_ns: int,
+        latitude_deg: float,
+        longitude_deg: float,
+        covariance_m2: Float64Array | None = None,
     ) -> None:
         """Begin anew from a known position (WGS 84) and its covariance (2, 2) east-north; None where unknown.
 

@@ -2,17 +2,18 @@
 """Rotations: how a camera is mounted, and how its attitude runs between two samples."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation, Slerp
 
-FloatArray = NDArray[np.float64]
+from geoloc.arrays import Float64Array
+
 Quaternion = tuple[float, float, float, float]
 
 # Columns: optical right, down and forward in the axes of camera_link (forward, left, up).
-LINK_FROM_OPTICAL: FloatArray = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+LINK_FROM_OPTICAL: Float64Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
-def mount_rotation(mount_rpy_deg: ArrayLike) -> FloatArray:
+def mount_rotation(mount_rpy_deg: ArrayLike) -> Float64Array:
     """Give `body_from_optical`, the rotation from the camera's optical frame to the drone's body.
 
     `mount_rpy_deg` is what a URDF joint from base_link to camera_link says, in degrees: roll, pitch, yaw
@@ -40,12 +41,12 @@ def mount_rotation(mount_rpy_deg: ArrayLike) -> FloatArray:
     return np.asarray(Rotation.from_euler("xyz", mount_rpy_deg, degrees=True).as_matrix() @ LINK_FROM_OPTICAL)
 
 
-def rotation_matrix(quaternion: Quaternion) -> FloatArray:
+def rotation_matrix(quaternion: Quaternion) -> Float64Array:
     """Give the (3, 3) rotation of a unit quaternion (x, y, z, w), as of a TF transform."""
     return np.asarray(Rotation.from_quat(quaternion).as_matrix())
 
 
-def between(first: Quaternion, second: Quaternion, share: float) -> FloatArray:
+def between(first: Quaternion, second: Quaternion, share: float) -> Float64Array:
     """Turn steadily from one attitude to another, the short way round.
 
     Args:
@@ -59,6 +60,6 @@ def between(first: Quaternion, second: Quaternion, share: float) -> FloatArray:
     return np.asarray(Slerp([0.0, 1.0], Rotation.from_quat([first, second]))(share).as_matrix())
 
 
-def tilt_rad(world_from_optical: FloatArray) -> float:
+def tilt_rad(world_from_optical: Float64Array) -> float:
     """Give the angle between the optical axis and straight down, 0 to pi."""
     return float(np.arccos(np.clip(-world_from_optical[2, 2], -1.0, 1.0)))

@@ -4,15 +4,14 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc.camera.lens import FloatArray
+from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.errors import FrameRefused, Reason
 
 _LONGEST_SIDE = 32_766  # of what OpenCV can remap
 
 
-def check_frame(image: NDArray[np.uint8]) -> None:
+def check_frame(image: UInt8Array) -> None:
     """Refuse, as BAD_IMAGE, what is not (H, W, 3) uint8 or larger than can be warped."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise FrameRefused(
@@ -34,7 +33,7 @@ def check_height(height_m: float) -> None:
         )
 
 
-def check_rotation(rotation: FloatArray) -> None:
+def check_rotation(rotation: Float64Array) -> None:
     """Refuse, as BAD_ATTITUDE, what is no rotation (3, 3)."""
     proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
     if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):

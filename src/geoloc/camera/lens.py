@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import CameraError
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 COEFFICIENT_COUNTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
 
@@ -45,9 +42,9 @@ class Intrinsics:
 
     width: int
     height: int
-    matrix: FloatArray
+    matrix: Float64Array
     model: str = "none"
-    coefficients: FloatArray | tuple[float, ...] = ()
+    coefficients: Float64Array | tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", np.array(self.matrix, dtype=np.float64))
@@ -57,7 +54,7 @@ class Intrinsics:
         _check_distortion(self.model, np.asarray(self.coefficients))
 
     @cached_property
-    def radial_table(self) -> tuple[FloatArray, FloatArray]:
+    def radial_table(self) -> tuple[Float64Array, Float64Array]:
         """Tangents off axis, and how far out the lens images them, while it maps one to one.
 
         Beyond that a distortion polynomial folds back, or a rational one has its pole, and points from far
@@ -103,7 +100,7 @@ class Intrinsics:
         return Intrinsics(width, height, matrix, self.model, self.coefficients)
 
 
-def project(points_camera: FloatArray, intrinsics: Intrinsics) -> tuple[FloatArray, BoolArray]:
+def project(points_camera: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, BoolArray]:
     """Find the pixels that see points given in the optical frame.
 
     Args:
@@ -129,7 +126,7 @@ def project(points_camera: FloatArray, intrinsics: Intrinsics) -> tuple[FloatArr
     return pixels.reshape(*shape, 2), seen.reshape(shape)
 
 
-def rays(pixels: FloatArray, intrinsics: Intrinsics) -> tuple[FloatArray, BoolArray]:
+def rays(pixels: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, BoolArray]:
     """Find the directions pixels look in: the inverse of `project`.
 
     Args:
@@ -150,7 +147,7 @@ def rays(pixels: FloatArray, intrinsics: Intrinsics) -> tuple[FloatArray, BoolAr
     return directions.reshape(*shape, 3), found.reshape(shape)
 
 
-def _bend(flat: FloatArray, intrinsics: Intrinsics) -> FloatArray:
+def _bend(flat: Float64Array, intrinsics: Intrinsics) -> Float64Array:
     # OpenCV's own projectPoints takes eight times as long over a view's pixels; a test holds this to it.
     k = np.asarray(intrinsics.coefficients)
     x, y = flat[:, 0], flat[:, 1]
@@ -164,7 +161,7 @@ def _bend(flat: FloatArray, intrinsics: Intrinsics) -> FloatArray:
     return np.stack([across, down], axis=1)
 
 
-def _unbend(bent: FloatArray, intrinsics: Intrinsics) -> FloatArray:
+def _unbend(bent: Float64Array, intrinsics: Intrinsics) -> Float64Array:
     # OpenCV's undistortPoints stops after five rounds on some versions and diverges in a wide lens's corners.
     # A table inverts the radial part; Newton's method settles the tangential one.
     reach = np.maximum(np.hypot(bent[:, 0], bent[:, 1]), 1e-12)
@@ -178,7 +175,9 @@ def _unbend(bent: FloatArray, intrinsics: Intrinsics) -> FloatArray:
     return flat
 
 
-def _newton_step(flat: FloatArray, here: FloatArray, bent: FloatArray, intrinsics: Intrinsics) -> FloatArray:
+def _newton_step(
+    flat: Float64Array, here: Float64Array, bent: Float64Array, intrinsics: Intrinsics
+) -> Float64Array:
     slope_x = (_bend(flat + np.array([_NUDGE, 0.0]), intrinsics) - here) / _NUDGE
     slope_y = (_bend(flat + np.array([0.0, _NUDGE]), intrinsics) - here) / _NUDGE
     x, y = (here - bent).T
@@ -187,7 +186,7 @@ def _newton_step(flat: FloatArray, here: FloatArray, bent: FloatArray, intrinsic
     return np.asarray(step / np.where(determinant > 1e-3, determinant, np.inf)[:, None])
 
 
-def _stretch(square: FloatArray, model: str, k: FloatArray) -> FloatArray:
+def _stretch(square: Float64Array, model: str, k: Float64Array) -> Float64Array:
     """Give how much further out a lens images a point, from the square of its tangent off axis."""
     if model == "none":
         return np.ones_like(square)
@@ -201,7 +200,7 @@ def _stretch(square: FloatArray, model: str, k: FloatArray) -> FloatArray:
     return _polynomial(square, (k1, k2, k3)) / _polynomial(square, (k4, k5, k6))
 
 
-def _polynomial(value: FloatArray, coefficients: Iterable[float]) -> FloatArray:
+def _polynomial(value: Float64Array, coefficients: Iterable[float]) -> Float64Array:
     total = np.zeros_like(value)
     for coefficient in reversed(tuple(coefficients)):
         total = (total + coefficient) * value
@@ -213,7 +212,7 @@ def _check_size(width: int, height: int) -> None:
         raise CameraError(f"a calibration for pictures of {width} x {height} pixels; both must be positive")
 
 
-def _check_matrix(matrix: FloatArray) -> None:
+def _check_matrix(matrix: Float64Array) -> None:
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
         raise CameraError("the camera matrix must be 3 x 3 finite numbers; check K in the CameraInfo")
     if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
@@ -225,7 +224,7 @@ def _check_matrix(matrix: FloatArray) -> None:
         raise CameraError("the camera matrix must read fx 0 cx, 0 fy cy, 0 0 1; check K in the CameraInfo")
 
 
-def _check_distortion(model: str, coefficients: FloatArray) -> None:
+def _check_distortion(model: str, coefficients: Float64Array) -> None:
     if model not in COEFFICIENT_COUNTS:
         known = ", ".join(COEFFICIENT_COUNTS)
         raise CameraError(f"distortion model '{model}' is unknown; use one of {known}")

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from rosbags.image import ImageError, image_to_cvimage
 from rosbags.image.image import convert_color
 
+from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.camera.image_header import check_compressed
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.message_types import (
@@ -48,7 +49,7 @@ def stamp_ns(message: Stamped) -> int:
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
-def decode_image(message: ImageMessage | CompressedImageMessage) -> NDArray[np.uint8]:
+def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
     """Decode an `Image` or a `CompressedImage` (JPEG or PNG).
 
     Raw encodings: mono, rgb, bgr, rgba, bgra and bayer_* in 8 and 16 bits, yuv422 (UYVY), yuv422_yuy2.
@@ -146,14 +147,14 @@ def height_m(message: RangeMessage) -> float:
     return value
 
 
-def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], NDArray[np.float64]]:
+def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], Float64Array]:
     """Read an `Odometry`: x, y in its own frame, metres, and their covariance (2, 2)."""
     place = message.pose.pose.position
     covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)[:2, :2]
     return (float(place.x), float(place.y)), covariance
 
 
-def _decode_raw(message: ImageMessage) -> NDArray[np.uint8]:
+def _decode_raw(message: ImageMessage) -> UInt8Array:
     encoding = _OPENCV_NAMES.get(message.encoding, message.encoding)
     width, height, step = int(message.width), int(message.height), int(message.step)
     if encoding not in _BYTES_PER_PIXEL:
@@ -189,7 +190,7 @@ def _check_raw(width: int, height: int, step: int, row_bytes: int, available: in
         raise _bad_image(f"the picture has {available} bytes of data, {height} rows of {step} need more")
 
 
-def _decode_compressed(message: CompressedImageMessage) -> NDArray[np.uint8]:
+def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
     data = _bytes(message.data)
     check_compressed(data.tobytes(), MAX_PIXELS)
     try:
@@ -201,7 +202,7 @@ def _decode_compressed(message: CompressedImageMessage) -> NDArray[np.uint8]:
     return np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _bytes(data: ArrayLike) -> NDArray[np.uint8]:
+def _bytes(data: ArrayLike) -> UInt8Array:
     if isinstance(data, list | tuple):
         return np.array(data, dtype=np.uint8)
     return np.frombuffer(memoryview(data), dtype=np.uint8)  # type: ignore[arg-type]

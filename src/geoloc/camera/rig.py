@@ -5,10 +5,13 @@ import math
 import threading
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from geoloc.camera.attitude import FloatArray, Quaternion, between, mount_rotation, tilt_rad
+from geoloc.arrays import Float64Array, UInt8Array
+from geoloc.camera.attitude import (
+    Quaternion,
+    between,
+    mount_rotation,
+    tilt_rad,
+)
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
 from geoloc.camera.rig_settings import RigSettings
@@ -87,7 +90,7 @@ class CameraRig:
         return newest_ns is not None and newest_ns >= stamp_ns
 
     def view(
-        self, stamp_ns: int, image_rgb: NDArray[np.uint8], body_from_optical: FloatArray | None = None
+        self, stamp_ns: int, image_rgb: UInt8Array, body_from_optical: Float64Array | None = None
     ) -> View:
         """Turn a frame into a view.
 
@@ -140,7 +143,7 @@ class CameraRig:
             )
         return self._intrinsics
 
-    def _attitude_at(self, stamp_ns: int) -> FloatArray:
+    def _attitude_at(self, stamp_ns: int) -> Float64Array:
         around = self._attitudes.around(stamp_ns)
         limit_s = self.settings.max_attitude_gap_s
         if around is None or around.gap_s > limit_s:
@@ -185,7 +188,7 @@ class CameraRig:
         known = self._rejected.get(rejected)
         return FrameRefused(known.reason, known.sentence) if known else otherwise
 
-    def _check_limits(self, world_from_optical: FloatArray, height_m: float) -> None:
+    def _check_limits(self, world_from_optical: Float64Array, height_m: float) -> None:
         settings = self.settings
         tilt_deg = math.degrees(tilt_rad(world_from_optical))
         if not tilt_deg <= settings.max_tilt_deg:

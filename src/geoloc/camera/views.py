@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array, UInt8Array
 from geoloc.camera.frame_checks import check_frame, check_height, check_rotation
-from geoloc.camera.lens import BoolArray, FloatArray, Intrinsics, project, rays
+from geoloc.camera.lens import (
+    Intrinsics,
+    project,
+    rays,
+)
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
 
@@ -29,7 +33,7 @@ __all__ = [
     "rays",
 ]
 
-ColourImage = NDArray[np.uint8]
+ColourImage = UInt8Array
 
 _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
@@ -89,7 +93,7 @@ class View:
 def frame_to_view(
     image_rgb: ColourImage,
     intrinsics: Intrinsics,
-    world_from_optical: FloatArray,
+    world_from_optical: Float64Array,
     height_m: float,
     spec: ViewSpec,
     stamp_ns: int = 0,
@@ -193,8 +197,8 @@ def check_texture(image: ColourImage, min_contrast: float = _MIN_CONTRAST) -> No
 
 
 def pixel_to_ground(
-    pixels: FloatArray, intrinsics: Intrinsics, world_from_optical: FloatArray, height_m: float
-) -> tuple[FloatArray, BoolArray]:
+    pixels: Float64Array, intrinsics: Intrinsics, world_from_optical: Float64Array, height_m: float
+) -> tuple[Float64Array, BoolArray]:
     """Find the ground that pixels see.
 
     Args:
@@ -215,7 +219,7 @@ def pixel_to_ground(
     return np.where(seen[..., None], ground, 0.0), seen
 
 
-def _view_centre(lens: Intrinsics, rotation: FloatArray, height_m: float, spec: ViewSpec) -> FloatArray:
+def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:
     # Nearest to nadir the ground is sharpest and an attitude error moves it least, so walk from there towards
     # the middle of what the frame shows, no further than the view needs.
     ground, seen = pixel_to_ground(_frame_grid(lens), lens, rotation, height_m)
@@ -228,29 +232,29 @@ def _view_centre(lens: Intrinsics, rotation: FloatArray, height_m: float, spec: 
     return np.asarray(candidates[int(np.argmax(coverage >= coverage.max() - _GOOD_ENOUGH))])
 
 
-def _frame_grid(lens: Intrinsics) -> FloatArray:
+def _frame_grid(lens: Intrinsics) -> Float64Array:
     columns = (np.arange(16) + 0.5) / 16 * lens.width - 0.5
     rows = (np.arange(12) + 0.5) / 12 * lens.height - 0.5
     return np.stack(np.meshgrid(columns, rows), axis=-1)
 
 
-def _grid_m(size_m: float, size_px: int) -> FloatArray:
+def _grid_m(size_m: float, size_px: int) -> Float64Array:
     axis = (np.arange(size_px) + 0.5 - size_px / 2) * (size_m / size_px)
     return np.stack(np.meshgrid(axis, -axis), axis=-1)
 
 
-def _from_ground(ground: FloatArray, rotation: FloatArray, height_m: float) -> FloatArray:
+def _from_ground(ground: Float64Array, rotation: Float64Array, height_m: float) -> Float64Array:
     return np.asarray(ground @ rotation[:2] - height_m * rotation[2], dtype=np.float64)
 
 
-def _warped(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> tuple[ColourImage, float]:
+def _warped(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> tuple[ColourImage, float]:
     """Return the picture of these pixels, and which part of it the frame shows."""
     if not valid.any():
         return fill_invalid(np.zeros((*valid.shape, 3), dtype=np.uint8), valid), 0.0
     return fill_invalid(_sample(image, pixels, valid), valid), float(valid.mean())
 
 
-def _sample(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> ColourImage:
+def _sample(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> ColourImage:
     # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
     x, y = pixels[..., 0][valid], pixels[..., 1][valid]
@@ -269,7 +273,7 @@ def _sample(image: ColourImage, pixels: FloatArray, valid: BoolArray) -> ColourI
     return np.asarray(sampled, dtype=np.uint8)
 
 
-def _pixels_per_step(pixels: FloatArray, valid: BoolArray) -> float:
+def _pixels_per_step(pixels: Float64Array, valid: BoolArray) -> float:
     stride = max(1, len(pixels) // 16)
     pixels, valid = pixels[::stride, ::stride], valid[::stride, ::stride]
     across = np.linalg.norm(np.diff(pixels, axis=1)[:-1], axis=-1)

@@ -5,9 +5,7 @@ import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ModelCard, load_card
 from geoloc.errors import ModelError, ParameterError
 
@@ -27,7 +25,7 @@ class Encoder(Protocol):
     def card(self) -> ModelCard:
         """The model's card."""
 
-    def describe(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def describe(self, views: UInt8Array) -> Float32Array:
         """Describe views.
 
         Args:

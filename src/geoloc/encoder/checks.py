@@ -2,13 +2,13 @@
 """What every backend checks before and after describing."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ModelCard
 from geoloc.errors import ModelError
 
 
-def check_views(card: ModelCard, views: NDArray[np.uint8]) -> None:
+def check_views(card: ModelCard, views: UInt8Array) -> None:
     """Refuse views the network was not made for; NaN cannot pass, since only uint8 does.
 
     Raises:
@@ -25,7 +25,7 @@ def check_views(card: ModelCard, views: NDArray[np.uint8]) -> None:
         raise ModelError(f"views are {kind}, model {card.id} takes uint8 RGB; convert to 0..255 first.")
 
 
-def check_descriptors(card: ModelCard, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
+def check_descriptors(card: ModelCard, descriptors: Float32Array) -> Float32Array:
     """Refuse what is not a finite (N, D) array.
 
     Raises:

@@ -3,8 +3,8 @@
 
 import numpy as np
 import openvino
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ONNX_NAME, ModelCard
 from geoloc.encoder.checks import check_descriptors, check_views
 from geoloc.errors import ModelError
@@ -38,7 +38,7 @@ class OpenVinoEncoder:
         """The model's card."""
         return self._card
 
-    def describe(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def describe(self, views: UInt8Array) -> Float32Array:
         """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
         check_views(self._card, views)
         result = self._model([np.ascontiguousarray(views)])[0]

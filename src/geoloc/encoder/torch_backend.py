@@ -3,12 +3,12 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import WEIGHTS_NAME, Architecture, ModelCard
 from geoloc.encoder.checks import check_descriptors, check_views
 from geoloc.encoder.torch_backbones import build_backbone, find_layout
@@ -44,7 +44,7 @@ class TorchEncoder:
         """The model's card."""
         return self._card
 
-    def describe(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def describe(self, views: UInt8Array) -> Float32Array:
         """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
         check_views(self._card, views)
         with torch.inference_mode():

@@ -18,8 +18,8 @@ import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused, Reason
 from geoloc.filter import (
     global_belief,
@@ -43,7 +43,6 @@ from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-Floats = NDArray[np.float64]
 _NS_PER_S = 1_000_000_000
 _SURE_OF = 0.02  # part of the map that a track must outweigh, or it is compared with the whole map at once
 _PRIOR_MAY_BE_WRONG = 0.005  # so little that it is answered at once, by the usual confidence
@@ -58,7 +57,7 @@ class _Known:
     stamp_ns: int
     place: Search | Track
     drift: Drift
-    rows: Floats
+    rows: Float64Array
     doubt: Doubt = _NONE
     last_look: LookUp | None = None
     since_full: int = 0
@@ -93,12 +92,12 @@ class BayesFilter:
         self._widest_m = max(self.settings.lost_sigma_m, _WIDEST_PITCHES * tiles.pitch_m)
 
     def add_odometry(
-        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
+        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
         """Take a sample of odometry; see `Odometer.add`."""
         self._odometer.add(stamp_ns, position_m, covariance_m2)
 
-    def set_prior(self, stamp_ns: int, mean_m: Floats, covariance_m2: Floats | None) -> Belief:
+    def set_prior(self, stamp_ns: int, mean_m: Float64Array, covariance_m2: Float64Array | None) -> Belief:
         """Begin anew from a position; frames that are younger count on top of it.
 
         Args:
@@ -270,6 +269,6 @@ class BayesFilter:
         )
 
 
-def _sigma_m(covariance_m2: Floats) -> float:
+def _sigma_m(covariance_m2: Float64Array) -> float:
     """Return the largest standard deviation in any direction."""
     return float(np.sqrt(max(np.linalg.eigvalsh(covariance_m2)[-1], 0.0)))

@@ -4,9 +4,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-from numpy.typing import NDArray
-
+from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused
 
 
@@ -40,8 +38,8 @@ class Belief:
     stamp_ns: int
     east_m: float
     north_m: float
-    covariance_m2: NDArray[np.float64]
+    covariance_m2: Float64Array
     state: State
     probability: float
     refusal: FrameRefused | None = None
-    rows: NDArray[np.float64] | None = None
+    rows: Float64Array | None = None

@@ -9,14 +9,18 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Float64Array, Int64Array
 from geoloc.filter.likelihood_model import Evidence
 from geoloc.search.lookup import LookUp
-from geoloc.search.tiles import EAST, NORTH, SOUTH, WEST, Ids, Tiles
+from geoloc.search.tiles import (
+    EAST,
+    NORTH,
+    SOUTH,
+    WEST,
+    Tiles,
+)
 
-Floats = NDArray[np.float64]
-Weights = NDArray[np.float32]
 _OFF_MAP = 0.05
 _AWAY_S = 20.0  # how long a drone that left the map stays away
 _KIDNAPPED_PER_S = 1e-4
@@ -37,9 +41,9 @@ class Search:
         unspread_m2: (2,) variance of the motion, east and north, that is yet too little to spread weights by.
     """
 
-    weights: Weights
-    moved_m: Floats
-    unspread_m2: Floats = field(default_factory=lambda: np.zeros(2))
+    weights: Float32Array
+    moved_m: Float64Array
+    unspread_m2: Float64Array = field(default_factory=lambda: np.zeros(2))
 
     @property
     def off_map(self) -> float:
@@ -51,8 +55,8 @@ class Search:
 class Peak:
     """The place where most of the belief is: mean (2,) and covariance (2, 2) in metres, and its share."""
 
-    mean_m: Floats
-    covariance_m2: Floats
+    mean_m: Float64Array
+    covariance_m2: Float64Array
     probability: float
 
 
@@ -62,7 +66,7 @@ def anywhere(tiles: Tiles) -> Search:
     return Search(weights, np.zeros_like(tiles.pitches_m))
 
 
-def at(tiles: Tiles, points_m: Floats, masses: Floats, others: Search | None = None) -> Search:
+def at(tiles: Tiles, points_m: Float64Array, masses: Float64Array, others: Search | None = None) -> Search:
     """Return the belief with these masses (n,) at points (n, 2); the rest is as in `others`, or anywhere."""
     search = others or anywhere(tiles)
     # Where a point lies on the displaced grid is only known once it is known on which.
@@ -74,7 +78,7 @@ def at(tiles: Tiles, points_m: Floats, masses: Floats, others: Search | None = N
     return replace(search, weights=(known + rest * search.weights).astype(np.float32))
 
 
-def around(tiles: Tiles, mean_m: Floats, covariance_m2: Floats, anywhere_share: float) -> Search:
+def around(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array, anywhere_share: float) -> Search:
     """Return a Gaussian belief, wider than a pitch, that may with some probability be wrong."""
     search = anywhere(tiles)
     away_m = tiles.centres_m - mean_m
@@ -85,7 +89,9 @@ def around(tiles: Tiles, mean_m: Floats, covariance_m2: Floats, anywhere_share: 
     return replace(search, weights=weights.astype(np.float32))
 
 
-def move(search: Search, tiles: Tiles, shift_m: Floats, variance_m2: Floats, duration_s: float) -> Search:
+def move(
+    search: Search, tiles: Tiles, shift_m: Float64Array, variance_m2: Float64Array, duration_s: float
+) -> Search:
     """Move the belief.
 
     A part of it is spread anywhere, so that no place is ever ruled out; more where the drone had left the
@@ -147,7 +153,7 @@ def weigh(
     return replace(search, weights=weights), float(total)
 
 
-def without(search: Search, tiles: Tiles, centre_m: Floats, half_m: float) -> tuple[Search, float]:
+def without(search: Search, tiles: Tiles, centre_m: Float64Array, half_m: float) -> tuple[Search, float]:
     """Return the belief that is left outside a square of this half side, and what share of all it was."""
     weights = search.weights.copy()
     weights[tiles.near(centre_m, half_m)] = 0.0
@@ -157,7 +163,7 @@ def without(search: Search, tiles: Tiles, centre_m: Floats, half_m: float) -> tu
     return replace(search, weights=weights / np.float32(left)), left
 
 
-def on_tiles(search: Search, tiles: Tiles, offset_m: Floats) -> Weights:
+def on_tiles(search: Search, tiles: Tiles, offset_m: Float64Array) -> Float32Array:
     """Return the weights (N,) by the tile that the view is centred on, `offset_m` (2,) from the camera."""
     return np.asarray(_settled(search, tiles, offset_m).weights[:-1])
 
@@ -185,7 +191,7 @@ def _odds(tiles: Tiles) -> float:
     return (1.0 - _OFF_MAP) * float(tiles.prior.max()) / _OFF_MAP
 
 
-def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
+def _settled(search: Search, tiles: Tiles, offset_m: Float64Array) -> Search:
     """Hand the weights on to other tiles, until each is displaced by half a pitch at most."""
     steps = np.rint((search.moved_m - offset_m) / tiles.pitches_m).astype(np.int64)
     weights = search.weights
@@ -199,7 +205,7 @@ def _settled(search: Search, tiles: Tiles, offset_m: Floats) -> Search:
     return replace(search, weights=weights, moved_m=search.moved_m - steps * tiles.pitches_m)
 
 
-def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: int) -> NDArray[np.int64]:
+def _along(tiles: Tiles, steps: Int64Array, step: int, back: int, forth: int) -> Int64Array:
     """Return from which tile each takes its weight in this step; of levels that are done, its own."""
     if len(steps) == 1:
         return np.asarray(tiles.neighbours[back if steps[0] > 0 else forth])
@@ -210,7 +216,9 @@ def _along(tiles: Tiles, steps: NDArray[np.int64], step: int, back: int, forth: 
     return source
 
 
-def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats, ids: Ids) -> Weights:
+def _between_tiles(
+    scores: Float32Array, tiles: Tiles, displaced: Float64Array, ids: Int64Array
+) -> Float32Array:
     """Return the scores (N,), those of `ids` at places displaced from their centres.
 
     Displaced is by (levels, 2) pitches, half at most. Cubic (Catmull-Rom): a straight line between two tiles
@@ -234,12 +242,12 @@ def _between_tiles(scores: Weights, tiles: Tiles, displaced: Floats, ids: Ids) -
 
 
 def _spread(
-    weights: Weights,
+    weights: Float32Array,
     tiles: Tiles,
-    forth: NDArray[np.int64],
-    back: NDArray[np.int64],
-    variance: Floats,
-) -> Weights:
+    forth: Int64Array,
+    back: Int64Array,
+    variance: Float64Array,
+) -> Float32Array:
     """Spread the weights along one axis by a variance (levels,) in squared pitches; the last becomes 0.
 
     Three taps reach a variance of 2/3 of a squared step; what is more is spread with steps twice as long.

@@ -12,8 +12,8 @@ likelihood it has a floor, and is raised to the share of the look that is new.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Float64Array, FloatArray
 from geoloc.filter import global_belief, local_belief, motion
 from geoloc.filter.global_belief import Search
 from geoloc.filter.likelihood_model import Evidence
@@ -22,28 +22,24 @@ from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-Floats = NDArray[np.float64]
-Scores = NDArray[np.float32]
-
-# To each neighbouring row: a heading held by a gyro alone, which drifts by some degrees a minute.
 _WANDERS_PER_S = 2e-3
 _WANDERS_AT_MOST = 0.2
 _ANY_ROW = 0.02  # of the belief is spread over all rows after each look
 
 
-def alike(hypotheses: Hypotheses) -> Floats:
+def alike(hypotheses: Hypotheses) -> Float64Array:
     """Return the shares (n,) of one who knows nothing."""
     return np.full(hypotheses.count, 1.0 / hypotheses.count)
 
 
-def moved(shares: Floats, hypotheses: Hypotheses, duration_s: float) -> Floats:
+def moved(shares: Float64Array, hypotheses: Hypotheses, duration_s: float) -> Float64Array:
     """Return what is believed so much later: heading and height may have come to be wrong in another way."""
     goes = min(_WANDERS_PER_S * duration_s, _WANDERS_AT_MOST)
     ways = hypotheses.neighbours
     return np.asarray(shares * (1.0 - goes * ways.sum(axis=0)) + goes * (ways @ shares))
 
 
-def turn_of_odometry(shares: Floats, hypotheses: Hypotheses) -> motion.Error:
+def turn_of_odometry(shares: Float64Array, hypotheses: Hypotheses) -> motion.Error:
     """Return how wrong odometry's axes are that are as far off as the heading of the attitude is.
 
     Their north is from the same compass, or where there is none from the same start. While all headings are
@@ -57,8 +53,13 @@ def turn_of_odometry(shares: Floats, hypotheses: Hypotheses) -> motion.Error:
 
 
 def learnt(
-    shares: Floats, look: LookUp, place: Search | Track, tiles: Tiles, evidence: Evidence, share_new: float
-) -> Floats:
+    shares: Float64Array,
+    look: LookUp,
+    place: Search | Track,
+    tiles: Tiles,
+    evidence: Evidence,
+    share_new: float,
+) -> Float64Array:
     """Take a look-up in.
 
     Args:
@@ -83,7 +84,7 @@ def learnt(
     return np.asarray(after / after.sum() * (1.0 - _ANY_ROW) + _ANY_ROW / len(shares))
 
 
-def _fit(on_tiles: NDArray[np.floating], cosines: Scores, evidence: Evidence) -> Floats:
+def _fit(on_tiles: FloatArray, cosines: Float32Array, evidence: Evidence) -> Float64Array:
     """Return how well each row (n,) fits tiles of these weights (m,), to a factor; cosines are (m, n)."""
     if not on_tiles.size:  # beside the map nothing is told
         return np.ones(cosines.shape[1])
@@ -91,12 +92,12 @@ def _fit(on_tiles: NDArray[np.floating], cosines: Scores, evidence: Evidence) ->
     return np.asarray(on_tiles @ likelihood, dtype=np.float64)
 
 
-def heading_offset_deg(shares: Floats, hypotheses: Hypotheses) -> float:
+def heading_offset_deg(shares: Float64Array, hypotheses: Hypotheses) -> float:
     """Return how far clockwise of the assumed heading the true one is believed to be; NaN where unknown."""
     mean = complex(shares @ np.exp(1j * np.radians(hypotheses.turns_deg)))
     return math.degrees(math.atan2(mean.imag, mean.real)) if abs(mean) > 0.5 else math.nan
 
 
-def height_scale(shares: Floats, hypotheses: Hypotheses) -> float:
+def height_scale(shares: Float64Array, hypotheses: Hypotheses) -> float:
     """Return how many times the assumed height the true one is believed to be."""
     return math.exp(float(shares @ np.log(hypotheses.scales)))

@@ -18,11 +18,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import FloatArray
 from geoloc.errors import ParameterError
 
-Floats = NDArray[np.floating]
 _MOST_LIKELY = 27.6  # log of 1e12, to stay within float32
 
 
@@ -63,7 +62,7 @@ class Evidence:
             if not (math.isfinite(value) and low <= value <= high):
                 raise ParameterError(f"evidence: {name} is {value}; it must be from {low:g} to {high:g}")
 
-    def background(self, scores: Floats, prior: Floats) -> float:
+    def background(self, scores: FloatArray, prior: FloatArray) -> float:
         """Return the score of the average place: T log sum of prior exp(s / T).
 
         Args:
@@ -75,7 +74,7 @@ class Evidence:
         power /= self.temperature
         return top + self.temperature * math.log(max(float(prior @ np.exp(power, out=power)), 1e-30))
 
-    def likelihood(self, scores: Floats, background: float) -> Floats:
+    def likelihood(self, scores: FloatArray, background: float) -> FloatArray:
         """Return how many times likelier than the average place each is, in the scores' own type."""
         kind = scores.dtype.type
         power = np.asarray(scores - kind(background))  # one array throughout: there may be 200,000

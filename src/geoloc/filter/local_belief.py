@@ -9,15 +9,16 @@ spline through the tiles' scores: the peak of a score surface lies between tiles
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
+from geoloc.arrays import BoolArray, Float64Array, Int64Array
 from geoloc.filter.likelihood_model import Evidence
 from geoloc.filter.motion import Moved
 from geoloc.search.lookup import LookUp
-from geoloc.search.tiles import Ids, Tiles
+from geoloc.search.tiles import (
+    Tiles,
+)
 
-Floats = NDArray[np.float64]
 _CELLS_PER_PITCH = 8
 _FEWEST = 64
 _REACH_SIGMAS = 5.0
@@ -36,18 +37,18 @@ class Track:
         cell_m: step of the lattice.
     """
 
-    weights: Floats
-    corner_m: Floats
+    weights: Float64Array
+    corner_m: Float64Array
     cell_m: float
 
     @property
-    def axes_m(self) -> tuple[Floats, Floats]:
+    def axes_m(self) -> tuple[Float64Array, Float64Array]:
         """East of the columns and north of the rows."""
         steps_m = np.arange(len(self.weights)) * self.cell_m
         return self.corner_m[0] + steps_m, self.corner_m[1] + steps_m
 
     @property
-    def centre_m(self) -> Floats:
+    def centre_m(self) -> Float64Array:
         """The middle of the lattice (2,)."""
         return np.asarray(self.corner_m + (len(self.weights) - 1) * self.cell_m / 2.0)
 
@@ -56,7 +57,7 @@ class Track:
         """Half the side of the lattice."""
         return len(self.weights) * self.cell_m / 2.0
 
-    def moments(self) -> tuple[Floats, Floats]:
+    def moments(self) -> tuple[Float64Array, Float64Array]:
         """Return mean (2,) and covariance (2, 2)."""
         east_m, north_m = self.axes_m
         by_column, by_row = self.weights.sum(axis=0), self.weights.sum(axis=1)
@@ -66,13 +67,13 @@ class Track:
         covariance = np.array([[by_column @ east_m**2, cross], [cross, by_row @ north_m**2]])
         return mean, covariance
 
-    def points(self) -> tuple[Floats, Floats]:
+    def points(self) -> tuple[Float64Array, Float64Array]:
         """Return the cells' places (n * n, 2) and their weights (n * n,)."""
         east_m, north_m = np.meshgrid(*self.axes_m)
         return np.column_stack([east_m.ravel(), north_m.ravel()]), self.weights.ravel()
 
 
-def gaussian(tiles: Tiles, mean_m: Floats, covariance_m2: Floats) -> Track:
+def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) -> Track:
     """Return a Gaussian belief."""
     cell_m = tiles.pitch_m / _CELLS_PER_PITCH
     # A Gaussian narrower than a cell would fall between the cells.
@@ -107,7 +108,7 @@ def move(track: Track, moved: Moved) -> Track:
     return Track(weights / weights.sum(), framed.corner_m + moved.shift_m, cell_m)
 
 
-def on_tiles(track: Track, tiles: Tiles, offset_m: Floats) -> tuple[Ids, Floats]:
+def on_tiles(track: Track, tiles: Tiles, offset_m: Float64Array) -> tuple[Int64Array, Float64Array]:
     """Return tiles and their weights: how near each lies to the view's centre, `offset_m` from the camera.
 
     A Gaussian of the belief's moments, and half a pitch wider: what lies between tiles is like each of them.
@@ -121,7 +122,9 @@ def on_tiles(track: Track, tiles: Tiles, offset_m: Floats) -> tuple[Ids, Floats]
     return ids, np.exp(-power / 2.0)
 
 
-def likelihood(track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, full: bool = False) -> Floats:
+def likelihood(
+    track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, full: bool = False
+) -> Float64Array:
     """Return how many times likelier each cell (n, n) is than the average place of the map.
 
     Only the tiles around the lattice are scored, and a sample of the others, unless `full`. Where the map
@@ -144,7 +147,7 @@ def likelihood(track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, 
 
 
 def _from_sample(
-    tiles: Tiles, look: LookUp, near: Ids, scores: Floats, evidence: Evidence
+    tiles: Tiles, look: LookUp, near: Int64Array, scores: Float64Array, evidence: Evidence
 ) -> tuple[float, float]:
     """Return the average place's score (see `Evidence.background`) and the mean score, from a part.
 
@@ -158,8 +161,13 @@ def _from_sample(
 
 
 def _surface(
-    track: Track, tiles: Tiles, scored: tuple[Ids, Floats], centre_m: Floats, level: int, rest: float
-) -> tuple[Floats, NDArray[np.bool_]]:
+    track: Track,
+    tiles: Tiles,
+    scored: tuple[Int64Array, Float64Array],
+    centre_m: Float64Array,
+    level: int,
+    rest: float,
+) -> tuple[Float64Array, BoolArray]:
     """Return a level's scores (n, n) over the lattice, and where it has tiles; `rest` stands in for holes.
 
     `centre_m` is the place of the view where the camera is in the middle of the lattice.
@@ -184,7 +192,7 @@ def _surface(
     return spline(north, east), there[np.ix_(np.rint(north).astype(int), np.rint(east).astype(int))]
 
 
-def _cells(covariance_m2: Floats, cell_m: float) -> int:
+def _cells(covariance_m2: Float64Array, cell_m: float) -> int:
     """Return how many cells a side holds a belief of this covariance: a number that spectra are quick for."""
     sigma_m = float(np.sqrt(np.diag(covariance_m2).max()))
     wanted = 2.0 * _REACH_SIGMAS * sigma_m / cell_m
@@ -194,7 +202,7 @@ def _cells(covariance_m2: Floats, cell_m: float) -> int:
     return cells
 
 
-def _framed(track: Track, mean_m: Floats, cells: int) -> Track:
+def _framed(track: Track, mean_m: Float64Array, cells: int) -> Track:
     """Return the belief on a lattice of this many cells a side around its mean; the rest is cut off."""
     first = np.rint((mean_m - track.corner_m) / track.cell_m - (cells - 1) / 2.0).astype(int)
     count = len(track.weights)

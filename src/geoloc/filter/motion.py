@@ -16,12 +16,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.filter.odometry import Travel
 from geoloc.filter.settings import FilterSettings
-
-Floats = NDArray[np.float64]
 
 _WALK = 0.05  # metres per square root of a metre travelled
 _WALK_IN_TIME = 0.2  # metres per square root of a second, also at rest
@@ -33,7 +31,7 @@ _ODOMETRY_FAILS_BY_M = 30.0
 _HAND_OVER_MPS = 4.0  # how well the last speed of odometry is known once it has gone
 
 
-Error = tuple[Floats, Floats]
+Error = tuple[Float64Array, Float64Array]
 """Mean (2,) and covariance (2, 2) of odometry's u."""
 
 NO_ERROR: Error = (np.zeros(2), np.zeros((2, 2)))
@@ -52,10 +50,10 @@ class Drift:
     """
 
     by_odometry: bool
-    mean: Floats
-    covariance: Floats
-    with_position: Floats
-    speed_mps: Floats | None = None
+    mean: Float64Array
+    covariance: Float64Array
+    with_position: Float64Array
+    speed_mps: Float64Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +68,8 @@ class Moved:
         stray_m: standard deviation of how far, then.
     """
 
-    shift_m: Floats
-    spread_m2: Floats
+    shift_m: Float64Array
+    spread_m2: Float64Array
     drift: Drift
     stray_share: float
     stray_m: float
@@ -80,7 +78,7 @@ class Moved:
 def unknown(
     by_odometry: bool,
     settings: FilterSettings,
-    speed_mps: Floats | None = None,
+    speed_mps: Float64Array | None = None,
     turn: Error = NO_ERROR,
 ) -> Drift:
     """Return what is known of u before anything is: the priors of the settings.
@@ -106,7 +104,7 @@ def unknown(
 
 def step(
     drift: Drift,
-    covariance_m2: Floats,
+    covariance_m2: Float64Array,
     travel: Travel | None,
     duration_s: float,
     settings: FilterSettings,
@@ -129,7 +127,9 @@ def step(
     return _by_odometry(drift, covariance_m2, travel, duration_s)
 
 
-def corrected(drift: Drift, before: tuple[Floats, Floats], after: tuple[Floats, Floats]) -> Drift:
+def corrected(
+    drift: Drift, before: tuple[Float64Array, Float64Array], after: tuple[Float64Array, Float64Array]
+) -> Drift:
     """Learn from how a look-up moved the position: mean (2,) and covariance (2, 2), before and after."""
     gain = drift.with_position @ np.linalg.pinv(before[1])
     mean = drift.mean + gain @ (after[0] - before[0])
@@ -140,7 +140,7 @@ def corrected(drift: Drift, before: tuple[Floats, Floats], after: tuple[Floats, 
     )
 
 
-def _by_odometry(drift: Drift, covariance_m2: Floats, travel: Travel, duration_s: float) -> Moved:
+def _by_odometry(drift: Drift, covariance_m2: Float64Array, travel: Travel, duration_s: float) -> Moved:
     (x, y), length_m = travel.shift_m, float(np.hypot(*travel.shift_m))
     lever = np.array([[x, -y], [y, x]])
     own = _WALK**2 * length_m + _WALK_IN_TIME**2 * duration_s
@@ -159,7 +159,9 @@ def _by_odometry(drift: Drift, covariance_m2: Floats, travel: Travel, duration_s
     return Moved(shift_m, spread, after, _ODOMETRY_FAILS, _ODOMETRY_FAILS_BY_M)
 
 
-def _by_speed(drift: Drift, covariance_m2: Floats, duration_s: float, settings: FilterSettings) -> Moved:
+def _by_speed(
+    drift: Drift, covariance_m2: Float64Array, duration_s: float, settings: FilterSettings
+) -> Moved:
     tau, variance = _SPEED_KEPT_S, (settings.max_speed_mps / 2.0) ** 2
     kept = math.exp(-duration_s / tau)
     reach_s = tau * (1.0 - kept)
@@ -179,13 +181,13 @@ def _by_speed(drift: Drift, covariance_m2: Floats, duration_s: float, settings: 
     return Moved(drift.mean * reach_s, spread, after, turned, math.sqrt(variance) * reach_s)
 
 
-def _spread(drift: Drift, lever: Floats, noise: Floats) -> tuple[Floats, Floats]:
+def _spread(drift: Drift, lever: Float64Array, noise: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return how the position's covariance grows (2, 2), and u's covariance with the new position (2, 2)."""
     shared = lever @ drift.with_position
     grown = shared + shared.T + lever @ drift.covariance @ lever.T + noise
     return _positive(grown), drift.with_position + drift.covariance @ lever.T
 
 
-def _positive(matrix: Floats) -> Floats:
+def _positive(matrix: Float64Array) -> Float64Array:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
     return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)

@@ -6,11 +6,9 @@ import threading
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.camera.stamped import StampedBuffer
-
-Floats = NDArray[np.float64]
 
 _KEPT = 4000
 _LONGEST_GAP_S = 1.0
@@ -27,8 +25,8 @@ class Travel:
         covariance_m2: (2, 2) by which odometry's own covariance grew; None where it does not say.
     """
 
-    shift_m: Floats
-    covariance_m2: Floats | None = None
+    shift_m: Float64Array
+    covariance_m2: Float64Array | None = None
 
 
 class Odometer:
@@ -40,11 +38,11 @@ class Odometer:
 
     def __init__(self, max_speed_mps: float) -> None:
         self._max_speed_mps = max_speed_mps
-        self._samples: StampedBuffer[tuple[Floats, Floats | None]] = StampedBuffer(_KEPT)
+        self._samples: StampedBuffer[tuple[Float64Array, Float64Array | None]] = StampedBuffer(_KEPT)
         self._lock = threading.Lock()
 
     def add(
-        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Floats | None = None
+        self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
         """Take a sample to its place in time; one that is not finite is thrown away.
 
@@ -78,7 +76,7 @@ class Odometer:
         return Travel(shift_m, _grown(samples[0][1][1], samples[-1][1][1]))
 
 
-def _place(stamps_s: Floats, places_m: Floats, at_s: float) -> Floats:
+def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float64Array:
     """Interpolate a place, or go on straight beyond the last two samples."""
     after = int(np.clip(np.searchsorted(stamps_s, at_s), 1, len(stamps_s) - 1))
     start_s, end_s = stamps_s[after - 1], stamps_s[after]
@@ -86,7 +84,7 @@ def _place(stamps_s: Floats, places_m: Floats, at_s: float) -> Floats:
     return np.asarray((1 - share) * places_m[after - 1] + share * places_m[after])
 
 
-def _sane(covariance_m2: Floats | None) -> Floats | None:
+def _sane(covariance_m2: Float64Array | None) -> Float64Array | None:
     """Return the covariance where it says something: finite, not negative, not zeros."""
     if covariance_m2 is None or not np.isfinite(covariance_m2).all():
         return None
@@ -95,6 +93,6 @@ def _sane(covariance_m2: Floats | None) -> Floats | None:
     return symmetric if lowest >= 0.0 and highest > 0.0 else None
 
 
-def _grown(before: Floats | None, after: Floats | None) -> Floats | None:
+def _grown(before: Float64Array | None, after: Float64Array | None) -> Float64Array | None:
     """Return what a step added to odometry's own covariance; None where it shrank, or says nothing."""
     return None if before is None or after is None else _sane(after - before)

@@ -4,9 +4,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geoloc.arrays import Float64Array
+
 _LEAST_SIGMA_PITCHES = 0.25
 _NO_SIGMA_M = 30.0
 
@@ -15,11 +15,11 @@ _NO_SIGMA_M = 30.0
 class Prior:
     """A position from elsewhere: mean (2,) in the map's frame and covariance (2, 2)."""
 
-    mean_m: Floats
-    covariance_m2: Floats
+    mean_m: Float64Array
+    covariance_m2: Float64Array
 
 
-def usable(covariance_m2: Floats | None, pitch_m: float) -> Floats:
+def usable(covariance_m2: Float64Array | None, pitch_m: float) -> Float64Array:
     """Return a covariance that can be one: what is not known is wide, what claims too much is widened."""
     least = np.eye(2) * (_LEAST_SIGMA_PITCHES * pitch_m) ** 2
     unknown = np.eye(2) * _NO_SIGMA_M**2

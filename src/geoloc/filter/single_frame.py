@@ -7,14 +7,14 @@ Of a view in several rows the best of each tile counts to find the best tile, an
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc import integrity
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.filter.belief import Belief, State
 from geoloc.search.lookup import LookUp
-from geoloc.search.tiles import Ids, Tiles
-
-Floats = NDArray[np.float64]
+from geoloc.search.tiles import (
+    Tiles,
+)
 
 
 class FrameAlone:
@@ -56,12 +56,12 @@ class FrameAlone:
         covariance = integrity.covariance_m2(centres_m, weights, pitch_m)
         return Belief(stamp_ns, float(east_m), float(north_m), covariance, State.ALONE, 1.0, None, best_row)
 
-    def _neighbourhood(self, best: int) -> Ids:
+    def _neighbourhood(self, best: int) -> Int64Array:
         """Return the best tile and those of its level one pitch away, diagonals included."""
         near = self._tiles.near(self._tiles.centres_m[best], 1.25 * self._pitch_m(best))
         return np.asarray(near[self._tiles.level[near] == self._tiles.level[best]])
 
-    def _best_elsewhere(self, best: int, ids: Ids, scores: Floats) -> float:
+    def _best_elsewhere(self, best: int, ids: Int64Array, scores: Float64Array) -> float:
         """Return the best score of a tile that shares no ground with the best one, or -inf."""
         centres_m, sizes_m = self._tiles.centres_m, self._tiles.sizes_m[self._tiles.level]
         apart_m = np.abs(centres_m[ids] - centres_m[best]).max(axis=1)
@@ -73,7 +73,7 @@ class FrameAlone:
         return float(self._tiles.pitches_m[self._tiles.level[tile]].max())
 
 
-def softmax(scores: Floats, temperature: float) -> Floats:
+def softmax(scores: Float64Array, temperature: float) -> Float64Array:
     """Turn scores (n,) into weights that sum to one."""
     powers = np.exp((scores - scores.max()) / temperature)
     return np.asarray(powers / powers.sum(), dtype=np.float64)

@@ -9,7 +9,6 @@ a kidnapped drone is then seen at its new place by every look-up, and its track 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.filter import global_belief
 from geoloc.filter.global_belief import Search
@@ -19,7 +18,6 @@ from geoloc.filter.motion import Moved
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-Floats = NDArray[np.float64]
 _SETTLED = 1e-3  # of the belief elsewhere, below which it need not be searched
 _AROUND_PITCHES = 1.0
 _MOST = 0.5

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from geoloc.arrays import Float32Array
 from geoloc.errors import MapError
 from geoloc.geodesy import LocalFrame, distance_m
 from geoloc.mapping.manifest import (
@@ -24,7 +25,10 @@ from geoloc.mapping.manifest import (
 )
 from geoloc.raster.picture import open_picture
 from geoloc.raster.views import Raster
-from geoloc.search.index import Descriptors, Index, open_index
+from geoloc.search.index import (
+    Index,
+    open_index,
+)
 
 if TYPE_CHECKING:
     from geoloc.encoder.card import ModelCard
@@ -64,7 +68,7 @@ class MapDirectory:
     path: Path
     manifest: Manifest
     tiles: NDArray[Any]
-    descriptors: Descriptors
+    descriptors: Float32Array
 
     @property
     def frame(self) -> LocalFrame:
@@ -234,7 +238,7 @@ def _check_tables(path: Path, manifest: Manifest, tiles: NDArray[Any], descripto
         raise MapError(f"{path / TILES} holds positions that are not finite: build the map again.")
 
 
-def _check_unit(path: Path, rows: Descriptors) -> None:
+def _check_unit(path: Path, rows: Float32Array) -> None:
     norms = np.linalg.norm(rows, axis=1)
     if not np.all(np.abs(norms - 1.0) < _UNIT_TOLERANCE):
         raise MapError(

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import RasterError
-from geoloc.geodesy import FloatArray, LocalFrame
+from geoloc.geodesy import (
+    LocalFrame,
+)
 from geoloc.mapping.directory import TILE_DTYPE
 
 _DEFAULT_VIEW_M = 100.0
@@ -97,7 +100,7 @@ def _extents(bounds_m: tuple[float, float, float, float]) -> tuple[tuple[float, 
     return (left, right), (bottom, top)
 
 
-def _centres(low: float, high: float, size_m: float, overlap: float) -> FloatArray:
+def _centres(low: float, high: float, size_m: float, overlap: float) -> Float64Array:
     span = high - low - size_m
     # The allowance keeps rounding from adding a tile to a span that fits exactly.
     count = max(0, math.ceil(span / (size_m * (1 - overlap)) - 1e-6)) + 1

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from geoloc.arrays import BoolArray, Float32Array
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import MapError, ModelError
 from geoloc.mapping.manifest import DESCRIPTORS, TILES
 from geoloc.mapping.recipe import DESCRIPTORS_PART, VALID_PART
 from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster
-from geoloc.search.index import Descriptors
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -63,11 +63,11 @@ class TileStore:
         os.truncate(valid, shares.nbytes)
         return len(shares)
 
-    def kept(self, shares: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def kept(self, shares: Float32Array) -> BoolArray:
         """Which tiles are part of the map, by their valid share (N,)."""
         return shares >= self.min_valid
 
-    def append(self, shares: NDArray[np.float32], descriptors: Descriptors) -> None:
+    def append(self, shares: Float32Array, descriptors: Float32Array) -> None:
         """Add a batch: valid shares of all, descriptors of those kept. Shares go last, they count."""
         with (self.folder / DESCRIPTORS_PART).open("ab") as file:
             file.write(np.ascontiguousarray(descriptors, dtype="<f4").tobytes())
@@ -100,7 +100,7 @@ class TileStore:
     def _row_bytes(self) -> int:
         return 4 * self.descriptor_size
 
-    def _shares(self) -> NDArray[np.float32]:
+    def _shares(self) -> Float32Array:
         path = self.folder / VALID_PART
         data = path.read_bytes() if path.exists() else b""
         return np.frombuffer(data[: len(data) // 4 * 4], dtype="<f4").astype(np.float32)
@@ -143,7 +143,7 @@ def describe_tiles(
     done = store.resume()
     batches = [grid[start : start + batch_size] for start in range(done, len(grid), batch_size)]
 
-    def read(batch: NDArray[np.void]) -> tuple[Rgb, NDArray[np.float32]]:
+    def read(batch: NDArray[np.void]) -> tuple[Rgb, Float32Array]:
         return _read_views(raster, batch, encoder.card.input_px)
 
     with tqdm(
@@ -162,7 +162,7 @@ def describe_tiles(
             bar.update(len(shares))
 
 
-def _read_views(raster: Raster, batch: NDArray[Any], size_px: int) -> tuple[Rgb, NDArray[np.float32]]:
+def _read_views(raster: Raster, batch: NDArray[Any], size_px: int) -> tuple[Rgb, Float32Array]:
     views = np.empty((len(batch), size_px, size_px, 3), dtype=np.uint8)
     shares = np.empty(len(batch), dtype=np.float32)
     for row, tile in enumerate(batch):
@@ -173,7 +173,7 @@ def _read_views(raster: Raster, batch: NDArray[Any], size_px: int) -> tuple[Rgb,
     return views, shares
 
 
-def _describe(encoder: "Encoder", views: Rgb, size: int) -> Descriptors:
+def _describe(encoder: "Encoder", views: Rgb, size: int) -> Float32Array:
     if len(views) == 0:
         return np.empty((0, size), dtype=np.float32)
     descriptors = np.asarray(encoder.describe(views), dtype=np.float32)

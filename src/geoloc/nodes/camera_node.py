@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Vector3Stamped
-from numpy.typing import NDArray
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 from std_msgs.msg import Header
 
+from geoloc.arrays import Float64Array
 from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
 from geoloc.camera.rig_settings import RigSettings
@@ -145,7 +144,7 @@ class CameraNode(GeolocNode):
             self._attitude_came.wait(_POLL_S)
             self._attitude_came.clear()
 
-    def _mount(self, message: Image | CompressedImage) -> NDArray[np.float64] | None:
+    def _mount(self, message: Image | CompressedImage) -> Float64Array | None:
         if self._tf is None:
             return None
         return self._tf.body_from_optical(self._body_frame, message.header.frame_id, message.header.stamp)

@@ -2,9 +2,9 @@
 """What geoloc's own nodes send each other, checked on arrival: a stranger may publish on the same topic."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
+from geoloc.arrays import Float32Array, Float64Array, UInt8Array
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason
 from geoloc.hypotheses import MOST_ROWS
@@ -12,7 +12,7 @@ from geoloc.localizer import Candidates
 from geoloc.nodes.messages_out import CANDIDATE
 
 
-def stacked_views(message: Image, size_px: int) -> NDArray[np.uint8]:
+def stacked_views(message: Image, size_px: int) -> UInt8Array:
     """Return the views (n, S, S, 3) of a `view/image` message.
 
     Raises:
@@ -31,7 +31,7 @@ def stacked_views(message: Image, size_px: int) -> NDArray[np.uint8]:
     return decode_image(message).reshape(rows, size_px, size_px, 3)
 
 
-def descriptor(message: Image) -> NDArray[np.float32]:
+def descriptor(message: Image) -> Float32Array:
     """Return the vectors (n, D) of a `descriptor` message.
 
     Raises:
@@ -48,7 +48,7 @@ def descriptor(message: Image) -> NDArray[np.float32]:
     return data.view("<f4").reshape(message.height, message.width)
 
 
-def initial_fix(message: NavSatFix) -> tuple[float, float, NDArray[np.float64] | None]:
+def initial_fix(message: NavSatFix) -> tuple[float, float, Float64Array | None]:
     """Return latitude, longitude and covariance (2, 2) east-north of a `NavSatFix`, None where unknown.
 
     Raises:

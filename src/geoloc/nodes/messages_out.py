@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from geoloc.arrays import Float32Array, UInt8Array
+
 if TYPE_CHECKING:
     from geoloc.localizer import Candidates, Fix
 
@@ -45,17 +47,17 @@ def header(stamp_ns: int, frame_id: str) -> Header:
     return Header(stamp=time(stamp_ns), frame_id=frame_id)
 
 
-def rgb_image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8]) -> Image:
+def rgb_image(stamp_ns: int, frame_id: str, rgb: UInt8Array) -> Image:
     """Return a picture (H, W, 3) as an `rgb8` image."""
     return _image(stamp_ns, frame_id, "rgb8", rgb)
 
 
-def stacked_views(stamp_ns: int, frame_id: str, views: NDArray[np.uint8]) -> Image:
+def stacked_views(stamp_ns: int, frame_id: str, views: UInt8Array) -> Image:
     """Return views (n, S, S, 3) as an `rgb8` image S wide and n S high, one below the other."""
     return rgb_image(stamp_ns, frame_id, views.reshape(-1, *views.shape[2:]))
 
 
-def descriptor(stamp_ns: int, frame_id: str, rows: NDArray[np.float32]) -> Image:
+def descriptor(stamp_ns: int, frame_id: str, rows: Float32Array) -> Image:
     """Return descriptors (n, D) as a `32FC1` image D wide; a width of 0 says that the view was refused."""
     return _image(stamp_ns, frame_id, "32FC1", rows.astype(np.float32))
 

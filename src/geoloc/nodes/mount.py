@@ -4,12 +4,11 @@
 import importlib
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
-from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time as ClockTime
 
+from geoloc.arrays import Float64Array
 from geoloc.camera.attitude import rotation_matrix
 from geoloc.errors import FrameRefused, ParameterError, Reason
 
@@ -35,7 +34,7 @@ class TfMount:
         self._buffer = self._tf2.Buffer()
         self._listener = self._tf2.TransformListener(self._buffer, node)
 
-    def body_from_optical(self, body_frame: str, camera_frame: str, stamp: Time) -> NDArray[np.float64]:
+    def body_from_optical(self, body_frame: str, camera_frame: str, stamp: Time) -> Float64Array:
         """Return the rotation (3, 3) at the stamp.
 
         Raises:

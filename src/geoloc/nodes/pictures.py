@@ -5,16 +5,16 @@ import importlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from geoloc.arrays import UInt8Array
 from geoloc.camera import messages
 from geoloc.errors import FrameRefused, Reason
 
 _LEFT_TO_CV_BRIDGE = frozenset({"nv21", "nv24"})
 
 
-def decode(message: Image | CompressedImage) -> NDArray[np.uint8]:
+def decode(message: Image | CompressedImage) -> UInt8Array:
     """Return (H, W, 3) uint8, RGB.
 
     Raises:
@@ -25,7 +25,7 @@ def decode(message: Image | CompressedImage) -> NDArray[np.uint8]:
     return messages.decode_image(message)
 
 
-def _bridged(message: Image) -> NDArray[np.uint8]:
+def _bridged(message: Image) -> UInt8Array:
     try:
         cv_bridge: Any = importlib.import_module("cv_bridge")
     except ImportError as error:

@@ -11,14 +11,14 @@ from rasterio import DatasetReader
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
+from geoloc.arrays import BoolArray, UInt8Array
 from geoloc.errors import RasterError
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _SAMPLE_PX = 1024
 _PERCENTILES = (2, 98)
 
-Rgb = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+Rgb = UInt8Array
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Colours:
     value_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
-    def to_rgb(self, values: NDArray[Any], valid: Mask) -> Rgb:
+    def to_rgb(self, values: NDArray[Any], valid: BoolArray) -> Rgb:
         """Values (3, H, W) of the dataset's type as uint8 (H, W, 3), 0 where not valid (H, W)."""
         if self.value_range is not None:
             low, high = self.value_range

@@ -23,9 +23,14 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from tqdm import tqdm
 
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import MapError, RasterError
-from geoloc.geodesy import FloatArray, LocalFrame
-from geoloc.raster.colours import Mask, Rgb
+from geoloc.geodesy import (
+    LocalFrame,
+)
+from geoloc.raster.colours import (
+    Rgb,
+)
 from geoloc.raster.sources import Source, open_source
 from geoloc.raster.views import Raster
 
@@ -162,7 +167,7 @@ class _Picture(Raster):
         height: int,
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
-    ) -> tuple[Rgb, Mask]:
+    ) -> tuple[Rgb, BoolArray]:
         # The coarsest overview that still has two pixels for each one asked for.
         fitting = [factor for factor in self._levels if factor * self.gsd_m * 2 <= gsd_m]
         dataset = self._levels[max(fitting, default=1)]
@@ -174,7 +179,7 @@ class _Picture(Raster):
             ) from error
 
 
-def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> tuple[Rgb, Mask]:
+def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> tuple[Rgb, BoolArray]:
     """Pixels under a view whose (column, row) `transform` takes to the dataset's coordinates."""
     from_view = np.linalg.inv(_matrix(dataset.transform)) @ _matrix(transform)
     window = _window(dataset, from_view, width, height)
@@ -202,7 +207,7 @@ def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> 
     return np.rint(np.where(valid[..., None], colours, 0)).astype(np.uint8), valid
 
 
-def _window(dataset: DatasetReader, from_view: FloatArray, width: int, height: int) -> Window | None:
+def _window(dataset: DatasetReader, from_view: Float64Array, width: int, height: int) -> Window | None:
     """The part of a dataset that a view touches, or None."""
     corners = from_view @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     left, top = np.floor(corners[:2].min(axis=1)).astype(int) - _MARGIN_PX
@@ -218,11 +223,11 @@ def _window(dataset: DatasetReader, from_view: FloatArray, width: int, height: i
     return Window(int(left), int(top), int(right - left), int(bottom - top))
 
 
-def _matrix(transform: Affine) -> FloatArray:
+def _matrix(transform: Affine) -> Float64Array:
     return np.array(transform, dtype=np.float64).reshape(3, 3)
 
 
-def _between_centres(edges: FloatArray) -> FloatArray:
+def _between_centres(edges: Float64Array) -> Float64Array:
     """An affine map between pixel edges (3, 3) as OpenCV wants it: between pixel centres (2, 3)."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     return np.asarray((np.linalg.inv(half) @ edges @ half)[:2])

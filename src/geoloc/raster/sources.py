@@ -19,8 +19,11 @@ from rasterio import DatasetReader
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.transform import from_bounds
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import RasterError
-from geoloc.geodesy import FloatArray, LocalFrame
+from geoloc.geodesy import (
+    LocalFrame,
+)
 from geoloc.raster.xyz_tiles import is_xyz_folder, mosaic_xml
 
 # The formats read: their readers come with every GDAL, and none of them reaches for the network.
@@ -90,7 +93,7 @@ class Source:
         (left, bottom), (right, top) = outline.min(axis=0), outline.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
 
-    def _to_frame(self, frame: LocalFrame, columns: FloatArray, rows: FloatArray) -> FloatArray:
+    def _to_frame(self, frame: LocalFrame, columns: Float64Array, rows: Float64Array) -> Float64Array:
         x, y = _apply(self.transform, columns, rows)
         east, north = Transformer.from_crs(self.crs, frame.crs, always_xy=True).transform(x, y)
         return np.stack([east, north], axis=-1)
@@ -203,7 +206,7 @@ def checked_bounds(bounds: Sequence[float]) -> Bounds:
     return west, south, east, north
 
 
-def _apply(transform: Affine, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _apply(transform: Affine, columns: Float64Array, rows: Float64Array) -> tuple[Float64Array, Float64Array]:
     x = transform.a * columns + transform.b * rows + transform.c
     y = transform.d * columns + transform.e * rows + transform.f
     return x, y

@@ -17,9 +17,14 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 
+from geoloc.arrays import BoolArray
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
-from geoloc.raster.colours import Mask, Rgb, alpha_band, read_colours
+from geoloc.raster.colours import (
+    Rgb,
+    alpha_band,
+    read_colours,
+)
 from geoloc.raster.sources import Source, open_source
 
 _TOLERANCE_PX = 0.02
@@ -85,7 +90,7 @@ class Raster:
 
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int, heading_rad: float = 0.0
-    ) -> tuple[Rgb, Mask]:
+    ) -> tuple[Rgb, BoolArray]:
         """A square of the ground centred on (east, north), resampled without aliasing.
 
         Args:
@@ -116,7 +121,7 @@ class Raster:
 
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
-    ) -> tuple[Rgb, Mask]:
+    ) -> tuple[Rgb, BoolArray]:
         """A north-up rectangle from its upper left corner; answer and errors as `view`."""
         if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and gsd_m > 0):
             raise RasterError(
@@ -124,7 +129,7 @@ class Raster:
             )
         return self._warp(Affine(gsd_m, 0, left_m, 0, -gsd_m, top_m), width_px, height_px, gsd_m)
 
-    def overview(self, max_px: int = 1024) -> tuple[Rgb, Mask, float]:
+    def overview(self, max_px: int = 1024) -> tuple[Rgb, BoolArray, float]:
         """The whole image north-up in at most `max_px` a side: RGB, validity, metres per pixel."""
         left, bottom, right, top = self.bounds_m
         gsd_m = max(right - left, top - bottom) / max_px
@@ -153,7 +158,7 @@ class Raster:
         height: int,
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
-    ) -> tuple[Rgb, Mask]:
+    ) -> tuple[Rgb, BoolArray]:
         # The scale is given, for GDAL would guess it from bounding boxes and blur turned views.
         scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
         try:
@@ -190,7 +195,7 @@ def write_geotiff(
     left: float,
     top: float,
     gsd_m: float,
-    valid: Mask | None = None,
+    valid: BoolArray | None = None,
 ) -> None:
     """Write a north-up GeoTIFF: deflate, tiled, with the mask inside the file if `valid` is given.
 

@@ -7,11 +7,11 @@ from enum import Enum
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc.raster.colours import Mask, Rgb
-
-Floats = NDArray[np.float64]
+from geoloc.arrays import BoolArray, Float64Array
+from geoloc.raster.colours import (
+    Rgb,
+)
 
 REGISTRATION_M = 0.4  # per axis, of one date of good imagery on another (NAIP: 0.4 to 0.7 m, median)
 
@@ -38,7 +38,7 @@ class Patch:
     """
 
     rgb: Rgb
-    valid: Mask
+    valid: BoolArray
     gsd_m: float
 
 
@@ -61,7 +61,7 @@ class Registration:
     score: float
     east_m: float
     north_m: float
-    covariance_m2: Floats
+    covariance_m2: Float64Array
     rotation_rad: float
     scale: float
     inliers: int

@@ -16,9 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array
 from geoloc.raster.colours import Rgb
 from geoloc.refine.contract import REGISTRATION_M, Patch, Registration, Verdict
-from geoloc.refine.orientation import Edges, Field, correlate, shown, turned
+from geoloc.refine.orientation import (
+    Edges,
+    correlate,
+    shown,
+    turned,
+)
 from geoloc.refine.peaks import Peak, best_elsewhere, find_peak, spread, vertex
 from geoloc.refine.settings import RefinerSettings
 
@@ -40,7 +46,7 @@ class _Sight:
     """A view at one resolution: (S, S, 3), and where it shows ground, (S, S)."""
 
     rgb: Rgb
-    mask: Field
+    mask: Float32Array
 
     @property
     def side_px(self) -> int:
@@ -125,7 +131,7 @@ class OrientationCorrelation:
     def _search(self, sight: _Sight, patch: Patch) -> _Coarse:
         small = sight.resized(min(_COARSE_PX, sight.side_px))
         ground = _ground(patch, small.side_px / sight.side_px)
-        surfaces: dict[_Step, Field] = {}
+        surfaces: dict[_Step, Float32Array] = {}
         for ring in self._rings:
             for at in ring:
                 surfaces[at] = correlate(ground, small.edges(*self._pose(*at)), self._min_overlap)
@@ -156,7 +162,7 @@ class _Climb:
 
     def __init__(self, sight: _Sight, ground: Edges, coarse: _Coarse) -> None:
         self._sight, self._coarse = sight, coarse
-        self._known: dict[_Step, Field] = {}
+        self._known: dict[_Step, Float32Array] = {}
         side = self.side_px = sight.side_px
         room = len(ground.mask) - side
         self.middle = room / 2
@@ -184,7 +190,7 @@ class _Climb:
     def _score(self, at: _Step) -> float:
         return float(self._surface(at).max())
 
-    def _surface(self, at: _Step) -> Field:
+    def _surface(self, at: _Step) -> Float32Array:
         if at not in self._known:
             self._known[at] = correlate(self._ground, self._sight.edges(*self._pose(*at)))
         return self._known[at]

@@ -11,8 +11,16 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from geoloc.raster.colours import Mask, Rgb
-from geoloc.refine.contract import REGISTRATION_M, Floats, Patch, Registration, Verdict
+from geoloc.arrays import BoolArray, Float64Array
+from geoloc.raster.colours import (
+    Rgb,
+)
+from geoloc.refine.contract import (
+    REGISTRATION_M,
+    Patch,
+    Registration,
+    Verdict,
+)
 from geoloc.refine.settings import RefinerSettings
 
 _RATIO = 0.85  # of the nearest to the second nearest descriptor
@@ -27,8 +35,8 @@ _HEADING_SLACK_DEG, _SCALE_SLACK = 3.0, 0.03
 class Matches:
     """Points that look alike, (n, 2) pixels each, x right and y down, 0 in the middle of the first pixel."""
 
-    view: Floats
-    patch: Floats
+    view: Float64Array
+    patch: Float64Array
 
 
 class Matcher(Protocol):
@@ -38,7 +46,7 @@ class Matcher(Protocol):
     def name(self) -> str:
         """As in the setting `method`."""
 
-    def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
+    def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
         """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
 
 
@@ -51,7 +59,7 @@ class SiftMatcher:
         self._sift = cv2.SIFT.create(contrastThreshold=_CONTRAST)
         self._nearest = cv2.BFMatcher()
 
-    def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
+    def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
         """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
         points, described = self._describe(view, None)
         ground, known = self._describe(patch, cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)))
@@ -61,7 +69,7 @@ class SiftMatcher:
         good = [first for first, second in pairs if first.distance < _RATIO * second.distance]
         return Matches(points[[pair.queryIdx for pair in good]], ground[[pair.trainIdx for pair in good]])
 
-    def _describe(self, picture: Rgb, mask: Floats | None) -> tuple[Floats, Floats | None]:
+    def _describe(self, picture: Rgb, mask: Float64Array | None) -> tuple[Float64Array, Float64Array | None]:
         points, described = self._sift.detectAndCompute(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), mask)
         if described is not None:
             described = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-6))
@@ -81,11 +89,11 @@ class Similarity:
 
     rotation_rad: float
     scale: float
-    shift: Floats
-    covariance: Floats
+    shift: Float64Array
+    covariance: Float64Array
 
 
-def fit_similarity(before: Floats, after: Floats) -> Similarity:
+def fit_similarity(before: Float64Array, after: Float64Array) -> Similarity:
     """The similarity from points (n, 2) to points (n, 2), by least squares; n is at least 3."""
     x, y = before.T
     one, zero = np.ones_like(x), np.zeros_like(x)
@@ -154,7 +162,7 @@ class KeypointRegistration:
         return Verdict.CONFIRMED, found
 
 
-def agreeing(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+def agreeing(before: Float64Array, after: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Those of matched points (n, 2) that one map without much shear explains to 3 pixels; may be none."""
     none = np.empty((0, 2)), np.empty((0, 2))
     if len(before) < 4:

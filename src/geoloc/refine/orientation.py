@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array
 from geoloc.raster.colours import Rgb
-
-Field = NDArray[np.float32]
 
 _SMOOTH_PX = 1.0  # before and after the gradient
 _FAINT = 4.0  # levels of 255 times Sobel's gain: gradients of sensor noise and JPEG
@@ -36,12 +35,12 @@ class Edges:
         energy: float32 (H, W), squared length of the field.
     """
 
-    field: Field
-    mask: Field
-    energy: Field
+    field: Float32Array
+    mask: Float32Array
+    energy: Float32Array
 
     @classmethod
-    def of(cls, rgb: Rgb, mask: Field) -> "Edges":
+    def of(cls, rgb: Rgb, mask: Float32Array) -> "Edges":
         """Edges of a picture (H, W, 3) where a mask (H, W) of 0 to 1 allows them."""
         inner = cv2.erode(
             (mask > 0.99).astype(np.uint8),
@@ -65,7 +64,7 @@ class Edges:
         return Edges(*(np.ascontiguousarray(part) for part in parts))
 
 
-def edge_field(rgb: Rgb) -> Field:
+def edge_field(rgb: Rgb) -> Float32Array:
     """Doubled gradient angles as vectors (H, W, 2) of length 0 (no edge) to 1."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey = cv2.GaussianBlur(grey, (0, 0), _SMOOTH_PX)
@@ -77,7 +76,7 @@ def edge_field(rgb: Rgb) -> Field:
     return np.asarray(cv2.GaussianBlur(doubled, (0, 0), _SMOOTH_PX), dtype=np.float32)
 
 
-def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Field:
+def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Float32Array:
     """Correlation of a view with every place of a patch that it fits into.
 
     Args:
@@ -99,7 +98,7 @@ def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Field:
     return np.asarray(score, dtype=np.float32)
 
 
-def shown(view: Rgb) -> Field:
+def shown(view: Rgb) -> Float32Array:
     """Where a view (S, S, 3) shows ground: 0 in areas of exactly one colour that reach its rim.
 
     That is how a view is filled where the frame did not cover it, and the fill's outline is no edge of the

@@ -4,9 +4,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc.refine.contract import Floats
+from geoloc.arrays import Float32Array, Float64Array
 
 _NEAR = np.array([(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)], dtype=np.float64)
 _TERMS = np.column_stack([np.ones(9), _NEAR, _NEAR[:, 0] ** 2, _NEAR[:, 0] * _NEAR[:, 1], _NEAR[:, 1] ** 2])
@@ -27,11 +26,11 @@ class Peak:
     row: float
     column: float
     score: float
-    curvature: Floats
+    curvature: Float64Array
     inside: bool
 
 
-def find_peak(surface: NDArray[np.float32]) -> Peak:
+def find_peak(surface: Float32Array) -> Peak:
     """The highest place of a surface (H, W), by a paraboloid through the nine pixels around the highest."""
     row, column = (int(i) for i in np.unravel_index(surface.argmax(), surface.shape))
     score = float(surface[row, column])
@@ -46,7 +45,7 @@ def find_peak(surface: NDArray[np.float32]) -> Peak:
     return Peak(row + float(step[0]), column + float(step[1]), score, curvature, inside)
 
 
-def best_elsewhere(surface: NDArray[np.float32], peak: Peak, apart: int) -> float:
+def best_elsewhere(surface: Float32Array, peak: Peak, apart: int) -> float:
     """The highest score more than `apart` pixels from a peak along either axis; -1 where there is nothing."""
     row, column = round(peak.row), round(peak.column)
     others = surface.copy()
@@ -54,7 +53,7 @@ def best_elsewhere(surface: NDArray[np.float32], peak: Peak, apart: int) -> floa
     return float(others.max())
 
 
-def spread(curvature: Floats, temperature: float, widest: float) -> Floats:
+def spread(curvature: Float64Array, temperature: float, widest: float) -> Float64Array:
     """Covariance (2, 2) of a peak: temperature over curvature, no wider than `widest` along any direction."""
     bends, axes = np.linalg.eigh(curvature)
     variances = temperature / np.maximum(bends, temperature / widest**2)

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused, ModelError, ParameterError, Reason
 from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster
-from geoloc.refine.contract import Floats, Method, Patch, Registration, Verdict
+from geoloc.refine.contract import (
+    Method,
+    Patch,
+    Registration,
+    Verdict,
+)
 from geoloc.refine.correlation import OrientationCorrelation
 from geoloc.refine.keypoints import KeypointRegistration, Matcher, SiftMatcher
 from geoloc.refine.settings import AUTO, RefinerSettings
@@ -72,7 +78,7 @@ class Refinement:
     verdict: Verdict
     east_m: float
     north_m: float
-    covariance_m2: Floats
+    covariance_m2: Float64Array
     rotation_rad: float
     scale: float
     inliers: int
@@ -235,7 +241,7 @@ def checked_view(view: Rgb) -> Rgb:
     return view
 
 
-def _distinct(candidates: "Candidates", size_m: Floats) -> list[_Place]:
+def _distinct(candidates: "Candidates", size_m: Float64Array) -> list[_Place]:
     """Places of candidates, best first, without those that a search around a better one covers."""
     places: list[_Place] = []
     for row, (east_m, north_m, side_m) in enumerate(

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc.camera.views import fill_invalid
 from geoloc.raster.colours import Rgb
-from geoloc.refine.contract import Floats, Patch, Registration, Verdict
+from geoloc.refine.contract import (
+    Patch,
+    Registration,
+    Verdict,
+)
 from geoloc.refine.settings import RefinerSettings
 
 if TYPE_CHECKING:
@@ -69,7 +74,7 @@ class EncoderShifts:
             sentence=sentence,
         )
 
-    def _crops(self, patch: Patch, side: int) -> tuple[Floats, list[Rgb]]:
+    def _crops(self, patch: Patch, side: int) -> tuple[Float64Array, list[Rgb]]:
         """Shifts (n, 2) to the east and north in pixels, and what lies there."""
         shifts, crops = [], []
         room = (len(patch.rgb) - side) // 2

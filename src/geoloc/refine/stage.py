@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import GeolocError
 from geoloc.integrity import normalised_error
 from geoloc.raster.colours import Rgb
-from geoloc.refine.contract import Floats, Verdict
+from geoloc.refine.contract import (
+    Verdict,
+)
 from geoloc.refine.refiner import Refiner
 from geoloc.refine.settings import RefinerSettings
 
@@ -47,8 +50,8 @@ class Estimate:
         refined: whether geometry has a part in it.
     """
 
-    mean_m: Floats
-    covariance_m2: Floats
+    mean_m: Float64Array
+    covariance_m2: Float64Array
     refined: bool = False
 
 
@@ -90,7 +93,7 @@ class RefineStage:
         self.refined = self.not_refined = 0
         self.last_reason = ""
 
-    def refine(self, believed: Estimate, view_image: Rgb | None, offset_m: Floats) -> Estimate:
+    def refine(self, believed: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
         """Join a belief with what geometry says, where it confirms a place.
 
         Args:
@@ -139,7 +142,7 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
     return Estimate(one.mean_m + gain @ apart_m, (covariance + covariance.T) / 2.0)
 
 
-def _seen(refiner: Refiner, believed: Estimate, view_image: Rgb | None, offset_m: Floats) -> Estimate:
+def _seen(refiner: Refiner, believed: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
     """Return where geometry sees the camera, searching as far around the belief as that is unsure."""
     if view_image is None:
         raise NotRefined("no picture of the view came with its descriptor")

@@ -15,8 +15,11 @@ import torch
 from kornia.feature import DISK, LightGlue
 from torch import Tensor, nn
 
+from geoloc.arrays import BoolArray
 from geoloc.errors import ModelError
-from geoloc.raster.colours import Mask, Rgb
+from geoloc.raster.colours import (
+    Rgb,
+)
 from geoloc.refine.keypoints import Matches
 
 DISK_WEIGHTS, LIGHTGLUE_WEIGHTS = "depth-save.pth", "disk_lightglue.pth"
@@ -41,7 +44,7 @@ class LightGlueMatcher:
         self._glue = LightGlue(features=None, input_dim=128)
         _load(self._glue, weights / LIGHTGLUE_WEIGHTS)
 
-    def match(self, view: Rgb, patch: Rgb, valid: Mask) -> Matches:
+    def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
         """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
         with torch.inference_mode():
             mine, theirs = self._describe(view), self._describe(patch)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from geoloc.arrays import Float32Array, FloatArray, Int64Array
 
 if TYPE_CHECKING:
     from geoloc.search.tiles import Tiles
 
-Descriptors = NDArray[np.float32]
-Ids = NDArray[np.int64]
 _LOOKED_AROUND = 100  # one in so many of the compared tiles, the best, is looked around
 _GREAT_MAP = 20_000  # tiles: comparing a view with fewer takes about a millisecond
 _OVERLAPPING = 0.3  # pitches of a tile's side, beyond which every second tile would leave ground out
@@ -33,16 +32,16 @@ class Compared:
         place: (N,) int64, whose cosines count for each other tile; None where all were compared.
     """
 
-    cosines: Descriptors
-    foremost: Ids
-    place: Ids | None = None
+    cosines: Float32Array
+    foremost: Int64Array
+    place: Int64Array | None = None
 
     @property
-    def of_foremost(self) -> Descriptors:
+    def of_foremost(self) -> Float32Array:
         """The cosines of the foremost tiles."""
         return self.cosines[-len(self.foremost) :]
 
-    def by_tile(self, scores: Descriptors) -> Descriptors:
+    def by_tile(self, scores: Float32Array) -> Float32Array:
         """Return what each tile (N,) scores of these (m,)."""
         if self.place is None:
             return scores
@@ -50,7 +49,7 @@ class Compared:
         found[self.foremost] = scores[-len(self.foremost) :]
         return found
 
-    def summed(self, weights: Descriptors) -> NDArray[np.floating]:
+    def summed(self, weights: Float32Array) -> FloatArray:
         """Return the weights (m,) of the cosines, each the sum of its tiles', of all tiles' (N,)."""
         if self.place is None:
             return weights
@@ -68,13 +67,13 @@ class Overview:
         descriptors: (N, D) float32 of the tiles; a quarter of them is copied.
     """
 
-    def __init__(self, tiles: "Tiles", descriptors: Descriptors) -> None:
+    def __init__(self, tiles: "Tiles", descriptors: Float32Array) -> None:
         self._beside = tiles.beside
         parent = _parents(tiles)
         self._ids, self._place = np.unique(parent, return_inverse=True)
         self._descriptors = np.ascontiguousarray(descriptors[self._ids], dtype=np.float32)
 
-    def compare(self, queries: Descriptors, descriptors: Descriptors) -> Compared:
+    def compare(self, queries: Float32Array, descriptors: Float32Array) -> Compared:
         """Compare a view's rows (n, D) with the map, whose tiles all have these descriptors (N, D)."""
         first = cosines(queries, self._descriptors)
         looked = max(1, len(first) // _LOOKED_AROUND)
@@ -83,7 +82,7 @@ class Overview:
         found = np.concatenate([first, cosines(queries, descriptors[foremost])])
         return Compared(found, foremost, self._place)
 
-    def _around(self, ids: Ids) -> Ids:
+    def _around(self, ids: Int64Array) -> Int64Array:
         """Return tiles and their neighbours, diagonals included."""
         near = np.zeros(len(self._place), dtype=bool)
         near[ids] = True
@@ -92,25 +91,25 @@ class Overview:
         return np.flatnonzero(near)
 
 
-def overview_where_it_pays(tiles: "Tiles", descriptors: Descriptors) -> Overview | None:
+def overview_where_it_pays(tiles: "Tiles", descriptors: Float32Array) -> Overview | None:
     """Return none of a map that is small, or whose tiles overlap too little for one to stand for the next."""
     dense = (tiles.pitches_m <= _OVERLAPPING * tiles.sizes_m[:, None]).all()
     return Overview(tiles, descriptors) if dense and len(tiles) > _GREAT_MAP else None
 
 
-def compare(queries: Descriptors, descriptors: Descriptors) -> Compared:
+def compare(queries: Float32Array, descriptors: Float32Array) -> Compared:
     """Compare a view's rows (n, D) with every tile (N, D)."""
     return Compared(cosines(queries, descriptors), np.arange(len(descriptors)))
 
 
-def cosines(queries: Descriptors, descriptors: Descriptors) -> Descriptors:
+def cosines(queries: Float32Array, descriptors: Float32Array) -> Float32Array:
     """Return the cosines (m, n) of tiles (m, D) with a view's rows (n, D)."""
     # A vector where it can be one: a matrix of one column costs more, and rounds differently.
     one = len(queries) == 1
     return np.asarray((descriptors @ queries[0])[:, None] if one else descriptors @ queries.T, np.float32)
 
 
-def _parents(tiles: "Tiles") -> Ids:
+def _parents(tiles: "Tiles") -> Int64Array:
     """Return for each tile (N,) the one that stands for it: itself or one beside it, every second each way.
 
     A tile that has none of these beside it, at a hole's rim or off the grid, stands for itself.

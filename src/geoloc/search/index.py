@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc.errors import FrameRefused, MapError, Reason
 
 _CHUNK_ROWS = 65_536
@@ -16,14 +16,11 @@ _HNSW_LINKS = 32
 _HNSW_BUILD_BREADTH = 200
 _HNSW_SEARCH_BREADTH = 256
 
-Descriptors = NDArray[np.float32]
-Ids = NDArray[np.int64]
-
 
 class Index(Protocol):
     """Something that finds the rows of an (N, D) table most like a query."""
 
-    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+    def search(self, descriptors: Float32Array, k: int) -> tuple[Float32Array, Int64Array]:
         """Find the k best rows for each query.
 
         Args:
@@ -41,7 +38,7 @@ class Index(Protocol):
         ...
 
 
-def open_index(descriptors: Descriptors, kind: str = "exact", path: Path | None = None) -> Index:
+def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None = None) -> Index:
     """An index over descriptors.
 
     Args:
@@ -71,7 +68,7 @@ def has_faiss() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def write_hnsw(descriptors: Descriptors, path: Path) -> None:
+def write_hnsw(descriptors: Float32Array, path: Path) -> None:
     """Build an HNSW graph over descriptors (N, D) and write it to a file.
 
     Raises:
@@ -84,7 +81,7 @@ def write_hnsw(descriptors: Descriptors, path: Path) -> None:
         raise MapError(f"{path} cannot be written ({error}): is the disk full?") from error
 
 
-def build_hnsw(descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+def build_hnsw(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types
     """A FAISS HNSW graph over descriptors (N, D), by inner product."""
     faiss = _faiss()
     graph = faiss.IndexHNSWFlat(descriptors.shape[1], _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
@@ -98,17 +95,17 @@ class _FaissIndex:
     def __init__(self, index: Any) -> None:  # noqa: ANN401 - FAISS has no types
         self._index = index
 
-    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+    def search(self, descriptors: Float32Array, k: int) -> tuple[Float32Array, Int64Array]:
         queries = _checked(descriptors, self._index.d, k)
         scores, ids = self._index.search(queries, min(k, self._index.ntotal))
         return scores, ids
 
 
 class _NumpyIndex:
-    def __init__(self, descriptors: Descriptors) -> None:
+    def __init__(self, descriptors: Float32Array) -> None:
         self._descriptors = descriptors
 
-    def search(self, descriptors: Descriptors, k: int) -> tuple[Descriptors, Ids]:
+    def search(self, descriptors: Float32Array, k: int) -> tuple[Float32Array, Int64Array]:
         rows, size = self._descriptors.shape
         queries, k = _checked(descriptors, size, k), min(k, rows)
         best = np.empty((len(queries), 0), dtype=np.float32)
@@ -120,7 +117,7 @@ class _NumpyIndex:
         return best, ids
 
 
-def _keep_best(scores: Descriptors, ids: Ids, k: int) -> tuple[Descriptors, Ids]:
+def _keep_best(scores: Float32Array, ids: Int64Array, k: int) -> tuple[Float32Array, Int64Array]:
     """The k best columns of each row, best first, the lower id first among equals."""
     if scores.shape[1] > k:
         chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
@@ -129,7 +126,7 @@ def _keep_best(scores: Descriptors, ids: Ids, k: int) -> tuple[Descriptors, Ids]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
 
-def _checked(descriptors: Descriptors, size: int, k: int) -> Descriptors:
+def _checked(descriptors: Float32Array, size: int, k: int) -> Float32Array:
     queries = np.ascontiguousarray(descriptors, dtype=np.float32)
     if queries.ndim != 2 or queries.shape[1] != size:
         raise MapError(
@@ -151,19 +148,19 @@ def _faiss() -> Any:  # noqa: ANN401 - FAISS has no types
     return importlib.import_module("faiss")
 
 
-def _flat(descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+def _flat(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types
     index = _faiss().IndexFlatIP(descriptors.shape[1])
     _add(index, descriptors)
     return index
 
 
-def _add(index: Any, descriptors: Descriptors) -> None:  # noqa: ANN401 - FAISS has no types
+def _add(index: Any, descriptors: Float32Array) -> None:  # noqa: ANN401 - FAISS has no types
     # In pieces, so that a memory-mapped table is never held twice.
     for start in range(0, len(descriptors), _CHUNK_ROWS):
         index.add(np.ascontiguousarray(descriptors[start : start + _CHUNK_ROWS], dtype=np.float32))
 
 
-def _read_hnsw(path: Path, descriptors: Descriptors) -> Any:  # noqa: ANN401 - FAISS has no types
+def _read_hnsw(path: Path, descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types
     try:
         index = _faiss().read_index(str(path))
     except RuntimeError as error:

@@ -9,14 +9,10 @@ import copy
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Float64Array, FloatArray, Int64Array
 from geoloc.search.coarse_search import Compared, Overview, compare, cosines
 from geoloc.search.index import Index
-
-Scores = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
 
 
 class LookUp:
@@ -35,21 +31,23 @@ class LookUp:
 
     def __init__(
         self,
-        queries: NDArray[np.float32],
-        descriptors: NDArray[np.float32],
-        offsets_m: tuple[float, float] | Floats = (0.0, 0.0),
+        queries: Float32Array,
+        descriptors: Float32Array,
+        offsets_m: tuple[float, float] | Float64Array = (0.0, 0.0),
         index: Callable[[], Index] | None = None,
         overview: Overview | None = None,
     ) -> None:
         self.queries = np.atleast_2d(queries)
         offsets = np.array(offsets_m, dtype=np.float64)
         self._offsets_m = np.broadcast_to(offsets, (len(self.queries), 2))
-        self.offset_m: Floats = self._offsets_m[0]
+        self.offset_m: Float64Array = self._offsets_m[0]
         self._cosines = _Cosines(self.queries, descriptors, overview)
         self._index = index
-        self._believed: Callable[[Scores], Scores] = _of_the_best_row
+        self._believed: Callable[[Float32Array], Float32Array] = _of_the_best_row
 
-    def under(self, shares: Floats, temperature: float, of_offset: Floats | None = None) -> "LookUp":
+    def under(
+        self, shares: Float64Array, temperature: float, of_offset: Float64Array | None = None
+    ) -> "LookUp":
         """Return the same look where a tile's score is T log sum of share exp(cosine / T): its likelihood.
 
         The offset is the expected one. It is the place of least mean error, and moves steadily as the rows
@@ -67,29 +65,29 @@ class LookUp:
         believed._believed = lambda rows: _marginal(rows, shares, temperature)
         return believed
 
-    def everywhere(self) -> Scores:
+    def everywhere(self) -> Float32Array:
         """Return the scores (N,) of all tiles; with an overview the lower ones are a neighbour's."""
         compared = self._cosines.everywhere()
         return compared.by_tile(self._believed(compared.cosines))
 
-    def foremost(self) -> Ids:
+    def foremost(self) -> Int64Array:
         """Return the ids, rising, of the tiles whose scores `everywhere` are their own: the best, or all."""
         return self._cosines.everywhere().foremost
 
-    def rows_under(self, weights: Scores) -> tuple[NDArray[np.floating], Scores]:
+    def rows_under(self, weights: Float32Array) -> tuple[FloatArray, Float32Array]:
         """Return the weights (N,) of all tiles, summed by whose cosines count for them, and these (m, n)."""
         compared = self._cosines.everywhere()
         return compared.summed(weights), compared.cosines
 
-    def of(self, ids: Ids) -> Scores:
+    def of(self, ids: Int64Array) -> Float32Array:
         """Return the scores of some tiles, in their order."""
         return self._believed(self._cosines.of(ids))
 
-    def rows_of(self, ids: Ids) -> Scores:
+    def rows_of(self, ids: Int64Array) -> Float32Array:
         """Return the cosines of some tiles with every row (m, n)."""
         return self._cosines.of(ids)
 
-    def nearest(self, count: int) -> tuple[Ids, Floats]:
+    def nearest(self, count: int) -> tuple[Int64Array, Float64Array]:
         """Return the ids and scores of the most like tiles, best first, by the map's index."""
         if self._index is None:
             return self.best(count)
@@ -101,7 +99,7 @@ class LookUp:
             self._cosines.of(np.unique(ids[found]).astype(np.int64))
         return self.best(count)
 
-    def best(self, count: int) -> tuple[Ids, Floats]:
+    def best(self, count: int) -> tuple[Int64Array, Float64Array]:
         """Return the ids and scores of the most like of the tiles that were looked at, best first."""
         seen = self._cosines.seen
         if not seen:
@@ -122,12 +120,10 @@ class LookUp:
 class _Cosines:
     """Cosines of every row to the tiles that were asked for; `seen` holds ids (m,) and cosines (m, n)."""
 
-    def __init__(
-        self, queries: NDArray[np.float32], descriptors: NDArray[np.float32], overview: Overview | None
-    ) -> None:
+    def __init__(self, queries: Float32Array, descriptors: Float32Array, overview: Overview | None) -> None:
         self._queries, self._descriptors, self._overview = queries, descriptors, overview
         self._all: Compared | None = None
-        self.seen: list[tuple[Ids, Scores]] = []
+        self.seen: list[tuple[Int64Array, Float32Array]] = []
 
     def everywhere(self) -> Compared:
         if self._all is None:
@@ -139,7 +135,7 @@ class _Cosines:
             self.seen.append((self._all.foremost, self._all.of_foremost))
         return self._all
 
-    def of(self, ids: Ids) -> Scores:
+    def of(self, ids: Int64Array) -> Float32Array:
         if self._all is not None and self._overview is None:
             return np.asarray(self._all.cosines[ids])
         found = cosines(self._queries, self._descriptors[ids])
@@ -147,11 +143,11 @@ class _Cosines:
         return found
 
 
-def _of_the_best_row(rows: Scores) -> Scores:
+def _of_the_best_row(rows: Float32Array) -> Float32Array:
     return np.asarray(rows[:, 0] if rows.shape[1] == 1 else rows.max(axis=1))
 
 
-def _marginal(rows: Scores, shares: Floats, temperature: float) -> Scores:
+def _marginal(rows: Float32Array, shares: Float64Array, temperature: float) -> Float32Array:
     width = np.float32(temperature)
     with np.errstate(divide="ignore"):  # a row that is ruled out has a power of -inf
         powers = rows / width + np.log(shares).astype(np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
+from geoloc.arrays import Float64Array, Int64Array
+
 EAST, WEST, NORTH, SOUTH = range(4)
 _STEPS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)], dtype=np.float64)
 _ON_GRID = 0.2
@@ -39,13 +39,13 @@ class Tiles:
     """
 
     def __init__(self, table: NDArray[np.void], pitch_m: float, view_size_m: float) -> None:
-        self.centres_m: Floats = np.column_stack([table["east_m"], table["north_m"]]).astype(np.float64)
+        self.centres_m: Float64Array = np.column_stack([table["east_m"], table["north_m"]]).astype(np.float64)
         names, level = np.unique(np.asarray(table["level"]), return_inverse=True)
         self.level = level.reshape(-1).astype(np.int64)
         counts = np.bincount(self.level)
         self.prior = (1.0 / (len(names) * counts[self.level])).astype(np.float32)
         first = [int(np.argmax(self.level == each)) for each in range(len(names))]
-        self.sizes_m: Floats = np.asarray(table["size_m"][first], dtype=np.float64)
+        self.sizes_m: Float64Array = np.asarray(table["size_m"][first], dtype=np.float64)
         limits = pitch_m * self.sizes_m / view_size_m
         self.pitches_m = np.array([self._pitch(each, limit_m) for each, limit_m in enumerate(limits)])
         self._tree = cKDTree(self.centres_m)
@@ -56,7 +56,7 @@ class Tiles:
         padded = np.pad(self.beside, ((0, 0), (0, 1)), constant_values=len(table))
         self.mirrored = np.where(alone, len(table), padded)
         order = np.random.default_rng(0).permutation(len(table))
-        self.sample: Ids = np.sort(order[:_SAMPLED])
+        self.sample: Int64Array = np.sort(order[:_SAMPLED])
 
     def __len__(self) -> int:
         return len(self.centres_m)
@@ -73,20 +73,22 @@ class Tiles:
         right, top = (self.centres_m + half_m).max(axis=0) + margin_m
         return float(left), float(bottom), float(right), float(top)
 
-    def near(self, centre_m: Floats, half_m: float) -> Ids:
+    def near(self, centre_m: Float64Array, half_m: float) -> Int64Array:
         """Return the ids, rising, of the tiles whose centres lie in a square of this half side."""
         return np.sort(np.asarray(self._tree.query_ball_point(centre_m, half_m, p=np.inf), dtype=np.int64))
 
-    def around(self, centre_m: Floats, radius_m: float) -> Ids:
+    def around(self, centre_m: Float64Array, radius_m: float) -> Int64Array:
         """Return the ids of the tiles whose centres lie in a circle."""
         return np.asarray(self._tree.query_ball_point(centre_m, radius_m), dtype=np.int64)
 
-    def nearest(self, points_m: Floats) -> tuple[Floats, Ids]:
+    def nearest(self, points_m: Float64Array) -> tuple[Float64Array, Int64Array]:
         """Return the distance to the nearest centre (n,) and its id (n,), of points (n, 2)."""
         distance_m, ids = self._tree.query(points_m)
         return np.asarray(distance_m), np.asarray(ids, dtype=np.int64)
 
-    def grid(self, ids: Ids, level: int, centre_m: Floats) -> tuple[Ids, NDArray[np.int64], Floats]:
+    def grid(
+        self, ids: Int64Array, level: int, centre_m: Float64Array
+    ) -> tuple[Int64Array, Int64Array, Float64Array]:
         """Return those of the tiles that lie on the grid of a level around a place, and where on it.
 
         Args:
@@ -119,7 +121,7 @@ class Tiles:
             steps_m.append(float(np.median(found)) if found.size else limit_m)
         return steps_m[0], steps_m[1]
 
-    def _neighbours(self) -> Ids:
+    def _neighbours(self) -> Int64Array:
         count = len(self)
         found = np.full((4, count + 1), count, dtype=np.int64)
         for level, pitch_m in enumerate(self.pitches_m):

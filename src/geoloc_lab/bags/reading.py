@@ -12,13 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
+from geoloc.arrays import Float64Array
 from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, FrameRefused
@@ -86,7 +85,7 @@ class OdometrySample:
 
     stamp_ns: int
     position_m: tuple[float, float]
-    covariance_m2: NDArray[np.float64]
+    covariance_m2: Float64Array
 
 
 @dataclass(frozen=True)

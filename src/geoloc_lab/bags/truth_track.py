@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc import geodesy
+from geoloc.arrays import BoolArray, Float64Array, Int64Array
 from geoloc.errors import BagError
 
-Floats = NDArray[np.float64]
 _NS_PER_S = 1_000_000_000
 _JUMP_M, _JUMP_MPS = 50.0, 100.0
 
 
-def jumped(distance_m: Floats | float, seconds: Floats | float) -> NDArray[np.bool_]:
+def jumped(distance_m: Float64Array | float, seconds: Float64Array | float) -> BoolArray:
     """Return whether a way between two truths is none that a drone flies: over 50 m at more than 100 m/s."""
     distance, time_s = np.asarray(distance_m), np.asarray(seconds)
     return np.asarray((distance > _JUMP_M) & (distance > _JUMP_MPS * time_s))
@@ -36,9 +35,9 @@ class TruthTrack:
         BagError: for an empty track, or one out of order.
     """
 
-    stamps_ns: NDArray[np.int64]
-    latitude_deg: Floats
-    longitude_deg: Floats
+    stamps_ns: Int64Array
+    latitude_deg: Float64Array
+    longitude_deg: Float64Array
     max_gap_s: float = 2.0
     source: str = "truth"
 

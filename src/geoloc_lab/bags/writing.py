@@ -10,14 +10,13 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 
+from geoloc.arrays import UInt8Array
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, ParameterError
-
-Bytes = NDArray[np.uint8]
 
 TOPICS = {
     "image": ("/geoloc/image", "sensor_msgs/msg/Image"),
@@ -86,7 +85,7 @@ class BagRecorder:
         finally:
             shutil.rmtree(self._workshop, ignore_errors=True)
 
-    def image(self, stamp_ns: int, rgb: Bytes, *, compressed: bool = True, late_ns: int = 0) -> None:
+    def image(self, stamp_ns: int, rgb: UInt8Array, *, compressed: bool = True, late_ns: int = 0) -> None:
         """Record a picture, uint8 RGB (H, W, 3), as JPEG or raw; it arrives `late_ns` after its stamp."""
         if compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality]

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
 from geoloc_lab.calibration.covariance_fit import FEWEST_FIXES, CovarianceFit, fit_covariance
@@ -17,7 +17,6 @@ from geoloc_lab.metrics.answers import Answers, joined
 from geoloc_lab.metrics.consistency import Belief, believe
 from geoloc_lab.reports.written_report import WrittenReport
 
-Floats = NDArray[np.float64]
 _FEW = 3
 
 
@@ -115,7 +114,7 @@ def _fitted(
     return fits[0], fits[1], replace(answers, covariance_m2=covariance)
 
 
-def _round(variance_m2: Floats) -> Floats:
+def _round(variance_m2: Float64Array) -> Float64Array:
     """Return covariances (n, 2, 2) of variances (n,) per axis."""
     return np.asarray(variance_m2[:, None, None] * np.eye(2))
 

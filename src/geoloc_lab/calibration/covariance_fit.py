@@ -11,14 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
 from geoloc import integrity
+from geoloc.arrays import Float64Array
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ParameterError
 
-Floats = NDArray[np.float64]
 FEWEST_FIXES = 20
 _WIDE = 10.0
 _LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, share of false fixes
@@ -40,7 +39,7 @@ class CovarianceFit:
     false_share: float
     fixes: int
 
-    def apply(self, covariance_m2: Floats) -> Floats:
+    def apply(self, covariance_m2: Float64Array) -> Float64Array:
         """Return covariances (…, 2, 2) corrected."""
         return np.asarray(self.scale * covariance_m2 + np.eye(2) * self.floor_m**2, dtype=np.float64)
 
@@ -51,7 +50,11 @@ class CovarianceFit:
 
 
 def fit_covariance(
-    error_m: Floats, covariance_m2: Floats, known_m2: Floats | None = None, *, scaled: bool = True
+    error_m: Float64Array,
+    covariance_m2: Float64Array,
+    known_m2: Float64Array | None = None,
+    *,
+    scaled: bool = True,
 ) -> CovarianceFit:
     """Fit scale and floor to errors (n, 2) and claimed covariances (n, 2, 2), east and north, metres.
 
@@ -77,7 +80,7 @@ def fit_covariance(
     distance_m = np.hypot(*error_m.T)
     widest_m = max(1.0, float(distance_m.max()), _WIDE * float(np.median(distance_m)))
 
-    def loss(logs: Floats) -> float:
+    def loss(logs: Float64Array) -> float:
         # Where all claims are alike, scale and floor say the same: a weak prior leaves the claim as it is.
         return float(logs[0] ** 2) / 2.0 - _log_likelihood(
             error_m, covariance_m2, known_m2, widest_m, *np.exp(logs)
@@ -99,9 +102,9 @@ def fit_covariance(
 
 
 def _log_likelihood(
-    error_m: Floats,
-    covariance_m2: Floats,
-    known_m2: Floats,
+    error_m: Float64Array,
+    covariance_m2: Float64Array,
+    known_m2: Float64Array,
     widest_m: float,
     scale: float,
     floor_m: float,

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import ParameterError
-from geoloc_lab.metrics.answers import Answers, Bools
+from geoloc_lab.metrics.answers import (
+    Answers,
+)
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, block_length, upper_bound
 from geoloc_lab.metrics.risk import independent_fixes
 
-Floats = NDArray[np.float64]
 GIVE_UP = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 
 
@@ -60,7 +61,7 @@ class Rules:
     min_margin: float = 0.0
     max_sigma_m: float = 0.0
 
-    def accept(self, answers: Answers) -> Bools:
+    def accept(self, answers: Answers) -> BoolArray:
         """Return which frames (n,) are answered under these rules."""
         accepted = answers.answered & ~(answers.score < self.min_score) & ~(answers.margin < self.min_margin)
         return accepted & (answers.sigma_m <= self.max_sigma_m) if self.max_sigma_m > 0.0 else accepted
@@ -129,12 +130,12 @@ def choose(answers: Answers, target: Target, *, filtered: bool = False) -> Opera
     )
 
 
-def rate_of(accepted: Bools, answers: Answers, beyond_m: float) -> Rate:
+def rate_of(accepted: BoolArray, answers: Answers, beyond_m: float) -> Rate:
     """Return how often accepted answers (n,) are false, with the bound for as many independent ones."""
     return _rate(accepted, answers, beyond_m, _dependence(answers))
 
 
-def _rate(accepted: Bools, answers: Answers, beyond_m: float, dependence: float) -> Rate:
+def _rate(accepted: BoolArray, answers: Answers, beyond_m: float, dependence: float) -> Rate:
     count = int(accepted.sum())
     false = int((accepted & (answers.distance_m > beyond_m)).sum())
     return Rate(
@@ -171,7 +172,7 @@ def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
     return max(_candidates(answers, right, filtered), key=worth)
 
 
-def _candidates(answers: Answers, right: Bools, filtered: bool) -> list[Rules]:
+def _candidates(answers: Answers, right: BoolArray, filtered: bool) -> list[Rules]:
     scores, margins = [-1.0], [0.0]
     if not filtered:
         scores += _quantiles(answers.score[right], GIVE_UP[1:], 3)
@@ -181,7 +182,7 @@ def _candidates(answers: Answers, right: Bools, filtered: bool) -> list[Rules]:
     return [Rules(float(scores[i]), float(margins[j]), float(sigmas[k])) for i, j, k in steps]
 
 
-def _quantiles(values: Floats, shares: list[float] | tuple[float, ...], digits: int) -> list[float]:
+def _quantiles(values: Float64Array, shares: list[float] | tuple[float, ...], digits: int) -> list[float]:
     known = values[np.isfinite(values)]
     return [] if not known.size else [round(float(q), digits) for q in np.quantile(known, shares)]
 

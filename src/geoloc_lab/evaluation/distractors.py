@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from geoloc.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from geoloc.camera.views import check_texture, fill_invalid
 from geoloc.errors import BagError, FrameRefused, MapError
 from geoloc.geodesy import LocalFrame
@@ -146,7 +147,7 @@ def _recipe(base: MapDirectory, pictures: Sequence[Picture], draw: Draw) -> str:
 
 def _described(
     pictures: Sequence[Picture], base: MapDirectory, encoder: "Encoder", draw: Draw, *, progress: bool
-) -> tuple[NDArray[np.void], NDArray[np.float32]]:
+) -> tuple[NDArray[np.void], Float32Array]:
     tiles = [np.empty(0, dtype=TILE_DTYPE)]
     descriptors = [np.empty((0, base.descriptors.shape[1]), dtype=np.float32)]
     rng = np.random.default_rng(draw.seed)
@@ -168,7 +169,7 @@ def _described(
     return np.concatenate(tiles), np.vstack(descriptors)
 
 
-def _grid(raster: Raster, size_m: float) -> NDArray[np.float64]:
+def _grid(raster: Raster, size_m: float) -> Float64Array:
     """Return centres (n, 2) of tiles side by side, in the picture's own local frame."""
     left, bottom, right, top = raster.bounds_m
     east_m = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
@@ -178,12 +179,12 @@ def _grid(raster: Raster, size_m: float) -> NDArray[np.float64]:
 
 def _views(
     raster: Raster,
-    centres: NDArray[np.float64],
+    centres: Float64Array,
     base: MapDirectory,
     encoder: "Encoder",
     *,
     white_is_nodata: bool,
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+) -> tuple[UInt8Array, Float64Array]:
     size_m, size_px = base.view_size_m, encoder.card.input_px
     views = np.empty((len(centres), size_px, size_px, 3), dtype=np.uint8)
     share = np.empty(len(centres))
@@ -196,13 +197,13 @@ def _views(
     return views, share
 
 
-def is_white(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def is_white(rgb: UInt8Array) -> BoolArray:
     """Return where a picture (H, W, 3) is white throughout a neighbourhood, as no ground is: (H, W)."""
     white = (rgb.min(axis=2) >= _WHITE).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((_WHITE_PX, _WHITE_PX))) > 0)
 
 
-def _shows_something(view: NDArray[np.uint8]) -> bool:
+def _shows_something(view: UInt8Array) -> bool:
     """Tell whether a view is more than one colour: white is how some imagery says that it has no data."""
     try:
         check_texture(view)
@@ -212,7 +213,7 @@ def _shows_something(view: NDArray[np.uint8]) -> bool:
 
 
 def _tiles(
-    base: MapDirectory, frame: LocalFrame, centres: NDArray[np.float64], valid: NDArray[np.float64]
+    base: MapDirectory, frame: LocalFrame, centres: Float64Array, valid: Float64Array
 ) -> NDArray[np.void]:
     tiles = np.zeros(len(centres), dtype=TILE_DTYPE)
     tiles["latitude"], tiles["longitude"] = frame.to_geodetic(*centres.T)
@@ -222,7 +223,7 @@ def _tiles(
 
 
 def _publish(
-    base: MapDirectory, out: Path, recipe: str, tiles: NDArray[np.void], descriptors: NDArray[np.float32]
+    base: MapDirectory, out: Path, recipe: str, tiles: NDArray[np.void], descriptors: Float32Array
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (RASTER, PARAMS):

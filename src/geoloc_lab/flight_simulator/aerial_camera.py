@@ -9,18 +9,15 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geoloc.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.lens import Intrinsics, rays
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
 from geoloc_lab.flight_simulator.trajectory import Trajectory
 from geoloc_lab.world.noise import stream
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 _STEEPEST_RAY = math.cos(math.radians(75.0))
 _HAZE = (176.0, 184.0, 192.0)
@@ -38,7 +35,7 @@ class Ground(Protocol):
 
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
-    ) -> tuple[Bytes, NDArray[np.bool_]]:
+    ) -> tuple[UInt8Array, BoolArray]:
         """Return a north-up rectangle: uint8 RGB (H, W, 3) and validity (H, W)."""
         ...
 
@@ -100,7 +97,7 @@ class AerialCamera:
                 )
 
     @cached_property
-    def _rays(self) -> NDArray[np.float32]:
+    def _rays(self) -> Float32Array:
         """Unit directions (4, H, W, 3) in the optical frame, one grid for each quarter of a pixel."""
         x, y = np.meshgrid(np.arange(self.intrinsics.width), np.arange(self.intrinsics.height))
         grid = np.stack([x, y], -1) + _QUARTERS[:, None, None]
@@ -108,13 +105,15 @@ class AerialCamera:
         return np.asarray(directions / np.linalg.norm(directions, axis=-1, keepdims=True), dtype=np.float32)
 
     @cached_property
-    def _falloff(self) -> NDArray[np.float32]:
+    def _falloff(self) -> Float32Array:
         size = np.array([self.intrinsics.width, self.intrinsics.height]) / 2
         x, y = np.meshgrid(*(np.linspace(-1, 1, n) for n in (self.intrinsics.width, self.intrinsics.height)))
         square = ((x * size[0]) ** 2 + (y * size[1]) ** 2) / (size @ size)
         return np.asarray(1 - self.vignetting * square, dtype=np.float32)[..., None]
 
-    def frames(self, ground: Ground, trajectory: Trajectory, seed: int = 0) -> Iterator[tuple[int, Bytes]]:
+    def frames(
+        self, ground: Ground, trajectory: Trajectory, seed: int = 0
+    ) -> Iterator[tuple[int, UInt8Array]]:
         """Take the pictures of a flight one by one, as (tick, uint8 RGB (H, W, 3)).
 
         Raises:
@@ -123,7 +122,7 @@ class AerialCamera:
         self._check_inside(ground, trajectory)
         return self._frames(ground, trajectory, seed)
 
-    def _frames(self, ground: Ground, trajectory: Trajectory, seed: int) -> Iterator[tuple[int, Bytes]]:
+    def _frames(self, ground: Ground, trajectory: Trajectory, seed: int) -> Iterator[tuple[int, UInt8Array]]:
         rng = stream(seed, "camera")
         brightness = 1.0
         for tick in trajectory.frame_ticks:
@@ -131,7 +130,7 @@ class AerialCamera:
             brightness += rng.normal(0, self.exposure_spread * 0.4) - 0.08 * (brightness - 1.0)
             yield int(tick), self._sense(picture, brightness, rng)
 
-    def _poses(self, trajectory: Trajectory, tick: int) -> tuple[Floats, Floats]:
+    def _poses(self, trajectory: Trajectory, tick: int) -> tuple[Float64Array, Float64Array]:
         """Return positions (4, 3) and world_from_optical (4, 3, 3) of the sub-exposures about a tick."""
         last = len(trajectory.stamp_ns) - 1
         before, after = max(0, tick - 1), min(last, tick + 1)
@@ -149,7 +148,7 @@ class AerialCamera:
             self.mount_rpy_deg
         )
 
-    def _expose(self, ground: Ground, positions: Floats, rotations: Floats) -> NDArray[np.float32]:
+    def _expose(self, ground: Ground, positions: Float64Array, rotations: Float64Array) -> Float32Array:
         hits = [self._hit(k, positions[k], rotations[k]) for k in range(len(positions))]
         if not all(hit.seen.any() for hit in hits):
             raise ParameterError(
@@ -171,13 +170,13 @@ class AerialCamera:
             total += hit.sample(window, float(left), float(top), gsd_m)
         return np.asarray(total / len(positions), dtype=np.float32)
 
-    def _hit(self, quarter: int, position: Floats, rotation: Floats) -> "_Hit":
+    def _hit(self, quarter: int, position: Float64Array, rotation: Float64Array) -> "_Hit":
         east, north, up = cv2.split(cv2.transform(self._rays[quarter], rotation))
         seen = np.asarray(up < -_STEEPEST_RAY, dtype=np.bool_)
         reach = np.float32(position[2]) / np.where(seen, -up, np.float32(np.inf))
         return _Hit(position, east * reach, north * reach, seen)
 
-    def _sense(self, picture: NDArray[np.float32], brightness: float, rng: np.random.Generator) -> Bytes:
+    def _sense(self, picture: Float32Array, brightness: float, rng: np.random.Generator) -> UInt8Array:
         if self.blur_px > 0:
             picture = cv2.GaussianBlur(picture, (0, 0), self.blur_px)
         picture = np.asarray(picture * (self._falloff * np.float32(brightness)), dtype=np.float32)
@@ -209,10 +208,10 @@ class AerialCamera:
 class _Hit:
     """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where too flat."""
 
-    position: Floats
-    east_m: NDArray[np.float32]
-    north_m: NDArray[np.float32]
-    seen: NDArray[np.bool_]
+    position: Float64Array
+    east_m: Float32Array
+    north_m: Float32Array
+    seen: BoolArray
 
     def extent_m(self) -> tuple[float, float, float, float]:
         """Return left, bottom, right, top in the local frame."""
@@ -224,7 +223,7 @@ class _Hit:
             north + float(self.north_m.max()),
         )
 
-    def sample(self, window: Bytes, left_m: float, top_m: float, gsd_m: float) -> Bytes:
+    def sample(self, window: UInt8Array, left_m: float, top_m: float, gsd_m: float) -> UInt8Array:
         """Return what the rays see (H, W, 3) of a north-up window."""
         scale = np.float32(1 / gsd_m)
         x = self.east_m * scale + np.float32((self.position[0] - left_m) / gsd_m - 0.5)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan
 from geoloc_lab.flight_simulator.sensors import Readings, SensorErrors, read_sensors
@@ -169,7 +169,7 @@ class CompassBias:
         return replace(flown, readings=turned)
 
 
-def _turned(turn: Rotation, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _turned(turn: Rotation, vectors: Float64Array) -> Float64Array:
     return np.asarray(turn.apply(vectors), dtype=np.float64)
 
 

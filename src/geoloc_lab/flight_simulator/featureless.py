@@ -5,8 +5,8 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array
 from geoloc.errors import ParameterError
 from geoloc_lab.flight_simulator.aerial_camera import Ground
 
@@ -49,7 +49,7 @@ def dullest_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
     return (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))
 
 
-def _detail(ground: Ground) -> NDArray[np.float32]:
+def _detail(ground: Ground) -> Float32Array:
     """Return how strong the edges around each pixel are (H, W); without imagery they are endless."""
     left, bottom, right, top = ground.bounds_m
     width, height = math.floor((right - left) / _GSD_M), math.floor((top - bottom) / _GSD_M)

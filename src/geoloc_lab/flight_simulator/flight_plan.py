@@ -5,11 +5,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 
-Floats = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 
 PATTERNS = ("tour", "survey", "straight", "orbit", "back")
@@ -126,31 +125,31 @@ def pattern_waypoints(
     return tuple((float(east), float(north)) for east, north in points)
 
 
-def _straight(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+def _straight(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
     return np.stack([low, high])
 
 
-def _survey(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+def _survey(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
     lines = np.linspace(low[1], high[1], max(2, 1 + int((high[1] - low[1]) / spacing_m)))
     ends = [(low[0], high[0]) if k % 2 == 0 else (high[0], low[0]) for k in range(len(lines))]
     return np.array([(east, north) for north, pair in zip(lines, ends, strict=True) for east in pair])
 
 
-def _orbit(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+def _orbit(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
     angle = np.linspace(0, 2 * np.pi, 49)
     radius = float((high - low).min()) / 2
-    ring: Floats = (low + high) / 2 + radius * np.stack([np.sin(angle), np.cos(angle)], 1)
+    ring: Float64Array = (low + high) / 2 + radius * np.stack([np.sin(angle), np.cos(angle)], 1)
     return ring
 
 
-def _back(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+def _back(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
     middle, half = (low + high) / 2, (high - low) / 2
     reach, aside = min(_BACK_LEG_M / 2, float(half[0])), min(spacing_m / 2, float(half[1]))
     corners = np.array([(-reach, -aside), (reach, -aside), (reach, aside), (-reach, aside)])
     return np.asarray(middle + corners)
 
 
-def _tour(low: Floats, high: Floats, spacing_m: float, seed: int) -> Floats:
+def _tour(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
     """Wander: towards the middle first, then on in uneven legs that turn left or right and stay inside."""
     rng = np.random.default_rng(seed)
     middle, half = (low + high) / 2, (high - low) / 2

@@ -5,15 +5,14 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 from geoloc_lab.flight_simulator.flight_plan import GRAVITY_MPS2
 from geoloc_lab.flight_simulator.trajectory import Trajectory
 from geoloc_lab.world.noise import stream
 
-Floats = NDArray[np.float64]
 _PERIOD_S = 40.0
 
 
@@ -72,13 +71,13 @@ class Readings:
     """
 
     attitude: Rotation
-    rate_radps: Floats
-    acceleration_mps2: Floats
-    height_m: Floats
-    odom_position_m: Floats
+    rate_radps: Float64Array
+    acceleration_mps2: Float64Array
+    height_m: Float64Array
+    odom_position_m: Float64Array
     odom_attitude: Rotation
-    odom_velocity_mps: Floats
-    truth_m: Floats
+    odom_velocity_mps: Float64Array
+    truth_m: Float64Array
 
 
 def read_sensors(trajectory: Trajectory, errors: SensorErrors, seed: int = 0) -> Readings:
@@ -112,20 +111,20 @@ def _attitude(trajectory: Trajectory, errors: SensorErrors, rng: np.random.Gener
     return Rotation.from_rotvec(np.radians(wrong_deg)) * trajectory.world_from_body
 
 
-def _rates(trajectory: Trajectory) -> Floats:
+def _rates(trajectory: Trajectory) -> Float64Array:
     body = trajectory.world_from_body
     steps = (body[:-1].inv() * body[1:]).as_rotvec() / np.diff(trajectory.time_s)[:, None]
     return np.vstack([steps, steps[-1:]])
 
 
-def _force(trajectory: Trajectory, velocity: Floats) -> Floats:
+def _force(trajectory: Trajectory, velocity: Float64Array) -> Float64Array:
     acceleration = np.gradient(velocity, trajectory.time_s, axis=0) + np.array([0.0, 0.0, GRAVITY_MPS2])
     return np.asarray(trajectory.world_from_body.inv().apply(acceleration), dtype=np.float64)
 
 
 def _odometry(
-    trajectory: Trajectory, velocity: Floats, errors: SensorErrors, rng: np.random.Generator
-) -> tuple[Floats, Rotation]:
+    trajectory: Trajectory, velocity: Float64Array, errors: SensorErrors, rng: np.random.Generator
+) -> tuple[Float64Array, Rotation]:
     """Add up steps that are a little too long or short and turn a little further with every metre."""
     step = np.diff(trajectory.position_m, axis=0, prepend=trajectory.position_m[:1])
     length = np.linalg.norm(step, axis=1)

@@ -5,13 +5,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc_lab.flight_simulator.flight_plan import GRAVITY_MPS2, FlightPlan
 from geoloc_lab.world.noise import stream
 
-Floats = NDArray[np.float64]
 START_NS = 1_700_000_000_000_000_000
 _ROLL_LAG_S = 0.6
 _LOOK_AHEAD_S = 2.5
@@ -29,19 +28,19 @@ class Trajectory:
         aux_ticks: (A,) rows at which altitude, odometry and truth are sampled; holds every frame's.
     """
 
-    stamp_ns: NDArray[np.int64]
-    position_m: Floats
+    stamp_ns: Int64Array
+    position_m: Float64Array
     world_from_body: Rotation
-    frame_ticks: NDArray[np.int64]
-    aux_ticks: NDArray[np.int64]
+    frame_ticks: Int64Array
+    aux_ticks: Int64Array
 
     @property
-    def time_s(self) -> Floats:
+    def time_s(self) -> Float64Array:
         """Seconds since take-off, (K,)."""
         return np.asarray((self.stamp_ns - self.stamp_ns[0]) * 1e-9, dtype=np.float64)
 
     @property
-    def velocity_mps(self) -> Floats:
+    def velocity_mps(self) -> Float64Array:
         """Velocity (K, 3), east, north, up."""
         return np.asarray(np.gradient(self.position_m, self.time_s, axis=0), dtype=np.float64)
 
@@ -50,7 +49,7 @@ def fly(plan: FlightPlan, seed: int = 0) -> Trajectory:
     """Fly a plan; the same plan and seed give the same flight."""
     step_s = 1.0 / plan.imu_rate_hz
     track, heading_rad, bank_rad = _steer(plan, step_s)
-    time_s: Floats = np.arange(len(track), dtype=np.float64) * step_s
+    time_s: Float64Array = np.arange(len(track), dtype=np.float64) * step_s
     rng = stream(seed, "gusts")
     roll, pitch, crab = (_gust(rng, time_s, plan) for _ in range(3))
     height_m = plan.height_m + plan.height_wander_m * _wander(rng, time_s, 25.0)
@@ -68,7 +67,7 @@ def fly(plan: FlightPlan, seed: int = 0) -> Trajectory:
     )
 
 
-def _steer(plan: FlightPlan, step_s: float) -> tuple[Floats, Floats, Floats]:
+def _steer(plan: FlightPlan, step_s: float) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Follow the legs by aiming at a point ahead on them; return track (K, 2), heading and bank (K,)."""
     points = np.array(plan.waypoints_m, dtype=np.float64)
     limit = math.radians(plan.max_bank_deg)
@@ -94,7 +93,7 @@ def _steer(plan: FlightPlan, step_s: float) -> tuple[Floats, Floats, Floats]:
     return table[:, :2], table[:, 2], table[:, 3]
 
 
-def _leg(points: Floats, leg: int, east: float, north: float, plan: FlightPlan) -> tuple[int, bool]:
+def _leg(points: Float64Array, leg: int, east: float, north: float, plan: FlightPlan) -> tuple[int, bool]:
     """Go on to the next leg where the turn into it must begin; done at the end of the last."""
     start, end = points[leg], points[leg + 1]
     direction = (end - start) / np.linalg.norm(end - start)
@@ -107,7 +106,9 @@ def _leg(points: Floats, leg: int, east: float, north: float, plan: FlightPlan) 
     return (leg + 1 if left_m <= early_m else leg), False
 
 
-def _bearing_ahead(start: Floats, end: Floats, east: float, north: float, ahead_m: float) -> float:
+def _bearing_ahead(
+    start: Float64Array, end: Float64Array, east: float, north: float, ahead_m: float
+) -> float:
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     ux, uy = (end[0] - start[0]) / length, (end[1] - start[1]) / length
     along = (east - start[0]) * ux + (north - start[1]) * uy
@@ -116,7 +117,7 @@ def _bearing_ahead(start: Floats, end: Floats, east: float, north: float, ahead_
     return math.atan2(start[0] + ux * reach - east, start[1] + uy * reach - north)
 
 
-def _wander(rng: np.random.Generator, time_s: Floats, period_s: float) -> Floats:
+def _wander(rng: np.random.Generator, time_s: Float64Array, period_s: float) -> Float64Array:
     """Return a smooth random signal (K,) of unit root mean square over long times."""
     frequency = rng.uniform(0.5, 1.8, 6) / period_s
     phase = rng.uniform(0, 2 * np.pi, 6)
@@ -125,7 +126,7 @@ def _wander(rng: np.random.Generator, time_s: Floats, period_s: float) -> Floats
     )
 
 
-def _gust(rng: np.random.Generator, time_s: Floats, plan: FlightPlan) -> Floats:
+def _gust(rng: np.random.Generator, time_s: Float64Array, plan: FlightPlan) -> Float64Array:
     angle_deg = plan.gust_deg * _wander(rng, time_s, plan.gust_period_s)
     return np.asarray(
         np.radians(np.clip(angle_deg, -plan.gust_limit_deg, plan.gust_limit_deg)), dtype=np.float64

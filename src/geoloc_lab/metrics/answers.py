@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc import geodesy, integrity
+from geoloc.arrays import BoolArray, Float64Array, Int64Array
 from geoloc_lab.metrics.records import Record
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +28,15 @@ class Answers:
         attitude_m: (n,) deviation per axis that the attitude's error has in the covariance.
     """
 
-    stamp_ns: NDArray[np.int64]
-    truth_deg: Floats
-    answered: Bools
-    error_m: Floats
-    covariance_m2: Floats
-    score: Floats
-    margin: Floats
-    refined: Bools
-    attitude_m: Floats
+    stamp_ns: Int64Array
+    truth_deg: Float64Array
+    answered: BoolArray
+    error_m: Float64Array
+    covariance_m2: Float64Array
+    score: Float64Array
+    margin: Float64Array
+    refined: BoolArray
+    attitude_m: Float64Array
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Answers":
@@ -66,22 +64,22 @@ class Answers:
     def __len__(self) -> int:
         return len(self.stamp_ns)
 
-    def take(self, rows: NDArray[np.integer] | Bools) -> "Answers":
+    def take(self, rows: NDArray[np.integer] | BoolArray) -> "Answers":
         """Return some rows: indices, repeated ones too, or a mask."""
         return Answers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @cached_property
-    def distance_m(self) -> Floats:
+    def distance_m(self) -> Float64Array:
         """Horizontal error (n,); NaN where there is no estimate."""
         return np.asarray(np.hypot(self.error_m[:, 0], self.error_m[:, 1]), dtype=np.float64)
 
     @cached_property
-    def sigma_m(self) -> Floats:
+    def sigma_m(self) -> Float64Array:
         """Claimed deviation (n,), the root of the covariance's trace; NaN where nothing is claimed."""
         return integrity.sigma_m(self.covariance_m2)
 
     @cached_property
-    def normalised(self) -> Floats:
+    def normalised(self) -> Float64Array:
         """Squared error over claimed covariance (n,), e'Σ⁻¹e: 2 on average where the claim is honest.
 
         NaN where nothing is claimed; inf for a claim that is no covariance (zero, singular, negative): who
@@ -96,5 +94,5 @@ def joined(parts: Sequence[Answers]) -> Answers:
     return Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
 
 
-def _columns(pairs: Sequence[tuple[float, float]]) -> Floats:
+def _columns(pairs: Sequence[tuple[float, float]]) -> Float64Array:
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)

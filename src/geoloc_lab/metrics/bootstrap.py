@@ -17,7 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from geoloc.arrays import Float64Array
+
 Rows = NDArray[np.intp]
 SAMPLES = 1000
 CONFIDENCE = 0.95
@@ -41,8 +42,8 @@ def resamples(count: int, samples: int = SAMPLES, seed: int = 0) -> Iterator[Row
 
 
 def interval(
-    figures: Callable[[Rows], Floats], count: int, samples: int = SAMPLES, seed: int = 0
-) -> tuple[Floats, Floats]:
+    figures: Callable[[Rows], Float64Array], count: int, samples: int = SAMPLES, seed: int = 0
+) -> tuple[Float64Array, Float64Array]:
     """Return the 95 % intervals of several figures at once: lower and upper ends, each (k,).
 
     Args:
@@ -60,7 +61,7 @@ def interval(
     return ends[0], ends[1]
 
 
-def effective_count(values: Floats) -> float:
+def effective_count(values: Float64Array) -> float:
     """Return how many independent values a series (n,) in order of time is worth, from 1 to n.
 
     NaN and inf are left out. Series too short to tell, or constant ones, count in full.
@@ -73,7 +74,7 @@ def effective_count(values: Floats) -> float:
     return float(max(1.0, known.size / max(1.0, time)))
 
 
-def _autocorrelation_time(values: Floats, length: int) -> float:
+def _autocorrelation_time(values: Float64Array, length: int) -> float:
     """Return by how much means of blocks of that length scatter more than means of independent values."""
     means = sliding_window_view(values, length).mean(axis=1)
     # They scatter less about their own mean than about the true one.

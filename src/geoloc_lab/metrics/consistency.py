@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, effective_count
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M
 
-Floats = NDArray[np.float64]
 SIGMAS = (1, 2, 3)
 NOMINAL: Mapping[int, float] = {sigma: 1.0 - math.exp(-(sigma**2) / 2.0) for sigma in SIGMAS}
 DIMENSIONS = 2
@@ -81,7 +80,7 @@ def believe(answers: Answers) -> Belief:
     )
 
 
-def share_inside(normalised: Floats, sigma: float) -> float:
+def share_inside(normalised: Float64Array, sigma: float) -> float:
     """Return the share of claims (n,), NaN left out, whose truth lies inside their `sigma` ellipse."""
     known = normalised[~np.isnan(normalised)]
     return float(np.mean(known <= sigma**2)) if known.size else math.nan
@@ -96,7 +95,7 @@ def chi2_band(effective_fixes: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _mean(values: Floats) -> float:
+def _mean(values: Float64Array) -> float:
     return float(values.mean()) if values.size else math.nan
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array, FloatArray
 from geoloc_lab.metrics import consistency, risk
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import interval
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ FIGURES: tuple[Figure, ...] = (
 )
 
 
-def values_of(answers: Answers, figures: Sequence[Figure] = FIGURES) -> Floats:
+def values_of(answers: Answers, figures: Sequence[Figure] = FIGURES) -> Float64Array:
     """Return the figures (k,) of a flight; NaN for a flight without frames."""
     if not len(answers):
         return np.full(len(figures), math.nan)
@@ -85,5 +83,5 @@ def intervals_of(answers: Answers, figures: Sequence[Figure] = FIGURES) -> Mappi
     return {figure.key: (float(a), float(b)) for figure, a, b in zip(figures, low, high, strict=True)}
 
 
-def _mean(values: NDArray[np.floating] | NDArray[np.bool_]) -> float:
+def _mean(values: FloatArray | BoolArray) -> float:
     return float(np.mean(values)) if values.size else math.nan

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc import geodesy
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc_lab.bags.truth_track import jumped
-from geoloc_lab.metrics.answers import Answers, Bools
+from geoloc_lab.metrics.answers import (
+    Answers,
+)
 
-Floats = NDArray[np.float64]
 RECOVERED_M = 50.0
 
 
@@ -81,7 +82,7 @@ def continuity(answers: Answers, kidnaps_ns: Sequence[int] | None = None) -> Con
     return Continuity(first_fix(answers), longest_outage(answers), recoveries(answers, stamps_ns))
 
 
-def flown_m(answers: Answers) -> Floats:
+def flown_m(answers: Answers) -> Float64Array:
     """Return the distance flown (n,) since the first frame; jumps of a kidnapped truth do not count."""
     if len(answers) < 2:
         return np.zeros(len(answers))
@@ -144,7 +145,7 @@ def _recovery(after: Answers, stamp_ns: int) -> Recovery:
     return Recovery(stamp_ns, seconds, frames, int(after.answered[:frames].sum()))
 
 
-def _steps(answers: Answers) -> tuple[Floats, Bools]:
+def _steps(answers: Answers) -> tuple[Float64Array, BoolArray]:
     """Return the metres between successive truths, and which of these ways are jumps, (n - 1,)."""
     steps_m = geodesy.distance_m(*answers.truth_deg[:-1].T, *answers.truth_deg[1:].T)
     return steps_m, jumped(steps_m, np.diff(answers.stamp_ns) * 1e-9)

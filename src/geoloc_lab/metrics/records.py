@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from geoloc.arrays import Float64Array, Int64Array, UInt8Array
 from geoloc.errors import BagError, Reason
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
     from geoloc_lab.bags.truth_track import TruthTrack
 
-Floats = NDArray[np.float64]
-Pictures = Mapping[int, NDArray[np.uint8]]
+Pictures = Mapping[int, UInt8Array]
 _NS_PER_S = 1_000_000_000
 _NO_LATENCY: Mapping[str, float] = MappingProxyType({})
 
@@ -51,7 +50,7 @@ class Record:
     truth_longitude_deg: float
     latitude_deg: float = math.nan
     longitude_deg: float = math.nan
-    covariance_m2: Floats = field(default_factory=lambda: np.full((2, 2), math.nan))
+    covariance_m2: Float64Array = field(default_factory=lambda: np.full((2, 2), math.nan))
     reason: Reason | None = None
     sentence: str = ""
     score: float = math.nan
@@ -133,7 +132,7 @@ class Recorder:
             attitude_m=fix.attitude_m,
         )
 
-    def _margin(self, ids: NDArray[np.int64], scores: Floats) -> float:
+    def _margin(self, ids: Int64Array, scores: Float64Array) -> float:
         if ids.size == 0:
             return math.nan
         apart_m = np.abs(self._centres_m[ids] - self._centres_m[ids[0]]).max(axis=1)

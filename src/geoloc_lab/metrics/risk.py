@@ -10,13 +10,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from geoloc_lab.metrics.answers import Answers, Bools
+from geoloc.arrays import BoolArray, Float64Array
+from geoloc_lab.metrics.answers import (
+    Answers,
+)
 from geoloc_lab.metrics.bootstrap import effective_count, proportion_interval
 
-Floats = NDArray[np.float64]
 FALSE_BEYOND_M = (50, 100)
 
 
@@ -68,9 +69,9 @@ class Risk:
 class RiskCurve:
     """One row for each fix, surest first: share of all frames answered so far (n,), and their risk (n,)."""
 
-    coverage: Floats
-    mean_error_m: Floats
-    false_rate: Floats
+    coverage: Float64Array
+    mean_error_m: Float64Array
+    false_rate: Float64Array
 
 
 def risk_of(answers: Answers) -> Risk:
@@ -114,7 +115,7 @@ def false_fixes(answers: Answers, beyond_m: int) -> FalseFixes:
     )
 
 
-def independent_fixes(distance_m: Floats) -> float:
+def independent_fixes(distance_m: Float64Array) -> float:
     """Return how many independent trials successive fixes with these errors (n,) are worth.
 
     Ranks, because one error of kilometres would drown what the others say about how long trouble lasts.
@@ -122,7 +123,7 @@ def independent_fixes(distance_m: Floats) -> float:
     return effective_count(stats.rankdata(distance_m)) if distance_m.size else 0.0
 
 
-def selective_risk(risk: Floats, sigma_m: Floats) -> Floats:
+def selective_risk(risk: Float64Array, sigma_m: Float64Array) -> Float64Array:
     """Return the mean risk of the surest 1, 2, … n fixes; equal σ share their risk, in whatever order."""
     order = np.argsort(sigma_m, kind="stable")
     _, group = np.unique(sigma_m[order], return_inverse=True)
@@ -130,15 +131,15 @@ def selective_risk(risk: Floats, sigma_m: Floats) -> Floats:
     return np.asarray(np.cumsum(shared[group]) / np.arange(1, risk.size + 1), dtype=np.float64)
 
 
-def _area(risk: Floats, sigma_m: Floats) -> float:
+def _area(risk: Float64Array, sigma_m: Float64Array) -> float:
     return float(selective_risk(risk, sigma_m).mean()) if risk.size else math.nan
 
 
-def _false(distance_m: Floats) -> Floats:
+def _false(distance_m: Float64Array) -> Float64Array:
     return (distance_m > FALSE_BEYOND_M[0]).astype(np.float64)
 
 
-def _fixes(answers: Answers) -> tuple[Floats, Floats]:
+def _fixes(answers: Answers) -> tuple[Float64Array, Float64Array]:
     """Return error and σ of each fix; one that claims no σ comes last."""
-    fixed: Bools = answers.answered
+    fixed: BoolArray = answers.answered
     return answers.distance_m[fixed], np.nan_to_num(answers.sigma_m[fixed], nan=math.inf)

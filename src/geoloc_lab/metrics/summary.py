@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc import geodesy
+from geoloc.arrays import Float64Array
 from geoloc.errors import BagError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.consistency import Belief, believe
@@ -18,7 +18,6 @@ from geoloc_lab.metrics.outages import Continuity, continuity
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes, Risk, false_fixes, risk_of
 
-Floats = NDArray[np.float64]
 RADII_M = (5, 10, 25, 50, 100)
 _MIN_STEP_M = 0.5  # shorter steps between truth positions say nothing about the direction of flight
 
@@ -114,7 +113,7 @@ def summarise(
     )
 
 
-def horizontal_errors_m(records: Sequence[Record]) -> Floats:
+def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
     """Return the distance from truth to estimate (n,), NaN where there is no fix or no truth."""
     errors_m = np.full(len(records), math.nan)
     known = [i for i, record in enumerate(records) if record.has_fix and record.has_truth]
@@ -129,14 +128,14 @@ def horizontal_errors_m(records: Sequence[Record]) -> Floats:
     return errors_m
 
 
-def share_within(errors_m: Floats, radius_m: float) -> float:
+def share_within(errors_m: Float64Array, radius_m: float) -> float:
     """Return the share of all frames (n,) whose error is at most `radius_m`; NaN, no fix, is a miss."""
     if errors_m.size == 0:
         return math.nan
     return float(np.mean(np.nan_to_num(errors_m, nan=math.inf) <= radius_m))
 
 
-def track_directions(east_m: Floats, north_m: Floats) -> Floats:
+def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Array:
     """Return the unit direction of flight (n, 2) at each position (n,); NaN where the drone hovers."""
     directions = np.full((east_m.size, 2), math.nan)
     if east_m.size < 2:
@@ -196,10 +195,10 @@ def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, fl
     return {stage: (_quantile(ms, 0.5), _quantile(ms, 0.95)) for stage, ms in values.items()}
 
 
-def _known(values: Sequence[float]) -> Floats:
+def _known(values: Sequence[float]) -> Float64Array:
     array = np.asarray(values, dtype=np.float64)
     return np.asarray(array[np.isfinite(array)], dtype=np.float64)
 
 
-def _quantile(values: Floats, share: float) -> float:
+def _quantile(values: Float64Array, share: float) -> float:
     return float(np.quantile(values, share)) if values.size else math.nan

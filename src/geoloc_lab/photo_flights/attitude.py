@@ -7,17 +7,16 @@ A `world_from_optical` is (3, 3) and takes optical axes (right, down, forward) t
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geoloc.arrays import Float64Array
 from geoloc.camera.attitude import mount_rotation
 from geoloc_lab.photo_flights.photos import Gimbal
 
-Floats = NDArray[np.float64]
 NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
 
 
-def gimbal_rotation(gimbal: Gimbal) -> Floats:
+def gimbal_rotation(gimbal: Gimbal) -> Float64Array:
     """Return world_from_optical (3, 3), optical axes to east, north, up, of DJI's gimbal angles."""
     yaw, pitch = math.radians(gimbal.yaw_deg), math.radians(gimbal.pitch_deg)
     forward = np.array([math.sin(yaw) * math.cos(pitch), math.cos(yaw) * math.cos(pitch), math.sin(pitch)])
@@ -26,7 +25,7 @@ def gimbal_rotation(gimbal: Gimbal) -> Floats:
     return np.asarray(level @ Rotation.from_euler("z", gimbal.roll_deg, degrees=True).as_matrix())
 
 
-def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: float) -> Floats:
+def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: float) -> Float64Array:
     """Return world_from_optical (3, 3) of a camera whose tilt and picture-top are known as bearings.
 
     Args:
@@ -42,7 +41,7 @@ def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: flo
     return np.column_stack([np.cross(down, forward), down, forward])
 
 
-def body_quaternion(world_from_optical: Floats) -> tuple[float, float, float, float]:
+def body_quaternion(world_from_optical: Float64Array) -> tuple[float, float, float, float]:
     """Return the attitude (x, y, z, w) of a body whose camera is mounted as `NADIR_MOUNT_RPY_DEG` says."""
     world_from_body = world_from_optical @ mount_rotation(NADIR_MOUNT_RPY_DEG).T
     x, y, z, w = Rotation.from_matrix(world_from_body).as_quat()

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from geoloc import geodesy
+from geoloc.arrays import Float64Array
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
 from geoloc.installed import config_file
@@ -26,7 +26,6 @@ from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, g
 from geoloc_lab.photo_flights.calibration import Cameras, lens_of, read_calibration
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 
-Floats = NDArray[np.float64]
 _COLUMNS = (
     "file",
     "cam_lat",
@@ -201,7 +200,7 @@ def _frame(
     )
 
 
-def _attitude(photo: Photo, row: Mapping[str, str], turn_deg: float) -> Floats:
+def _attitude(photo: Photo, row: Mapping[str, str], turn_deg: float) -> Float64Array:
     if photo.gimbal is not None:
         turned = Rotation.from_euler("z", -turn_deg, degrees=True).as_matrix()
         return np.asarray(gimbal_rotation(photo.gimbal) @ turned)

@@ -5,22 +5,23 @@ from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from geoloc.arrays import UInt8Array
 
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
 
-class ViewAlbum(Mapping[int, NDArray[np.uint8]]):
+class ViewAlbum(Mapping[int, UInt8Array]):
     """Views, uint8 RGB (S, S, 3), by the stamp of their frame; decoded when looked at."""
 
     def __init__(self) -> None:
-        self._jpegs: dict[int, NDArray[np.uint8]] = {}
+        self._jpegs: dict[int, UInt8Array] = {}
 
-    def put(self, stamp_ns: int, view: NDArray[np.uint8]) -> None:
+    def put(self, stamp_ns: int, view: UInt8Array) -> None:
         """Keep a view, in place of one of the same stamp."""
         self._jpegs[stamp_ns] = cv2.imencode(".jpg", cv2.cvtColor(view, cv2.COLOR_RGB2BGR), _QUALITY)[1]
 
-    def __getitem__(self, stamp_ns: int) -> NDArray[np.uint8]:
+    def __getitem__(self, stamp_ns: int) -> UInt8Array:
         decoded = cv2.imdecode(self._jpegs[stamp_ns], cv2.IMREAD_COLOR)
         return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc import geodesy
+from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import interval
 from geoloc_lab.metrics.figures import FIGURES, values_of
 from geoloc_lab.reports.written_report import WrittenReport
 
-Floats = NDArray[np.float64]
 _SAME_TRUTH_M = 5.0  # truths of two recordings of one flight may be interpolated differently, not more
 
 
@@ -96,7 +96,7 @@ def compare(reports: Sequence[WrittenReport]) -> Comparison:
     count = len(paired[0])
     values = [values_of(answers) for answers in paired]
 
-    def differences(rows: NDArray[np.intp]) -> Floats:
+    def differences(rows: NDArray[np.intp]) -> Float64Array:
         first, *others = (values_of(answers.take(rows)) for answers in paired)
         return np.concatenate([other - first for other in others])
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import block_length
 from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS, believe, chi2_band
@@ -18,7 +18,6 @@ from geoloc_lab.metrics.figures import ELLIPSES, intervals_of
 from geoloc_lab.metrics.risk import RiskCurve, risk_curve
 from geoloc_lab.reports.table import metres
 
-Floats = NDArray[np.float64]
 _BLUE, _GREY, _RED, _PINK, _BAND = "#1f6feb", "#888888", "#d62728", "#ff2d95", "#2ca02c"
 _BINS = 8
 
@@ -177,7 +176,7 @@ def _draw_three_sigma(axes: Axes, answers: Answers) -> None:
     axes.legend(loc="upper left", ncols=5)
 
 
-def _three_sigma_m(answers: Answers) -> Floats:
+def _three_sigma_m(answers: Answers) -> Float64Array:
     """Return three times the longest axis of each ellipse (n,); NaN where nothing is claimed."""
     reach_m = np.full(len(answers), np.nan)
     known = np.isfinite(answers.covariance_m2).all(axis=(1, 2))
@@ -186,5 +185,5 @@ def _three_sigma_m(answers: Answers) -> Floats:
     return reach_m
 
 
-def _seconds(answers: Answers) -> Floats:
+def _seconds(answers: Answers) -> Float64Array:
     return np.asarray((answers.stamp_ns - answers.stamp_ns[0]) * 1e-9, dtype=np.float64)

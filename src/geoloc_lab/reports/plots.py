@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array, UInt8Array
 from geoloc.camera.views import fill_invalid
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import EvaluationRun, Record
@@ -23,7 +24,6 @@ from geoloc_lab.reports.table import metres
 if TYPE_CHECKING:
     from geoloc.raster.views import Raster
 
-Floats = NDArray[np.float64]
 Window = tuple[float, float, float]  # centre east, centre north, width; metres
 
 _TRUTH, _ESTIMATE, _ERROR, _REFUSED = "#19d3f3", "#ffd400", "#ff5a36", "#ff2d95"
@@ -103,7 +103,7 @@ def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record,
 _LABEL: dict[str, Any] = {"color": "black", "backgroundcolor": "#ffffffd0", "fontsize": 9}
 
 
-def _positions_m(run: EvaluationRun) -> tuple[Floats, Floats]:
+def _positions_m(run: EvaluationRun) -> tuple[Float64Array, Float64Array]:
     records = run.records
     frame = run.map_directory.frame
     truth = frame.to_local([r.truth_latitude_deg for r in records], [r.truth_longitude_deg for r in records])
@@ -111,12 +111,12 @@ def _positions_m(run: EvaluationRun) -> tuple[Floats, Floats]:
     return _finite(np.column_stack(truth)), _finite(np.column_stack(estimate))
 
 
-def _finite(points: Floats) -> Floats:
+def _finite(points: Float64Array) -> Float64Array:
     # PROJ answers inf for what it cannot place.
     return np.where(np.isfinite(points), points, math.nan)
 
 
-def _window(raster: "Raster", truth_m: Floats) -> Window:
+def _window(raster: "Raster", truth_m: Float64Array) -> Window:
     """Return the square that shows the whole map and the true track; one far off the map is left out."""
     left, bottom, right, top = raster.bounds_m
     low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
@@ -127,12 +127,12 @@ def _window(raster: "Raster", truth_m: Floats) -> Window:
     return float(centre[0]), float(centre[1]), float((high - low).max()) * 1.02
 
 
-def _inside(points_m: Floats, window: Window) -> NDArray[np.bool_]:
+def _inside(points_m: Float64Array, window: Window) -> BoolArray:
     east_m, north_m, width_m = window
     return np.asarray(np.abs(points_m - (east_m, north_m)).max(axis=1) <= width_m / 2)
 
 
-def _draw_tracks(axes: Axes, run: EvaluationRun, truth_m: Floats, estimate_m: Floats) -> None:
+def _draw_tracks(axes: Axes, run: EvaluationRun, truth_m: Float64Array, estimate_m: Float64Array) -> None:
     fixed = np.isfinite(estimate_m[:, 0]) & np.isfinite(truth_m[:, 0])
     segments = np.stack([truth_m[fixed], estimate_m[fixed]], axis=1)
     axes.add_collection(LineCollection(list(segments), colors=_ERROR, linewidths=1.1, label="error"))
@@ -149,7 +149,9 @@ def _track_marker(run: EvaluationRun) -> str:
     return "o" if len(run.records) <= 100 else ""
 
 
-def _draw_over_time(axes: Axes, seconds: Floats, errors_m: Floats, oracle_m: Floats) -> None:
+def _draw_over_time(
+    axes: Axes, seconds: Float64Array, errors_m: Float64Array, oracle_m: Float64Array
+) -> None:
     axes.plot(seconds, errors_m, ".-", color="#1f6feb", markersize=4, linewidth=0.8, label="error")
     if np.isfinite(oracle_m).any():
         axes.plot(seconds, oracle_m, color="#888888", linewidth=0.8, label="nearest tile centre (oracle)")
@@ -161,7 +163,7 @@ def _draw_over_time(axes: Axes, seconds: Floats, errors_m: Floats, oracle_m: Flo
     axes.legend()
 
 
-def _draw_distribution(axes: Axes, errors_m: Floats, oracle_m: Floats, tile_m: float) -> None:
+def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Array, tile_m: float) -> None:
     known = oracle_m[np.isfinite(oracle_m)]
     if known.size:
         axes.step(
@@ -182,13 +184,13 @@ def _draw_distribution(axes: Axes, errors_m: Floats, oracle_m: Floats, tile_m: f
     axes.legend(loc="lower right")
 
 
-def _cumulative(values: Floats, count: int) -> tuple[Floats, Floats]:
+def _cumulative(values: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
     """Return the steps of the share, in per cent of `count`, at or under each value, from nothing at 0."""
     steps = np.concatenate([[0.0], np.sort(values)])
     return steps, np.arange(steps.size) / count * 100.0
 
 
-def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> NDArray[np.uint8] | None:
+def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> UInt8Array | None:
     """Return the tile's ground, or None where the raster does not hold it: tiles of distractor imagery."""
     if tile < 0:
         return None
@@ -197,7 +199,7 @@ def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> NDArr
     return fill_invalid(picture, valid) if valid.any() else None
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8] | None, title: str) -> None:
+def _show(axes: Axes, picture: UInt8Array | None, title: str) -> None:
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
     if picture is None:

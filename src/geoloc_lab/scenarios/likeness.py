@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import UInt8Array
 from geoloc.errors import BagError
 from geoloc.raster.views import open_raster
 from geoloc_lab.evaluation.distractors import Picture, indexed_pictures
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _PLACES = 60
 _FEWEST = 10
-Views = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ def is_hard_enough(likeness: Likeness, all_of: Sequence[Likeness]) -> bool | Non
     return likeness.median <= min(dated) if dated else None
 
 
-def _likeness(name: str, sides: tuple[Views, Views], encoder: "Encoder", *, dated: bool = False) -> Likeness:
+def _likeness(
+    name: str, sides: tuple[UInt8Array, UInt8Array], encoder: "Encoder", *, dated: bool = False
+) -> Likeness:
     first, second = (encoder.describe(side) for side in sides)
     cosines = np.asarray(second @ first.T, dtype=np.float64)
     same = np.diag(cosines).copy()
@@ -75,7 +76,7 @@ def _likeness(name: str, sides: tuple[Views, Views], encoder: "Encoder", *, date
     return Likeness(name, dated, len(same), float(np.median(same)), float(np.quantile(same, 0.1)), other)
 
 
-def _sides(region: Region, encoder: "Encoder") -> tuple[Views, Views]:
+def _sides(region: Region, encoder: "Encoder") -> tuple[UInt8Array, UInt8Array]:
     size_m, size_px = region.view_size_m, encoder.card.input_px
     with open_raster(region.map_image) as before, open_raster(region.flown_image) as after:
         left, bottom, right, top = before.bounds_m
@@ -118,10 +119,10 @@ def _year(dated: tuple[str, str, Picture]) -> str:
 
 def _dated_views(
     pairs: Sequence[tuple[Picture, Picture]], size_m: float, encoder: "Encoder"
-) -> tuple[Views, Views]:
+) -> tuple[UInt8Array, UInt8Array]:
     """Return both sides' views of the places whose pictures are large enough, (N, S, S, 3) each."""
     size_px = encoder.card.input_px
-    sides: tuple[list[Views], list[Views]] = ([], [])
+    sides: tuple[list[UInt8Array], list[UInt8Array]] = ([], [])
     for before, after in pairs:
         with (
             open_raster(before.path, bounds=before.bounds, crs=before.crs) as first,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray
 from geoloc.errors import RasterError
 from geoloc.raster.views import write_geotiff
 from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, is_white, placed_pictures
@@ -25,8 +25,6 @@ WORLD_SIZE_M = 1600.0
 _BLOCK_PX = 10
 _ORTHO = "massachusetts_ortho"
 _TOWN, _COUNTRY = "19678630_15.jpg", "17428750_15.jpg"
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: Seas
         partial.replace(path)
 
 
-def largest_rectangle(mask: Mask) -> tuple[slice, slice]:
+def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
     """Return rows and columns of the largest upright rectangle that is true throughout, to ten pixels.
 
     Raises:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc_lab.world.noise import Floats
+from geoloc.arrays import Float64Array, Int32Array
 from geoloc_lab.world.town_plan import Surface
 
 HEIGHT_UNIT_M = 0.2
@@ -33,15 +32,19 @@ class Canvas:
         self.surface = np.zeros((size_px, size_px), np.uint8)
         self.height = np.zeros((size_px, size_px), np.uint8)
 
-    def pixels(self, points_m: Floats) -> Floats:
+    def pixels(self, points_m: Float64Array) -> Float64Array:
         """Return pixel coordinates (N, 2), centre of the first pixel at 0, of points (N, 2)."""
         return np.asarray((points_m + self._offset_m) / self.gsd_m - 0.5, dtype=np.float64)
 
-    def _fixed(self, points_m: Floats) -> NDArray[np.int32]:
+    def _fixed(self, points_m: Float64Array) -> Int32Array:
         return np.round(self.pixels(points_m) * (1 << _SHIFT)).astype(np.int32)
 
     def fill(
-        self, outline_m: Floats, colour: Sequence[float], surface: Surface, height_m: float | None = None
+        self,
+        outline_m: Float64Array,
+        colour: Sequence[float],
+        surface: Surface,
+        height_m: float | None = None,
     ) -> None:
         """Fill an outline (N, 2) of any shape."""
         points = [self._fixed(outline_m)]
@@ -51,7 +54,12 @@ class Canvas:
             cv2.fillPoly(self.height, points, _units(height_m), cv2.LINE_8, _SHIFT)
 
     def stroke(
-        self, line_m: Floats, width_m: float, colour: Sequence[float], surface: Surface, height_m: float = 0.0
+        self,
+        line_m: Float64Array,
+        width_m: float,
+        colour: Sequence[float],
+        surface: Surface,
+        height_m: float = 0.0,
     ) -> None:
         """Draw a polyline (N, 2) of a width; one thinner than a pixel is drawn as faint as it would look."""
         points = [self._fixed(line_m)]
@@ -63,7 +71,7 @@ class Canvas:
         cv2.polylines(self.surface, points, False, int(surface), thickness, cv2.LINE_8, _SHIFT)
         cv2.polylines(self.height, points, False, _units(height_m), thickness, cv2.LINE_8, _SHIFT)
 
-    def _faint(self, line_m: Floats, share: float, colour: Sequence[float]) -> None:
+    def _faint(self, line_m: Float64Array, share: float, colour: Sequence[float]) -> None:
         pixels = self.pixels(line_m)
         low = np.floor(pixels.min(0)).astype(int) - 2
         high = np.ceil(pixels.max(0)).astype(int) + 3
@@ -76,7 +84,9 @@ class Canvas:
         cv2.polylines(drawn, [points], False, colour, 1, cv2.LINE_AA, _SHIFT)
         window[:] = cv2.addWeighted(drawn, share, window, 1 - share, 0)
 
-    def shape(self, corners_m: Floats, colour: Sequence[float], surface: Surface, height_m: float) -> None:
+    def shape(
+        self, corners_m: Float64Array, colour: Sequence[float], surface: Surface, height_m: float
+    ) -> None:
         """Fill a convex outline (N, 2) and raise it; the quick way for small things."""
         points = self._fixed(corners_m)
         cv2.fillConvexPoly(self.rgb, points, colour, cv2.LINE_AA, _SHIFT)

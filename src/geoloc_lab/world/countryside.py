@@ -3,9 +3,9 @@
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.leisure import blob, scatter
-from geoloc_lab.world.noise import Floats
 from geoloc_lab.world.placing import Site
 from geoloc_lab.world.town_plan import Block, Field, Patch, Roof, Stroke, Surface, Use
 
@@ -40,7 +40,7 @@ def fill_country(site: Site, block: Block) -> None:
     _hedgerow(site, land)
 
 
-def _field(site: Site, land: Floats) -> None:
+def _field(site: Site, land: Float64Array) -> None:
     """Strips of one or several crops, worked along the long side."""
     rng = site.rng
     strips = [land]
@@ -68,7 +68,7 @@ def _field(site: Site, land: Floats) -> None:
         site.trees(island + rng.normal(0, 5, (rng.integers(1, 9), 2)), (2, 5))
 
 
-def _meadow(site: Site, land: Floats) -> None:
+def _meadow(site: Site, land: Float64Array) -> None:
     rng = site.rng
     site.plan.patches.append(Patch(site.bent(land), Surface.MEADOW, site.tint(0.08)))
     for _ in range(rng.integers(1, 5)):
@@ -89,7 +89,7 @@ def _meadow(site: Site, land: Floats) -> None:
     site.plan.strokes.append(Stroke(site.bent(path), 1.4, Surface.DIRT))
 
 
-def _wood(site: Site, land: Floats) -> None:
+def _wood(site: Site, land: Float64Array) -> None:
     rng = site.rng
     site.plan.patches.append(Patch(site.bent(land), Surface.WOODFLOOR))
     conifers = float(rng.choice([0.05, 0.3, 0.95]))
@@ -102,7 +102,7 @@ def _wood(site: Site, land: Floats) -> None:
     site.plan.strokes.append(Stroke(site.bent(ride), 3.0, Surface.DIRT))
 
 
-def _orchard(site: Site, land: Floats) -> None:
+def _orchard(site: Site, land: Float64Array) -> None:
     rng = site.rng
     site.plan.patches.append(Patch(site.bent(land), Surface.MEADOW, site.tint(0.06)))
     centre, axis, length, width = geo.oriented_box(land)
@@ -115,7 +115,7 @@ def _orchard(site: Site, land: Floats) -> None:
     site.trees(points[inside] + rng.normal(0, 0.3, (int(inside.sum()), 2)), (1.2, 2.2), conifers=0.0)
 
 
-def _farm(site: Site, land: Floats) -> None:
+def _farm(site: Site, land: Float64Array) -> None:
     """A yard with barns and a dwelling, the rest of the block a field."""
     rng, plan = site.rng, site.plan
     _field(site, land)
@@ -145,7 +145,7 @@ def _farm(site: Site, land: Floats) -> None:
     site.trees(centre + rng.normal(0, 24, (rng.integers(5, 14), 2)), (2, 4.5))
 
 
-def _hedgerow(site: Site, land: Floats) -> None:
+def _hedgerow(site: Site, land: Float64Array) -> None:
     rng = site.rng
     for start, end in zip(land, np.roll(land, -1, 0), strict=True):
         if rng.uniform() < 0.42:

@@ -5,24 +5,24 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geoloc.arrays import Float64Array
+
 _GUIDED_DEPTH = 5
 
 
-def area(polygon: Floats) -> float:
+def area(polygon: Float64Array) -> float:
     """Return the area of a simple polygon (N, 2)."""
     x, y = polygon[:, 0], polygon[:, 1]
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def clip(polygon: Floats, point: Floats, normal: Floats) -> Floats:
+def clip(polygon: Float64Array, point: Float64Array, normal: Float64Array) -> Float64Array:
     """Keep the part of a convex polygon (N, 2) on the side of `point` that `normal` points to, if any."""
     if len(polygon) == 0:
         return polygon
     side = (polygon - point) @ normal
-    kept: list[Floats] = []
+    kept: list[Float64Array] = []
     for here, there, a, b in zip(polygon, np.roll(polygon, -1, 0), side, np.roll(side, -1), strict=True):
         if a >= 0:
             kept.append(here)
@@ -31,7 +31,7 @@ def clip(polygon: Floats, point: Floats, normal: Floats) -> Floats:
     return np.array(kept).reshape(-1, 2)
 
 
-def chord(polygon: Floats, point: Floats, normal: Floats) -> Floats:
+def chord(polygon: Float64Array, point: Float64Array, normal: Float64Array) -> Float64Array:
     """Return the segment (2, 2) in which a line through `point` crosses a convex polygon."""
     cut = clip(polygon, point, normal)
     along = np.array([-normal[1], normal[0]])
@@ -40,7 +40,7 @@ def chord(polygon: Floats, point: Floats, normal: Floats) -> Floats:
     return on_line[order[[0, -1]]]
 
 
-def edges(polygon: Floats) -> tuple[Floats, Floats]:
+def edges(polygon: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return start points (N, 2) and inward unit normals (N, 2) of a convex polygon's edges."""
     ahead = np.roll(polygon, -1, 0) - polygon
     normal = (
@@ -50,7 +50,7 @@ def edges(polygon: Floats) -> tuple[Floats, Floats]:
     return polygon, normal * np.sign(inward)[:, None]
 
 
-def inset(polygon: Floats, distance_m: float) -> Floats:
+def inset(polygon: Float64Array, distance_m: float) -> Float64Array:
     """Move every edge of a convex polygon inward; empty (0, 2) when nothing is left."""
     result = polygon
     for point, normal in zip(*edges(polygon), strict=True):
@@ -58,7 +58,7 @@ def inset(polygon: Floats, distance_m: float) -> Floats:
     return result if len(result) >= 3 else np.empty((0, 2))
 
 
-def oriented_box(polygon: Floats) -> tuple[Floats, Floats, float, float]:
+def oriented_box(polygon: Float64Array) -> tuple[Float64Array, Float64Array, float, float]:
     """Return centre, unit long axis, length and width of the smallest rectangle around a polygon."""
     (cx, cy), (w, h), degrees = cv2.minAreaRect(polygon.astype(np.float32))
     angle = np.radians(degrees) + (0.0 if w >= h else np.pi / 2)
@@ -66,12 +66,12 @@ def oriented_box(polygon: Floats) -> tuple[Floats, Floats, float, float]:
 
 
 def partition(
-    polygon: Floats,
+    polygon: Float64Array,
     rng: np.random.Generator,
-    target_m2: Callable[[Floats], float],
+    target_m2: Callable[[Float64Array], float],
     skew_rad: float = 0.08,
-    heading_rad: Callable[[Floats], float] | None = None,
-) -> tuple[list[Floats], list[tuple[Floats, int]]]:
+    heading_rad: Callable[[Float64Array], float] | None = None,
+) -> tuple[list[Float64Array], list[tuple[Float64Array, int]]]:
     """Cut a convex polygon across its long side again and again.
 
     Args:
@@ -84,8 +84,8 @@ def partition(
     Returns:
         cells, and cuts as (segment (2, 2), depth); depth 0 is the first cut.
     """
-    cells: list[Floats] = []
-    cuts: list[tuple[Floats, int]] = []
+    cells: list[Float64Array] = []
+    cuts: list[tuple[Float64Array, int]] = []
     waiting = [(polygon, 0)]
     while waiting:
         cell, depth = waiting.pop()
@@ -103,7 +103,9 @@ def partition(
     return cells, cuts
 
 
-def _guided_box(cell: Floats, heading_rad: Callable[[Floats], float]) -> tuple[Floats, Floats, float]:
+def _guided_box(
+    cell: Float64Array, heading_rad: Callable[[Float64Array], float]
+) -> tuple[Float64Array, Float64Array, float]:
     axis = turned(np.array([1.0, 0.0]), heading_rad(cell.mean(0)))
     frame = np.stack([axis, turned(axis, np.pi / 2)])
     low, high = (cell @ frame.T).min(0), (cell @ frame.T).max(0)
@@ -111,13 +113,13 @@ def _guided_box(cell: Floats, heading_rad: Callable[[Floats], float]) -> tuple[F
     return (low + high) / 2 @ frame, frame[longest], float((high - low)[longest])
 
 
-def turned(axis: Floats, angle_rad: float) -> Floats:
+def turned(axis: Float64Array, angle_rad: float) -> Float64Array:
     """Return a vector (2,) turned by an angle."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     return np.array([axis[0] * cos - axis[1] * sin, axis[0] * sin + axis[1] * cos])
 
 
-def rectangle(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:
+def rectangle(centre: Float64Array, axis: Float64Array, length_m: float, width_m: float) -> Float64Array:
     """Return corners (4, 2) of a rectangle; corners 0-1 and 2-3 run along `axis` (unit)."""
     along, across = axis * length_m / 2, np.array([-axis[1], axis[0]]) * width_m / 2
     return np.stack(
@@ -125,7 +127,7 @@ def rectangle(centre: Floats, axis: Floats, length_m: float, width_m: float) -> 
     )
 
 
-def densify(points: Floats, step_m: float, closed: bool = False) -> Floats:
+def densify(points: Float64Array, step_m: float, closed: bool = False) -> Float64Array:
     """Insert points so that no step of a polyline (N, 2) is longer than `step_m`."""
     path = np.vstack([points, points[:1]]) if closed else points
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
@@ -136,7 +138,7 @@ def densify(points: Floats, step_m: float, closed: bool = False) -> Floats:
     return np.vstack(pieces if closed else [*pieces, path[-1:]])
 
 
-def along(points: Floats, spacing_m: float) -> tuple[Floats, Floats]:
+def along(points: Float64Array, spacing_m: float) -> tuple[Float64Array, Float64Array]:
     """Return stations (N, 2) every `spacing_m` along a polyline, and unit directions (N, 2) there."""
     step = np.diff(points, axis=0)
     length = np.linalg.norm(step, axis=1)
@@ -148,8 +150,8 @@ def along(points: Floats, spacing_m: float) -> tuple[Floats, Floats]:
 
 
 def meander(
-    rng: np.random.Generator, start: Floats, end: Floats, sway_m: float, wavelength_m: float
-) -> Floats:
+    rng: np.random.Generator, start: Float64Array, end: Float64Array, sway_m: float, wavelength_m: float
+) -> Float64Array:
     """Return a smooth curve (N, 2), about 8 m a step, from start to end, swaying to both sides."""
     length_m = float(np.linalg.norm(end - start))
     s = np.linspace(0, 1, max(4, int(length_m / 8)))
@@ -158,5 +160,7 @@ def meander(
     for octave in range(3):
         wavelength = wavelength_m / 1.9**octave
         side += sway_m / 2**octave * np.sin(2 * np.pi * (s * length_m / wavelength + rng.uniform()))
-    curve: Floats = start + (s * length_m)[:, None] * axis + side[:, None] * np.array([-axis[1], axis[0]])
+    curve: Float64Array = (
+        start + (s * length_m)[:, None] * axis + side[:, None] * np.array([-axis[1], axis[0]])
+    )
     return curve

@@ -3,11 +3,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.canvas import Canvas
-from geoloc_lab.world.noise import Floats, stream
+from geoloc_lab.world.noise import (
+    stream,
+)
 from geoloc_lab.world.season import Season, palette
 from geoloc_lab.world.town_plan import Field, Plan, Road, RoadKind, Surface
 
@@ -41,7 +43,7 @@ def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
     _paint_ways(canvas, plan, colours)
 
 
-def _paint_field(canvas: Canvas, field: Field, colours: Floats, date: int) -> None:
+def _paint_field(canvas: Canvas, field: Field, colours: Float64Array, date: int) -> None:
     """Fill a field with stripes along the work, tramlines every swath, and a headland around."""
     crop = field.crops[date % len(field.crops)]
     rng = stream(field.seed, f"crop {crop.name}")
@@ -68,7 +70,7 @@ def _paint_field(canvas: Canvas, field: Field, colours: Floats, date: int) -> No
     canvas.stroke(ring, 1.2, (colour * 0.86).tolist(), crop)
 
 
-def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> NDArray[np.uint8]:
+def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> UInt8Array:
     """Return the brightness (128 = 1) along a line across the work, every `_PROFILE_STEP_M`, 600 m long."""
     at = np.arange(4000) * _PROFILE_STEP_M
     strength = _ROWS.get(crop, 0.1)
@@ -81,7 +83,7 @@ def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> NDA
     return np.asarray(np.clip(gain * 128, 40, 230), dtype=np.uint8)
 
 
-def _paint_ways(canvas: Canvas, plan: Plan, colours: Floats) -> None:
+def _paint_ways(canvas: Canvas, plan: Plan, colours: Float64Array) -> None:
     """Streets, then water over the lesser ones, then what has a bridge, then rails and roundabouts."""
     lesser = sorted((road for road in plan.roads if road.kind < RoadKind.AVENUE), key=lambda road: road.kind)
     for road in lesser:
@@ -100,7 +102,7 @@ def _paint_ways(canvas: Canvas, plan: Plan, colours: Floats) -> None:
         _paint_roundabout(canvas, np.array([x, y]), radius_m, colours)
 
 
-def _paint_greater(canvas: Canvas, roads: list[Road], colours: Floats) -> None:
+def _paint_greater(canvas: Canvas, roads: list[Road], colours: Float64Array) -> None:
     """Paint roads of one rank: markings last, and none where one road ends in another."""
     for road in roads:
         _paint_verge(canvas, road, colours)
@@ -117,7 +119,7 @@ def _paint_greater(canvas: Canvas, roads: list[Road], colours: Floats) -> None:
             )
 
 
-def _paint_verge(canvas: Canvas, road: Road, colours: Floats) -> None:
+def _paint_verge(canvas: Canvas, road: Road, colours: Float64Array) -> None:
     if road.kind in (RoadKind.STREET, RoadKind.AVENUE):
         canvas.stroke(road.points, road.width_m + 3.6, colours[Surface.PAVING].tolist(), Surface.PAVING)
     elif road.kind is RoadKind.MAIN:
@@ -125,7 +127,7 @@ def _paint_verge(canvas: Canvas, road: Road, colours: Floats) -> None:
         canvas.stroke(road.points, road.width_m + 1.6, colours[Surface.GRAVEL].tolist(), Surface.GRAVEL)
 
 
-def _paint_road(canvas: Canvas, road: Road, colours: Floats) -> None:
+def _paint_road(canvas: Canvas, road: Road, colours: Float64Array) -> None:
     if road.kind is RoadKind.TRACK:
         canvas.stroke(road.points, road.width_m, colours[Surface.DIRT].tolist(), Surface.DIRT)
         canvas.stroke(road.points, 0.7, colours[Surface.MEADOW].tolist(), Surface.MEADOW)
@@ -135,13 +137,13 @@ def _paint_road(canvas: Canvas, road: Road, colours: Floats) -> None:
     canvas.stroke(road.points, road.width_m, (colours[surface] * wear).tolist(), surface)
 
 
-def _beside(points: Floats, lateral_m: float) -> Floats:
+def _beside(points: Float64Array, lateral_m: float) -> Float64Array:
     ahead = np.gradient(points, axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1), 1e-9)[:, None]
     return np.asarray(points + lateral_m * np.stack([-ahead[:, 1], ahead[:, 0]], 1), dtype=np.float64)
 
 
-def _mark(canvas: Canvas, points: Floats, width_m: float, colours: Floats) -> None:
+def _mark(canvas: Canvas, points: Float64Array, width_m: float, colours: Float64Array) -> None:
     spots, ahead = geo.along(points, 9.0)
     near = ((spots > -20) & (spots < len(canvas.rgb) * canvas.gsd_m + 20)).all(1)
     for spot, direction in zip(spots[near], ahead[near], strict=True):
@@ -149,13 +151,13 @@ def _mark(canvas: Canvas, points: Floats, width_m: float, colours: Floats) -> No
         canvas.stroke(dash, width_m, colours[Surface.PAINT].tolist(), Surface.PAINT)
 
 
-def _solid(canvas: Canvas, points: Floats, colours: Floats) -> None:
+def _solid(canvas: Canvas, points: Float64Array, colours: Float64Array) -> None:
     canvas.stroke(
         points, max(0.3, canvas.gsd_m * 0.8), (colours[Surface.PAINT] * 0.86).tolist(), Surface.PAINT
     )
 
 
-def _paint_railway(canvas: Canvas, railway: Road, colours: Floats) -> None:
+def _paint_railway(canvas: Canvas, railway: Road, colours: Float64Array) -> None:
     canvas.stroke(railway.points, railway.width_m + 3, colours[Surface.MEADOW].tolist(), Surface.MEADOW)
     canvas.stroke(railway.points, railway.width_m, colours[Surface.BALLAST].tolist(), Surface.BALLAST)
     for track_m in (-2.1, 2.1):
@@ -168,7 +170,7 @@ def _paint_railway(canvas: Canvas, railway: Road, colours: Floats) -> None:
             )
 
 
-def _paint_roundabout(canvas: Canvas, centre: Floats, radius_m: float, colours: Floats) -> None:
+def _paint_roundabout(canvas: Canvas, centre: Float64Array, radius_m: float, colours: Float64Array) -> None:
     for share, surface in (
         (1.14, Surface.PAVING),
         (1.0, Surface.ROAD),

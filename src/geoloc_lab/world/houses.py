@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.lots import FLATS, TILES, Lot, Tone, cut_lots, draw_presence, shaded
-from geoloc_lab.world.noise import Floats
 from geoloc_lab.world.placing import Site
 from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
 
@@ -64,7 +64,7 @@ def _house(site: Site, lot: Lot, habit: _Habit) -> None:
     _front_yard(site, lot, centre, depth, front)
 
 
-def _front_yard(site: Site, lot: Lot, centre: Floats, depth_m: float, front_m: float) -> None:
+def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, front_m: float) -> None:
     """A drive to the street with a car on it, a terrace behind the house."""
     rng, plan = site.rng, site.plan
     drive = centre + lot.along * rng.uniform(-0.4, 0.4) * front_m

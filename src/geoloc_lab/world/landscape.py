@@ -3,11 +3,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.countryside import fill_country
-from geoloc_lab.world.noise import Floats, stream
+from geoloc_lab.world.noise import (
+    stream,
+)
 from geoloc_lab.world.placing import Site
 from geoloc_lab.world.quarters import fill_town
 from geoloc_lab.world.streets import Lie, lay_out
@@ -62,7 +64,7 @@ def _street_life(plan: Plan, rng: np.random.Generator) -> None:
 
 
 def _plant(
-    plan: Plan, rng: np.random.Generator, points: Floats, radius_m: tuple[float, float], share: float
+    plan: Plan, rng: np.random.Generator, points: Float64Array, radius_m: tuple[float, float], share: float
 ) -> None:
     points = points[rng.uniform(size=len(points)) < share]
     radius = rng.uniform(*radius_m, len(points))
@@ -88,7 +90,7 @@ def _clear_ways(plan: Plan) -> None:
     plan.stalls = [stalls[~(_lookup(wet, stalls[:, :2]) | _lookup(roofs, stalls[:, :2]))]]
 
 
-def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> NDArray[np.uint8]:
+def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> UInt8Array:
     side = int(np.ceil(plan.size_m / _CELL_M))
     mask = np.zeros((side, side), np.uint8)
     for way in [*(plan.roads if roads else []), *plan.rivers, *plan.railways]:
@@ -101,7 +103,7 @@ def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> NDArray[np.ui
     return mask
 
 
-def _lookup(mask: NDArray[np.uint8], points: Floats) -> NDArray[np.bool_]:
+def _lookup(mask: UInt8Array, points: Float64Array) -> BoolArray:
     """Return whether points (N, 2) lie on the mask; outside it, they do not."""
     cell = np.floor(points / _CELL_M).astype(int)
     inside = ((cell >= 0) & (cell < mask.shape[0])).all(1)
@@ -109,5 +111,5 @@ def _lookup(mask: NDArray[np.uint8], points: Floats) -> NDArray[np.bool_]:
     return np.asarray(inside & (mask[cell[:, 1], cell[:, 0]] > 0), dtype=np.bool_)
 
 
-def _touches(mask: NDArray[np.uint8], outline: Floats) -> bool:
+def _touches(mask: UInt8Array, outline: Float64Array) -> bool:
     return bool(_lookup(mask, np.vstack([outline, outline.mean(0, keepdims=True)])).any())

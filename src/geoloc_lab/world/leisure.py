@@ -3,13 +3,13 @@
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.noise import Floats
 from geoloc_lab.world.placing import Site
 from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
 
 
-def blob(rng: np.random.Generator, centre: Floats, radius_m: float) -> Floats:
+def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Float64Array:
     """Return a rounded irregular outline (40, 2) such as a pond has."""
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = np.ones(40)
@@ -19,7 +19,7 @@ def blob(rng: np.random.Generator, centre: Floats, radius_m: float) -> Floats:
     return np.asarray(centre + radius_m * np.clip(radius, 0.3, 2)[:, None] * circle, dtype=np.float64)
 
 
-def scatter(rng: np.random.Generator, outline: Floats, spacing_m: float) -> Floats:
+def scatter(rng: np.random.Generator, outline: Float64Array, spacing_m: float) -> Float64Array:
     """Return points (N, 2) in a convex outline on a shaken grid of the given spacing."""
     low, high = outline.min(0), outline.max(0)
     x, y = np.meshgrid(np.arange(low[0], high[0], spacing_m), np.arange(low[1], high[1], spacing_m))
@@ -90,7 +90,7 @@ def fill_sports(site: Site, block: Block) -> None:
     site.trees(rim[rng.uniform(size=len(rim)) < 0.6], (2, 4))
 
 
-def _stadium(centre: Floats, axis: Floats, length_m: float, width_m: float) -> Floats:
+def _stadium(centre: Float64Array, axis: Float64Array, length_m: float, width_m: float) -> Float64Array:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
     end = np.stack(
         [np.cos(angle) * width_m / 2 + length_m / 2 - width_m * 0.25, np.sin(angle) * width_m / 2], 1
@@ -99,7 +99,7 @@ def _stadium(centre: Floats, axis: Floats, length_m: float, width_m: float) -> F
     return np.asarray(centre + local @ np.stack([axis, [-axis[1], axis[0]]]), dtype=np.float64)
 
 
-def _mark_pitch(site: Site, centre: Floats, axis: Floats, long_m: float, wide_m: float) -> None:
+def _mark_pitch(site: Site, centre: Float64Array, axis: Float64Array, long_m: float, wide_m: float) -> None:
     side = np.array([-axis[1], axis[0]])
     angle = np.linspace(0, 2 * np.pi, 24)
     ring = centre + 9.15 * np.stack([np.cos(angle), np.sin(angle)], 1)

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc_lab.world.canvas import HEIGHT_UNIT_M, Canvas
 from geoloc_lab.world.noise import stream, value_noise
 from geoloc_lab.world.season import Season, texture_table
 from geoloc_lab.world.town_plan import Surface
 
-Bytes = NDArray[np.uint8]
 _STRIP = 512
 _BRANCHES = (112.0, 98.0, 86.0)
 _SHADOW_REACH_M = 60.0
@@ -22,9 +22,9 @@ _SHADOW_REACH_M = 60.0
 class Grain:
     """Noise pictures uint8 (S, S) about 128: fine grain, coarse patches, drift of hue."""
 
-    fine: Bytes
-    coarse: Bytes
-    hue: Bytes
+    fine: UInt8Array
+    coarse: UInt8Array
+    hue: UInt8Array
 
 
 def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
@@ -41,7 +41,7 @@ def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
     return Grain(fine, coarse, hue)
 
 
-def cast_shadows(height: Bytes, gsd_m: float, azimuth_deg: float, elevation_deg: float) -> Bytes:
+def cast_shadows(height: UInt8Array, gsd_m: float, azimuth_deg: float, elevation_deg: float) -> UInt8Array:
     """Return 255 where something towards the sun hides it, else 0, from heights in `HEIGHT_UNIT_M`."""
     azimuth = np.radians(azimuth_deg)
     east, south = -np.sin(azimuth), np.cos(azimuth)
@@ -55,7 +55,7 @@ def cast_shadows(height: Bytes, gsd_m: float, azimuth_deg: float, elevation_deg:
     return np.asarray(cv2.compare(shadow, cv2.add(height, 1.0), cv2.CMP_GT), dtype=np.uint8)
 
 
-def _shifted(image: Bytes, right: int, down: int) -> Bytes:
+def _shifted(image: UInt8Array, right: int, down: int) -> UInt8Array:
     h, w = image.shape
     out = np.zeros_like(image)
     rows, cols = slice(max(0, down), min(h, h + down)), slice(max(0, right), min(w, w + right))
@@ -63,7 +63,7 @@ def _shifted(image: Bytes, right: int, down: int) -> Bytes:
     return out
 
 
-def develop(canvas: Canvas, bare: Bytes, grain: Grain, season: Season, noise_seed: int) -> Bytes:
+def develop(canvas: Canvas, bare: UInt8Array, grain: Grain, season: Season, noise_seed: int) -> UInt8Array:
     """Turn a painted canvas into the picture a sensor takes; the canvas is used up.
 
     Returns:
@@ -107,7 +107,9 @@ def _crown_light(canvas: Canvas, season: Season) -> NDArray[np.int8]:
     return np.asarray(light, dtype=np.int8)
 
 
-def _lay_texture(strip: Bytes, surface: Bytes, crowns: NDArray[np.int8], grain: Grain, rows: slice) -> None:
+def _lay_texture(
+    strip: UInt8Array, surface: UInt8Array, crowns: NDArray[np.int8], grain: Grain, rows: slice
+) -> None:
     fine, coarse, hue = (np.take(table, surface) for table in texture_table())
     gain = (grain.fine[rows].astype(np.int16) - 128) * fine
     gain += (grain.coarse[rows].astype(np.int16) - 128) * coarse
@@ -118,7 +120,7 @@ def _lay_texture(strip: Bytes, surface: Bytes, crowns: NDArray[np.int8], grain: 
     cv2.multiply(strip, gains, dst=strip, scale=1 / 128)
 
 
-def _draw_branches(strip: Bytes, bare: Bytes, fine: Bytes) -> None:
+def _draw_branches(strip: UInt8Array, bare: UInt8Array, fine: UInt8Array) -> None:
     """Cover the ground under a leafless crown with twigs, thick and thin as the grain has it."""
     if not bare.any():
         return
@@ -128,20 +130,20 @@ def _draw_branches(strip: Bytes, bare: Bytes, fine: Bytes) -> None:
     cv2.add(strip, twigs, dst=strip)
 
 
-def _shade(strip: Bytes, shadow: Bytes, season: Season) -> None:
+def _shade(strip: UInt8Array, shadow: UInt8Array, season: Season) -> None:
     """Darken shadows, red more than blue: only the sky lights them."""
     depth = [season.shade * tilt for tilt in (1.12, 1.04, 0.92)]
     lights = cv2.merge([cv2.convertScaleAbs(shadow, alpha=-d, beta=255) for d in depth])
     cv2.multiply(strip, lights, dst=strip, scale=1 / 255)
 
 
-def _paleness(saturation: float) -> NDArray[np.float32]:
+def _paleness(saturation: float) -> Float32Array:
     """Return the matrix (3, 3) that draws colours towards their grey."""
     grey = np.tile(np.array([0.30, 0.55, 0.15]), (3, 1))
     return np.asarray(saturation * np.eye(3) + (1 - saturation) * grey, dtype=np.float32)
 
 
-def _response(season: Season) -> Bytes:
+def _response(season: Season) -> UInt8Array:
     """Return the sensor's curves (1, 256, 3): gains, gamma and the veil of haze."""
     level = np.arange(256)[:, None] / 255 * np.array(season.gains)
     curve = np.clip(level, 0, 1) ** season.gamma
@@ -149,7 +151,7 @@ def _response(season: Season) -> Bytes:
     return np.asarray(np.clip(veiled * 255, 0, 255)[None], dtype=np.uint8)
 
 
-def _expose(strip: Bytes, response: Bytes, speckle: Bytes, rng: np.random.Generator) -> None:
+def _expose(strip: UInt8Array, response: UInt8Array, speckle: UInt8Array, rng: np.random.Generator) -> None:
     cv2.LUT(strip, response, dst=strip)
     dy, dx = int(rng.integers(61)), int(rng.integers(67))
     grain = speckle[dy : dy + strip.shape[0], dx : dx + strip.shape[1]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.noise import Floats
 from geoloc_lab.world.town_plan import ALWAYS, ONLY_FIRST, ONLY_LATER
 
 Tone = tuple[int, int, int]
@@ -43,18 +43,18 @@ HALLS = (
 class Lot:
     """A lot of a block: outline (N, 2), centre (2,), distance to the street, unit direction to it (2,)."""
 
-    outline: Floats
-    centre: Floats
+    outline: Float64Array
+    centre: Float64Array
     street_m: float
-    outward: Floats
+    outward: Float64Array
 
     @property
-    def along(self) -> Floats:
+    def along(self) -> Float64Array:
         """Direction of the street (2,)."""
         return np.array([-self.outward[1], self.outward[0]])
 
 
-def cut_lots(land: Floats, rng: np.random.Generator, low_m2: float, high_m2: float) -> list[Lot]:
+def cut_lots(land: Float64Array, rng: np.random.Generator, low_m2: float, high_m2: float) -> list[Lot]:
     """Cut land (N, 2), convex, whose rim is the street, into lots of about that area."""
     if len(land) < 3:
         return []

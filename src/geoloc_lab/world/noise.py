@@ -5,9 +5,9 @@ import zlib
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geoloc.arrays import Float64Array, UInt8Array
+
 _STEPS_PER_CELL = 5
 
 
@@ -37,14 +37,14 @@ class Waves:
         weight = length_m / np.sqrt(np.sum(length_m**2) / 2)
         self._weight = amplitude * weight
 
-    def __call__(self, points_m: Floats) -> Floats:
+    def __call__(self, points_m: Float64Array) -> Float64Array:
         """Return the field (N,) at points (N, 2)."""
         return np.asarray(np.sin(points_m @ self._k.T + self._phase) @ self._weight, dtype=np.float64)
 
 
 def value_noise(
     rng: np.random.Generator, shape: tuple[int, int], size_m: tuple[float, float], cells_m: dict[float, float]
-) -> NDArray[np.uint8]:
+) -> UInt8Array:
     """Return smooth noise (H, W) uint8 about 128: random grids enlarged and added.
 
     Args:

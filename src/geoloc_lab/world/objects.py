@@ -3,11 +3,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.canvas import HEIGHT_UNIT_M, Canvas
-from geoloc_lab.world.noise import Floats, stream
+from geoloc_lab.world.noise import (
+    stream,
+)
 from geoloc_lab.world.season import Season, crown_colours
 from geoloc_lab.world.town_plan import ONLY_FIRST, ONLY_LATER, Building, Plan, Roof, Surface
 
@@ -29,7 +31,7 @@ _CAR_COLOURS = np.array(
 )
 
 
-def paint_objects(canvas: Canvas, plan: Plan, season: Season, seed: int, date: int) -> NDArray[np.uint8]:
+def paint_objects(canvas: Canvas, plan: Plan, season: Season, seed: int, date: int) -> UInt8Array:
     """Paint vehicles, buildings and trees; return the mask (S, S) of crowns without leaves."""
     _paint_vehicles(canvas, plan.stalls[0], stream(seed, f"vehicles {date}"))
     hidden = ONLY_LATER if date == 0 else ONLY_FIRST
@@ -39,7 +41,7 @@ def paint_objects(canvas: Canvas, plan: Plan, season: Season, seed: int, date: i
     return _paint_trees(canvas, plan.trees[0], season)
 
 
-def _paint_vehicles(canvas: Canvas, stalls: Floats, rng: np.random.Generator) -> None:
+def _paint_vehicles(canvas: Canvas, stalls: Float64Array, rng: np.random.Generator) -> None:
     stalls = stalls[rng.uniform(size=len(stalls)) < stalls[:, 3]]
     colours = _CAR_COLOURS[rng.integers(0, len(_CAR_COLOURS), len(stalls))]
     shake = rng.normal(0, 0.2, (len(stalls), 3))
@@ -55,7 +57,7 @@ def _paint_vehicles(canvas: Canvas, stalls: Floats, rng: np.random.Generator) ->
             canvas.shape(screen, (colour * 0.45).tolist(), Surface.VEHICLE, height_m)
 
 
-def _sunlight(season: Season, slope: Floats) -> float:
+def _sunlight(season: Season, slope: Float64Array) -> float:
     """Return the brightness, about 1 for level ground, of a plane rising by `slope` (east, south)."""
     azimuth, elevation = np.radians([season.sun_azimuth_deg, season.sun_elevation_deg])
     sun = np.array([np.sin(azimuth), -np.cos(azimuth)]) * np.cos(elevation)
@@ -97,12 +99,12 @@ def _paint_building(canvas: Canvas, building: Building, season: Season) -> None:
     canvas.stroke(ridge, 0.25, np.clip(colour * 1.12, 0, 250).tolist(), Surface.ROOF)
 
 
-def _raise(canvas: Canvas, outline: Floats, height_m: float) -> None:
+def _raise(canvas: Canvas, outline: Float64Array, height_m: float) -> None:
     points = np.round(canvas.pixels(outline)).astype(np.int32)
     cv2.fillConvexPoly(canvas.height, points, int(min(255, round(height_m / HEIGHT_UNIT_M))))
 
 
-def _paint_flat_roof(canvas: Canvas, building: Building, colour: Floats) -> None:
+def _paint_flat_roof(canvas: Canvas, building: Building, colour: Float64Array) -> None:
     """A parapet, a field of roofing and, on large ones, plant and skylights by the building's own dice."""
     c = building.corners
     canvas.shape(c, np.clip(colour * 1.1, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.5)
@@ -131,7 +133,7 @@ def _paint_flat_roof(canvas: Canvas, building: Building, colour: Floats) -> None
             )
 
 
-def _paint_trees(canvas: Canvas, trees: Floats, season: Season) -> NDArray[np.uint8]:
+def _paint_trees(canvas: Canvas, trees: Float64Array, season: Season) -> UInt8Array:
     """Paint crowns as domes of three discs; a bare crown is left to the light, which thins it to branches."""
     bare = np.zeros_like(canvas.surface)
     # A tree loses its leaves at its own time: the same dice on every date.

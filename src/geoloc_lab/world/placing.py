@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.noise import Floats
 from geoloc_lab.world.streets import Lie
 from geoloc_lab.world.town_plan import ALWAYS, Building, Patch, Plan, Roof, Stroke, Surface
 
@@ -29,7 +29,7 @@ class Site:
     def __init__(self, plan: Plan, lie: Lie, rng: np.random.Generator) -> None:
         self.plan, self.lie, self.rng = plan, lie, rng
 
-    def bent(self, points: Floats, closed: bool = False) -> Floats:
+    def bent(self, points: Float64Array, closed: bool = False) -> Float64Array:
         """Return a polyline or outline (N, 2) in the world, with enough points to follow the bend."""
         return self.lie.bend(geo.densify(np.asarray(points), 12.0, closed))
 
@@ -44,8 +44,8 @@ class Site:
 
     def build(
         self,
-        centre: Floats,
-        axis: Floats,
+        centre: Float64Array,
+        axis: Float64Array,
         length_m: float,
         width_m: float,
         eave_m: float,
@@ -61,7 +61,7 @@ class Site:
         rise_m = 0.0 if roof is Roof.FLAT else float(width_m / 2 * self.rng.uniform(0.5, 0.9))
         self.plan.buildings.append(Building(corners, float(eave_m), rise_m, roof, colour, presence))
 
-    def trees(self, points: Floats, radius_m: tuple[float, float], conifers: float = 0.15) -> None:
+    def trees(self, points: Float64Array, radius_m: tuple[float, float], conifers: float = 0.15) -> None:
         """Plant trees at points (N, 2); `conifers` is the share that keeps its needles."""
         count = len(points)
         if count == 0:
@@ -74,12 +74,14 @@ class Site:
             np.column_stack([self.lie.bend(points), radius * (1 - 0.3 * conifer), height, conifer, shade])
         )
 
-    def stall(self, centre: Floats, axis: Floats, probability: float, length_m: float = _CAR_M) -> None:
+    def stall(
+        self, centre: Float64Array, axis: Float64Array, probability: float, length_m: float = _CAR_M
+    ) -> None:
         """Mark a place where a vehicle stands on a date with some probability."""
         place, turned = self.lie.bend(centre[None])[0], self.lie.turn(centre, axis)
         self.plan.stalls.append(np.array([[*place, np.arctan2(turned[1], turned[0]), probability, length_m]]))
 
-    def parking(self, centre: Floats, axis: Floats, length_m: float, rows: int) -> None:
+    def parking(self, centre: Float64Array, axis: Float64Array, length_m: float, rows: int) -> None:
         """Lay out one row of stalls or two facing ones with their painted lines."""
         if length_m < 3 * _STALL_M:
             return

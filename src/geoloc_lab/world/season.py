@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_lab.world.noise import Floats, stream
+from geoloc.arrays import Float64Array
+from geoloc_lab.world.noise import (
+    stream,
+)
 from geoloc_lab.world.town_plan import Surface
 
 
@@ -109,7 +112,7 @@ _DRY: dict[Surface, tuple[int, int, int]] = {
 }
 
 
-def palette(season: Season) -> Floats:
+def palette(season: Season) -> Float64Array:
     """Return the colour (S, 3), 0 to 255, of every surface in full sun."""
     colours = np.full((len(Surface), 3), 128.0)
     for surface, colour in _COLOURS.items():
@@ -119,7 +122,7 @@ def palette(season: Season) -> Floats:
     return colours
 
 
-def crown_colours(season: Season, trees: Floats) -> NDArray[np.float64]:
+def crown_colours(season: Season, trees: Float64Array) -> Float64Array:
     """Return the colour (N, 3) of tree crowns, rows of `Plan.trees`."""
     shade = trees[:, 5:6]
     leaf = np.array([62, 86, 46]) + shade * np.array([34, 30, 14])

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.errors import ParameterError
 from geoloc_lab.world.noise import stream, value_noise
-
-Bytes = NDArray[np.uint8]
-Single = NDArray[np.float32]
 
 _LEAVES = np.array([0.20, 0.31, 0.16], dtype=np.float32)  # of full white, RGB
 _DRY_GRASS = np.array([0.52, 0.47, 0.30], dtype=np.float32)
@@ -63,7 +60,7 @@ class SeasonChange:
                 )
 
 
-def changed(rgb: Bytes, gsd_m: float, how: SeasonChange) -> Bytes:
+def changed(rgb: UInt8Array, gsd_m: float, how: SeasonChange) -> UInt8Array:
     """Return a picture, uint8 RGB (H, W, 3) of `gsd_m` metres a pixel, in another season and sensor."""
     picture = rgb.astype(np.float32) / 255.0
     woods, grass = _woods(picture, gsd_m), _grass(picture)
@@ -74,7 +71,7 @@ def changed(rgb: Bytes, gsd_m: float, how: SeasonChange) -> Bytes:
     return _sensed(picture, how)
 
 
-def _woods(picture: Single, gsd_m: float) -> Single:
+def _woods(picture: Float32Array, gsd_m: float) -> Float32Array:
     """Return where bare woods stand (H, W), 0 to 1: dark, brown or green, and rough all about."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     wide = 6.0 / gsd_m
@@ -86,14 +83,16 @@ def _woods(picture: Single, gsd_m: float) -> Single:
     return np.asarray(bare * (1.0 - _grass(picture)) * _ramp(grey, 0.55, 0.40), dtype=np.float32)
 
 
-def _grass(picture: Single) -> Single:
+def _grass(picture: Float32Array) -> Float32Array:
     """Return where grass is green and lit (H, W), 0 to 1."""
     red, green, blue = cv2.split(cv2.GaussianBlur(picture, (0, 0), 1.5))
     excess = (2 * green - red - blue) / (red + green + blue + 0.05)
     return np.asarray(_ramp(excess, 0.02, 0.10) * _ramp(green, 0.18, 0.28), dtype=np.float32)
 
 
-def _grown(picture: Single, woods: Single, grass: Single, gsd_m: float, how: SeasonChange) -> Single:
+def _grown(
+    picture: Float32Array, woods: Float32Array, grass: Float32Array, gsd_m: float, how: SeasonChange
+) -> Float32Array:
     rng = stream(how.seed, "plants")
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
     crowns = _noise(rng, picture, gsd_m, {5.0: 0.55, 12.0: 0.35})
@@ -106,7 +105,7 @@ def _grown(picture: Single, woods: Single, grass: Single, gsd_m: float, how: Sea
     return _mixed(picture, sown, dry[..., None])
 
 
-def _built(picture: Single, gsd_m: float, how: SeasonChange) -> Single:
+def _built(picture: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Array:
     """Return the picture with roofs, lots and heaps that were not there, each over what was."""
     rng = stream(how.seed, "things")
     height, width = picture.shape[:2]
@@ -121,7 +120,7 @@ def _built(picture: Single, gsd_m: float, how: SeasonChange) -> Single:
     return picture
 
 
-def _lit(picture: Single, woods: Single, gsd_m: float, how: SeasonChange) -> Single:
+def _lit(picture: Float32Array, woods: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Array:
     """Return the picture under another sun: old shadows lifted, new ones cast, uneven light, haze."""
     rng = stream(how.seed, "light")
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
@@ -138,7 +137,7 @@ def _lit(picture: Single, woods: Single, gsd_m: float, how: SeasonChange) -> Sin
     return np.asarray(lit * (1.0 + how.light * 0.35 * uneven) + how.light * 0.03, dtype=np.float32)
 
 
-def _shifted(picture: Single, gsd_m: float, how: SeasonChange) -> Single:
+def _shifted(picture: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Array:
     rng = stream(how.seed, "registration")
     height, width = picture.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -149,7 +148,7 @@ def _shifted(picture: Single, gsd_m: float, how: SeasonChange) -> Single:
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float32)
 
 
-def _sensed(picture: Single, how: SeasonChange) -> Bytes:
+def _sensed(picture: Float32Array, how: SeasonChange) -> UInt8Array:
     rng = stream(how.seed, "sensor")
     far = how.sensor
     balance = 1.0 + far * rng.uniform(-0.12, 0.12, 3).astype(np.float32)
@@ -167,22 +166,24 @@ def _sensed(picture: Single, how: SeasonChange) -> Bytes:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
-def _noise(rng: np.random.Generator, picture: Single, gsd_m: float, cells_m: dict[float, float]) -> Single:
+def _noise(
+    rng: np.random.Generator, picture: Float32Array, gsd_m: float, cells_m: dict[float, float]
+) -> Float32Array:
     """Return smooth noise (H, W, 1) of about 0 to 1."""
     shape = (picture.shape[0], picture.shape[1])
     size_m = (shape[0] * gsd_m, shape[1] * gsd_m)
     return np.asarray(value_noise(rng, shape, size_m, cells_m)[..., None] / np.float32(255), np.float32)
 
 
-def _moved(mask: Single, right_px: float, down_px: float) -> Single:
+def _moved(mask: Float32Array, right_px: float, down_px: float) -> Float32Array:
     by = np.array([[1, 0, right_px], [0, 1, down_px]], dtype=np.float32)
     return np.asarray(cv2.warpAffine(mask, by, mask.shape[::-1]), dtype=np.float32)
 
 
-def _mixed(first: Single, second: Single, share: Single) -> Single:
+def _mixed(first: Float32Array, second: Float32Array, share: Float32Array) -> Float32Array:
     return np.asarray(first + (second - first) * share, dtype=np.float32)
 
 
-def _ramp(values: Single, zero_at: Single | float, one_at: Single | float) -> Single:
+def _ramp(values: Float32Array, zero_at: Float32Array | float, one_at: Float32Array | float) -> Float32Array:
     """Return 0 up to one value, 1 from another on (which may be the lower one), and a line between."""
     return np.asarray(np.clip((values - zero_at) / (one_at - zero_at), 0.0, 1.0), dtype=np.float32)

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.noise import Floats, Waves, stream
+from geoloc_lab.world.noise import (
+    Waves,
+    stream,
+)
 from geoloc_lab.world.town_plan import Block, Plan, Road, RoadKind, Use
 
 _MARGIN_M = 120.0
@@ -36,23 +40,23 @@ class Lie:
         self._heading_rad = rng.uniform(0.15, np.pi / 2 - 0.15)
         self._stray = Waves(rng, (900, 2500), 0.22)
 
-    def urban(self, points_m: Floats) -> Floats:
+    def urban(self, points_m: Float64Array) -> Float64Array:
         """Return 1 in a town's heart, 0 at its edge, negative outside, at points (N, 2)."""
         distance = np.linalg.norm(points_m[:, None] - self._towns, axis=2) / self._radius_m
         return np.asarray(1 - distance.min(1) + self._ragged(points_m), dtype=np.float64)
 
-    def heading_rad(self, point_m: Floats) -> float:
+    def heading_rad(self, point_m: Float64Array) -> float:
         """Return the direction that the streets about a point (2,) follow or cross."""
         return self._heading_rad + float(self._stray(point_m[None])[0])
 
-    def bend(self, points_m: Floats) -> Floats:
+    def bend(self, points_m: Float64Array) -> Float64Array:
         """Move points (N, 2) of the straight plan to where they lie in the world."""
         return points_m + np.stack([wave(points_m) for wave in self._bend], 1)
 
-    def turn(self, centre_m: Floats, axis: Floats) -> Floats:
+    def turn(self, centre_m: Float64Array, axis: Float64Array) -> Float64Array:
         """Return the direction (2,) that a unit axis of the straight plan has in the world."""
         ends = self.bend(np.stack([centre_m - axis, centre_m + axis]))
-        bent: Floats = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+        bent: Float64Array = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
         return bent
 
 
@@ -69,7 +73,7 @@ def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
     low, high = -_MARGIN_M, size + _MARGIN_M
     square = np.array([[low, low], [high, low], [high, high], [low, high]])
 
-    def target_m2(centre: Floats) -> float:
+    def target_m2(centre: Float64Array) -> float:
         urban = float(lie.urban(centre[None])[0])
         if urban < 0:
             return float(rng.uniform(*_FIELD_M2))
@@ -137,7 +141,7 @@ _WORKS_USES = {Use.WORKS: 0.80, Use.CARPARK: 0.12, Use.MEADOW: 0.08}
 _LAND_USES = {Use.FIELD: 0.70, Use.MEADOW: 0.12, Use.ORCHARD: 0.06, Use.FARM: 0.09, Use.WOOD: 0.03}
 
 
-def _block(cell: Floats, lie: Lie, rng: np.random.Generator) -> Block:
+def _block(cell: Float64Array, lie: Lie, rng: np.random.Generator) -> Block:
     centre = cell.mean(0, keepdims=True)
     urban, quarter = float(lie.urban(centre)[0]), float(lie.quarter(centre)[0])
     if urban < 0:

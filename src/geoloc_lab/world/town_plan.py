@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geoloc.arrays import Float64Array
 
 
 class Surface(IntEnum):
@@ -87,7 +86,7 @@ ALWAYS, ONLY_FIRST, ONLY_LATER = -1, 0, 1
 class Road:
     """A centre line (N, 2) with a carriageway width."""
 
-    points: Floats
+    points: Float64Array
     width_m: float
     kind: RoadKind
 
@@ -96,7 +95,7 @@ class Road:
 class Block:
     """Land between streets: convex outline before bending, its use, how urban it is (0 edge, 1 heart)."""
 
-    outline: Floats
+    outline: Float64Array
     use: Use
     urban: float
 
@@ -105,7 +104,7 @@ class Block:
 class Patch:
     """A filled outline (N, 2) of one surface; `tint` multiplies its colour."""
 
-    outline: Floats
+    outline: Float64Array
     surface: Surface
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -114,7 +113,7 @@ class Patch:
 class Stroke:
     """A line (N, 2) of one surface, `width_m` wide, `height_m` tall."""
 
-    points: Floats
+    points: Float64Array
     width_m: float
     surface: Surface
     height_m: float = 0.0
@@ -124,7 +123,7 @@ class Stroke:
 class Field:
     """Farmland: outline (N, 2), direction of work, machine width, and one crop for each date (cyclic)."""
 
-    outline: Floats
+    outline: Float64Array
     angle_rad: float
     swath_m: float
     crops: tuple[Surface, ...]
@@ -135,7 +134,7 @@ class Field:
 class Building:
     """A rectangle (4, 2), corners 0-1 along the ridge; `presence` is ALWAYS, ONLY_FIRST or ONLY_LATER."""
 
-    corners: Floats
+    corners: Float64Array
     eave_m: float
     rise_m: float
     roof: Roof
@@ -152,7 +151,7 @@ class Plan:
     """
 
     size_m: float
-    ground: Floats = field(default_factory=lambda: np.empty((0, 2)))
+    ground: Float64Array = field(default_factory=lambda: np.empty((0, 2)))
     patches: list[Patch] = field(default_factory=list)
     strokes: list[Stroke] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
@@ -161,5 +160,5 @@ class Plan:
     railways: list[Road] = field(default_factory=list)
     roundabouts: list[tuple[float, float, float]] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)
-    trees: list[Floats] = field(default_factory=list)
-    stalls: list[Floats] = field(default_factory=list)
+    trees: list[Float64Array] = field(default_factory=list)
+    stalls: list[Float64Array] = field(default_factory=list)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
+from geoloc.arrays import UInt8Array
 from geoloc.errors import ParameterError, RasterError
 from geoloc_lab.world.canvas import Canvas
 from geoloc_lab.world.ground import paint_ground
@@ -70,7 +69,7 @@ class World:
         """What lies where; made on first use."""
         return make_plan(self.seed, self.size_m)
 
-    def render(self, date: int) -> NDArray[np.uint8]:
+    def render(self, date: int) -> UInt8Array:
         """Return the world on a date as uint8 RGB (H, W, 3), north up.
 
         Args:
@@ -110,7 +109,7 @@ def write_world(
     return [_write(out_dir / f"date{date}.tif", world.render(date), gsd_m) for date in dates]
 
 
-def _write(path: Path, rgb: NDArray[np.uint8], gsd_m: float) -> Path:
+def _write(path: Path, rgb: UInt8Array, gsd_m: float) -> Path:
     partial = path.with_suffix(".partial.tif")
     profile = {
         "driver": "GTiff",
