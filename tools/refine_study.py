@@ -31,9 +31,9 @@ from geoloc.installed import default_model, find_model
 from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Refiner, RefinerSettings, Verdict
 from geoloc.refine.stage import Estimate, RefineStage
-from geoloc_training.datasets.dated_index import load_multiyear
-from geoloc_training.datasets.ground import Ground, Look, render
-from geoloc_training.datasets.world import load_worlds
+from geoloc_training.datasets.imagery.dated_index import load_multiyear
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
+from geoloc_training.datasets.imagery.world import load_worlds
 
 VIEW_M = 90.0
 PITCH_M = VIEW_M / 4

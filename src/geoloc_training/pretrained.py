@@ -13,7 +13,7 @@ from geoloc.encoder.card import Architecture
 from geoloc.encoder.torch_backbones import build_backbone
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
-from geoloc_training.settings import ModelConfig
+from geoloc_training.config import ModelConfig
 
 # The hub's client turns a network that is down, an outage and a missing entry into OSErrors.
 _FAILURES = (ModelError, OSError, EOFError, KeyError, AttributeError, SafetensorError, pickle.UnpicklingError)
@@ -27,7 +27,7 @@ def new_encoder(config: ModelConfig) -> ViewEncoder:
     Raises:
         ModelError: it cannot be built, or its pretrained weights cannot be reached, read or fitted.
     """
-    encoder = ViewEncoder(config.architecture())
+    encoder = ViewEncoder(config)
     if config.pretrained:
         load_pretrained(encoder, Path(config.pretrained_file) if config.pretrained_file else None)
     return encoder

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from geoloc.encoder.calibration import Calibration
-from geoloc_training.adaptation.stopping import match, returning
+from geoloc_training.label_free.stopping import match, returning
 from geoloc_training.methods.dmnil.source import ClusterBatches
+from geoloc_training.prepare import Prepared
 from geoloc_training.training.describe import Describer
-from geoloc_training.training.prepare import Prepared
 
 _TRUSTED_SHARE = 0.01
 

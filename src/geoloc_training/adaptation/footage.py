@@ -8,7 +8,7 @@ map, and a frame is kept when it is as different from the last one.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.errors import BagError, FrameRefused
-from geoloc_training.adaptation.pictures import write_view
 from geoloc_training.adaptation.recordings import Frame, Recording
+from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUnknown
+from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
 
 _VIEW_SHARE = 0.8  # of a frame's shorter side, which README tells to choose a view size by
 

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way is north in a frame that does not tell: the way in which it looks most like a tile of the map."""
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.pictures import read_square
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
+from geoloc_training.arrays import Describe, Views
+from geoloc_training.datasets.image_files import read_square
 
 HEADINGS_DEG = tuple(range(0, 360, 15))
 _BATCH = 64

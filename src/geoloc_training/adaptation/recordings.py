@@ -12,7 +12,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
@@ -25,13 +24,12 @@ from geoloc.flights.calibration import lens_of, read_calibration
 from geoloc.flights.folder import find_flights, read_photo_flight
 from geoloc.flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper
+from geoloc_training.arrays import Image
 
 _BAGS = (".mcap", ".db3")
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 _SECOND_NS = 1_000_000_000
 _NO_POSITION = ""
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

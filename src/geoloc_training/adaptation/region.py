@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The map's side: a georeferenced image cut into overlapping tiles, and how alike neighbouring views are."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.camera.views import check_texture, fill_invalid
 from geoloc.errors import FrameRefused, RasterError
 from geoloc.mapping.grid import tile_grid
 from geoloc.raster.views import Raster
-from geoloc_training.adaptation.pictures import write_view
+from geoloc_training.adaptation.view_files import write_view
+from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import TileRow, tile_file, write_tiles
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
 
 _LEAST_TILES = 2
 _COMPARED = 64

@@ -11,8 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.draws import Draws
-from geoloc_training.augment.settings import ImageAugmentConfig
 from geoloc_training.augment.tensors import (
     GREY,
     blurred,
@@ -26,7 +26,7 @@ from geoloc_training.augment.tensors import (
     to_views,
     warp_batch,
 )
-from geoloc_training.methods.contract import Batch
+from geoloc_training.contract import Batch
 
 _STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
 _GRID_HOLE = 0.4  # of a cell's side

@@ -5,10 +5,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.ground import Image, Mask
+from geoloc_training.arrays import Floats, Image, Mask
 
 Rng = np.random.Generator
-_Float = NDArray[np.float32]
 _GREY = np.array([0.299, 0.587, 0.114])
 
 
@@ -128,7 +127,7 @@ def _blur(image: Image, rng: Rng, strength: float) -> Image:
     return image
 
 
-def _streak(rng: Rng, length_px: int) -> _Float:
+def _streak(rng: Rng, length_px: int) -> Floats:
     side = length_px | 1
     kernel = np.zeros((side, side), np.float32)
     angle = rng.uniform(0, np.pi)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from geoloc.errors import ParameterError
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.draws import Draws
 from geoloc_training.augment.image import ImageAugment
-from geoloc_training.augment.settings import ImageAugmentConfig
-from geoloc_training.methods.contract import Batch
+from geoloc_training.contract import Batch
 
 _STREAM = 4  # keeps these random numbers apart from those of other uses of the same seed
 _TURNS = ("none", "reference")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_training.clustering.cluster_config import ClusterConfig
 from geoloc_training.clustering.dbscan import Dbscan
 from geoloc_training.clustering.jaccard import find_neighbourhoods, near_pairs
-from geoloc_training.clustering.settings import ClusterConfig
 
 _GIANT = 0.5
 

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from geoloc_training.arrays import Ints32
+
 Labels = NDArray[np.int64]
-Ints = NDArray[np.int32]
 _PAIRS_HELD = 1 << 22
 
 
@@ -32,10 +33,10 @@ class Dbscan:
         self._copies, self._min_samples = copies, min_samples
         self._neighbours = np.zeros(len(copies))
         self._pairs = np.empty((2, 0), np.int32)
-        self._pieces: list[Ints] = []
+        self._pieces: list[Ints32] = []
         self._room = _PAIRS_HELD
 
-    def add(self, rows: Ints, columns: Ints) -> None:
+    def add(self, rows: Ints32, columns: Ints32) -> None:
         """Take pairs within eps (P,); each pair comes once, and each point with itself."""
         size, pairs = len(self._copies), np.stack([rows, columns])
         self._neighbours += np.bincount(rows, self._copies[columns], size)
@@ -75,13 +76,13 @@ class Dbscan:
         self._pieces, self._room = [], max(_PAIRS_HELD, self._pairs.shape[1])
 
 
-def _components(pairs: Ints, size: int) -> Ints:
+def _components(pairs: Ints32, size: int) -> Ints32:
     """Number of the component of each point (N,)."""
     graph = coo_array((np.ones(pairs.shape[1], np.bool_), (pairs[0], pairs[1])), (size, size))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
-def _in_order(numbers: Ints) -> Labels:
+def _in_order(numbers: Ints32) -> Labels:
     """Numbers 0, 1, … for given ones, in the order of their first appearance."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import Floats, Ints32
+from geoloc_training.clustering.cluster_config import check_neighbourhood
 from geoloc_training.clustering.neighbours import Neighbours, find_neighbours
-from geoloc_training.clustering.settings import check_neighbourhood
 from geoloc_training.clustering.shared_mass import shared_mass
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 _PAIRS_AT_ONCE = 512  # so that both sides stay in the processor's cache
 _LENGTH_TOLERANCE = 0.01
 
@@ -76,7 +75,7 @@ def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
     return Neighbourhoods(means @ _weights(features, near), near.group)
 
 
-def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints, Ints, Floats]]:
+def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints32, Ints32, Floats]]:
     """Rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
 
     Yields:
@@ -136,7 +135,7 @@ def _reciprocal(near: Neighbours, k: int) -> csr_array:
     return lists.multiply(named_by).tocsr()
 
 
-def _rows(ids: Ints, value: float, width: int) -> csr_array:
+def _rows(ids: Ints32, value: float, width: int) -> csr_array:
     """A value at the columns that each row lists, (U, width) of lists (U, k)."""
     starts = np.arange(0, ids.size + 1, ids.shape[1], dtype=np.int32)
     return csr_array((np.full(ids.size, value, np.float32), ids.ravel(), starts), (len(ids), width))

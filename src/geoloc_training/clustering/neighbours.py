@@ -14,8 +14,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+from geoloc_training.arrays import Floats, Ints32
+
 Rows = NDArray[np.int64]
 _TILE = 2048
 _ROUND = 64
@@ -35,7 +35,7 @@ class Neighbours:
         group: of each image the number of its descriptor, int64 (N,).
     """
 
-    ids: Ints
+    ids: Ints32
     kept: Rows
     group: Rows
 
@@ -62,7 +62,7 @@ def _first_copies(features: Floats) -> Rows:
     return np.fromiter((seen.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(features))
 
 
-def _with_copies(ids: Ints, group: Rows, k: int) -> Ints:
+def _with_copies(ids: Ints32, group: Rows, k: int) -> Ints32:
     """Put all copies in the place of each distinct descriptor, and cut to k again.
 
     Args:
@@ -81,7 +81,7 @@ def _with_copies(ids: Ints, group: Rows, k: int) -> Ints:
     return lists
 
 
-def _search(features: Floats, k: int) -> Ints:
+def _search(features: Floats, k: int) -> Ints32:
     """The k neighbours of N rows of which no two are equal, (N, k)."""
     best = _Best(len(features), k)
     tiles = [slice(begin, begin + _TILE) for begin in range(0, len(features), _TILE)]

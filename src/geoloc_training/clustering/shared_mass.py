@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+from geoloc_training.arrays import Floats, Ints32
+
 _MINIMA_AT_ONCE = 1 << 21
 
 
-def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints, Ints, Floats]]:
+def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints32, Ints32, Floats]]:
     """Masses that pairs of rows share, in pieces of some rows at a time.
 
     Each stored V_ig meets the entries of column g from its own row downwards: pairs with j ≥ i, each once.
@@ -49,13 +49,13 @@ def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _runs(begins: Ints, counts: Ints) -> Ints:
+def _runs(begins: Ints32, counts: Ints32) -> Ints32:
     """Several runs of consecutive numbers, one behind the other."""
     ends = np.cumsum(counts, dtype=np.int32)
     return np.arange(ends[-1], dtype=np.int32) + np.repeat(begins - (ends - counts), counts)
 
 
-def _summed(values: Floats, columns: Ints, starts: NDArray[np.int64], width: int) -> csr_array:
+def _summed(values: Floats, columns: Ints32, starts: NDArray[np.int64], width: int) -> csr_array:
     """Rows of values with columns, those of equal columns added up."""
     # A product with ones takes time linear in the values, where adding up duplicates would sort them.
     numbers = np.arange(len(values) + 1, dtype=np.int32)

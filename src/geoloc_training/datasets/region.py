@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import GeoLocation, Item, TrainingSplit
+from geoloc_training.arrays import Doubles, Ints
+from geoloc_training.items import GeoLocation, Item, TrainingSplit
 
 _FRAMES, _TILES = "frames", "tiles"
 _LONGEST_GAPS = 3.0  # median gaps; what is further apart in time was not taken one after the other
 _Row = TypeVar("_Row")
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ class Region:
             near[own] = gaps[own] <= _LONGEST_GAPS * np.median(gaps[own])
         return np.array(pairs, np.int64).reshape(-1, 2)[near]
 
-    def positions_m(self) -> Floats:
+    def positions_m(self) -> Doubles:
         """Centres of the tiles, east and north, metres, (M, 2)."""
         return np.array([(row.east_m, row.north_m) for row in self.tiles], np.float64)
 

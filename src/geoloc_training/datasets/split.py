@@ -2,17 +2,14 @@
 """A validation test out of training places, so that the published tests choose nothing."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import GeoLocation, Location, Task, TrainingSplit
+from geoloc_training.arrays import Ints, Mask
+from geoloc_training.items import GeoLocation, Location, Task, TrainingSplit
 
 _STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSplit, Task | None]:

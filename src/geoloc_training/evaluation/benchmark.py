@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Benchmark, Task
-from geoloc_training.evaluation.cross_date import Describe
+from geoloc_training.arrays import Describe, Floats
 from geoloc_training.evaluation.features import FeatureCache, Reading, describe_items
 from geoloc_training.evaluation.figures import Figure, Found, curve_of, figures_of
 from geoloc_training.evaluation.protocols import (
@@ -17,7 +16,8 @@ from geoloc_training.evaluation.protocols import (
     semi_positives,
     truth,
 )
-from geoloc_training.evaluation.ranking import Floats, Ranking, rank_by_counting, rank_by_sorting
+from geoloc_training.evaluation.ranking import Ranking, rank_by_counting, rank_by_sorting
+from geoloc_training.items import Benchmark, Task
 
 _PAIRS = {"recall_pairs", "hit_rate"}
 

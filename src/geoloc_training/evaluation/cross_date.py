@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-date retrieval: how often a view of one year finds its place among the map views of another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.ground import Ground, Image, Look, render
+from geoloc_training.arrays import Describe, Floats, Image
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
 
-Floats = NDArray[np.float32]
-Describe = Callable[[NDArray[np.uint8]], Floats]
 _CHUNK = 64
 
 

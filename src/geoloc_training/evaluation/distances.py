@@ -8,14 +8,12 @@ has fewer entries than K, a figure is over what there is.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.errors import ParameterError
 from geoloc.geodesy import distance_m
-from geoloc_training.datasets.contract import GeoLocation, Item, Location
+from geoloc_training.arrays import Doubles, Ints
+from geoloc_training.items import GeoLocation, Item, Location
 
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _EARTH_RADIUS_KM = 6378.137
 _SDM_PER_DEGREE = 5000.0
 _SDM_PER_METRE = 0.001

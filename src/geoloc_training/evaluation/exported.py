@@ -8,9 +8,9 @@ import numpy as np
 import scipy.io
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Item, Task
+from geoloc_training.arrays import Floats, Ints
 from geoloc_training.evaluation.protocols import ProtocolName, junk
-from geoloc_training.evaluation.ranking import Floats, Ints
+from geoloc_training.items import Item, Task
 
 RESULT_NAME = "pytorch_result.mat"
 _JUNK = -1

@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.errors import ModelError, ParameterError, RasterError
-from geoloc_training.datasets.contract import Item
-from geoloc_training.datasets.pictures import read_square
-from geoloc_training.evaluation.cross_date import Describe
-from geoloc_training.evaluation.protocols import normalised
-from geoloc_training.evaluation.ranking import Floats
+from geoloc_training.arrays import Describe, Floats, normalised
+from geoloc_training.datasets.image_files import read_square
+from geoloc_training.items import Item
 
 _FORMAT = "1"
 _LOG = logging.getLogger(__name__)

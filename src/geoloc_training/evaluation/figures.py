@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from geoloc_training.datasets.contract import Metric, Task
+from geoloc_training.arrays import Doubles
 from geoloc_training.evaluation import distances, metrics
-from geoloc_training.evaluation.distances import Doubles
 from geoloc_training.evaluation.ranking import Ranking
+from geoloc_training.items import Metric, Task
 
 RECALLS = (1, 5, 10)
 SDM_DEGREES_AT = (1, 3, 5, 10)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc_training.datasets.pictures import read_square
+from geoloc_training.arrays import Image, Ints
+from geoloc_training.datasets.image_files import read_square
 from geoloc_training.evaluation.benchmark import Result
 from geoloc_training.evaluation.protocols import truth
-from geoloc_training.evaluation.ranking import UNFOUND, Ints
+from geoloc_training.evaluation.ranking import UNFOUND
 
-Image = NDArray[np.uint8]
 _TILE_PX, _CAPTION_PX, _BORDER_PX, _TOP = 160, 22, 4, 5
 _RIGHT, _WRONG, _PLAIN = (40, 140, 40), (190, 40, 40), (120, 120, 120)
 _PAPER, _INK = 255, (30, 30, 30)

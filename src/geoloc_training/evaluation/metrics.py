@@ -6,11 +6,9 @@ script; `ap_step` alone leaves them out of the denominator too, as GTA-UAV's doe
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc_training.arrays import Doubles
 from geoloc_training.evaluation.ranking import Ranking
-
-Doubles = NDArray[np.float64]
 
 
 def recall(ranking: Ranking, k: int) -> float:

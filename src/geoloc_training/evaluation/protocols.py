@@ -15,8 +15,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Item, Task
-from geoloc_training.evaluation.ranking import Floats, Mask, Truth, truth_of
+from geoloc_training.arrays import Floats, Mask, normalised
+from geoloc_training.evaluation.ranking import Truth, truth_of
+from geoloc_training.items import Item, Task
 
 ProtocolName = Literal["full", "sample4geo"]
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
@@ -92,9 +93,3 @@ def multi_query(task: Task, queries: Floats) -> tuple[Task, Floats]:
     sums = np.zeros((len(firsts), queries.shape[1]), np.float64)
     np.add.at(sums, [numbers[item.id] for item in task.queries], queries)
     return replace(task, queries=tuple(firsts.values())), normalised(sums)
-
-
-def normalised(rows: np.ndarray) -> Floats:
-    """Rows (N, D) brought to length 1, float32; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)

@@ -13,13 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import Floats, Ints, Mask
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 UNFOUND = np.iinfo(np.int64).max
 _CHUNK_BYTES = 96 << 20
 _BYTES_PER_SCORE = 24  # score, order, what is sorted away, masks

@@ -12,8 +12,9 @@ from tqdm import tqdm
 from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.card import Metric
 from geoloc.errors import ModelError, ParameterError
-from geoloc_training.datasets.ground import Ground
-from geoloc_training.evaluation.cross_date import Describe, Protocol, Recall, evaluate, parse_pair
+from geoloc_training.arrays import Describe
+from geoloc_training.datasets.imagery.ground import Ground
+from geoloc_training.evaluation.cross_date import Protocol, Recall, evaluate, parse_pair
 from geoloc_training.evaluation.hog import describe_hog
 
 ROTATIONS = 24

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from geoloc_training.methods.contract import Batch, BatchSource
+from geoloc_training.contract import Batch, BatchSource
 
 
 def batches_ahead(

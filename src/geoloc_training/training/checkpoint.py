@@ -16,7 +16,7 @@ from torch import Tensor
 
 from geoloc.encoder.card import WEIGHTS_NAME, load_card
 from geoloc.errors import ModelError
-from geoloc_training.staging import folder_to_disk
+from geoloc_training.atomic_files import folder_to_disk
 
 Which = Literal["best", "last"]
 _LAST, _BEST = "checkpoint", "best"

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from geoloc_training.datasets.contract import Item
+from geoloc_training.arrays import Floats
 from geoloc_training.distributed import gather_rows, rank, ranks
 from geoloc_training.evaluation.features import Reading, describe_items
+from geoloc_training.items import Item
 
-Floats = NDArray[np.float32]
 _CHUNK = 64
 
 

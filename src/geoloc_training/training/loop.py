@@ -12,17 +12,18 @@ from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from geoloc.errors import ParameterError
+from geoloc_training.atomic_files import replace_text
 from geoloc_training.config import TrainConfig, plain
+from geoloc_training.contract import Batch, BatchSource, Method
 from geoloc_training.distributed import any_rank, mean_over_ranks
-from geoloc_training.methods import build_method
-from geoloc_training.methods.contract import Batch, BatchSource, Method
-from geoloc_training.staging import replace_text
+from geoloc_training.methods.registry import new_method
+from geoloc_training.pretrained import new_encoder
+from geoloc_training.runlog import RunLog
 from geoloc_training.training.batches import batches_ahead
 from geoloc_training.training.checkpoint import initial_weights, load_checkpoint
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch, seed_everything
 from geoloc_training.training.interrupts import Interrupted, Interrupts
-from geoloc_training.training.runlog import RunLog
 from geoloc_training.training.trainer import Trainer, check_method
 
 BuildMethod = Callable[[TrainConfig, int], Method]
@@ -39,6 +40,20 @@ class Validate(Protocol):
 
     def __call__(self, describer: Describer) -> dict[str, float]:
         """Figures by name, for the log."""
+
+
+def build_method(config: TrainConfig, places: int) -> Method:
+    """Build the method that a configuration names, with its encoder.
+
+    Args:
+        config: of the run.
+        places: how many places there are to tell apart, 0 where they are drawn without end.
+
+    Raises:
+        ParameterError: a method that tells places apart where they are drawn without end.
+        ModelError: the encoder cannot be built, or its pretrained weights cannot be had.
+    """
+    return new_method(config.method, config.dphr, new_encoder(config.model), places)
 
 
 def fit(

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geoloc_training.methods.contract import Method
-from geoloc_training.settings import OptimiserConfig
+from geoloc_training.config import OptimiserConfig
+from geoloc_training.contract import Method
 
 
 def learning_rate(config: OptimiserConfig, step: int) -> float:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from geoloc.errors import ModelError, RasterError
 from geoloc_training.config import TrainConfig
+from geoloc_training.contract import Batch, BatchSource, Method
 from geoloc_training.distributed import mean_over_ranks, ranks, share_buffers
-from geoloc_training.methods.contract import Batch, BatchSource, Method
 from geoloc_training.training.batches import split
 from geoloc_training.training.checkpoint import (
     Best,

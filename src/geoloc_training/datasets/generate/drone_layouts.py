@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
-from geoloc_training.datasets.ground import Image
-from geoloc_training.datasets.sues200 import HEIGHTS_M, training_places
+from geoloc_training.datasets.published.sues200 import HEIGHTS_M, training_places
 
 _SUES_PLACES = 200
 _DENSE_HEIGHTS_M = (100, 90, 80)

@@ -11,10 +11,10 @@ from scipy.io import savemat
 
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
-from geoloc_training.datasets.contract import GeoLocation
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_bytes, write_picture, write_text
+from geoloc_training.items import GeoLocation
 
 _CANBERRA_EAST_M, _CANBERRA_NORTH_M = 690_000.0, 6_090_000.0
 _VIGOR_TILE = 0.75  # of `view_m`: four tiles half a tile apart must fit on a place

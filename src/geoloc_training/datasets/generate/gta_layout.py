@@ -11,7 +11,7 @@ import cv2
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
-from geoloc_training.datasets.ground import Look
+from geoloc_training.datasets.imagery.ground import Look
 
 _MAP_PX, _PIXEL_M = 24576, 0.45
 _ZOOM = 7

@@ -13,8 +13,9 @@ import numpy as np
 
 from geoloc.errors import ParameterError
 from geoloc_training import augment
+from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.places import Place
-from geoloc_training.datasets.ground import Image, Look, render
+from geoloc_training.datasets.imagery.ground import Look, render
 
 _SKY_SHARE = 0.4  # of a panorama's height
 _AIM, _DRONE, _PANORAMA = 1, 2, 3  # streams of randomness

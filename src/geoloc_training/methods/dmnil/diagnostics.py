@@ -4,11 +4,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc_training.arrays import Ints
 from geoloc_training.methods.dmnil.labels import EpochLabels
-
-Ints = NDArray[np.int64]
 
 
 def figures(labels: EpochLabels, query_ids: Sequence[str], reference_ids: Sequence[str]) -> dict[str, float]:

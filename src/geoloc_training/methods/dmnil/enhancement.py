@@ -13,18 +13,14 @@ cluster of the map vote.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from geoloc_training.arrays import Floats, Ints
 from geoloc_training.methods.dmnil.settings import EnhancementSettings
 
 _CHUNK_ROWS = 2048
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import Floats, Ints, normalised
 from geoloc_training.clustering import ClusterConfig, cluster
-from geoloc_training.evaluation.protocols import normalised
 from geoloc_training.methods.dmnil.enhancement import Enhancement
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 
 _NOISE_STREAM = 5  # keeps these random numbers apart from those of other uses of the same seed
 _LEAST_CLUSTERS = 2  # one alone is nothing to tell apart
 _LOG = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geoloc_training.methods.contract import Batch, BatchSource, Method, Outcome, UnpairedBatch
+from geoloc_training.contract import Batch, BatchSource, Method, Outcome, UnpairedBatch
 from geoloc_training.methods.dmnil.evolution import Evolution
 from geoloc_training.methods.dmnil.hierarchical import LevelMemory
 from geoloc_training.methods.dmnil.labels import centroids
@@ -96,7 +96,7 @@ class Dmnil(Method):
     def draw(self, run: Path, source: BatchSource) -> None:
         """Show the epoch's clusters in `pictures/` of the run, and what the log says of labels so far."""
         if self.config.pictures_every and isinstance(source, ClusterBatches):
-            from geoloc_training.methods.dmnil.pictures import draw  # takes half a second to import
+            from geoloc_training.methods.dmnil.run_pictures import draw  # takes half a second to import
 
             draw(run, self.epoch, source)
 

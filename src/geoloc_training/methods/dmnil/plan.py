@@ -2,9 +2,8 @@
 """Which pictures of a view share a batch: P clusters with K pictures each, as a pure function of labels."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from geoloc_training.arrays import Ints
 
 
 def plan_view(labels: Ints, steps: int, clusters: int, instances: int, rng: np.random.Generator) -> Ints:

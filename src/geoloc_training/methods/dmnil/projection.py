@@ -15,8 +15,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from geoloc_training.arrays import Floats, Ints
+
 Sides = tuple[Floats, Floats]
 Labels = tuple[Ints, Ints]
 

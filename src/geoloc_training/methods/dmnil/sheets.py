@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.contract import Item
-from geoloc_training.datasets.pictures import Picture, read_square
-from geoloc_training.methods.dmnil.labels import Floats, Ints, centroids
+from geoloc_training.arrays import Floats, Image, Ints
+from geoloc_training.datasets.image_files import read_square
+from geoloc_training.items import Item
+from geoloc_training.methods.dmnil.labels import centroids
 
 _ROWS_OF_A_KIND = 4  # largest, median and smallest clusters
 _LEFT, _RIGHT = 7, 4  # pictures in a row
@@ -69,7 +70,7 @@ def chosen_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
     return chosen
 
 
-def sheet(members: Members, epoch: int, seed: int) -> Picture:
+def sheet(members: Members, epoch: int, seed: int) -> Image:
     """A sheet of an epoch, uint8 RGB.
 
     A red frame is around a picture that is not of the place most of its row's queries are of. A row's right
@@ -91,7 +92,7 @@ def sheet(members: Members, epoch: int, seed: int) -> Picture:
     return np.concatenate([head, *rows])
 
 
-def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> Picture:
+def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> Image:
     place = members.place(label)
     caption = np.full((_CELL_PX, _CELL_PX, 3), 255, np.uint8)
     _write(caption, f"no. {label}", 1)
@@ -106,7 +107,7 @@ def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> 
     return np.concatenate(cells, axis=1)
 
 
-def _framed(item: Item, place: str | None) -> Picture:
+def _framed(item: Item, place: str | None) -> Image:
     right = place is None or item.id == place
     cell: NDArray[np.uint8] = np.full((_CELL_PX, _CELL_PX, 3), _PLAIN if right else _WRONG, np.uint8)
     inner = slice(_FRAME_PX, _CELL_PX - _FRAME_PX)
@@ -114,5 +115,5 @@ def _framed(item: Item, place: str | None) -> Picture:
     return cell
 
 
-def _write(picture: Picture, text: str, line: int) -> None:
+def _write(picture: Image, text: str, line: int) -> None:
     cv2.putText(picture, text, (6, 2 + 17 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from geoloc.errors import ModelError, ParameterError
+from geoloc_training.arrays import Floats, Ints
 from geoloc_training.clustering import cluster
-from geoloc_training.datasets.contract import Item, TrainingSplit
-from geoloc_training.datasets.pictures import Pictures
+from geoloc_training.contract import Batch, DescribeItems, UnpairedBatch
+from geoloc_training.datasets.image_files import Pictures
 from geoloc_training.distributed import on_first_rank, share_of
-from geoloc_training.methods.contract import Batch, DescribeItems, UnpairedBatch
+from geoloc_training.items import Item, TrainingSplit
 from geoloc_training.methods.dmnil.diagnostics import figures
-from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label, query_clustering
+from geoloc_training.methods.dmnil.labels import EpochLabels, label, query_clustering
 from geoloc_training.methods.dmnil.plan import plan_view
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from geoloc_training.methods.contract import Batch, Method, Outcome
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.methods.dphr.loss import triplet_losses
 from geoloc_training.methods.dphr.progress import Palw
 from geoloc_training.methods.dphr.settings import DphrConfig

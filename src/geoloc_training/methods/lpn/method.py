@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.encoder.torch_heads import RingHead, join_parts
 from geoloc.errors import ParameterError
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.distributed import gather_rows
-from geoloc_training.methods.contract import Batch, Method, Outcome
 from geoloc_training.methods.lpn.loss import part_loss, part_votes
 from geoloc_training.methods.lpn.settings import LpnConfig
 

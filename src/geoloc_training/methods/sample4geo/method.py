@@ -6,8 +6,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.distributed import gather_rows
-from geoloc_training.methods.contract import Batch, Method, Outcome
 from geoloc_training.methods.sample4geo.loss import info_nce, smoothing_of
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
 
