@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder to fill; when the block ends it takes the place of `folder`.
+    """Yield an empty folder to fill; when the block ends it takes the place of `folder`.
 
     Whatever ends the block early, `folder` stays as it was and nothing lies beside it. Both folders wait
     inside a hidden one, where nobody who lists the folders beside `folder` comes across them. Killed between

@@ -40,7 +40,7 @@ def run_facts(
     notes: dict[str, str] | None = None,
     view_size_m: tuple[float, float] | None = None,
 ) -> CardFacts:
-    """Everything the card says beyond the network, measured where there is validation data of `map`.
+    """Return everything the card says beyond the network, measured where there is validation data of `map`.
 
     Args:
         run: folder of the run.
@@ -77,13 +77,13 @@ def run_facts(
 
 
 def recorded(metrics: Iterable[Metric], data: str, seed: int) -> list[Metric]:
-    """Metrics with what they were measured on, of which training, and by which code."""
+    """Return metrics with what they were measured on, of which training, and by which code."""
     commit = code_version()
     return [replace(metric, data=data, seed=seed, commit=commit) for metric in metrics]
 
 
 def validated(run: Path, recipe: TrainConfig, step: int, held_out: HeldOutValidation | None) -> list[Metric]:
-    """The recall on held-out places that a run's log has of a step, as the card keeps it, if it has one."""
+    """Return the recall on held-out places that a run's log has of a step, as cards keep it."""
     found = figures_at(run, step)
     if held_out is None or "valid_r1" not in found:
         return []
@@ -93,7 +93,7 @@ def validated(run: Path, recipe: TrainConfig, step: int, held_out: HeldOutValida
 
 
 def metrics_of(results: Iterable[Result]) -> list[Metric]:
-    """The recalls of published tests as cards keep them, shares rounded to a tenth of a per cent."""
+    """Return the recalls of published tests as cards keep them, shares rounded to a tenth of a per cent."""
     return [
         Metric(
             f"{result.task.name}, {result.protocol}" + (f", {result.variant}" if result.variant else ""),
@@ -107,7 +107,7 @@ def metrics_of(results: Iterable[Result]) -> list[Metric]:
 
 
 def real_views(prepared: Prepared) -> RealViews:
-    """The first 200 pairs of training views, or an epoch's where it has fewer, for comparing backends."""
+    """Return the first 200 pairs of training views, or an epoch's where it has fewer."""
     source = prepared.source
     source.start_epoch(0, None)
     queries: list[NDArray[np.uint8]] = []
@@ -130,7 +130,7 @@ def _measured(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) ->
 
 
 def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
-    """Thresholds from the first validation city among all distractors; none without one."""
+    """Return thresholds from the first validation city among all distractors; none without one."""
     if not grounds:
         return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
     base = parse_pair(recipe.data.validation[0])

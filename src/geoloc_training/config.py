@@ -259,7 +259,7 @@ class TrainConfig:
 
     @property
     def method_name(self) -> str:
-        """The method with what lies beside it, as checkpoints and cards say it."""
+        """Return the method with what lies beside it, as checkpoints and cards say it."""
         return self.method.name + (" with dphr" if self.dphr.weight > 0 else "")
 
     def _check_parts(self) -> None:

@@ -20,7 +20,7 @@ class DescribeItems(Protocol):
     def __call__(
         self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False
     ) -> NDArray[np.float32]:
-        """L2-normalised descriptors (N, D), the same on all ranks.
+        """Return L2-normalised descriptors (N, D), the same on all ranks.
 
         Args:
             items: pictures.
@@ -46,7 +46,7 @@ class Batch:
     weights: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return replace(self, **{n: t.to(device, non_blocking=True) for n, t in vars(self).items()})
 
 
@@ -108,7 +108,7 @@ class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
     encoder: nn.Module
 
     def forward(self, batch: Batch) -> Outcome:
-        """Loss and descriptors of a batch (this rank's part; descriptors are gathered over ranks)."""
+        """Return loss and descriptors of a batch (this rank's part; descriptors are gathered over ranks)."""
         raise NotImplementedError
 
     def start_epoch(self, epoch: int, source: "BatchSource") -> Mapping[str, float]:
@@ -157,7 +157,7 @@ class BatchSource(Protocol):
         """Warp and colour a batch where it lies, on the training device."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch's plan, for checkpoints: tensors and plain values."""
+        """Return the epoch's plan, for checkpoints: tensors and plain values."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with a saved plan."""

@@ -165,7 +165,7 @@ def _require_free(out: Path) -> None:
 
 
 def _card(facts: CardFacts, architecture: Architecture, folder: Path) -> ModelCard:
-    """The card as flight will read it, before it may be written."""
+    """Return the card as flight will read it, before it may be written."""
     return ModelCard(
         directory=folder,
         id=facts.id,
@@ -217,7 +217,7 @@ def _write_card(
 
 
 def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) -> None:
-    """The ROS parameter file; which model it is the launch file says, as an absolute path."""
+    """Write the ROS parameter file; which model it is the launch file says, as an absolute path."""
     parameters = {
         "encoder_px": architecture.input_px,
         "min_score": float(facts.calibration.min_score),

@@ -53,7 +53,7 @@ class RunLog:
             self._board.close()
 
     def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
-        """All lines anew, in one move: a disk that is full then takes no figure that was there."""
+        """Write all lines anew, in one move: a disk that is full then takes no figure that was there."""
         text = io.StringIO(newline="")
         lines = self._lines(text)
         lines.writeheader()
@@ -65,17 +65,17 @@ class RunLog:
 
 
 def trained_minutes(run: Path) -> float:
-    """Minutes of training the run's log accounts for; 0 without one."""
+    """Return minutes of training the run's log accounts for; 0 without one."""
     return max((float(row["seconds"]) for row in _rows(run / "log.csv")), default=0.0) / 60
 
 
 def figures_at(run: Path, step: int) -> dict[str, float]:
-    """What the run's log has of a step; nothing where it has none."""
+    """Return what the run's log has of a step; nothing where it has none."""
     return next((row for row in reversed(logged(run)) if row["step"] == step), {})
 
 
 def logged(run: Path) -> list[dict[str, float]]:
-    """The lines of the run's log, each with the figures it has."""
+    """Return the lines of the run's log, each with the figures it has."""
     return [{name: float(value) for name, value in row.items() if value} for row in _rows(run / "log.csv")]
 
 

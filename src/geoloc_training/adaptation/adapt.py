@@ -99,7 +99,7 @@ class Adapted:
 
     @property
     def helped(self) -> bool:
-        """Whether an epoch was better than the beginning."""
+        """Return True where an epoch was better than the beginning."""
         return self.step > 0
 
 
@@ -146,7 +146,7 @@ class _Chosen:
 
 
 def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfig:
-    """The preset with the words of the command line, the network of the model that is begun with."""
+    """Return the preset with the words of the command line, the network of the model that is begun with."""
     recipe = load_config(["+preset=adapt", f"data.root={cut.root}", *what.words])
     recipe = replace(recipe, model=ModelConfig(**vars(card.architecture)))
     if not isinstance(recipe.method, DmnilConfig):
@@ -197,7 +197,7 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
 
 
 def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
-    """Weights between those of the beginning and those learnt from it; counters are the latter's."""
+    """Return weights between those of the beginning and those learnt from it; counters are the latter's."""
     return {
         name: keep * first[name].to(new.dtype) + (1 - keep) * new if new.is_floating_point() else new
         for name, new in learnt.items()
@@ -219,7 +219,7 @@ def _require_on_map(figures: Figures, recipe: TrainConfig) -> None:
 def _beginning(
     run: Path, recipe: TrainConfig, prepared: Prepared, weights: dict[str, Tensor], fabric: Fabric
 ) -> Figures:
-    """Figures of the encoder that is begun with, measured once."""
+    """Return figures of the encoder that is begun with, measured once."""
     path = run / _BEGINNING
     if path.is_file():
         found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ _TRUSTED_SHARE = 0.01
 
 
 def calibration_of(describer: Describer, prepared: Prepared, begun_with: Calibration) -> Calibration:
-    """A threshold from the footage itself: what one in a hundred frames that find back scores less than.
+    """Return a threshold from the footage itself, which 99 of 100 frames that find back exceed.
 
     What takes a truth to measure is that of the model it began with, and not called measured.
     """

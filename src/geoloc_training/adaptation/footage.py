@@ -69,11 +69,11 @@ class FootageReport:
 
     @property
     def views(self) -> int:
-        """How many views there are to learn from."""
+        """Return how many views there are to learn from."""
         return sum(self.kept.values())
 
     def sentences(self) -> list[str]:
-        """What a user should know of it."""
+        """Return what a user should know of it."""
         left_out = [f"{self.still} that show hardly anything new"] if self.still else []
         left_out += [f"{self.duplicates} duplicates"] if self.duplicates else []
         if self.refused:
@@ -181,13 +181,13 @@ class _Cutter:
         return frozenset(waiting)
 
     def fallback(self) -> tuple[float, str]:
-        """Metres of ground along the shorter side of a frame that does not tell, and where that is from."""
+        """Return metres of ground along the shorter side of a frame that does not tell, and their origin."""
         if self.footprints_m:
             return float(np.median(self.footprints_m)), "the median of the others"
         return self.options.view_size_m / _VIEW_SHARE, f"a view is taken to be {_VIEW_SHARE:.0%} of it"
 
     def report(self, fallback_m: float | None, fallback_from: str) -> FootageReport:
-        """What became of the frames."""
+        """Return what became of the frames."""
         return FootageReport(
             looked_at=self.looked_at,
             kept=dict(self.kinds),

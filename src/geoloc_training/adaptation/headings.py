@@ -27,7 +27,7 @@ class HeadingSearch:
         self._describe, self._folder, self._size_px = describe, tiles, size_px
 
     def __call__(self, views: Views) -> int:
-        """The number of the view (N, S, S, 3) whose best tile is most like it."""
+        """Return the number of the view (N, S, S, 3) whose best tile is most like it."""
         return int((self._describe(views) @ self._tiles.T).max(axis=1).argmax())
 
     @cached_property

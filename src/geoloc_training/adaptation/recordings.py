@@ -73,7 +73,7 @@ class Recording(Protocol):
     timed: bool
 
     def frames(self) -> Iterator[Frame]:
-        """All frames in order of time, or of name where there is none."""
+        """Return all frames in order of time, or of name where there is none."""
 
 
 def open_recording(path: Path, options: ReadingOptions) -> Recording:
@@ -194,7 +194,7 @@ def _photo_frame(path: Path, stamp_ns: int, pose: _Pose, options: ReadingOptions
 
 
 def _header(path: Path) -> Photo | None:
-    """What a picture says of itself; None where that is not even the time it was taken."""
+    """Return what a picture says of itself; None where that is not even the time it was taken."""
     try:
         return read_photo(path)
     except BagError:
@@ -206,7 +206,7 @@ def _decoder(message: object) -> Callable[[], Image]:
 
 
 def _read(path: Path) -> Image:
-    """A picture's pixels as they lie in the file, which is what a gimbal's angles are about."""
+    """Return a picture's pixels as they lie in the file, which is what a gimbal's angles are about."""
     picture = (
         cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if path.stat().st_size

@@ -68,7 +68,7 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
 def step_cosine(
     raster: Raster, options: TileOptions, describe: Describe, share: float, seed: int = 0
 ) -> float:
-    """How alike two views of the map are that lie a share of their side apart: the median cosine.
+    """Return how alike two views of the map are that lie a share of their side apart: the median cosine.
 
     Raises:
         RasterError: the imagery cannot be read.
@@ -88,13 +88,13 @@ def step_cosine(
 
 
 def _view(raster: Raster, east_m: float, north_m: float, options: TileOptions) -> tuple[Views, float]:
-    """A view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
+    """Return a view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
     picture, valid = raster.view(east_m, north_m, options.view_size_m, options.size_px)
     return fill_invalid(picture, valid), float(valid.mean())
 
 
 def _shows_something(view: Views) -> bool:
-    """Whether a view is more than one colour, which no frame of it will be either."""
+    """Return True where a view is more than one colour, which no frame of it will be either."""
     try:
         check_texture(view)
     except FrameRefused:

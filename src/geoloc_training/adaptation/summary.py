@@ -9,7 +9,7 @@ Figures = Mapping[str, float]
 
 
 def in_words(figures: Figures) -> str:
-    """Figures without labels as a user reads them."""
+    """Return figures without labels as a user reads them."""
     said = [f"{figures['free_mutual']:.0%} of the frames and their best tiles find each other"]
     if "free_continuity" in figures:
         said.append(f"frames in a row are found side by side {figures['free_continuity']:.0%} of the way")
@@ -20,7 +20,7 @@ def in_words(figures: Figures) -> str:
 
 
 def notes(before: Figures, after: Figures, step: int, keep: float) -> dict[str, str]:
-    """How the weights were chosen, for the card.
+    """Return how the weights were chosen, for the card.
 
     Args:
         before: figures without labels of the encoder that was begun with.

@@ -60,7 +60,7 @@ class AugmentConfig:
             require(value >= 0, f"augment.{name}={value} must not be negative; 0 is off.")
 
     def strength(self, step: int) -> float:
-        """How strong the augmentation is at a step, 0.3..1."""
+        """Return how strong the augmentation is at a step, 0.3..1."""
         return min(1.0, 0.3 + 0.7 * step / self.ramp_steps) if self.ramp_steps else 1.0
 
 

@@ -39,7 +39,7 @@ class SingleAugment:
         self._pictures = ImageAugment(config, seed)
 
     def __call__(self, batch: Batch, step: int, rank: int) -> Batch:
-        """A new batch of the same pictures; views stay uint8 (N, S, S, 3)."""
+        """Return a new batch of the same pictures; views stay uint8 (N, S, S, 3)."""
         draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
         query = self._pictures.disturbed(self._flipped(batch.query, draws), draws)
         reference = self._turned(self._flipped(batch.reference, draws), draws)

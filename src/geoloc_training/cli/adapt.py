@@ -157,7 +157,7 @@ def adapt_command(
 
 
 def _told(found: Adapted) -> str:
-    """The last words of the command."""
+    """Return the last words of the command."""
     if not found.helped:
         came = (
             "adaptation did not help: no epoch was better than the beginning, which was exported as it was.\n"

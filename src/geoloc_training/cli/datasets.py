@@ -30,7 +30,7 @@ _IMAGERY = "Imagery of your own"
 
 @app.command("list")
 def list_command() -> None:
-    """Every data set by name."""
+    """List every data set by name."""
     for name, known in DATA_SETS.items():
         typer.echo(f"{name:<12}  {known.title:<24}  {' in '.join(known.views)}")
     typer.echo(f"{IMAGES:<12}  {_IMAGERY:<24}  views drawn from georeferenced images")

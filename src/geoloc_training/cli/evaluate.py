@@ -100,7 +100,7 @@ def _measure_dates(
 
 
 def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str, int]:
-    """Encoder, side of its views, key and seed of its weights, of a run (torch) or a model directory."""
+    """Return encoder, side of views, key and seed of the weights of a run (torch) or a model."""
     if is_run(source):
         recipe = load_config(recipe=source / "config.yaml")
         encoder = encoder_of(source, recipe, load_average(source, weights)[1])

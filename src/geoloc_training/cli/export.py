@@ -70,7 +70,7 @@ def export_command(
 
 
 def _recipe_of(run: Path, words: list[str] | None) -> TrainConfig:
-    """A run's recipe with its data where it lies now."""
+    """Return a run's recipe with its data where it lies now."""
     recipe = load_config(recipe=run / "config.yaml")
     return replace(recipe, data=load_data(words or (), recipe.data))
 

@@ -48,7 +48,7 @@ class Dbscan:
             self._condense()
 
     def labels(self) -> Labels:
-        """Cluster of each point, -1 for outliers, int64 (N,)."""
+        """Return the cluster of each point, -1 for outliers, int64 (N,)."""
         self._condense()
         size, core = len(self._copies), self._core()
         # An outlier's label is above all others until a core claims it.
@@ -60,7 +60,7 @@ class Dbscan:
         return np.where(labels < size, labels, -1)
 
     def _core(self) -> NDArray[np.bool_]:
-        """Which points are cores by what was added so far."""
+        """Return which points are cores by what was added so far."""
         return self._neighbours >= self._min_samples
 
     def _condense(self) -> None:
@@ -77,12 +77,12 @@ class Dbscan:
 
 
 def _components(pairs: Ints32, size: int) -> Ints32:
-    """Number of the component of each point (N,)."""
+    """Return the number of the component of each point (N,)."""
     graph = coo_array((np.ones(pairs.shape[1], np.bool_), (pairs[0], pairs[1])), (size, size))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _in_order(numbers: Ints32) -> Labels:
-    """Numbers 0, 1, … for given ones, in the order of their first appearance."""
+    """Return numbers 0, 1, … for given ones, in the order of their first appearance."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

@@ -42,7 +42,7 @@ class Neighbourhoods:
 
 
 def jaccard_distances(features: Floats, k1: int, k2: int) -> csr_array:
-    """Jaccard distances of all pairs of images whose neighbourhoods share mass.
+    """Return Jaccard distances of all pairs of images whose neighbourhoods share mass.
 
     Args:
         features: L2-normalised descriptors, float32 (N, D).
@@ -66,7 +66,7 @@ def jaccard_distances(features: Floats, k1: int, k2: int) -> csr_array:
 
 
 def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
-    """The neighbourhoods that `jaccard_distances` compares; refuses what it refuses."""
+    """Return the neighbourhoods that `jaccard_distances` compares; refuses what it refuses."""
     check_neighbourhood(k1, k2)
     features = _checked(features, k1)
     near = find_neighbours(features, k1)
@@ -76,7 +76,7 @@ def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
 
 
 def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints32, Ints32, Floats]]:
-    """Rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
+    """Return rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
 
     Yields:
         Rows i, columns j ≥ i, and distances J_ij, each (P,).
@@ -109,7 +109,7 @@ def _checked(features: Floats, k1: int) -> Floats:
 
 
 def _weights(features: Floats, near: Neighbours) -> csr_array:
-    """V before it is averaged, (U, N)."""
+    """Return V before it is averaged, (U, N)."""
     weights = _cosines(features, near, _expanded(near))
     weights.data = np.exp(2 * weights.data - 2)
     sums = np.add.reduceat(weights.data, weights.indptr[:-1])
@@ -118,7 +118,7 @@ def _weights(features: Floats, near: Neighbours) -> csr_array:
 
 
 def _expanded(near: Neighbours) -> csr_array:
-    """R* of each distinct descriptor, positive where an image belongs to it, (U, N); its first copy does."""
+    """Return R* of each distinct descriptor, positive where an image belongs to it, (U, N)."""
     full = _reciprocal(near, near.ids.shape[1])
     half = _reciprocal(near, round(near.ids.shape[1] / 2) + 1)[near.group]
     counts = (full @ half.T).multiply(full).tocsr()  # at (i, c), c ∈ R(i): |R½(c) ∩ R(i)|
@@ -129,20 +129,20 @@ def _expanded(near: Neighbours) -> csr_array:
 
 
 def _reciprocal(near: Neighbours, k: int) -> csr_array:
-    """1 where j is among the first k of i, and the first copy of i among those of j, (U, N)."""
+    """Return 1 where j is among the first k of i, and the first copy of i among those of j, (U, N)."""
     lists = _rows(near.ids[:, :k], 1.0, len(near.group))
     named_by = lists[:, near.kept].T.tocsr()[:, near.group]
     return lists.multiply(named_by).tocsr()
 
 
 def _rows(ids: Ints32, value: float, width: int) -> csr_array:
-    """A value at the columns that each row lists, (U, width) of lists (U, k)."""
+    """Return a value at the columns that each row lists, (U, width) of lists (U, k)."""
     starts = np.arange(0, ids.size + 1, ids.shape[1], dtype=np.int32)
     return csr_array((np.full(ids.size, value, np.float32), ids.ravel(), starts), (len(ids), width))
 
 
 def _cosines(features: Floats, near: Neighbours, members: csr_array) -> csr_array:
-    """Cosines of each distinct descriptor with the members of its set; where a set is stored, (U, N)."""
+    """Return cosines of each distinct descriptor with its set's members; where a set is stored, (U, N)."""
     rows, columns = np.repeat(near.kept, np.diff(members.indptr)), members.indices
     cosines = np.empty(members.nnz, np.float32)
     for begin in range(0, len(rows), _PAIRS_AT_ONCE):

@@ -56,7 +56,7 @@ def find_neighbours(features: Floats, k: int) -> Neighbours:
 
 
 def _first_copies(features: Floats) -> Rows:
-    """For each row the index of the first that is equal bit for bit, (N,)."""
+    """Return for each row the index of the first that is equal bit for bit, (N,)."""
     seen: dict[bytes, int] = {}
     keys = (hashlib.blake2b(row, digest_size=16).digest() for row in features)
     return np.fromiter((seen.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(features))
@@ -82,7 +82,7 @@ def _with_copies(ids: Ints32, group: Rows, k: int) -> Ints32:
 
 
 def _search(features: Floats, k: int) -> Ints32:
-    """The k neighbours of N rows of which no two are equal, (N, k)."""
+    """Return the k neighbours of N rows of which no two are equal, (N, k)."""
     best = _Best(len(features), k)
     tiles = [slice(begin, begin + _TILE) for begin in range(0, len(features), _TILE)]
     for tile in tiles:
@@ -97,7 +97,7 @@ def _search(features: Floats, k: int) -> Ints32:
 
 
 def _best_within(gram: Floats, k: int, start: int) -> tuple[Rows, Rows, Floats]:
-    """Rows, columns and cosines of each row's best k in a tile on the diagonal, which begins at `start`."""
+    """Return rows, columns and cosines of each row's best k in the diagonal's tile at `start`."""
     # Whatever rounding makes of it, a row is the most similar to itself.
     np.fill_diagonal(gram, np.inf)
     width = len(gram)
@@ -108,7 +108,7 @@ def _best_within(gram: Floats, k: int, start: int) -> tuple[Rows, Rows, Floats]:
 
 
 def _exceeding(gram: Floats, bounds: Floats) -> tuple[Rows, Rows, Floats]:
-    """Rows, columns and values of a tile above its bounds, which broadcast to it."""
+    """Return rows, columns and values of a tile above its bounds, which broadcast to it."""
     at = np.flatnonzero(gram > bounds)
     rows, columns = np.divmod(at, gram.shape[1])
     return rows, columns, gram.ravel()[at]
@@ -128,7 +128,7 @@ class _Best:
 
     @property
     def bounds(self) -> Floats:
-        """What a row's next candidate must exceed, (N,)."""
+        """Return what a row's next candidate must exceed, (N,)."""
         return self.cosines[:, -1]
 
     def offer(self, rows: Rows, ids: Rows, cosines: Floats) -> None:
@@ -154,7 +154,7 @@ class _Best:
 
 
 def _rounds(rows: Rows) -> Iterator[Rows]:
-    """Indices of candidates sorted by row, at most _ROUND of each row at a time."""
+    """Return indices of candidates sorted by row, at most _ROUND of each row at a time."""
     order = np.argsort(rows, kind="stable")
     counts = np.unique(rows, return_counts=True)[1]
     turns = _places(counts) // _ROUND
@@ -163,5 +163,5 @@ def _rounds(rows: Rows) -> Iterator[Rows]:
 
 
 def _places(counts: Rows) -> Rows:
-    """0, 1, … within each of several runs of given lengths."""
+    """Return 0, 1, … within each of several runs of given lengths."""
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -13,7 +13,7 @@ _MINIMA_AT_ONCE = 1 << 21
 
 
 def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints32, Ints32, Floats]]:
-    """Masses that pairs of rows share, in pieces of some rows at a time.
+    """Return masses that pairs of rows share, in pieces of some rows at a time.
 
     Each stored V_ig meets the entries of column g from its own row downwards: pairs with j ≥ i, each once.
 
@@ -40,7 +40,7 @@ def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints32, Ints32, Floats]]:
 
 
 def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """First and last row of pieces with a bounded number of minima, but of one row at least."""
+    """Return first and last row of pieces with a bounded number of minima, but of one row at least."""
     first = 0
     while first < len(ends) - 1:
         last = int(np.searchsorted(ends, ends[first] + _MINIMA_AT_ONCE, "right")) - 1
@@ -50,13 +50,13 @@ def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _runs(begins: Ints32, counts: Ints32) -> Ints32:
-    """Several runs of consecutive numbers, one behind the other."""
+    """Return several runs of consecutive numbers, one behind the other."""
     ends = np.cumsum(counts, dtype=np.int32)
     return np.arange(ends[-1], dtype=np.int32) + np.repeat(begins - (ends - counts), counts)
 
 
 def _summed(values: Floats, columns: Ints32, starts: NDArray[np.int64], width: int) -> csr_array:
-    """Rows of values with columns, those of equal columns added up."""
+    """Return rows of values with columns, those of equal columns added up."""
     # A product with ones takes time linear in the values, where adding up duplicates would sort them.
     numbers = np.arange(len(values) + 1, dtype=np.int32)
     each = csr_array((values, columns, numbers), (len(values), width))

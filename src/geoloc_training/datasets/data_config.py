@@ -69,12 +69,12 @@ class SourceConfig:
 
     @property
     def label(self) -> str:
-        """What the source is called in sentences and on cards: its images, or its kind."""
+        """Return what the source is called in sentences and on cards: its images, or its kind."""
         return self.images or self.kind
 
     @property
     def dated(self) -> bool:
-        """Whether its images say where they lie and may show a place on several dates."""
+        """Return True where its images say where they lie and may show a place on several dates."""
         return self.kind == IMAGES and self.gsd_m == 0
 
 
@@ -133,7 +133,7 @@ class DataConfig:
         self._check_validation_city()
 
     def folder(self) -> Path:
-        """Where the data lies.
+        """Return where the data lies.
 
         Raises:
             ParameterError: nobody has said.
@@ -143,7 +143,7 @@ class DataConfig:
 
     @property
     def tested(self) -> set[str]:
-        """Cities of `map` that select; never trained on."""
+        """Return cities of `map` that select; never trained on."""
         return {name.split(":")[0] for name in self.validation}
 
     def _check_validation_city(self) -> None:

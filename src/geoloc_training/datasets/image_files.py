@@ -12,7 +12,7 @@ from geoloc_training.arrays import Image
 
 
 def read_picture(path: Path) -> Image:
-    """A picture as uint8 RGB (H, W, 3).
+    """Return a picture as uint8 RGB (H, W, 3).
 
     Raises:
         RasterError: the file is missing, empty, truncated beyond reading or not a picture.
@@ -26,7 +26,7 @@ def read_picture(path: Path) -> Image:
 
 
 def read_square(path: Path, size_px: int) -> Image:
-    """A picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
+    """Return a picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
 
     Raises:
         RasterError: as `read_picture`.
@@ -49,7 +49,7 @@ class Pictures:
         self._lock = Lock()
 
     def __call__(self, path: Path) -> Image:
-        """The picture as uint8 RGB (S, S, 3), not to be written to; errors as `read_square`."""
+        """Return the picture as uint8 RGB (S, S, 3), not to be written to; errors as `read_square`."""
         kept = self._kept.get(path)
         if kept is not None:
             return kept
@@ -62,7 +62,7 @@ class Pictures:
 
 
 def _resized(picture: Image, size_px: int) -> Image:
-    """Shrunk by area along each axis that is too long, then enlarged linearly along one that is too short.
+    """Shrink by area along each axis that is too long, then enlarge linearly along one that is too short.
 
     In one call OpenCV would shrink a panorama's long side without averaging, because the short one grows.
     """

@@ -83,7 +83,7 @@ class ImageBatches:
         self._epoch = epoch
 
     def batch(self, step: int, rank: int, ranks: int) -> Batch:
-        """This rank's rows of a step's batch, views uint8 (N, S, S, 3).
+        """Return this rank's rows of a step's batch, views uint8 (N, S, S, 3).
 
         Raises:
             RasterError: a picture cannot be read; the sentence names it.
@@ -102,7 +102,7 @@ class ImageBatches:
         return batch if self.augment is None else self.augment(batch, step, rank)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch's plan and the neighbours it was made with, as tensors and plain values."""
+        """Return the epoch's plan and the neighbours it was made with, as tensors and plain values."""
         return {
             "epoch": self._epoch,
             "plan": None if self._plan is None else torch.from_numpy(self._plan.copy()),
@@ -143,7 +143,7 @@ class ImageBatches:
         return neighbours_by_descriptor(queries, references, self.table.groups, self.data.pool)
 
     def _draw(self, samples: Ints, step: int) -> Ints:
-        """Which of its matches each sample of the whole batch is paired with, drawn by weight, int64 (N,)."""
+        """Return the match that each sample of the batch is paired with, drawn by weight, int64 (N,)."""
         rng = np.random.default_rng([self.seed, _DRAW_STREAM, step])
         weights = [self.split.weights[self.table.queries[sample]] for sample in samples]
         return np.array([_choose(some, rng.random()) for some in weights], np.int64)
@@ -164,7 +164,7 @@ class ImageBatches:
 
 
 def _choose(weights: Sequence[float], at: float) -> int:
-    """An index drawn by weights with a number `at` of 0..1; all alike where none has weight."""
+    """Return an index drawn by weights with a number `at` of 0..1; all alike where none has weight."""
     shares = np.asarray(weights, np.float64)
     edges = np.cumsum(shares if shares.sum() > 0 else np.ones_like(shares))
     return int(np.searchsorted(edges, at * edges[-1], side="right"))

@@ -72,7 +72,7 @@ class Region:
     tiles: tuple[TileRow, ...]
 
     def split(self) -> TrainingSplit:
-        """All pictures, nothing matched, every id empty."""
+        """Return all pictures, nothing matched, every id empty."""
         frames = tuple(Item("", "drone", self.root / _FRAMES / row.file) for row in self.frames)
         tiles = tuple(
             Item("", "satellite", self.root / _TILES / row.file, GeoLocation(row.latitude, row.longitude))
@@ -82,7 +82,7 @@ class Region:
         return TrainingSplit(frames, tiles, none, none)
 
     def successive(self) -> Ints:
-        """Pairs of frames that were taken one after the other, numbers of frames, int64 (P, 2).
+        """Return pairs of frames that were taken one after the other, numbers of frames, int64 (P, 2).
 
         A source's pairs that lie three times as far apart in time as half of them do are left out.
         """
@@ -100,12 +100,12 @@ class Region:
         return np.array(pairs, np.int64).reshape(-1, 2)[near]
 
     def positions_m(self) -> Doubles:
-        """Centres of the tiles, east and north, metres, (M, 2)."""
+        """Return centres of the tiles, east and north, metres, (M, 2)."""
         return np.array([(row.east_m, row.north_m) for row in self.tiles], np.float64)
 
 
 def read_region(root: Path) -> Region:
-    """The region that lies in a folder; its pictures are not opened.
+    """Return the region that lies in a folder; its pictures are not opened.
 
     Raises:
         ParameterError: a table is missing or malformed, or without rows.
@@ -114,12 +114,12 @@ def read_region(root: Path) -> Region:
 
 
 def frame_file(root: Path, number: int) -> Path:
-    """Where the picture of a frame belongs."""
+    """Return where the picture of a frame belongs."""
     return root / _FRAMES / f"{number:06d}.jpg"
 
 
 def tile_file(root: Path, number: int) -> Path:
-    """Where the picture of a tile belongs."""
+    """Return where the picture of a tile belongs."""
     return root / _TILES / f"{number:06d}.jpg"
 
 

@@ -46,12 +46,12 @@ class SampleTable:
 
     @property
     def place_count(self) -> int:
-        """P, how many places there are."""
+        """Return P, how many places there are."""
         return int(self.places.max()) + 1 if len(self.places) else 0
 
 
 def sample_table(split: TrainingSplit) -> SampleTable:
-    """The table of a split; queries without a right reference are left out."""
+    """Return the table of a split; queries without a right reference are left out."""
     queries = np.array([i for i, right in enumerate(split.matches) if right], np.int64)
     ids, places = np.unique([split.queries[i].id for i in queries], return_inverse=True)
     best = np.array([split.matches[i][0] for i in queries], np.int64)
@@ -64,7 +64,7 @@ def sample_table(split: TrainingSplit) -> SampleTable:
 
 
 def steps_per_epoch(table: SampleTable, pairs: int) -> int:
-    """How many batches an epoch has: as many full ones as there are samples for.
+    """Return how many batches an epoch has: as many full ones as there are samples for.
 
     Raises:
         ParameterError: there are fewer places than a batch needs.
@@ -91,7 +91,7 @@ def plan_epoch(
     neighbours: Neighbours | None = None,
     select: int = 64,
 ) -> Ints:
-    """The batches of an epoch.
+    """Return the batches of an epoch.
 
     Every sample comes once, as long as batches can be filled; what then remains is dropped, and batches still
     missing are drawn from a second pass, so that all epochs are of one length.
@@ -127,7 +127,7 @@ def plan_epoch(
 
 
 def neighbours_on_the_ground(split: TrainingSplit, table: SampleTable, pool: int) -> Neighbours | None:
-    """The groups nearest to each sample in metres, its own left out.
+    """Return the groups nearest to each sample in metres, its own left out.
 
     Args:
         split: with locations; a missing one is taken from the other side of the pair.
@@ -152,7 +152,7 @@ def neighbours_on_the_ground(split: TrainingSplit, table: SampleTable, pool: int
 def neighbours_by_descriptor(
     queries: NDArray[np.float32], references: NDArray[np.float32], groups: Ints, pool: int
 ) -> Neighbours:
-    """The groups whose references look most like each sample's query, its own left out.
+    """Return the groups whose references look most like each sample's query, its own left out.
 
     Args:
         queries: L2-normalised descriptors of the samples' queries (N, D).
@@ -189,14 +189,14 @@ class _Pass:
             self.of_group[table.groups[sample]].append(sample)
 
     def batches(self, pairs: int) -> list[list[int]]:
-        """Full batches until none can be filled any more."""
+        """Return full batches until none can be filled any more."""
         found = []
         while len(batch := self._next(pairs)) == pairs:
             found.append(batch)
         return found
 
     def _next(self, pairs: int) -> list[int]:
-        """Samples in turn, with its neighbours; those that clash wait for the next batch, at the front."""
+        """Take samples in turn with their neighbours; what clashes waits for the next batch, at the front."""
         batch: list[int] = []
         taken: set[int] = set()
         waiting: list[int] = []
@@ -224,7 +224,7 @@ class _Pass:
         return True
 
     def _take_from(self, group: int, batch: list[int], taken: set[int]) -> None:
-        """The group's first sample that is left, unless it clashes."""
+        """Take the group's first sample that is left, unless it clashes."""
         members = self.of_group[group]
         while members and self.used[members[0]]:
             members.popleft()
@@ -232,7 +232,7 @@ class _Pass:
             self._take(members[0], batch, taken)
 
     def _near(self, sample: int) -> list[int]:
-        """Half of them the nearest, half from the rest of the pool: only the hardest would be too alike."""
+        """Return neighbours, half the nearest, half from the pool: the hardest alone are too alike."""
         if self.neighbours is None:
             return []
         pool, nearest = self.neighbours[sample], self.select // 2
@@ -241,7 +241,7 @@ class _Pass:
 
 
 def _points(locations: Sequence[Location | None]) -> NDArray[np.float64] | None:
-    """Points with straight distances in the order of those on the ground: sphere (N, 3) or plane (N, 2)."""
+    """Return points whose straight distances order as those on the ground: (N, 3) or plane (N, 2)."""
     if all(isinstance(where, PlaneLocation) for where in locations):
         return np.array([(where.x_m, where.y_m) for where in locations])  # type: ignore[union-attr]
     if not all(isinstance(where, GeoLocation) for where in locations):
@@ -253,6 +253,6 @@ def _points(locations: Sequence[Location | None]) -> NDArray[np.float64] | None:
 
 
 def _without_own(found: Ints, own: Ints) -> Neighbours:
-    """Each row's numbers without its own, or without the last where its own is not among them, (N, K - 1)."""
+    """Return each row's numbers without its own, or without the last where that is absent, (N, K - 1)."""
     order = np.argsort(found == own[:, None], axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)[:, :-1].astype(np.int32)

@@ -48,7 +48,7 @@ def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSpl
 
 
 def _places(split: TrainingSplit) -> tuple[Ints, Ints]:
-    """Number of the place of each query (Q,) and of each reference (R,)."""
+    """Return the number of the place of each query (Q,) and of each reference (R,)."""
     queries, nodes = len(split.queries), len(split.queries) + len(split.references)
     ids: dict[str, int] = {}
     items = enumerate((*split.queries, *split.references))
@@ -62,12 +62,12 @@ def _places(split: TrainingSplit) -> tuple[Ints, Ints]:
 
 
 def _hangs_together(sizes: Ints, share: float) -> bool:
-    """Whether all places but the largest do not make up half of the share of the queries."""
+    """Return True where all places but the largest do not make up half of the share of the queries."""
     return len(sizes) == 1 or bool(sizes.sum() - sizes.max() < share / 2 * sizes.sum())
 
 
 def _draw(sizes: Ints, share: float, rng: np.random.Generator) -> Ints:
-    """The share of the places; those with more queries than the share of all queries are passed over."""
+    """Draw the share of the places; those with more queries than the share of all are passed over."""
     wanted = min(max(1, round(share * len(sizes))), len(sizes) - 1)
     room = max(share * sizes.sum(), sizes.min())
     order: Ints = rng.permutation(len(sizes))
@@ -76,7 +76,7 @@ def _draw(sizes: Ints, share: float, rng: np.random.Generator) -> Ints:
 
 
 def _circle(split: TrainingSplit, matched: Mask, share: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    """The queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
+    """Return the queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
     numbers = np.flatnonzero(matched)
     where = [_flat(split.queries[number].location) for number in numbers]
     if None in where:
@@ -95,7 +95,7 @@ def _circle(split: TrainingSplit, matched: Mask, share: float, rng: np.random.Ge
 
 
 def _flat(location: Location | None) -> tuple[float, float] | None:
-    """Coordinates whose distances can be compared."""
+    """Return coordinates whose distances can be compared."""
     if isinstance(location, GeoLocation):
         return location.longitude_deg * float(
             np.cos(np.radians(location.latitude_deg))
@@ -104,7 +104,7 @@ def _flat(location: Location | None) -> tuple[float, float] | None:
 
 
 def _cut(split: TrainingSplit, queries: Mask, references: Mask) -> tuple[TrainingSplit, Task]:
-    """Training without, and a test of, some queries (Q,) and references (R,)."""
+    """Return training without, and a test of, some queries (Q,) and references (R,)."""
     touched = np.array([any(references[right] for right in some) for some in split.matches], np.bool_)
     learnt = np.flatnonzero(~queries & ~touched)
     if not any(split.matches[query] for query in learnt):
@@ -130,6 +130,6 @@ def _cut(split: TrainingSplit, queries: Mask, references: Mask) -> tuple[Trainin
 
 
 def _renumbered(split: TrainingSplit, queries: Ints, references: Mask) -> tuple[tuple[int, ...], ...]:
-    """The matches of some queries among some references."""
+    """Return the matches of some queries among some references."""
     numbers = np.cumsum(references) - 1
     return tuple(tuple(int(numbers[right]) for right in split.matches[query]) for query in queries)

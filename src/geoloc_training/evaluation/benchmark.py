@@ -52,12 +52,12 @@ class EvaluationOptions:
 
     @property
     def variant(self) -> str:
-        """What differs from the plain test, in words; empty where nothing does."""
+        """Return what differs from the plain test, in words; empty where nothing does."""
         words = {"multi-query": self.multi_query, "flip": self.flip, "float32": self.float32_compat}
         return ", ".join(word for word, chosen in words.items() if chosen)
 
     def reading(self, size_px: int) -> Reading:
-        """How pictures are described under these options."""
+        """Return how pictures are described under these options."""
         return Reading(size_px, self.flip, self.batch, self.threads, self.progress)
 
 
@@ -82,7 +82,7 @@ class Result:
     ranking: Ranking = field(repr=False)
 
     def value(self, name: str) -> float:
-        """A figure by its name; KeyError where it was not measured."""
+        """Return a figure by its name; KeyError where it was not measured."""
         return {figure.name: figure.value for figure in self.figures}[name]
 
 

@@ -48,7 +48,7 @@ class Protocol:
 
     @property
     def label(self) -> str:
-        """The protocol in one line, for tables and cards."""
+        """Return the protocol in one line, for tables and cards."""
         yaw = {0.0: "yaw known", 180.0: "yaw unknown"}.get(self.yaw_deg, f"yaw ±{self.yaw_deg:g}°")
         turns = f", {self.rotations} rotations searched" if self.rotations > 1 else ""
         crowd = ", all other pictures as distractors" if self.distractors else ""
@@ -82,7 +82,7 @@ class Recall:
 
 
 def parse_pair(text: str) -> Protocol:
-    """`city:map_date:query_date` as a protocol with the default disturbances."""
+    """Return `city:map_date:query_date` as a protocol with the default disturbances."""
     parts = text.split(":")
     if len(parts) != 3 or not all(parts):
         raise ParameterError(f"'{text}' must read city:map_date:query_date, e.g. chico:2018:2020.")
@@ -126,7 +126,7 @@ def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, 
 
 
 def summarise(label: str, scores: Floats, targets: NDArray[np.intp]) -> Recall:
-    """Recall from scores (Q, G) and the column that is right for each row; a tie counts against us."""
+    """Return recall from scores (Q, G) and the column that is right for each row; a tie counts against us."""
     rows = np.arange(len(scores))
     right = scores[rows, targets]
     others = scores.copy()
@@ -177,7 +177,7 @@ def _queries(places: Sequence[Ground], protocol: Protocol, size_px: int) -> NDAr
 def _distractors(
     describe: Describe, grounds: Sequence[Ground], places: Sequence[Ground], protocol: Protocol, size_px: int
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """Every picture that is not in the gallery yet, with the number of its place (-1: of another city)."""
+    """Return every picture outside the gallery, with the number of its place (-1: of another city)."""
     numbers = {ground.name: number for number, ground in enumerate(places)}
     entries = [
         (ground, date, numbers.get(ground.name, -1))
@@ -190,7 +190,7 @@ def _distractors(
 
 
 def _best_scores(describe: Describe, queries: NDArray[np.uint8], gallery: Floats, rotations: int) -> Floats:
-    """Cosine scores (Q, G), the best over `rotations` turns of each query."""
+    """Return cosine scores (Q, G), the best over `rotations` turns of each query."""
     best = np.full((len(queries), len(gallery)), -np.inf, np.float32)
     for turn in range(rotations):
         turned = (

@@ -61,7 +61,7 @@ def write_result(
 
 
 def _numbers(items: Sequence[Item]) -> dict[str, int]:
-    """A number for each id: the folder's own where all are numbers, as in the script, else the order's."""
+    """Return a number for each id: itself where all are numbers, as in the script, else its rank."""
     ids = list(dict.fromkeys(item.id for item in items))
     own = {place: int(place) for place in ids if place.isdecimal()}
     if len(set(own.values())) == len(ids):

@@ -58,7 +58,7 @@ class FeatureCache:
     model_key: str
 
     def path(self, items: Sequence[Item], reading: Reading) -> Path:
-        """The file of these pictures as they are now: a picture that changes changes its name.
+        """Return the file of these pictures as they are now: a picture that changes changes its name.
 
         Raises:
             RasterError: a picture is missing.
@@ -85,7 +85,7 @@ def describe_items(
     cache: FeatureCache | None = None,
     label: str = "describe",
 ) -> Floats:
-    """Descriptors of items, from the cache where it has them.
+    """Return descriptors of items, from the cache where it has them.
 
     Args:
         items: what to describe.
@@ -135,7 +135,7 @@ def _with_mirror(describe: Describe, views: NDArray[np.uint8]) -> Floats:
 
 
 def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uint8]]:
-    """Batches of pictures, one read ahead of the one in use."""
+    """Return batches of pictures, one read ahead of the one in use."""
     ahead: deque[list[Future[NDArray[np.uint8]]]] = deque()
     with ThreadPoolExecutor(reading.threads) as pool:
         for begin in range(0, len(items), reading.batch):
@@ -147,7 +147,7 @@ def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uin
 
 
 def _load(path: Path, count: int) -> Floats | None:
-    """Kept descriptors; None where there are none or the file is damaged (the archive has checksums)."""
+    """Return kept descriptors; None without any, or with a damaged file (the archive has checksums)."""
     if not path.is_file():
         return None
     try:

@@ -19,14 +19,14 @@ _PAPER, _INK = 255, (30, 30, 30)
 
 
 def worst_queries(result: Result, count: int) -> Ints:
-    """Numbers of the queries whose best true match ranks lowest, worst first; those without a match aside."""
+    """Return the queries whose best true match ranks lowest, worst first; those without one aside."""
     first = result.ranking.first()
     found = np.flatnonzero(first != UNFOUND)
     return np.asarray(found[np.argsort(-first[found], kind="stable")][:count], np.int64)
 
 
 def write_worst(path: Path, results: Sequence[Result], count: int = 5) -> None:
-    """A PNG with a section a result and a row a query; green frames are right entries, red ones wrong.
+    """Write a PNG with a section a result and a row a query; green frames are right entries, red ones wrong.
 
     Raises:
         OSError: the file cannot be written.
@@ -76,7 +76,7 @@ def _heading(text: str) -> Image:
 
 
 def _write(image: Image, text: str, baseline: int, size: float) -> Image:
-    """OpenCV's letters are ASCII: an arrow is written with two signs, what it lacks with a question mark."""
+    """Return text in OpenCV's letters, ASCII: an arrow as two signs, what is lacking as a question mark."""
     plain = text.replace("→", "->").encode("ascii", "replace").decode()
     cv2.putText(image, plain, (4, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, _INK, 1, cv2.LINE_AA)
     return image

@@ -24,7 +24,7 @@ PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 
 def protocols_named(text: str) -> tuple[ProtocolName, ...]:
-    """`full`, `sample4geo` or `both` as names of protocols.
+    """Return `full`, `sample4geo` or `both` as names of protocols.
 
     Raises:
         ParameterError: another word.
@@ -36,7 +36,7 @@ def protocols_named(text: str) -> tuple[ProtocolName, ...]:
 
 
 def truth(task: Task) -> Truth:
-    """The right gallery entries of each query: those the task lists, else those of the same id.
+    """Return the right gallery entries of each query: those the task lists, else those of the same id.
 
     Raises:
         ParameterError: no query has a right entry.
@@ -56,12 +56,12 @@ def truth(task: Task) -> Truth:
 
 
 def semi_positives(task: Task) -> Truth | None:
-    """The nearly right gallery entries of each query, where the task has them."""
+    """Return the nearly right gallery entries of each query, where the task has them."""
     return None if task.semi_positives is None else truth_of(task.semi_positives)
 
 
 def junk(task: Task, protocol: ProtocolName) -> Mask | None:
-    """Gallery entries that do not compete under a protocol, bool (G,); None where all do."""
+    """Return gallery entries that do not compete under a protocol, bool (G,); None where all do."""
     if protocol == "full" or task.positives is not None:
         return None
     asked = {item.id for item in task.queries}
@@ -69,7 +69,7 @@ def junk(task: Task, protocol: ProtocolName) -> Mask | None:
 
 
 def multi_query(task: Task, queries: Floats) -> tuple[Task, Floats]:
-    """One query a place: the mean of its pictures' descriptors, brought back to length 1.
+    """Return one query a place: the mean of its pictures' descriptors, brought back to length 1.
 
     Args:
         task: a test whose matches are those of the same id.

@@ -35,18 +35,18 @@ class Truth:
     starts: Ints
 
     def of(self, query: int) -> Ints:
-        """The gallery indices of one query."""
+        """Return the gallery indices of one query."""
         return self.entries[self.starts[query] : self.starts[query + 1]]
 
     def first(self) -> Ints:
-        """The first index of each query, (Q,); -1 where there is none."""
+        """Return the first index of each query, (Q,); -1 where there is none."""
         found = np.full(len(self.starts) - 1, -1, np.int64)
         some = self.starts[1:] > self.starts[:-1]
         found[some] = self.entries[self.starts[:-1][some]]
         return found
 
     def mask(self, begin: int, end: int, gallery: int) -> Mask:
-        """Queries `begin` to `end` by gallery entries: True where an entry is listed, (end - begin, G)."""
+        """Return True where queries `begin` to `end` list a gallery entry, (end - begin, G)."""
         mask = np.zeros((end - begin, gallery), np.bool_)
         rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
         mask[rows, self.entries[self.starts[begin] : self.starts[end]]] = True
@@ -81,7 +81,7 @@ class Ranking:
 
     @property
     def queries(self) -> int:
-        """How many queries there are, those without a true match included."""
+        """Return how many queries there are, those without a true match included."""
         return len(self.starts) - 1
 
     def first(self) -> Ints:
@@ -93,7 +93,7 @@ class Ranking:
 
 
 def truth_of(lists: Iterable[Sequence[int]]) -> Truth:
-    """Lists of gallery indices, one a query, as a `Truth`."""
+    """Return lists of gallery indices, one a query, as a `Truth`."""
     rows = [np.asarray(row, np.int64) for row in lists]
     starts = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64)
     return Truth(np.concatenate([np.zeros(0, np.int64), *rows]), starts)
@@ -203,7 +203,7 @@ def rank_by_counting(
 
 
 def _largest(scores: Floats, count: int) -> Ints:
-    """Columns of the `count` largest scores of each row, largest first."""
+    """Return columns of the `count` largest scores of each row, largest first."""
     columns = scores.shape[1]
     part = (
         np.argpartition(scores, columns - count, axis=1)[:, columns - count :]
@@ -215,7 +215,7 @@ def _largest(scores: Floats, count: int) -> Ints:
 
 
 def _chunks(queries: Floats, gallery: Floats) -> Iterator[tuple[int, Floats]]:
-    """Scores of some queries at a time (b, G), with the number of the first."""
+    """Return scores of some queries at a time (b, G), with the number of the first."""
     rows = max(1, _CHUNK_BYTES // (_BYTES_PER_SCORE * max(1, len(gallery))))
     columns = np.ascontiguousarray(gallery, np.float32).T
     for begin in range(0, len(queries), rows):

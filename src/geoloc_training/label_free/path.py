@@ -43,7 +43,7 @@ class PathModel:
 def places_along(
     queries: Floats, references: Floats, context: SequenceContext, model: PathModel | None = None
 ) -> Ints:
-    """The reference at which each query was most likely taken, -1 where that is not certain enough.
+    """Return the reference at which each query was most likely taken, -1 where that is not certain enough.
 
     Args:
         queries: unit descriptors (N, D).
@@ -66,7 +66,7 @@ def places_along(
 
 
 def _spread(references: Floats, context: SequenceContext) -> float:
-    """σ: standard deviation of the cosines of references that do not lie near each other."""
+    """Return σ: standard deviation of the cosines of references that do not lie near each other."""
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, len(references), (2, _COMPARED))
     apart = np.linalg.norm(context.positions_m[one] - context.positions_m[other], axis=1)
@@ -76,14 +76,14 @@ def _spread(references: Floats, context: SequenceContext) -> float:
 
 
 def _chains(successive: Ints, count: int) -> list[Ints]:
-    """Queries in a row, each in one chain; a query without a neighbour is a chain of its own."""
+    """Return queries in a row, each in one chain; a query without a neighbour is a chain of its own."""
     follows = np.zeros(count, np.bool_)
     follows[successive[:, 1]] = True
     return np.split(np.arange(count), np.flatnonzero(~follows)[1:])
 
 
 def _steps(context: SequenceContext, reach: float) -> csr_array:
-    """Chance (M, M) of coming from the tile of a row to that of a column within one step."""
+    """Return the chance (M, M) of coming from the tile of a row to that of a column within one step."""
     tree = cKDTree(context.positions_m)
     pairs = tree.query_pairs(reach * context.near_m, output_type="ndarray")
     alone = np.arange(len(context.positions_m))
@@ -94,7 +94,7 @@ def _steps(context: SequenceContext, reach: float) -> csr_array:
 
 
 def _chances(looks: Doubles, steps: csr_array, jump: float) -> Doubles:
-    """Chance of each tile for each frame of a chain (T, M), by its neighbours in time too."""
+    """Return the chance of each tile for each frame of a chain (T, M), by its neighbours in time too."""
     looks = np.exp(looks - looks.max(axis=1, keepdims=True))
     back = csr_array(steps.T)
     forward, backward = np.empty_like(looks), np.empty_like(looks)

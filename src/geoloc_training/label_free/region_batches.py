@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def sequence_context(region: Region) -> SequenceContext:
-    """Order of a region's frames, and where its tiles lie."""
+    """Return the order of a region's frames, and where its tiles lie."""
     near_m = NEAR_VIEWS * float(np.median([tile.size_m for tile in region.tiles]))
     return SequenceContext(region.successive(), region.positions_m(), near_m)
 
@@ -54,11 +54,11 @@ class RegionBatches(ClusterBatches):
 
     @property
     def follows_path(self) -> bool:
-        """Whether shared labels are those of the path."""
+        """Return True where shared labels are those of the path."""
         return self.config.enhancement.by == "path"
 
     def clusters(self, queries: Floats, references: Floats) -> Ints:
-        """Where labels follow the path, the place of each query on it (N,), -1 for those in doubt."""
+        """Return where labels follow the path, the place of each query on it (N,), -1 for those in doubt."""
         if not self.follows_path:
             return super().clusters(queries, references)
         return places_along(queries, references, self.context)
@@ -75,7 +75,7 @@ class RegionBatches(ClusterBatches):
 
 
 def _beside(places: Ints, references: int, rng: np.random.Generator) -> Ints:
-    """References for batches whose queries lie at places (steps, N): each place once, the rest in turns."""
+    """Return references for batches of queries at places (steps, N): each place once, the rest in turns."""
     rows = np.empty_like(places)
     turns = np.concatenate([rng.permutation(references) for _ in range(-(-places.size // references))])
     for row, some, others in zip(rows, places, turns[: places.size].reshape(places.shape), strict=True):

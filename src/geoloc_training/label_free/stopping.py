@@ -58,7 +58,7 @@ class LabelFree:
     selection: float
 
     def figures(self, prefix: str = "free_") -> dict[str, float]:
-        """Those that could be had, by name, for the log."""
+        """Return those that could be had, by name, for the log."""
         values = {field.name: float(getattr(self, field.name)) for field in fields(self)}
         return {prefix + name: value for name, value in values.items() if math.isfinite(value)}
 
@@ -71,7 +71,7 @@ def label_free(
     context: SequenceContext | None = None,
     neighbours: int = _NEIGHBOURS,
 ) -> LabelFree:
-    """All figures of an encoder.
+    """Return all figures of an encoder.
 
     Args:
         queries: unit descriptors of the view that is located (N, D).
@@ -128,7 +128,7 @@ class Matches:
 
 
 def match(queries: Floats, references: Floats) -> Matches:
-    """The best of either side, of unit descriptors (N, D) and (M, D); of equals the first."""
+    """Return the best of either side, of unit descriptors (N, D) and (M, D); of equals the first."""
     best, cosine = np.empty(len(queries), np.int64), np.empty(len(queries), np.float32)
     home, highest = np.zeros(len(references), np.int64), np.full(len(references), -np.inf, np.float32)
     for rows in _chunks(len(queries)):
@@ -143,7 +143,7 @@ def match(queries: Floats, references: Floats) -> Matches:
 
 
 def returning(queries: Floats, matches: Matches, neighbours: int) -> Mask:
-    """Which queries (N,) their best reference finds back to, give or take their nearest neighbours.
+    """Return which queries (N,) their best reference finds back to, give or take their nearest neighbours.
 
     A query that comes back to another counts if fewer than `neighbours` others are as similar to it.
     """
@@ -161,7 +161,7 @@ def returning(queries: Floats, matches: Matches, neighbours: int) -> Mask:
 
 
 def cluster_stability(labels: Ints, previous: Ints) -> float:
-    """Adjusted Rand index of two clusterings (N,) over what both have labelled (-1 is not).
+    """Return the adjusted Rand index of two clusterings (N,) over what both have labelled (-1 is not).
 
     Hubert and Arabie, 1985. NaN where fewer than two pictures are labelled in both; 1 where both put each
     into a cluster of its own, or all into one.
@@ -179,7 +179,7 @@ def cluster_stability(labels: Ints, previous: Ints) -> float:
 
 
 def path_continuity(best: Ints, context: SequenceContext | None) -> float:
-    """How much more often queries in a row find near references than any two queries do; 1 for always.
+    """Return how much more often queries in a row find near references than any two queries do; 1 for always.
 
     Args:
         best: the reference that each query finds (N,).
@@ -201,7 +201,7 @@ def path_continuity(best: Ints, context: SequenceContext | None) -> float:
 def _on_the_way(
     queries: Floats, references: Floats, best: Ints, context: SequenceContext | None
 ) -> tuple[float, float]:
-    """Shares of the queries that the path puts somewhere, and where they are found; NaN without an order."""
+    """Return shares of queries that the path places, and places where they are found; NaN without order."""
     if context is None or len(context.successive) < _LEAST_PAIRS:
         return math.nan, math.nan
     places = places_along(queries, references, context)
@@ -211,7 +211,7 @@ def _on_the_way(
 
 
 def _share_near(places: Doubles, near_m: float) -> float:
-    """Share of all pairs of places (N, 2) that lie near each other."""
+    """Return the share of all pairs of places (N, 2) that lie near each other."""
     near = 0
     for rows in _chunks(len(places)):
         apart = np.linalg.norm(places[rows, None] - places[None], axis=2)
@@ -223,7 +223,7 @@ def _share_near(places: Doubles, near_m: float) -> float:
 def _elsewhere(
     queries: Floats, references: Floats, matches: Matches, positions_m: Doubles | None, near_m: float
 ) -> Floats:
-    """Cosine (N,) with the best reference that does not lie near the one found; its own for none."""
+    """Return the cosine (N,) with the best reference that does not lie near the one found; its own for none."""
     found = np.empty(len(queries), np.float32)
     for rows in _chunks(len(queries)):
         cosines = queries[rows] @ references.T
@@ -238,7 +238,7 @@ def _elsewhere(
 
 
 def _pairs(sizes: Ints) -> float:
-    """How many pairs there are within groups of these sizes."""
+    """Return how many pairs there are within groups of these sizes."""
     return float((sizes * (sizes - 1) // 2).sum())
 
 

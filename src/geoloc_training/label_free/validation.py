@@ -48,7 +48,7 @@ class LabelFreeValidation:
         return found
 
     def measured(self, queries: Floats, references: Floats) -> LabelFree:
-        """The figures of unit descriptors of all queries (N, D) and references (M, D)."""
+        """Return the figures of unit descriptors of all queries (N, D) and references (M, D)."""
         source = self._source
         labels = source.clusters(queries, references)
         previous = None if source.labels is None else source.labels.query

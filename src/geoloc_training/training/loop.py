@@ -39,7 +39,7 @@ class Validate(Protocol):
     selected_by: str
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """Figures by name, for the log."""
+        """Return figures by name, for the log."""
 
 
 def build_method(config: TrainConfig, places: int) -> Method:
@@ -114,7 +114,7 @@ def begin(
     initial: Path | None = None,
     build: BuildMethod = build_method,
 ) -> Trainer:
-    """A trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
+    """Return a trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
     seed_everything(config.seed, config.hardware.threads)
     found = load_checkpoint(run)
     _require_one_step(0 if found is None else found.step, run, fabric)
@@ -132,7 +132,7 @@ def begin(
 
 
 def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
-    """The recipe with its length in steps, where it gave epochs."""
+    """Return the recipe with its length in steps, where it gave epochs."""
     if config.optimiser.steps:
         return config
     steps = config.optimiser.epochs * source.steps_per_epoch
@@ -140,7 +140,7 @@ def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
 
 
 def _require_one_step(step: int, run: Path, fabric: Fabric) -> None:
-    """Processes that stand at different steps would wait for each other for ever."""
+    """Refuse processes at different steps, which would wait for each other for ever."""
     own = torch.tensor(float(step), dtype=torch.float64, device=fabric.device)
     if any_rank(bool(mean_over_ranks(own) != own), fabric.device):
         raise ParameterError(
@@ -209,7 +209,7 @@ def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:
 
 
 def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[str, float]:
-    """One step, with the validation that is due after it."""
+    """Take one step, with the validation that is due after it."""
     figures = trainer.train_step(batch)
     if validate is not None and _due(trainer, trainer.config.evaluate_every):
         measured = validate(trainer.describer(average=True))

@@ -50,7 +50,7 @@ class HeldOutValidation:
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many queries are looked up among how many pictures."""
+        """Return how many queries are looked up among how many pictures."""
         return len(self._task.queries), len(self._task.gallery)
 
     def __call__(self, describer: Describer) -> dict[str, float]:

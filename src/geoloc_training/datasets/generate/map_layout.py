@@ -15,7 +15,7 @@ _FIRST_YEAR = 2016  # of imagery whose dates are only counted
 
 
 def write_map(out: Path, cast: Cast) -> None:
-    """Every date of every place, whole; the cities are the parts, so that one can be validated with."""
+    """Write every date of every place, whole; cities are the parts, so that one can be validated with."""
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(_COLUMNS)

@@ -49,7 +49,7 @@ class Place:
 
     @property
     def cross_date(self) -> bool:
-        """Whether map and flights show the place on different dates."""
+        """Return True where map and flights show the place on different dates."""
         return self.map_date not in self.drone_dates
 
 

@@ -54,7 +54,7 @@ class _Shot:
 
 
 def load_multiyear(root: Path, cities: Collection[str] | None) -> list[Ground]:
-    """The places of some cities, or with None of all; else as `load_dated`."""
+    """Return the places of some cities, or with None of all; else as `load_dated`."""
     grounds = load_dated(root, lambda city: cities is None or city in cities)
     check_cities(root / INDEX, cities or (), grounds)
     return grounds
@@ -72,7 +72,7 @@ def check_cities(where: Path, cities: Collection[str], grounds: Sequence[Ground]
 
 
 def load_dated(root: Path, wanted: Callable[[str], bool]) -> list[Ground]:
-    """One ground a place, one date a picture.
+    """Return one ground a place, one date a picture.
 
     Args:
         root: folder with `index.csv`.
@@ -93,7 +93,7 @@ def load_dated(root: Path, wanted: Callable[[str], bool]) -> list[Ground]:
 
 
 def survey_dated(root: Path) -> Survey:
-    """What is wrong with a folder's index and its pictures; each of them is read, none is kept."""
+    """Return what is wrong with a folder's index and its pictures; each of them is read, none is kept."""
     index, found = root / INDEX, list[str]()
     table = attempt(found, _rows, index)
     if table is None:
@@ -110,7 +110,7 @@ def survey_dated(root: Path) -> Survey:
 
 
 def _by_place(shots: Iterable[_Shot]) -> list[list[_Shot]]:
-    """The pictures of each place, in the order of the index."""
+    """Return the pictures of each place, in the order of the index."""
     places: dict[str, list[_Shot]] = {}
     for shot in shots:
         places.setdefault(shot.place, []).append(shot)
@@ -165,7 +165,7 @@ def _shots(index: Path) -> list[_Shot]:
 
 
 def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
-    """Names of the columns of group and date, and each row with the words that say where it stands."""
+    """Return names of the columns of group and date, and each row with the words that say where it stands."""
     if not index.is_file():
         raise RasterError(
             f"{index} does not exist; data.root must name the folder above {index.parent.name}/."
@@ -183,7 +183,7 @@ def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
 
 
 def _columns(index: Path, found: Collection[str]) -> tuple[str, str]:
-    """Names of the columns that hold group and date."""
+    """Return names of the columns that hold group and date."""
     absent = [name for name in _ALWAYS if name not in found]
     absent += [" or ".join(names) for names in _EITHER if not set(names) & set(found)]
     if absent:

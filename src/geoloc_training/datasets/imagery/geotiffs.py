@@ -53,7 +53,7 @@ class _Footprint:
 
 
 def georeferenced_in(path: Path) -> list[Path]:
-    """The georeferenced images of a folder or of its `images`, by name.
+    """Return the georeferenced images of a folder or of its `images`, by name.
 
     A file is itself, and a folder of XYZ tiles is one image.
     """
@@ -72,7 +72,7 @@ def _georeferenced(file: Path) -> bool:
 
 
 def load_geotiffs(path: Path, group: str) -> list[Ground]:
-    """One ground a place, in the order of the files' names; nodata is invalid where any date has it.
+    """Return one ground a place, in the order of the files' names; nodata is invalid where any date has it.
 
     Args:
         path: a georeferenced image or a folder of them.
@@ -85,7 +85,7 @@ def load_geotiffs(path: Path, group: str) -> list[Ground]:
 
 
 def survey_geotiffs(path: Path) -> Survey:
-    """What is wrong with the georeferenced images of a folder; each of them is read, none is kept."""
+    """Return what is wrong with the georeferenced images of a folder; each of them is read, none is kept."""
     found: list[str] = []
     files = georeferenced_in(path)
     footprints = [footprint for file in files if (footprint := attempt(found, _footprint, file))]
@@ -96,7 +96,7 @@ def survey_geotiffs(path: Path) -> Survey:
 
 
 def _places(footprints: Iterable[_Footprint]) -> list[list[_Footprint]]:
-    """Those of the same ground together."""
+    """Group those of the same ground."""
     places: list[list[_Footprint]] = []
     for footprint in footprints:
         known = next((place for place in places if _same_ground(place[0], footprint)), None)
@@ -141,7 +141,7 @@ def _outline(frame: LocalFrame, footprint: _Footprint) -> NDArray[np.float32]:
 
 
 def _ground(place: Sequence[_Footprint], group: str) -> Ground:
-    """All dates of a place on one grid, that of the finest."""
+    """Return all dates of a place on one grid, that of the finest."""
     _check_dates(place)
     first, gsd_m = place[0], min(footprint.gsd_m for footprint in place)
     dates, known = {}, []

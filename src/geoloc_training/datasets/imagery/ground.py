@@ -41,7 +41,7 @@ class Ground:
 
     @property
     def extent_m(self) -> tuple[float, float]:
-        """Width (east) and height (south) in metres."""
+        """Return the width (east) and height (south) in metres."""
         height, width = next(iter(self.dates.values()))[0].shape[:2]
         return width * self.gsd_m, height * self.gsd_m
 
@@ -65,7 +65,7 @@ class Look:
     perspective: tuple[float, float] = (0.0, 0.0)
 
     def ground_from_view(self, size_px: int) -> Matrix:
-        """3 x 3 homography from view pixels (column, row) to metres (east, south) on the ground."""
+        """Return 3 x 3 homography from view pixels (column, row) to metres (east, south) on the ground."""
         half = size_px / 2
         normalise = np.array([[1 / half, 0, 0.5 / half - 1], [0, 1 / half, 0.5 / half - 1], [0, 0, 1]])
         tilt = np.array([[1, 0, 0], [0, 1, 0], [*self.perspective, 1]])
@@ -102,7 +102,7 @@ def pyramid(image: Image) -> tuple[Image, ...]:
 
 
 def aim(ground: Ground, look: Look, size_px: int) -> tuple[int, Matrix]:
-    """The pyramid level whose pixels are nearest in size to the view's, and the way there.
+    """Return the pyramid level whose pixels are nearest in size to the view's, and the way there.
 
     Returns:
         The level, and the 3 x 3 homography from view pixels (column, row) to the level's.
@@ -139,7 +139,7 @@ def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, 
 
 
 def _inside(matrix: Matrix, size_px: int, shape: tuple[int, ...]) -> bool:
-    """Whether the four corners of the view fall on the picture."""
+    """Return True where the four corners of the view fall on the picture."""
     last = size_px - 1.0
     corners = np.array([[0, 0, 1], [last, 0, 1], [0, last, 1], [last, last, 1]]).T
     x, y, w = matrix @ corners

@@ -22,7 +22,7 @@ __all__ = ["load_images", "load_multiyear", "load_orthophotos", "survey_images"]
 
 
 def load_images(root: Path, source: SourceConfig, wanted: Callable[[str], bool]) -> list[Ground]:
-    """The grounds of a source of kind `map`.
+    """Return the grounds of a source of kind `map`.
 
     With `gsd_m` its images are plain pictures. Without, they are what their `index.csv` lists, or GeoTIFFs
     and other images that say where they lie.
@@ -51,7 +51,7 @@ def load_images(root: Path, source: SourceConfig, wanted: Callable[[str], bool])
 
 
 def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
-    """What is missing or malformed in one folder of imagery, or one image; each picture is read once.
+    """Return what is missing or malformed in one folder of imagery, or one image; each picture is read once.
 
     Args:
         root: what `images` of a source names.
@@ -75,7 +75,7 @@ def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
 
 
 def _where_else(root: Path) -> str:
-    """What to do with a folder that holds no pictures."""
+    """Return what to do with a folder that holds no pictures."""
     below = [path.name for path in sorted(root.iterdir()) if _is_imagery(path)]
     if below:
         return f"{root} holds no imagery itself, but {named(below)} in it do; give one of them."
@@ -94,7 +94,7 @@ def _holds_none(path: Path) -> str:
 
 
 def load_orthophotos(path: Path, gsd_m: float, *, group: str, white_is_nodata: bool = False) -> list[Ground]:
-    """Pictures of one resolution, a ground each, of one date "0".
+    """Return pictures of one resolution, a ground each, of one date "0".
 
     Args:
         path: a picture, or a folder that holds them or whose `images` does.
@@ -135,7 +135,7 @@ def _orthophoto(path: Path, gsd_m: float, group: str, white_is_nodata: bool) -> 
 
 
 def _not_white(image: Image) -> Image:
-    """255 where there is data; compression smears the edge of the white, hence the margin."""
+    """Return 255 where there is data; compression smears the edge of the white, hence the margin."""
     white = (image.min(axis=2) >= 250).astype(np.uint8)
     white = cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
     grown = cv2.dilate(white, np.ones((7, 7), np.uint8))

@@ -77,7 +77,7 @@ def _is_in(cities: Collection[str]) -> Callable[[str], bool]:
 
 
 def _dated(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
-    """Sources of dated images, one for each folder: the one that takes all cities, where there is one."""
+    """Return a source of dated images for each folder, the one that takes all cities where there is one."""
     found: dict[str, SourceConfig] = {}
     for source in sources:
         if source.dated and (source.images not in found or not source.cities):

@@ -82,17 +82,17 @@ class MapBatches:
         self.steps_per_epoch = steps_per_epoch
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
-        """Nothing to plan."""
+        """Do nothing: there is nothing to plan."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing to keep."""
+        """Return nothing: there is nothing to keep."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to go on with."""
+        """Do nothing: there is nothing to go on with."""
 
     def batch(self, step: int, rank: int, ranks: int) -> Batch:
-        """This rank's pairs of a step; fewer than asked for, but as many on each rank, where ground is short.
+        """Return this rank's pairs of a step; fewer, but as many on each rank, where ground is short.
 
         Returns:
             Views, uint8 (N, S, S, 3), or a `RawBatch` where the device renders.
@@ -130,7 +130,7 @@ class MapBatches:
         return Batch(query, reference, batch.ids, batch.weights)
 
     def _part(self, rng: np.random.Generator, rank: int, ranks: int) -> tuple[NDArray[np.int64], list[Spot]]:
-        """A rank's spots of the whole batch's, every so-manyth, and their numbers."""
+        """Return a rank's spots of the whole batch's, every so-manyth, and their numbers."""
         spots = list(draw_spots(self.sources, self.pairs, rng))
         numbers = np.arange(rank, len(spots) // ranks * ranks, ranks)
         if not len(numbers):

@@ -28,14 +28,14 @@ class Survey:
 
 
 def surveyed(found: list[str], pictures: int, places: int) -> Survey:
-    """A survey with the first findings, and how many more there are."""
+    """Return a survey with the first findings, and how many more there are."""
     more = len(found) - _NAMED
     rest = [f"{more} more of the kind."] if more > 0 else []
     return Survey((*found[:_NAMED], *rest), pictures, places)
 
 
 def attempt(found: list[str], work: Callable[..., Result], *values: object) -> Result | None:
-    """What the work gives, or None with the sentence of its error added to `found`."""
+    """Return what the work gives, or None with the sentence of its error added to `found`."""
     try:
         return work(*values)
     except RasterError as error:

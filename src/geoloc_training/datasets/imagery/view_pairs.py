@@ -55,7 +55,7 @@ class Source:
         return spots
 
     def _on_ground(self, ground: Ground, size_m: float, count: int, rng: Rng) -> Iterator[Spot]:
-        """Spots on a grid of pitch 1.3 views with a random origin: hard neighbours, never the same ground."""
+        """Yield spots on a grid of 1.3 views with a random origin: hard neighbours, never the same ground."""
         limit = min(count, self.config.spots_per_ground)
         for east, south in _grid(ground, size_m, rng)[:limit]:
             heading = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2
@@ -72,7 +72,7 @@ def _capacity(ground: Ground, size_m: float) -> int:
 
 
 def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
-    """Centres (east, south) of views that lie on the ground and on data, in random order, float64 (N, 2)."""
+    """Return centres (east, south) of views on ground with data, in random order, float64 (N, 2)."""
     axes = []
     for extent in ground.extent_m:
         room = max(extent - size_m, 0.0)
@@ -90,7 +90,7 @@ def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
 
 
 def _has_data(mask: Image, pixel_m: float, east_m: float, south_m: float, size_m: float) -> bool:
-    """Whether a window of a validity mask is data all but 2 %, judged at the mask's own resolution."""
+    """Return True where a window of a validity mask is data all but 2 %, at the mask's resolution."""
     rows = slice(int((south_m - size_m / 2) / pixel_m), int((south_m + size_m / 2) / pixel_m) + 1)
     columns = slice(int((east_m - size_m / 2) / pixel_m), int((east_m + size_m / 2) / pixel_m) + 1)
     return bool((mask[rows, columns] > 250).mean() > 0.98)
@@ -113,7 +113,7 @@ def draw_pair(
 
 
 def disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> Look:
-    """The same place as the camera meets it: off centre, turned, nearer or farther, a little tilted."""
+    """Return the same place as the camera meets it: off centre, turned, scaled, a little tilted."""
     reach = config.wide_offset if rng.random() < config.wide_offset_share else config.offset
     offset = rng.uniform(-1, 1, 2) * reach * look.size_m * strength
     swing = config.wide_yaw_deg if rng.random() < config.wide_yaw_share else config.yaw_deg

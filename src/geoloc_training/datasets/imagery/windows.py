@@ -58,7 +58,7 @@ def cut_windows(aims: Sequence[Aim], size_px: int) -> Windows:
 
 
 def _way(aimed: Aim, size_px: int) -> tuple[Image, Image | None, Matrix]:
-    """Picture, mask and homography of a view."""
+    """Return picture, mask and homography of a view."""
     level, matrix = aim(aimed.ground, aimed.look, size_px)
     if aimed.mirrored:
         matrix = matrix @ np.array([[-1, 0, size_px - 1], [0, 1, 0], [0, 0, 1]])
@@ -67,7 +67,7 @@ def _way(aimed: Aim, size_px: int) -> tuple[Image, Image | None, Matrix]:
 
 
 def _box(matrix: Matrix, size_px: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the part of a picture that a view touches; empty where it misses."""
+    """Return left, top, right, bottom of the part of a picture that a view touches; empty where it misses."""
     last = size_px - 1.0
     x, y, w = matrix @ np.array([[0, 0, 1], [last, 0, 1], [0, last, 1], [last, last, 1]]).T
     x, y = x / w, y / w

@@ -15,7 +15,7 @@ _GSD_M = 0.3
 
 
 def load_worlds(seeds: Iterable[int], size_m: float, dates: int, cache: Path) -> list[Ground]:
-    """One ground a seed with dates "0" (the map's) to `dates - 1`.
+    """Return one ground a seed with dates "0" (the map's) to `dates - 1`.
 
     Args:
         seeds: of the worlds.

@@ -60,7 +60,7 @@ class _Table:
 
 
 def load(root: Path, test_radius_m: float | None = None) -> Benchmark:
-    """The published split: 35,532 pairs to learn from, 8,884 and, where present, 92,802 to test on.
+    """Load the published split: 35,532 pairs to learn from, 8,884 and, where present, 92,802 to test on.
 
     Args:
         root: the folder with `ACT_data.mat`.
@@ -84,7 +84,7 @@ def load(root: Path, test_radius_m: float | None = None) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     found: list[str] = []
     table, folder = _read_table(root, found), _pictures_folder(root, found)
     if found:
@@ -124,7 +124,7 @@ def _read_table(root: Path, found: list[str]) -> _Table:
 
 
 def _members(names: list[str], indices: NDArray[Any]) -> list[str]:
-    """Names by MATLAB's indices, which count from 1 and lie in a cell of a struct."""
+    """Return names by MATLAB's indices, which count from 1 and lie in a cell of a struct."""
     flat = np.ravel(np.ravel(indices)[0]).astype(np.int64)
     if len(flat) == 0 or flat.min() < 1 or flat.max() > len(names):
         raise ValueError(f"the indices of a split must lie between 1 and {len(names)}")
@@ -165,14 +165,14 @@ def _present(folder: Path, names: Sequence[str], table: _Table) -> list[Pair]:
 
 
 def _test_names(folder: Path) -> tuple[set[str], set[str]]:
-    """Ids of the test's panoramas and of its satellite pictures."""
+    """Return ids of the test's panoramas and of its satellite pictures."""
     grounds = {path.name.removesuffix(_GROUND) for path in (folder / _GROUND_FOLDER).glob("*" + _GROUND)}
     satellites = (folder / _SATELLITE_FOLDER).glob("*" + _SATELLITE)
     return grounds, {path.name.removesuffix(_SATELLITE) for path in satellites}
 
 
 def _test_pairs(root: Path, table: _Table) -> list[Pair]:
-    """Pairs of the test are those whose two pictures are there, in the order of their names."""
+    """Return the pairs of the test: those whose two pictures are there, in the order of their names."""
     folder = root / _TEST_FOLDER
     grounds, satellites = _test_names(folder)
     return [_pair(folder, name, table) for name in sorted(grounds & satellites)]

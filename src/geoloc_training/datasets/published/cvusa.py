@@ -28,7 +28,7 @@ _Positions = list[tuple[GeoLocation, GeoLocation]]
 
 
 def load(root: Path) -> Benchmark:
-    """The published split: 35,532 pairs to learn from, 8,884 to test on.
+    """Load the published split: 35,532 pairs to learn from, 8,884 to test on.
 
     Args:
         root: the folder with `bingmap`, `streetview` and `splits`.
@@ -43,7 +43,7 @@ def load(root: Path) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     found: list[str] = []
     training, tests = _read(root, found)
     folders = Folders()
@@ -52,7 +52,7 @@ def check(root: Path) -> list[str]:
 
 
 def _read(root: Path, found: list[str]) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of both splits; what is wrong with them is added to `found`."""
+    """Return the pairs of both splits; what is wrong with them is added to `found`."""
     wrong = wrong_root(root, _NEEDS, "CVUSA")
     if wrong:
         found.append(wrong)

@@ -28,7 +28,7 @@ _FARTHEST_DEG = 1e-3  # between rows of one point: its three pictures were not t
 
 
 def load(root: Path) -> Benchmark:
-    """The data set, with a position for every picture.
+    """Load the data set, with a position for every picture.
 
     Raises:
         ParameterError: the first thing that is missing or malformed.
@@ -41,7 +41,7 @@ def load(root: Path) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     layout = _layout(root)
     shelves = read(layout)
     return [*_survey(layout, shelves)[0], *unreadable_on(shelves)]
@@ -61,13 +61,13 @@ def _layout(root: Path) -> Layout:
 
 
 def _trials(folder: Path) -> tuple[Trial, ...]:
-    """Drone→satellite, and the other way where its folders were fetched: not every copy has them."""
+    """Return drone→satellite, and the other way where its folders were fetched: not every copy has them."""
     there, back = both_ways(folder)
     return (there, back) if back.queries.path.exists() or back.gallery.path.exists() else (there,)
 
 
 def _survey(layout: Layout, shelves: dict[Shelf, Places]) -> tuple[list[str], dict[str, GeoLocation]]:
-    """What is wrong with folders and table, and the positions."""
+    """Return what is wrong with folders and table, and the positions."""
     found = malformed(layout, shelves)
     if not any(shelves.values()):
         return found, {}
@@ -118,7 +118,7 @@ def _read_table(table: Path, positions: dict[str, GeoLocation]) -> list[str]:
 
 
 def _parse(line: str) -> tuple[str, GeoLocation]:
-    """Path and position of `<path>/<id>/<file> E<longitude> N<latitude> <height>`, or ValueError."""
+    """Return path and position of `<path>/<id>/<file> E<longitude> N<latitude> <height>`, or ValueError."""
     words = line.rsplit(maxsplit=3)
     path = words[0].replace("\\", "/")
     if len(words) != 4 or path.count("/") < 1:

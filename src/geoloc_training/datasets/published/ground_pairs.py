@@ -29,22 +29,22 @@ class Pair:
 
     @property
     def query(self) -> Item:
-        """The panorama as an item."""
+        """Return the panorama as an item."""
         return Item(self.id, "ground", self.ground, self.ground_location)
 
     @property
     def reference(self) -> Item:
-        """The satellite picture as an item."""
+        """Return the satellite picture as an item."""
         return Item(self.id, "satellite", self.satellite, self.satellite_location)
 
 
 def training_of(pairs: Sequence[Pair]) -> TrainingSplit:
-    """Pairs to learn from."""
+    """Return pairs to learn from."""
     return matched_by_id([pair.query for pair in pairs], [pair.reference for pair in pairs])
 
 
 def task_of(name: str, pairs: Sequence[Pair]) -> Task:
-    """Pairs to test on: panoramas looked up among their own satellite pictures."""
+    """Return pairs to test on: panoramas looked up among their own satellite pictures."""
     return Task(
         name=name,
         queries=tuple(pair.query for pair in pairs),

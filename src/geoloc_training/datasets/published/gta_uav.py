@@ -57,7 +57,7 @@ class _Survey:
 
 
 def load(root: Path, area: Area = "cross") -> Benchmark:
-    """The data set, split into regions apart (cross) or not (same).
+    """Load the data set, split into regions apart (cross) or not (same).
 
     Raises:
         ParameterError: the first thing that is missing or malformed.
@@ -78,7 +78,7 @@ def load(root: Path, area: Area = "cross") -> Benchmark:
 
 
 def check(root: Path, area: Area = "cross") -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     survey = _survey(root, area)
     rows = (*survey.training, *survey.test)
     pictures = (*(_drone(root, row).path for row in rows), *(tile.path for tile in survey.tiles))
@@ -86,7 +86,7 @@ def check(root: Path, area: Area = "cross") -> list[str]:
 
 
 def tile_centre(name: str) -> PlaneLocation:
-    """Where a tile lies, from its name `<zoom>_<offset>_<x>_<y>` (without offset in the first release).
+    """Return where a tile lies, from its name `<zoom>_<offset>_<x>_<y>` (first release: no offset).
 
     Raises:
         ParameterError: the name is not of this form.
@@ -119,7 +119,7 @@ def _survey(root: Path, area: Area) -> _Survey:
 
 
 def _tiles(folder: Path) -> tuple[tuple[Item, ...], list[str]]:
-    """Every tile in a folder and below it, by name, and what is wrong with them."""
+    """Return every tile in a folder and below it, by name, and what is wrong with them."""
     if not folder.is_dir():
         return (), [f"{folder} is missing; the tiles of the map belong there."]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
@@ -161,7 +161,7 @@ def _both_parts(training: tuple[_Row, ...], test: tuple[_Row, ...]) -> list[str]
 
 
 def _exchanged(path: Path, rows: tuple[_Row, ...]) -> list[str]:
-    """Whether drone views lie nearer to their tiles with x and y exchanged, and far from them as they are."""
+    """Return True where drone views lie near their tiles only with x and y exchanged."""
     placed = [(row.location, _centre_of_best(row)) for row in rows if row.overlapping]
     swapped = sum(
         _apart_m(here.x_m, here.y_m, tile) > 2 * _apart_m(here.y_m, here.x_m, tile) + 1.0
@@ -189,7 +189,7 @@ def _drone(root: Path, row: _Row) -> Item:
 
 
 def _training(root: Path, survey: _Survey) -> TrainingSplit:
-    """Drone views with the tiles they overlap; other tiles may be the test's and are left out."""
+    """Return drone views with the tiles they overlap; other tiles may be the test's and are left out."""
     wanted = {name for row in survey.training for name, _ in row.overlapping}
     tiles = tuple(tile for tile in survey.tiles if tile.path.name in wanted)
     numbers = {tile.path.name: number for number, tile in enumerate(tiles)}
@@ -202,7 +202,7 @@ def _training(root: Path, survey: _Survey) -> TrainingSplit:
 
 
 def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
-    """The rows of a list, and sentences about those that are malformed."""
+    """Return the rows of a list, and sentences about those that are malformed."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -229,7 +229,7 @@ def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
 
 
 def _row_of(entry: dict[str, Any]) -> _Row:
-    """A row; KeyError or ValueError says what is wrong with it."""
+    """Return a row; KeyError or ValueError says what is wrong with it."""
     x_m, y_m = (float(value) for value in entry["drone_loc_x_y"])
     return _Row(
         str(entry["drone_img_dir"]),

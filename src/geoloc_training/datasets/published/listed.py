@@ -14,7 +14,7 @@ class Folders:
         self._names: dict[Path, frozenset[str]] = {}
 
     def hold(self, path: Path) -> bool:
-        """Whether a file is there."""
+        """Return True where a file is there."""
         names = self._names.get(path.parent)
         if names is None:
             inside = path.parent.iterdir() if path.parent.is_dir() else ()
@@ -23,7 +23,7 @@ class Folders:
 
 
 def missing(table: Path, pictures: Iterable[Path], folders: Folders) -> list[str]:
-    """A sentence if a table names pictures that are not there."""
+    """Return a sentence if a table names pictures that are not there."""
     absent = [str(path) for path in dict.fromkeys(pictures) if not folders.hold(path)]
     if not absent:
         return []
@@ -34,7 +34,7 @@ def missing(table: Path, pictures: Iterable[Path], folders: Folders) -> list[str
 
 
 def twice(table: Path, what: str, ids: Sequence[Hashable]) -> list[str]:
-    """A sentence if a table holds something more than once."""
+    """Return a sentence if a table holds something more than once."""
     seen: set[Hashable] = set()
     repeated = []
     for one in ids:

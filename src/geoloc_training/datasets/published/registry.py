@@ -43,12 +43,12 @@ class DataSet:
         return loaded
 
     def check(self, root: Path) -> list[str]:
-        """Sentences that say what is missing or malformed."""
+        """Return sentences that say what is missing or malformed."""
         return list(self.module.check(root, **self.options))
 
 
 def load_benchmark(name: str, root: Path | str) -> Benchmark:
-    """A published data set from the folder it was unpacked to.
+    """Load a published data set from the folder it was unpacked to.
 
     Raises:
         ParameterError: no such data set, no folder, or the first thing that is missing or malformed in it.
@@ -59,7 +59,7 @@ def load_benchmark(name: str, root: Path | str) -> Benchmark:
 
 
 def check_dataset(name: str, root: Path | str) -> list[str]:
-    """Sentences that say what is missing or malformed in a folder; none where all is well.
+    """Return sentences that say what is missing or malformed in a folder; none where all is well.
 
     Raises:
         ParameterError: no such data set, or no folder named.
@@ -71,7 +71,7 @@ def check_dataset(name: str, root: Path | str) -> list[str]:
 
 
 def data_set(name: str) -> DataSet:
-    """A data set by name.
+    """Return a data set by name.
 
     Raises:
         ParameterError: no such data set.
@@ -84,7 +84,7 @@ def data_set(name: str) -> DataSet:
 
 
 def benchmark_sizes(benchmark: Benchmark) -> dict[str, Size]:
-    """Pictures and places of each part: of the training split and of each test."""
+    """Return pictures and places of each part: of the training split and of each test."""
     parts = {
         "training, queries": benchmark.training.queries,
         "training, references": benchmark.training.references,

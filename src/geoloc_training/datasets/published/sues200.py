@@ -25,7 +25,7 @@ _LEARNT = (
 
 
 def load(root: Path, heights_m: Sequence[int] = HEIGHTS_M) -> Benchmark:
-    """The data set at some of its heights, the places learnt from standing in the galleries too.
+    """Load the data set at some of its heights, the places learnt from standing in the galleries too.
 
     Raises:
         ParameterError: another height, or the first thing that is missing or malformed.
@@ -34,12 +34,12 @@ def load(root: Path, heights_m: Sequence[int] = HEIGHTS_M) -> Benchmark:
 
 
 def check(root: Path, heights_m: Sequence[int] = HEIGHTS_M) -> list[str]:
-    """Sentences that say what is missing or malformed; ParameterError on another height."""
+    """Return sentences that say what is missing or malformed; ParameterError on another height."""
     return check_tree(_layout(root, heights_m))
 
 
 def training_places() -> frozenset[str]:
-    """The names of the 120 places of the published split."""
+    """Return the names of the 120 places of the published split."""
     ends = [[int(end) for end in word.split("-")] for word in _LEARNT.split()]
     return frozenset(f"{number:04d}" for end in ends for number in range(end[0], end[-1] + 1))
 

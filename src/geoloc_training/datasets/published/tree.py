@@ -71,13 +71,13 @@ class Layout:
 
     @property
     def shelves(self) -> tuple[Shelf, ...]:
-        """Every shelf once."""
+        """Return every shelf once."""
         tests = (shelf for trial in self.trials for shelf in (trial.queries, trial.gallery))
         return tuple(dict.fromkeys((*self.queries, *self.references, *tests)))
 
 
 def both_ways(folder: Path, of: str = "") -> tuple[Trial, Trial]:
-    """University-1652's two tests, whose four folders other sets took over.
+    """Return University-1652's two tests, whose four folders other sets took over.
 
     Args:
         folder: holds query_drone, gallery_satellite, query_satellite and gallery_drone.
@@ -94,12 +94,12 @@ def both_ways(folder: Path, of: str = "") -> tuple[Trial, Trial]:
 
 
 def read(layout: Layout) -> dict[Shelf, Places]:
-    """The pictures of every place on every shelf, by name; none on a shelf that is missing."""
+    """Return the pictures of every place on every shelf, by name; none on a shelf that is missing."""
     return {shelf: _read_shelf(shelf) for shelf in layout.shelves}
 
 
 def load_tree(layout: Layout) -> Benchmark:
-    """A data set without locations.
+    """Return a data set without locations.
 
     Raises:
         ParameterError: the first thing that is missing or malformed.
@@ -110,7 +110,7 @@ def load_tree(layout: Layout) -> Benchmark:
 
 
 def check_tree(layout: Layout) -> list[str]:
-    """Sentences that say what is missing or malformed, down to pictures that cannot be read."""
+    """Return sentences that say what is missing or malformed, down to pictures that cannot be read."""
     shelves = read(layout)
     return [*malformed(layout, shelves), *unreadable_on(shelves)]
 
@@ -118,7 +118,7 @@ def check_tree(layout: Layout) -> list[str]:
 def benchmark(
     layout: Layout, shelves: Mapping[Shelf, Places], locations: Mapping[str, Location] | None = None
 ) -> Benchmark:
-    """The data set that was read, with the locations of its places where they are known."""
+    """Return the data set that was read, with the locations of its places where they are known."""
     items = {shelf: _items(shelf, places, locations or {}) for shelf, places in shelves.items()}
     training = matched_by_id(
         [item for shelf in layout.queries for item in items[shelf]],
@@ -129,7 +129,7 @@ def benchmark(
 
 
 def matched_by_id(queries: Sequence[Item], references: Sequence[Item]) -> TrainingSplit:
-    """A training split in which all references of a query's place are right, and equally so."""
+    """Return a training split in which all references of a query's place are right, and equally so."""
     places: dict[str, list[int]] = defaultdict(list)
     for number, item in enumerate(references):
         places[item.id].append(number)
@@ -145,7 +145,7 @@ def refuse(findings: Sequence[str]) -> None:
 
 
 def wrong_root(root: Path, needs: Sequence[str], title: str) -> str | None:
-    """A sentence where a folder is none of this data set's, with the right one if it is one level off.
+    """Return a sentence where a folder is none of this data set's, with the right one if it is one level off.
 
     Args:
         root: the folder the user named.
@@ -167,7 +167,7 @@ def wrong_root(root: Path, needs: Sequence[str], title: str) -> str | None:
 
 
 def malformed(layout: Layout, shelves: Mapping[Shelf, Places]) -> list[str]:
-    """Sentences about folders and names; pictures are not opened."""
+    """Return sentences about folders and names; pictures are not opened."""
     wrong = wrong_root(layout.root, layout.needs, layout.title)
     if wrong:
         return [wrong]
@@ -186,7 +186,7 @@ def malformed(layout: Layout, shelves: Mapping[Shelf, Places]) -> list[str]:
 
 
 def unreadable_on(shelves: Mapping[Shelf, Places]) -> list[str]:
-    """Sentences about pictures that cannot be read."""
+    """Return sentences about pictures that cannot be read."""
     return unreadable(path for places in shelves.values() for paths in places.values() for path in paths)
 
 

@@ -8,12 +8,12 @@ from geoloc_training.items import Benchmark
 
 
 def load(root: Path) -> Benchmark:
-    """The data set, with the 250 places that stand only in the galleries; errors as `tree.load_tree`."""
+    """Load the data set, with the galleries' 250 distractors; errors as `tree.load_tree`."""
     return load_tree(_layout(root))
 
 
 def check(root: Path) -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     return check_tree(_layout(root))
 
 

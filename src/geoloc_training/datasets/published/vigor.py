@@ -49,7 +49,7 @@ class _Lists:
 
 
 def load(root: Path, area: Area = "same") -> Benchmark:
-    """One of the two published arrangements.
+    """Load one of the two published arrangements.
 
     The training references are the tiles that are right for a panorama; the gallery holds all tiles of the
     tested cities.
@@ -70,7 +70,7 @@ def load(root: Path, area: Area = "same") -> Benchmark:
 
 
 def check(root: Path, area: Area = "same") -> list[str]:
-    """Sentences that say what is missing or malformed."""
+    """Return sentences that say what is missing or malformed."""
     found: list[str] = []
     parts = _read(root, area, found)
     pictures = [item.path for part in parts for item in part.tiles.values()]
@@ -80,7 +80,7 @@ def check(root: Path, area: Area = "same") -> list[str]:
 
 
 def _read(root: Path, area: Area, found: list[str]) -> tuple[_Lists, _Lists]:
-    """Both splits; what is wrong with them is added to `found`."""
+    """Return both splits; what is wrong with them is added to `found`."""
     wrong = wrong_root(root, ("splits",), "VIGOR")
     absent = [city for city in _CITIES if not _satellites(root, city).is_dir()]
     if wrong or absent:
@@ -185,7 +185,7 @@ def _lines(table: Path, found: list[str]) -> list[list[str]]:
 
 
 def _location(pattern: re.Pattern[str], name: str) -> GeoLocation | None:
-    """The position that a file's name carries; None where it carries none that is on the Earth."""
+    """Return the position that a file's name carries; None where it carries none that is on the Earth."""
     found = pattern.fullmatch(name)
     if not found:
         return None

@@ -10,7 +10,7 @@ from geoloc_training.methods.dmnil.labels import EpochLabels
 
 
 def figures(labels: EpochLabels, query_ids: Sequence[str], reference_ids: Sequence[str]) -> dict[str, float]:
-    """Figures of an epoch's labels.
+    """Return figures of an epoch's labels.
 
     Args:
         labels: of the epoch.
@@ -42,7 +42,7 @@ def _known(places: Ints) -> bool:
 
 
 def _purity(labels: Ints, places: Ints, judged: Ints, judged_places: Ints) -> float:
-    """Share of judged pictures that are of the place most frequent among `places` of their label."""
+    """Return the share of judged pictures that are of the place most frequent among `places` of their label."""
     pairs, sizes = np.unique(np.stack([labels, places])[:, labels >= 0], axis=1, return_counts=True)
     order = np.lexsort((pairs[1], -sizes, pairs[0]))
     known, first = np.unique(pairs[0][order], return_index=True)
@@ -52,6 +52,6 @@ def _purity(labels: Ints, places: Ints, judged: Ints, judged_places: Ints) -> fl
 
 
 def _numbered(*sides: Sequence[str]) -> list[Ints]:
-    """Numbers for names, the same for the same name on all sides."""
+    """Return numbers for names, the same for the same name on all sides."""
     numbers = np.unique(np.concatenate([np.asarray(side, str) for side in sides]), return_inverse=True)[1]
     return np.split(numbers.reshape(-1), np.cumsum([len(side) for side in sides])[:-1])

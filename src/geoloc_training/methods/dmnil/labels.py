@@ -81,7 +81,7 @@ def label(
 
 
 def centroids(features: Floats, labels: Ints) -> Floats:
-    """Unit means (K, D) of the descriptors (N, D) with each label (N,) of 0..K-1; -1 is left out.
+    """Return unit means (K, D) of the descriptors (N, D) with each label (N,) of 0..K-1; -1 is left out.
 
     On the CPU, where sums come out the same each time. A label whose pictures cancel out has a row of zeros.
     """
@@ -101,7 +101,7 @@ def _require_finite(features: Floats, view: str) -> None:
 
 
 def query_clustering(config: DmnilConfig, count: int) -> ClusterConfig:
-    """How so many pictures of the view that is located are clustered."""
+    """Return how so many pictures of the view that is located are clustered."""
     wanted = config.clusters
     asked = ClusterConfig(
         k1=wanted.k1, k2=wanted.k2, eps=wanted.query_eps, min_samples=wanted.query_min_samples
@@ -125,7 +125,7 @@ def _reference_labels(features: Floats, previous: EpochLabels | None, config: Dm
 
 
 def _fitting(config: ClusterConfig, count: int) -> ClusterConfig:
-    """A view of fewer pictures than k1 has that many neighbours at most."""
+    """Return a view of fewer pictures than k1 has that many neighbours at most."""
     return replace(config, k1=min(config.k1, count), k2=min(config.k2, count))
 
 

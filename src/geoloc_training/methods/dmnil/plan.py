@@ -7,7 +7,7 @@ from geoloc_training.arrays import Ints
 
 
 def plan_view(labels: Ints, steps: int, clusters: int, instances: int, rng: np.random.Generator) -> Ints:
-    """The batches of an epoch.
+    """Return the batches of an epoch.
 
     Clusters take turns in random order, and a batch holds each once as long as there are enough of them. Of a
     cluster with fewer pictures than K each comes as often as the others, give or take one.
@@ -29,7 +29,7 @@ def plan_view(labels: Ints, steps: int, clusters: int, instances: int, rng: np.r
 
 
 def _members(labels: Ints) -> list[Ints]:
-    """The pictures of each cluster."""
+    """Return the pictures of each cluster."""
     kept = np.flatnonzero(labels >= 0)
     order = kept[np.argsort(labels[kept], kind="stable")]
     starts = np.unique(labels[order], return_index=True)[1]
@@ -37,7 +37,7 @@ def _members(labels: Ints) -> list[Ints]:
 
 
 def _turns(count: int, steps: int, clusters: int, rng: np.random.Generator) -> Ints:
-    """Clusters in the order in which they come, int64 (steps · P,)."""
+    """Return clusters in the order in which they come, int64 (steps · P,)."""
     # What does not fill a batch waits for the next round, so that a batch never spans two.
     length = count - count % clusters if count >= clusters else count
     rounds = -(-steps * clusters // length)

@@ -51,7 +51,7 @@ class Sample:
 
     @property
     def colours(self) -> list[str]:
-        """A colour each; a cluster has that of its first member, and so keeps it while it keeps that."""
+        """Return a colour each; a cluster has that of its first member, and keeps it with that."""
         apart = self.labels.copy()
         if not self.shared:
             apart[len(self.query_rows) :] += (apart[len(self.query_rows) :] >= 0) * (apart.max(initial=0) + 1)
@@ -97,7 +97,7 @@ def keep_sample(folder: Path, epoch: int, features: Sides, labels: Labels, share
 
 
 def kept_samples(folder: Path) -> list[Sample]:
-    """All that were kept, in the order of epochs; one that an interruption has left damaged is left out."""
+    """Return all that were kept, in the order of epochs, without those that an interruption damaged."""
     found = []
     for path in folder.glob("sample-epoch-*.npz"):
         try:
@@ -110,7 +110,7 @@ def kept_samples(folder: Path) -> list[Sample]:
 
 
 def panels(samples: Sequence[Sample]) -> Figure:
-    """A panel for each of a few epochs, first and last among them; at least one sample."""
+    """Return a panel for each of a few epochs, first and last among them; at least one sample."""
     chosen = [samples[i] for i in _spread(len(samples))]
     centre, axes, share = _basis(np.asarray(chosen[-1].features, np.float32))
     columns = min(_COLUMNS, len(chosen))
@@ -135,7 +135,7 @@ def _spread(count: int) -> list[int]:
 
 
 def _basis(rows: Floats) -> tuple[Floats, Floats, float]:
-    """Centre (D,), two axes (D, 2) and the share of the variance that they have."""
+    """Return the centre (D,), two axes (D, 2) and the share of the variance that they have."""
     centre = rows.mean(axis=0, dtype=np.float32)
     _, lengths, axes = np.linalg.svd(rows - centre, full_matrices=False)
     total = float((lengths**2).sum())
@@ -161,7 +161,7 @@ def _draw(panel: Axes, sample: Sample, at: Floats) -> None:
 
 
 def _whole_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
-    """At most 1000 pictures: outliers as often as among all, and otherwise whole clusters, at random."""
+    """Draw at most 1000 pictures: outliers as often as among all, and otherwise whole clusters."""
     outliers = rng.permutation(np.flatnonzero(labels < 0))
     count = round(_SAMPLED * len(outliers) / len(labels)) if len(labels) > _SAMPLED else len(outliers)
     turn = rng.permutation(int(labels.max(initial=-1)) + 1)

@@ -37,7 +37,7 @@ class Members:
     shared: bool
 
     def opposite(self, clusters: Ints) -> Ints:
-        """The label in the reference view that goes with each of some in the query view."""
+        """Return the label in the reference view that goes with each of some in the query view."""
         if self.shared:
             return clusters
         queries, references = (centroids(*side) for side in zip(self.features, self.labels, strict=True))
@@ -45,11 +45,11 @@ class Members:
         return nearest
 
     def of(self, side: int, label: int) -> Ints:
-        """Numbers of the pictures of a label in a view, 0 or 1."""
+        """Return numbers of the pictures of a label in a view, 0 or 1."""
         return np.flatnonzero(self.labels[side] == label)
 
     def place(self, label: int) -> str | None:
-        """The place of most queries of a label; None where nobody knows places."""
+        """Return the place of most queries of a label; None where nobody knows places."""
         ids = [item.id for item in self.items[0]]
         if len(set(ids)) < 2:
             return None
@@ -58,7 +58,7 @@ class Members:
 
 
 def chosen_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
-    """Labels of the largest, of median and of the smallest clusters, the largest first; of equals any."""
+    """Return labels of the largest, median and smallest clusters, the largest first; of equals any."""
     known, sizes = np.unique(labels[labels >= 0], return_counts=True)
     mixed = rng.permutation(len(known))
     order = mixed[np.argsort(-sizes[mixed], kind="stable")]
@@ -71,7 +71,7 @@ def chosen_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
 
 
 def sheet(members: Members, epoch: int, seed: int) -> Image:
-    """A sheet of an epoch, uint8 RGB.
+    """Return a sheet of an epoch, uint8 RGB.
 
     A red frame is around a picture that is not of the place most of its row's queries are of. A row's right
     half is of the same label where labels are shared, before that of the nearest centroid.

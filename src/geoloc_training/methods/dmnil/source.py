@@ -93,14 +93,14 @@ class ClusterBatches:
         self._epoch = epoch
 
     def figures(self) -> dict[str, float]:
-        """How good the epoch's labels are, by ids where there are any; nothing learns from them."""
+        """Return how good the epoch's labels are, by ids where there are any; nothing learns from them."""
         if self.labels is None:
             return {}
         copies = [item.id for item in self.references for _ in range(self.config.copies)]
         return figures(self.labels, [item.id for item in self.queries], copies)
 
     def batch(self, step: int, rank: int, ranks: int) -> UnpairedBatch:
-        """This rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
+        """Return this rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
 
         Raises:
             RasterError: a picture cannot be read; the sentence names it.
@@ -114,7 +114,7 @@ class ClusterBatches:
         return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
 
     def clusters(self, queries: Floats, references: Floats) -> Ints:
-        """Labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
+        """Return labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
         return cluster(queries, query_clustering(self.config, len(queries))).labels
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
@@ -122,7 +122,7 @@ class ClusterBatches:
         return batch if self.augment is None else self.augment(batch, step, rank)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch's labels and plan, as tensors and plain values."""
+        """Return the epoch's labels and plan, as tensors and plain values."""
         labels = vars(self.labels) if self.labels is not None else {}
         return {"epoch": self._epoch, "labels": _tensors(labels), "plan": _tensors(self._plan)}
 
@@ -175,13 +175,13 @@ class ClusterBatches:
         )
 
     def _views(self, items: Sequence[Item]) -> Tensor:
-        """Pictures, each file read once, uint8 (N, S, S, 3)."""
+        """Return pictures, each file read once, uint8 (N, S, S, 3)."""
         read = {path: self.pictures(path) for path in {item.path for item in items}}
         return torch.from_numpy(np.stack([read[item.path] for item in items]))
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays as tensors of their own; anything else as it is."""
+    """Return arrays as tensors of their own; anything else as it is."""
     return {
         name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
         for name, value in values.items()
@@ -189,5 +189,5 @@ def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors as arrays; anything else as it is."""
+    """Return tensors as arrays; anything else as it is."""
     return {name: value.numpy() if isinstance(value, Tensor) else value for name, value in values.items()}
