@@ -223,7 +223,7 @@ def _share_near(places: Doubles, near_m: float) -> float:
 def _elsewhere(
     queries: Floats, references: Floats, matches: Matches, positions_m: Doubles | None, near_m: float
 ) -> Floats:
-    """Return the cosine (N,) with the best reference that does not lie near the one found; its own for none."""
+    """Return the cosine (N,) with the best reference that lies away from the one found; its own for none."""
     found = np.empty(len(queries), np.float32)
     for rows in _chunks(len(queries)):
         cosines = queries[rows] @ references.T

@@ -42,7 +42,7 @@ def _known(places: Ints) -> bool:
 
 
 def _purity(labels: Ints, places: Ints, judged: Ints, judged_places: Ints) -> float:
-    """Return the share of judged pictures that are of the place most frequent among `places` of their label."""
+    """Return the share of judged pictures that are of the most frequent of `places` of their label."""
     pairs, sizes = np.unique(np.stack([labels, places])[:, labels >= 0], axis=1, return_counts=True)
     order = np.lexsort((pairs[1], -sizes, pairs[0]))
     known, first = np.unique(pairs[0][order], return_index=True)

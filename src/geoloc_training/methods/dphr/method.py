@@ -31,7 +31,7 @@ class Dphr(Method):
         return self.host.encoder
 
     def forward(self, batch: Batch) -> Outcome:
-        """Return the host's outcome with both losses; figures: dphr_triplet, _weighted, _active, _alpha, …"""
+        """Return the host's outcome with both losses; figures: dphr_triplet, _weighted, _active and more."""
         outcome = self.host(batch)
         losses = triplet_losses(outcome.query, outcome.reference, outcome.ids, self.config)
         coefficient = self.palw(losses.plain)
