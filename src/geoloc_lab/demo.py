@@ -20,7 +20,7 @@ from geoloc.raster.views import open_raster
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 from geoloc_lab.flight_simulator.sensors import SensorErrors
-from geoloc_lab.nodes.session import Session, fly
+from geoloc_lab.nodes.replay_session import Session, fly
 from geoloc_lab.world.world import write_world
 
 VIEW_SIZE_M = 90.0

@@ -14,7 +14,7 @@ from geoloc.errors import ParameterError
 from geoloc_lab.calibration.covariance_fit import FEWEST_FIXES, CovarianceFit, fit_covariance
 from geoloc_lab.calibration.operating_point import OperatingPoint, Target, choose
 from geoloc_lab.metrics.answers import Answers, joined
-from geoloc_lab.metrics.consistency import Belief, believe
+from geoloc_lab.metrics.consistency import Consistency, consistency_of
 from geoloc_lab.reports.written_report import WrittenReport
 
 _FEW = 3
@@ -40,8 +40,8 @@ class Measured:
     fit: CovarianceFit | None
     registration: CovarianceFit | None
     point: OperatingPoint
-    before: Belief
-    after: Belief
+    before: Consistency
+    after: Consistency
 
 
 def calibrate(
@@ -74,8 +74,8 @@ def calibrate(
         fit=fit,
         registration=registration,
         point=point,
-        before=believe(answers),
-        after=believe(corrected.take(point.rules.accept(corrected))),
+        before=consistency_of(answers),
+        after=consistency_of(corrected.take(point.rules.accept(corrected))),
     )
     scale, floor_m = _covariance_of(flown)[:2] if fit is None else fit.after(flown)
     calibration = Calibration(

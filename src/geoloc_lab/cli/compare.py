@@ -34,9 +34,9 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the page and the picture.")] = Path("runs/comparison"),
 ) -> None:
     """Compare reports of one flight."""
-    from geoloc_lab.reports import compare as comparing
+    from geoloc_lab.reports import comparison as comparing
     from geoloc_lab.reports.compare_page import write_comparison
-    from geoloc_lab.reports.table import aligned
+    from geoloc_lab.reports.tables import aligned
     from geoloc_lab.reports.written_report import read_report
 
     comparison = comparing.compare([read_report(path) for path in reports])

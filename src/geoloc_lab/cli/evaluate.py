@@ -61,7 +61,7 @@ def evaluate(
     from geoloc.installed import find_model
     from geoloc.mapping.directory import open_map
     from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc_lab.photo_flights.truth_table import read_truth_csv
+    from geoloc_lab.photo_flights.truth_csv import read_truth_csv
     from geoloc_lab.reports.report import metres_table, write_report
 
     what = BagEvaluation(

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-    from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight
     from geoloc_lab.metrics.records import EvaluationRun
+    from geoloc_lab.photo_flights.evaluation import PreparedFlight
 
 _HELP = """Fly real flights again: build their maps, replay their photos through the nodes, report metres.
 
@@ -66,7 +66,7 @@ def flight(
     """Prepare, fly and score every flight under DATA."""
     from geoloc.encoder import load_encoder
     from geoloc.installed import default_model, find_model
-    from geoloc_lab.evaluation.photo_flight_runs import FlightSettings, distractor_pictures, prepare_flight
+    from geoloc_lab.photo_flights.evaluation import FlightSettings, distractor_pictures, prepare_flight
     from geoloc_lab.photo_flights.folder import find_flights
     from geoloc_lab.reports.report import metres_table, write_report
 
@@ -86,17 +86,17 @@ def flight(
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
     from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc_lab.evaluation.photo_flight_runs import described
+    from geoloc_lab.photo_flights.evaluation import described
 
     run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
     return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
 
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
-    from geoloc_lab.evaluation.photo_flight_runs import described
     from geoloc_lab.metrics.records import EvaluationRun
-    from geoloc_lab.nodes.session import Session, fly
-    from geoloc_lab.reports.frames import FRAMES, read_frames
+    from geoloc_lab.nodes.replay_session import Session, fly
+    from geoloc_lab.photo_flights.evaluation import described
+    from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 
     title = f"{prepared.flight.folder.name}, by the nodes"
     quality = report.parent / "nodes.yaml"

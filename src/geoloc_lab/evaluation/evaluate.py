@@ -28,7 +28,7 @@ from geoloc_lab.bags.reading import (
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.settings import RunSettings, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
-from geoloc_lab.reports.album import ViewAlbum
+from geoloc_lab.reports.view_album import ViewAlbum
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

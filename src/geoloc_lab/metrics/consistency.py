@@ -23,7 +23,7 @@ DIMENSIONS = 2
 
 
 @dataclass(frozen=True)
-class Belief:
+class Consistency:
     """How honest the covariance is; NaN where nothing was claimed.
 
     Attributes:
@@ -54,7 +54,7 @@ class Belief:
     integrity_risk: float
 
 
-def believe(answers: Answers) -> Belief:
+def consistency_of(answers: Answers) -> Consistency:
     """Return the figures of a flight."""
     normalised = answers.normalised
     claimed = ~np.isnan(normalised)
@@ -63,7 +63,7 @@ def believe(answers: Answers) -> Belief:
     nees = _mean(usable)
     effective = effective_count(usable)
     low, high = chi2_band(effective)
-    return Belief(
+    return Consistency(
         fixes=int(claimed.sum()),
         unclaimed=int((answers.answered & ~claimed).sum()),
         impossible=int(np.isinf(normalised).sum()),

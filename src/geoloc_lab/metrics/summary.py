@@ -12,11 +12,11 @@ from geoloc import geodesy
 from geoloc.arrays import Float64Array
 from geoloc.errors import BagError
 from geoloc_lab.metrics.answers import Answers
-from geoloc_lab.metrics.consistency import Belief, believe
-from geoloc_lab.metrics.figures import intervals_of
-from geoloc_lab.metrics.outages import Continuity, continuity
+from geoloc_lab.metrics.consistency import Consistency, consistency_of
+from geoloc_lab.metrics.continuity import Continuity, continuity
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes, Risk, false_fixes, risk_of
+from geoloc_lab.metrics.scalar_metrics import intervals_of
 
 RADII_M = (5, 10, 25, 50, 100)
 _MIN_STEP_M = 0.5  # shorter steps between truth positions say nothing about the direction of flight
@@ -29,7 +29,7 @@ class Summary:
     Errors are over frames with a fix; shares `within_*` and `availability` are over all frames with a truth,
     so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead of the
     truth, cross positive to its right. `intervals` are bootstrap 95 % intervals by the key of a figure
-    (`geoloc_lab.metrics.figures`). NaN where nothing could be measured.
+    (`geoloc_lab.metrics.scalar_metrics`). NaN where nothing could be measured.
     """
 
     frames: int
@@ -52,7 +52,7 @@ class Summary:
     oracle_median_m: float
     oracle_p95_m: float
     continuity: Continuity
-    belief: Belief
+    belief: Consistency
     risk: Risk
     false_fixes: Mapping[int, FalseFixes]
     intervals: Mapping[str, tuple[float, float]]
@@ -103,7 +103,7 @@ def summarise(
         oracle_median_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.5),
         oracle_p95_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.95),
         continuity=continuity(answers, kidnaps_ns),
-        belief=believe(answers),
+        belief=consistency_of(answers),
         risk=risk_of(answers),
         false_fixes={radius: false_fixes(answers, radius) for radius in FALSE_BEYOND_M},
         intervals=intervals_of(answers),

@@ -20,7 +20,7 @@ from geoloc.localizer import Candidates, Fix
 from geoloc.nodes import messages_in
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import Record, Recorder
-from geoloc_lab.reports.album import ViewAlbum
+from geoloc_lab.reports.view_album import ViewAlbum
 
 _OVERTAKEN = "no answer: a newer frame came first"
 

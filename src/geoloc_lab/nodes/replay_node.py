@@ -25,8 +25,8 @@ from geoloc.errors import BagError, ParameterError
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, run
-from geoloc_lab.bags.playlist import Choice, Playlist
-from geoloc_lab.nodes.pace import Pace
+from geoloc_lab.bags.playlist import Playlist, TopicChoice
+from geoloc_lab.nodes.replay_clock import ReplayClock
 from geoloc_lab.nodes.settings import ReplayParameters
 
 _AWAITED = (
@@ -58,11 +58,11 @@ class ReplayNode(GeolocNode):
     def __init__(self, parameters: ReplayParameters | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__("replay_node", **options)
         self._settings = parameters or declare(self, ReplayParameters)
-        choice = Choice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
+        choice = TopicChoice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
         self._playlist = Playlist(Path(self._settings.bag), choice)
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._publishers_by_topic = {
-            track.target: self._publisher(track.kind, track.target) for track in self._playlist.tracks
+            topic.target: self._publisher(topic.kind, topic.target) for topic in self._playlist.topics
         }
         self._reporter = self.create_client(Trigger, "evaluation_node/report")
 
@@ -83,24 +83,24 @@ class ReplayNode(GeolocNode):
             length_s = (self._playlist.end_ns - self._playlist.start_ns) / 1e9
             raise BagError(f"start_s is {self._settings.start_s:g}, the bag is {length_s:.1f} s long")
         self._await_listeners(stop)
-        pace = Pace(start_ns, self._settings.rate)
-        self._play_messages(start_ns, pace, stop)
-        if pace.lost_s:
-            self._say(f"this machine was too slow for the rate: {pace.lost_s:.1f} s longer than planned")
-        self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), pace, stop)
+        clock = ReplayClock(start_ns, self._settings.rate)
+        self._play_messages(start_ns, clock, stop)
+        if clock.lost_s:
+            self._say(f"this machine was too slow for the rate: {clock.lost_s:.1f} s longer than planned")
+        self._sleep_until(clock.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), clock, stop)
         if self._settings.report and not stop.is_set:
             self._ask_for_report()
 
-    def _play_messages(self, start_ns: int, pace: Pace, stop: StopSignal) -> None:
+    def _play_messages(self, start_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         total_s = (self._playlist.end_ns - start_ns) / 1e9
         with tqdm(total=total_s, desc="replay", bar_format=_BAR, file=sys.stderr) as bar:
-            for track, time_ns, raw in self._playlist.messages(start_ns):
-                self._sleep_until(time_ns, pace, stop)
+            for topic, time_ns, raw in self._playlist.messages(start_ns):
+                self._sleep_until(time_ns, clock, stop)
                 if stop.is_set:
                     return
-                if track.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
+                if topic.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
                     self._tell_time(time_ns)  # a frame's age is then counted from its own moment
-                self._publishers_by_topic[track.target].publish(raw)
+                self._publishers_by_topic[topic.target].publish(raw)
                 bar.update((time_ns - start_ns) / 1e9 - bar.n)
 
     def _publisher(self, kind: type[Any], target: str) -> "Publisher[Any]":
@@ -135,11 +135,11 @@ class ReplayNode(GeolocNode):
             if name in fed and not self.count_subscribers(self.resolve_topic_name(name))
         ]
 
-    def _sleep_until(self, time_ns: int, pace: Pace, stop: StopSignal) -> None:
+    def _sleep_until(self, time_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         while not stop.is_set:
-            nap_s = pace.nap_s(time_ns)
-            if pace.tick_is_due():
-                self._tell_time(min(pace.now_ns(), time_ns))
+            nap_s = clock.nap_s(time_ns)
+            if clock.tick_is_due():
+                self._tell_time(min(clock.now_ns(), time_ns))
             if nap_s == 0.0:
                 return
             time.sleep(nap_s)

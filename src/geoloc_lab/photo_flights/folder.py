@@ -23,7 +23,7 @@ from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
 from geoloc.installed import config_file
 from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.calibration import Cameras, lens_of, read_calibration
+from geoloc_lab.photo_flights.cameras import Cameras, lens_of, read_calibration
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 
 _COLUMNS = (

@@ -11,7 +11,7 @@ from matplotlib.ticker import FormatStrFormatter
 
 from geoloc.errors import ParameterError
 from geoloc_lab.metrics.risk import risk_curve
-from geoloc_lab.reports.compare import Comparison, comparison_table
+from geoloc_lab.reports.comparison import Comparison, comparison_table
 from geoloc_lab.reports.consistency_plots import draw_curves
 from geoloc_lab.reports.report import page_of, plain
 

@@ -13,10 +13,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import block_length
-from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS, believe, chi2_band
-from geoloc_lab.metrics.figures import ELLIPSES, intervals_of
+from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS, chi2_band, consistency_of
 from geoloc_lab.metrics.risk import RiskCurve, risk_curve
-from geoloc_lab.reports.table import metres
+from geoloc_lab.metrics.scalar_metrics import ELLIPSES, intervals_of
+from geoloc_lab.reports.tables import metres
 
 _BLUE, _GREY, _RED, _PINK, _BAND = "#1f6feb", "#888888", "#d62728", "#ff2d95", "#2ca02c"
 _BINS = 8
@@ -85,7 +85,7 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
         color=_BLUE,
         label="measured",
     )
-    inside, intervals = believe(answers).inside, intervals_of(answers, ELLIPSES)
+    inside, intervals = consistency_of(answers).inside, intervals_of(answers, ELLIPSES)
     for sigma in SIGMAS:
         low, high = intervals[f"inside_{sigma}"]
         share = inside[sigma]
@@ -139,7 +139,7 @@ def _draw_nees(axes: Axes, answers: Answers) -> None:
     axes.plot(seconds, np.maximum(values, 1e-3), ".", color=_GREY, markersize=4, label="e'Σ⁻¹e of a fix")
     low, high = chi2_band(1.0)
     axes.axhspan(low, high, color=_BAND, alpha=0.12, label=f"95 % of honest fixes: {low:.2f} to {high:.2f}")
-    flight = believe(answers)
+    flight = consistency_of(answers)
     label = (
         f"… of means over this flight ({flight.nees:.2f}): {flight.band_low:.2f} to {flight.band_high:.2f}"
     )

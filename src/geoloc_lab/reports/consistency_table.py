@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Belief and integrity as a table: each figure with its interval and what it should be."""
+"""Consistency and integrity as a table: each figure with its interval and what it should be."""
 
 import math
 
 from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS
 from geoloc_lab.metrics.summary import Summary
-from geoloc_lab.reports.table import between, kidnaps, metres, number, outage, percent
+from geoloc_lab.reports.tables import between, kidnaps, metres, number, outage, percent
 
 HEADER = ("", "measured", "95 % interval", "should be")
 Line = tuple[str, str, str, str]

@@ -19,7 +19,7 @@ from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.metrics.summary import horizontal_errors_m
 from geoloc_lab.reports.consistency_plots import draw_belief, draw_risk
-from geoloc_lab.reports.table import metres
+from geoloc_lab.reports.tables import metres
 
 if TYPE_CHECKING:
     from geoloc.raster.views import Raster
@@ -215,7 +215,7 @@ def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
     draw_errors(run, paths[1][1])
     answers = Answers.of(run.records)
     if draw_belief(answers, folder / "belief.png"):
-        paths.append(("Belief: is the claimed covariance the real one?", folder / "belief.png"))
+        paths.append(("Consistency: is the claimed covariance the real one?", folder / "belief.png"))
     if draw_risk(answers, folder / "risk.png"):
         paths.append(("Risk and coverage: does it know what it does not know?", folder / "risk.png"))
     if draw_worst(run, folder / "worst.png"):

@@ -16,9 +16,9 @@ from geoloc.errors import ParameterError
 from geoloc_lab.metrics.records import EvaluationRun
 from geoloc_lab.metrics.summary import Summary, summarise
 from geoloc_lab.reports.consistency_table import HEADER, belief_rows
-from geoloc_lab.reports.frames import FRAMES, write_frames
+from geoloc_lab.reports.frames_csv import FRAMES, write_frames
 from geoloc_lab.reports.plots import pictures
-from geoloc_lab.reports.table import latency_rows, metres_rows, terminal_table
+from geoloc_lab.reports.tables import latency_rows, metres_rows, terminal_table
 
 
 def write_report(run: EvaluationRun, out: Path) -> Path:

@@ -11,7 +11,7 @@ from geoloc.encoder.calibration import Calibration
 from geoloc.errors import BagError, ModelError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import Record
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 
 REPORT = "report.json"
 UNCALIBRATED = Calibration(-1.0, 0.0, "none")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoloc_lab.metrics.answers import Answers, joined
-from geoloc_lab.metrics.consistency import NOMINAL, believe, chi2_band
-from geoloc_lab.metrics.outages import FirstFix, continuity
+from geoloc_lab.metrics.consistency import NOMINAL, chi2_band, consistency_of
+from geoloc_lab.metrics.continuity import FirstFix, continuity
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, false_fixes
 
 _ELLIPSE_TOLERANCE = 0.05
@@ -48,7 +48,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TargetCheck:
     """One target: what was measured, what was wanted, whether it was met."""
 
     figure: str
@@ -60,7 +60,7 @@ class Verdict:
 def outcome_of(flights: Sequence[Answers]) -> Outcome:
     """Return the figures of flights, each with at least one frame."""
     answers = joined(flights)
-    beliefs = [believe(flight) for flight in flights]
+    beliefs = [consistency_of(flight) for flight in flights]
     course = [continuity(flight) for flight in flights]
     since = [
         flight.answered[one.first_fix.frames :]
@@ -68,7 +68,7 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
         if one.first_fix.frames >= 0
     ]
     fixed_m = answers.distance_m[answers.answered]
-    together = believe(answers)
+    together = consistency_of(answers)
     return Outcome(
         flights=len(flights),
         frames=len(answers),
@@ -86,18 +86,18 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
     )
 
 
-def verdicts(outcome: Outcome) -> list[Verdict]:
+def check_targets(outcome: Outcome) -> list[TargetCheck]:
     """Hold an outcome against the targets."""
     low, high = outcome.band
     beyond = max(FALSE_BEYOND_M)
     return [
-        _verdict("availability after the first fix", outcome.availability, 0.95, percent, at_least=True),
-        _verdict("median error", outcome.median_m, 8.0, metres),
-        _verdict("p95 error", outcome.p95_m, 25.0, metres),
-        _verdict(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, percent),
-        _verdict("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
+        _check("availability after the first fix", outcome.availability, 0.95, percent, at_least=True),
+        _check("median error", outcome.median_m, 8.0, metres),
+        _check("p95 error", outcome.p95_m, 25.0, metres),
+        _check(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, percent),
+        _check("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
         *(
-            Verdict(
+            TargetCheck(
                 f"inside the {sigma}σ ellipse",
                 percent(share),
                 f"{percent(NOMINAL[sigma])} ± 5",
@@ -105,7 +105,7 @@ def verdicts(outcome: Outcome) -> list[Verdict]:
             )
             for sigma, share in outcome.inside.items()
         ),
-        Verdict("NEES", f"{outcome.nees:.2f}", f"{low:.2f} to {high:.2f}", low <= outcome.nees <= high),
+        TargetCheck("NEES", f"{outcome.nees:.2f}", f"{low:.2f} to {high:.2f}", low <= outcome.nees <= high),
     ]
 
 
@@ -121,11 +121,11 @@ def metres(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.1f} m"
 
 
-def _verdict(
+def _check(
     figure: str, value: float, limit: float, form: Callable[[float], str], *, at_least: bool = False
-) -> Verdict:
+) -> TargetCheck:
     met = value >= limit if at_least else value <= limit
-    return Verdict(figure, form(value), f"{'≥' if at_least else '≤'} {form(limit)}", met)
+    return TargetCheck(figure, form(value), f"{'≥' if at_least else '≤'} {form(limit)}", met)
 
 
 def _frames_to(first: FirstFix) -> float:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from geoloc_lab.metrics.answers import Answers
-from geoloc_lab.metrics.outages import kidnap_stamps_ns
+from geoloc_lab.metrics.continuity import kidnap_stamps_ns
 
 _COLOURS = ("#1f6feb", "#d2691e", "#2ca02c", "#8a2be2")
 _COLUMNS = 3

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from geoloc import __version__
 from geoloc.errors import BagError
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.photo_flight_runs import described, distractor_pictures, prepare_flight
 from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.photo_flights.evaluation import described, distractor_pictures, prepare_flight
 from geoloc_lab.photo_flights.folder import FlightFolder, find_flights
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

@@ -16,7 +16,7 @@ from geoloc.arrays import BoolArray
 from geoloc.errors import RasterError
 from geoloc.raster.views import write_geotiff
 from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, is_white, placed_pictures
-from geoloc_lab.scenarios.steps import checksum
+from geoloc_lab.scenarios.finished_steps import checksum
 from geoloc_lab.world.season_change import SeasonChange, changed
 from geoloc_lab.world.world import write_world
 

@@ -16,14 +16,13 @@ from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
 from geoloc_lab.reports.report import plain
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS, Scenario
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 from geoloc_lab.scenarios.likeness import Likeness, likenesses
 from geoloc_lab.scenarios.outcome import Outcome, metres, outcome_of, percent
 from geoloc_lab.scenarios.plot import draw_trials
 from geoloc_lab.scenarios.real_flights import fly_real
 from geoloc_lab.scenarios.regions import Region, ortho_regions, world_region
-from geoloc_lab.scenarios.runs import Trial, answers_of, map_of, run_trial
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
-from geoloc_lab.scenarios.table import (
+from geoloc_lab.scenarios.results import (
     FOOTNOTES,
     as_json,
     likeness_table,
@@ -31,6 +30,7 @@ from geoloc_lab.scenarios.table import (
     target_lines,
     terminal_table,
 )
+from geoloc_lab.scenarios.trials import Trial, answers_of, map_of, run_trial
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

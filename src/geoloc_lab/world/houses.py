@@ -9,7 +9,7 @@ from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.lots import FLATS, TILES, Lot, Tone, cut_lots, draw_presence, shaded
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import Block, Roof, Stroke, Surface, SurfacePatch
 
 _GARDENS = (Surface.LAWN, Surface.LAWN, Surface.LAWN, Surface.MEADOW, Surface.GRAVEL, Surface.PAVING)
 _DRIVES = (Surface.PAVING, Surface.CONCRETE, Surface.GRAVEL, Surface.ASPHALT)
@@ -32,7 +32,7 @@ def fill_houses(site: Site, block: Block) -> None:
     tiles = (site.pick(TILES), site.pick(TILES), site.pick(TILES))
     habit = _Habit(rng.uniform(8.0, 10.5), rng.uniform(9.5, 14.5), rng.uniform(3.0, 8.0), tiles)
     for lot in cut_lots(geo.inset(block.outline, 6.0), rng, 480, 950):
-        plan.patches.append(Patch(site.bent(lot.outline), site.pick(_GARDENS), site.tint(0.09)))
+        plan.patches.append(SurfacePatch(site.bent(lot.outline), site.pick(_GARDENS), site.tint(0.09)))
         if rng.uniform() < 0.55:
             plan.strokes.append(Stroke(site.bent(lot.outline, closed=True), 0.9, Surface.HEDGE, 1.4))
         elif rng.uniform() < 0.5:
@@ -76,7 +76,7 @@ def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, fron
     if rng.uniform() < 0.6:
         behind = centre - lot.outward * (depth_m / 2 + 1.5)
         terrace = geo.rectangle(behind, lot.along, rng.uniform(4, 8), 3.5)
-        plan.patches.append(Patch(site.bent(terrace), Surface.PAVING))
+        plan.patches.append(SurfacePatch(site.bent(terrace), Surface.PAVING))
 
 
 def _garden(site: Site, lot: Lot) -> None:
@@ -95,4 +95,4 @@ def _garden(site: Site, lot: Lot) -> None:
         spot = back + rng.uniform(-0.15, 0.15, 2) * size_m
         for grow_m, surface in ((3.0, Surface.PAVING), (0.0, Surface.POOL)):
             outline = geo.rectangle(spot, lot.along, 7.5 + grow_m, 3.8 + grow_m)
-            plan.patches.append(Patch(site.bent(outline), surface))
+            plan.patches.append(SurfacePatch(site.bent(outline), surface))

@@ -11,8 +11,8 @@ from geoloc_lab.world.noise import (
     stream,
 )
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.quarters import fill_town
 from geoloc_lab.world.streets import Lie, lay_out
+from geoloc_lab.world.town_blocks import fill_town
 from geoloc_lab.world.town_plan import Plan, RoadKind
 
 _CELL_M = 0.5

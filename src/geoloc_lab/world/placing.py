@@ -9,7 +9,7 @@ import numpy as np
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.streets import Lie
-from geoloc_lab.world.town_plan import ALWAYS, Building, Patch, Plan, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import ALWAYS, Building, Plan, Roof, Stroke, Surface, SurfacePatch
 
 Option = TypeVar("Option")
 
@@ -87,7 +87,7 @@ class Site:
             return
         side = np.array([-axis[1], axis[0]])
         ground = geo.rectangle(centre, axis, length_m + 2, rows * 5.2 + 1)
-        self.plan.patches.append(Patch(self.bent(ground), Surface.ASPHALT, self.tint(0.06)))
+        self.plan.patches.append(SurfacePatch(self.bent(ground), Surface.ASPHALT, self.tint(0.06)))
         busy = self.rng.uniform(0.2, 0.85)
         at = np.arange(-length_m / 2, length_m / 2, _STALL_M)
         for row in np.arange(rows) * 5.2 - (rows - 1) * 2.6:

@@ -101,7 +101,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Patch:
+class SurfacePatch:
     """A filled outline (N, 2) of one surface; `tint` multiplies its colour."""
 
     outline: Float64Array
@@ -152,7 +152,7 @@ class Plan:
 
     size_m: float
     ground: Float64Array = field(default_factory=lambda: np.empty((0, 2)))
-    patches: list[Patch] = field(default_factory=list)
+    patches: list[SurfacePatch] = field(default_factory=list)
     strokes: list[Stroke] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
     roads: list[Road] = field(default_factory=list)

@@ -15,8 +15,8 @@ from geoloc.errors import ParameterError, RasterError
 from geoloc_lab.world.canvas import Canvas
 from geoloc_lab.world.ground import paint_ground
 from geoloc_lab.world.landscape import make_plan
-from geoloc_lab.world.light import develop, make_grain
 from geoloc_lab.world.objects import paint_objects
+from geoloc_lab.world.rendering import develop, make_grain
 from geoloc_lab.world.season import season_of
 from geoloc_lab.world.town_plan import Plan
 

@@ -19,18 +19,18 @@ from geoloc.mapping.directory import verify_map
 from geoloc_lab.bags.reading import read_flight
 from geoloc_lab.evaluation.distractors import Draw, add_distractors, indexed_pictures
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.photo_flight_runs import (
+from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.bag import write_flight_bag
+from geoloc_lab.photo_flights.evaluation import (
     FlightSettings,
     described,
     distractor_pictures,
     fitting_view_m,
     prepare_flight,
 )
-from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.bag import write_flight_bag
 from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
 from geoloc_lab.photo_flights.photos import Gimbal, photo_stamps_ns, read_photo
-from geoloc_lab.photo_flights.truth_table import read_truth_csv
+from geoloc_lab.photo_flights.truth_csv import read_truth_csv
 from geoloc_lab.reports.report import summaries_of
 
 LEVEL = (0.0, -90.0, 0.0, 50.0)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from fakes import FakeEncoder
 from geoloc.cli import app
 from geoloc.errors import ModelError, ParameterError
-from geoloc_lab.scenarios import regions, runs, suite
+from geoloc_lab.scenarios import regions, suite, trials
 from geoloc_lab.scenarios.regions import Ortho
 from geoloc_lab.scenarios.suite import Suite, run_suite, summary, trials_of
 
@@ -31,7 +31,7 @@ def world(tmp_path_factory, patch):
     region = tiny_suite.region(tmp_path_factory.mktemp("world"), imagery="world")
     patch.setattr(suite, "world_region", lambda _: region)
     patch.setattr(suite, "load_encoder", lambda _: ENCODER)
-    patch.setattr(runs, "_encoder", lambda _: ENCODER)
+    patch.setattr(trials, "_encoder", lambda _: ENCODER)
     return region
 
 

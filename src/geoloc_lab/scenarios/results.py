@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from geoloc_lab.reports.table import aligned
+from geoloc_lab.reports.tables import aligned
 from geoloc_lab.scenarios.likeness import Likeness, is_hard_enough
-from geoloc_lab.scenarios.outcome import Outcome, metres, percent, verdicts
+from geoloc_lab.scenarios.outcome import Outcome, check_targets, metres, percent
 
 HEADER = (
     "frames",
@@ -63,7 +63,7 @@ def target_lines(name: str, outcome: Outcome) -> list[str]:
     """Return a line for each target: met, or missed with what was measured."""
     return [
         f"{'met   ' if one.met else 'MISSED'}  {name}: {one.figure} {one.measured}, target {one.target}"
-        for one in verdicts(outcome)
+        for one in check_targets(outcome)
     ]
 
 
@@ -81,8 +81,8 @@ def likeness_table(found: Sequence[Likeness]) -> str:
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
-    """Return an outcome with its verdicts as plain values."""
-    return {**asdict(outcome), "targets": [asdict(one) for one in verdicts(outcome)]}
+    """Return an outcome with its check_targets as plain values."""
+    return {**asdict(outcome), "targets": [asdict(one) for one in check_targets(outcome)]}
 
 
 def _nees(outcome: Outcome) -> str:

@@ -14,7 +14,7 @@ from geoloc_lab.metrics.bootstrap import interval
 
 
 @dataclass(frozen=True)
-class Figure:
+class ScalarMetric:
     """One number of a flight.
 
     Attributes:
@@ -55,32 +55,37 @@ def _quantile(share: float) -> Callable[[Answers], float]:
 
 
 ELLIPSES = tuple(
-    Figure(f"inside_{s}", f"inside the {s}σ ellipse", "%", _inside(s)) for s in consistency.SIGMAS
+    ScalarMetric(f"inside_{s}", f"inside the {s}σ ellipse", "%", _inside(s)) for s in consistency.SIGMAS
 )
-FIGURES: tuple[Figure, ...] = (
-    Figure("availability", "availability", "%", lambda answers: float(np.mean(answers.answered))),
-    *(Figure(f"within_{r}_m", f"within {r} m, of all frames", "%", _within(r)) for r in (10, 25, 50)),
-    Figure("median_m", "median error", "m", _quantile(0.5)),
-    Figure("p95_m", "p95 error", "m", _quantile(0.95)),
-    *(Figure(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r)) for r in risk.FALSE_BEYOND_M),
+SCALAR_METRICS: tuple[ScalarMetric, ...] = (
+    ScalarMetric("availability", "availability", "%", lambda answers: float(np.mean(answers.answered))),
+    *(ScalarMetric(f"within_{r}_m", f"within {r} m, of all frames", "%", _within(r)) for r in (10, 25, 50)),
+    ScalarMetric("median_m", "median error", "m", _quantile(0.5)),
+    ScalarMetric("p95_m", "p95 error", "m", _quantile(0.95)),
+    *(
+        ScalarMetric(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r))
+        for r in risk.FALSE_BEYOND_M
+    ),
     *ELLIPSES,
-    Figure("nees", "NEES (2 is honest)", "", _nees),
-    Figure("aurc_m", "AURC, error", "m", risk.aurc_metres),
-    Figure("aurc_false", "AURC, fixes more than 50 m off", "%", risk.aurc_false),
+    ScalarMetric("nees", "NEES (2 is honest)", "", _nees),
+    ScalarMetric("aurc_m", "AURC, error", "m", risk.aurc_metres),
+    ScalarMetric("aurc_false", "AURC, fixes more than 50 m off", "%", risk.aurc_false),
 )
 
 
-def values_of(answers: Answers, figures: Sequence[Figure] = FIGURES) -> Float64Array:
+def values_of(answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS) -> Float64Array:
     """Return the figures (k,) of a flight; NaN for a flight without frames."""
     if not len(answers):
-        return np.full(len(figures), math.nan)
-    return np.array([figure.of(answers) for figure in figures], dtype=np.float64)
+        return np.full(len(metrics), math.nan)
+    return np.array([metric.of(answers) for metric in metrics], dtype=np.float64)
 
 
-def intervals_of(answers: Answers, figures: Sequence[Figure] = FIGURES) -> Mapping[str, tuple[float, float]]:
+def intervals_of(
+    answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS
+) -> Mapping[str, tuple[float, float]]:
     """Return the bootstrap 95 % interval of every figure, by its key."""
-    low, high = interval(lambda rows: values_of(answers.take(rows), figures), len(answers))
-    return {figure.key: (float(a), float(b)) for figure, a, b in zip(figures, low, high, strict=True)}
+    low, high = interval(lambda rows: values_of(answers.take(rows), metrics), len(answers))
+    return {metric.key: (float(a), float(b)) for metric, a, b in zip(metrics, low, high, strict=True)}
 
 
 def _mean(values: FloatArray | BoolArray) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoloc.errors import BagError
-from geoloc.nodes.startup.processes import Suite, running
+from geoloc.nodes.startup.processes import Processes, running
 from geoloc.nodes.startup.programs import BringUp, NodeStart, bring_up, start
 from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
 
@@ -62,8 +62,8 @@ def fly(session: Session) -> Path:
     page = session.out / "report.html"
     page.unlink(missing_ok=True)
     listeners = [*bring_up(choices), _evaluation(choices, session)]
-    with _apart(), running(listeners) as suite, running([_replay(choices, session)]) as player:
-        code = _played(player, suite)
+    with _apart(), running(listeners) as processes, running([_replay(choices, session)]) as player:
+        code = _played(player, processes)
     if code != 0 or not page.is_file():
         raise BagError(f"the replay of {session.bag} gave no report; the messages above say why")
     return page
@@ -88,10 +88,10 @@ def _replay(choices: BringUp, session: Session) -> NodeStart:
     return start(REPLAY_NODE, choices, own)
 
 
-def _played(player: Suite, suite: Suite) -> int:
+def _played(player: Processes, processes: Processes) -> int:
     """Wait for the end of the replay, as long as every node lives; returns the replay's exit code."""
     while (code := player.code(REPLAY_NODE.name)) is None:
-        suite.check()
+        processes.check()
         time.sleep(_POLL_S)
     return code
 

@@ -21,11 +21,11 @@ from geoloc_lab.flight_simulator.flight_plan import Bounds, FlightPlan, pattern_
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import Record
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
 from geoloc_lab.scenarios.definitions import DULL, Scenario
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 from geoloc_lab.scenarios.regions import Region
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

@@ -17,7 +17,7 @@ from geoloc.arrays import Float64Array
 from geoloc.errors import ParameterError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import interval
-from geoloc_lab.metrics.figures import FIGURES, values_of
+from geoloc_lab.metrics.scalar_metrics import SCALAR_METRICS, values_of
 from geoloc_lab.reports.written_report import WrittenReport
 
 _SAME_TRUTH_M = 5.0  # truths of two recordings of one flight may be interpolated differently, not more
@@ -119,7 +119,7 @@ def compare(reports: Sequence[WrittenReport]) -> Comparison:
                     for k, other in enumerate(values[1:])
                 ),
             )
-            for i, figure in enumerate(FIGURES)
+            for i, figure in enumerate(SCALAR_METRICS)
         ),
         answers=tuple(paired),
     )

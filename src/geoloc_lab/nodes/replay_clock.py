@@ -7,7 +7,7 @@ _TICK_S = 0.01
 _LATEST_S = 0.1
 
 
-class Pace:
+class ReplayClock:
     """Says when a moment of the bag is due, and when `/clock` is to be told again.
 
     A player that was held up goes on from where it was: catching up would send frames in a burst, and the

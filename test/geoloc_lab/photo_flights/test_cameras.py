@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from geoloc.errors import BagError
-from geoloc_lab.photo_flights.calibration import lens_of
+from geoloc_lab.photo_flights.cameras import lens_of
 from geoloc_lab.photo_flights.folder import independent_photos
 from geoloc_lab.photo_flights.photos import Photo
 

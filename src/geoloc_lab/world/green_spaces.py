@@ -6,7 +6,7 @@ import numpy as np
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import Block, Roof, Stroke, Surface, SurfacePatch
 
 
 def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Float64Array:
@@ -35,14 +35,14 @@ def fill_park(site: Site, block: Block) -> None:
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.LAWN, site.tint(0.05)))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.LAWN, site.tint(0.05)))
     centre, _, length, width = geo.oriented_box(land)
     points = scatter(rng, land, rng.uniform(9, 14))
     if rng.uniform() < 0.6:
         pond = blob(rng, centre + rng.normal(0, 6, 2), width * rng.uniform(0.12, 0.22))
         plan.patches += [
-            Patch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL),
-            Patch(site.bent(pond), Surface.WATER),
+            SurfacePatch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL),
+            SurfacePatch(site.bent(pond), Surface.WATER),
         ]
         points = points[np.linalg.norm(points - centre, axis=1) > width * 0.33]
     corners = land[rng.permutation(len(land))[:4]]
@@ -62,7 +62,7 @@ def fill_sports(site: Site, block: Block) -> None:
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.LAWN, site.tint(0.05)))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.LAWN, site.tint(0.05)))
     centre, axis, length, width = geo.oriented_box(land)
     side = np.array([-axis[1], axis[0]])
     long_m, wide_m = min(length * 0.62, 105), min(width * 0.66, 68)
@@ -70,15 +70,15 @@ def fill_sports(site: Site, block: Block) -> None:
     if rng.uniform() < 0.5:
         for grow, surface in ((16, Surface.TARTAN), (0, Surface.TURF)):
             plan.patches.append(
-                Patch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface)
+                SurfacePatch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface)
             )
-    plan.patches.append(Patch(site.bent(geo.rectangle(pitch, axis, long_m, wide_m)), Surface.TURF))
+    plan.patches.append(SurfacePatch(site.bent(geo.rectangle(pitch, axis, long_m, wide_m)), Surface.TURF))
     _mark_pitch(site, pitch, axis, long_m, wide_m)
     at = centre + axis * (length * 0.5 - 22)
     for court in np.arange(-width * 0.32, width * 0.3, 19.0):
         outline = geo.rectangle(at + side * court, axis, 34, 16)
         plan.patches.append(
-            Patch(site.bent(outline), site.pick((Surface.TARTAN, Surface.ASPHALT)), site.tint(0.1))
+            SurfacePatch(site.bent(outline), site.pick((Surface.TARTAN, Surface.ASPHALT)), site.tint(0.1))
         )
         plan.strokes.append(
             Stroke(
@@ -120,14 +120,14 @@ def fill_allotments(site: Site, block: Block) -> None:
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.GRAVEL))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.GRAVEL))
     surfaces = [Surface.LAWN, Surface.SOIL, Surface.GREENCROP, Surface.MEADOW]
     plots, _ = geo.partition(land, rng, lambda _: float(rng.uniform(140, 300)))
     for plot in plots:
         bed = geo.inset(plot, 0.8)
         if len(bed) < 3:
             continue
-        plan.patches.append(Patch(site.bent(bed), site.pick(surfaces), site.tint(0.12)))
+        plan.patches.append(SurfacePatch(site.bent(bed), site.pick(surfaces), site.tint(0.12)))
         centre, axis, length, width = geo.oriented_box(bed)
         for row in rng.uniform(-0.4, 0.4, rng.integers(0, 4)):
             line = (
