@@ -103,7 +103,7 @@ def _by(fit: "CovarianceFit | None") -> str:
 
 
 def _table(found: "Calibration", measured: "Measured") -> str:
-    from geoloc_lab.reports.tables import aligned, number, percent
+    from geoloc_lab.reports.text import aligned, number, percent
 
     before, after = measured.before, measured.after
     seen, crossed = measured.point.seen, measured.point.crossed

@@ -35,8 +35,8 @@ def compare(
 ) -> None:
     """Compare reports of one flight."""
     from geoloc_lab.reports import comparison as comparing
-    from geoloc_lab.reports.compare_page import write_comparison
-    from geoloc_lab.reports.tables import aligned
+    from geoloc_lab.reports.comparison import write_comparison
+    from geoloc_lab.reports.text import aligned
     from geoloc_lab.reports.written_report import read_report
 
     comparison = comparing.compare([read_report(path) for path in reports])

@@ -1,23 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc simulate …`: a world to fly over, a flight over it or over any raster, and scenarios."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from geoloc.errors import ParameterError
-from geoloc_lab.cli import scenarios
 
 _commands = typer.Typer(
     help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True
 )
 
+_SCENARIOS_HELP = """Fly the scenarios, each hard in one way, and check the results against targets.
+
+The flights go over the procedural world, with map and camera at two dates, and with --data over Massachusetts
+imagery, where the camera sees a simulated other season through another sensor. No prior position is given.
+Without --only, each real flight in --data (see `geoloc flight`) adds a row to the table.
+
+Imagery, maps, bags and reports go to --out. Finished work is kept, so an interrupted run continues where it
+stopped. Each flight has a report.html; scenarios.md, .json and .png summarise all of them.
+
+Examples:
+
+  geoloc simulate scenarios --data ../data
+
+  geoloc simulate scenarios --only kidnap --only dropout
+
+  geoloc simulate scenarios --list
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add `geoloc simulate` to `geoloc`."""
     app.add_typer(_commands, name="simulate")
-    _commands.command("scenarios", help=scenarios.HELP)(scenarios.scenarios)
 
 
 @_commands.command()
@@ -103,6 +120,42 @@ def flight(
         )
     megabytes = sum(part.stat().st_size for part in out.iterdir()) / 1e6
     typer.echo(f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s, {megabytes:.1f} MB")
+
+
+@_commands.command(help=_SCENARIOS_HELP)
+def scenarios(
+    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("scenarios"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with massachusetts_ortho/ and other imagery.", show_default=False),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A scenario's name; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(help="Flights at a time; 0 takes a core each.")] = 0,
+    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Localize again what is reported already.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Say what the scenarios are, and stop.")] = False,
+) -> None:
+    """Fly scenarios and print their table."""
+    from geoloc.installed import default_model, find_model
+    from geoloc_lab.scenarios.definitions import chosen
+
+    scenarios = tuple(chosen(only or []))
+    if list_:
+        for scenario in scenarios:
+            typer.echo(f"{scenario.name:<14}  {scenario.shows}")
+        return
+    from geoloc_lab.scenarios.results import summary
+    from geoloc_lab.scenarios.suite import Suite, run_suite
+
+    cores = os.cpu_count() or 1
+    folder = find_model(model or default_model())
+    suite = Suite(scenarios, out, folder, data, jobs or cores, again, real_flights=not only)
+    try:
+        results = run_suite(suite, typer.echo)
+    except KeyboardInterrupt:
+        typer.echo(f"stopped: the same command goes on from here; {out} keeps what is done.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"\n{summary(results)}\n\ntable, picture and figures: {out / 'scenarios.md'}, .png, .json")
 
 
 def _imagery(raster: Path | None, map_dir: Path | None) -> Path:

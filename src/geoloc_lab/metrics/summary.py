@@ -52,7 +52,7 @@ class Summary:
     oracle_median_m: float
     oracle_p95_m: float
     continuity: Continuity
-    belief: Consistency
+    consistency: Consistency
     risk: Risk
     false_fixes: Mapping[int, FalseFixes]
     intervals: Mapping[str, tuple[float, float]]
@@ -103,7 +103,7 @@ def summarise(
         oracle_median_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.5),
         oracle_p95_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.95),
         continuity=continuity(answers, kidnaps_ns),
-        belief=consistency_of(answers),
+        consistency=consistency_of(answers),
         risk=risk_of(answers),
         false_fixes={radius: false_fixes(answers, radius) for radius in FALSE_BEYOND_M},
         intervals=intervals_of(answers),

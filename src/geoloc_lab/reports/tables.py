@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A summary as rows of text: the same table on the terminal and at the top of the page."""
+"""The tables of a report, on the terminal and on the page: errors, consistency and integrity, latency."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes
 from geoloc_lab.metrics.summary import RADII_M, Summary
+from geoloc_lab.reports.text import aligned, between, metres, number, percent, seconds
 
 Row = tuple[str, tuple[str, ...]]
+CONSISTENCY_HEADER = ("", "measured", "95 % interval", "should be")
+ConsistencyRow = tuple[str, str, str, str]
 
 
-def metres_rows(summaries: Mapping[str, Summary]) -> list[Row]:
-    """Return the rows on accuracy and availability, one value a column; columns as in `summaries`."""
+def error_rows(summaries: Mapping[str, Summary]) -> list[Row]:
+    """Return the rows of the main table, one value a column; columns as in `summaries`."""
     columns = tuple(summaries.values())
     rows = [
         ("frames", tuple(str(s.frames) for s in columns)),
@@ -35,19 +39,19 @@ def metres_rows(summaries: Mapping[str, Summary]) -> list[Row]:
         ("best tile is the true one", tuple(percent(s.recall_at_1) for s in columns)),
         ("best tile within one pitch", tuple(percent(s.top_tile_within_pitch) for s in columns)),
         ("oracle of the tiling, median / p95", tuple(_oracle(s) for s in columns)),
-        *integrity_rows(columns),
+        *_integrity_rows(columns),
     ]
 
 
-def integrity_rows(columns: Sequence[Summary]) -> list[Row]:
-    """Return the rows on belief and integrity that matter most, one value a column."""
+def _integrity_rows(columns: Sequence[Summary]) -> list[Row]:
+    """Return the rows on availability, false fixes and consistency that matter most, one value a column."""
     rows = [
         ("first fix after", tuple(_first_fix(s) for s in columns)),
         (
             "availability after the first fix",
             tuple(percent(s.continuity.first_fix.availability_after) for s in columns),
         ),
-        ("longest outage", tuple(outage(s) for s in columns)),
+        ("longest outage", tuple(_outage(s) for s in columns)),
         *(
             (f"fixes more than {beyond} m off", tuple(_false_fixes(s.false_fixes[beyond]) for s in columns))
             for beyond in FALSE_BEYOND_M
@@ -56,22 +60,107 @@ def integrity_rows(columns: Sequence[Summary]) -> list[Row]:
         ("NEES (2 is honest)", tuple(_nees(s) for s in columns)),
     ]
     if any(s.continuity.kidnaps for s in columns):
-        rows.append(("back after a kidnap", tuple(kidnaps(s) for s in columns)))
+        rows.append(("back after a kidnap", tuple(_recoveries(s) for s in columns)))
     return rows
 
 
 def latency_rows(summary: Summary) -> list[Row]:
-    """Return the median and 95th percentile of each stage."""
+    """Return a row for each stage: median and 95th percentile of its latency."""
     return [
         (stage, (f"{number(p50)} ms", f"{number(p95)} ms"))
         for stage, (p50, p95) in summary.latency_ms.items()
     ]
 
 
+def consistency_rows(summary: Summary) -> list[ConsistencyRow]:
+    """Return the rows on availability, false fixes, consistency and risk, under `CONSISTENCY_HEADER`."""
+    return [
+        *_continuity_rows(summary),
+        *_false_fix_rows(summary),
+        *_covariance_rows(summary),
+        *_risk_rows(summary),
+    ]
+
+
+def _continuity_rows(summary: Summary) -> list[ConsistencyRow]:
+    found, intervals = summary.continuity, summary.intervals
+    first = found.first_fix
+    rows = [
+        ("availability", percent(summary.availability), between(*intervals["availability"], percent), ""),
+        ("availability after the first fix", percent(first.availability_after), "", ""),
+        ("frames before the first fix", "–" if first.frames < 0 else str(first.frames), "", "0"),
+        ("time to the first fix", seconds(first.seconds), "", ""),
+        ("flown to the first fix", metres(first.metres), "", ""),
+        ("error of the first fix", metres(first.error_m), "", ""),
+        ("longest outage", _outage(summary), "", "none"),
+    ]
+    if found.kidnaps:
+        false = sum(recovery.false_fixes for recovery in found.kidnaps)
+        rows.append(("back within 50 m after a kidnap", _recoveries(summary), "", ""))
+        rows.append(("fixes more than 50 m off until then", str(false), "", "0"))
+    return rows
+
+
+def _false_fix_rows(summary: Summary) -> list[ConsistencyRow]:
+    return [
+        (
+            f"fixes more than {found.beyond_m} m off",
+            "–" if math.isnan(found.rate) else f"{found.count} of {found.fixes}: {percent(found.rate)}",
+            between(found.low, found.high, percent),
+            "0",
+        )
+        for found in summary.false_fixes.values()
+    ]
+
+
+def _covariance_rows(summary: Summary) -> list[ConsistencyRow]:
+    found, intervals = summary.consistency, summary.intervals
+    rows = [
+        (
+            f"inside the {sigma}σ ellipse",
+            percent(found.inside[sigma]),
+            between(*intervals[f"inside_{sigma}"], percent),
+            percent(NOMINAL[sigma]),
+        )
+        for sigma in SIGMAS
+    ]
+    nees = "–" if math.isnan(found.nees) else f"{found.nees:.2f}, {found.verdict}"
+    band = between(found.band_low, found.band_high, lambda value: f"{value:.2f}")
+    rows += [
+        ("NEES", nees, between(*intervals["nees"], number), f"2; χ² band {band}"),
+        ("  of the fixes within 50 m", number(found.nees_of_right), "", "2"),
+        ("independent fixes it is worth", f"{found.effective_fixes:.0f} of {found.fixes}", "", ""),
+        ("answered, truth outside 3σ, of all frames", percent(found.integrity_risk), "", "1.1 % at most"),
+    ]
+    if found.unclaimed:
+        rows.append(("fixes without a covariance", str(found.unclaimed), "", "0"))
+    if found.impossible:
+        rows.append(("fixes whose covariance is none", str(found.impossible), "", "0"))
+    return rows
+
+
+def _risk_rows(summary: Summary) -> list[ConsistencyRow]:
+    aurc, best, blind = summary.risk.aurc, summary.risk.best, summary.risk.blind
+    return [
+        (
+            "AURC, error",
+            metres(aurc.metres),
+            between(*summary.intervals["aurc_m"], metres),
+            f"{metres(best.metres)} at best, {metres(blind.metres)} if blind",
+        ),
+        (
+            "AURC, fixes more than 50 m off",
+            percent(aurc.false),
+            between(*summary.intervals["aurc_false"], percent),
+            f"{percent(best.false)} at best, {percent(blind.false)} if blind",
+        ),
+    ]
+
+
 def terminal_table(summaries: Mapping[str, Summary]) -> str:
-    """Return everything worth a look on a terminal, aligned."""
+    """Return errors, latency and refusals as aligned text for a terminal."""
     first = next(iter(summaries.values()))
-    parts = [aligned([("", tuple(summaries)), *metres_rows(summaries)])]
+    parts = [aligned([("", tuple(summaries)), *error_rows(summaries)])]
     if first.latency_ms:
         parts.append(aligned([("latency", ("median", "p95")), *latency_rows(first)]))
     if first.refusals:
@@ -83,57 +172,20 @@ def terminal_table(summaries: Mapping[str, Summary]) -> str:
     return "\n\n".join(parts)
 
 
-def aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Return a label and values a row as lines of text, values to the right."""
-    label_width = max(len(label) for label, _ in rows)
-    widths = [max(len(row[1][column]) for row in rows) for column in range(len(rows[0][1]))]
-    lines = []
-    for label, values in rows:
-        cells = "  ".join(value.rjust(width) for value, width in zip(values, widths, strict=True))
-        lines.append(f"{label.ljust(label_width)}  {cells}".rstrip())
-    return "\n".join(lines)
-
-
-def metres(value: float) -> str:
-    """Return a distance as a reader wants it: in km where metres would be many digits."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.1f} m" if abs(value) < 10_000 else f"{value / 1000:.0f} km"
-
-
-def percent(share: float) -> str:
-    """Return a share of 1 in per cent."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
-
-
-def number(value: float) -> str:
-    """Return a bare number."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.1f}" if abs(value) < 10_000 else f"{value:.1e}"
-
-
-def between(low: float, high: float, form: Callable[[float], str]) -> str:
-    """Return an interval, its ends in the given form."""
-    return "–" if math.isnan(low) else f"{form(low)} to {form(high)}"
-
-
 def _bias(summary: Summary) -> str:
     if math.isnan(summary.along_track_bias_m):
         return "–"
     return " / ".join(metres(bias) for bias in (summary.along_track_bias_m, summary.cross_track_bias_m))
 
 
-def outage(summary: Summary) -> str:
-    """Return the longest outage in words."""
+def _outage(summary: Summary) -> str:
     longest = summary.continuity.longest_outage
     if not longest.frames:
         return "none"
     return f"{longest.frames} frames, {longest.seconds:.1f} s, {metres(longest.metres)}"
 
 
-def kidnaps(summary: Summary) -> str:
-    """Return how long the way back took after each kidnap."""
+def _recoveries(summary: Summary) -> str:
     times = [recovery.seconds for recovery in summary.continuity.kidnaps]
     return ", ".join("never" if math.isnan(time) else f"{time:.1f} s" for time in times) or "–"
 
@@ -148,7 +200,7 @@ def _false_fixes(found: FalseFixes) -> str:
 
 
 def _nees(summary: Summary) -> str:
-    found = summary.belief
+    found = summary.consistency
     return "–" if math.isnan(found.nees) else f"{number(found.nees)}, {found.verdict}"
 
 
@@ -157,7 +209,7 @@ def _oracle(summary: Summary) -> str:
 
 
 def _sigmas(summary: Summary) -> str:
-    inside = summary.belief.inside.values()
+    inside = summary.consistency.inside.values()
     return (
         "–" if any(map(math.isnan, inside)) else " / ".join(f"{100 * share:.0f}" for share in inside) + " %"
     )

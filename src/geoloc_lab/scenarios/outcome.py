@@ -11,6 +11,7 @@ from geoloc_lab.metrics.answers import Answers, joined
 from geoloc_lab.metrics.consistency import NOMINAL, chi2_band, consistency_of
 from geoloc_lab.metrics.continuity import FirstFix, continuity
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, false_fixes
+from geoloc_lab.reports.text import metres, percent
 
 _ELLIPSE_TOLERANCE = 0.05
 
@@ -60,7 +61,7 @@ class TargetCheck:
 def outcome_of(flights: Sequence[Answers]) -> Outcome:
     """Return the figures of flights, each with at least one frame."""
     answers = joined(flights)
-    beliefs = [consistency_of(flight) for flight in flights]
+    each = [consistency_of(flight) for flight in flights]
     course = [continuity(flight) for flight in flights]
     since = [
         flight.answered[one.first_fix.frames :]
@@ -81,7 +82,7 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
         inside=together.inside,
         nees=together.nees,
         nees_of_right=together.nees_of_right,
-        band=chi2_band(sum(belief.effective_fixes for belief in beliefs)),
+        band=chi2_band(sum(one.effective_fixes for one in each)),
         back_s=tuple(recovery.seconds for one in course for recovery in one.kidnaps),
     )
 
@@ -91,16 +92,16 @@ def check_targets(outcome: Outcome) -> list[TargetCheck]:
     low, high = outcome.band
     beyond = max(FALSE_BEYOND_M)
     return [
-        _check("availability after the first fix", outcome.availability, 0.95, percent, at_least=True),
-        _check("median error", outcome.median_m, 8.0, metres),
-        _check("p95 error", outcome.p95_m, 25.0, metres),
-        _check(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, percent),
+        _check("availability after the first fix", outcome.availability, 0.95, fine_percent, at_least=True),
+        _check("median error", outcome.median_m, 8.0, only_metres),
+        _check("p95 error", outcome.p95_m, 25.0, only_metres),
+        _check(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, fine_percent),
         _check("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
         *(
             TargetCheck(
                 f"inside the {sigma}σ ellipse",
-                percent(share),
-                f"{percent(NOMINAL[sigma])} ± 5",
+                fine_percent(share),
+                f"{fine_percent(NOMINAL[sigma])} ± 5",
                 abs(share - NOMINAL[sigma]) <= _ELLIPSE_TOLERANCE,
             )
             for sigma, share in outcome.inside.items()
@@ -109,16 +110,14 @@ def check_targets(outcome: Outcome) -> list[TargetCheck]:
     ]
 
 
-def percent(share: float) -> str:
-    """Return a share of 1 in per cent, to a tenth or, under one, to a hundredth."""
-    if math.isnan(share):
-        return "–"
-    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+def fine_percent(share: float) -> str:
+    """Return a share of 1 in per cent: under 1 % to a hundredth, for targets such as 0.10 %."""
+    return percent(share, fine_below_one=True)
 
 
-def metres(value: float) -> str:
-    """Return a distance."""
-    return "–" if math.isnan(value) else f"{value:.1f} m"
+def only_metres(value: float) -> str:
+    """Return a distance in metres even from 10 km on, so that a column of the table has one unit."""
+    return metres(value, in_km=False)
 
 
 def _check(

@@ -11,9 +11,9 @@ import flown
 from geoloc_lab.reports.report import plain
 from geoloc_lab.scenarios.likeness import Likeness, is_hard_enough
 from geoloc_lab.scenarios.outcome import check_targets, outcome_of
-from geoloc_lab.scenarios.plot import draw_trials
 from geoloc_lab.scenarios.results import (
     as_json,
+    draw_trials,
     likeness_table,
     markdown_table,
     target_lines,
