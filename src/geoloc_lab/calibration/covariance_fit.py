@@ -41,7 +41,7 @@ class CovarianceFit:
 
     def apply(self, covariance_m2: Float64Array) -> Float64Array:
         """Return covariances (…, 2, 2) corrected."""
-        return np.asarray(self.scale * covariance_m2 + np.eye(2) * self.floor_m**2, dtype=np.float64)
+        return integrity.scaled_covariance(covariance_m2, self.scale, self.floor_m)
 
     def after(self, before: Calibration) -> tuple[float, float]:
         """Return scale and floor of both in turn, where the fit was to covariances calibrated by `before`."""

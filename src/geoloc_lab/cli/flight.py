@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from geoloc_lab.metrics.records import EvaluationRun
     from geoloc_lab.photo_flights.evaluation import PreparedFlight
 
-_HELP = """Fly real flights again: build their maps, replay their photos through the nodes, report metres.
+_HELP = """Replay flights of photos: build their maps, localize every photo, and report the errors in metres.
 
-DATA holds flight folders: images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The table has
-a row a photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg, footprint_center_lat,
-footprint_center_lon. Cameras are calibrated in DATA/calibration/cameras.json. Attitude and height are those
-measured on board where the photos carry them (DJI), else those of the table.
+DATA holds flight folders. Each has images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The
+table has a row for each photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg,
+footprint_center_lat, footprint_center_lon. DATA/calibration/cameras.json holds the lenses. Attitude and
+height are those measured on board where the photos carry them (DJI), otherwise those of the table.
+
+Where the map was made from some of the photos, list the others in independent.txt in the flight folder, one
+file name a line. The report then has two more columns: `independent` for them, `in the map` for the rest.
 
 Other imagery under DATA (maps of other flights, folders with an index.csv of EPSG bounds) gives distractors.
 
-Where ROS 2 is installed the photos go through the real nodes; else through the same code in one process.
+Where ROS 2 is installed, the photos go through the nodes, otherwise through the same code in one process.
 
 Examples:
 
@@ -85,11 +88,9 @@ def flight(
 
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
-    from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc_lab.photo_flights.evaluation import described
+    from geoloc_lab.photo_flights.evaluation import evaluate_photos
 
-    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
-    return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
+    return evaluate_photos(prepared, encoder, "every photo in turn, without ROS, with the code the nodes run")
 
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":

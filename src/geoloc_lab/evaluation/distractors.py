@@ -5,7 +5,6 @@ Distractor tiles stand in the map with their own true coordinates. To the search
 other: a view that is taken for one gets an answer hundreds of kilometres off, and counts as such.
 """
 
-import csv
 import hashlib
 import json
 import shutil
@@ -35,6 +34,7 @@ from geoloc.mapping.manifest import (
     write_manifest,
 )
 from geoloc.raster.views import Raster, open_raster
+from geoloc_lab.csv_table import read_rows
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -73,9 +73,8 @@ def indexed_pictures(index: Path) -> list[Picture]:
         BagError: for a table that cannot be read, or lacks a column.
     """
     folder = index.parent / "images" if (index.parent / "images").is_dir() else index.parent
+    rows = read_rows(index, "table of georeferenced pictures")
     try:
-        with index.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         return [
             Picture(
                 folder / row["file"],
@@ -84,7 +83,7 @@ def indexed_pictures(index: Path) -> list[Picture]:
             )
             for row in rows
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BagError(f"{index} is no table of georeferenced pictures ({error})") from error
 
 
@@ -156,7 +155,7 @@ def _described(
         for picture in pictures:
             with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
                 most = draw.per_picture if draw.count is None else min(draw.per_picture, draw.count - found)
-                centres = rng.permutation(_grid(raster, base.view_size_m))[:most]
+                centres = rng.permutation(tile_centres_m(raster, base.view_size_m))[:most]
                 views, valid = _views(raster, centres, base, encoder, white_is_nodata=picture.white_is_nodata)
                 keep = valid >= base.manifest.min_valid
                 if keep.any():
@@ -169,8 +168,8 @@ def _described(
     return np.concatenate(tiles), np.vstack(descriptors)
 
 
-def _grid(raster: Raster, size_m: float) -> Float64Array:
-    """Return centres (n, 2) of tiles side by side, in the picture's own local frame."""
+def tile_centres_m(raster: Raster, size_m: float) -> Float64Array:
+    """Return centres (n, 2), east and north in the raster's local frame, of tiles side by side."""
     left, bottom, right, top = raster.bounds_m
     east_m = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
     north_m = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)

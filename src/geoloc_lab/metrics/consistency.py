@@ -16,6 +16,7 @@ from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, effective_count
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M
+from geoloc_lab.metrics.statistics import mean
 
 SIGMAS = (1, 2, 3)
 NOMINAL: Mapping[int, float] = {sigma: 1.0 - math.exp(-(sigma**2) / 2.0) for sigma in SIGMAS}
@@ -59,8 +60,8 @@ def consistency_of(answers: Answers) -> Consistency:
     normalised = answers.normalised
     claimed = ~np.isnan(normalised)
     usable = normalised[np.isfinite(normalised)]
-    right = normalised[np.isfinite(normalised) & (answers.distance_m <= FALSE_BEYOND_M[0])]
-    nees = _mean(usable)
+    right = normalised[answers.distance_m <= FALSE_BEYOND_M[0]]
+    nees = mean_nees(normalised)
     effective = effective_count(usable)
     low, high = chi2_band(effective)
     return Consistency(
@@ -68,7 +69,7 @@ def consistency_of(answers: Answers) -> Consistency:
         unclaimed=int((answers.answered & ~claimed).sum()),
         impossible=int(np.isinf(normalised).sum()),
         nees=nees,
-        nees_of_right=_mean(right),
+        nees_of_right=mean_nees(right),
         band_low=low,
         band_high=high,
         effective_fixes=effective,
@@ -80,10 +81,15 @@ def consistency_of(answers: Answers) -> Consistency:
     )
 
 
+def mean_nees(normalised: Float64Array) -> float:
+    """Return the NEES of normalised squared errors (n,); those that are NaN or infinite are left out."""
+    return mean(normalised[np.isfinite(normalised)])
+
+
 def share_inside(normalised: Float64Array, sigma: float) -> float:
     """Return the share of claims (n,), NaN left out, whose truth lies inside their `sigma` ellipse."""
     known = normalised[~np.isnan(normalised)]
-    return float(np.mean(known <= sigma**2)) if known.size else math.nan
+    return mean(known <= sigma**2)
 
 
 def chi2_band(effective_fixes: float) -> tuple[float, float]:
@@ -93,10 +99,6 @@ def chi2_band(effective_fixes: float) -> tuple[float, float]:
     tail = (1.0 - CONFIDENCE) / 2.0
     low, high = stats.chi2.ppf([tail, 1.0 - tail], DIMENSIONS * effective_fixes) / effective_fixes
     return float(low), float(high)
-
-
-def _mean(values: Float64Array) -> float:
-    return float(values.mean()) if values.size else math.nan
 
 
 def _verdict(nees: float, low: float, high: float) -> str:

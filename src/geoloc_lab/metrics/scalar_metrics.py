@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoloc.arrays import BoolArray, Float64Array, FloatArray
-from geoloc_lab.metrics import consistency, risk
+from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import interval
+from geoloc_lab.metrics.consistency import SIGMAS, mean_nees, share_inside
+from geoloc_lab.metrics.risk import FALSE_BEYOND_M, aurc_false, aurc_metres
+from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 
 @dataclass(frozen=True)
@@ -31,45 +33,32 @@ class ScalarMetric:
 
 
 def _within(radius_m: float) -> Callable[[Answers], float]:
-    return lambda answers: float(np.mean(answers.distance_m <= radius_m))  # NaN, no fix, is a miss
+    return lambda answers: share_within(answers.distance_m, radius_m)
 
 
 def _beyond(radius_m: float) -> Callable[[Answers], float]:
-    return lambda answers: _mean(answers.distance_m[answers.answered] > radius_m)
+    return lambda answers: mean(answers.distance_m[answers.answered] > radius_m)
 
 
 def _inside(sigma: int) -> Callable[[Answers], float]:
-    return lambda answers: consistency.share_inside(answers.normalised, sigma)
-
-
-def _nees(answers: Answers) -> float:
-    return _mean(answers.normalised[np.isfinite(answers.normalised)])
+    return lambda answers: share_inside(answers.normalised, sigma)
 
 
 def _quantile(share: float) -> Callable[[Answers], float]:
-    def of(answers: Answers) -> float:
-        distance_m = answers.distance_m[answers.answered]
-        return float(np.quantile(distance_m, share)) if distance_m.size else math.nan
-
-    return of
+    return lambda answers: quantile(answers.distance_m[answers.answered], share)
 
 
-ELLIPSES = tuple(
-    ScalarMetric(f"inside_{s}", f"inside the {s}σ ellipse", "%", _inside(s)) for s in consistency.SIGMAS
-)
+ELLIPSES = tuple(ScalarMetric(f"inside_{s}", f"inside the {s}σ ellipse", "%", _inside(s)) for s in SIGMAS)
 SCALAR_METRICS: tuple[ScalarMetric, ...] = (
     ScalarMetric("availability", "availability", "%", lambda answers: float(np.mean(answers.answered))),
     *(ScalarMetric(f"within_{r}_m", f"within {r} m, of all frames", "%", _within(r)) for r in (10, 25, 50)),
     ScalarMetric("median_m", "median error", "m", _quantile(0.5)),
     ScalarMetric("p95_m", "p95 error", "m", _quantile(0.95)),
-    *(
-        ScalarMetric(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r))
-        for r in risk.FALSE_BEYOND_M
-    ),
+    *(ScalarMetric(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r)) for r in FALSE_BEYOND_M),
     *ELLIPSES,
-    ScalarMetric("nees", "NEES (2 is honest)", "", _nees),
-    ScalarMetric("aurc_m", "AURC, error", "m", risk.aurc_metres),
-    ScalarMetric("aurc_false", "AURC, fixes more than 50 m off", "%", risk.aurc_false),
+    ScalarMetric("nees", "NEES (2 is honest)", "", lambda answers: mean_nees(answers.normalised)),
+    ScalarMetric("aurc_m", "AURC, error", "m", aurc_metres),
+    ScalarMetric("aurc_false", "AURC, fixes more than 50 m off", "%", aurc_false),
 )
 
 
@@ -86,7 +75,3 @@ def intervals_of(
     """Return the bootstrap 95 % interval of every figure, by its key."""
     low, high = interval(lambda rows: values_of(answers.take(rows), metrics), len(answers))
     return {metric.key: (float(a), float(b)) for metric, a, b in zip(metrics, low, high, strict=True)}
-
-
-def _mean(values: FloatArray | BoolArray) -> float:
-    return float(np.mean(values)) if values.size else math.nan

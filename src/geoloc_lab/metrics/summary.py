@@ -17,6 +17,7 @@ from geoloc_lab.metrics.continuity import Continuity, continuity
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes, Risk, false_fixes, risk_of
 from geoloc_lab.metrics.scalar_metrics import intervals_of
+from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 RADII_M = (5, 10, 25, 50, 100)
 _MIN_STEP_M = 0.5  # shorter steps between truth positions say nothing about the direction of flight
@@ -87,11 +88,11 @@ def summarise(
         frames_without_truth=len(records) - len(scored),
         fixes=int(fixed_m.size),
         availability=fixed_m.size / len(scored),
-        median_m=_quantile(fixed_m, 0.5),
-        mean_m=float(fixed_m.mean()) if fixed_m.size else math.nan,
-        p90_m=_quantile(fixed_m, 0.9),
-        p95_m=_quantile(fixed_m, 0.95),
-        max_m=_quantile(fixed_m, 1.0),
+        median_m=quantile(fixed_m, 0.5),
+        mean_m=mean(fixed_m),
+        p90_m=quantile(fixed_m, 0.9),
+        p95_m=quantile(fixed_m, 0.95),
+        max_m=quantile(fixed_m, 1.0),
         within_m={radius: share_within(errors_m, radius) for radius in RADII_M},
         within_pitch=share_within(errors_m, pitch_m),
         within_tile=share_within(errors_m, tile_m),
@@ -100,8 +101,8 @@ def summarise(
         refusals=refusals(scored),
         recall_at_1=recall_at_1(scored),
         top_tile_within_pitch=share_within(np.array([record.top_tile_error_m for record in scored]), pitch_m),
-        oracle_median_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.5),
-        oracle_p95_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.95),
+        oracle_median_m=quantile(_known([record.oracle_error_m for record in scored]), 0.5),
+        oracle_p95_m=quantile(_known([record.oracle_error_m for record in scored]), 0.95),
         continuity=continuity(answers, kidnaps_ns),
         consistency=consistency_of(answers),
         risk=risk_of(answers),
@@ -126,13 +127,6 @@ def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
         )
         errors_m[known] = geodesy.distance_m(*points.T)
     return errors_m
-
-
-def share_within(errors_m: Float64Array, radius_m: float) -> float:
-    """Return the share of all frames (n,) whose error is at most `radius_m`; NaN, no fix, is a miss."""
-    if errors_m.size == 0:
-        return math.nan
-    return float(np.mean(np.nan_to_num(errors_m, nan=math.inf) <= radius_m))
 
 
 def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Array:
@@ -185,20 +179,16 @@ def recall_at_1(records: Sequence[Record]) -> float:
     Only frames whose true view is known count; one without a best tile is then a miss.
     """
     known = [record.top_tile == record.true_tile for record in records if record.true_tile >= 0]
-    return float(np.mean(known)) if known else math.nan
+    return mean(np.array(known))
 
 
 def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, float]]:
     """Return the median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
     stages = dict.fromkeys(stage for record in records for stage in record.latency_ms)
     values = {s: _known([record.latency_ms.get(s, math.nan) for record in records]) for s in stages}
-    return {stage: (_quantile(ms, 0.5), _quantile(ms, 0.95)) for stage, ms in values.items()}
+    return {stage: (quantile(ms, 0.5), quantile(ms, 0.95)) for stage, ms in values.items()}
 
 
 def _known(values: Sequence[float]) -> Float64Array:
     array = np.asarray(values, dtype=np.float64)
     return np.asarray(array[np.isfinite(array)], dtype=np.float64)
-
-
-def _quantile(values: Float64Array, share: float) -> float:
-    return float(np.quantile(values, share)) if values.size else math.nan

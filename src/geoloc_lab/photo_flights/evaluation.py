@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real flight from its folder to a run: its map with distractors, its bag, and what came of it."""
+"""Evaluates a flight of photos: builds its map with distractors, writes its bag, localizes every photo."""
 
 import math
 import random
@@ -9,19 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from geoloc.errors import ParameterError
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.mapping.directory import MapDirectory
+from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.evaluation.distractors import Draw, Picture, add_distractors, placed_pictures
+from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.metrics.records import EvaluationRun, Record
-from geoloc_lab.photo_flights.bag import write_flight_bag
 from geoloc_lab.photo_flights.folder import FlightFolder, PhotoFlight, PhotoFrame, read_photo_flight
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
 _VIEW_SHARE = 0.8  # of the shorter side of the ground it sees: larger views leave it, smaller ones show less
+
+_NOT_MEASURED = (0.0, 0.0, 0.0)
+# A photo tells its attitude and height once; a drone would have streamed them, and a sample may get lost.
+_AROUND_NS = tuple(tenth * 10_000_000 for tenth in (-4, -2, 0, 2, 4))
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,32 @@ def prepare_flight(
     return PreparedFlight(flight, map_directory, bag)
 
 
+def write_flight_bag(
+    frames: Sequence[PhotoFrame], bag: Path, *, overwrite: bool = False, progress: bool = True
+) -> Path:
+    """Write the photos, byte for byte, with truth; attitude, height and calibration hold around each.
+
+    Args:
+        frames: in stamp order.
+        bag: folder to make; a rosbag2 in mcap.
+        overwrite: replace a bag of that name.
+        progress: whether to show a progress bar.
+
+    Raises:
+        BagError: where the folder is taken or cannot be written.
+    """
+    with BagRecorder(bag, overwrite=overwrite) as recorder:
+        for frame in tqdm(frames, unit="photo", desc="write bag", disable=None if progress else True):
+            for around_ns in _AROUND_NS:
+                stamp_ns = frame.stamp_ns + around_ns
+                recorder.imu(stamp_ns, frame.quaternion, _NOT_MEASURED, _NOT_MEASURED)
+                recorder.altitude(stamp_ns, frame.height_m)
+                recorder.camera_info(stamp_ns, frame.intrinsics)
+            recorder.truth(frame.stamp_ns, frame.truth_latitude_deg, frame.truth_longitude_deg)
+            recorder.jpeg(frame.stamp_ns, frame.photo.path.read_bytes())
+    return bag
+
+
 def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
     """Return a view size, in whole metres, that the frames fill, from what was known on board."""
     sides_m = [
@@ -106,6 +138,21 @@ def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
         for frame in frames
     ]
     return float(math.floor(_VIEW_SHARE * float(np.median(sides_m))))
+
+
+def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> EvaluationRun:
+    """Localize every photo on its own, without ROS: photos are seconds apart and there is no odometry.
+
+    Args:
+        prepared: the flight.
+        encoder: the model that its map was built with.
+        how: the note for the report on how it was localized.
+
+    Raises:
+        GeolocError: where the bag, the map or the model's settings cannot be used.
+    """
+    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
+    return described(run, prepared, how)
 
 
 def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> EvaluationRun:

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real flight as a folder of photos: poses and calibration put together, and a bag the nodes can fly.
+"""Reads a flight of photos from its folder: for each photo its time, lens, attitude, height and truth.
 
 The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` of where each photo was taken:
 `file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat` and
 `footprint_center_lon`. Attitude and height are those measured on board (DJI's XMP) where the photos carry
-them, else those of the table's reconstruction. The position in the table is only ever truth.
+them, otherwise those of the table's reconstruction. The position in the table is used as truth only.
+
+Where the map was made from some of the photos, `independent.txt` names the others, one a line.
 """
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from scipy.spatial.transform import Rotation
 
 from geoloc import geodesy
 from geoloc.arrays import Float64Array
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
-from geoloc.installed import config_file
+from geoloc_lab.csv_table import read_rows
 from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.cameras import Cameras, lens_of, read_calibration
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 
+_INDEPENDENT = "independent.txt"
 _COLUMNS = (
     "file",
     "cam_lat",
@@ -40,13 +41,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class FlightFolder:
-    """Where the parts of a flight lie."""
+    """Paths of a flight's parts; `independent` need not exist."""
 
     name: str
     images: Path
     queries: Path
     map_image: Path
     calibration: Path
+    independent: Path
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,13 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
         _frame(photo, row, stamp, turn_deg, cameras, folder.calibration)
         for photo, row, stamp, turn_deg in zip(photos, rows, stamps_ns(photos), turns_deg, strict=True)
     ]
-    independent = independent_photos(folder.name)
+    independent = _independent_photos(folder, rows)
     return PhotoFlight(
         folder=folder,
         frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
         notes=_notes(folder, photos, turns_deg),
         independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
     )
-
-
-def independent_photos(flight: str) -> frozenset[str]:
-    """Return the photos of a flight that its map was not made from, as `config/flights.yaml` tells."""
-    known = yaml.safe_load(config_file("flights.yaml").read_text(encoding="utf-8"))
-    return frozenset(known.get(flight, ()))
 
 
 def _folder(data: Path, table: Path) -> FlightFolder:
@@ -143,19 +139,40 @@ def _folder(data: Path, table: Path) -> FlightFolder:
         folder / "calibration" / "cameras.json" for folder in (table.parent, *table.parent.parents[:2], data)
     ]
     calibration = next((path for path in near if path.is_file()), near[-1])
-    return FlightFolder(table.parent.name, table.parent / "images", table, maps[0], calibration)
+    return FlightFolder(
+        name=table.parent.name,
+        images=table.parent / "images",
+        queries=table,
+        map_image=maps[0],
+        calibration=calibration,
+        independent=table.parent / _INDEPENDENT,
+    )
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{path} cannot be read as a table: {error}") from error
+    rows = read_rows(path, "table of photos")
     missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
     if missing:
         raise BagError(f"{path} lacks {', '.join(missing)}; see `geoloc flight --help` for the columns")
     return rows
+
+
+def _independent_photos(folder: FlightFolder, rows: Sequence[Mapping[str, str]]) -> frozenset[str]:
+    """Return the names in independent.txt, one a line; none where the flight has no such file."""
+    if not folder.independent.is_file():
+        return frozenset()
+    try:
+        lines = folder.independent.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BagError(f"{folder.independent} cannot be read as a list of photos: {error}") from error
+    names = frozenset(line.strip() for line in lines if line.strip())
+    unknown = sorted(names - {Path(row["file"]).name for row in rows})
+    if unknown:
+        raise BagError(
+            f"{folder.independent} names {', '.join(unknown)}, which {folder.queries.name} does not list: "
+            "write the file names of the photos that the map was not made from, one a line"
+        )
+    return names
 
 
 def _number(row: Mapping[str, str], column: str) -> float:

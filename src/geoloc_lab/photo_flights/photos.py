@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from geoloc.errors import BagError
 
-_EXIF_IFD, _MODEL, _SOFTWARE, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x0131, 0x9003, 0x9291
+_EXIF_IFD, _MODEL, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x9003, 0x9291
 _XMP = re.compile(rb'drone-dji:(\w+)="([+-]?\d+(?:\.\d+)?)"')
 _TIE_NS = 1_000_000
 
@@ -34,7 +34,6 @@ class Photo:
         taken: by the camera's clock, which is taken as UTC.
         width, height: pixels.
         model: camera model as in EXIF, "" where absent.
-        software: what wrote the file last: the camera's firmware, or a programme that edited it.
         gimbal: the camera's attitude as measured on board; None where the camera does not say.
         height_above_takeoff_m: DJI's RelativeAltitude; None where the camera does not say.
     """
@@ -44,7 +43,6 @@ class Photo:
     width: int
     height: int
     model: str
-    software: str
     gimbal: Gimbal | None
     height_above_takeoff_m: float | None
 
@@ -70,7 +68,6 @@ def read_photo(path: Path) -> Photo:
         width=width,
         height=height,
         model=_text(exif.get(_MODEL)),
-        software=_text(exif.get(_SOFTWARE)),
         gimbal=_gimbal(xmp),
         height_above_takeoff_m=xmp.get("RelativeAltitude"),
     )
@@ -87,11 +84,6 @@ def stamps_ns(photos: Sequence[Photo]) -> list[int]:
         stamps[i] = max(taken[i], latest + _TIE_NS)
         latest = stamps[i]
     return stamps
-
-
-def photo_stamps_ns(paths: Sequence[Path]) -> list[int]:
-    """Return `stamps_ns` of the photos at these paths."""
-    return stamps_ns([read_photo(path) for path in paths])
 
 
 def _taken(path: Path, text: object, subsecond: object) -> datetime:

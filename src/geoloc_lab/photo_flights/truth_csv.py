@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Truth from a table: a CSV of stamps, or of photo names, beside latitudes and longitudes."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from geoloc.errors import BagError
 from geoloc_lab.bags.truth_track import TruthTrack
-from geoloc_lab.photo_flights.photos import photo_stamps_ns
+from geoloc_lab.csv_table import read_rows
+from geoloc_lab.photo_flights.photos import read_photo, stamps_ns
 
 _LATITUDE = ("latitude", "latitude_deg", "cam_lat", "lat")
 _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")
@@ -22,11 +22,7 @@ def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
     Raises:
         BagError: for a missing file or column, an empty table, or a value that is no number.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{path} cannot be read as a table of truth: {error}") from error
+    rows = read_rows(path, "table of truth")
     if not rows:
         raise BagError(f"{path} holds no rows; give columns stamp_ns (or file), latitude, longitude")
     latitude, longitude = _column(path, rows[0], _LATITUDE), _column(path, rows[0], _LONGITUDE)
@@ -59,4 +55,5 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
             f"{path} has neither a column stamp_ns nor file: nothing says which frame a row belongs to"
         )
     folder = path.parent / "images"
-    return photo_stamps_ns([(folder if folder.is_dir() else path.parent) / row["file"] for row in rows])
+    photos = [(folder if folder.is_dir() else path.parent) / row["file"] for row in rows]
+    return stamps_ns([read_photo(photo) for photo in photos])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How hard two sides of places are to match: cosines of descriptors, beside those of pictures years apart."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geoloc.arrays import UInt8Array
-from geoloc.errors import BagError
 from geoloc.raster.views import open_raster
-from geoloc_lab.evaluation.distractors import Picture, indexed_pictures
+from geoloc_lab.csv_table import read_rows
+from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, tile_centres_m
 from geoloc_lab.scenarios.regions import Region
 
 if TYPE_CHECKING:
@@ -79,11 +78,7 @@ def _likeness(
 def _sides(region: Region, encoder: "Encoder") -> tuple[UInt8Array, UInt8Array]:
     size_m, size_px = region.view_size_m, encoder.card.input_px
     with open_raster(region.map_image) as before, open_raster(region.flown_image) as after:
-        left, bottom, right, top = before.bounds_m
-        east = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
-        north = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
-        places = np.stack(np.meshgrid(east, north), axis=-1).reshape(-1, 2)
-        places = np.random.default_rng(0).permutation(places)[:_PLACES]
+        places = np.random.default_rng(0).permutation(tile_centres_m(before, size_m))[:_PLACES]
         sides = [
             np.stack([raster.view(float(e), float(n), size_m, size_px)[0] for e, n in places])
             for raster in (before, after)
@@ -93,11 +88,7 @@ def _sides(region: Region, encoder: "Encoder") -> tuple[UInt8Array, UInt8Array]:
 
 def _dated_pairs(index: Path) -> Iterator[tuple[str, list[tuple[Picture, Picture]]]]:
     """Yield, city by city, the oldest and the newest picture of each place, where a table tells years."""
-    try:
-        with index.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{index} is no table of pictures ({error}); copy it again") from error
+    rows = read_rows(index, "table of pictures")
     if not rows or not {"location_id", "city", "year", "epsg"} <= set(rows[0]):
         return
     by_place: dict[str, list[tuple[str, str, Picture]]] = defaultdict(list)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from geoloc import __version__
 from geoloc.errors import BagError
-from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.metrics.answers import Answers
-from geoloc_lab.photo_flights.evaluation import described, distractor_pictures, prepare_flight
+from geoloc_lab.photo_flights.evaluation import distractor_pictures, evaluate_photos, prepare_flight
 from geoloc_lab.photo_flights.folder import FlightFolder, find_flights
 from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
@@ -37,8 +36,9 @@ def fly_real(
     found = {}
     for folder in folders:
         report = out / folder.name / "report"
-        card, queries = encoder.card, folder.queries.read_text(encoding="utf-8")
-        recipe = checksum(queries, card.sha256, repr(card.calibration), __version__)
+        card, tables = encoder.card, [folder.queries, folder.independent]
+        texts = [table.read_text(encoding="utf-8") for table in tables if table.is_file()]
+        recipe = checksum(*texts, card.sha256, repr(card.calibration), __version__)
         if again or not is_done(report, recipe):
             begin(report)
             _fly(folder, folders, data, encoder, report)
@@ -52,5 +52,4 @@ def _fly(
 ) -> None:
     others = distractor_pictures(data, folders, folder)
     prepared = prepare_flight(folder, others, encoder, report.parent)
-    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
-    write_report(described(run, prepared, _HOW), report)
+    write_report(evaluate_photos(prepared, encoder, _HOW), report)
