@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a rosbag2 recording is played, under which name: decided by message types, or by `from:=to`."""
+"""Chooses which topics of a rosbag2 recording to play, and under which names: by type or by `from:=to`."""
 
 import importlib
 import itertools
@@ -23,7 +23,7 @@ ROLES: Mapping[str, str] = {
     "nav_msgs/msg/Odometry": "odom",
     "sensor_msgs/msg/NavSatFix": "truth",
 }
-"""The name under which a node expects messages of a type."""
+"""The topic name under which a node expects messages of a type."""
 
 _TRANSFORMS = "tf2_msgs/msg/TFMessage"
 _CLOCK = "rosgraph_msgs/msg/Clock"
@@ -32,7 +32,7 @@ _OPTIONAL = frozenset({"odom", "truth"})
 
 @dataclass(frozen=True)
 class PlayedTopic:
-    """One topic of the bag and where it goes.
+    """A topic of the bag and the topic that it is played on.
 
     Attributes:
         source: topic in the bag.
@@ -47,10 +47,10 @@ class PlayedTopic:
 
 @dataclass(frozen=True)
 class TopicChoice:
-    """How to name what is played.
+    """The names under which topics are played.
 
     Attributes:
-        renames: topic in the bag to topic to play on, before any guess.
+        renames: topic in the bag to topic to play on; these take precedence over names by type.
         keep_names: play every topic under its recorded name.
     """
 
@@ -59,10 +59,10 @@ class TopicChoice:
 
     @classmethod
     def of(cls, arguments: Sequence[str], *, keep_names: bool = False) -> "TopicChoice":
-        """Read `from:=to` arguments.
+        """Parse `from:=to` arguments.
 
         Raises:
-            ParameterError: for one that is not of that form.
+            ParameterError: for an argument of another form.
         """
         pairs = [argument.split(":=") for argument in arguments if argument]
         for pair, argument in zip(pairs, filter(None, arguments), strict=True):
@@ -74,15 +74,15 @@ class TopicChoice:
 
 
 class Playlist:
-    """An open bag and the played chosen from it.
+    """An open bag and the topics chosen from it.
 
     Args:
         bag: folder with metadata.yaml, or its .mcap or .db3 file.
-        choice: of names.
+        choice: under which names to play them.
 
     Attributes:
         topics: what is played.
-        notes: a sentence for each topic that is left out against expectation.
+        notes: a sentence for each topic that is unexpectedly not played.
 
     Raises:
         BagError: for a bag that is missing, damaged or empty, or that holds nothing to play.
@@ -105,10 +105,10 @@ class Playlist:
         return self._reader.end_time - 1
 
     def messages(self, from_ns: int) -> Iterator[tuple[PlayedTopic, int, bytes]]:
-        """Yield topic, recording time and serialised message, from this time on.
+        """Yield topic, recording time and serialised message from a recording time on.
 
         Raises:
-            BagError: where the file breaks off.
+            BagError: where the file is truncated or damaged.
         """
         by_source = {topic.source: topic for topic in self.topics}
         connections = [c for c in self._reader.connections if c.topic in by_source]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc flight`: real flights, from photos and a GeoTIFF to metres."""
+"""`geoloc flight`: evaluates real flights from photos and a GeoTIFF."""
 
 import importlib.util
 from dataclasses import replace
@@ -34,8 +34,8 @@ Examples:
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
 """
 
-# Photos of most of a megabyte do not survive best effort: one lost packet of hundreds loses the picture.
-# Seconds apart and without odometry each stands alone: a filter could carry little from one to the next.
+# Photos of nearly a megabyte need reliable transport: best effort loses the image with one of its packets.
+# Photos are seconds apart without odometry, so a filter would carry little from one to the next.
 _FOR_PHOTOS = """/**/camera_node:
   ros__parameters:
     attitude_wait_s: 0.5
@@ -60,13 +60,17 @@ def flight(
     model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
     view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
     overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
-    distractors: Annotated[int, typer.Option(help="Tiles of other places added to each map.")] = 1000,
-    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=20.0)] = 4.0,
+    distractors: Annotated[
+        int, typer.Option(help="Number of tiles of other places added to each map.")
+    ] = 1000,
+    rate: Annotated[
+        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=20.0)
+    ] = 4.0,
     nodes: Annotated[
         bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
     ] = None,
 ) -> None:
-    """Prepare, fly and score every flight under DATA."""
+    """Prepare, localize and report every flight under DATA."""
     from geoloc.encoder import load_encoder
     from geoloc.installed import default_model, find_model
     from geoloc_lab.photo_flights.evaluation import FlightSettings, distractor_pictures, prepare_flight
@@ -107,7 +111,7 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
         Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
     )
     records = read_frames(report / FRAMES)
-    if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
+    if rate != 1.0:  # the nodes measure ages in the flight's time, which ran faster
         records = tuple(replace(record, latency_ms={}) for record in records)
     views = _in_one_process(prepared, encoder).views
     calibration = encoder.card.calibration

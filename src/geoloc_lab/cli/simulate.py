@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc simulate …`: a world to fly over, a flight over it or over any raster, and scenarios."""
+"""`geoloc simulate …`: renders a world, records a flight over any raster, runs the scenarios."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,8 @@ import typer
 from geoloc.errors import ParameterError
 
 _commands = typer.Typer(
-    help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True
+    help="Simulate: render a world, record a flight over any imagery, or run all scenarios.",
+    no_args_is_help=True,
 )
 
 _SCENARIOS_HELP = """Fly the scenarios, each hard in one way, and check the results against targets.
@@ -42,15 +43,15 @@ def world(
     out: Annotated[
         Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")
     ],
-    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the world.")] = 1,
     size_m: Annotated[float, typer.Option(help="Side of the square, metres.")] = 2048.0,
     gsd_m: Annotated[float, typer.Option(help="Metres per pixel.")] = 0.3,
-    dates: Annotated[int, typer.Option(help="How many dates to render; each is another season.")] = 2,
+    dates: Annotated[int, typer.Option(help="Number of dates to render; each has another season.")] = 2,
 ) -> None:
     """Render a procedural town and its fields on several dates, as GeoTIFFs.
 
     The map's date and the later ones differ in season, sun and shadows, colour, vehicles, crops and a few
-    buildings, so a flight over a later date is never localised on its own picture.
+    buildings, so a flight over a later date is never localized on its own image.
 
     Example: geoloc simulate world --seed 1 --out world/
     """
@@ -70,29 +71,31 @@ def flight(
         Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
     ] = None,
     pattern: Annotated[str, typer.Option(help="tour, survey, straight, orbit or back.")] = "tour",
-    seed: Annotated[int, typer.Option(help="Of the tour, gusts, noise and sensor errors.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the tour, gusts, noise and sensor errors.")] = 0,
     height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
     gust_deg: Annotated[
         float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")
     ] = 2.5,
     max_bank_deg: Annotated[float, typer.Option(help="Steepest bank in turns, degrees.")] = 20.0,
-    frame_rate_hz: Annotated[float, typer.Option(help="Pictures per second.")] = 2.0,
-    duration_s: Annotated[float, typer.Option(help="End the flight then at the latest, seconds.")] = 60.0,
+    frame_rate_hz: Annotated[float, typer.Option(help="Images per second.")] = 2.0,
+    duration_s: Annotated[float, typer.Option(help="Longest duration of the flight, seconds.")] = 60.0,
     margin_m: Annotated[float, typer.Option(help="Distance kept from the raster's edges, metres.")] = 250.0,
     spacing_m: Annotated[float, typer.Option(help="Distance between the lines of a survey, metres.")] = 160.0,
-    width: Annotated[int, typer.Option(help="Width of the pictures, pixels.")] = 640,
-    height: Annotated[int, typer.Option(help="Height of the pictures, pixels.")] = 480,
+    width: Annotated[int, typer.Option(help="Width of the images, pixels.")] = 640,
+    height: Annotated[int, typer.Option(help="Height of the images, pixels.")] = 480,
     hfov_deg: Annotated[float, typer.Option(help="Horizontal field of view, degrees.")] = 70.0,
-    mount_pitch_deg: Annotated[float, typer.Option(help="90 looks straight down, less looks ahead.")] = 90.0,
+    mount_pitch_deg: Annotated[
+        float, typer.Option(help="90 looks straight down, smaller angles look ahead.")
+    ] = 90.0,
     raw: Annotated[bool, typer.Option("--raw", help="Record Image messages, not JPEG.")] = False,
     storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bag of that name.")] = False,
 ) -> None:
-    """Fly a camera over imagery and record what a drone would publish: a rosbag2 with its own truth.
+    """Fly a camera over imagery and record what a drone would publish, as a rosbag2 with its truth.
 
-    Pictures, calibration, attitude, height above ground, odometry that drifts, and the true position, on the
-    topics that the nodes listen to.
+    The bag holds images, calibration, attitude, height above ground, drifting odometry and the true position,
+    on the topics that the nodes subscribe to.
 
     Examples:
       geoloc simulate flight --raster world/date1.tif --out flight_bag
@@ -124,18 +127,22 @@ def flight(
 
 @_commands.command(help=_SCENARIOS_HELP)
 def scenarios(
-    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("scenarios"),
+    out: Annotated[Path, typer.Option(help="Folder for imagery, maps, bags and reports.")] = Path(
+        "scenarios"
+    ),
     data: Annotated[
         Path | None,
         typer.Option(help="Folder with massachusetts_ortho/ and other imagery.", show_default=False),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="A scenario's name; may be repeated.")] = None,
-    jobs: Annotated[int, typer.Option(help="Flights at a time; 0 takes a core each.")] = 0,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a scenario; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(help="Number of flights at a time; 0 uses all cores.")] = 0,
     model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
-    again: Annotated[bool, typer.Option("--again", help="Localize again what is reported already.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Say what the scenarios are, and stop.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Localize again flights that have a report.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the scenarios and exit.")] = False,
 ) -> None:
-    """Fly scenarios and print their table."""
+    """Run scenarios and print their table."""
     from geoloc.installed import default_model, find_model
     from geoloc_lab.scenarios.definitions import chosen
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the claimed covariance is the real one: NEES, error ellipses, and the rate of broken promises.
+"""Consistency of the claimed covariance with the errors: NEES, coverage of ellipses, integrity risk.
 
-The error e of an honest Gaussian claim Σ makes e'Σ⁻¹e follow χ² with two degrees of freedom: its mean (the
-NEES, Bar-Shalom) is 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ ellipse.
+Where an error e is Gaussian with the claimed covariance Σ, e'Σ⁻¹e follows χ² with two degrees of freedom. Its
+mean (the NEES, Bar-Shalom) is then 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ
+ellipse.
 """
 
 import math
@@ -25,21 +26,21 @@ DIMENSIONS = 2
 
 @dataclass(frozen=True)
 class Consistency:
-    """How honest the covariance is; NaN where nothing was claimed.
+    """How well the claimed covariance describes the errors; NaN where none was claimed.
 
     Attributes:
         fixes: answered frames that claim a covariance.
-        unclaimed: answered frames that claim none (NaN); they count nowhere here.
-        impossible: claims that are no covariance (zero, singular, negative): outside every ellipse, and left
-            out of the NEES, which they would make infinite.
-        nees: mean squared error over covariance; 2 is honest, more is over-confident.
-        nees_of_right: the same of fixes within 50 m of the truth, which a few false ones would drown.
-        band_low, band_high: where an honest NEES lies in 95 % of flights: χ² with 2 m degrees of freedom over
-            m, m the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
+        unclaimed: answered frames that claim none (NaN); nothing else here counts them.
+        impossible: claims that are no covariance (zero, singular, negative). They count as outside every
+            ellipse; the NEES, which they would make infinite, leaves them out.
+        nees: mean normalised squared error; 2 is consistent, more is over-confident.
+        nees_of_right: NEES of the fixes within 50 m of the truth, so that a few false fixes do not dominate.
+        band_low, band_high: 95 % band of a consistent NEES: χ² with 2m degrees of freedom over m, where m is
+            the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
         effective_fixes: m.
         verdict: "honest" inside the band, "over-confident" above, "over-cautious" below, or "unknown".
         inside: share of fixes inside the 1σ, 2σ, 3σ ellipse.
-        integrity_risk: share of all frames that were answered with a truth outside their 3σ ellipse.
+        integrity_risk: share of all frames that were answered and have their truth outside the 3σ ellipse.
     """
 
     fixes: int
@@ -56,7 +57,7 @@ class Consistency:
 
 
 def consistency_of(answers: Answers) -> Consistency:
-    """Return the figures of a flight."""
+    """Return the consistency of a flight's covariances."""
     normalised = answers.normalised
     claimed = ~np.isnan(normalised)
     usable = normalised[np.isfinite(normalised)]
@@ -87,13 +88,13 @@ def mean_nees(normalised: Float64Array) -> float:
 
 
 def share_inside(normalised: Float64Array, sigma: float) -> float:
-    """Return the share of claims (n,), NaN left out, whose truth lies inside their `sigma` ellipse."""
+    """Return the share of normalised squared errors (n,) inside the `sigma` ellipse; NaN is left out."""
     known = normalised[~np.isnan(normalised)]
     return mean(known <= sigma**2)
 
 
 def chi2_band(effective_fixes: float) -> tuple[float, float]:
-    """Return the 95 % band of the mean NEES of that many independent honest fixes; NaN for none."""
+    """Return the 95 % band of the NEES of that many independent, consistent fixes; NaN for none."""
     if effective_fixes <= 0:
         return math.nan, math.nan
     tail = (1.0 - CONFIDENCE) / 2.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures that a report gives an interval to, and that two reports are compared by."""
+"""The metrics that are one number: a report gives their intervals, a comparison their differences."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +17,13 @@ from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 @dataclass(frozen=True)
 class ScalarMetric:
-    """One number of a flight.
+    """A metric that is one number.
 
     Attributes:
-        key: its name in JSON.
-        label: its name for a reader.
-        unit: "%", "m" or "" for a bare number.
-        of: computes it; NaN where it is not defined. Shares are of 1, whatever the unit says.
+        key: name in JSON.
+        label: name in tables.
+        unit: "%", "m", or "" for a bare number.
+        of: computes it from a flight; NaN where it is undefined. Shares are of 1, also where the unit is "%".
     """
 
     key: str
@@ -63,7 +63,7 @@ SCALAR_METRICS: tuple[ScalarMetric, ...] = (
 
 
 def values_of(answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS) -> Float64Array:
-    """Return the figures (k,) of a flight; NaN for a flight without frames."""
+    """Return the metrics (k,) of a flight; NaN for a flight without frames."""
     if not len(answers):
         return np.full(len(metrics), math.nan)
     return np.array([metric.of(answers) for metric in metrics], dtype=np.float64)
@@ -72,6 +72,6 @@ def values_of(answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS
 def intervals_of(
     answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS
 ) -> Mapping[str, tuple[float, float]]:
-    """Return the bootstrap 95 % interval of every figure, by its key."""
+    """Return the bootstrap 95 % interval of every metric, by its key."""
     low, high = interval(lambda rows: values_of(answers.take(rows), metrics), len(answers))
     return {metric.key: (float(a), float(b)) for metric, a, b in zip(metrics, low, high, strict=True)}

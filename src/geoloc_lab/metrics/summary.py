@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a report, as pure functions of records; distances are metres on the WGS 84 ellipsoid."""
+"""All metrics of a report, from its records; distances are metres on the WGS 84 ellipsoid."""
 
 import math
 from collections import Counter
@@ -20,17 +20,17 @@ from geoloc_lab.metrics.scalar_metrics import intervals_of
 from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 RADII_M = (5, 10, 25, 50, 100)
-_MIN_STEP_M = 0.5  # shorter steps between truth positions say nothing about the direction of flight
+_MIN_STEP_M = 0.5  # shorter steps between truth positions do not show the direction of flight
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The table at the top of a report.
+    """The metrics of a run; NaN where nothing could be measured.
 
-    Errors are over frames with a fix; shares `within_*` and `availability` are over all frames with a truth,
-    so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead of the
-    truth, cross positive to its right. `intervals` are bootstrap 95 % intervals by the key of a figure
-    (`geoloc_lab.metrics.scalar_metrics`). NaN where nothing could be measured.
+    Errors are over the frames with a fix. The shares `within_*` and `availability` are over all frames with a
+    truth, so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead
+    of the truth, cross is positive to its right. `intervals` are bootstrap 95 % intervals by the key of a
+    metric (`geoloc_lab.metrics.scalar_metrics`).
     """
 
     frames: int
@@ -65,13 +65,13 @@ class Summary:
 def summarise(
     records: Sequence[Record], pitch_m: float, tile_m: float, kidnaps_ns: Sequence[int] | None = None
 ) -> Summary:
-    """Return every figure of a run.
+    """Return all metrics of a run.
 
     Args:
         records: frames in stamp order.
         pitch_m: distance between neighbouring tiles of the map.
         tile_m: width of a tile.
-        kidnaps_ns: when the drone was set somewhere else; None finds it where the truth jumps.
+        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
 
     Raises:
         BagError: where no record has a truth.
@@ -115,7 +115,7 @@ def summarise(
 
 
 def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
-    """Return the distance from truth to estimate (n,), NaN where there is no fix or no truth."""
+    """Return the distances from truth to estimate (n,); NaN without a fix or a truth."""
     errors_m = np.full(len(records), math.nan)
     known = [i for i, record in enumerate(records) if record.has_fix and record.has_truth]
     if known:
@@ -130,7 +130,7 @@ def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
 
 
 def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Array:
-    """Return the unit direction of flight (n, 2) at each position (n,); NaN where the drone hovers."""
+    """Return the unit direction of flight (n, 2), east and north, at each position; NaN in a hover."""
     directions = np.full((east_m.size, 2), math.nan)
     if east_m.size < 2:
         return directions
@@ -144,9 +144,9 @@ def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Arra
 
 
 def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
-    """Return the median error along (ahead positive) and across (right positive) the truth's track.
+    """Return the median error along the true track (ahead positive) and across it (right positive).
 
-    A lag in time shows as a negative along-track bias. NaN with fewer than two truths, or in a hover.
+    A delay shows as a negative along-track bias. NaN with fewer than two truths, or in a hover.
     """
     known = [record for record in records if record.has_truth]
     if len(known) < 2:
@@ -166,7 +166,7 @@ def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
 
 
 def refusals(records: Sequence[Record]) -> dict[str, int]:
-    """Return how many frames were refused, by reason, most frequent first."""
+    """Return the number of refused frames by reason, most frequent first."""
     reasons = (
         str(record.reason) if record.reason else "no_answer" for record in records if not record.has_fix
     )
@@ -176,14 +176,14 @@ def refusals(records: Sequence[Record]) -> dict[str, int]:
 def recall_at_1(records: Sequence[Record]) -> float:
     """Return the share of frames whose best tile is the one nearest to the true view.
 
-    Only frames whose true view is known count; one without a best tile is then a miss.
+    Frames whose true view is unknown do not count; a frame without a best tile is a miss.
     """
     known = [record.top_tile == record.true_tile for record in records if record.true_tile >= 0]
     return mean(np.array(known))
 
 
 def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, float]]:
-    """Return the median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
+    """Return median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
     stages = dict.fromkeys(stage for record in records for stage in record.latency_ms)
     values = {s: _known([record.latency_ms.get(s, math.nan) for record in records]) for s in stages}
     return {stage: (quantile(ms, 0.5), quantile(ms, 0.95)) for stage, ms in values.items()}

@@ -53,16 +53,16 @@ class FlightFolder:
 
 @dataclass(frozen=True)
 class PhotoFrame:
-    """One photo with all that a bag says of it.
+    """One photo with everything that the bag records of it.
 
     Attributes:
         photo: the file and its header.
         stamp_ns: when it was taken.
-        intrinsics: of its camera.
+        intrinsics: the lens of its camera.
         quaternion: body to east, north, up (x, y, z, w), of a body the camera is mounted in as
             `NADIR_MOUNT_RPY_DEG` says (straight down, top forward): the attitude of the camera itself.
-        height_m: above ground as the drone knew it.
-        truth_latitude_deg, truth_longitude_deg: where the camera was.
+        height_m: height above ground as known on board.
+        truth_latitude_deg, truth_longitude_deg: true position of the camera.
     """
 
     photo: Photo
@@ -76,13 +76,13 @@ class PhotoFrame:
 
 @dataclass(frozen=True)
 class PhotoFlight:
-    """A flight ready to become a bag.
+    """A flight of photos, ready to be written as a bag.
 
     Attributes:
-        folder: where it came from.
+        folder: where it was read from.
         frames: in stamp order.
-        notes: where attitude, height and truth come from, and what had to be mended.
-        independent_ns: stamps of the photos that the map was not made from, where the others were.
+        notes: the sources of attitude, height and truth, and what was corrected.
+        independent_ns: stamps of the photos named in independent.txt; empty without that file.
     """
 
     folder: FlightFolder
@@ -92,10 +92,10 @@ class PhotoFlight:
 
 
 def find_flights(data: Path) -> list[FlightFolder]:
-    """Return the flight folders under `data`, at most two levels down, by name.
+    """Return the flight folders in `data` and up to two levels below, sorted by path.
 
     Raises:
-        BagError: where there is no such folder.
+        BagError: where there is none, or one without exactly one GeoTIFF.
     """
     tables = sorted(
         {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}
@@ -109,10 +109,11 @@ def find_flights(data: Path) -> list[FlightFolder]:
 
 
 def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
-    """Put the photos, the table and the calibration of a flight together.
+    """Read the photos, the table and the lens calibrations of a flight.
 
     Raises:
-        BagError: for a photo, column, number or calibration that is missing.
+        BagError: for a missing photo, column, number or calibration, or an independent photo that the table
+            does not list.
     """
     rows = _read_table(folder.queries)
     photos = [read_photo(folder.images / row["file"]) for row in rows]
@@ -186,10 +187,10 @@ def _number(row: Mapping[str, str], column: str) -> float:
 
 
 def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
-    """Return by how much the picture was turned after it was taken: 0, 90, 180 or 270, clockwise.
+    """Return by how much the image was rotated after it was taken: 0, 90, 180 or 270 degrees clockwise.
 
-    A viewer that turns pictures leaves the gimbal's angles as they were. The reconstruction saw the file as
-    it is, so its bearing of the picture's top tells, to the nearest quarter.
+    Viewers that rotate images leave the recorded gimbal angles unchanged. The reconstruction used the rotated
+    file, so its bearing of the image's top shows the rotation, to the nearest quarter turn.
     """
     if photo.gimbal is None:
         return 0.0
@@ -238,7 +239,7 @@ def _notes(folder: FlightFolder, photos: Sequence[Photo], turns_deg: Sequence[fl
     turned = [photo.path.name for photo, turn in zip(photos, turns_deg, strict=True) if turn]
     if turned:
         notes["turned pictures"] = (
-            f"{', '.join(turned)} were turned by another programme after they were taken; "
-            "the gimbal's angles are turned with them"
+            f"{', '.join(turned)} were rotated by other software after they were taken; "
+            "the gimbal angles are rotated with them"
         )
     return notes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a drone's photo says about itself: time, camera, and the gimbal angles DJI writes into XMP."""
+"""Reads the header of a drone photo: time, camera model, and the gimbal angles DJI writes into XMP."""
 
 import re
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ class Gimbal:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo and what its header tells.
+    """A photo and its header.
 
     Attributes:
         path: the file.
-        taken: by the camera's clock, which is taken as UTC.
+        taken: time by the camera's clock, which is assumed to show UTC.
         width, height: pixels.
-        model: camera model as in EXIF, "" where absent.
-        gimbal: the camera's attitude as measured on board; None where the camera does not say.
-        height_above_takeoff_m: DJI's RelativeAltitude; None where the camera does not say.
+        model: camera model from EXIF, "" where absent.
+        gimbal: the camera's attitude as measured on board; None where the header has none.
+        height_above_takeoff_m: DJI's RelativeAltitude; None where the header has none.
     """
 
     path: Path
@@ -51,7 +51,7 @@ def read_photo(path: Path) -> Photo:
     """Read a photo's header.
 
     Raises:
-        BagError: for a file that is missing, no picture, or without the time it was taken.
+        BagError: for a file that is missing, no image, or without the time it was taken.
     """
     try:
         with Image.open(path) as image:
@@ -74,7 +74,7 @@ def read_photo(path: Path) -> Photo:
 
 
 def stamps_ns(photos: Sequence[Photo]) -> list[int]:
-    """Return a stamp for each photo, rising in their order of time; photos of one instant are 1 ms apart."""
+    """Return a stamp for each photo, increasing in time order; equal times are moved 1 ms apart."""
     taken = [
         int(photo.taken.timestamp()) * 1_000_000_000 + photo.taken.microsecond * 1000 for photo in photos
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Truth from a table: a CSV of stamps, or of photo names, beside latitudes and longitudes."""
+"""Reads a truth track from a CSV: stamps or photo names, latitudes and longitudes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,12 @@ _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")
 def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
     """Read a truth table.
 
-    Columns: `stamp_ns` (integer) or `file` (photos beside the table, or in its folder `images`, whose EXIF
-    time is the stamp), and latitude and longitude in degrees WGS 84 (also named `lat`, `cam_lat` and so on).
+    The columns are `stamp_ns` (integer) or `file`, and latitude and longitude in degrees WGS 84 (also named
+    `lat`, `cam_lat` and so on). `file` names photos beside the table or in its folder `images`; their EXIF
+    time is the stamp.
 
     Raises:
-        BagError: for a missing file or column, an empty table, or a value that is no number.
+        BagError: for a missing file or column, an empty table, or a value that is not a number.
     """
     rows = read_rows(path, "table of truth")
     if not rows:
@@ -52,7 +53,7 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
             raise BagError(f"{path}: stamp_ns must be a whole number of nanoseconds ({error})") from error
     if "file" not in rows[0]:
         raise BagError(
-            f"{path} has neither a column stamp_ns nor file: nothing says which frame a row belongs to"
+            f"{path} has neither a column stamp_ns nor file: give one, so that rows can be matched to frames"
         )
     folder = path.parent / "images"
     photos = [(folder if folder.is_dir() else path.parent) / row["file"] for row in rows]

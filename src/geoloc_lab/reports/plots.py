@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a report: track and estimates on the map, errors over time, and the worst frames."""
+"""The plots of a report: track and estimates on the map, errors over time, and the worst frames."""
 
 import math
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from geoloc.arrays import BoolArray, Float64Array, UInt8Array
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.camera.views import fill_invalid
+from geoloc.raster.colours import Rgb
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.metrics.summary import horizontal_errors_m
@@ -29,11 +30,11 @@ Window = tuple[float, float, float]  # centre east, centre north, width; metres
 _TRUTH, _ESTIMATE, _ERROR = "#19d3f3", "#ffd400", "#ff5a36"
 _MAP_PX = 1100
 _WORST = 6
-_FARTHEST_MAPS = 10.0  # widths of the map that a picture of it may be wide
+_FARTHEST_MAPS = 10.0  # largest width of the plot, in widths of the map
 
 
 def draw_map(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG of the map with the true track, the estimates, and a line for each error."""
+    """Write a PNG of the map with the true track, the estimates, and a line from truth to estimate."""
     truth_m, estimate_m = _positions_m(run)
     with run.map_directory.raster() as raster:
         window = _window(raster, truth_m)
@@ -56,7 +57,7 @@ def draw_map(run: EvaluationRun, out: Path) -> None:
 
 
 def draw_errors(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG with the error over time and its cumulative distribution over all frames."""
+    """Write a PNG of the error over time and of its cumulative distribution over all frames."""
     scored = [record for record in run.records if record.has_truth]
     errors_m = horizontal_errors_m(scored)
     oracle_m = np.array([record.oracle_error_m for record in scored])
@@ -69,10 +70,10 @@ def draw_errors(run: EvaluationRun, out: Path) -> None:
 
 
 def draw_worst(run: EvaluationRun, out: Path) -> bool:
-    """Write a PNG of the worst frames: the view, the tile retrieved, the tile it should have been.
+    """Write a PNG of the worst frames: the view, the retrieved tile, and the true tile.
 
     Returns:
-        Whether there was anything to draw: a run without views has no such picture.
+        False, and no file, for a run without views.
     """
     worst = worst_records(run)
     if not worst:
@@ -92,7 +93,7 @@ def draw_worst(run: EvaluationRun, out: Path) -> bool:
 
 
 def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record, float]]:
-    """Return the frames with the largest errors among those with a view, with the errors, worst first."""
+    """Return the frames with the largest errors among those with a view, and the errors, worst first."""
     errors_m = horizontal_errors_m(run.records)
     order = np.argsort(-np.nan_to_num(errors_m, nan=-1.0), kind="stable")
     shown = [i for i in order if math.isfinite(errors_m[i]) and run.records[i].stamp_ns in run.views]
@@ -111,12 +112,12 @@ def _positions_m(run: EvaluationRun) -> tuple[Float64Array, Float64Array]:
 
 
 def _finite(points: Float64Array) -> Float64Array:
-    # PROJ answers inf for what it cannot place.
+    # PROJ returns inf for positions that it cannot project.
     return np.where(np.isfinite(points), points, math.nan)
 
 
 def _window(raster: "Raster", truth_m: Float64Array) -> Window:
-    """Return the square that shows the whole map and the true track; one far off the map is left out."""
+    """Return the square that shows the map and the true track; the map alone where the track is far off."""
     left, bottom, right, top = raster.bounds_m
     low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
     high = np.fmax([right, top], np.nanmax(truth_m, axis=0))
@@ -182,13 +183,13 @@ def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Arra
 
 
 def _cumulative(values: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
-    """Return the steps of the share, in per cent of `count`, at or under each value, from nothing at 0."""
+    """Return the cumulative distribution of values as steps, in per cent of `count`, starting at 0."""
     steps = np.concatenate([[0.0], np.sort(values)])
     return steps, np.arange(steps.size) / count * 100.0
 
 
-def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> UInt8Array | None:
-    """Return the tile's ground, or None where the raster does not hold it: tiles of distractor imagery."""
+def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> Rgb | None:
+    """Return the imagery of a tile; None where the raster lacks it, as for distractor tiles."""
     if tile < 0:
         return None
     row = tiles[tile]
@@ -196,7 +197,7 @@ def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> UInt8
     return fill_invalid(picture, valid) if valid.any() else None
 
 
-def _show(axes: Axes, picture: UInt8Array | None, title: str) -> None:
+def _show(axes: Axes, picture: Rgb | None, title: str) -> None:
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
     if picture is None:
@@ -206,7 +207,7 @@ def _show(axes: Axes, picture: UInt8Array | None, title: str) -> None:
 
 
 def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
-    """Draw every picture into the folder; returns titles and paths, in the order of the page."""
+    """Draw every plot into the folder; return titles and paths, in the order of the page."""
     paths = [("Truth and estimate on the map", folder / "map.png"), ("Errors", folder / "errors.png")]
     draw_map(run, paths[0][1])
     draw_errors(run, paths[1][1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What trials came to: figures of one flight or several together, and the targets they are held against."""
+"""The outcome of one or more flights: its metrics, and the targets that they are checked against."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,19 +18,20 @@ _ELLIPSE_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Outcome:
-    """Figures of one or more flights; NaN where nothing could be measured.
+    """Metrics of one or more flights; NaN where nothing could be measured.
 
     Attributes:
-        flights, frames, fixes: how many; frames are those with a truth.
-        availability: share of the frames answered from each flight's first fix on.
-        median_m, p95_m: of the error of the fixes.
-        false: share of the fixes farther off than so many metres.
-        frames_to_fix: until and with the first fix, median over the flights; infinite where none came.
+        flights, frames, fixes: their numbers; frames are those with a truth.
+        availability: share of the frames from each flight's first fix on that were answered.
+        median_m, p95_m: quantiles of the error of the fixes.
+        false: share of the fixes with an error above a distance, by that distance in metres.
+        frames_to_fix: number of frames up to and with the first fix, median over the flights; infinite where
+            a flight has none.
         inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse.
-        nees: mean squared error over covariance; 2 is honest.
-        nees_of_right: the same of the fixes within 50 m, which a few false ones would drown.
-        band: where an honest NEES lies in 95 % of cases, by the effective number of fixes.
-        back_s: until the first fix within 50 m after each kidnap; NaN where none came.
+        nees: mean normalised squared error; 2 is consistent.
+        nees_of_right: NEES of the fixes within 50 m, so that a few false fixes do not dominate.
+        band: 95 % band of a consistent NEES, by the effective number of fixes.
+        back_s: for each kidnap, time to the first fix within 50 m; NaN where none came.
     """
 
     flights: int
@@ -50,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TargetCheck:
-    """One target: what was measured, what was wanted, whether it was met."""
+    """A target: the measured value, the wanted one, and whether it was met."""
 
     figure: str
     measured: str
@@ -59,7 +60,7 @@ class TargetCheck:
 
 
 def outcome_of(flights: Sequence[Answers]) -> Outcome:
-    """Return the figures of flights, each with at least one frame."""
+    """Return the metrics of flights that have at least one frame each."""
     answers = joined(flights)
     each = [consistency_of(flight) for flight in flights]
     course = [continuity(flight) for flight in flights]
@@ -88,7 +89,7 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
 
 
 def check_targets(outcome: Outcome) -> list[TargetCheck]:
-    """Hold an outcome against the targets."""
+    """Check an outcome against the targets."""
     low, high = outcome.band
     beyond = max(FALSE_BEYOND_M)
     return [

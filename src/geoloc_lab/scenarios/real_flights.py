@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real flights beside the scenarios: their photos in turn, by the same code, with the same figures."""
+"""Evaluates the real flights of photos that stand beside the scenarios in the table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ _HOW = "every photo alone, for they are seconds apart and there is no odometry"
 def fly_real(
     data: Path, encoder: "Encoder", out: Path, say: Callable[[str], None], *, again: bool = False
 ) -> dict[str, Answers]:
-    """Localize the flights in `data` that are not reported in `out` yet; returns them all, by name.
+    """Localize the flights in `data` that have no report in `out` yet; return the frames of all, by name.
 
     Raises:
         GeolocError: for a flight that cannot be used.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All trials: regions and maps made, scenarios flown side by side, and one table with what was met."""
+"""Runs all scenarios: makes regions and maps, flies and localizes in parallel, writes the results."""
 
 import json
 import multiprocessing
@@ -31,19 +31,19 @@ Task = tuple[Trial, Path, Path, Path, bool, bool]
 
 @dataclass(frozen=True)
 class Suite:
-    """What to try.
+    """Which scenarios to run, and how.
 
     Attributes:
-        scenarios: which.
+        scenarios: the scenarios.
         out: folder of imagery, maps, bags and reports.
         model: model directory.
-        data: folder with real imagery; None flies over the procedural world alone.
-        jobs: trials at a time.
+        data: folder with real imagery; None flies over the procedural world only.
+        jobs: number of trials at a time.
         again: localize again what was localized before.
-        real_flights: whether the real flights in `data` are in the table too.
+        real_flights: whether to add the real flights in `data` to the table.
 
     Raises:
-        ParameterError: for less than one job.
+        ParameterError: for fewer than one job.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -60,7 +60,11 @@ class Suite:
 
 
 def run_suite(suite: Suite, say: Say) -> Results:
-    """Make what is missing, fly it, and write `scenarios.md`, `.json` and `.png` into `out`.
+    """Run a suite and write `scenarios.md`, `.json` and `.png` into its folder.
+
+    Args:
+        suite: what to run; finished work in its folder is kept.
+        say: called with each step's sentence.
 
     Raises:
         GeolocError: where imagery, model or a trial cannot be used.
@@ -101,7 +105,7 @@ def run_suite(suite: Suite, say: Say) -> Results:
 
 
 def trials_of(suite: Suite, say: Say) -> list[Trial]:
-    """Return which scenario is flown over which region, imagery by imagery; makes the regions.
+    """Make the regions; return which scenario flies over which of them, grouped by imagery.
 
     Raises:
         GeolocError: where a region cannot be made.
@@ -123,7 +127,7 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
 
 
 def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
-    """Return how alike the two sides are, as measured now or by a run before."""
+    """Return the likeness of the regions' sides, measured now or read from an earlier run."""
     folder = suite.out / "likeness"
     tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
     recipe = checksum(
@@ -157,7 +161,7 @@ def _fly_all(suite: Suite, trials: Sequence[Trial], maps: dict[str, Path], say: 
 
 
 def _flown(tasks: Sequence[Task], jobs: int) -> Iterator[Trial]:
-    """Yield the trials as they end."""
+    """Yield the trials as they finish."""
     if jobs == 1:
         yield from map(_fly, tasks)
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks outside the town: fields with hedgerows, meadows, woods, orchards, farmsteads."""
+"""Plans the blocks of open country: fields with hedgerows, meadows, woods, orchards, farmsteads."""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def fill_country(site: Site, block: Block) -> None:
 
 
 def _field(site: Site, land: Float64Array) -> None:
-    """Strips of one or several crops, worked along the long side."""
+    """Plan strips of one or several crops, worked along the long side."""
     rng = site.rng
     strips = [land]
     if rng.uniform() < 0.45:
@@ -116,7 +116,7 @@ def _orchard(site: Site, land: Float64Array) -> None:
 
 
 def _farm(site: Site, land: Float64Array) -> None:
-    """A yard with barns and a dwelling, the rest of the block a field."""
+    """Plan a yard with barns and a dwelling, and a field in the rest of the block."""
     rng, plan = site.rng, site.plan
     _field(site, land)
     corner = land[int(rng.integers(len(land)))]

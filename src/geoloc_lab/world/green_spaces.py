@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Green blocks of a town: parks with paths and ponds, pitches and courts, allotment gardens."""
+"""Plans the green blocks of a town: parks with paths and ponds, sports grounds, allotment gardens."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from geoloc_lab.world.town_plan import Block, Roof, Stroke, Surface, SurfacePatc
 
 
 def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Float64Array:
-    """Return a rounded irregular outline (40, 2) such as a pond has."""
+    """Return a rounded irregular outline (40, 2), such as that of a pond."""
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = np.ones(40)
     for order in (2, 3, 5):
@@ -20,7 +20,7 @@ def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Flo
 
 
 def scatter(rng: np.random.Generator, outline: Float64Array, spacing_m: float) -> Float64Array:
-    """Return points (N, 2) in a convex outline on a shaken grid of the given spacing."""
+    """Return points (N, 2) in a convex outline on a jittered grid of the given spacing."""
     low, high = outline.min(0), outline.max(0)
     x, y = np.meshgrid(np.arange(low[0], high[0], spacing_m), np.arange(low[1], high[1], spacing_m))
     points = np.stack([x.ravel(), y.ravel()], 1) + rng.uniform(-0.45, 0.45, (x.size, 2)) * spacing_m
@@ -30,7 +30,7 @@ def scatter(rng: np.random.Generator, outline: Float64Array, spacing_m: float) -
 
 
 def fill_park(site: Site, block: Block) -> None:
-    """Lawn, crossing paths, groups of trees, perhaps a pond."""
+    """Plan a lawn with crossing paths, groups of trees, and perhaps a pond."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
@@ -57,7 +57,7 @@ def fill_park(site: Site, block: Block) -> None:
 
 
 def fill_sports(site: Site, block: Block) -> None:
-    """A pitch with its lines, perhaps a running track, and courts where room is left."""
+    """Plan a pitch with its lines, perhaps a running track, and courts where there is room."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
@@ -115,7 +115,7 @@ def _mark_pitch(site: Site, centre: Float64Array, axis: Float64Array, long_m: fl
 
 
 def fill_allotments(site: Site, block: Block) -> None:
-    """Small plots, each with its beds and shed."""
+    """Plan small plots, each with its beds and shed."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:

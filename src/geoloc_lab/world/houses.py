@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Residential blocks: a house near the street on every lot, a drive, a garden."""
+"""Plans residential blocks: a house near the street on every lot, a drive, a garden."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _DEEPEST_M = 30.0
 
 @dataclass(frozen=True)
 class _Habit:
-    """What the houses of a block have in common: depth and front, distance from the street, tiles."""
+    """The common properties of the houses of a block: depth, front, distance from the street, tiles."""
 
     depth_m: float
     front_m: float
@@ -43,7 +43,7 @@ def fill_houses(site: Site, block: Block) -> None:
 
 
 def _house(site: Site, lot: Lot, habit: _Habit) -> None:
-    """A house with its front to the street, in half the cases with a wing or a garage."""
+    """Plan a house facing the street, in half the cases with a wing or a garage."""
     rng = site.rng
     depth, front = (float(side * rng.normal(1, 0.07)) for side in (habit.depth_m, habit.front_m))
     shift = float(np.clip(lot.street_m - depth / 2 - habit.setback_m, -3, 8))
@@ -65,7 +65,7 @@ def _house(site: Site, lot: Lot, habit: _Habit) -> None:
 
 
 def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, front_m: float) -> None:
-    """A drive to the street with a car on it, a terrace behind the house."""
+    """Plan a drive to the street with a car on it, and a terrace behind the house."""
     rng, plan = site.rng, site.plan
     drive = centre + lot.along * rng.uniform(-0.4, 0.4) * front_m
     street = drive + lot.outward * (lot.street_m - float((centre - lot.centre) @ lot.outward) + 3.0)
@@ -80,7 +80,7 @@ def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, fron
 
 
 def _garden(site: Site, lot: Lot) -> None:
-    """Trees, sometimes a shed or a pool."""
+    """Plan trees, and sometimes a shed or a pool."""
     rng, plan = site.rng, site.plan
     size_m = float(np.sqrt(geo.area(lot.outline)))
     back = lot.centre - lot.outward * size_m * 0.25

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks of a town filled in by their use: street fronts, flats, works, car parks."""
+"""Plans the blocks of a town by their use: street fronts, flats, works, car parks."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from geoloc_lab.world.town_plan import ALWAYS, Block, Roof, Stroke, Surface, Sur
 
 
 def _fill_core(site: Site, block: Block) -> None:
-    """Closed street fronts around courtyards."""
+    """Plan closed street fronts around courtyards."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:
@@ -48,7 +48,7 @@ def _fill_core(site: Site, block: Block) -> None:
 
 
 def _fill_flats(site: Site, block: Block) -> None:
-    """Slabs of flats in rows on lawns, with parking between."""
+    """Plan rows of flats on lawns, with parking between."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:
@@ -82,7 +82,7 @@ def _fill_flats(site: Site, block: Block) -> None:
 
 
 def _fill_works(site: Site, block: Block) -> None:
-    """Halls and yards, lorries and car parks."""
+    """Plan halls and yards with lorries and car parks."""
     rng, plan = site.rng, site.plan
     for lot in cut_lots(geo.inset(block.outline, 6.0), rng, 3200, 8000):
         yard = geo.inset(lot.outline, 1.5)
@@ -129,7 +129,7 @@ def _fill_works(site: Site, block: Block) -> None:
 
 
 def _fill_carpark(site: Site, block: Block) -> None:
-    """A supermarket and its rows of parked cars."""
+    """Plan a supermarket with its rows of parked cars."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:

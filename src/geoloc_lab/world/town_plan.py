@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vocabulary of a landscape plan: what lies where, in metres, before any date paints it.
+"""The data types of a landscape plan: surfaces, roads, blocks, buildings, trees, independent of any date.
 
 Coordinates are metres east of the west edge and metres *south* of the north edge, like pixels.
 """
@@ -144,7 +144,7 @@ class Building:
 
 @dataclass
 class Plan:
-    """Everything of a landscape that no date changes, and where the changing things may stand.
+    """Everything of a landscape that no date changes, and the places of what changes.
 
     `trees` holds rows (x, y, crown radius, height, kind 0 broadleaf | 1 conifer, shade 0..1);
     `stalls` rows (x, y, direction rad, probability of a vehicle, length m).

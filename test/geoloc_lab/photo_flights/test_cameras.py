@@ -15,7 +15,7 @@ DATA_BASE = {"focal": 0.5, "k1": 0.1, "k2": 0.2}
 
 
 def photo(model="DJI FC300S", width=1280, height=960):
-    return Photo(Path("a.jpg"), datetime(2020, 1, 2), width, height, model, "", None, None)
+    return Photo(Path("a.jpg"), datetime(2020, 1, 2), width, height, model, None, None)
 
 
 def cameras(**entry):

@@ -256,7 +256,7 @@ def test_a_table_of_pictures_without_places_is_refused(tmp_path, content):
     (tmp_path / "index.csv").write_text(content, encoding="utf-8")
     with pytest.raises(BagError, match="no table of georeferenced pictures"):
         indexed_pictures(tmp_path / "index.csv")
-    with pytest.raises(BagError, match="no table"):
+    with pytest.raises(BagError, match="cannot be read as a table of georeferenced pictures"):
         indexed_pictures(tmp_path / "gone.csv")
 
 
