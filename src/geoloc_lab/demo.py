@@ -20,7 +20,7 @@ from geoloc.raster.views import open_raster
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 from geoloc_lab.flight_simulator.sensors import SensorErrors
-from geoloc_lab.nodes.replay_session import Session, fly
+from geoloc_lab.nodes.replay_session import Session, run_session
 from geoloc_lab.world.world import write_world
 
 VIEW_SIZE_M = 90.0
@@ -97,7 +97,7 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
     title = f"demo flight over world {demo.seed}"
     drone = write_drone_file(folder / "drone.yaml", SensorErrors())
     report, files = demo.out / "report", (drone,)
-    return fly(Session(bag, folder / "map", str(model), report, title, demo.rate, params_file=files))
+    return run_session(Session(bag, folder / "map", str(model), report, title, demo.rate, params_file=files))
 
 
 def _record(ground: Path, bag: Path, demo: Demo) -> None:

@@ -99,7 +99,7 @@ def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "Evaluati
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
     from geoloc_lab.metrics.records import EvaluationRun
-    from geoloc_lab.nodes.replay_session import Session, fly
+    from geoloc_lab.nodes.replay_session import Session, run_session
     from geoloc_lab.photo_flights.evaluation import described
     from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 
@@ -107,7 +107,7 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
     quality = report.parent / "nodes.yaml"
     quality.write_text(_FOR_PHOTOS, encoding="utf-8")
     model = str(encoder.card.directory)
-    fly(
+    run_session(
         Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
     )
     records = read_frames(report / FRAMES)

@@ -43,7 +43,7 @@ class Session:
     params_file: tuple[Path, ...] = ()
 
 
-def fly(session: Session) -> Path:
+def run_session(session: Session) -> Path:
     """Start the nodes, replay the bag into them, write the report, and return the path of its page.
 
     The nodes are separate processes that communicate over DDS, on this machine only and in their own domain.
