@@ -124,8 +124,12 @@ def calibrated(covariance_m2: Float64Array, calibration: "Calibration") -> Float
         covariance_m2: as computed; NaN stays NaN.
         calibration: of the model card; the default one changes nothing.
     """
-    floor = np.eye(2) * calibration.sigma_floor_m**2
-    return np.asarray(calibration.covariance_scale * covariance_m2 + floor, dtype=np.float64)
+    return scaled_covariance(covariance_m2, calibration.covariance_scale, calibration.sigma_floor_m)
+
+
+def scaled_covariance(covariance_m2: Float64Array, scale: float, floor_m: float) -> Float64Array:
+    """Return s Σ + f² I for covariances (…, 2, 2), metres², a scale s and a floor f in metres."""
+    return np.asarray(scale * covariance_m2 + np.eye(2) * floor_m**2, dtype=np.float64)
 
 
 def attitude_m(height_m: float, attitude_error_deg: float) -> float:

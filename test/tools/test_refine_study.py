@@ -19,7 +19,7 @@ import toy_flight  # noqa: E402
 import toy_map  # noqa: E402
 from fakes import FakeEncoder  # noqa: E402
 from geoloc.refine import Refiner, RefinerSettings, Verdict  # noqa: E402
-from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight  # noqa: E402
+from geoloc_lab.photo_flights.evaluation import PreparedFlight  # noqa: E402
 
 ENCODER = FakeEncoder(input_px=96)
 NCC = RefinerSettings("ncc")

@@ -13,8 +13,8 @@ from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
-from geoloc_lab.photo_flights.truth_table import read_truth_csv
-from geoloc_lab.reports.frames import read_frames, write_frames
+from geoloc_lab.photo_flights.truth_csv import read_truth_csv
+from geoloc_lab.reports.frames_csv import read_frames, write_frames
 
 S = 1_000_000_000
 ENCODER = toy_map.ToyEncoder()

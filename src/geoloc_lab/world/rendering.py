@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From painted surfaces to a picture: texture, sunlight on crowns, cast shadows, haze, sensor."""
+"""Renders painted surfaces as an image: texture, sunlight on crowns, cast shadows, haze, sensor."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ _SHADOW_REACH_M = 60.0
 
 @dataclass(frozen=True)
 class Grain:
-    """Noise pictures uint8 (S, S) about 128: fine grain, coarse patches, drift of hue."""
+    """Noise rasters, uint8 (S, S) about 128: fine grain, coarse patches, drift of hue."""
 
     fine: UInt8Array
     coarse: UInt8Array
@@ -28,7 +28,7 @@ class Grain:
 
 
 def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
-    """Return the grain of a date: coarse patches are the soil's and stay, fine grain is new on each date."""
+    """Return the grain of a date: coarse patches belong to the soil and stay, fine grain changes by date."""
     shape, metres = (size_px, size_px), (size_m, size_m)
     lasting, passing = stream(seed, "grain"), stream(seed, f"grain {date}")
     coarse = value_noise(lasting, shape, metres, {90.0: 0.45, 28.0: 0.4, 9.0: 0.35})
@@ -42,7 +42,7 @@ def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
 
 
 def cast_shadows(height: UInt8Array, gsd_m: float, azimuth_deg: float, elevation_deg: float) -> UInt8Array:
-    """Return 255 where something towards the sun hides it, else 0, from heights in `HEIGHT_UNIT_M`."""
+    """Return 255 where something hides the sun, else 0, from heights (S, S) in `HEIGHT_UNIT_M`."""
     azimuth = np.radians(azimuth_deg)
     east, south = -np.sin(azimuth), np.cos(azimuth)
     drop = np.tan(np.radians(elevation_deg)) * gsd_m / HEIGHT_UNIT_M
@@ -64,7 +64,7 @@ def _shifted(image: UInt8Array, right: int, down: int) -> UInt8Array:
 
 
 def develop(canvas: Canvas, bare: UInt8Array, grain: Grain, season: Season, noise_seed: int) -> UInt8Array:
-    """Turn a painted canvas into the picture a sensor takes; the canvas is used up.
+    """Turn a painted canvas into the image that a sensor takes; this overwrites the canvas.
 
     Returns:
         uint8 RGB (S, S, 3), the canvas's own memory.
@@ -94,7 +94,7 @@ def develop(canvas: Canvas, bare: UInt8Array, grain: Grain, season: Season, nois
 
 
 def _crown_light(canvas: Canvas, season: Season) -> NDArray[np.int8]:
-    """Return how much brighter (1/128) a crown is for facing the sun."""
+    """Return the brightness (S, S) that crowns gain by facing the sun, in 1/128."""
     smooth = cv2.GaussianBlur(canvas.height, (0, 0), max(0.6, 0.55 / canvas.gsd_m))
     step = max(1, round(0.5 / canvas.gsd_m))
     azimuth = np.radians(season.sun_azimuth_deg)
@@ -121,7 +121,7 @@ def _lay_texture(
 
 
 def _draw_branches(strip: UInt8Array, bare: UInt8Array, fine: UInt8Array) -> None:
-    """Cover the ground under a leafless crown with twigs, thick and thin as the grain has it."""
+    """Cover the ground under leafless crowns with twigs whose density follows the grain."""
     if not bare.any():
         return
     cover = cv2.multiply(bare, cv2.add(fine, 40.0), scale=1 / 255)
@@ -131,14 +131,14 @@ def _draw_branches(strip: UInt8Array, bare: UInt8Array, fine: UInt8Array) -> Non
 
 
 def _shade(strip: UInt8Array, shadow: UInt8Array, season: Season) -> None:
-    """Darken shadows, red more than blue: only the sky lights them."""
+    """Darken shadows, red more than blue, because only the sky lights them."""
     depth = [season.shade * tilt for tilt in (1.12, 1.04, 0.92)]
     lights = cv2.merge([cv2.convertScaleAbs(shadow, alpha=-d, beta=255) for d in depth])
     cv2.multiply(strip, lights, dst=strip, scale=1 / 255)
 
 
 def _paleness(saturation: float) -> Float32Array:
-    """Return the matrix (3, 3) that draws colours towards their grey."""
+    """Return the matrix (3, 3) that moves colours towards grey."""
     grey = np.tile(np.array([0.30, 0.55, 0.15]), (3, 1))
     return np.asarray(saturation * np.eye(3) + (1 - saturation) * grey, dtype=np.float32)
 

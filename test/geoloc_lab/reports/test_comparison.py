@@ -9,8 +9,7 @@ import pytest
 
 import flown
 from geoloc.errors import BagError, ParameterError
-from geoloc_lab.reports.compare import compare, comparison_table, names_of
-from geoloc_lab.reports.compare_page import write_comparison
+from geoloc_lab.reports.comparison import compare, comparison_table, names_of, write_comparison
 from geoloc_lab.reports.written_report import UNCALIBRATED, WrittenReport, read_report
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded flight through the real nodes, from start-up to report: for `geoloc demo`, `geoloc flight`."""
+"""Runs a recorded flight through the real nodes, from start-up to report (`geoloc demo`, `geoloc flight`)."""
 
 import os
 import time
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoloc.errors import BagError
-from geoloc.nodes.startup.processes import Suite, running
+from geoloc.nodes.startup.processes import Processes, running
 from geoloc.nodes.startup.programs import BringUp, NodeStart, bring_up, start
 from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
 
 _POLL_S = 0.1
 _DOMAINS = 100
-"""Domain ids up to here use ports that no operating system hands out."""
+"""Domain ids up to here use ports outside the ephemeral range of operating systems."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What to fly, and how.
+    """A recorded flight to replay into the nodes.
 
     Args:
         bag: rosbag2 folder or file.
@@ -29,8 +29,8 @@ class Session:
         out: folder of the report.
         title: headline of the report.
         rate: seconds of flight in a second.
-        max_truth_gap_s: between truth samples farther apart nothing is interpolated.
-        params_file: ROS parameter files over the model's and the map's own.
+        max_truth_gap_s: the truth is not interpolated across a longer gap.
+        params_file: ROS parameter files, which override the model's and the map's own.
     """
 
     bag: Path
@@ -43,13 +43,13 @@ class Session:
     params_file: tuple[Path, ...] = ()
 
 
-def fly(session: Session) -> Path:
-    """Start the nodes, replay the bag into them, write the report; returns the path of its page.
+def run_session(session: Session) -> Path:
+    """Start the nodes, replay the bag into them, write the report, and return the path of its page.
 
-    The nodes are processes of their own and speak over DDS, on this machine alone, on a domain of their own.
+    The nodes are separate processes that communicate over DDS, on this machine only and in their own domain.
 
     Raises:
-        NodeEnded: where a node gave up; its own message says why.
+        NodeError: for a node that ended; its own message says why.
         BagError: where the replay or the report failed.
     """
     choices = BringUp(
@@ -62,8 +62,8 @@ def fly(session: Session) -> Path:
     page = session.out / "report.html"
     page.unlink(missing_ok=True)
     listeners = [*bring_up(choices), _evaluation(choices, session)]
-    with _apart(), running(listeners) as suite, running([_replay(choices, session)]) as player:
-        code = _played(player, suite)
+    with _apart(), running(listeners) as processes, running([_replay(choices, session)]) as player:
+        code = _played(player, processes)
     if code != 0 or not page.is_file():
         raise BagError(f"the replay of {session.bag} gave no report; the messages above say why")
     return page
@@ -88,17 +88,17 @@ def _replay(choices: BringUp, session: Session) -> NodeStart:
     return start(REPLAY_NODE, choices, own)
 
 
-def _played(player: Suite, suite: Suite) -> int:
-    """Wait for the end of the replay, as long as every node lives; returns the replay's exit code."""
+def _played(player: Processes, processes: Processes) -> int:
+    """Wait for the end of the replay while every node runs; return the replay's exit code."""
     while (code := player.code(REPLAY_NODE.name)) is None:
-        suite.check()
+        processes.check()
         time.sleep(_POLL_S)
     return code
 
 
 @contextmanager
 def _apart() -> Iterator[None]:
-    """Keep what is started inside out of the way of other ROS nodes, here and in the network."""
+    """Isolate processes started inside the `with` from other ROS nodes, here and in the network."""
     own = {
         "ROS_DOMAIN_ID": str(1 + os.getpid() % _DOMAINS),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",

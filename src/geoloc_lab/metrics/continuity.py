@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a position was to be had: the first fix, the longest time without, the way back after a kidnap."""
+"""Availability over time: first fix, outages, recovery after a kidnap."""
 
 import math
 from collections.abc import Sequence
@@ -10,22 +10,20 @@ import numpy as np
 from geoloc import geodesy
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc_lab.bags.truth_track import jumped
-from geoloc_lab.metrics.answers import (
-    Answers,
-)
+from geoloc_lab.metrics.answers import Answers
 
 RECOVERED_M = 50.0
 
 
 @dataclass(frozen=True)
 class FirstFix:
-    """The first answer of a flight, counted from its first frame; NaN and -1 where there is none.
+    """The first fix of a flight; -1 frames and NaN where there is none.
 
     Attributes:
-        frames: frames refused before it.
-        seconds, metres: flown until then.
-        error_m: how far off it was.
-        availability_after: share of frames answered from it on.
+        frames: number of frames refused before it.
+        seconds, metres: time and distance flown from the first frame to it.
+        error_m: its error.
+        availability_after: share of the frames from it on that were answered.
     """
 
     frames: int
@@ -37,7 +35,10 @@ class FirstFix:
 
 @dataclass(frozen=True)
 class Outage:
-    """The longest run of frames without a fix; seconds and metres from the fix before it to the one after."""
+    """The longest run of frames without a fix.
+
+    `seconds` and `metres` are measured from the fix before the run to the fix after it.
+    """
 
     frames: int
     seconds: float
@@ -46,14 +47,14 @@ class Outage:
 
 @dataclass(frozen=True)
 class Recovery:
-    """The way back after the drone was set somewhere else.
+    """Recovery after a kidnap: the drone was moved elsewhere without being told.
 
     Attributes:
-        stamp_ns: first frame at the new place.
-        seconds: until the first fix within 50 m of the truth; NaN where none came before the next kidnap or
+        stamp_ns: when the drone was at the new place.
+        seconds: time to the first fix within 50 m of the truth; NaN where none came before the next kidnap or
             the end.
-        frames: that passed until then, or until the next kidnap or the end.
-        false_fixes: answers more than 50 m off among them.
+        frames: number of frames until then, or until the next kidnap or the end.
+        false_fixes: number of those frames that were answered, more than 50 m off.
     """
 
     stamp_ns: int
@@ -64,7 +65,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Continuity:
-    """Everything above for one flight; `kidnaps` in order of time."""
+    """First fix, longest outage and recoveries of a flight; `kidnaps` in time order."""
 
     first_fix: FirstFix
     longest_outage: Outage
@@ -72,18 +73,18 @@ class Continuity:
 
 
 def continuity(answers: Answers, kidnaps_ns: Sequence[int] | None = None) -> Continuity:
-    """Return the figures of a flight.
+    """Return first fix, longest outage and recoveries of a flight.
 
     Args:
         answers: the frames with a truth.
-        kidnaps_ns: when the drone was set somewhere else; None finds it where the truth jumps.
+        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
     """
     stamps_ns = kidnap_stamps_ns(answers) if kidnaps_ns is None else sorted(kidnaps_ns)
     return Continuity(first_fix(answers), longest_outage(answers), recoveries(answers, stamps_ns))
 
 
 def flown_m(answers: Answers) -> Float64Array:
-    """Return the distance flown (n,) since the first frame; jumps of a kidnapped truth do not count."""
+    """Return the distance flown (n,) since the first frame, without the jumps of kidnaps."""
     if len(answers) < 2:
         return np.zeros(len(answers))
     steps_m, jumps = _steps(answers)
@@ -91,7 +92,7 @@ def flown_m(answers: Answers) -> Float64Array:
 
 
 def kidnap_stamps_ns(answers: Answers) -> list[int]:
-    """Return the stamps of frames before which the truth jumped, as no drone flies."""
+    """Return the stamps of the frames before which the truth jumped."""
     if len(answers) < 2:
         return []
     _, jumps = _steps(answers)
@@ -99,7 +100,7 @@ def kidnap_stamps_ns(answers: Answers) -> list[int]:
 
 
 def first_fix(answers: Answers) -> FirstFix:
-    """Return when the first answer came."""
+    """Return the first fix of a flight."""
     if not answers.answered.any():
         return FirstFix(-1, math.nan, math.nan, math.nan, math.nan)
     row = int(np.argmax(answers.answered))
@@ -113,7 +114,7 @@ def first_fix(answers: Answers) -> FirstFix:
 
 
 def longest_outage(answers: Answers) -> Outage:
-    """Return the longest run of frames without a fix, by frames; the first of equal ones."""
+    """Return the longest run of frames without a fix, the first of equally long ones."""
     edges = np.flatnonzero(np.diff(np.concatenate([[True], answers.answered, [True]]).astype(np.int8)))
     starts, ends = edges[::2], edges[1::2]
     if not starts.size:
@@ -128,7 +129,7 @@ def longest_outage(answers: Answers) -> Outage:
 
 
 def recoveries(answers: Answers, kidnaps_ns: Sequence[int]) -> tuple[Recovery, ...]:
-    """Return how each kidnap ended; one after the last frame is left out."""
+    """Return the recovery after each kidnap; a kidnap after the last frame has none."""
     starts = [int(np.searchsorted(answers.stamp_ns, stamp)) for stamp in kidnaps_ns]
     ends = [*starts, len(answers)][1:]
     return tuple(
@@ -146,6 +147,6 @@ def _recovery(after: Answers, stamp_ns: int) -> Recovery:
 
 
 def _steps(answers: Answers) -> tuple[Float64Array, BoolArray]:
-    """Return the metres between successive truths, and which of these ways are jumps, (n - 1,)."""
+    """Return the distances between successive truths, metres, and which of them are jumps, (n - 1,) each."""
     steps_m = geodesy.distance_m(*answers.truth_deg[:-1].T, *answers.truth_deg[1:].T)
     return steps_m, jumped(steps_m, np.diff(answers.stamp_ns) * 1e-9)

@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks of a town filled in by their use: street fronts, flats, works, car parks."""
+"""Plans the blocks of a town by their use: street fronts, flats, works, car parks."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from geoloc_lab.world import geometry as geo
+from geoloc_lab.world.green_spaces import fill_allotments, fill_park, fill_sports
 from geoloc_lab.world.houses import fill_houses
-from geoloc_lab.world.leisure import fill_allotments, fill_park, fill_sports
 from geoloc_lab.world.lots import FLATS, HALLS, TILES, cut_lots, draw_presence, shaded
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import ALWAYS, Block, Patch, Roof, Stroke, Surface, Use
+from geoloc_lab.world.town_plan import ALWAYS, Block, Roof, Stroke, Surface, SurfacePatch, Use
 
 
 def _fill_core(site: Site, block: Block) -> None:
-    """Closed street fronts around courtyards."""
+    """Plan closed street fronts around courtyards."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:
         return
     plan.patches.append(
-        Patch(site.bent(land), site.pick((Surface.PAVING, Surface.CONCRETE, Surface.ASPHALT)))
+        SurfacePatch(site.bent(land), site.pick((Surface.PAVING, Surface.CONCRETE, Surface.ASPHALT)))
     )
     for lot in cut_lots(land, rng, 180, 420):
         centre, axis, length, width = geo.oriented_box(lot.outline)
         if lot.street_m > 19 and rng.uniform() < 0.7:
             plan.patches.append(
-                Patch(
+                SurfacePatch(
                     site.bent(geo.inset(lot.outline, 1.0)),
                     site.pick((Surface.LAWN, Surface.PAVING, Surface.GRAVEL)),
                 )
@@ -48,12 +48,12 @@ def _fill_core(site: Site, block: Block) -> None:
 
 
 def _fill_flats(site: Site, block: Block) -> None:
-    """Slabs of flats in rows on lawns, with parking between."""
+    """Plan rows of flats on lawns, with parking between."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.LAWN))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.LAWN))
     colour = site.pick(FLATS)
     for lot in cut_lots(land, rng, 1500, 2900):
         centre, axis, length, width = geo.oriented_box(lot.outline)
@@ -82,7 +82,7 @@ def _fill_flats(site: Site, block: Block) -> None:
 
 
 def _fill_works(site: Site, block: Block) -> None:
-    """Halls and yards, lorries and car parks."""
+    """Plan halls and yards with lorries and car parks."""
     rng, plan = site.rng, site.plan
     for lot in cut_lots(geo.inset(block.outline, 6.0), rng, 3200, 8000):
         yard = geo.inset(lot.outline, 1.5)
@@ -90,8 +90,8 @@ def _fill_works(site: Site, block: Block) -> None:
             continue
         surface = site.pick((Surface.CONCRETE, Surface.ASPHALT, Surface.GRAVEL))
         plan.patches += [
-            Patch(site.bent(lot.outline), Surface.MEADOW),
-            Patch(site.bent(yard), surface, site.tint(0.08)),
+            SurfacePatch(site.bent(lot.outline), Surface.MEADOW),
+            SurfacePatch(site.bent(yard), surface, site.tint(0.08)),
         ]
         centre, axis, length, width = geo.oriented_box(lot.outline)
         side = np.array([-axis[1], axis[0]])
@@ -129,12 +129,12 @@ def _fill_works(site: Site, block: Block) -> None:
 
 
 def _fill_carpark(site: Site, block: Block) -> None:
-    """A supermarket and its rows of parked cars."""
+    """Plan a supermarket with its rows of parked cars."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.5)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.ASPHALT, site.tint(0.08)))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.ASPHALT, site.tint(0.08)))
     centre, axis, length, width = geo.oriented_box(land)
     side = np.array([-axis[1], axis[0]])
     share = rng.uniform(0.25, 0.4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One trial: a scenario flown over a region, recorded and localized; what is there is not made again."""
+"""A trial: a scenario flown over a region, recorded, localized and reported; finished steps are kept."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -16,16 +16,15 @@ from geoloc.mapping.recipe import BuildOptions
 from geoloc.raster.views import Raster, open_raster
 from geoloc_lab.evaluation.distractors import Draw, add_distractors
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.flight_simulator.featureless import dullest_leg
+from geoloc_lab.flight_simulator.featureless import featureless_leg
 from geoloc_lab.flight_simulator.flight_plan import Bounds, FlightPlan, pattern_waypoints
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 from geoloc_lab.metrics.answers import Answers
-from geoloc_lab.metrics.records import Record
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
 from geoloc_lab.scenarios.definitions import DULL, Scenario
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 from geoloc_lab.scenarios.regions import Region
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -45,25 +44,25 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Kind of imagery and scenario, as its folder is called."""
+        """Name of the trial and its folder: imagery/scenario."""
         return f"{self.region.imagery}/{self.scenario.name}"
 
     @property
     def recipe(self) -> str:
-        """Checksum of all that decides the bag."""
+        """Checksum of everything that determines the bag."""
         sides = self.region.flown_image.parent.name
         return checksum(repr(self.scenario), self.region.name, sides, str(self.region.height_m))
 
 
 def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPlan:
-    """Return where a scenario flies over a region.
+    """Return the flight plan of a scenario over a region.
 
     Raises:
         ParameterError: where the region is too small.
     """
     if scenario.course == DULL:
         leg_m = min(_DULL_LEG_M, scenario.speed_mps * scenario.duration_s)
-        points = tuple(dullest_leg(ground, leg_m, region.margin_m))
+        points = tuple(featureless_leg(ground, leg_m, region.margin_m))
     else:
         bounds_m, margin_m = ground.bounds_m, region.margin_m
         if scenario.box_m:
@@ -84,10 +83,16 @@ def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPla
 
 
 def map_of(region: Region, encoder: "Encoder", maps: Path, *, far_and_wide: bool) -> MapDirectory:
-    """Build the map of a region, or open it; with all other imagery beside it where asked for.
+    """Build the map of a region, or open it where it exists.
+
+    Args:
+        region: the place.
+        encoder: the model.
+        maps: folder of all maps.
+        far_and_wide: add all other imagery of the region to the map.
 
     Raises:
-        GeolocError: where the imagery cannot be used, or there is no room.
+        GeolocError: where the imagery cannot be used, or the disk is full.
     """
     name = f"{region.name}-{encoder.card.id}"
     options = BuildOptions(
@@ -112,16 +117,16 @@ def run_trial(
     again: bool = False,
     progress: bool = False,
 ) -> Path:
-    """Fly, localize and report a trial, or what of it is missing; returns the folder of its report.
+    """Fly, localize and report a trial, skipping finished steps; return the folder of its report.
 
     Args:
         trial: what to fly.
-        map_folder: the map to look in.
+        map_folder: the map to search.
         model: model directory.
         out: folder of all trials.
-        params_files: ROS parameter files, over the model's own and what is known of the drone.
-        again: localize again, whatever is there; a bag that fits is kept all the same.
-        progress: whether to show bars.
+        params_files: ROS parameter files, which override the model's own and drone.yaml.
+        again: localize again even if a report exists; a matching bag is still kept.
+        progress: whether to show progress bars.
 
     Raises:
         GeolocError: where the trial cannot be flown or localized.
@@ -151,22 +156,17 @@ def run_trial(
     return report
 
 
-def records_of(trial: Trial, out: Path) -> tuple[Record, ...]:
-    """Return what a trial that was run recorded, one record a frame.
+def answers_of(trial: Trial, out: Path) -> Answers:
+    """Return the frames of a trial that was run.
 
     Raises:
         BagError: where its report is missing or damaged.
     """
-    return read_frames(out / trial.name / "report" / FRAMES)
-
-
-def answers_of(trial: Trial, out: Path) -> Answers:
-    """Return the frames of a trial that was run; raises as `records_of`."""
-    return Answers.of(records_of(trial, out))
+    return Answers.of(read_frames(out / trial.name / "report" / FRAMES))
 
 
 def area_km2(map_directory: MapDirectory) -> float:
-    """Return how much ground is searched: the map's own, and other places' once, whatever their dates."""
+    """Return the searched area: that of the map, and of each other place once, however many dates it has."""
     manifest = map_directory.manifest
     left, bottom, right, top = manifest.bounds_m
     tiles = map_directory.tiles

@@ -9,15 +9,15 @@ import tiny_suite
 from fakes import FakeEncoder
 from geoloc.errors import BagError, ParameterError
 from geoloc_lab.evaluation.distractors import Picture
-from geoloc_lab.scenarios import runs
-from geoloc_lab.scenarios.runs import Trial, answers_of, area_km2, map_of, run_trial
+from geoloc_lab.scenarios import trials
+from geoloc_lab.scenarios.trials import Trial, answers_of, area_km2, map_of, run_trial
 
 ENCODER = FakeEncoder()
 
 
 @pytest.fixture(autouse=True)
 def fake_encoder(monkeypatch):
-    monkeypatch.setattr(runs, "_encoder", lambda _: ENCODER)
+    monkeypatch.setattr(trials, "_encoder", lambda _: ENCODER)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_an_interrupted_trial_goes_on(region, map_folder, tmp_path, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write_report", interrupt)
+        patch.setattr(trials, "write_report", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(trial, map_folder, tmp_path)
     with pytest.raises(BagError, match="table of frames"):

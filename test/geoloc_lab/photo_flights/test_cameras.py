@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from geoloc.errors import BagError
-from geoloc_lab.photo_flights.calibration import lens_of
-from geoloc_lab.photo_flights.folder import independent_photos
+from geoloc_lab.photo_flights.cameras import lens_of
 from geoloc_lab.photo_flights.photos import Photo
 
 TABLE = Path("cameras.json")
@@ -16,7 +15,7 @@ DATA_BASE = {"focal": 0.5, "k1": 0.1, "k2": 0.2}
 
 
 def photo(model="DJI FC300S", width=1280, height=960):
-    return Photo(Path("a.jpg"), datetime(2020, 1, 2), width, height, model, "", None, None)
+    return Photo(Path("a.jpg"), datetime(2020, 1, 2), width, height, model, None, None)
 
 
 def cameras(**entry):
@@ -53,8 +52,3 @@ def test_another_aspect_ratio_falls_back_to_the_data_base():
 def test_without_a_calibration_that_fits_the_photo_is_named(model, entry):
     with pytest.raises(BagError, match=r"no colmap_RADIAL_1280x960 for a\.jpg"):
         lens_of(photo(model), cameras(**entry), TABLE)
-
-
-def test_independent_photos_are_those_of_the_configuration():
-    assert independent_photos("brighton_beach") == {f"DJI_{number:04d}.JPG" for number in range(24, 30)}
-    assert independent_photos("caliterra") == frozenset()

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from geoloc_lab.reports.album import ViewAlbum
+from geoloc_lab.reports.view_album import ViewAlbum
 
 
 def test_a_view_comes_back_nearly_as_it_was_and_under_its_stamp() -> None:

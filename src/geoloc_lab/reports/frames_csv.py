@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`frames.csv`: the records of a run as a table, one row a frame, and back."""
+"""Writes and reads frames.csv: the records of a run, one row for each frame."""
 
 import csv
 import math
@@ -32,7 +32,7 @@ _COLUMNS = ("stamp_ns", "name", *_NUMBERS[:4], "error_m", *_COVARIANCE, "reason"
 
 
 def write_frames(records: Sequence[Record], path: Path) -> None:
-    """Write records as CSV: degrees to 1e-9, metres to millimetres; an empty cell is an unknown number."""
+    """Write records as CSV: degrees to 1e-9, metres to 0.1 mm; unknown numbers are empty cells."""
     stages = list(dict.fromkeys(stage for record in records for stage in record.latency_ms))
     columns = [*_COLUMNS, *_WHOLE[1:], *(f"{_LATENCY}{stage}" for stage in stages)]
     with path.open("w", newline="", encoding="utf-8") as file:

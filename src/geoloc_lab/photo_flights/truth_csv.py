@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Truth from a table: a CSV of stamps, or of photo names, beside latitudes and longitudes."""
+"""Reads a truth track from a CSV: stamps or photo names, latitudes and longitudes."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from geoloc.errors import BagError
 from geoloc_lab.bags.truth_track import TruthTrack
-from geoloc_lab.photo_flights.photos import photo_stamps_ns
+from geoloc_lab.csv_table import read_rows
+from geoloc_lab.photo_flights.photos import read_photo, stamps_ns
 
 _LATITUDE = ("latitude", "latitude_deg", "cam_lat", "lat")
 _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")
@@ -16,17 +16,14 @@ _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")
 def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
     """Read a truth table.
 
-    Columns: `stamp_ns` (integer) or `file` (photos beside the table, or in its folder `images`, whose EXIF
-    time is the stamp), and latitude and longitude in degrees WGS 84 (also named `lat`, `cam_lat` and so on).
+    The columns are `stamp_ns` (integer) or `file`, and latitude and longitude in degrees WGS 84 (also named
+    `lat`, `cam_lat` and so on). `file` names photos beside the table or in its folder `images`; their EXIF
+    time is the stamp.
 
     Raises:
-        BagError: for a missing file or column, an empty table, or a value that is no number.
+        BagError: for a missing file or column, an empty table, or a value that is not a number.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{path} cannot be read as a table of truth: {error}") from error
+    rows = read_rows(path, "table of truth")
     if not rows:
         raise BagError(f"{path} holds no rows; give columns stamp_ns (or file), latitude, longitude")
     latitude, longitude = _column(path, rows[0], _LATITUDE), _column(path, rows[0], _LONGITUDE)
@@ -56,7 +53,8 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
             raise BagError(f"{path}: stamp_ns must be a whole number of nanoseconds ({error})") from error
     if "file" not in rows[0]:
         raise BagError(
-            f"{path} has neither a column stamp_ns nor file: nothing says which frame a row belongs to"
+            f"{path} has neither a column stamp_ns nor file: give one, so that rows can be matched to frames"
         )
     folder = path.parent / "images"
-    return photo_stamps_ns([(folder if folder.is_dir() else path.parent) / row["file"] for row in rows])
+    photos = [(folder if folder.is_dir() else path.parent) / row["file"] for row in rows]
+    return stamps_ns([read_photo(photo) for photo in photos])

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Green blocks of a town: parks with paths and ponds, pitches and courts, allotment gardens."""
+"""Plans the green blocks of a town: parks with paths and ponds, sports grounds, allotment gardens."""
 
 import numpy as np
 
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import Block, Roof, Stroke, Surface, SurfacePatch
 
 
 def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Float64Array:
-    """Return a rounded irregular outline (40, 2) such as a pond has."""
+    """Return a rounded irregular outline (40, 2), such as that of a pond."""
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radius = np.ones(40)
     for order in (2, 3, 5):
@@ -20,7 +20,7 @@ def blob(rng: np.random.Generator, centre: Float64Array, radius_m: float) -> Flo
 
 
 def scatter(rng: np.random.Generator, outline: Float64Array, spacing_m: float) -> Float64Array:
-    """Return points (N, 2) in a convex outline on a shaken grid of the given spacing."""
+    """Return points (N, 2) in a convex outline on a jittered grid of the given spacing."""
     low, high = outline.min(0), outline.max(0)
     x, y = np.meshgrid(np.arange(low[0], high[0], spacing_m), np.arange(low[1], high[1], spacing_m))
     points = np.stack([x.ravel(), y.ravel()], 1) + rng.uniform(-0.45, 0.45, (x.size, 2)) * spacing_m
@@ -30,19 +30,19 @@ def scatter(rng: np.random.Generator, outline: Float64Array, spacing_m: float) -
 
 
 def fill_park(site: Site, block: Block) -> None:
-    """Lawn, crossing paths, groups of trees, perhaps a pond."""
+    """Plan a lawn with crossing paths, groups of trees, and perhaps a pond."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.LAWN, site.tint(0.05)))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.LAWN, site.tint(0.05)))
     centre, _, length, width = geo.oriented_box(land)
     points = scatter(rng, land, rng.uniform(9, 14))
     if rng.uniform() < 0.6:
         pond = blob(rng, centre + rng.normal(0, 6, 2), width * rng.uniform(0.12, 0.22))
         plan.patches += [
-            Patch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL),
-            Patch(site.bent(pond), Surface.WATER),
+            SurfacePatch(site.bent(centre + (pond - centre) * 1.12), Surface.GRAVEL),
+            SurfacePatch(site.bent(pond), Surface.WATER),
         ]
         points = points[np.linalg.norm(points - centre, axis=1) > width * 0.33]
     corners = land[rng.permutation(len(land))[:4]]
@@ -57,12 +57,12 @@ def fill_park(site: Site, block: Block) -> None:
 
 
 def fill_sports(site: Site, block: Block) -> None:
-    """A pitch with its lines, perhaps a running track, and courts where room is left."""
+    """Plan a pitch with its lines, perhaps a running track, and courts where there is room."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.LAWN, site.tint(0.05)))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.LAWN, site.tint(0.05)))
     centre, axis, length, width = geo.oriented_box(land)
     side = np.array([-axis[1], axis[0]])
     long_m, wide_m = min(length * 0.62, 105), min(width * 0.66, 68)
@@ -70,15 +70,15 @@ def fill_sports(site: Site, block: Block) -> None:
     if rng.uniform() < 0.5:
         for grow, surface in ((16, Surface.TARTAN), (0, Surface.TURF)):
             plan.patches.append(
-                Patch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface)
+                SurfacePatch(site.bent(_stadium(pitch, axis, long_m + grow, wide_m + grow)), surface)
             )
-    plan.patches.append(Patch(site.bent(geo.rectangle(pitch, axis, long_m, wide_m)), Surface.TURF))
+    plan.patches.append(SurfacePatch(site.bent(geo.rectangle(pitch, axis, long_m, wide_m)), Surface.TURF))
     _mark_pitch(site, pitch, axis, long_m, wide_m)
     at = centre + axis * (length * 0.5 - 22)
     for court in np.arange(-width * 0.32, width * 0.3, 19.0):
         outline = geo.rectangle(at + side * court, axis, 34, 16)
         plan.patches.append(
-            Patch(site.bent(outline), site.pick((Surface.TARTAN, Surface.ASPHALT)), site.tint(0.1))
+            SurfacePatch(site.bent(outline), site.pick((Surface.TARTAN, Surface.ASPHALT)), site.tint(0.1))
         )
         plan.strokes.append(
             Stroke(
@@ -115,19 +115,19 @@ def _mark_pitch(site: Site, centre: Float64Array, axis: Float64Array, long_m: fl
 
 
 def fill_allotments(site: Site, block: Block) -> None:
-    """Small plots, each with its beds and shed."""
+    """Plan small plots, each with its beds and shed."""
     rng, plan = site.rng, site.plan
     land = geo.inset(block.outline, 6.0)
     if len(land) < 3:
         return
-    plan.patches.append(Patch(site.bent(land), Surface.GRAVEL))
+    plan.patches.append(SurfacePatch(site.bent(land), Surface.GRAVEL))
     surfaces = [Surface.LAWN, Surface.SOIL, Surface.GREENCROP, Surface.MEADOW]
     plots, _ = geo.partition(land, rng, lambda _: float(rng.uniform(140, 300)))
     for plot in plots:
         bed = geo.inset(plot, 0.8)
         if len(bed) < 3:
             continue
-        plan.patches.append(Patch(site.bent(bed), site.pick(surfaces), site.tint(0.12)))
+        plan.patches.append(SurfacePatch(site.bent(bed), site.pick(surfaces), site.tint(0.12)))
         centre, axis, length, width = geo.oriented_box(bed)
         for row in rng.uniform(-0.4, 0.4, rng.integers(0, 4)):
             line = (

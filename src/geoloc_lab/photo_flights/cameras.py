@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lenses of known cameras, from a table `cameras.json`: one entry a camera, several calibrations each.
+"""Reads lens calibrations from `cameras.json`, which has an entry for each camera model.
 
-A calibration is `colmap_RADIAL_WxH…: [f, cx, cy, k1, k2]`, in pixels, or
+An entry holds calibrations: `colmap_RADIAL_WxH…: [f, cx, cy, k1, k2]`, in pixels, or
 `colmap_OPENCV_WxH…: [fx, fy, cx, cy, k1, k2, p1, p2]`, or `opensfm_db: {focal, k1, k2}`, with the focal
-length over the longer side, centred.
+length as a share of the longer side and the principal point in the centre.
 """
 
 import json
@@ -24,10 +24,10 @@ _NUMBERS = {"RADIAL": 5, "OPENCV": 8}
 
 
 def read_calibration(path: Path) -> Cameras:
-    """Read the table; camera names in lower case.
+    """Return the entries of `cameras.json` by camera name in lower case.
 
     Raises:
-        BagError: where it is missing or no table.
+        BagError: where the file is missing or no such table.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -37,12 +37,12 @@ def read_calibration(path: Path) -> Cameras:
 
 
 def lens_of(photo: Photo, cameras: Cameras, path: Path) -> Intrinsics:
-    """Return the lens of the camera that took a photo, at the photo's size.
+    """Return the lens of the camera that took a photo, scaled to the photo's size.
 
-    A self-calibration at that size comes first, then one of the same aspect ratio, then the data base's.
+    A self-calibration at that size is preferred, then one with the same aspect ratio, then `opensfm_db`.
 
     Raises:
-        BagError: where the table has none that fits; `path` is named.
+        BagError: where no calibration fits; the sentence names `path`.
     """
     entries = [entry for name, entry in cameras.items() if _same_model(photo, name)]
     size = photo.width, photo.height
@@ -63,11 +63,11 @@ def lens_of(photo: Photo, cameras: Cameras, path: Path) -> Intrinsics:
 
 
 def _same_model(photo: Photo, name: str) -> bool:
-    """Tell whether a word with a digit in it, as FC300S or SX260, stands in both names."""
-    return bool(_telling_words(photo.model) & _telling_words(name))
+    """Return whether both names share a word with a digit, such as FC300S or SX260."""
+    return bool(_words_with_digits(photo.model) & _words_with_digits(name))
 
 
-def _telling_words(text: str) -> set[str]:
+def _words_with_digits(text: str) -> set[str]:
     return {word for word in re.findall(r"[a-z0-9]+", text.lower()) if re.search(r"\d", word)}
 
 
@@ -80,7 +80,7 @@ def _self_calibrations(entry: Mapping[str, Any]) -> Iterator[Intrinsics]:
 
 def _data_base(entry: Mapping[str, Any], width: int, height: int) -> Iterator[Intrinsics]:
     generic = entry.get("opensfm_db")
-    # A fisheye's one normalised focal length says too little of its edges.
+    # One normalised focal length does not describe the edges of a fisheye.
     if isinstance(generic, dict) and "focal" in generic and generic.get("projection") != "fisheye":
         focal = float(generic["focal"]) * max(width, height)
         radial = [float(generic.get(name, 0.0)) for name in ("k1", "k2")]
