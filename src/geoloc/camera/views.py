@@ -66,10 +66,10 @@ class View:
     """The ground below, as the map shows it.
 
     Args:
-        images: (n, S, S, 3) uint8 RGB, north up, a row for each hypothesis of heading and height; what the
+        images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; what the
             frame does not show has the mean colour of the rest.
-        coverage: the part of row 0 that the frame shows, 0 to 1.
-        offset_east_m: the camera's ground position less the centre of row 0, to the east.
+        coverage: the part of the first image that the frame shows, 0 to 1.
+        offset_east_m: the camera's ground position less the centre of the first image, to the east.
         offset_north_m: the same to the north.
         height_m: of the camera above the ground.
         stamp_ns: the frame's own stamp.
@@ -86,7 +86,7 @@ class View:
 
     @property
     def image(self) -> ColourImage:
-        """Row 0 (S, S, 3): the view by heading and height as they are assumed."""
+        """The first image (S, S, 3): the view by heading and height as they are assumed."""
         return np.asarray(self.images[0])
 
 
@@ -104,9 +104,9 @@ def frame_to_view(
     """Warp a frame to the ground as seen from straight above, north up.
 
     The view's centre is as near to the point below the camera as lets the frame cover the view; the
-    returned offset leads from that centre back to the point below the camera, exactly. Where heading and
-    height are not known, each further row is the view as another heading and height would make it, around
-    the same centre, turned and scaled with the row: `hypotheses.offsets_m` leads from its centre.
+    returned offset leads from that centre back to the point below the camera, exactly. Each further
+    hypothesis has its own image, of the view that its heading and height would make around the same centre;
+    `hypotheses.offsets_m` gives the offset from that view's centre.
 
     Args:
         image_rgb: (H, W, 3) uint8.
@@ -132,11 +132,11 @@ def frame_to_view(
     centre = _view_centre(lens, world_from_optical, height_m, spec)
     grid = _grid_m(spec.size_m, spec.size_px)
 
-    def row(number: int) -> tuple[ColourImage, float]:
-        ground = hypotheses.seen_from_row_0(number, grid) + centre
+    def warped(index: int) -> tuple[ColourImage, float]:
+        ground = hypotheses.as_assumed(index, grid) + centre
         return _warped(image_rgb, *project(_from_ground(ground, world_from_optical, height_m), lens))
 
-    image, coverage = row(0)
+    image, coverage = warped(0)
     if coverage < min_coverage or not coverage:
         raise FrameRefused(
             Reason.LOW_COVERAGE,
@@ -144,9 +144,9 @@ def frame_to_view(
             "fly higher, tilt less, or build the map with a smaller view_size_m",
         )
     images = [image]
-    for number in range(1, hypotheses.count):
-        like, quarters = hypotheses.like(number)
-        images.append(row(number)[0] if like == number else np.rot90(images[like], -quarters))
+    for index in range(1, hypotheses.count):
+        first, quarters = hypotheses.quarter_turns(index)
+        images.append(warped(index)[0] if first == index else np.rot90(images[first], -quarters))
     return View(
         images=np.stack(images),
         coverage=coverage,
