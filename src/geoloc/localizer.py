@@ -123,28 +123,28 @@ class Localizer:
                 f"the map was built with model {map_directory.model_id}, the encoder is {encoder.card.id}: "
                 "rebuild the map with `geoloc map build`"
             )
-        self.settings = settings or LocalizerSettings()
+        settings = settings or LocalizerSettings()
+        self.settings = settings
         self._map = map_directory
         self._encoder = encoder
         self._frame = map_directory.frame  # kept: making its projection takes milliseconds
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
         # A full search of every frame is meant to score every tile, so it is never coarse.
-        coarse = self.settings.filter and self.settings.motion.full_search_every > 1
+        coarse = settings.filter and settings.motion.full_search_every > 1
         descriptors = map_directory.descriptors
         self._coarse_search = worthwhile_coarse_search(self._tiles, descriptors) if coarse else None
         self._bounds_m = self._tiles.bounds_m(map_directory.view_size_m)
-        rules = self.settings
-        model, registration_m = rules.likelihood_model, 0.0
-        if rules.calibration is not None:
-            model = replace(model, off_map_score=rules.calibration.off_map_score)
-            registration_m = rules.calibration.registration_m
-        bayes = BayesFilter(self._tiles, model, rules.motion, rules.hypotheses)
-        single = SingleFrame(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
-        self._filter = bayes if rules.filter else None
+        model, registration_m = settings.likelihood_model, 0.0
+        if settings.calibration is not None:
+            model = replace(model, off_map_score=settings.calibration.off_map_score)
+            registration_m = settings.calibration.registration_m
+        bayes = BayesFilter(self._tiles, model, settings.motion, settings.hypotheses)
+        single = SingleFrame(self._tiles, settings.temperature, settings.min_score, settings.min_margin)
+        self._filter = bayes if settings.filter else None
         self._estimator = self._filter or single
-        self._hypothesis_weights = hypothesis_weights.uniform(rules.hypotheses)
-        self.state = State.STARTING if rules.filter else State.ALONE
-        self.refinement = RefineStage(map_directory, rules.refine, rules.refine_weights, registration_m)
+        self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
+        self.state = State.STARTING if settings.filter else State.ALONE
+        self.refinement = RefineStage(map_directory, settings.refine, settings.refine_weights, registration_m)
 
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""

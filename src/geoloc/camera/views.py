@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array, UInt8Array
-from geoloc.camera.frame_checks import check_frame, check_height, check_rotation
 from geoloc.camera.lens import (
     Intrinsics,
     project,
@@ -35,6 +34,7 @@ __all__ = [
 
 ColourImage = UInt8Array
 
+_LONGEST_SIDE = 32_766  # of what OpenCV can remap
 _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
@@ -125,9 +125,9 @@ def frame_to_view(
         FrameRefused: on a frame, height, attitude or calibration that cannot be used, and where the frame
             shows less than `min_coverage` of the view.
     """
-    check_frame(image_rgb)
-    check_height(height_m)
-    check_rotation(world_from_optical)
+    _check_frame(image_rgb)
+    _check_height(height_m)
+    _check_rotation(world_from_optical)
     lens = _fitting(intrinsics, image_rgb)
     centre = _view_centre(lens, world_from_optical, height_m, spec)
     grid = _grid_m(spec.size_m, spec.size_px)
@@ -217,6 +217,35 @@ def pixel_to_ground(
     seen = seen & (down > _STEEPEST_RAY * np.linalg.norm(world, axis=-1))
     ground = world[..., :2] * (height_m / np.where(seen, down, 1.0))[..., None]
     return np.where(seen[..., None], ground, 0.0), seen
+
+
+def _check_frame(image: UInt8Array) -> None:
+    """Refuse, as BAD_IMAGE, what is not (H, W, 3) uint8 or larger than can be warped."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"the frame is {image.dtype} of shape {image.shape}; RGB uint8 of shape (H, W, 3) is needed",
+        )
+    if max(image.shape) > _LONGEST_SIDE:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; a side may have {_LONGEST_SIDE}",
+        )
+
+
+def _check_height(height_m: float) -> None:
+    """Refuse, as BAD_HEIGHT, a height above ground that is no positive number of metres."""
+    if not (math.isfinite(height_m) and height_m > 0):
+        raise FrameRefused(
+            Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
+        )
+
+
+def _check_rotation(rotation: Float64Array) -> None:
+    """Refuse, as BAD_ATTITUDE, what is no rotation (3, 3)."""
+    proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
+    if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
+        raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")
 
 
 def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:

@@ -6,6 +6,5 @@ from geoloc.filter.belief import Belief, State
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.single_frame import SingleFrame
-from geoloc.search.tiles import Tiles
 
-__all__ = ["BayesFilter", "Belief", "FilterSettings", "LikelihoodModel", "SingleFrame", "State", "Tiles"]
+__all__ = ["BayesFilter", "Belief", "FilterSettings", "LikelihoodModel", "SingleFrame", "State"]

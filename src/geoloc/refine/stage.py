@@ -87,11 +87,11 @@ class RefineStage:
         self.refined = self.not_refined = 0
         self.last_reason = ""
 
-    def refine(self, believed: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
+    def refine(self, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
         """Fuse a belief with the registration of the view, where that confirms a place.
 
         Args:
-            believed: place of the camera.
+            belief: place of the camera.
             view_image: uint8 (S, S, 3); None where it did not come.
             offset_m: (2,) east and north from the view's centre on the ground to the camera.
 
@@ -99,13 +99,13 @@ class RefineStage:
             The fused place of the camera, or the belief.
         """
         if self._refiner is None:
-            return believed
+            return belief
         try:
-            both = fused(believed, _registered(self._refiner, believed, view_image, offset_m))
+            both = fused(belief, _registered(self._refiner, belief, view_image, offset_m))
         except GeolocError as reason:
             self.not_refined += 1
             self.last_reason = str(reason)
-            return believed
+            return belief
         self.refined += 1
         return Estimate(both.mean_m, both.covariance_m2 + self._registration_m2, refined=True)
 
@@ -137,15 +137,15 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
 
 
 def _registered(
-    refiner: Refiner, believed: Estimate, view_image: Rgb | None, offset_m: Float64Array
+    refiner: Refiner, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array
 ) -> Estimate:
     """Return the camera's place by registration, searched within three sigmas of the belief."""
     if view_image is None:
         raise NotRefined("no picture of the view came with its descriptor")
-    if not (np.isfinite(believed.mean_m).all() and np.isfinite(believed.covariance_m2).all()):
+    if not (np.isfinite(belief.mean_m).all() and np.isfinite(belief.covariance_m2).all()):
         raise NotRefined("the belief is no number")
-    widest_m = math.sqrt(max(float(np.linalg.eigvalsh(believed.covariance_m2)[-1]), 0.0))
-    centre_m = believed.mean_m - offset_m
+    widest_m = math.sqrt(max(float(np.linalg.eigvalsh(belief.covariance_m2)[-1]), 0.0))
+    centre_m = belief.mean_m - offset_m
     found = refiner.refine(view_image, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)
     if found.verdict is not Verdict.CONFIRMED:
         raise NotRefined(f"{found.verdict}: {found.sentence}")
