@@ -111,7 +111,7 @@ class Manifest:
         return LocalFrame(self.latitude_deg, self.longitude_deg)
 
     def file(self, name: str) -> FileRecord | None:
-        """The record of a file, None if the map has none of that name."""
+        """Return the record of a file, None if the map has none of that name."""
         return next((record for record in self.files if record.name == name), None)
 
 

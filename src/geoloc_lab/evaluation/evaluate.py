@@ -14,6 +14,7 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.query import Query
 from geoloc.refine.stage import RefineStage
 from geoloc_lab.bags.playback import feed, frames_when_ready
 from geoloc_lab.bags.reading import (
@@ -145,7 +146,7 @@ class _Pipeline:
         descriptors = self._encoder.describe(view.images)
         clock.lap("encode")
         offset_m = (view.offset_east_m, view.offset_north_m)
-        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images, view.height_m)
+        fix = self._localizer.answer(Query(frame.stamp_ns, descriptors, offset_m, view.images, view.height_m))
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
@@ -175,7 +176,7 @@ def _rules(rules: LocalizerSettings) -> str:
     )
 
 
-def _rows(tried: Hypotheses) -> str:
+def _hypotheses(tried: Hypotheses) -> str:
     if tried.count == 1:
         return "one: heading and height as they are told"
     return (
@@ -198,7 +199,7 @@ def _notes(
         "odometry": flight.topics.odom or "none",
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
         "rules": _rules(settings.localizer),
-        "rows of a view": _rows(settings.localizer.hypotheses),
+        "rows of a view": _hypotheses(settings.localizer.hypotheses),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
     refinement = pipeline.refinement

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import BagError, Reason
 from geoloc.raster.colours import Rgb
+from geoloc.search.tiles import score_margin
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
@@ -136,10 +137,8 @@ class Recorder:
     def _margin(self, ids: Int64Array, scores: Float64Array) -> float:
         if ids.size == 0:
             return math.nan
-        apart_m = np.abs(self._centres_m[ids] - self._centres_m[ids[0]]).max(axis=1)
-        touching_m = (self._size_m[ids] + self._size_m[ids[0]]) / 2.0
-        rivals = scores[apart_m >= touching_m * (1.0 - 1e-6)]
-        return float(scores[0] - rivals[0]) if rivals.size else math.nan
+        margin = score_margin(self._centres_m[ids], self._size_m[ids], scores)
+        return margin if math.isfinite(margin) else math.nan
 
     def _tiles_at(
         self, latitude: float, longitude: float, offset_m: tuple[float, float], top_tile: int
