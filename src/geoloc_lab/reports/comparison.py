@@ -63,7 +63,7 @@ class ComparedMetric:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReportComparison:
     """Reports of one flight, over the frames that all of them have.
 
     Attributes:
@@ -93,7 +93,7 @@ class Comparison:
         }
 
 
-def compare(reports: Sequence[WrittenReport]) -> Comparison:
+def compare(reports: Sequence[WrittenReport]) -> ReportComparison:
     """Compare reports with the first one.
 
     Raises:
@@ -111,7 +111,7 @@ def compare(reports: Sequence[WrittenReport]) -> Comparison:
         return np.concatenate([other - first for other in others])
 
     low, high = (ends.reshape(len(reports) - 1, -1) for ends in interval(differences, count))
-    return Comparison(
+    return ReportComparison(
         names=names,
         titles=tuple(report.title for report in reports),
         frames=count,
@@ -167,7 +167,7 @@ def _paired(flights: Sequence[Answers], names: Sequence[str]) -> list[Answers]:
     return paired
 
 
-def comparison_table(comparison: Comparison) -> list[tuple[str, ...]]:
+def comparison_table(comparison: ReportComparison) -> list[tuple[str, ...]]:
     """Return the table as text, header first; a star marks a difference whose interval excludes 0."""
     first, *others = comparison.names
     header = ("", first, *(cell for name in others for cell in (name, "difference", "95 % interval")))
@@ -183,7 +183,7 @@ def comparison_table(comparison: Comparison) -> list[tuple[str, ...]]:
     return lines
 
 
-def write_comparison(comparison: Comparison, out: Path) -> Path:
+def write_comparison(comparison: ReportComparison, out: Path) -> Path:
     """Write compare.html, compare.png and compare.json into the folder `out`; return the page's path.
 
     Raises:
@@ -206,7 +206,7 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
     return out / "compare.html"
 
 
-def _draw(comparison: Comparison, out: Path) -> None:
+def _draw(comparison: ReportComparison, out: Path) -> None:
     """Draw cumulative errors and risk–coverage curves, overlaid."""
     figure = Figure(figsize=(15, 4.6), dpi=110, layout="constrained")
     errors, in_metres, false = figure.subplots(1, 3)
