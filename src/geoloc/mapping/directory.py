@@ -94,22 +94,17 @@ class MapDirectory:
         """Checksum of the weights that described the tiles."""
         return self.manifest.model_sha256
 
-    def index(self, kind: str | None = None) -> Index:
-        """Open an index over the descriptors.
-
-        Args:
-            kind: exact, numpy or hnsw; by default what the map was built for.
+    def index(self) -> Index:
+        """Open the index over the descriptors: approximate where the map was built with one, else exact.
 
         Raises:
             MapError: if the map's index file is damaged.
         """
         record = self.manifest.file(INDEX)
-        if kind is None:
-            kind = "exact" if record is None else "hnsw"
-        if kind != "hnsw" or record is None:
-            return open_index(self.descriptors, kind)
+        if record is None:
+            return open_index(self.descriptors)
         _check_sum(self.path, record)
-        return open_index(self.descriptors, kind, self.path / INDEX)
+        return open_index(self.descriptors, "hnsw", self.path / INDEX)
 
     def raster(self) -> Raster:
         """Open the picture the tiles were cut from, in the map's frame; close it after use.
