@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc.errors import ParameterError
-from geoloc.hypotheses import MOST_ROWS, Hypotheses
+from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses
 
 
 def apart_deg(a, b):
@@ -58,7 +58,7 @@ def test_rows_are_all_pairs_of_turn_and_scale():
     pairs = set(zip(tried.turns_deg.tolist(), tried.scales.round(6).tolist(), strict=True))
     assert len(pairs) == tried.count == 25
     assert (tried.turns_deg[0], tried.scales[0]) == (0.0, 1.0)
-    assert Hypotheses(180.0, 0.6).count == MOST_ROWS
+    assert Hypotheses(180.0, 0.6).count == MAX_HYPOTHESES
 
 
 def test_rows_a_quarter_turn_apart_are_one_view():
@@ -98,5 +98,5 @@ def test_a_value_out_of_range_names_itself(name, value):
 
 
 def test_the_height_may_not_be_wrong_altogether():
-    with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be from 0 to 0.6"):
+    with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be a number from 0 to 0.6"):
         Hypotheses(height_error=0.61)

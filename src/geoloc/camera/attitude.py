@@ -9,6 +9,9 @@ from geoloc.arrays import Float64Array
 
 Quaternion = tuple[float, float, float, float]
 
+NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
+"""Mount of a camera that looks straight down, the top of its picture forward; see `mount_rotation`."""
+
 # Columns: optical right, down and forward in the axes of camera_link (forward, left, up).
 LINK_FROM_OPTICAL: Float64Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 

@@ -46,9 +46,9 @@ def replay(
     if importlib.util.find_spec("rclpy") is None:
         raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")
     from geoloc_lab.nodes.replay_node import replay as play
-    from geoloc_lab.nodes.settings import ReplayParameters
+    from geoloc_lab.nodes.settings import ReplayNodeSettings
 
-    parameters = ReplayParameters(
+    parameters = ReplayNodeSettings(
         bag=str(bag),
         rate=rate,
         start_s=start,

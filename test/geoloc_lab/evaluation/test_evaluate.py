@@ -15,7 +15,7 @@ from geoloc.installed import config_file
 from geoloc_lab.bags.reading import Topics
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.settings import read_ros_parameters, read_settings
+from geoloc_lab.evaluation.run_settings import read_ros_parameters, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.reports import plots
 from geoloc_lab.reports.frames import read_frames
@@ -199,7 +199,7 @@ def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
     settings = read_settings(ENCODER, MAP, [first, second])
     assert (settings.localizer.min_score, settings.localizer.k) == (0.4, 3)
     assert settings.rig.max_tilt_deg == 20.0
-    assert (settings.rig.view_size_m, settings.rig.size_px) == (toy_map.SIZE_M, 32)
+    assert (settings.rig.view_size_m, settings.rig.encoder_px) == (toy_map.SIZE_M, 32)
 
 
 def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_path):
@@ -240,7 +240,9 @@ def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path)
     with pytest.raises(ParameterError, match="min_score is 7"):
         read_settings(ENCODER, MAP, [file])
     file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"min_score is 'high' in .*bad.yaml; it must be a number"):
+    with pytest.raises(
+        ParameterError, match=r"min_score is 'high'; it must be a number.*edit min_score in .*bad.yaml"
+    ):
         read_settings(ENCODER, MAP, [file])
     file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.*mean heading_error_deg"):
