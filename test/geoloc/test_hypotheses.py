@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc.errors import ParameterError
-from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses
+from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses, Tolerances
 
 
 def apart_deg(a, b):
@@ -51,6 +51,17 @@ def test_whatever_is_true_a_row_is_as_near_as_the_encoder_bears(error_deg, error
         np.abs(np.log(tried.scales / height)) <= math.log(1.14) + 1e-6
     )
     assert near.any()
+
+
+@pytest.mark.parametrize(
+    ("heading_deg", "height", "count"), [(13.0, 0.14, 15), (7.5, 0.1, 15), (15.0, 0.14, 9), (30.0, 0.3, 1)]
+)
+def test_an_encoder_that_tolerates_more_needs_fewer_rows(heading_deg, height, count):
+    assert Hypotheses(30.0, 0.2, Tolerances(heading_deg, height)).count == count
+
+
+def test_no_parameters_ask_for_more_rows_than_a_message_may_have():
+    assert Hypotheses(180.0, 0.6, Tolerances(7.5, 0.1)).count == MAX_HYPOTHESES == 264
 
 
 def test_rows_are_all_pairs_of_turn_and_scale():

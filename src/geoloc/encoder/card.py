@@ -11,6 +11,7 @@ import yaml
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ModelError, ParameterError
+from geoloc.hypotheses import Tolerances
 
 FORMAT_VERSION = 1
 CARD_NAME = "model.yaml"
@@ -97,6 +98,7 @@ class ModelCard:
         licence: of the weights, an SPDX identifier.
         metrics: what was measured.
         calibration: suggested thresholds.
+        tolerances: turn and scale that the encoder bears; also in params.yaml, for the nodes.
     """
 
     directory: Path
@@ -109,6 +111,7 @@ class ModelCard:
     licence: str
     metrics: tuple[Metric, ...]
     calibration: Calibration
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     @property
     def input_px(self) -> int:
@@ -166,6 +169,7 @@ def load_card(model_dir: Path) -> ModelCard:
         licence=_get(tree, "licence", str, path),
         metrics=tuple(_build(Metric, item, "metrics", path) for item in _get(tree, "metrics", list, path)),
         calibration=_record(Calibration, tree, "calibration", path),
+        tolerances=_build(Tolerances, tree.get("tolerances", {}), "tolerances", path),
     )
 
 
