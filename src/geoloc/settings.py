@@ -3,7 +3,7 @@
 
     @dataclass(frozen=True)
     class Limits:
-        max_tilt_deg: float = setting(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
+        max_tilt_deg: float = setting(45.0, "largest tilt of a frame", unit="deg", low=0.0, high=80.0)
 
         def __post_init__(self) -> None:
             check(self)
@@ -65,13 +65,16 @@ class Setting:
         return f"{self.text} [{self.unit}]" if self.unit else self.text
 
     def allowed(self) -> str:
-        """Return the range in words, empty where anything goes."""
+        """Return what is allowed in words, without the unit; empty where anything goes."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.required:
             return "not empty"
-        unit = f" {self.unit}" if self.unit else ""
-        return "" if self.low is None else f"{self.low:g} to {self.high:g}{unit}"
+        return "" if self.low is None else f"{self.low:g} to {self.high:g}"
+
+    def constraints(self) -> str:
+        """Return what is allowed in words, numbers with their unit."""
+        return f"{self.allowed()} {self.unit}" if self.unit else self.allowed()
 
     def read(self, name: str, given: Any) -> Any:  # noqa: ANN401 - of the default's type
         """Return a value in the default's type.
@@ -101,7 +104,7 @@ class Setting:
         else:
             kind = _KINDS[type(self.default)]
         if self.low is not None:
-            return f"{kind} from {self.allowed()}"
+            return f"{kind} from {self.constraints()}"
         return self.allowed() if self.choices else f"{kind}, not empty" if self.required else kind
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from geoloc.errors import ParameterError
 from geoloc.nodes.settings import NODES as FLYING
+from geoloc.options import option
 from geoloc.settings import Setting, check, fill, group, setting, settings_of
 from geoloc_lab.evaluation.run_settings import RunSettings
 from geoloc_lab.nodes.settings import NODES as LABS
@@ -48,7 +49,7 @@ def test_the_settings_of_groups_are_flat_and_other_fields_are_none():
     found = settings_of(Camera)
     assert list(found) == ["turn_deg", "height_m", "mode", "threads", "use_tf", "bag", "gain"]
     assert found["height_m"].text_with_unit == "height of something; must be given [m]"
-    assert found["height_m"].allowed() == "1 to 500 m"
+    assert found["height_m"].constraints() == "1 to 500 m"
 
 
 def test_values_by_name_fill_the_groups_and_the_rest_keeps_its_default():
@@ -137,3 +138,11 @@ def test_the_core_checks_ranges_that_the_nodes_declare():
                         kind,
                         {**MUST_BE_GIVEN, name: found.high * 2},
                     )
+
+
+def test_an_option_of_a_command_has_text_and_range_of_its_setting():
+    mirrored = option(Mount, "height_m")
+    assert mirrored.help == "Height of something; must be given, in m."
+    assert (mirrored.min, mirrored.max) == (1.0, 500.0)
+    narrowed = option(Camera, "threads", "--threads", max=4)
+    assert (narrowed.min, narrowed.max) == (0, 4)

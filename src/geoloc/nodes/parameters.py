@@ -79,7 +79,7 @@ def _declare_one(node: Node, name: str, setting: Setting) -> Any:  # noqa: ANN40
 def _descriptor(setting: Setting) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=setting.text_with_unit,
-        additional_constraints=setting.allowed(),
+        additional_constraints=setting.constraints(),
         read_only=not setting.in_flight,
         dynamic_typing=False,
         type=Parameter.Type.from_parameter_value(_plain(setting.default)).value,

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from geoloc.options import option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
+
 _HELP = """See the main job done, with nothing to bring: a drone without GNSS localized on a map, in metres.
 
 Draws a town and its fields at two dates, builds a map of the first, flies a camera over the second, replays
@@ -28,7 +31,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for world, map, bag and report.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Of the world and the flight.")] = 7,
     duration_s: Annotated[float, typer.Option(help="Length of the flight.", min=5.0, max=1800.0)] = 90.0,
-    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=10.0)] = 1.0,
+    rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=10.0)] = ReplayNodeSettings.rate,
     model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
 ) -> None:
     """Draw, build, fly, report."""

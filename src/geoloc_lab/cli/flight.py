@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.options import option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
+
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight
@@ -58,7 +61,7 @@ def flight(
     view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
     overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
     distractors: Annotated[int, typer.Option(help="Tiles of other places added to each map.")] = 1000,
-    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=20.0)] = 4.0,
+    rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=20.0)] = 4.0,
     nodes: Annotated[
         bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
     ] = None,

@@ -17,10 +17,10 @@ class EvaluationNodeSettings:
 
     map: str = map_directory()
     model: str = model_directory()
-    out: str = setting("runs/evaluation", "folder that the report is written to")
+    out: str = setting("runs/evaluation", "folder of the report")
     title: str = setting("flight", "headline of the report")
     max_truth_gap_s: float = setting(
-        2.0, "between truth samples farther apart nothing is interpolated", unit="s", low=0.01, high=60.0
+        2.0, "largest time between two truth samples that are interpolated", unit="s", low=0.01, high=60.0
     )
 
     def __post_init__(self) -> None:
@@ -33,11 +33,11 @@ class ReplayNodeSettings:
 
     bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True)
     rate: float = setting(1.0, "seconds of flight in a second", low=0.01, high=100.0)
-    start_s: float = setting(0.0, "begin this far into the bag", unit="s", low=0.0, high=1e6)
-    rename: str = setting("", "topics by name, /recorded:=played, several with commas between")
+    start_s: float = setting(0.0, "start this far into the bag", unit="s", low=0.0, high=1e6)
+    rename: str = setting("", "topics by name, /recorded:=played, separated by commas")
     keep_names: bool = setting(False, "play every topic under its recorded name")
-    wait_s: float = setting(30.0, "how long to wait for the nodes to listen", unit="s", low=0.0, high=3600.0)
-    report: bool = setting(True, "ask evaluation_node for its report at the end, where there is one")
+    wait_s: float = setting(30.0, "longest wait for the nodes to listen", unit="s", low=0.0, high=3600.0)
+    report: bool = setting(True, "ask evaluation_node, where it runs, for its report at the end")
     await_evaluation: bool = setting(False, "wait for evaluation_node too, and fail without its report")
 
     def __post_init__(self) -> None:

@@ -99,7 +99,7 @@ def test_every_parameter_of_every_node_is_what_its_setting_declares(node_with, n
         assert value == given.get(each, declared.default)
         assert shown.description == declared.text_with_unit
         assert shown.read_only != declared.in_flight
-        assert shown.additional_constraints == declared.allowed()
+        assert shown.additional_constraints == declared.constraints()
         ranges = [*shown.floating_point_range, *shown.integer_range]
         assert all((found.from_value, found.to_value) == (declared.low, declared.high) for found in ranges)
         number = type(declared.default) in (int, float)
