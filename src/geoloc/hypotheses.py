@@ -31,15 +31,15 @@ class Tolerances:
 
     heading_tolerance_deg: float = setting(
         13.0,
-        "by how much a view may be turned and still be recognised; in the model's params.yaml",
+        "largest turn at which the encoder still recognises a view; the model's params.yaml sets it",
         unit="deg",
         low=7.5,
         high=180.0,
     )
     height_tolerance: float = setting(
         0.14,
-        "by which share a view may be too wide or too narrow and still be recognised; in the model's "
-        "params.yaml",
+        "largest relative error of scale at which the encoder still recognises a view; the model's "
+        "params.yaml sets it",
         low=0.1,
         high=1.0,
     )
@@ -58,14 +58,14 @@ class Hypotheses:
 
     heading_error_deg: float = setting(
         0.0,
-        "how wrong the heading of imu may be, 180 without a compass: views turned that far are tried; "
-        "odom is taken to be as wrong, from the same source, unless odom_heading_known is false",
+        "largest error of the heading in imu, 180 without a compass: views turned that far are tried; "
+        "odom is assumed to have the same error, unless odom_heading_known is false",
         unit="deg",
         low=0.0,
         high=180.0,
     )
     height_error: float = setting(
-        0.0, "share by which altitude may be wrong: views scaled that far are tried", low=0.0, high=0.6
+        0.0, "largest relative error of altitude: views scaled that far are tried", low=0.0, high=0.6
     )
     tolerances: Tolerances = group(Tolerances)
 

@@ -52,36 +52,39 @@ class LocalizerSettings:
         ParameterError: for a value outside its range.
     """
 
-    k: int = setting(10, "candidate tiles published beside an answer", low=1, high=1000)
-    filter: bool = setting(True, "believe the flight as a whole; false: each frame stands alone")
+    k: int = setting(10, "number of candidate tiles published with an answer", low=1, high=1000)
+    filter: bool = setting(True, "filter over the whole flight; false localizes each frame alone")
     min_score: float = setting(
         -1.0,
-        "without filter: cosine under which the best tile is not believed; -1 believes any",
+        "with filter false: least cosine of the best tile; -1 accepts any",
         low=-1.0,
         high=1.0,
     )
     min_margin: float = setting(
         0.0,
-        "without filter: how much better than any other place the best tile must score",
+        "with filter false: least lead of the best tile's cosine over any other place",
         low=0.0,
         high=2.0,
     )
     temperature: float = setting(
-        0.1, "without filter: of the softmax over tiles; smaller trusts the best more", low=1e-4, high=10.0
+        0.1,
+        "with filter false: temperature of the softmax over tiles; smaller trusts the best tile more",
+        low=1e-4,
+        high=10.0,
     )
     max_sigma_m: float = setting(
-        0.0, "largest calibrated deviation of an answer; 0 for any", unit="m", low=0.0, high=1e4
+        0.0, "largest calibrated standard deviation of an answer; 0 accepts any", unit="m", low=0.0, high=1e4
     )
     refine: str = setting(
         "auto",
-        "how a sure belief is refined on the map's picture, for metres within the tile",
+        "method that refines a sure position on the map's picture, to metres within a tile",
         choices=METHODS,
     )
-    refine_weights: str = setting("", "folder of the learned matcher's weights; for refine: lightglue")
+    refine_weights: str = setting("", "folder of the learned matcher's weights, for refine lightglue")
     attitude_error_deg: float = setting(
         1.5,
-        "standard deviation of roll and pitch, 1.5 as measured on a DJI's photos; it moves a camera by 2.6 m "
-        "at 100 m",
+        "standard deviation of roll and pitch; 1.5, measured on photos of a DJI, is 2.6 m on the ground from "
+        "100 m",
         unit="deg",
         low=0.0,
         high=30.0,

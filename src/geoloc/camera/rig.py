@@ -38,31 +38,37 @@ class RigSettings:
     """
 
     view_size_m: float = setting(
-        0.0, "width of the ground in a view; in the map's params.yaml", unit="m", low=1.0, high=10_000.0
+        0.0, "width of a view on the ground; the map's params.yaml sets it", unit="m", low=1.0, high=10_000.0
     )
     encoder_px: int = setting(
-        0, "width of a view in pixels; in the model's params.yaml", unit="px", low=8, high=4096
+        0, "width of a view in pixels; the model's params.yaml sets it", unit="px", low=8, high=4096
     )
     mount_rpy_deg: tuple[float, float, float] = setting(
         NADIR_MOUNT_RPY_DEG,
-        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks down, top of the picture forward",
+        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks straight down, top of the picture forward",
         unit="deg",
         low=-360.0,
         high=360.0,
     )
     max_attitude_gap_s: float = setting(
-        0.1, "how far from the frame the nearest attitude may be", unit="s", low=0.0, high=10.0
+        0.1, "largest time between a frame and the nearest attitude", unit="s", low=0.0, high=10.0
     )
     max_height_age_s: float = setting(
-        1.0, "how far from the frame the nearest height may be", unit="s", low=0.0, high=60.0
+        1.0, "largest time between a frame and the nearest height", unit="s", low=0.0, high=60.0
     )
-    min_height_m: float = setting(10.0, "frames lower than this are refused", unit="m", low=0.0, high=2e4)
-    max_height_m: float = setting(2e3, "frames higher than this are refused", unit="m", low=0.0, high=2e4)
+    min_height_m: float = setting(10.0, "least height above ground of a frame", unit="m", low=0.0, high=2e4)
+    max_height_m: float = setting(2e3, "largest height above ground of a frame", unit="m", low=0.0, high=2e4)
     max_climb_mps: float = setting(
-        30.0, "frames between heights that differ faster than this are refused", unit="m/s", low=0.1, high=1e3
+        30.0,
+        "largest vertical speed: frames between heights that differ faster are refused",
+        unit="m/s",
+        low=0.1,
+        high=1e3,
     )
-    max_tilt_deg: float = setting(45.0, "frames tilted more are refused", unit="deg", low=0.0, high=80.0)
-    min_coverage: float = setting(0.5, "least part of a view that the frame must show", low=0.0, high=1.0)
+    max_tilt_deg: float = setting(
+        45.0, "largest angle between the optical axis and straight down", unit="deg", low=0.0, high=80.0
+    )
+    min_coverage: float = setting(0.5, "least share of a view that the frame must show", low=0.0, high=1.0)
     hypotheses: Hypotheses = group(Hypotheses)
 
     def __post_init__(self) -> None:
@@ -134,7 +140,7 @@ class CameraRig:
             self._rejected[refusal.reason] = refusal
 
     def ready(self, stamp_ns: int) -> bool:
-        """Tell whether the attitude at a stamp is settled: a sample at or after it has come."""
+        """Return whether the attitude at a stamp is settled: a sample at or after it has come."""
         with self._lock:
             newest_ns = self._attitudes.newest_ns
         return newest_ns is not None and newest_ns >= stamp_ns

@@ -9,10 +9,10 @@ from geoloc.settings import setting
 def model_directory() -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare the parameter `model`."""
     return setting(
-        "", "model directory; in the model's params.yaml or the launch argument model:=", required=True
+        "", "model directory, or id of a shipped model; the launch argument model:= sets it", required=True
     )
 
 
 def map_directory() -> Any:  # noqa: ANN401
     """Declare the parameter `map`."""
-    return setting("", "map directory; in the map's params.yaml or the launch argument map:=", required=True)
+    return setting("", "map directory; the launch argument map:= sets it", required=True)

@@ -24,14 +24,16 @@ class CameraNodeSettings:
     rig: RigSettings = group(RigSettings)
     image_transport: str = setting(
         "auto",
-        "which image topic to read; auto keeps to the first that sends",
+        "image topic to read; auto takes the first that publishes",
         choices=("auto", "raw", "compressed"),
     )
-    use_tf: bool = setting(False, "take the mount from TF instead of mount_rpy_deg (needs tf2_ros)")
-    base_frame: str = setting("", "frame whose attitude imu tells, for TF; empty: the frame_id of imu")
+    use_tf: bool = setting(False, "take the mount from TF instead of mount_rpy_deg; needs tf2_ros")
+    base_frame: str = setting(
+        "", "frame whose attitude imu measures, for use_tf; empty takes the frame_id of imu"
+    )
     rectified: bool = setting(False, "images are already undistorted (image_rect)")
     attitude_wait_s: float = setting(
-        0.1, "how long a frame waits for the attitude after it", unit="s", low=0.0, high=1.0
+        0.1, "longest wait of a frame for the attitude after it", unit="s", low=0.0, high=1.0
     )
 
     def __post_init__(self) -> None:
@@ -57,16 +59,16 @@ class RetrievalNodeSettings:
     model: str = model_directory()
     localizer: LocalizerSettings = group(LocalizerSettings)
     offset_wait_s: float = setting(
-        0.2, "how long a descriptor waits for the view/offset of its stamp", unit="s", low=0.0, high=5.0
+        0.2, "longest wait of a descriptor for the view/offset of its stamp", unit="s", low=0.0, high=5.0
     )
     silence_s: float = setting(
         2.0,
-        "after this long without a frame, fix says STATUS_NO_FIX each second",
+        "time without a frame after which fix says STATUS_NO_FIX once a second",
         unit="s",
         low=0.5,
         high=60.0,
     )
-    map_frame: str = setting("map", "frame_id of pose and candidates: east, north, up on the map's centre")
+    map_frame: str = setting("map", "frame_id of pose and candidates: east, north, up from the map's centre")
 
     def __post_init__(self) -> None:
         check(self)
