@@ -37,7 +37,7 @@ ROS = {
 }
 SPDX = "# SPDX-License-Identifier: Apache-2.0"
 LEARNING = {"torch", "torchvision", "timm"}
-LONGEST_FILE = 300
+LONGEST_FILE = 400
 LONGEST_NODE = 250
 LONGEST_TEST = 400
 LONGEST_BODY = 60
