@@ -24,22 +24,22 @@ from refine_flights import flown
 from refine_rows import HEAD, Tried, row
 
 from geoloc import integrity
+from geoloc.arrays import Float32Array, Float64Array
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.single_frame import softmax
 from geoloc.installed import default_model, find_model
 from geoloc.localizer import LocalizerSettings
-from geoloc.refine import Refiner, RefinerSettings, Verdict
+from geoloc.refine import Refiner, Verdict, make_method
 from geoloc.refine.stage import Estimate, RefineStage
-from geoloc_training.datasets.dated_index import load_multiyear
-from geoloc_training.datasets.ground import Ground, Look, render
-from geoloc_training.datasets.world import load_worlds
+from geoloc_training.datasets.imagery.dated_index import load_multiyear
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
+from geoloc_training.datasets.imagery.world import load_worlds
 
 VIEW_M = 90.0
 PITCH_M = VIEW_M / 4
 _WORLDS, _WORLD_M = (7, 8), 1024.0
 _HERE_M = np.zeros(2)
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class SpotMap:
 
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int
-    ) -> tuple[NDArray[np.uint8], Floats]:
+    ) -> tuple[NDArray[np.uint8], Float64Array]:
         """As `geoloc.raster.views.Raster.view`."""
         return render(self.spot.ground, self.date, self.spot.look(east_m, -north_m, size_m), size_px)
 
@@ -103,7 +103,7 @@ class Trial:
     view: NDArray[np.uint8]
     right: SpotMap
     wrong: SpotMap
-    truth_m: Floats
+    truth_m: Float64Array
     heading_rad: float
     scale: float
     believed: Estimate
@@ -158,7 +158,7 @@ def trials(
         )
 
 
-def _rival(scores: NDArray[np.float32], spot: Spot, where: Sequence[Spot]) -> int:
+def _rival(scores: Float32Array, spot: Spot, where: Sequence[Spot]) -> int:
     """The most similar tile that shares no ground with this one."""
     for number in np.argsort(-scores):
         other = where[number]
@@ -172,7 +172,7 @@ def _view(spot: Spot, date: str, side: int, east_m: float = 0.0, south_m: float 
     return fill_invalid(*render(spot.ground, date, spot.look(east_m, south_m), side))
 
 
-def _believed(spot: Spot, date: str, query: NDArray[np.float32], encoder: Encoder) -> Estimate:
+def _believed(spot: Spot, date: str, query: Float32Array, encoder: Encoder) -> Estimate:
     centres = np.array([(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]) * PITCH_M
     around = [_view(spot, date, encoder.card.input_px, east, -north) for east, north in centres]
     scores = (encoder.describe(np.stack(around)) @ query).astype(np.float64)
@@ -180,14 +180,14 @@ def _believed(spot: Spot, date: str, query: NDArray[np.float32], encoder: Encode
     return Estimate(weights @ centres, integrity.covariance_m2(centres, weights, PITCH_M))
 
 
-def attempt(settings: RefinerSettings, trial: Trial, encoder: Encoder) -> Tried:
+def attempt(method: str, trial: Trial) -> Tried:
     """Refine one belief, and look at the wrong place with the same method."""
-    stage = RefineStage(trial.right, settings.method, encoder)
+    stage = RefineStage(trial.right, method)
     began = time.process_time()
     after = stage.refine(trial.believed, trial.view, _HERE_M)
     ms = 1e3 * (time.process_time() - began)
-    with Refiner(trial.wrong, settings, encoder) as elsewhere:
-        wrong = elsewhere.refine_at(trial.view, 0.0, 0.0)
+    with Refiner(trial.wrong, make_method(method)) as elsewhere:
+        wrong = elsewhere.refine(trial.view, 0.0, 0.0)
     return Tried(
         trial.believed.mean_m - trial.truth_m,
         after.mean_m - trial.truth_m,
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=[], help="city:map date:query date, or world:0:1")
     parser.add_argument("--flights", type=Path, help="folder of flight folders, as `geoloc flight` takes it")
     parser.add_argument("--work", type=Path, default=Path("runs/refine-flights"), help="for maps and bags")
-    parser.add_argument("--methods", nargs="+", default=["ncc", "sift", "features"])
+    parser.add_argument("--methods", nargs="+", default=["ncc", "sift"])
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
     chosen = parser.parse_args()
@@ -219,8 +219,7 @@ def main() -> None:
         print(f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
         print(f"\n{HEAD}")
         for name in chosen.methods:
-            settings = RefinerSettings(name)
-            print(row(name, [attempt(settings, query, encoder) for query in queries], VIEW_M), flush=True)
+            print(row(name, [attempt(name, query) for query in queries], VIEW_M), flush=True)
     if chosen.flights is not None:
         for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
             print(f"\n{title}\n\n{HEAD}")

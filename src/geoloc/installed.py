@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the files that come with geoloc lie: models and parameter files, in a checkout or installed."""
+"""The files that ship with geoloc, in a checkout or installed: models and parameter files."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def find_model(model: str) -> Path:
         model: a directory, or the id of a shipped model.
 
     Raises:
-        ModelError: where it is neither, with the ids there are.
+        ModelError: where it is neither; the sentence lists the ids of shipped models.
     """
     folder = Path(model).expanduser()
     if (folder / "model.yaml").is_file():
@@ -49,12 +49,12 @@ def find_model(model: str) -> Path:
 
 
 def default_model() -> str:
-    """Return the id of the model that is used where none is named: the one called geoloc-…, which ships.
+    """Return the id of the default model: the shipped one, called geoloc-….
 
-    Others in `models/` are the user's own, exported or adapted there, and are named to be used.
+    Other models in `models/` are the user's own, exported or adapted there, and have to be named.
 
     Raises:
-        ModelError: where none ships, or several do and one must be named.
+        ModelError: unless exactly one ships.
     """
     found = list(shipped_models())
     shipped = [name for name in found if name.startswith("geoloc-")] or found
@@ -65,7 +65,7 @@ def default_model() -> str:
 
 
 def default_parameters() -> Path:
-    """Return the parameter file that bringup starts from; raises as `config_file`."""
+    """Return the parameter file that bringup starts from; see `config_file`."""
     return config_file("bringup.yaml")
 
 
@@ -73,7 +73,7 @@ def config_file(name: str) -> Path:
     """Return a file of `config/`.
 
     Raises:
-        ParameterError: where the installation lacks it.
+        ParameterError: where it is not installed.
     """
     for share in share_folders():
         file = share / "config" / name

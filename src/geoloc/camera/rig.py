@@ -156,7 +156,7 @@ class CameraRig:
             body_from_optical: (3, 3) rotation of a gimbal at this stamp; by default the fixed mount.
 
         Returns:
-            The view, with the frame's stamp and a row for each of the settings' hypotheses.
+            The view, with the frame's stamp and an image for each of the settings' hypotheses.
 
         Raises:
             FrameRefused: with the reason why this frame cannot be used.

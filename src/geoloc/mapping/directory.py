@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open and verify a map directory: tiles, their descriptors, and the picture they were cut from."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.arrays import Float32Array
+from geoloc.checksums import file_sha256
 from geoloc.errors import MapError
 from geoloc.geodesy import LocalFrame, distance_m
 from geoloc.mapping.manifest import (
@@ -48,7 +48,6 @@ TILE_DTYPE = np.dtype(
 
 _SAMPLED_ROWS = 1024
 _CHUNK_ROWS = 16_384
-_CHUNK_BYTES = 4 << 20
 _UNIT_TOLERANCE = 1e-3
 _PLACE_TOLERANCE_M = 0.01
 
@@ -96,7 +95,7 @@ class MapDirectory:
         return self.manifest.model_sha256
 
     def index(self, kind: str | None = None) -> Index:
-        """An index over the descriptors.
+        """Open an index over the descriptors.
 
         Args:
             kind: exact, numpy or hnsw; by default what the map was built for.
@@ -113,7 +112,7 @@ class MapDirectory:
         return open_index(self.descriptors, kind, self.path / INDEX)
 
     def raster(self) -> Raster:
-        """The picture the tiles were cut from, in the map's frame; close it after use.
+        """Open the picture the tiles were cut from, in the map's frame; close it after use.
 
         Raises:
             RasterError: if it is damaged.
@@ -122,7 +121,7 @@ class MapDirectory:
 
 
 def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirectory:
-    """Open a map directory; quick even for a great one, since only a sample of it is read.
+    """Open a map directory; fast even for a large one, since only a sample of it is read.
 
     Args:
         path: the folder that `geoloc map build` wrote.
@@ -168,15 +167,6 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
     return opened
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _check_complete(path: Path) -> None:
     if not path.is_dir():
         raise MapError(f"there is no map at {path}: make one with `geoloc map build SOURCE --out {path}`.")
@@ -208,7 +198,7 @@ def _check_size(path: Path, record: FileRecord) -> None:
 
 
 def _check_sum(path: Path, record: FileRecord) -> None:
-    if sha256_of(path / record.name) != record.sha256:
+    if file_sha256(path / record.name) != record.sha256:
         raise MapError(f"{path / record.name} was changed since the map was built: copy or build it again.")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc replay`: a recorded flight onto the topics, where `ros2 bag play` is not installed."""
+"""`geoloc replay`: plays a recorded flight onto the topics, where `ros2 bag play` is not installed."""
 
 import importlib.util
 from pathlib import Path
@@ -21,21 +21,21 @@ def replay(
     bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
     rename: Annotated[
         list[str] | None,
-        typer.Argument(help="Topics by name, /recorded:=played, where their types do not decide."),
+        typer.Argument(help="Renames, /recorded:=played, where types are ambiguous."),
     ] = None,
     rate: Annotated[float, option(ReplayNodeSettings, "rate")] = ReplayNodeSettings.rate,
     start: Annotated[float, option(ReplayNodeSettings, "start_s")] = ReplayNodeSettings.start_s,
-    namespace: Annotated[str, typer.Option(help="Prefix of the topics, as of `geoloc up`.")] = "geoloc",
+    namespace: Annotated[str, typer.Option(help="Prefix of the topics, as for `geoloc up`.")] = "geoloc",
     keep_names: Annotated[
         bool, option(ReplayNodeSettings, "keep_names", "--keep-names")
     ] = ReplayNodeSettings.keep_names,
     wait: Annotated[float, option(ReplayNodeSettings, "wait_s")] = ReplayNodeSettings.wait_s,
     report: Annotated[bool, option(ReplayNodeSettings, "report")] = ReplayNodeSettings.report,
 ) -> None:
-    """Play a recorded flight onto the topics that the nodes read, with /clock.
+    """Play a recorded flight onto the topics that the nodes subscribe to, with /clock.
 
-    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. The first
-    message waits until they listen. Topics are found by their types: Image or CompressedImage, CameraInfo,
+    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. Playback
+    begins once they have subscribed. Topics are found by their types: Image or CompressedImage, CameraInfo,
     Imu, Range (height above ground), Odometry, and a NavSatFix as the truth.
 
     Examples:

@@ -32,12 +32,12 @@ class ReplayNodeSettings:
     """The parameters of `replay_node`."""
 
     bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True)
-    rate: float = setting(1.0, "seconds of flight in a second", low=0.01, high=100.0)
+    rate: float = setting(1.0, "playback rate: seconds of flight per second", low=0.01, high=100.0)
     start_s: float = setting(0.0, "start this far into the bag", unit="s", low=0.0, high=1e6)
     rename: str = setting("", "topics by name, /recorded:=played, separated by commas")
     keep_names: bool = setting(False, "play every topic under its recorded name")
-    wait_s: float = setting(30.0, "longest wait for the nodes to listen", unit="s", low=0.0, high=3600.0)
-    report: bool = setting(True, "ask evaluation_node, where it runs, for its report at the end")
+    wait_s: float = setting(30.0, "longest wait for the nodes to subscribe", unit="s", low=0.0, high=3600.0)
+    report: bool = setting(True, "request the report of evaluation_node at the end, where it runs")
     await_evaluation: bool = setting(False, "wait for evaluation_node too, and fail without its report")
 
     def __post_init__(self) -> None:
