@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -41,6 +41,9 @@ lint: setup  ## ruff and mypy alone
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
+
+parameters: setup  ## write docs/parameters.md from the settings' declarations
+	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
 
 clean:  ## remove .venv and everything that was made
 	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ from bench_rows import Row, median_ms, unit
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
@@ -40,7 +40,7 @@ _HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
 def view() -> Iterator[Row]:
     """A frame tilted by 10 degrees becomes a view of 160 pixels; the ratio is to 640 x 480."""
     world_from_optical = Rotation.from_euler("xyz", [10, 0, 40], degrees=True).as_matrix() @ mount_rotation(
-        (0, 90, 0)
+        NADIR_MOUNT_RPY_DEG
     )
     spec = ViewSpec(90.0, 160)
     for width, height in ((640, 480), (1280, 720), (1920, 1080), (4000, 3000)):

@@ -45,7 +45,7 @@ _UNIT_TOLERANCE = 0.01
 
 
 def stamp_ns(message: Stamped) -> int:
-    """Give the stamp of a message's header in nanoseconds, exactly."""
+    """Return the stamp of a message's header in nanoseconds, exactly."""
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 

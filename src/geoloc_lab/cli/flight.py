@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.options import option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
+
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc_lab.metrics.records import EvaluationRun
@@ -63,9 +66,7 @@ def flight(
     distractors: Annotated[
         int, typer.Option(help="Number of tiles of other places added to each map.")
     ] = 1000,
-    rate: Annotated[
-        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=20.0)
-    ] = 4.0,
+    rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=20.0)] = 4.0,
     nodes: Annotated[
         bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
     ] = None,

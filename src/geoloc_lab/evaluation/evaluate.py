@@ -27,7 +27,7 @@ from geoloc_lab.bags.reading import (
     read_flight,
 )
 from geoloc_lab.bags.truth_track import TruthTrack
-from geoloc_lab.evaluation.settings import RunSettings, read_settings
+from geoloc_lab.evaluation.run_settings import RunSettings, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
 from geoloc_lab.reports.view_album import ViewAlbum
 
