@@ -13,7 +13,7 @@ help:  ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 14
 
-setup:  ## .venv with ROS 2 and all that flies, no torch
+setup:  ## .venv with ROS 2 and all that flies, measures and simulates, no torch
 	@$(PYTHON) tools/setup_venv.py
 
 setup-train:  ## the same with what training needs (torch, 5 GB more)
