@@ -26,7 +26,7 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.search.index import open_index
 from geoloc_lab.flight_simulator.aerial_camera import default_intrinsics
 
@@ -52,7 +52,7 @@ def view() -> Iterator[Row]:
 
 def encoder() -> Iterator[Row]:
     """The shipped encoder on one view and on eight; the ratio is to onnxruntime's one."""
-    model = find_model(default_model())
+    model = find_model()
     size = load_encoder(model).card.input_px
     views = np.random.default_rng(_SEED).integers(0, 255, (8, size, size, 3), dtype=np.uint8)
     reference = load_encoder(model).describe(views)
@@ -94,7 +94,7 @@ def training() -> Iterator[Row]:
     """A training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
     if not _can_train():
         return
-    shipped = load_card(find_model(default_model())).architecture
+    shipped = load_card(find_model()).architecture
     others = {name: replace(shipped, backbone=name, backbone_args={}, stem="timm") for name in _BACKBONES}
     for name, architecture in {"shipped": shipped, **others}.items():
         ms = median_ms(_training_step(architecture), least=3)

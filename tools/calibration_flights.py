@@ -21,6 +21,7 @@ from adaptation_study import mosaic
 from tqdm import tqdm
 
 from geoloc.encoder import load_encoder
+from geoloc.installed import find_model
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS
 from geoloc_lab.scenarios.regions import Region, world_region
 from geoloc_lab.scenarios.runs import Trial, map_of, run_trial
@@ -58,17 +59,18 @@ def main() -> None:
     parser.add_argument("--city", default="chico")
     parser.add_argument("--years", nargs=2, default=["2018", "2020"], metavar=("MAP", "FLOWN"))
     parser.add_argument("--world", type=int, default=31, help="seed of the procedural world")
-    parser.add_argument("--model", type=Path, default=Path("models/geoloc-small-2"))
+    parser.add_argument("--model", default="", help="model directory, or the id of a shipped model")
     parser.add_argument("--times", type=int, default=2, help="flights of each scenario")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
     what = parser.parse_args()
 
-    encoder = load_encoder(what.model)
+    encoder = load_encoder(find_model(what.model))
+    model = encoder.card.directory
     for region in regions(what):
         map_directory = map_of(region, encoder, what.out / "maps", far_and_wide=False)
         for trial in tqdm(list(trials(region, what.times)), desc=region.imagery, unit="flight"):
-            run_trial(trial, map_directory.path, what.model, what.out, params_files=(_OPEN,))
-    print(f"\nnow: geoloc calibrate {what.model} {what.out}/*/*/report")
+            run_trial(trial, map_directory.path, model, what.out, params_files=(_OPEN,))
+    print(f"\nnow: geoloc calibrate {model} {what.out}/*/*/report")
 
 
 if __name__ == "__main__":

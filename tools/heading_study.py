@@ -20,7 +20,7 @@ import yaml
 
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.hypotheses import Hypotheses
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.mapping.directory import MapDirectory
 from geoloc.raster.views import open_raster
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
     parser.add_argument("--flights", type=int, default=len(_COURSES), help="a case, at most")
     chosen = parser.parse_args()
-    encoder = load_encoder(find_model(default_model()), threads=1)
+    encoder = load_encoder(find_model(), threads=1)
     region = world_region(chosen.out / "images")
     where = map_of(region, encoder, chosen.out / "maps", far_and_wide=False)
     print(HEAD, flush=True)

@@ -27,7 +27,7 @@ from geoloc import integrity
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.single_frame import softmax
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Refiner, RefinerSettings, Verdict
 from geoloc.refine.stage import Estimate, RefineStage
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
     chosen = parser.parse_args()
-    encoder = load_encoder(find_model(default_model()), threads=1)
+    encoder = load_encoder(find_model(), threads=1)
     for case in chosen.cases:
         how = Disturbance(offset_m=chosen.offset_m)
         queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))

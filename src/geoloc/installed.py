@@ -26,15 +26,16 @@ def shipped_models() -> dict[str, Path]:
     return found
 
 
-def find_model(model: str) -> Path:
+def find_model(model: str = "") -> Path:
     """Return a model's directory.
 
     Args:
-        model: a directory, or the id of a shipped model.
+        model: a directory, or the id of a shipped model; empty for the default model.
 
     Raises:
-        ModelError: where it is neither, with the ids there are.
+        ModelError: where it is neither, with the ids there are; where none is named, as `default_model`.
     """
+    model = model or default_model()
     folder = Path(model).expanduser()
     if (folder / "model.yaml").is_file():
         return folder.absolute()

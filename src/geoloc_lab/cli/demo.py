@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
+
 _HELP = """See the main job done, with nothing to bring: a drone without GNSS localized on a map, in metres.
 
 Draws a town and its fields at two dates, builds a map of the first, flies a camera over the second, replays
@@ -29,7 +31,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the world and the flight.")] = 7,
     duration_s: Annotated[float, typer.Option(help="Length of the flight.", min=5.0, max=1800.0)] = 90.0,
     rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=10.0)] = 1.0,
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
 ) -> None:
     """Draw, build, fly, report."""
     from geoloc.installed import default_model

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
+
 HELP = """Fly the scenarios, each hard in one way, and hold what comes of them against targets: one table.
 
 They are flown over the procedural world, map and camera at two dates, and with --data over Massachusetts
@@ -34,12 +36,12 @@ def scenarios(
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="A scenario's name; may be repeated.")] = None,
     jobs: Annotated[int, typer.Option(help="Flights at a time; 0 takes a core each.")] = 0,
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
     again: Annotated[bool, typer.Option("--again", help="Localize again what is reported already.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Say what the scenarios are, and stop.")] = False,
 ) -> None:
     """Fly scenarios and print their table."""
-    from geoloc.installed import default_model, find_model
+    from geoloc.installed import find_model
     from geoloc_lab.scenarios.definitions import chosen
 
     scenarios = tuple(chosen(only or []))
@@ -50,7 +52,7 @@ def scenarios(
     from geoloc_lab.scenarios.suite import Suite, run_suite, summary
 
     cores = os.cpu_count() or 1
-    folder = find_model(model or default_model())
+    folder = find_model(model)
     suite = Suite(scenarios, out, folder, data, jobs or cores, again, real_flights=not only)
     try:
         results = run_suite(suite, typer.echo)
