@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the files that come with geoloc lie: models and parameter files, in a checkout or installed."""
+"""What is installed: the models and parameter files that come with geoloc, in a checkout or not, and ROS 2."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
 
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import GeolocError, ModelError, ParameterError
 
 
 def share_folders() -> list[Path]:
@@ -81,3 +82,13 @@ def config_file(name: str) -> Path:
         if file.is_file():
             return file
     raise ParameterError(f"config/{name} is not installed: install geoloc again, or start from a checkout")
+
+
+def require_ros() -> None:
+    """Check that ROS 2's Python library is installed.
+
+    Raises:
+        GeolocError: where it is not.
+    """
+    if importlib.util.find_spec("rclpy") is None:
+        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")

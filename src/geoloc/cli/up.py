@@ -37,9 +37,11 @@ def up(
         geoloc up --map my_map
         geoloc up --map my_map --image-topic /camera/image_raw --params-file drone.yaml --respawn
     """
+    from geoloc.installed import require_ros
     from geoloc.nodes.startup.processes import running
     from geoloc.nodes.startup.programs import BringUp, bring_up
 
+    require_ros()
     choices = BringUp(
         namespace=namespace,
         params_file=tuple(params_file or ()),

@@ -99,6 +99,11 @@ def test_what_flies_needs_no_other_part(without):
             assert invoke(command.name, "--help").exit_code == 0
 
 
+def test_nodes_without_ros_are_a_sentence(without, tmp_path):
+    without("rclpy")
+    assert "rclpy is not installed: source your ROS 2" in sentence_of("up", "--map", tmp_path)
+
+
 def test_a_missing_part_ends_in_one_line_on_the_shell():
     code = (
         "import sys; sys.modules['rosbags'] = None; sys.argv = ['geoloc', 'evaluate', 'bag']\n"

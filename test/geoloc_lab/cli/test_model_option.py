@@ -46,6 +46,7 @@ def nothing_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("geoloc.encoder.load_encoder", opened)
     monkeypatch.setattr("geoloc.encoder.card.load_card", opened)
+    monkeypatch.setattr("geoloc.installed.require_ros", lambda: None)
     monkeypatch.setattr("geoloc.nodes.startup.processes.running", started)
     monkeypatch.setattr("geoloc_lab.scenarios.suite.run_suite", opened)
     monkeypatch.setattr("geoloc_lab.demo.load_encoder", opened)
