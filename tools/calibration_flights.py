@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from adaptation_study import mosaic
-from tqdm import tqdm
 
 from geoloc.encoder import load_encoder
 from geoloc.installed import find_model
+from geoloc.progress import progress_bar
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS
 from geoloc_lab.scenarios.regions import Region, world_region
 from geoloc_lab.scenarios.runs import Trial, map_of, run_trial
@@ -68,7 +68,7 @@ def main() -> None:
     model = encoder.card.directory
     for region in regions(what):
         map_directory = map_of(region, encoder, what.out / "maps", far_and_wide=False)
-        for trial in tqdm(list(trials(region, what.times)), desc=region.imagery, unit="flight"):
+        for trial in progress_bar(list(trials(region, what.times)), label=region.imagery, unit="flight"):
             run_trial(trial, map_directory.path, model, what.out, params_files=(_OPEN,))
     print(f"\nnow: geoloc calibrate {model} {what.out}/*/*/report")
 

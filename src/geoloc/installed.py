@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed: the models and parameter files that come with geoloc, in a checkout or not, and ROS 2."""
+"""What is installed: models and parameter files that come with geoloc, in a checkout or not; ROS 2."""
 
 import importlib.util
 import os

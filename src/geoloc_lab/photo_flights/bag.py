@@ -4,8 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from geoloc.progress import progress_bar
 from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.photo_flights.folder import PhotoFrame
 
@@ -29,7 +28,7 @@ def write_flight_bag(
         BagError: where the folder is taken or cannot be written.
     """
     with BagRecorder(bag, overwrite=overwrite) as recorder:
-        for frame in tqdm(frames, unit="photo", desc="write bag", disable=None if progress else True):
+        for frame in progress_bar(frames, label="write bag", unit="photo", shown=progress):
             for around_ns in _AROUND_NS:
                 stamp_ns = frame.stamp_ns + around_ns
                 recorder.imu(stamp_ns, frame.quaternion, _NOT_MEASURED, _NOT_MEASURED)
