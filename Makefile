@@ -35,7 +35,7 @@ test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
 
 bench: setup  ## speed and memory, as ratios within one run
-	@$(VENV)/python tools/bench.py
+	@$(VENV)/python tools/bench/bench.py
 
 lint: setup  ## ruff and mypy alone
 	@$(VENV)/ruff check .

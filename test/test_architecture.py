@@ -12,7 +12,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PYTHON_FILES = [
     *SOURCES,
     *sorted((ROOT / "launch").glob("*.py")),
-    *sorted((ROOT / "tools").glob("*.py")),
+    *sorted((ROOT / "tools").rglob("*.py")),
     *sorted((ROOT / "test").rglob("*.py")),
     ROOT / "setup.py",
 ]

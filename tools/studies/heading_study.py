@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs, in time and in metres, not to know heading or height: flights over the procedural world.
 
-    .venv/bin/python tools/heading_study.py --out runs/heading
-    .venv/bin/python tools/heading_study.py --out runs/heading --cases compass-15 --flights 1
+    .venv/bin/python tools/studies/heading_study.py --out runs/heading
+    .venv/bin/python tools/studies/heading_study.py --out runs/heading --cases compass-15 --flights 1
 
 Each case is a few flights whose attitude, odometry or height is wrong, localized without a prior by the code
 the nodes run, with the parameters that the case names. Imagery, map and bags that are there are used again.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flights over ground of validation, reported for `geoloc calibrate`: how the shipped model was calibrated.
 
-    .venv/bin/python tools/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
+    .venv/bin/python tools/studies/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
     .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/*/*/report
 
 A city in two years: its crops are laid side by side, in the same order for both; the map is of the one, the
@@ -27,7 +27,7 @@ from geoloc_lab.scenarios.regions import Region, world_region
 from geoloc_lab.scenarios.runs import Trial, map_of, run_trial
 
 _VIEW_M, _HEIGHT_M = 90.0, 110.0
-_OPEN = Path(__file__).parents[1] / "config" / "open.yaml"
+_OPEN = Path(__file__).parents[2] / "config" / "open.yaml"
 _SEEDS_APART = 100
 
 
@@ -41,7 +41,7 @@ def trials(region: Region, times: int) -> Iterator[Trial]:
 
 
 def regions(what: argparse.Namespace) -> Iterator[Region]:
-    """The city and the world, their pictures made where they are missing."""
+    """Return the city and the world, their pictures made where they are missing."""
     images = what.out / "images"
     images.mkdir(parents=True, exist_ok=True)
     before, after = mosaic(what.imagery, what.city, what.years, images)

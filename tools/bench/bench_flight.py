@@ -26,7 +26,7 @@ _TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 
 
 def filtering() -> Iterator[Row]:
-    """A frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
+    """Time a frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
     tiles, descriptors = _great_map()
     flight, overview = BayesFilter(tiles), Overview(tiles, descriptors)
     query = descriptors[len(tiles) // 2]
@@ -74,7 +74,7 @@ def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
 
 
 def refinement() -> Iterator[Row]:
-    """A view of 160 pixels laid on the map, by method; the ratio is to describing it with onnxruntime."""
+    """Time laying a view of 160 pixels on the map, by method; the ratio is to its description by onnxruntime."""
     encoder = load_encoder(find_model(), threads=2)
     side, gsd_m = encoder.card.input_px, 0.5
     map_rgb, later = (World(_SEED, _WORLD_M, gsd_m).render(date) for date in (0, 1))

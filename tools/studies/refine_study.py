@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What refinement is worth: metres before and after, by method, on maps of one date and queries of another.
 
-    .venv/bin/python tools/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
-    .venv/bin/python tools/refine_study.py --cases world:0:1 --methods ncc sift
-    .venv/bin/python tools/refine_study.py --flights ../shared/data --work runs/refine-flights
+    .venv/bin/python tools/studies/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
+    .venv/bin/python tools/studies/refine_study.py --cases world:0:1 --methods ncc sift
+    .venv/bin/python tools/studies/refine_study.py --flights ../shared/data --work runs/refine-flights
 
 "Before" is what one look-up answers with: the softmax mean of a tile near the query and its neighbours, a
 quarter of a view apart. "After" is what the localizer's own stage makes of that, of all queries, those that
