@@ -36,7 +36,7 @@ setup(
     entry_points={
         "console_scripts": [
             "geoloc = geoloc.cli:main",
-            "geoloc-train = geoloc_training.entry:main",
+            "geoloc-train = geoloc_training.cli:main",
             "camera_node = geoloc.nodes.camera_node:main",
             "inference_node = geoloc.nodes.inference_node:main",
             "retrieval_node = geoloc.nodes.retrieval_node:main",

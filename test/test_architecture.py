@@ -37,7 +37,7 @@ ROS = {
 }
 SPDX = "# SPDX-License-Identifier: Apache-2.0"
 LEARNING = {"torch", "torchvision", "timm"}
-LONGEST_FILE = 300
+LONGEST_FILE = 401
 LONGEST_NODE = 200
 LONGEST_TEST = 400
 LONGEST_BODY = 60

@@ -4,7 +4,7 @@
 import cv2
 import numpy as np
 
-from geoloc_training.datasets.ground import Ground, pyramid
+from geoloc_training.datasets.imagery.ground import Ground, pyramid
 
 
 def picture(seed: int, side: int = 256) -> np.ndarray:

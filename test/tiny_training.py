@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from geoloc_training.config import build_config
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.distributed import gather_rows
-from geoloc_training.methods.contract import Batch, Method, Outcome
 
 SIDE = 6
 PLACES = 24

@@ -6,7 +6,7 @@ import numpy as np
 from torch.nn import functional
 
 from geoloc_training.config import build_config
-from geoloc_training.datasets.contract import Item, TrainingSplit
+from geoloc_training.items import Item, TrainingSplit
 from geoloc_training.methods.dmnil.method import Dmnil
 from geoloc_training.methods.dmnil.source import ClusterBatches
 from tiny_training import SIDE, TinyEncoder

@@ -20,7 +20,7 @@ from pathlib import Path
 
 _PROGRAMS = {
     "geoloc": [sys.executable, "-c", "from geoloc.cli import main; main()"],
-    "geoloc-train": [sys.executable, "-c", "from geoloc_training.entry import main; main()"],
+    "geoloc-train": [sys.executable, "-c", "from geoloc_training.cli import main; main()"],
 }
 _VIEW_M = 90
 _GENERIC = [

@@ -1,29 +1,214 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole training run as one frozen dataclass, built from plain mappings such as YAML holds."""
+"""A whole training run as one frozen dataclass; each part is handed on as it is to what it configures."""
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any, Union
 
-import yaml
-
+from geoloc.encoder.card import Architecture
 from geoloc.errors import ParameterError
-from geoloc_training.augment.settings import AugmentConfig, ImageAugmentConfig
-from geoloc_training.methods.dmnil.settings import DmnilConfig
+from geoloc.typed import build
+from geoloc_training.augment.augment_config import AugmentConfig, ImageAugmentConfig
+from geoloc_training.checks import either, require
+from geoloc_training.datasets.data_config import MAP, REGION, DataConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
-from geoloc_training.methods.lpn.settings import LpnConfig
-from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
-from geoloc_training.settings import (
-    MAP,
-    REGION,
-    DataConfig,
-    HardwareConfig,
-    ModelConfig,
-    OptimiserConfig,
-    require,
-)
+from geoloc_training.methods.registry import METHODS, Takes, taking
 
-MethodConfig = Sample4GeoConfig | LpnConfig | DmnilConfig
+_SCHEDULES = ("cosine", "step", "constant")
+_PRECISIONS = ("fp32", "bf16", "fp16")
+
+MethodConfig = Union[tuple(row.settings for row in METHODS.values())]  # type: ignore[valid-type] # noqa: UP007
+
+
+@dataclass(frozen=True)
+class ModelConfig(Architecture):
+    """The encoder: an architecture, and where its first weights come from.
+
+    Attributes:
+        pretrained: begin a new run with the weights that timm knows for the backbone.
+        pretrained_file: a safetensors or pth file with those weights, where they cannot be fetched.
+    """
+
+    backbone: str = "resnet18"
+    backbone_args: dict[str, Any] = field(default_factory=dict)
+    stem: str = "unshuffle"
+    head: str = "grid"
+    head_channels: int = 48
+    rings: int = 4
+    descriptor_size: int = 256
+    input_px: int = 160
+    standardise: bool = True
+    mean: tuple[float, float, float] = Architecture.mean
+    std: tuple[float, float, float] = Architecture.std
+    pretrained: bool = False
+    pretrained_file: str = ""
+
+    def __post_init__(self) -> None:
+        require(
+            self.pretrained or not self.pretrained_file,
+            f"model.pretrained_file={self.pretrained_file} and model.pretrained=false contradict each other; "
+            "set model.pretrained=true or leave the file out.",
+        )
+        for name in ("input_px", "descriptor_size", "head_channels", "rings"):
+            value = getattr(self, name)
+            require(value > 0, f"model.{name}={value} must be above 0.")
+        require(min(self.std) > 0, f"model.std={list(self.std)} divides the colours: use numbers above 0.")
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """How long, in what steps and by which rule the weights change.
+
+    Attributes:
+        name: adamw or sgd.
+        steps: length of the run; 0 takes `epochs`.
+        epochs: length in passes over the training places, used where steps is 0.
+        pairs: pairs of a step over all devices.
+        accumulate: parts a device's pairs are cut into, one after the other; each is a batch of its own to
+            the loss, so its pairs meet fewer negatives.
+        learning_rate: at its height.
+        backbone_rate: factor of the rate for the backbone.
+        weight_decay: of matrices; biases, norms and temperatures do not decay.
+        momentum: of sgd.
+        nesterov: whether sgd looks ahead by it, as Nesterov's does.
+        schedule: cosine (warm-up, plateau, descent), step (falls by `gamma` at `milestones`) or constant.
+        warmup_steps: steps of a linear rise, with every schedule.
+        descent: share of the steps that descend (cosine).
+        milestones: when the rate falls, as shares of the run (step).
+        gamma: factor of each fall (step).
+        clip_norm: longest gradient; 0 for any.
+        clip_value: largest entry of the gradient; 0 for any.
+        ema_decay: of the averaged weights, which are what is validated and exported; 0 for the plain weights.
+    """
+
+    name: str = "adamw"
+    steps: int = 4000
+    epochs: int = 0
+    pairs: int = 96
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    weight_decay: float = 0.05
+    momentum: float = 0.9
+    nesterov: bool = True
+    schedule: str = "cosine"
+    warmup_steps: int = 100
+    descent: float = 1.0
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    clip_norm: float = 5.0
+    clip_value: float = 0.0
+    ema_decay: float = 0.998
+
+    def __post_init__(self) -> None:
+        self._check_length()
+        self._check_schedule()
+        require(self.name in ("adamw", "sgd"), f"optimiser '{self.name}' is unknown; use adamw or sgd.")
+        require(
+            self.learning_rate > 0 and self.backbone_rate >= 0,
+            f"optimiser.learning_rate={self.learning_rate} must be above 0 and "
+            f"optimiser.backbone_rate={self.backbone_rate} not below.",
+        )
+        require(
+            self.clip_norm >= 0 and self.clip_value >= 0 and 0 <= self.ema_decay < 1,
+            f"optimiser.clip_norm={self.clip_norm}, clip_value={self.clip_value}, "
+            f"ema_decay={self.ema_decay}: the last lies in 0..1, none is negative.",
+        )
+        require(
+            self.weight_decay >= 0 and 0 <= self.momentum < 1,
+            f"optimiser.weight_decay={self.weight_decay} must not be negative, and "
+            f"optimiser.momentum={self.momentum} must lie in 0..1, 1 excluded.",
+        )
+
+    def _check_length(self) -> None:
+        require(
+            self.steps >= 0 and self.epochs >= 0 and self.steps + self.epochs > 0,
+            f"optimiser.steps={self.steps} and epochs={self.epochs}: one of them must be above 0.",
+        )
+        require(self.pairs > 1, f"optimiser.pairs={self.pairs} must be above 1.")
+        require(
+            self.accumulate > 0 and self.pairs % self.accumulate == 0,
+            f"optimiser.accumulate={self.accumulate} does not divide optimiser.pairs={self.pairs}; "
+            "choose a divisor.",
+        )
+        require(
+            self.pairs // max(1, self.accumulate) > 1,
+            f"optimiser.accumulate={self.accumulate} leaves one pair of optimiser.pairs={self.pairs} a part; "
+            "a pair needs others to differ from.",
+        )
+        require(
+            self.warmup_steps >= 0 and (self.warmup_steps < self.steps or not self.steps),
+            f"optimiser.warmup_steps={self.warmup_steps} is not below steps={self.steps}, or is negative; "
+            "shorten the warm-up, 0 leaves it out.",
+        )
+
+    def _check_schedule(self) -> None:
+        require(
+            self.schedule in _SCHEDULES,
+            f"optimiser.schedule '{self.schedule}' is unknown; use {', '.join(_SCHEDULES)}.",
+        )
+        require(
+            0 < self.descent <= 1,
+            f"optimiser.descent={self.descent} is the share of steps that descend: use 0..1.",
+        )
+        require(
+            self.schedule != "step" or bool(self.milestones),
+            "optimiser.schedule=step has optimiser.milestones=[]; say when the rate falls, e.g. [0.6, 0.9].",
+        )
+        require(
+            all(0 < share < 1 for share in self.milestones),
+            f"optimiser.milestones={list(self.milestones)} are shares of the run, between 0 and 1.",
+        )
+        require(0 < self.gamma <= 1, f"optimiser.gamma={self.gamma} is the factor of a fall: use 0..1.")
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """Where a run happens.
+
+    Attributes:
+        accelerator: auto, cpu or gpu.
+        devices: processes on this machine, one a device.
+        nodes: machines.
+        precision: fp32, bf16 or fp16 (gpu only, with a scaled loss).
+        workers: threads that draw batches ahead.
+        threads: threads of torch on a CPU.
+        sync_batchnorm: batch norm over all devices (gpu only).
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "fp32"
+    workers: int = 1
+    threads: int = 2
+    sync_batchnorm: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            self.accelerator in ("auto", "cpu", "gpu"),
+            f"hardware.accelerator '{self.accelerator}' is unknown; use auto, cpu or gpu.",
+        )
+        require(
+            self.precision in _PRECISIONS,
+            f"hardware.precision '{self.precision}' is unknown; use {', '.join(_PRECISIONS)}.",
+        )
+        require(
+            min(self.devices, self.nodes, self.workers, self.threads) > 0,
+            f"hardware.devices={self.devices}, nodes={self.nodes}, workers={self.workers}, "
+            f"threads={self.threads} must all be above 0.",
+        )
+        self.check_accelerator(self.accelerator)
+
+    def check_accelerator(self, accelerator: str) -> None:
+        """Refuse what the accelerator (cpu or gpu; auto is not yet known) cannot do."""
+        require(
+            not (self.precision == "fp16" and accelerator == "cpu"),
+            "hardware.precision=fp16 needs a GPU and hardware.accelerator is cpu; use bf16 or fp32.",
+        )
+        require(
+            not (self.sync_batchnorm and accelerator == "cpu"),
+            "hardware.sync_batchnorm=true needs GPUs and hardware.accelerator is cpu; set it to false.",
+        )
 
 
 @dataclass(frozen=True)
@@ -47,7 +232,7 @@ class TrainConfig:
     seed: int = 1
     checkpoint_every: int = 100
     evaluate_every: int = 200
-    method: MethodConfig = field(default_factory=Sample4GeoConfig)
+    method: MethodConfig = field(default_factory=next(iter(METHODS.values())).settings)
     dphr: DphrConfig = field(default_factory=DphrConfig)
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -64,44 +249,17 @@ class TrainConfig:
         )
         require(self.seed >= 0, f"seed={self.seed} must not be negative; any whole number from 0 will do.")
         require(self.dphr.weight >= 0, f"dphr.weight={self.dphr.weight} must not be negative; 0 is off.")
-        require(
-            not (self.method.name == "lpn" and self.data.name == MAP),
-            f"method lpn classifies places and data '{MAP}' draws them without end, so it has no classes; "
-            "use method sample4geo or a published data set.",
-        )
+        self._check_method()
         require(
             self.optimiser.steps > 0 or self.data.name != MAP,
             f"optimiser.epochs={self.optimiser.epochs} without steps, but data '{MAP}' has no epochs; "
             "set optimiser.steps.",
         )
         self._check_parts()
-        if isinstance(self.method, DmnilConfig):
-            self._check_unpaired(self.method)
-
-    def _check_unpaired(self, method: DmnilConfig) -> None:
-        require(
-            self.data.name != MAP,
-            f"method dmnil clusters a set of pictures and data '{MAP}' draws views without end; use a "
-            "published data set.",
-        )
-        require(
-            self.dphr.weight == 0,
-            f"dphr.weight={self.dphr.weight} reweights pairs and method dmnil knows none; set it to 0.",
-        )
-        require(
-            method.enhancement.by != "path" or self.data.name == REGION,
-            f"method.enhancement.by=path follows a flight's frames over a map's tiles, and data "
-            f"'{self.data.name}' has neither order nor places; use votes.",
-        )
-        require(
-            self.optimiser.pairs % method.instances == 0,
-            f"method.instances={method.instances} does not divide optimiser.pairs={self.optimiser.pairs}, "
-            "which is clusters times instances; choose a multiple.",
-        )
 
     @property
     def method_name(self) -> str:
-        """The method with what lies beside it, as checkpoints and cards say it."""
+        """Return the method with what lies beside it, as checkpoints and cards say it."""
         return self.method.name + (" with dphr" if self.dphr.weight > 0 else "")
 
     def _check_parts(self) -> None:
@@ -114,71 +272,44 @@ class TrainConfig:
             f"optimiser.accumulate={self.optimiser.accumulate} parts; use a multiple of {parts}.",
         )
 
+    def _check_method(self) -> None:
+        name = self.method.name
+        require(name in METHODS, f"method '{name}' is unknown; use {either(list(METHODS))}.")
+        takes = METHODS[name].takes
+        require(
+            takes is not Takes.PLACES or self.data.name != MAP,
+            f"method {name} classifies places and data '{MAP}' draws them without end, so it has no classes; "
+            f"use method {either(taking(Takes.PAIRS))}, or a published data set.",
+        )
+        require(
+            takes is not Takes.PICTURES or self.data.name != MAP,
+            f"method {name} clusters a set of pictures and data '{MAP}' draws views without end; use a "
+            "published data set.",
+        )
+        require(
+            takes is Takes.PICTURES or self.data.name != REGION,
+            f"data '{REGION}' has no pairs, which method {name} learns from; use method "
+            f"{either(taking(Takes.PICTURES))}.",
+        )
+        require(
+            takes is not Takes.PICTURES or self.dphr.weight == 0,
+            f"dphr.weight={self.dphr.weight} reweights pairs and method {name} knows none; set it to 0.",
+        )
+        self.method.check(self.data.name, self.optimiser.pairs)
+
 
 def build_config(tree: dict[str, Any]) -> TrainConfig:
-    """Build the dataclass tree from plain dictionaries and lists (see `plain`).
+    """Build the configuration from plain dictionaries and lists (see `plain`).
 
     Raises:
         ParameterError: an unknown key, a value of the wrong kind, or values that contradict each other.
     """
-    config: TrainConfig = build(TrainConfig, tree, "")
-    return config
+    return build(TrainConfig, tree, ParameterError)
 
 
 def plain(config: TrainConfig | DataConfig) -> dict[str, Any]:
-    """A configuration, or its data, as dictionaries and lists, ready for YAML."""
-    tree: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(asdict(config))))
-    return tree
-
-
-def build(kind: type, tree: Any, where: str) -> Any:  # noqa: ANN401 - one builder for every dataclass
-    """A frozen dataclass from a mapping; `where` is the mapping's place in the configuration, "data." say."""
-    name = where.rstrip(".") or "configuration"
-    require(isinstance(tree, dict), f"'{name}' must be a mapping, found {tree!r}.")
-    hints = get_type_hints(kind)
-    known = {f.name for f in fields(kind)}
-    unknown = set(tree) - known
-    require(
-        not unknown,
-        f"unknown setting {where}{', '.join(sorted(map(str, unknown)))}; known: {', '.join(sorted(known))}.",
-    )
-    values = {key: _value(hints[key], item, f"{where}{key}") for key, item in tree.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ParameterError(f"'{name}' is incomplete or of the wrong kind: {error}.") from error
-
-
-def _value(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401
-    if is_dataclass(hint):
-        return build(hint, item, where + ".")  # type: ignore[arg-type]
-    if get_origin(hint) in (UnionType, type(MethodConfig)):
-        return _chosen(get_args(hint), item, where)
-    if get_origin(hint) is tuple:
-        return _tuple(get_args(hint), item, where)
-    accepted = (int, float) if hint is float else get_origin(hint) or hint
-    valid = isinstance(item, accepted) and (hint is bool or not isinstance(item, bool))
-    require(valid, f"'{where}' must be {getattr(hint, '__name__', hint)}, found {item!r}.")
-    return float(item) if hint is float else item
-
-
-def _chosen(kinds: tuple[type, ...], item: Any, where: str) -> Any:  # noqa: ANN401
-    """One of several dataclasses, told apart by their field `name`."""
-    require(isinstance(item, dict), f"'{where}' must be a mapping, found {item!r}; write {where}.name=….")
-    known = {kind().name: kind for kind in kinds}
-    name = item.get("name", next(iter(known)))
-    require(name in known, f"{where}.name '{name}' is unknown; use {' or '.join(known)}.")
-    return build(known[name], item, where + ".")
-
-
-def _tuple(kinds: tuple[Any, ...], item: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401
-    require(isinstance(item, list), f"'{where}' must be a list, found {item!r}.")
-    if kinds[-1] is Ellipsis:
-        kinds = kinds[:1] * len(item)
-    require(len(kinds) == len(item), f"'{where}' must be a list of {len(kinds)} values, found {len(item)}.")
-    return tuple(
-        _value(kind, entry, f"{where}.{i}") for i, (kind, entry) in enumerate(zip(kinds, item, strict=True))
-    )
+    """Return a configuration, or its data, as dictionaries and lists, ready for YAML."""
+    return _listed(asdict(config))  # type: ignore[no-any-return]
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML

@@ -14,17 +14,17 @@ _T = TypeVar("_T")
 
 
 def ranks() -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Number of this process among them."""
+    """Return the number of this process among them."""
     return dist.get_rank() if ranks() > 1 else 0
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set in any process."""
+    """Return True where the flag is set in any process."""
     if ranks() == 1:
         return flag
     value = torch.tensor(float(flag), device=device)
@@ -33,7 +33,7 @@ def any_rank(flag: bool, device: torch.device) -> bool:
 
 
 def on_first_rank(make: Callable[[], _T]) -> _T:
-    """What the first process makes, handed to all; so is its error.
+    """Return what the first process makes, handed to all; so is its error.
 
     For costly work on the CPU that all ranks would do alike, or alike but for rounding.
 
@@ -56,7 +56,7 @@ def on_first_rank(make: Callable[[], _T]) -> _T:
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Rows (N, …) of every rank stacked in rank order (ranks · N, …).
+    """Return rows (N, …) of every rank stacked in rank order (ranks · N, …).
 
     Gradients flow back to the rank a row came from. When every rank computes the whole loss on the result and
     DDP averages the gradients, the update is that of one process with the whole batch.
@@ -84,7 +84,7 @@ class _GatherRows(torch.autograd.Function):  # type: ignore[misc]  # mypy does n
 
 
 def share_of(pairs: int, rank: int, ranks: int) -> slice:
-    """Which rows of a step's batch are a rank's own.
+    """Return which rows of a step's batch are a rank's own.
 
     Raises:
         ParameterError: the ranks cannot share the batch evenly.
@@ -97,7 +97,7 @@ def share_of(pairs: int, rank: int, ranks: int) -> slice:
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """A detached scalar's mean over all ranks."""
+    """Return a detached scalar's mean over all ranks."""
     value = value.detach().clone()
     if ranks() > 1:
         dist.all_reduce(value)

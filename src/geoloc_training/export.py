@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from timm.utils import reparameterize_model
 from torch import nn
 
+from geoloc.checksums import file_sha256
 from geoloc.encoder.card import (
     CARD_NAME,
     FORMAT_VERSION,
@@ -25,11 +26,11 @@ from geoloc.encoder.card import (
     Calibration,
     Metric,
     ModelCard,
-    file_sha256,
     load_card,
 )
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
+from geoloc_training.atomic_files import replacing
 from geoloc_training.parity import (
     Parity,
     RealViews,
@@ -38,7 +39,6 @@ from geoloc_training.parity import (
     measure_latency,
     not_compared,
 )
-from geoloc_training.staging import replacing
 
 _OPSET = 17
 
@@ -165,7 +165,7 @@ def _require_free(out: Path) -> None:
 
 
 def _card(facts: CardFacts, architecture: Architecture, folder: Path) -> ModelCard:
-    """The card as flight will read it, before it may be written."""
+    """Return the card as flight will read it, before it may be written."""
     return ModelCard(
         directory=folder,
         id=facts.id,
@@ -195,7 +195,7 @@ def _write_card(
         "method": facts.method,
         "seed": facts.seed,
         "gsd_range_m": list(facts.gsd_range_m),
-        "architecture": _plain(asdict(architecture)),
+        "architecture": _plain(_recorded(architecture)),
         "calibration": asdict(facts.calibration),
         "metrics": [asdict(metric) for metric in facts.metrics],
         "parity_with_torch": {
@@ -217,7 +217,7 @@ def _write_card(
 
 
 def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) -> None:
-    """The ROS parameter file; which model it is the launch file says, as an absolute path."""
+    """Write the ROS parameter file; which model it is the launch file says, as an absolute path."""
     parameters = {
         "encoder_px": architecture.input_px,
         "min_score": float(facts.calibration.min_score),
@@ -225,6 +225,11 @@ def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) 
     }
     text = f"# Parameters that belong to {facts.id}; thresholds: {facts.calibration.derivation}\n"
     path.write_text(text + yaml.safe_dump({"/**": {"ros__parameters": parameters}}), encoding="utf-8")
+
+
+def _recorded(architecture: Architecture) -> dict[str, Any]:
+    """Return the fields of the network alone: a run's own says more, where its first weights came from."""
+    return {entry.name: getattr(architecture, entry.name) for entry in fields(Architecture)}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary settings

@@ -57,12 +57,12 @@ class Parity:
 
 
 def installed_encoders(card: ModelCard) -> dict[str, Encoder]:
-    """A model in every backend that is installed here."""
+    """Return a model in every backend that is installed here."""
     return {name: open_encoder(card, name, _THREADS) for name in BACKENDS if find_spec(name) is not None}
 
 
 def not_compared(found: Mapping[str, Parity]) -> list[str]:
-    """Backends of which nothing was found, because they are not installed here."""
+    """Return backends of which nothing was found, because they are not installed here."""
     return [name for name in BACKENDS if name not in (_REFERENCE, *found)]
 
 
@@ -105,7 +105,7 @@ def compare(
 
 
 def measure_latency(encoders: Mapping[str, Encoder], views: NDArray[np.uint8]) -> dict[str, float | str]:
-    """Median milliseconds to describe one view, by backend, and how it was measured."""
+    """Return median milliseconds to describe one view, by backend, and how it was measured."""
     latency: dict[str, float | str] = {"conditions": f"one view, {_THREADS} threads, median"}
     for name, encoder in encoders.items():
         times = []

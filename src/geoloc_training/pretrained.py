@@ -13,7 +13,7 @@ from geoloc.encoder.card import Architecture
 from geoloc.encoder.torch_backbones import build_backbone
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
-from geoloc_training.settings import ModelConfig
+from geoloc_training.config import ModelConfig
 
 # The hub's client turns a network that is down, an outage and a missing entry into OSErrors.
 _FAILURES = (ModelError, OSError, EOFError, KeyError, AttributeError, SafetensorError, pickle.UnpicklingError)
@@ -22,12 +22,12 @@ _FOLDED = "conv1.1.weight"  # of the stem "unshuffle", which no published weight
 
 
 def new_encoder(config: ModelConfig) -> ViewEncoder:
-    """The encoder that settings describe, before its first step.
+    """Return the encoder that settings describe, before its first step.
 
     Raises:
         ModelError: it cannot be built, or its pretrained weights cannot be reached, read or fitted.
     """
-    encoder = ViewEncoder(config.architecture())
+    encoder = ViewEncoder(config)
     if config.pretrained:
         load_pretrained(encoder, Path(config.pretrained_file) if config.pretrained_file else None)
     return encoder
@@ -81,7 +81,7 @@ def _read(architecture: Architecture, file: Path) -> nn.Module:
 
 
 def _left_random(loaded: nn.Module, architecture: Architecture) -> list[str]:
-    """Names of the matrices that a file did not fill: timm keeps silent about what a file lacks."""
+    """Return names of the matrices that a file did not fill: timm keeps silent about what a file lacks."""
     random = dict(_build(architecture).named_parameters())
     return [
         name
@@ -91,14 +91,14 @@ def _left_random(loaded: nn.Module, architecture: Architecture) -> list[str]:
 
 
 def _build(architecture: Architecture, **pretrained: Any) -> nn.Module:  # noqa: ANN401 - timm's own
-    """A backbone whose random weights are the same each time, and cost the run none of its own."""
+    """Return a backbone whose random weights are the same each time, and cost the run none of its own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return build_backbone(architecture, **pretrained)
 
 
 def _reason(error: Exception) -> str:
-    """The first failure's message, on one line and not endless."""
+    """Return the first failure's message, on one line and not endless."""
     first = error.__cause__ if isinstance(error, ModelError) and error.__cause__ else error
     text = " ".join(str(first).split()) or type(first).__name__
     return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"

@@ -12,11 +12,9 @@ pytest.importorskip("lightning_fabric")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
 from geoloc_training import pretrained  # noqa: E402
-from geoloc_training.config import TrainConfig  # noqa: E402
-from geoloc_training.methods import build_method  # noqa: E402
+from geoloc_training.config import ModelConfig, TrainConfig  # noqa: E402
 from geoloc_training.pretrained import new_encoder  # noqa: E402
-from geoloc_training.settings import ModelConfig  # noqa: E402
-from geoloc_training.training.loop import fit  # noqa: E402
+from geoloc_training.training.loop import build_method, fit  # noqa: E402
 from tiny_training import TinySource, build_tiny, tiny_config  # noqa: E402
 
 ARGS = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}

@@ -21,7 +21,7 @@ pytest.importorskip("lightning_fabric")
 
 from geoloc.encoder import load_card, load_encoder
 from geoloc.errors import ModelError, ParameterError, RasterError
-from geoloc_training import cli
+from geoloc_training.cli import app as cli
 from geoloc_training.training.checkpoint import load_average
 
 RECIPE = {
@@ -177,7 +177,7 @@ def test_missing_data_and_runs_are_sentences(run, tmp_path):
 def test_main_ends_in_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["geoloc-train", "fit", "--config", str(Path("no.yaml"))])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        cli.run()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith("geoloc-train: no.yaml does not exist")
 
@@ -189,6 +189,6 @@ def test_main_ends_in_one_sentence_when_the_disk_is_full(monkeypatch, capsys, nu
 
     monkeypatch.setattr(cli, "app", full)
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        cli.run()
     assert stopped.value.code == 2
     assert "make room and rerun the same command" in capsys.readouterr().err

@@ -16,7 +16,7 @@ pytest.importorskip("lightning_fabric")
 
 from geoloc.encoder import load_card  # noqa: E402
 from geoloc.errors import ModelError  # noqa: E402
-from geoloc_training import cli  # noqa: E402
+from geoloc_training.cli import app as cli  # noqa: E402
 from geoloc_training.training import loop  # noqa: E402
 from geoloc_training.training.checkpoint import load_average, load_checkpoint  # noqa: E402
 

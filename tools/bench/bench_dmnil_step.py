@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from geoloc_training.augment.single import SingleAugment
-from geoloc_training.compose import compose
-from geoloc_training.datasets.contract import Item, TrainingSplit
-from geoloc_training.methods.contract import UnpairedBatch
+from geoloc_training.compose import load_config
+from geoloc_training.contract import UnpairedBatch
+from geoloc_training.items import Item, TrainingSplit
 from geoloc_training.methods.dmnil.plan import plan_view
 from geoloc_training.methods.dmnil.source import ClusterBatches
 from geoloc_training.training.batches import batches_ahead
@@ -130,7 +130,7 @@ def measure(setup: Setup, steps: int, *words: str) -> Cost:
 
 def _trainer(setup: Setup, folder: Path, words: tuple[str, ...]) -> Trainer:
     """Return a trainer at the first step of an epoch in which every part of the method is in use."""
-    config = compose(
+    config = load_config(
         [
             "preset=dmnil", "data.root=none", "model.pretrained=false", "hardware.accelerator=cpu",
             "hardware.threads=2", "hardware.workers=2", "method.pictures_every=0",

@@ -8,33 +8,30 @@ of float32 are alive at a time.
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc_training.clustering import ClusterConfig
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
-
-def dense_labels(features: Floats, config: ClusterConfig) -> Ints:
+def dense_labels(features: Float32Array, config: ClusterConfig) -> Int64Array:
     """Labels (N,) of L2-normalised descriptors (N, D); -1 for outliers."""
     lists = _nearest(features, config.k1)
     vectors = _averaged(_vectors(features, lists), lists[:, : config.k2])
     return _dbscan(_jaccard(vectors), config.eps, config.min_samples)
 
 
-def _nearest(features: Floats, k1: int) -> Ints:
+def _nearest(features: Float32Array, k1: int) -> Int64Array:
     index = faiss.IndexFlatL2(features.shape[1])
     index.add(features)
     return np.asarray(index.search(features, k1)[1])
 
 
-def _reciprocal(lists: Ints) -> list[Ints]:
+def _reciprocal(lists: Int64Array) -> list[Int64Array]:
     mutual = (lists[lists] == np.arange(len(lists))[:, None, None]).any(axis=2)
     return [row[kept] for row, kept in zip(lists, mutual, strict=True)]
 
 
-def _vectors(features: Floats, lists: Ints) -> Floats:
+def _vectors(features: Float32Array, lists: Int64Array) -> Float32Array:
     full, half = _reciprocal(lists), _reciprocal(lists[:, : round(lists.shape[1] / 2) + 1])
     vectors = np.zeros((len(lists), len(lists)), np.float32)
     for row, own in enumerate(full):
@@ -46,14 +43,14 @@ def _vectors(features: Floats, lists: Ints) -> Floats:
     return vectors
 
 
-def _averaged(vectors: Floats, lists: Ints) -> Floats:
+def _averaged(vectors: Float32Array, lists: Int64Array) -> Float32Array:
     averaged = np.zeros_like(vectors)
     for row, chosen in enumerate(lists):
         averaged[row] = vectors[chosen].mean(axis=0)
     return averaged
 
 
-def _jaccard(vectors: Floats) -> Floats:
+def _jaccard(vectors: Float32Array) -> Float32Array:
     size = len(vectors)
     entries = [np.flatnonzero(vectors[:, column]) for column in range(size)]
     distances = np.zeros_like(vectors)
@@ -66,7 +63,7 @@ def _jaccard(vectors: Floats) -> Floats:
     return np.maximum(distances, 0, out=distances)
 
 
-def _dbscan(distances: Floats, eps: float, min_samples: int) -> Ints:
+def _dbscan(distances: Float32Array, eps: float, min_samples: int) -> Int64Array:
     near = [np.flatnonzero(row <= np.float32(eps)) for row in distances]
     labels, count = np.full(len(near), -1, np.int64), 0
     for start, members in enumerate(near):

@@ -33,7 +33,7 @@ from geoloc.raster.views import Raster, open_raster
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
 from geoloc_lab.flight_simulator.recording import write_bag
 
-_TRAIN = [sys.executable, "-c", "from geoloc_training.entry import main; main()"]
+_TRAIN = [sys.executable, "-c", "from geoloc_training.cli import main; main()"]
 _GEOLOC = [sys.executable, "-c", "from geoloc.cli import main; main()"]
 _FIGURES = ("recall_at_1", "median_m", "p95_m", "within_tile")
 _VIEW_M, _HEIGHT_M, _MARGIN_M = 90.0, 110.0, 240.0

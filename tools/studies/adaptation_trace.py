@@ -23,16 +23,16 @@ from geoloc.installed import find_model
 from geoloc.raster.views import open_raster
 from geoloc_lab.bags.reading import read_flight
 from geoloc_training.adaptation.cutting import Sources, cut_region
-from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
-from geoloc_training.adaptation.stopping import match
-from geoloc_training.compose import compose
-from geoloc_training.datasets.contract import Item
+from geoloc_training.compose import load_config
+from geoloc_training.config import ModelConfig
 from geoloc_training.datasets.region import read_region
-from geoloc_training.settings import ModelConfig
+from geoloc_training.items import Item
+from geoloc_training.label_free.stopping import match
+from geoloc_training.label_free.validation import SELECTION, LabelFreeValidation
+from geoloc_training.prepare import prepare
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch
 from geoloc_training.training.loop import fit
-from geoloc_training.training.prepare import prepare
 
 _VIEW_M = 90.0
 _FIGURES = (SELECTION, "free_mutual", "free_continuity", "free_lead", "free_likeness")
@@ -90,7 +90,7 @@ def trace(case: Path, init: str, out: Path, words: Sequence[str]) -> list[dict[s
     card = load_card(find_model(init))
     encoder = load_encoder(card.directory)
     flown = {name: Flown(case, name, encoder, out / f"cut-{name}") for name in ("footage", "west")}
-    config = compose(["+preset=adapt", f"data.root={flown['footage'].root}", *words])
+    config = load_config(["+preset=adapt", f"data.root={flown['footage'].root}", *words])
     config = replace(config, model=ModelConfig(**asdict(card.architecture)))
     fabric = launch(config.hardware)
     prepared = prepare(config, out / "cache", fabric.device)

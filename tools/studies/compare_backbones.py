@@ -27,14 +27,14 @@ from geoloc.encoder import Encoder, open_encoder
 from geoloc.encoder.card import ONNX_NAME, Architecture, Calibration, ModelCard
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import GeolocError, ParameterError
-from geoloc_training.compose import compose, load_config
+from geoloc_training.compose import load_config
 from geoloc_training.config import TrainConfig, plain
-from geoloc_training.datasets.load import load_every_place
+from geoloc_training.datasets.imagery.load import load_every_place
 from geoloc_training.evaluation.cross_date import evaluate, parse_pair
 from geoloc_training.export import write_onnx
+from geoloc_training.runlog import trained_minutes
 from geoloc_training.training.checkpoint import load_average
 from geoloc_training.training.describe import Describer
-from geoloc_training.training.runlog import trained_minutes
 
 _WARMUP, _RAMP = 0.05, 0.1  # shares of the steps, those of preset `small`
 
@@ -131,7 +131,7 @@ def _measured(candidate: Candidate, options: argparse.Namespace) -> list[Measure
     kept = _earlier(folder, recipe)
     if kept or (options.only and candidate.name not in options.only):
         return kept
-    broken = why_not(recipe.model.architecture())
+    broken = why_not(recipe.model)
     if broken:
         print(f"{candidate.name}: skipped, {broken}", flush=True)
         return []
@@ -154,7 +154,7 @@ def recipe_of(candidate: Candidate, options: argparse.Namespace) -> TrainConfig:
         f"hardware.threads={options.threads}",
         *options.set,
     ]
-    recipe = compose(words)
+    recipe = load_config(words)
     chosen = replace(
         recipe.model,
         backbone=candidate.backbone,
@@ -196,11 +196,11 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(plain(recipe), sort_keys=False), encoding="utf-8")
     _train(path, folder)
-    encoder = ViewEncoder(recipe.model.architecture())
+    encoder = ViewEncoder(recipe.model)
     encoder.load_state_dict(load_average(folder, "last")[1])
     encoder.eval()
     write_onnx(encoder, folder / ONNX_NAME)
-    grounds = load_every_place(options.data, recipe.data.sources)
+    grounds = load_every_place(replace(recipe.data, root=str(options.data)))
     base = parse_pair(options.pair)
     alone, crowd = (
         evaluate(Describer(encoder, recipe.model.input_px).views, grounds, protocol, recipe.model.input_px)
@@ -221,7 +221,7 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
 
 def _train(recipe: Path, run: Path) -> None:
     """`geoloc-train fit` in a process of its own, which resumes an interrupted run by itself."""
-    program = "from geoloc_training.entry import main; main()"
+    program = "from geoloc_training.cli import main; main()"
     words = ["fit", "--config", str(recipe), "--out", str(run)]
     finished = subprocess.run([sys.executable, "-c", program, *words], check=False)
     if finished.returncode:
@@ -251,12 +251,12 @@ def _report(done: Sequence[Measured], options: argparse.Namespace) -> None:
 
 def _open(folder: Path, backend: str, threads: int) -> Encoder:
     """Load a candidate's graph in a backend; it has no card yet, so one is made of what the recipe says."""
-    recipe = load_config(folder / "recipe.yaml")
+    recipe = load_config(recipe=folder / "recipe.yaml")
     card = ModelCard(
         directory=folder,
         id=folder.name,
         sha256="",
-        architecture=recipe.model.architecture(),
+        architecture=recipe.model,
         gsd_range_m=(0.0, 0.0),
         method=recipe.method.name,
         seed=recipe.seed,

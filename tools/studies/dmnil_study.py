@@ -23,20 +23,19 @@ from pathlib import Path
 from dmnil_report import write_report
 
 from geoloc.encoder.torch_backend import ViewEncoder
-from geoloc_training.adaptation.selection import LabelFreeValidation
-from geoloc_training.compose import compose
+from geoloc_training.compose import load_config
 from geoloc_training.config import TrainConfig
-from geoloc_training.datasets.contract import Task
 from geoloc_training.datasets.generate import make_tiny
-from geoloc_training.datasets.registry import load_benchmark
+from geoloc_training.datasets.published.registry import load_benchmark
 from geoloc_training.evaluation.benchmark import evaluate_features
-from geoloc_training.methods import build_method
+from geoloc_training.items import Task
+from geoloc_training.label_free.validation import LabelFreeValidation
 from geoloc_training.methods.dmnil.source import ClusterBatches
+from geoloc_training.prepare import prepare
 from geoloc_training.training.checkpoint import initial_weights
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch, seed_everything
-from geoloc_training.training.loop import fit
-from geoloc_training.training.prepare import prepare
+from geoloc_training.training.loop import build_method, fit
 
 _NO_LEVELS = "method.levels.weight=0"
 _NO_EVOLUTION = ("method.evolution.intra_epoch=1000", "method.evolution.cross_epoch=1000")
@@ -186,7 +185,9 @@ def main() -> None:
         write_report(_all_runs(options), options.out)
         return
     seed, root = options.seeds[0], options.out / "u1652"
-    config = compose([*RECIPE, f"data.root={root}", f"seed={seed}", *VARIANTS[options.one], *options.words])
+    config = load_config(
+        [*RECIPE, f"data.root={root}", f"seed={seed}", *VARIANTS[options.one], *options.words]
+    )
     run = folder(options.out, options.one, seed, options.init)
     one_run(config, run, options.init)
     (run / "done").touch()

@@ -37,7 +37,7 @@ HOST = [
     "dphr.window=50",  # a fifth of the run, as 100 are too many of so few steps
 ]
 FIGURES = ("R@1", "R@5", "AP")
-_TRAIN = "from geoloc_training.entry import main; main()"
+_TRAIN = "from geoloc_training.cli import main; main()"
 
 
 def tree(imagery: Path, out: Path) -> Path:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc.integrity import normalised_error
 
-Floats = NDArray[np.float64]
 HEAD = (
     "| method | fused | before, median / p95 m | after, median / p95 m | fused and more than a tile off | "
     "confirmed, but not fused | confirmed at a wrong place | NEES of the fused, mean | CPU ms |\n"
@@ -30,9 +29,9 @@ class Tried:
         ms: of the method.
     """
 
-    before_m: Floats
-    after_m: Floats
-    covariance_m2: Floats
+    before_m: Float64Array
+    after_m: Float64Array
+    covariance_m2: Float64Array
     refined: bool
     reason: str | None
     elsewhere: bool | None
@@ -59,5 +58,5 @@ def row(name: str, tried: Sequence[Tried], tile_m: float) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _errors(tried: Sequence[Tried]) -> list[tuple[Floats, Floats]]:
+def _errors(tried: Sequence[Tried]) -> list[tuple[Float64Array, Float64Array]]:
     return [(one.before_m, one.after_m) for one in tried]

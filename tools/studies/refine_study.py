@@ -24,6 +24,7 @@ from refine_flights import flown
 from refine_rows import HEAD, Tried, row
 
 from geoloc import integrity
+from geoloc.arrays import Float32Array, Float64Array
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.single_frame import softmax
@@ -31,15 +32,14 @@ from geoloc.installed import find_model
 from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Refiner, RefinerSettings, Verdict
 from geoloc.refine.stage import Estimate, RefineStage
-from geoloc_training.datasets.dated_index import load_multiyear
-from geoloc_training.datasets.ground import Ground, Look, render
-from geoloc_training.datasets.world import load_worlds
+from geoloc_training.datasets.imagery.dated_index import load_multiyear
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
+from geoloc_training.datasets.imagery.world import load_worlds
 
 VIEW_M = 90.0
 PITCH_M = VIEW_M / 4
 _WORLDS, _WORLD_M = (7, 8), 1024.0
 _HERE_M = np.zeros(2)
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class SpotMap:
 
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int
-    ) -> tuple[NDArray[np.uint8], Floats]:
+    ) -> tuple[NDArray[np.uint8], Float64Array]:
         """As `geoloc.raster.views.Raster.view`."""
         return render(self.spot.ground, self.date, self.spot.look(east_m, -north_m, size_m), size_px)
 
@@ -103,7 +103,7 @@ class Trial:
     view: NDArray[np.uint8]
     right: SpotMap
     wrong: SpotMap
-    truth_m: Floats
+    truth_m: Float64Array
     heading_rad: float
     scale: float
     believed: Estimate
@@ -158,7 +158,7 @@ def trials(
         )
 
 
-def _rival(scores: NDArray[np.float32], spot: Spot, where: Sequence[Spot]) -> int:
+def _rival(scores: Float32Array, spot: Spot, where: Sequence[Spot]) -> int:
     """The most similar tile that shares no ground with this one."""
     for number in np.argsort(-scores):
         other = where[number]
@@ -172,7 +172,7 @@ def _view(spot: Spot, date: str, side: int, east_m: float = 0.0, south_m: float 
     return fill_invalid(*render(spot.ground, date, spot.look(east_m, south_m), side))
 
 
-def _believed(spot: Spot, date: str, query: NDArray[np.float32], encoder: Encoder) -> Estimate:
+def _believed(spot: Spot, date: str, query: Float32Array, encoder: Encoder) -> Estimate:
     centres = np.array([(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]) * PITCH_M
     around = [_view(spot, date, encoder.card.input_px, east, -north) for east, north in centres]
     scores = (encoder.describe(np.stack(around)) @ query).astype(np.float64)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-PROGRAM = "geoloc_training.entry:main"
+PROGRAM = "geoloc_training.cli:main"
 """Function behind `geoloc-train`; by name, because what flies does not import what learns."""
 
 _AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The card of a model directory: what the network is, how it was trained, and that its files are whole."""
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
+from geoloc.checksums import file_sha256
 from geoloc.encoder.calibration import Calibration
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import ModelError
+from geoloc.typed import build, part_for, read_mapping
 
 FORMAT_VERSION = 1
 CARD_NAME = "model.yaml"
@@ -18,7 +16,7 @@ WEIGHTS_NAME = "encoder.safetensors"
 ONNX_NAME = "encoder.onnx"
 PARAMETERS_NAME = "params.yaml"
 _FILE_NAMES = (WEIGHTS_NAME, ONNX_NAME, PARAMETERS_NAME)
-_T = TypeVar("_T")
+_FIX = "restore the file or export the model again"
 
 
 @dataclass(frozen=True)
@@ -147,49 +145,19 @@ def load_card(model_dir: Path) -> ModelCard:
             f"{directory} is not a model directory: it has no {CARD_NAME}; name a folder such as "
             "models/geoloc-small-2, or make one with `geoloc-train export`."
         )
-    tree = _read_yaml(path)
+    tree = read_mapping(path, ModelError, "model card", _FIX)
     version = tree.get("format")
     if version != FORMAT_VERSION:
         raise ModelError(
             f"{path} has format {version!r}, this geoloc reads format {FORMAT_VERSION}; "
             "export the model again or update geoloc."
         )
-    sums = _verify_files(directory, _get(tree, "files", dict, path))
-    return ModelCard(
-        directory=directory,
-        id=_get(tree, "id", str, path),
-        sha256=sums[WEIGHTS_NAME],
-        architecture=_record(Architecture, tree, "architecture", path),
-        gsd_range_m=_pair(tree, "gsd_range_m", path),
-        method=_get(tree, "method", str, path),
-        seed=_get(tree, "seed", int, path),
-        licence=_get(tree, "licence", str, path),
-        metrics=tuple(_build(Metric, item, "metrics", path) for item in _get(tree, "metrics", list, path)),
-        calibration=_record(Calibration, tree, "calibration", path),
-    )
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"{path} is not valid YAML ({error}); restore the file or export the model again."
-        ) from error
-    if not isinstance(tree, dict):
-        raise ModelError(
-            f"{path} is not a model card: it holds no mapping; name the folder of a geoloc model."
-        )
-    return tree
+    files = tree.get("files")
+    if not isinstance(files, dict):
+        raise ModelError(f"{path}: 'files' must be a mapping, found {files!r}; {_FIX}.")
+    sums = _verify_files(directory, files)
+    known = part_for(ModelCard, tree) | {"directory": directory, "sha256": sums[WEIGHTS_NAME]}
+    return build(ModelCard, known, ModelError, where=str(path), fix=_FIX)
 
 
 def _verify_files(directory: Path, files: dict[str, Any]) -> dict[str, str]:
@@ -212,59 +180,3 @@ def _verify_files(directory: Path, files: dict[str, Any]) -> dict[str, str]:
                 "copy the whole model folder again."
             )
     return {str(name): str(value) for name, value in files.items()}
-
-
-def _record(kind: Callable[..., _T], tree: Mapping[str, Any], key: str, path: Path) -> _T:
-    return _build(kind, _get(tree, key, dict, path), key, path)
-
-
-def _build(kind: Callable[..., _T], item: Any, key: str, path: Path) -> _T:  # noqa: ANN401 - from YAML
-    """A frozen record from a mapping with exactly its fields, each of the field's type."""
-    hints = {f.name: f.type for f in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(item, dict) or set(item) - set(hints):
-        raise ModelError(f"'{key}' in {path} is malformed; expected the fields {', '.join(hints)}.")
-    values = {name: _typed(value, hints[name], f"{key}.{name}", path) for name, value in item.items()}
-    try:
-        return kind(**values)
-    except ParameterError as error:
-        raise ModelError(f"'{key}' in {path}: {error}; export the model again.") from error
-    except TypeError as error:
-        raise ModelError(f"'{key}' in {path} is incomplete ({error}); export the model again.") from error
-
-
-def _typed(value: Any, hint: Any, where: str, path: Path) -> Any:  # noqa: ANN401 - straight from YAML
-    if hint in (int, str, bool):
-        valid, result = type(value) is hint, value
-    elif hint is float:
-        valid, result = _is_number(value), value
-    elif hint == dict[str, Any]:
-        valid, result = isinstance(value, dict), value
-    else:
-        valid = isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
-        result = tuple(map(float, value)) if valid else value
-    if not valid:
-        raise ModelError(
-            f"'{where}' in {path} is {value!r}, which has the wrong type; export the model again."
-        )
-    return float(result) if hint is float else result
-
-
-def _get(tree: Mapping[str, Any], key: str, kind: type[_T], path: Path) -> _T:
-    value = tree.get(key)
-    if type(value) is not kind:
-        found = "missing" if value is None else f"a {type(value).__name__}"
-        raise ModelError(
-            f"'{key}' in {path} is {found}, expected {kind.__name__}; is this a geoloc model card?"
-        )
-    return value
-
-
-def _pair(tree: Mapping[str, Any], key: str, path: Path) -> tuple[float, float]:
-    value = _get(tree, key, list, path)
-    if len(value) != 2 or not all(map(_is_number, value)):
-        raise ModelError(f"'{key}' in {path} must hold two numbers, found {value!r}.")
-    return float(value[0]), float(value[1])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

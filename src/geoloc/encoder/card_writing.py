@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from geoloc.checksums import file_sha256
 from geoloc.encoder.calibration import Calibration
-from geoloc.encoder.card import CARD_NAME, PARAMETERS_NAME, ModelCard, file_sha256, load_card
+from geoloc.encoder.card import CARD_NAME, PARAMETERS_NAME, ModelCard, load_card
 from geoloc.errors import ModelError
 
 _THRESHOLDS = ("min_score", "min_margin", "max_sigma_m")

@@ -16,8 +16,9 @@ import yaml
 from numpy.typing import NDArray
 
 from geoloc import __version__
+from geoloc.checksums import file_sha256
 from geoloc.geodesy import LocalFrame
-from geoloc.mapping.directory import MapDirectory, open_map, sha256_of
+from geoloc.mapping.directory import MapDirectory, open_map
 from geoloc.mapping.grid import default_view_size_m, pitch_m, tile_grid
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
@@ -209,4 +210,4 @@ def _bounds_deg(frame: LocalFrame, bounds_m: Four) -> Four:
 
 def _records(out: Path) -> tuple[FileRecord, ...]:
     names = [*REQUIRED_FILES, INDEX] if (out / INDEX).exists() else REQUIRED_FILES
-    return tuple(FileRecord(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
+    return tuple(FileRecord(name, (out / name).stat().st_size, file_sha256(out / name)) for name in names)

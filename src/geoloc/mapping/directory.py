@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open and verify a map directory: tiles, their descriptors, and the picture they were cut from."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.arrays import Float32Array
+from geoloc.checksums import file_sha256
 from geoloc.errors import MapError
 from geoloc.geodesy import LocalFrame, distance_m
 from geoloc.mapping.manifest import (
@@ -48,7 +48,6 @@ TILE_DTYPE = np.dtype(
 
 _SAMPLED_ROWS = 1024
 _CHUNK_ROWS = 16_384
-_CHUNK_BYTES = 4 << 20
 _UNIT_TOLERANCE = 1e-3
 _PLACE_TOLERANCE_M = 0.01
 
@@ -168,15 +167,6 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
     return opened
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _check_complete(path: Path) -> None:
     if not path.is_dir():
         raise MapError(f"there is no map at {path}: make one with `geoloc map build SOURCE --out {path}`.")
@@ -208,7 +198,7 @@ def _check_size(path: Path, record: FileRecord) -> None:
 
 
 def _check_sum(path: Path, record: FileRecord) -> None:
-    if sha256_of(path / record.name) != record.sha256:
+    if file_sha256(path / record.name) != record.sha256:
         raise MapError(f"{path / record.name} was changed since the map was built: copy or build it again.")
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`map.yaml`: what a map directory says about itself, written and read without trusting it."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,6 +9,7 @@ import yaml
 
 from geoloc.errors import MapError, ParameterError
 from geoloc.geodesy import LocalFrame
+from geoloc.typed import build, part_for, read_mapping
 
 FORMAT_VERSION = 1
 MANIFEST = "map.yaml"
@@ -21,7 +20,7 @@ RASTER = "raster.tif"
 PARAMS = "params.yaml"
 REQUIRED_FILES = (TILES, DESCRIPTORS, RASTER, PARAMS)
 
-_MAX_MANIFEST_BYTES = 1_000_000
+_FIX = "build the map again"
 _HEAD = "# A geoloc map: `geoloc map inspect` prints it, `geoloc map verify` checks every file.\n"
 
 Four = tuple[float, float, float, float]
@@ -95,6 +94,14 @@ class Manifest:
     imagery: Imagery
     files: tuple[FileRecord, ...]
 
+    def __post_init__(self) -> None:
+        for name in ("gsd_m", "view_size_m", "pitch_m", "tile_count", "descriptor_size"):
+            if getattr(self, name) <= 0:
+                raise ParameterError(f"{name} must be above 0, found {getattr(self, name)}")
+        if not self.scales:
+            raise ParameterError("scales must be a list of numbers, found none")
+        _ = self.frame
+
     @property
     def frame(self) -> LocalFrame:
         """The local frame of raster and tiles."""
@@ -125,17 +132,14 @@ def load_manifest(folder: Path) -> Manifest:
         MapError: if it is missing, of another format, incomplete, or names files outside its folder.
     """
     path = folder / MANIFEST
-    data = _read_yaml(path)
+    data = read_mapping(path, MapError, "map manifest", _FIX)
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise MapError(
             f"{path} has format version {version}, this program reads {FORMAT_VERSION}: build the map again."
         )
-    try:
-        manifest = _manifest(_Reader(path, data))
-        _ = manifest.frame
-    except ParameterError as error:
-        raise MapError(f"{path}: {error}") from error
+    known = part_for(Manifest, data) | {"files": _records(path, data.get("files"))}
+    manifest = build(Manifest, known, MapError, where=str(path), fix=_FIX)
     for record in manifest.files:
         _check_inside(folder, record.name)
     missing = [name for name in REQUIRED_FILES if manifest.file(name) is None]
@@ -144,50 +148,11 @@ def load_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _read_yaml(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise MapError(f"{path} is larger than any map manifest: it is not one.")
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MapError(f"{path} is damaged (not YAML): build the map again.") from error
-    except OSError as error:
-        raise MapError(f"{path} cannot be read ({error.strerror}).") from error
-    if not isinstance(data, dict):
-        raise MapError(f"{path} is not a map manifest: it holds no keys. Build the map again.")
-    return data
-
-
-def _manifest(read: "_Reader") -> Manifest:
-    imagery = read.section("imagery")
-    files = read.section("files")
-    return Manifest(
-        format_version=FORMAT_VERSION,
-        geoloc_version=read.text("geoloc_version"),
-        created=read.text("created"),
-        latitude_deg=read.number("latitude_deg"),
-        longitude_deg=read.number("longitude_deg"),
-        crs=read.text("crs"),
-        bounds_m=read.four("bounds_m"),
-        bounds_deg=read.four("bounds_deg"),
-        gsd_m=read.positive("gsd_m"),
-        view_size_m=read.positive("view_size_m"),
-        pitch_m=read.positive("pitch_m"),
-        overlap=read.number("overlap"),
-        scales=read.numbers("scales"),
-        min_valid=read.number("min_valid"),
-        tile_count=read.count("tile_count"),
-        descriptor_size=read.count("descriptor_size"),
-        model_id=read.text("model_id"),
-        model_sha256=read.text("model_sha256"),
-        recipe_sha256=read.text("recipe_sha256"),
-        imagery=Imagery(imagery.text("source"), imagery.text("date"), imagery.text("licence")),
-        files=tuple(_file_record(name, files.section(name)) for name in files.names()),
-    )
-
-
-def _file_record(name: str, read: "_Reader") -> FileRecord:
-    return FileRecord(name, read.count("size_bytes"), read.text("sha256"))
+def _records(path: Path, files: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - straight from YAML
+    """Return the section `files`, which names each record, as the list that the manifest holds."""
+    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+        raise MapError(f"{path}: 'files' must be a mapping of names to records, found {files!r}; {_FIX}.")
+    return [{"name": str(name), **entry} for name, entry in files.items()]
 
 
 def _check_inside(folder: Path, name: str) -> None:
@@ -197,61 +162,3 @@ def _check_inside(folder: Path, name: str) -> None:
         raise MapError(
             f"{folder / MANIFEST} names {name!r}, which lies outside its folder: do not use this map."
         )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Typed access to a mapping from a file; every complaint names the file and the key."""
-
-    path: Path
-    data: Mapping[str, Any]
-
-    def names(self) -> list[str]:
-        return [str(key) for key in self.data]
-
-    def section(self, key: str) -> "_Reader":
-        value = self.data.get(key)
-        if not isinstance(value, dict):
-            raise self._error(key, "a section", value)
-        return _Reader(self.path, value)
-
-    def text(self, key: str) -> str:
-        value = self.data.get(key)
-        if not isinstance(value, str):
-            raise self._error(key, "text", value)
-        return value
-
-    def number(self, key: str) -> float:
-        return self._finite(key, self.data.get(key))
-
-    def positive(self, key: str) -> float:
-        value = self.number(key)
-        if value <= 0:
-            raise self._error(key, "a positive number", value)
-        return value
-
-    def count(self, key: str) -> int:
-        value = self.data.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self._error(key, "a whole number above 0", value)
-        return value
-
-    def numbers(self, key: str) -> tuple[float, ...]:
-        values = self.data.get(key)
-        if not isinstance(values, list) or not values:
-            raise self._error(key, "a list of numbers", values)
-        return tuple(self._finite(key, value) for value in values)
-
-    def four(self, key: str) -> Four:
-        values = self.numbers(key)
-        if len(values) != 4:
-            raise self._error(key, "four numbers", values)
-        return values[0], values[1], values[2], values[3]
-
-    def _finite(self, key: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._error(key, "a number", value)
-        return float(value)
-
-    def _error(self, key: str, wanted: str, value: object) -> MapError:
-        return MapError(f"{self.path}: {key} should be {wanted}, it is {value!r}: build the map again.")

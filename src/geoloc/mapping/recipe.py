@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geoloc.checksums import file_sha256
 from geoloc.errors import MapError, ParameterError
-from geoloc.mapping.directory import PROGRESS, sha256_of
+from geoloc.mapping.directory import PROGRESS
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
     FORMAT_VERSION,
@@ -172,7 +173,7 @@ def finish(out: Path) -> None:
 
 def _fingerprint(source: Path) -> str:
     if source.is_file():
-        return sha256_of(source)
+        return file_sha256(source)
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*")):
         status = path.stat()

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from geoloc.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
 from geoloc.camera.views import check_texture, fill_invalid
+from geoloc.checksums import file_sha256
 from geoloc.errors import BagError, FrameRefused, MapError
 from geoloc.geodesy import LocalFrame
-from geoloc.mapping.directory import TILE_DTYPE, MapDirectory, open_map, sha256_of
+from geoloc.mapping.directory import TILE_DTYPE, MapDirectory, open_map
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
     MANIFEST,
@@ -231,7 +232,7 @@ def _publish(
     np.save(out / TILES, tiles, allow_pickle=False)
     np.save(out / DESCRIPTORS, descriptors.astype(np.float32), allow_pickle=False)
     names = (TILES, DESCRIPTORS, RASTER, PARAMS)
-    files = tuple(FileRecord(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
+    files = tuple(FileRecord(name, (out / name).stat().st_size, file_sha256(out / name)) for name in names)
     added = len(tiles) - len(base.tiles)
     imagery = replace(
         base.manifest.imagery, source=f"{base.manifest.imagery.source}; {added} distractor tiles"

@@ -9,7 +9,7 @@ that the footage did not show: there the whole of what was learnt can do harm.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -20,23 +20,22 @@ from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import BagError, ParameterError
 from geoloc.installed import find_model
 from geoloc.mapping.builder import BuildOptions, build_map
-from geoloc_training import facts
-from geoloc_training.adaptation.account import Figures, in_words, notes
 from geoloc_training.adaptation.calibration import calibration_of
 from geoloc_training.adaptation.cutting import Cut, Sources, cut_region
-from geoloc_training.adaptation.selection import SELECTION, LabelFreeValidation
-from geoloc_training.compose import compose
-from geoloc_training.config import TrainConfig
+from geoloc_training.adaptation.summary import Figures, in_words, notes
+from geoloc_training.atomic_files import replace_text
+from geoloc_training.card_facts import real_views, run_facts
+from geoloc_training.compose import load_config
+from geoloc_training.config import ModelConfig, TrainConfig
 from geoloc_training.export import CardFacts, export_model
+from geoloc_training.label_free.validation import SELECTION, LabelFreeValidation
 from geoloc_training.methods.dmnil.settings import DmnilConfig
-from geoloc_training.settings import ModelConfig
-from geoloc_training.staging import replace_text
+from geoloc_training.prepare import Prepared, prepare
 from geoloc_training.training.checkpoint import best_so_far, initial_weights, load_average
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch
 from geoloc_training.training.loop import fit
 from geoloc_training.training.origin import write_origin
-from geoloc_training.training.prepare import Prepared, prepare
 
 _LEAST_FRAMES = 8
 _NEIGHBOURHOODS = 3  # how many k1 frames there are at least
@@ -100,7 +99,7 @@ class Adapted:
 
     @property
     def helped(self) -> bool:
-        """Whether an epoch was better than the beginning."""
+        """Return True where an epoch was better than the beginning."""
         return self.step > 0
 
 
@@ -147,9 +146,9 @@ class _Chosen:
 
 
 def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfig:
-    """The preset with the words of the command line, the network of the model that is begun with."""
-    recipe = compose(["+preset=adapt", f"data.root={cut.root}", *what.words])
-    recipe = replace(recipe, model=ModelConfig(**asdict(card.architecture)))
+    """Return the preset with the words of the command line, the network of the model that is begun with."""
+    recipe = load_config(["+preset=adapt", f"data.root={cut.root}", *what.words])
+    recipe = replace(recipe, model=ModelConfig(**vars(card.architecture)))
     if not isinstance(recipe.method, DmnilConfig):
         raise ParameterError(f"method {recipe.method.name} learns from pairs and there are none; use dmnil.")
     # Of neighbourhoods that take in nearly all frames, all would be one cluster.
@@ -198,7 +197,7 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
 
 
 def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
-    """Weights between those of the beginning and those learnt from it; counters are the latter's."""
+    """Return weights between those of the beginning and those learnt from it; counters are the latter's."""
     return {
         name: keep * first[name].to(new.dtype) + (1 - keep) * new if new.is_floating_point() else new
         for name, new in learnt.items()
@@ -220,7 +219,7 @@ def _require_on_map(figures: Figures, recipe: TrainConfig) -> None:
 def _beginning(
     run: Path, recipe: TrainConfig, prepared: Prepared, weights: dict[str, Tensor], fabric: Fabric
 ) -> Figures:
-    """Figures of the encoder that is begun with, measured once."""
+    """Return figures of the encoder that is begun with, measured once."""
     path = run / _BEGINNING
     if path.is_file():
         found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
@@ -239,7 +238,7 @@ def _measured(
 
 
 def _describer(recipe: TrainConfig, weights: Mapping[str, Tensor], fabric: Fabric | None = None) -> Describer:
-    encoder = ViewEncoder(recipe.model.architecture())
+    encoder = ViewEncoder(recipe.model)
     encoder.load_state_dict(weights)
     encoder = encoder if fabric is None else encoder.to(fabric.device)
     return Describer(encoder, recipe.model.input_px, recipe.hardware.workers)
@@ -248,7 +247,7 @@ def _describer(recipe: TrainConfig, weights: Mapping[str, Tensor], fabric: Fabri
 def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelCard, cut: Cut) -> None:
     describer = _describer(recipe, chosen.weights)
     sizes = [card.input_px * gsd_m for gsd_m in card.gsd_range_m] + [cut.view_size_m]
-    found = facts.card_facts(
+    found = run_facts(
         what.run,
         recipe,
         chosen.step,
@@ -268,9 +267,9 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
 
 
 def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFacts) -> None:
-    views = facts.real_views(chosen.prepared)
+    views = real_views(chosen.prepared)
     what.out.parent.mkdir(parents=True, exist_ok=True)
-    export_model(chosen.weights, recipe.model.architecture(), found, what.out, views)
+    export_model(chosen.weights, recipe.model, found, what.out, views)
 
 
 def _said(what: Adaptation) -> list[str]:

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from geoloc.encoder.calibration import Calibration
-from geoloc_training.adaptation.stopping import match, returning
+from geoloc_training.label_free.stopping import match, returning
 from geoloc_training.methods.dmnil.source import ClusterBatches
+from geoloc_training.prepare import Prepared
 from geoloc_training.training.describe import Describer
-from geoloc_training.training.prepare import Prepared
 
 _TRUSTED_SHARE = 0.01
 
 
 def calibration_of(describer: Describer, prepared: Prepared, begun_with: Calibration) -> Calibration:
-    """A threshold from the footage itself: what one in a hundred frames that find back scores less than.
+    """Return a threshold from the footage itself, which 99 of 100 frames that find back exceed.
 
     What takes a truth to measure is that of the model it began with, and not called measured.
     """

@@ -150,7 +150,7 @@ def _cut(root: Path, found: dict[str, Any]) -> Cut:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What was cut, None where nothing was, or not to the end."""
+    """Return what was cut, None where nothing was, or not to the end."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -159,7 +159,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _recipe(sources: Sources, encoder: "Encoder") -> dict[str, Any]:
-    """What the pictures depend on, as plain values."""
+    """Return what the pictures depend on, as plain values."""
     files = {str(path): _state(path) for path in (sources.map_image, *sources.footage)}
     options = {"format": _FORMAT, "model": encoder.card.sha256, "px": encoder.card.input_px, "files": files}
     plain: dict[str, Any] = json.loads(json.dumps(asdict(sources) | options, default=str))
@@ -167,7 +167,7 @@ def _recipe(sources: Sources, encoder: "Encoder") -> dict[str, Any]:
 
 
 def _state(path: Path) -> list[str]:
-    """Names, sizes and times of a file, or of all that lies in a folder."""
+    """Return names, sizes and times of a file, or of all that lies in a folder."""
     files: Sequence[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
     return [f"{f.relative_to(path)} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files if f.is_file()]
 

@@ -8,7 +8,7 @@ map, and a frame is kept when it is as different from the last one.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.errors import BagError, FrameRefused
-from geoloc_training.adaptation.pictures import write_view
 from geoloc_training.adaptation.recordings import Frame, Recording
+from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUnknown
+from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
 
 _VIEW_SHARE = 0.8  # of a frame's shorter side, which README tells to choose a view size by
 
@@ -71,11 +69,11 @@ class FootageReport:
 
     @property
     def views(self) -> int:
-        """How many views there are to learn from."""
+        """Return how many views there are to learn from."""
         return sum(self.kept.values())
 
     def sentences(self) -> list[str]:
-        """What a user should know of it."""
+        """Return what a user should know of it."""
         left_out = [f"{self.still} that show hardly anything new"] if self.still else []
         left_out += [f"{self.duplicates} duplicates"] if self.duplicates else []
         if self.refused:
@@ -183,13 +181,13 @@ class _Cutter:
         return frozenset(waiting)
 
     def fallback(self) -> tuple[float, str]:
-        """Metres of ground along the shorter side of a frame that does not tell, and where that is from."""
+        """Return metres of ground along the shorter side of a frame that does not tell, and their origin."""
         if self.footprints_m:
             return float(np.median(self.footprints_m)), "the median of the others"
         return self.options.view_size_m / _VIEW_SHARE, f"a view is taken to be {_VIEW_SHARE:.0%} of it"
 
     def report(self, fallback_m: float | None, fallback_from: str) -> FootageReport:
-        """What became of the frames."""
+        """Return what became of the frames."""
         return FootageReport(
             looked_at=self.looked_at,
             kept=dict(self.kinds),

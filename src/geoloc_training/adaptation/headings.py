@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way is north in a frame that does not tell: the way in which it looks most like a tile of the map."""
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.pictures import read_square
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
+from geoloc_training.arrays import Describe, Views
+from geoloc_training.datasets.image_files import read_square
 
 HEADINGS_DEG = tuple(range(0, 360, 15))
 _BATCH = 64
@@ -30,7 +27,7 @@ class HeadingSearch:
         self._describe, self._folder, self._size_px = describe, tiles, size_px
 
     def __call__(self, views: Views) -> int:
-        """The number of the view (N, S, S, 3) whose best tile is most like it."""
+        """Return the number of the view (N, S, S, 3) whose best tile is most like it."""
         return int((self._describe(views) @ self._tiles.T).max(axis=1).argmax())
 
     @cached_property

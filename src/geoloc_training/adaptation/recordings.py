@@ -12,7 +12,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
@@ -31,13 +30,12 @@ from geoloc_lab.photo_flights.calibration import lens_of, read_calibration
 from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper
+from geoloc_training.arrays import Image
 
 _BAGS = (".mcap", ".db3")
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 _SECOND_NS = 1_000_000_000
 _NO_POSITION = ""
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Recording(Protocol):
     timed: bool
 
     def frames(self) -> Iterator[Frame]:
-        """All frames in order of time, or of name where there is none."""
+        """Return all frames in order of time, or of name where there is none."""
 
 
 def open_recording(path: Path, options: ReadingOptions) -> Recording:
@@ -202,7 +200,7 @@ def _photo_frame(path: Path, stamp_ns: int, pose: _Pose, options: ReadingOptions
 
 
 def _header(path: Path) -> Photo | None:
-    """What a picture says of itself; None where that is not even the time it was taken."""
+    """Return what a picture says of itself; None where that is not even the time it was taken."""
     try:
         return read_photo(path)
     except BagError:
@@ -214,7 +212,7 @@ def _decoder(message: object) -> Callable[[], Image]:
 
 
 def _read(path: Path) -> Image:
-    """A picture's pixels as they lie in the file, which is what a gimbal's angles are about."""
+    """Return a picture's pixels as they lie in the file, which is what a gimbal's angles are about."""
     picture = (
         cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if path.stat().st_size

@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The map's side: a georeferenced image cut into overlapping tiles, and how alike neighbouring views are."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.camera.views import check_texture, fill_invalid
 from geoloc.errors import FrameRefused, RasterError
 from geoloc.mapping.grid import tile_grid
 from geoloc.raster.views import Raster
-from geoloc_training.adaptation.pictures import write_view
+from geoloc_training.adaptation.view_files import write_view
+from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import TileRow, tile_file, write_tiles
-
-Describe = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Views = NDArray[np.uint8]
 
 _LEAST_TILES = 2
 _COMPARED = 64
@@ -72,7 +68,7 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
 def step_cosine(
     raster: Raster, options: TileOptions, describe: Describe, share: float, seed: int = 0
 ) -> float:
-    """How alike two views of the map are that lie a share of their side apart: the median cosine.
+    """Return how alike two views of the map are that lie a share of their side apart: the median cosine.
 
     Raises:
         RasterError: the imagery cannot be read.
@@ -92,13 +88,13 @@ def step_cosine(
 
 
 def _view(raster: Raster, east_m: float, north_m: float, options: TileOptions) -> tuple[Views, float]:
-    """A view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
+    """Return a view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
     picture, valid = raster.view(east_m, north_m, options.view_size_m, options.size_px)
     return fill_invalid(picture, valid), float(valid.mean())
 
 
 def _shows_something(view: Views) -> bool:
-    """Whether a view is more than one colour, which no frame of it will be either."""
+    """Return True where a view is more than one colour, which no frame of it will be either."""
     try:
         check_texture(view)
     except FrameRefused:

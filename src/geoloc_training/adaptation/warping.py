@@ -96,11 +96,11 @@ class Warper:
             self._lens = sample.intrinsics
 
     def ready(self, stamp_ns: int) -> bool:
-        """Whether the attitude at a stamp is settled."""
+        """Return True where the attitude at a stamp is settled."""
         return self._rig.ready(stamp_ns)
 
     def footprint_m(self, image: NDArray[np.uint8]) -> float | None:
-        """Metres of ground along the shorter side of a frame (H, W, 3), where height and lens tell."""
+        """Return metres of ground along the shorter side of a frame (H, W, 3), where height and lens tell."""
         lens, height_m = self._fitting(image), self._height_m or self._assumed.height_m
         return None if lens is None or height_m is None else height_m * _shorter_per_metre(lens)
 
@@ -141,7 +141,7 @@ class Warper:
     def _straight_down(
         self, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float, heading_deg: float
     ) -> NDArray[np.uint8]:
-        """The view of a camera above its middle, the top of whose picture is at a heading."""
+        """Return the view of a camera above its middle, the top of whose picture is at a heading."""
         rig = CameraRig(self._straight)
         half_rad = math.radians(90.0 - heading_deg) / 2
         rig.add_attitude(stamp_ns, (0.0, 0.0, math.sin(half_rad), math.cos(half_rad)))
@@ -150,14 +150,14 @@ class Warper:
     def _substituted(
         self, rig: CameraRig, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float
     ) -> NDArray[np.uint8]:
-        """The view of a rig that knows attitudes alone, at the height that makes the frame so wide."""
+        """Return the view of a rig that knows attitudes alone, at the height that makes the frame so wide."""
         lens = self._fitting(image) or _pinhole(image.shape[1], image.shape[0])
         rig.set_intrinsics(lens)
         rig.add_height(stamp_ns, footprint_m / _shorter_per_metre(lens))
         return rig.view(stamp_ns, image).image
 
     def _fitting(self, image: NDArray[np.uint8]) -> Intrinsics | None:
-        """The calibration at a frame's size; None without one, or with one for another shape."""
+        """Return the calibration at a frame's size; None without one, or with one for another shape."""
         try:
             return self._lens and self._lens.scaled_to(image.shape[1], image.shape[0])
         except CameraError:
@@ -165,12 +165,12 @@ class Warper:
 
 
 def _shorter_per_metre(lens: Intrinsics) -> float:
-    """Metres of ground along a frame's shorter side for each metre of height."""
+    """Return metres of ground along a frame's shorter side for each metre of height."""
     return min(lens.width, lens.height) / float(lens.matrix[0, 0])
 
 
 def _pinhole(width: int, height: int) -> Intrinsics:
-    """A camera without distortion whose shorter side takes in 45 degrees, as a guess at any."""
+    """Return a camera without distortion whose shorter side takes in 45 degrees, as a guess at any."""
     focal_px = min(width, height) / (2 * math.tan(math.radians(22.5)))
     rows = [[focal_px, 0.0, (width - 1) / 2], [0.0, focal_px, (height - 1) / 2], [0.0, 0.0, 1.0]]
     return Intrinsics(width, height, np.array(rows))

@@ -32,12 +32,12 @@ _Change = Callable[[Tensor, Draws, float], Tensor]
 
 
 def map_colours(views: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Light colour changes of map views, as between two map providers."""
+    """Apply light colour changes to map views, as between two map providers."""
     return to_views(_colour(to_pixels(views), draws, 0.4 * strength))
 
 
 def drone_appearance(views: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Everything a flight may change in the look of the ground.
+    """Apply everything a flight may change in the look of the ground.
 
     Args:
         views: uint8 (N, S, S, 3).
@@ -58,7 +58,7 @@ def drone_appearance(views: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def frame_border(count: int, size_px: int, draws: Draws, share: float, minimum: float = 0.5) -> Tensor:
-    """Frames that do not fill their views: turned rectangles of at least `minimum` of the view.
+    """Return frames that do not fill their views: turned rectangles of at least `minimum` of the view.
 
     Returns:
         bool (N, S, S); a `share` of the views have a frame, the others are all true.
@@ -78,7 +78,7 @@ def _some(pixels: Tensor, change: _Change, rows: Tensor, draws: Draws, strength:
 
 
 def _colour(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Saturation, hue, white balance, channel mixing, exposure, haze in one matrix, then gamma."""
+    """Change saturation, hue, white balance, channel mixing, exposure and haze in one matrix, then gamma."""
     count = len(pixels)
     mix = hue(draws.normal((count,), 0.12 * strength)) @ saturation(
         torch.exp(draws.normal((count,), 0.35 * strength))
@@ -118,7 +118,7 @@ def _shadows(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _occlude(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """A few small flat patches: cars, tarps, dust on the lens. At any strength, as with OpenCV."""
+    """Add a few small flat patches: cars, tarps, dust on the lens. At any strength, as with OpenCV."""
     count, size = len(pixels), pixels.shape[3]
     patches = 1 + draws.whole((count,), _MOST_PATCHES)
     for number in range(_MOST_PATCHES):
@@ -131,7 +131,7 @@ def _occlude(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _blur(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Defocus of some views, motion along a random line of others."""
+    """Blur some views by defocus, others by motion along a random line."""
     out_of_focus, moved = draws.parted(len(pixels), 0.3, 0.15)
     pixels = _some(pixels, _defocus, out_of_focus, draws, strength)
     return _some(pixels, _smear, moved, draws, strength)
@@ -151,7 +151,7 @@ def _smear(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _noise(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Sensor noise, the same in all channels or independent."""
+    """Add sensor noise, the same in all channels or independent."""
     noise = draws.noise(pixels.shape)
     alike = draws.uniform((len(pixels), 1, 1, 1)) < 0.5
     noise = torch.where(alike, noise[:, :1], noise)
@@ -159,6 +159,6 @@ def _noise(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _jpeg(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Compression; at any strength, as with OpenCV."""
+    """Compress views; at any strength, as with OpenCV."""
     quality = draws.uniform((len(pixels),), 25, 90)
     return 255 * jpeg_codec_differentiable((pixels / 255).clamp(0, 1), quality)

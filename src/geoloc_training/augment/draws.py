@@ -31,23 +31,23 @@ class Draws:
         self.device = device
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
-        """float32 of a shape, uniform in low..high."""
+        """Return float32 of a shape, uniform in low..high."""
         return self._placed(low + (high - low) * torch.rand(tuple(shape), generator=self._choices))
 
     def normal(self, shape: Sequence[int], deviation: float) -> Tensor:
-        """float32 of a shape, Gaussian about 0."""
+        """Return float32 of a shape, Gaussian about 0."""
         return self._placed(deviation * torch.randn(tuple(shape), generator=self._choices))
 
     def whole(self, shape: Sequence[int], end: int) -> Tensor:
-        """int64 of a shape, uniform in 0..end-1."""
+        """Return int64 of a shape, uniform in 0..end-1."""
         return self._placed(torch.randint(end, tuple(shape), generator=self._choices))
 
     def some(self, count: int, share: float) -> Tensor:
-        """Rows chosen with a probability of `share` each, rising int64."""
+        """Return rows chosen with a probability of `share` each, rising int64."""
         return self.parted(count, share)[0]
 
     def parted(self, count: int, *shares: float) -> tuple[Tensor, ...]:
-        """Disjoint rows, each in the first part with the first share and so on, or in none; rising int64."""
+        """Draw disjoint rows, each in the first part with the first share and so on; rising int64."""
         # Parted before they are moved, or the device would have to say how many there are.
         place = torch.rand(count, generator=self._choices)
         ends = np.cumsum(shares).tolist()
@@ -55,7 +55,7 @@ class Draws:
         return tuple(self._placed(rows.nonzero()[:, 0]) for rows in inside)
 
     def noise(self, shape: Sequence[int]) -> Tensor:
-        """Standard Gaussian pixels, drawn on the device."""
+        """Draw standard Gaussian pixels, drawn on the device."""
         return torch.randn(tuple(shape), generator=self._pixels, device=self.device)
 
     def _placed(self, values: Tensor) -> Tensor:

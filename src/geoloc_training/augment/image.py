@@ -11,8 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.draws import Draws
-from geoloc_training.augment.settings import ImageAugmentConfig
 from geoloc_training.augment.tensors import (
     GREY,
     blurred,
@@ -26,7 +26,7 @@ from geoloc_training.augment.tensors import (
     to_views,
     warp_batch,
 )
-from geoloc_training.methods.contract import Batch
+from geoloc_training.contract import Batch
 
 _STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
 _GRID_HOLE = 0.4  # of a cell's side
@@ -46,7 +46,7 @@ class ImageAugment:
         self.config, self.seed = config, seed
 
     def __call__(self, batch: Batch, step: int, rank: int) -> Batch:
-        """A new batch of the same places; views stay uint8 (N, S, S, 3)."""
+        """Return a new batch of the same places; views stay uint8 (N, S, S, 3)."""
         draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
         query, reference = self._turned(*self._flipped(batch.query, batch.reference, draws), draws)
         query = self.disturbed(query, draws)
@@ -108,7 +108,7 @@ class ImageAugment:
 
 
 def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int) -> Tensor:
-    """Homographies (N, 3, 3) between pixels of views, by yaw (N,), scale (N,) and two tilt terms (N, 2)."""
+    """Return homographies (N, 3, 3) of pixels, by yaw (N,), scale (N,) and two tilt terms (N, 2)."""
     half = size_px / 2
     cos, sin, none = scale * torch.cos(yaw_rad), scale * torch.sin(yaw_rad), torch.zeros_like(scale)
     rows = (
@@ -121,7 +121,7 @@ def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int
 
 
 def _jittered(pixels: Tensor, most: float, draws: Draws) -> Tensor:
-    """Brightness, contrast and saturation by up to a share, hue by up to a share of the circle."""
+    """Change brightness, contrast and saturation by up to a share, hue by up to a share of the circle."""
     count = len(pixels)
     brightness, contrast, colour = (draws.uniform((count,), 1 - most, 1 + most) for _ in range(3))
     matrix = hue(2 * math.pi * draws.uniform((count,), -most, most)) @ saturation(colour)
@@ -135,14 +135,14 @@ def _softened(pixels: Tensor, draws: Draws) -> Tensor:
 
 
 def _sharpened(pixels: Tensor, draws: Draws) -> Tensor:
-    """Away from their blurred selves."""
+    """Sharpen views, moving them away from their blurred selves."""
     count = len(pixels)
     amount = draws.uniform((count, 1, 1, 1), 0.2, 1.0)
     return pixels + amount * (pixels - blurred(pixels, pixels.new_ones(count)))
 
 
 def _grid_holes(count: int, size_px: int, draws: Draws) -> Tensor:
-    """A grid of square holes, bool (N, S, S), with cells of an eighth to a quarter of the view."""
+    """Return a grid of square holes, bool (N, S, S), with cells of an eighth to a quarter of the view."""
     axis = torch.arange(size_px, device=draws.device)[None]
     cell = size_px * draws.uniform((count, 1), 0.125, 0.25)
     across, down = (((axis / cell + draws.uniform((count, 1))) % 1) < _GRID_HOLE for _ in range(2))
@@ -150,7 +150,7 @@ def _grid_holes(count: int, size_px: int, draws: Draws) -> Tensor:
 
 
 def _coarse_holes(count: int, size_px: int, draws: Draws) -> Tensor:
-    """10 to 25 upright rectangles, bool (N, S, S)."""
+    """Return 10 to 25 upright rectangles, bool (N, S, S)."""
     least, most = _HOLES
     number = least + draws.whole((count,), most - least + 1)
     holes = torch.zeros((count, size_px, size_px), dtype=torch.bool, device=draws.device)

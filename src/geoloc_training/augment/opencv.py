@@ -5,20 +5,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.ground import Image, Mask
+from geoloc.arrays import BoolArray, Float32Array, Float64Array
+from geoloc_training.arrays import (
+    Image,
+)
 
 Rng = np.random.Generator
-_Float = NDArray[np.float32]
 _GREY = np.array([0.299, 0.587, 0.114])
 
 
 def map_colours(image: Image, rng: Rng, strength: float) -> Image:
-    """Light colour changes of a map view, as between two map providers."""
+    """Apply light colour changes to a map view, as between two map providers."""
     return _colour(image, rng, 0.4 * strength)
 
 
 def drone_appearance(image: Image, rng: Rng, strength: float) -> Image:
-    """Everything a flight may change in the look of the ground.
+    """Apply everything a flight may change in the look of the ground.
 
     Args:
         image: uint8 RGB (S, S, 3).
@@ -43,8 +45,8 @@ def drone_appearance(image: Image, rng: Rng, strength: float) -> Image:
     return image
 
 
-def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> Mask:
-    """A frame that does not fill the view: a rotated rectangle, bool (S, S), at least `minimum` of it."""
+def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> BoolArray:
+    """Return a frame that does not fill the view: a rotated rectangle, bool (S, S), from `minimum` on."""
     centre = size_px / 2 + rng.uniform(-0.12, 0.12, 2) * size_px
     sides = size_px * np.array([rng.uniform(0.75, 1.4), rng.uniform(0.9, 1.5)])
     box = cv2.boxPoints((tuple(centre), tuple(sides), float(rng.uniform(0, 180))))
@@ -53,7 +55,7 @@ def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> Mask:
 
 
 def _colour(image: Image, rng: Rng, strength: float) -> Image:
-    """Saturation, hue, white balance, channel mixing, exposure, haze in one matrix, then gamma."""
+    """Change saturation, hue, white balance, channel mixing, exposure and haze in one matrix, then gamma."""
     mix = np.eye(3)
     saturation = np.exp(rng.normal(0, 0.35 * strength))
     mix = (saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), _GREY)) @ mix
@@ -73,12 +75,12 @@ def _colour(image: Image, rng: Rng, strength: float) -> Image:
     return bent
 
 
-def _hue(angle_rad: float) -> NDArray[np.float64]:
-    """Rotation of colours about the grey axis."""
+def _hue(angle_rad: float) -> Float64Array:
+    """Return the rotation of colours about the grey axis."""
     axis = np.ones(3) / np.sqrt(3)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    rotation: NDArray[np.float64] = cos * np.eye(3) + sin * cross + (1 - cos) * np.outer(axis, axis)
+    rotation: Float64Array = cos * np.eye(3) + sin * cross + (1 - cos) * np.outer(axis, axis)
     return rotation
 
 
@@ -103,7 +105,7 @@ def _shadows(image: Image, rng: Rng, strength: float) -> Image:
 
 
 def _occlude(image: Image, rng: Rng) -> Image:
-    """A few small flat patches: cars, tarps, dust on the lens."""
+    """Add a few small flat patches: cars, tarps, dust on the lens."""
     image = image.copy()
     size = image.shape[0]
     for _ in range(rng.integers(1, 6)):
@@ -117,7 +119,7 @@ def _occlude(image: Image, rng: Rng) -> Image:
 
 
 def _blur(image: Image, rng: Rng, strength: float) -> Image:
-    """Defocus, or motion along a random line."""
+    """Blur by defocus, or by motion along a random line."""
     kind = rng.random()
     if kind < 0.3:
         blurred: Image = cv2.GaussianBlur(image, (0, 0), 0.3 + 1.5 * strength * rng.random())
@@ -128,7 +130,7 @@ def _blur(image: Image, rng: Rng, strength: float) -> Image:
     return image
 
 
-def _streak(rng: Rng, length_px: int) -> _Float:
+def _streak(rng: Rng, length_px: int) -> Float32Array:
     side = length_px | 1
     kernel = np.zeros((side, side), np.float32)
     angle = rng.uniform(0, np.pi)
@@ -141,7 +143,7 @@ def _streak(rng: Rng, length_px: int) -> _Float:
 
 
 def _noise(image: Image, rng: Rng, strength: float) -> Image:
-    """Sensor noise, the same in all channels or independent."""
+    """Add sensor noise, the same in all channels or independent."""
     channels = 3 if rng.random() < 0.5 else 1
     noise = rng.standard_normal((*image.shape[:2], channels), dtype=np.float32) * (
         12 * strength * rng.random()

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from geoloc.errors import ParameterError
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.draws import Draws
 from geoloc_training.augment.image import ImageAugment
-from geoloc_training.augment.settings import ImageAugmentConfig
-from geoloc_training.methods.contract import Batch
+from geoloc_training.contract import Batch
 
 _STREAM = 4  # keeps these random numbers apart from those of other uses of the same seed
 _TURNS = ("none", "reference")
@@ -39,7 +39,7 @@ class SingleAugment:
         self._pictures = ImageAugment(config, seed)
 
     def __call__(self, batch: Batch, step: int, rank: int) -> Batch:
-        """A new batch of the same pictures; views stay uint8 (N, S, S, 3)."""
+        """Return a new batch of the same pictures; views stay uint8 (N, S, S, 3)."""
         draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
         query = self._pictures.disturbed(self._flipped(batch.query, draws), draws)
         reference = self._turned(self._flipped(batch.reference, draws), draws)

@@ -22,20 +22,20 @@ def to_views(pixels: Tensor) -> Tensor:
 
 
 def mixed(pixels: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
-    """Colours (N, 3, H, W) times a matrix (N, 3, 3) plus a shift (N, 3), clipped to 0..255."""
+    """Return colours (N, 3, H, W) times a matrix (N, 3, 3) plus a shift (N, 3), clipped to 0..255."""
     flat = torch.baddbmm(shift[:, :, None], matrix, pixels.flatten(2))
     return flat.clamp_(0, 255).view_as(pixels)
 
 
 def saturation(factor: Tensor) -> Tensor:
-    """Matrices (N, 3, 3) that move colours away from grey by a factor (N,)."""
+    """Return matrices (N, 3, 3) that move colours away from grey by a factor (N,)."""
     grey = torch.tensor(GREY, device=factor.device).expand(3, 3)
     kept = factor[:, None, None]
     return kept * torch.eye(3, device=factor.device) + (1 - kept) * grey
 
 
 def hue(angle_rad: Tensor) -> Tensor:
-    """Rotations (N, 3, 3) of colours about the grey axis by angles (N,)."""
+    """Return rotations (N, 3, 3) of colours about the grey axis by angles (N,)."""
     eye = torch.eye(3, device=angle_rad.device)
     # The axis is (1, 1, 1) / √3: crossed with a colour, and the projection onto it.
     cross = (eye.roll(-1, 0) - eye.roll(1, 0)).T / 3**0.5
@@ -44,14 +44,14 @@ def hue(angle_rad: Tensor) -> Tensor:
 
 
 def blurred(pixels: Tensor, deviation_px: Tensor) -> Tensor:
-    """Each of (N, C, H, W) blurred by its own Gaussian, deviations (N,) in pixels."""
+    """Return each of (N, C, H, W) blurred by its own Gaussian, deviations (N,) in pixels."""
     side = min(_BLUR_PX, 2 * ((min(pixels.shape[2:]) - 1) // 2) + 1)
     both = deviation_px[:, None].expand(-1, 2)
     return gaussian_blur2d(pixels, side, both, "reflect")
 
 
 def rectangles(centre: Tensor, sides: Tensor, angle_rad: Tensor, size_px: int) -> Tensor:
-    """Turned rectangles, bool (N, S, S); centres and sides are (N, 2) in pixels, angles (N,)."""
+    """Return turned rectangles, bool (N, S, S); centres and sides are (N, 2) in pixels, angles (N,)."""
     axis = torch.arange(size_px, device=centre.device, dtype=torch.float32)
     x, y = axis[None, None, :] - centre[:, 0, None, None], axis[None, :, None] - centre[:, 1, None, None]
     cos, sin = torch.cos(angle_rad)[:, None, None], torch.sin(angle_rad)[:, None, None]
@@ -77,7 +77,7 @@ def fill_invalid(views: Tensor, valid: Tensor) -> Tensor:
 
 
 def shifted(views: Tensor, offsets_px: Tensor) -> tuple[Tensor, Tensor]:
-    """Views moved by whole pixels, and where they still show something.
+    """Return views moved by whole pixels, and where they still show something.
 
     Args:
         views: (N, S, S, C).

@@ -4,8 +4,8 @@
 Needs NumPy and SciPy alone, so any method may use it.
 """
 
+from geoloc_training.clustering.cluster_config import ClusterConfig
 from geoloc_training.clustering.clusters import Clusters, cluster
 from geoloc_training.clustering.jaccard import jaccard_distances
-from geoloc_training.clustering.settings import ClusterConfig
 
 __all__ = ["ClusterConfig", "Clusters", "cluster", "jaccard_distances"]

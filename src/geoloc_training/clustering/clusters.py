@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_training.clustering.cluster_config import ClusterConfig
 from geoloc_training.clustering.dbscan import Dbscan
 from geoloc_training.clustering.jaccard import find_neighbourhoods, near_pairs
-from geoloc_training.clustering.settings import ClusterConfig
 
 _GIANT = 0.5
 
@@ -27,22 +27,22 @@ class Clusters:
 
     @property
     def count(self) -> int:
-        """How many clusters there are."""
+        """Return how many clusters there are."""
         return len(self.sizes)
 
     @property
     def outliers(self) -> int:
-        """How many images are in no cluster."""
+        """Return how many images are in no cluster."""
         return len(self.labels) - int(self.sizes.sum())
 
     @property
     def largest(self) -> int:
-        """How many images the largest cluster has; 0 where there is none."""
+        """Return how many images the largest cluster has; 0 where there is none."""
         return int(self.sizes.max(initial=0))
 
     @property
     def warning(self) -> str:
-        """Why these labels teach little, in a sentence; empty where nothing is wrong.
+        """Return why these labels teach little, in a sentence; empty where nothing is wrong.
 
         All images are outliers, or one cluster has more than half of them.
         """

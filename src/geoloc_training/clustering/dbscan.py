@@ -2,12 +2,11 @@
 """DBSCAN (Ester et al., KDD 1996) over pairs that come piece by piece, in memory linear in the points."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-Labels = NDArray[np.int64]
-Ints = NDArray[np.int32]
+from geoloc.arrays import BoolArray, Int32Array, Int64Array
+
 _PAIRS_HELD = 1 << 22
 
 
@@ -28,14 +27,14 @@ class Dbscan:
         min_samples: neighbours that make a core point.
     """
 
-    def __init__(self, copies: NDArray[np.int64], min_samples: int) -> None:
+    def __init__(self, copies: Int64Array, min_samples: int) -> None:
         self._copies, self._min_samples = copies, min_samples
         self._neighbours = np.zeros(len(copies))
         self._pairs = np.empty((2, 0), np.int32)
-        self._pieces: list[Ints] = []
+        self._pieces: list[Int32Array] = []
         self._room = _PAIRS_HELD
 
-    def add(self, rows: Ints, columns: Ints) -> None:
+    def add(self, rows: Int32Array, columns: Int32Array) -> None:
         """Take pairs within eps (P,); each pair comes once, and each point with itself."""
         size, pairs = len(self._copies), np.stack([rows, columns])
         self._neighbours += np.bincount(rows, self._copies[columns], size)
@@ -46,8 +45,8 @@ class Dbscan:
         if self._room < 0:
             self._condense()
 
-    def labels(self) -> Labels:
-        """Cluster of each point, -1 for outliers, int64 (N,)."""
+    def labels(self) -> Int64Array:
+        """Return the cluster of each point, -1 for outliers, int64 (N,)."""
         self._condense()
         size, core = len(self._copies), self._core()
         # An outlier's label is above all others until a core claims it.
@@ -58,8 +57,8 @@ class Dbscan:
             np.minimum.at(labels, border[reached], labels[other[reached]])
         return np.where(labels < size, labels, -1)
 
-    def _core(self) -> NDArray[np.bool_]:
-        """Which points are cores by what was added so far."""
+    def _core(self) -> BoolArray:
+        """Return which points are cores by what was added so far."""
         return self._neighbours >= self._min_samples
 
     def _condense(self) -> None:
@@ -75,13 +74,13 @@ class Dbscan:
         self._pieces, self._room = [], max(_PAIRS_HELD, self._pairs.shape[1])
 
 
-def _components(pairs: Ints, size: int) -> Ints:
-    """Number of the component of each point (N,)."""
+def _components(pairs: Int32Array, size: int) -> Int32Array:
+    """Return the number of the component of each point (N,)."""
     graph = coo_array((np.ones(pairs.shape[1], np.bool_), (pairs[0], pairs[1])), (size, size))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
-def _in_order(numbers: Ints) -> Labels:
-    """Numbers 0, 1, … for given ones, in the order of their first appearance."""
+def _in_order(numbers: Int32Array) -> Int64Array:
+    """Return numbers 0, 1, … for given ones, in the order of their first appearance."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

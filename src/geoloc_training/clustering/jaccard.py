@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from geoloc.arrays import Float32Array, Int32Array, Int64Array
 from geoloc.errors import ParameterError
+from geoloc_training.clustering.cluster_config import check_neighbourhood
 from geoloc_training.clustering.neighbours import Neighbours, find_neighbours
-from geoloc_training.clustering.settings import check_neighbourhood
 from geoloc_training.clustering.shared_mass import shared_mass
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 _PAIRS_AT_ONCE = 512  # so that both sides stay in the processor's cache
 _LENGTH_TOLERANCE = 0.01
 
@@ -39,11 +37,11 @@ class Neighbourhoods:
     """
 
     vectors: csr_array
-    group: NDArray[np.int64]
+    group: Int64Array
 
 
-def jaccard_distances(features: Floats, k1: int, k2: int) -> csr_array:
-    """Jaccard distances of all pairs of images whose neighbourhoods share mass.
+def jaccard_distances(features: Float32Array, k1: int, k2: int) -> csr_array:
+    """Return Jaccard distances of all pairs of images whose neighbourhoods share mass.
 
     Args:
         features: L2-normalised descriptors, float32 (N, D).
@@ -66,8 +64,8 @@ def jaccard_distances(features: Floats, k1: int, k2: int) -> csr_array:
     return table if size == len(found.group) else table[found.group][:, found.group]
 
 
-def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
-    """The neighbourhoods that `jaccard_distances` compares; refuses what it refuses."""
+def find_neighbourhoods(features: Float32Array, k1: int, k2: int) -> Neighbourhoods:
+    """Return the neighbourhoods that `jaccard_distances` compares; refuses what it refuses."""
     check_neighbourhood(k1, k2)
     features = _checked(features, k1)
     near = find_neighbours(features, k1)
@@ -76,8 +74,10 @@ def find_neighbourhoods(features: Floats, k1: int, k2: int) -> Neighbourhoods:
     return Neighbourhoods(means @ _weights(features, near), near.group)
 
 
-def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
+def near_pairs(
+    vectors: csr_array, within: float = 1.0
+) -> Iterator[tuple[Int32Array, Int32Array, Float32Array]]:
+    """Return rows of V whose distance is below 1 and within a limit, inclusive, some at a time.
 
     Yields:
         Rows i, columns j ≥ i, and distances J_ij, each (P,).
@@ -88,7 +88,7 @@ def near_pairs(vectors: csr_array, within: float = 1.0) -> Iterator[tuple[Ints, 
         yield rows[kept], columns[kept], distances[kept]
 
 
-def _checked(features: Floats, k1: int) -> Floats:
+def _checked(features: Float32Array, k1: int) -> Float32Array:
     features = np.asarray(features, np.float32)
     if features.ndim != 2 or len(features) < k1:
         raise ParameterError(
@@ -109,8 +109,8 @@ def _checked(features: Floats, k1: int) -> Floats:
     return np.ascontiguousarray(features)
 
 
-def _weights(features: Floats, near: Neighbours) -> csr_array:
-    """V before it is averaged, (U, N)."""
+def _weights(features: Float32Array, near: Neighbours) -> csr_array:
+    """Return V before it is averaged, (U, N)."""
     weights = _cosines(features, near, _expanded(near))
     weights.data = np.exp(2 * weights.data - 2)
     sums = np.add.reduceat(weights.data, weights.indptr[:-1])
@@ -119,7 +119,7 @@ def _weights(features: Floats, near: Neighbours) -> csr_array:
 
 
 def _expanded(near: Neighbours) -> csr_array:
-    """R* of each distinct descriptor, positive where an image belongs to it, (U, N); its first copy does."""
+    """Return R* of each distinct descriptor, positive where an image belongs to it, (U, N)."""
     full = _reciprocal(near, near.ids.shape[1])
     half = _reciprocal(near, round(near.ids.shape[1] / 2) + 1)[near.group]
     counts = (full @ half.T).multiply(full).tocsr()  # at (i, c), c ∈ R(i): |R½(c) ∩ R(i)|
@@ -130,20 +130,20 @@ def _expanded(near: Neighbours) -> csr_array:
 
 
 def _reciprocal(near: Neighbours, k: int) -> csr_array:
-    """1 where j is among the first k of i, and the first copy of i among those of j, (U, N)."""
+    """Return 1 where j is among the first k of i, and the first copy of i among those of j, (U, N)."""
     lists = _rows(near.ids[:, :k], 1.0, len(near.group))
     named_by = lists[:, near.kept].T.tocsr()[:, near.group]
     return lists.multiply(named_by).tocsr()
 
 
-def _rows(ids: Ints, value: float, width: int) -> csr_array:
-    """A value at the columns that each row lists, (U, width) of lists (U, k)."""
+def _rows(ids: Int32Array, value: float, width: int) -> csr_array:
+    """Return a value at the columns that each row lists, (U, width) of lists (U, k)."""
     starts = np.arange(0, ids.size + 1, ids.shape[1], dtype=np.int32)
     return csr_array((np.full(ids.size, value, np.float32), ids.ravel(), starts), (len(ids), width))
 
 
-def _cosines(features: Floats, near: Neighbours, members: csr_array) -> csr_array:
-    """Cosines of each distinct descriptor with the members of its set; where a set is stored, (U, N)."""
+def _cosines(features: Float32Array, near: Neighbours, members: csr_array) -> csr_array:
+    """Return cosines of each distinct descriptor with its set's members; where a set is stored, (U, N)."""
     rows, columns = np.repeat(near.kept, np.diff(members.indptr)), members.indices
     cosines = np.empty(members.nnz, np.float32)
     for begin in range(0, len(rows), _PAIRS_AT_ONCE):

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
-Rows = NDArray[np.int64]
+from geoloc.arrays import Float32Array, Int32Array, Int64Array
+
 _TILE = 2048
 _ROUND = 64
 
@@ -35,12 +33,12 @@ class Neighbours:
         group: of each image the number of its descriptor, int64 (N,).
     """
 
-    ids: Ints
-    kept: Rows
-    group: Rows
+    ids: Int32Array
+    kept: Int64Array
+    group: Int64Array
 
 
-def find_neighbours(features: Floats, k: int) -> Neighbours:
+def find_neighbours(features: Float32Array, k: int) -> Neighbours:
     """Find the k descriptors of highest cosine for each.
 
     Which of different descriptors with equal cosines stays where k cuts is not defined, but always the same.
@@ -55,14 +53,14 @@ def find_neighbours(features: Floats, k: int) -> Neighbours:
     return Neighbours(_with_copies(_search(features[kept], min(k, len(kept))), group, k), kept, group)
 
 
-def _first_copies(features: Floats) -> Rows:
-    """For each row the index of the first that is equal bit for bit, (N,)."""
+def _first_copies(features: Float32Array) -> Int64Array:
+    """Return for each row the index of the first that is equal bit for bit, (N,)."""
     seen: dict[bytes, int] = {}
     keys = (hashlib.blake2b(row, digest_size=16).digest() for row in features)
     return np.fromiter((seen.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(features))
 
 
-def _with_copies(ids: Ints, group: Rows, k: int) -> Ints:
+def _with_copies(ids: Int32Array, group: Int64Array, k: int) -> Int32Array:
     """Put all copies in the place of each distinct descriptor, and cut to k again.
 
     Args:
@@ -81,8 +79,8 @@ def _with_copies(ids: Ints, group: Rows, k: int) -> Ints:
     return lists
 
 
-def _search(features: Floats, k: int) -> Ints:
-    """The k neighbours of N rows of which no two are equal, (N, k)."""
+def _search(features: Float32Array, k: int) -> Int32Array:
+    """Return the k neighbours of N rows of which no two are equal, (N, k)."""
     best = _Best(len(features), k)
     tiles = [slice(begin, begin + _TILE) for begin in range(0, len(features), _TILE)]
     for tile in tiles:
@@ -96,8 +94,8 @@ def _search(features: Floats, k: int) -> Ints:
     return best.ids
 
 
-def _best_within(gram: Floats, k: int, start: int) -> tuple[Rows, Rows, Floats]:
-    """Rows, columns and cosines of each row's best k in a tile on the diagonal, which begins at `start`."""
+def _best_within(gram: Float32Array, k: int, start: int) -> tuple[Int64Array, Int64Array, Float32Array]:
+    """Return rows, columns and cosines of each row's best k in the diagonal's tile at `start`."""
     # Whatever rounding makes of it, a row is the most similar to itself.
     np.fill_diagonal(gram, np.inf)
     width = len(gram)
@@ -107,8 +105,8 @@ def _best_within(gram: Floats, k: int, start: int) -> tuple[Rows, Rows, Floats]:
     return np.repeat(np.arange(start, start + width), k), columns.ravel() + start, cosines
 
 
-def _exceeding(gram: Floats, bounds: Floats) -> tuple[Rows, Rows, Floats]:
-    """Rows, columns and values of a tile above its bounds, which broadcast to it."""
+def _exceeding(gram: Float32Array, bounds: Float32Array) -> tuple[Int64Array, Int64Array, Float32Array]:
+    """Return rows, columns and values of a tile above its bounds, which broadcast to it."""
     at = np.flatnonzero(gram > bounds)
     rows, columns = np.divmod(at, gram.shape[1])
     return rows, columns, gram.ravel()[at]
@@ -127,18 +125,18 @@ class _Best:
         self.cosines = np.full((rows, k), -np.inf, np.float32)
 
     @property
-    def bounds(self) -> Floats:
-        """What a row's next candidate must exceed, (N,)."""
+    def bounds(self) -> Float32Array:
+        """Return what a row's next candidate must exceed, (N,)."""
         return self.cosines[:, -1]
 
-    def offer(self, rows: Rows, ids: Rows, cosines: Floats) -> None:
+    def offer(self, rows: Int64Array, ids: Int64Array, cosines: Float32Array) -> None:
         """Take what belongs to the best of its row; all (C,), rows in any order, no pair twice."""
         # A few candidates a row at a time keep the tables narrow, even where one row has thousands.
         for now in _rounds(rows):
             fresh = now[cosines[now] > self.bounds[rows[now]]]
             self._insert(rows[fresh], ids[fresh], cosines[fresh])
 
-    def _insert(self, rows: Rows, ids: Rows, cosines: Floats) -> None:
+    def _insert(self, rows: Int64Array, ids: Int64Array, cosines: Float32Array) -> None:
         """Take candidates that are sorted by row."""
         touched, counts = np.unique(rows, return_counts=True)
         if not len(touched):
@@ -153,8 +151,8 @@ class _Best:
         self.ids[touched] = np.take_along_axis(names, order, axis=1)
 
 
-def _rounds(rows: Rows) -> Iterator[Rows]:
-    """Indices of candidates sorted by row, at most _ROUND of each row at a time."""
+def _rounds(rows: Int64Array) -> Iterator[Int64Array]:
+    """Return indices of candidates sorted by row, at most _ROUND of each row at a time."""
     order = np.argsort(rows, kind="stable")
     counts = np.unique(rows, return_counts=True)[1]
     turns = _places(counts) // _ROUND
@@ -162,6 +160,6 @@ def _rounds(rows: Rows) -> Iterator[Rows]:
         yield order[turns == turn]
 
 
-def _places(counts: Rows) -> Rows:
-    """0, 1, … within each of several runs of given lengths."""
+def _places(counts: Int64Array) -> Int64Array:
+    """Return 0, 1, … within each of several runs of given lengths."""
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -4,16 +4,15 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+from geoloc.arrays import Float32Array, Int32Array, Int64Array
+
 _MINIMA_AT_ONCE = 1 << 21
 
 
-def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Masses that pairs of rows share, in pieces of some rows at a time.
+def shared_mass(vectors: csr_array) -> Iterator[tuple[Int32Array, Int32Array, Float32Array]]:
+    """Return masses that pairs of rows share, in pieces of some rows at a time.
 
     Each stored V_ig meets the entries of column g from its own row downwards: pairs with j ≥ i, each once.
 
@@ -39,8 +38,8 @@ def shared_mass(vectors: csr_array) -> Iterator[tuple[Ints, Ints, Floats]]:
         yield rows, sums.indices, sums.data
 
 
-def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """First and last row of pieces with a bounded number of minima, but of one row at least."""
+def _pieces(ends: Int64Array) -> Iterator[tuple[int, int]]:
+    """Return first and last row of pieces with a bounded number of minima, but of one row at least."""
     first = 0
     while first < len(ends) - 1:
         last = int(np.searchsorted(ends, ends[first] + _MINIMA_AT_ONCE, "right")) - 1
@@ -49,14 +48,14 @@ def _pieces(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _runs(begins: Ints, counts: Ints) -> Ints:
-    """Several runs of consecutive numbers, one behind the other."""
+def _runs(begins: Int32Array, counts: Int32Array) -> Int32Array:
+    """Return several runs of consecutive numbers, one behind the other."""
     ends = np.cumsum(counts, dtype=np.int32)
     return np.arange(ends[-1], dtype=np.int32) + np.repeat(begins - (ends - counts), counts)
 
 
-def _summed(values: Floats, columns: Ints, starts: NDArray[np.int64], width: int) -> csr_array:
-    """Rows of values with columns, those of equal columns added up."""
+def _summed(values: Float32Array, columns: Int32Array, starts: Int64Array, width: int) -> csr_array:
+    """Return rows of values with columns, those of equal columns added up."""
     # A product with ones takes time linear in the values, where adding up duplicates would sort them.
     numbers = np.arange(len(values) + 1, dtype=np.int32)
     each = csr_array((values, columns, numbers), (len(values), width))

@@ -26,7 +26,7 @@ _NAMED = 10
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures that lie straight in a folder, by name; none where the folder is missing."""
+    """Return the pictures that lie straight in a folder, by name; none where the folder is missing."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -35,7 +35,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def readable(path: Path) -> bool:
-    """Whether a file is a JPEG, PNG or TIFF that begins and ends as it should."""
+    """Return True where a file is a JPEG, PNG or TIFF that begins and ends as it should."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -50,7 +50,7 @@ def readable(path: Path) -> bool:
 
 
 def unreadable(paths: Iterable[Path]) -> list[str]:
-    """A sentence for each picture that cannot be read, the first ten by name, and how many more there are."""
+    """Return a sentence for each picture that cannot be read: ten by name, then how many more."""
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(_THREADS) as pool:
         answers = pool.map(readable, distinct, chunksize=64)
@@ -65,7 +65,7 @@ def unreadable(paths: Iterable[Path]) -> list[str]:
 
 
 def named(names: Sequence[str], most: int = 5) -> str:
-    """The first few names of a list and how many more there are, for a sentence."""
+    """Return the first few names of a list and how many more there are, for a sentence."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
@@ -79,7 +79,7 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _tiff_is_whole(file: BinaryIO, head: bytes, size: int) -> bool:
-    """Whether the first directory and the pixels it points to lie inside the file; struct.error if not.
+    """Return True where the first directory and its pixels lie inside the file; struct.error if not.
 
     Some writers put the directory before the pixels and others behind them.
     """
@@ -101,7 +101,7 @@ def _tiff_is_whole(file: BinaryIO, head: bytes, size: int) -> bool:
 
 
 def _tiff_numbers(file: BinaryIO, order: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
-    """The numbers of a directory's entry, which lie in its field where they fit, else where that points."""
+    """Return the numbers of a directory's entry, which lie in its field or where that points."""
     letter = _TIFF_NUMBERS.get(kind, "I")
     needed = count * struct.calcsize(letter)
     if needed > len(field):

@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import GeoLocation, Item, TrainingSplit
+from geoloc_training.items import GeoLocation, Item, TrainingSplit
 
 _FRAMES, _TILES = "frames", "tiles"
 _LONGEST_GAPS = 3.0  # median gaps; what is further apart in time was not taken one after the other
 _Row = TypeVar("_Row")
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Region:
     tiles: tuple[TileRow, ...]
 
     def split(self) -> TrainingSplit:
-        """All pictures, nothing matched, every id empty."""
+        """Return all pictures, nothing matched, every id empty."""
         frames = tuple(Item("", "drone", self.root / _FRAMES / row.file) for row in self.frames)
         tiles = tuple(
             Item("", "satellite", self.root / _TILES / row.file, GeoLocation(row.latitude, row.longitude))
@@ -84,8 +81,8 @@ class Region:
         none: tuple[tuple[Any, ...], ...] = ((),) * len(frames)
         return TrainingSplit(frames, tiles, none, none)
 
-    def successive(self) -> Ints:
-        """Pairs of frames that were taken one after the other, numbers of frames, int64 (P, 2).
+    def successive(self) -> Int64Array:
+        """Return pairs of frames that were taken one after the other, numbers of frames, int64 (P, 2).
 
         A source's pairs that lie three times as far apart in time as half of them do are left out.
         """
@@ -102,13 +99,13 @@ class Region:
             near[own] = gaps[own] <= _LONGEST_GAPS * np.median(gaps[own])
         return np.array(pairs, np.int64).reshape(-1, 2)[near]
 
-    def positions_m(self) -> Floats:
-        """Centres of the tiles, east and north, metres, (M, 2)."""
+    def positions_m(self) -> Float64Array:
+        """Return centres of the tiles, east and north, metres, (M, 2)."""
         return np.array([(row.east_m, row.north_m) for row in self.tiles], np.float64)
 
 
 def read_region(root: Path) -> Region:
-    """The region that lies in a folder; its pictures are not opened.
+    """Return the region that lies in a folder; its pictures are not opened.
 
     Raises:
         ParameterError: a table is missing or malformed, or without rows.
@@ -117,12 +114,12 @@ def read_region(root: Path) -> Region:
 
 
 def frame_file(root: Path, number: int) -> Path:
-    """Where the picture of a frame belongs."""
+    """Return where the picture of a frame belongs."""
     return root / _FRAMES / f"{number:06d}.jpg"
 
 
 def tile_file(root: Path, number: int) -> Path:
-    """Where the picture of a tile belongs."""
+    """Return where the picture of a tile belongs."""
     return root / _TILES / f"{number:06d}.jpg"
 
 

@@ -2,17 +2,14 @@
 """A validation test out of training places, so that the published tests choose nothing."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from geoloc.arrays import BoolArray, Int64Array
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import GeoLocation, Location, Task, TrainingSplit
+from geoloc_training.items import GeoLocation, Location, Task, TrainingSplit
 
 _STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSplit, Task | None]:
@@ -50,8 +47,8 @@ def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSpl
     return _cut(split, np.isin(of_queries, drawn), np.isin(of_references, drawn))
 
 
-def _places(split: TrainingSplit) -> tuple[Ints, Ints]:
-    """Number of the place of each query (Q,) and of each reference (R,)."""
+def _places(split: TrainingSplit) -> tuple[Int64Array, Int64Array]:
+    """Return the number of the place of each query (Q,) and of each reference (R,)."""
     queries, nodes = len(split.queries), len(split.queries) + len(split.references)
     ids: dict[str, int] = {}
     items = enumerate((*split.queries, *split.references))
@@ -64,22 +61,24 @@ def _places(split: TrainingSplit) -> tuple[Ints, Ints]:
     return places[:queries], places[queries:nodes]
 
 
-def _hangs_together(sizes: Ints, share: float) -> bool:
-    """Whether all places but the largest do not make up half of the share of the queries."""
+def _hangs_together(sizes: Int64Array, share: float) -> bool:
+    """Return True where all places but the largest do not make up half of the share of the queries."""
     return len(sizes) == 1 or bool(sizes.sum() - sizes.max() < share / 2 * sizes.sum())
 
 
-def _draw(sizes: Ints, share: float, rng: np.random.Generator) -> Ints:
-    """The share of the places; those with more queries than the share of all queries are passed over."""
+def _draw(sizes: Int64Array, share: float, rng: np.random.Generator) -> Int64Array:
+    """Draw the share of the places; those with more queries than the share of all are passed over."""
     wanted = min(max(1, round(share * len(sizes))), len(sizes) - 1)
     room = max(share * sizes.sum(), sizes.min())
-    order: Ints = rng.permutation(len(sizes))
-    fitting: Ints = order[sizes[order] <= room]
+    order: Int64Array = rng.permutation(len(sizes))
+    fitting: Int64Array = order[sizes[order] <= room]
     return fitting[:wanted]
 
 
-def _circle(split: TrainingSplit, matched: Mask, share: float, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    """The queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
+def _circle(
+    split: TrainingSplit, matched: BoolArray, share: float, rng: np.random.Generator
+) -> tuple[BoolArray, BoolArray]:
+    """Return the queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
     numbers = np.flatnonzero(matched)
     where = [_flat(split.queries[number].location) for number in numbers]
     if None in where:
@@ -98,7 +97,7 @@ def _circle(split: TrainingSplit, matched: Mask, share: float, rng: np.random.Ge
 
 
 def _flat(location: Location | None) -> tuple[float, float] | None:
-    """Coordinates whose distances can be compared."""
+    """Return coordinates whose distances can be compared."""
     if isinstance(location, GeoLocation):
         return location.longitude_deg * float(
             np.cos(np.radians(location.latitude_deg))
@@ -106,8 +105,8 @@ def _flat(location: Location | None) -> tuple[float, float] | None:
     return None if location is None else (location.x_m, location.y_m)
 
 
-def _cut(split: TrainingSplit, queries: Mask, references: Mask) -> tuple[TrainingSplit, Task]:
-    """Training without, and a test of, some queries (Q,) and references (R,)."""
+def _cut(split: TrainingSplit, queries: BoolArray, references: BoolArray) -> tuple[TrainingSplit, Task]:
+    """Return training without, and a test of, some queries (Q,) and references (R,)."""
     touched = np.array([any(references[right] for right in some) for some in split.matches], np.bool_)
     learnt = np.flatnonzero(~queries & ~touched)
     if not any(split.matches[query] for query in learnt):
@@ -132,7 +131,9 @@ def _cut(split: TrainingSplit, queries: Mask, references: Mask) -> tuple[Trainin
     return training, task
 
 
-def _renumbered(split: TrainingSplit, queries: Ints, references: Mask) -> tuple[tuple[int, ...], ...]:
-    """The matches of some queries among some references."""
+def _renumbered(
+    split: TrainingSplit, queries: Int64Array, references: BoolArray
+) -> tuple[tuple[int, ...], ...]:
+    """Return the matches of some queries among some references."""
     numbers = np.cumsum(references) - 1
     return tuple(tuple(int(numbers[right]) for right in split.matches[query]) for query in queries)

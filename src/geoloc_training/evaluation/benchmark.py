@@ -4,9 +4,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from geoloc.arrays import Float32Array
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Benchmark, Task
-from geoloc_training.evaluation.cross_date import Describe
+from geoloc_training.arrays import (
+    Describe,
+)
 from geoloc_training.evaluation.features import FeatureCache, Reading, describe_items
 from geoloc_training.evaluation.figures import Figure, Found, curve_of, figures_of
 from geoloc_training.evaluation.protocols import (
@@ -17,7 +19,8 @@ from geoloc_training.evaluation.protocols import (
     semi_positives,
     truth,
 )
-from geoloc_training.evaluation.ranking import Floats, Ranking, rank_by_counting, rank_by_sorting
+from geoloc_training.evaluation.ranking import Ranking, rank_by_counting, rank_by_sorting
+from geoloc_training.items import Benchmark, Task
 
 _PAIRS = {"recall_pairs", "hit_rate"}
 
@@ -52,12 +55,12 @@ class EvaluationOptions:
 
     @property
     def variant(self) -> str:
-        """What differs from the plain test, in words; empty where nothing does."""
+        """Return what differs from the plain test, in words; empty where nothing does."""
         words = {"multi-query": self.multi_query, "flip": self.flip, "float32": self.float32_compat}
         return ", ".join(word for word, chosen in words.items() if chosen)
 
     def reading(self, size_px: int) -> Reading:
-        """How pictures are described under these options."""
+        """Return how pictures are described under these options."""
         return Reading(size_px, self.flip, self.batch, self.threads, self.progress)
 
 
@@ -82,7 +85,7 @@ class Result:
     ranking: Ranking = field(repr=False)
 
     def value(self, name: str) -> float:
-        """A figure by its name; KeyError where it was not measured."""
+        """Return a figure by its name; KeyError where it was not measured."""
         return {figure.name: figure.value for figure in self.figures}[name]
 
 
@@ -124,8 +127,8 @@ def evaluate_benchmark(
 
 def evaluate_features(
     task: Task,
-    queries: Floats,
-    gallery: Floats,
+    queries: Float32Array,
+    gallery: Float32Array,
     protocols: Iterable[ProtocolName] = PROTOCOLS,
     options: EvaluationOptions | None = None,
 ) -> list[Result]:
@@ -145,7 +148,9 @@ def evaluate_features(
     return results
 
 
-def _rank(task: Task, queries: Floats, gallery: Floats, protocol: ProtocolName, best: int) -> Ranking:
+def _rank(
+    task: Task, queries: Float32Array, gallery: Float32Array, protocol: ProtocolName, best: int
+) -> Ranking:
     pairs = _PAIRS & set(task.metrics)
     if pairs and {"recall", "ap_trapezoid", "ap_step"} & set(task.metrics):
         raise ParameterError(

@@ -7,14 +7,14 @@ from pathlib import Path
 import typer
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Benchmark, Task
+from geoloc_training.arrays import Describe
 from geoloc_training.evaluation.benchmark import EvaluationOptions, Result, evaluate_benchmark
-from geoloc_training.evaluation.cross_date import Describe
 from geoloc_training.evaluation.exported import write_result
 from geoloc_training.evaluation.features import FeatureCache, describe_items
 from geoloc_training.evaluation.gallery import write_worst
 from geoloc_training.evaluation.protocols import ProtocolName, protocols_named
 from geoloc_training.evaluation.tables import table, write_csv, write_json
+from geoloc_training.items import Benchmark, Task
 
 
 def evaluate_images(

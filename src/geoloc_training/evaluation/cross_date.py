@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-date retrieval: how often a view of one year finds its place among the map views of another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float32Array
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.ground import Ground, Image, Look, render
+from geoloc_training.arrays import (
+    Describe,
+    Image,
+)
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
 
-Floats = NDArray[np.float32]
-Describe = Callable[[NDArray[np.uint8]], Floats]
 _CHUNK = 64
 
 
@@ -49,7 +52,7 @@ class Protocol:
 
     @property
     def label(self) -> str:
-        """The protocol in one line, for tables and cards."""
+        """Return the protocol in one line, for tables and cards."""
         yaw = {0.0: "yaw known", 180.0: "yaw unknown"}.get(self.yaw_deg, f"yaw ±{self.yaw_deg:g}°")
         turns = f", {self.rotations} rotations searched" if self.rotations > 1 else ""
         crowd = ", all other pictures as distractors" if self.distractors else ""
@@ -77,13 +80,13 @@ class Recall:
     gallery: int
     r1: float
     r5: float
-    scores: Floats
-    margins: Floats
-    correct: NDArray[np.bool_]
+    scores: Float32Array
+    margins: Float32Array
+    correct: BoolArray
 
 
 def parse_pair(text: str) -> Protocol:
-    """`city:map_date:query_date` as a protocol with the default disturbances."""
+    """Return `city:map_date:query_date` as a protocol with the default disturbances."""
     parts = text.split(":")
     if len(parts) != 3 or not all(parts):
         raise ParameterError(f"'{text}' must read city:map_date:query_date, e.g. chico:2018:2020.")
@@ -126,8 +129,8 @@ def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, 
     return summarise(protocol.label, scores, targets)
 
 
-def summarise(label: str, scores: Floats, targets: NDArray[np.intp]) -> Recall:
-    """Recall from scores (Q, G) and the column that is right for each row; a tie counts against us."""
+def summarise(label: str, scores: Float32Array, targets: NDArray[np.intp]) -> Recall:
+    """Return recall from scores (Q, G) and the column that is right for each row; a tie counts against us."""
     rows = np.arange(len(scores))
     right = scores[rows, targets]
     others = scores.copy()
@@ -149,7 +152,7 @@ def summarise(label: str, scores: Floats, targets: NDArray[np.intp]) -> Recall:
 def in_chunks(describe: Describe) -> Describe:
     """Describe any number of views in bounded memory."""
 
-    def run(views: NDArray[np.uint8]) -> Floats:
+    def run(views: NDArray[np.uint8]) -> Float32Array:
         return np.concatenate([describe(views[i : i + _CHUNK]) for i in range(0, len(views), _CHUNK)])
 
     return run
@@ -177,8 +180,8 @@ def _queries(places: Sequence[Ground], protocol: Protocol, size_px: int) -> NDAr
 
 def _distractors(
     describe: Describe, grounds: Sequence[Ground], places: Sequence[Ground], protocol: Protocol, size_px: int
-) -> tuple[Floats, NDArray[np.intp]]:
-    """Every picture that is not in the gallery yet, with the number of its place (-1: of another city)."""
+) -> tuple[Float32Array, NDArray[np.intp]]:
+    """Return every picture outside the gallery, with the number of its place (-1: of another city)."""
     numbers = {ground.name: number for number, ground in enumerate(places)}
     entries = [
         (ground, date, numbers.get(ground.name, -1))
@@ -190,8 +193,10 @@ def _distractors(
     return describe(views), np.array([number for _, _, number in entries], np.intp)
 
 
-def _best_scores(describe: Describe, queries: NDArray[np.uint8], gallery: Floats, rotations: int) -> Floats:
-    """Cosine scores (Q, G), the best over `rotations` turns of each query."""
+def _best_scores(
+    describe: Describe, queries: NDArray[np.uint8], gallery: Float32Array, rotations: int
+) -> Float32Array:
+    """Return cosine scores (Q, G), the best over `rotations` turns of each query."""
     best = np.full((len(queries), len(gallery)), -np.inf, np.float32)
     for turn in range(rotations):
         turned = (

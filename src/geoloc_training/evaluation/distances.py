@@ -8,21 +8,19 @@ has fewer entries than K, a figure is over what there is.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import ParameterError
 from geoloc.geodesy import distance_m
-from geoloc_training.datasets.contract import GeoLocation, Item, Location
+from geoloc_training.items import GeoLocation, Item, Location
 
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _EARTH_RADIUS_KM = 6378.137
 _SDM_PER_DEGREE = 5000.0
 _SDM_PER_METRE = 0.001
 
 
-def coordinates(items: Sequence[Item]) -> Doubles:
-    """Locations of items as rows (N, 2): latitude and longitude, or x and y.
+def coordinates(items: Sequence[Item]) -> Float64Array:
+    """Return locations of items as rows (N, 2): latitude and longitude, or x and y.
 
     Raises:
         ParameterError: an item has no location.
@@ -31,7 +29,7 @@ def coordinates(items: Sequence[Item]) -> Doubles:
 
 
 def geographic(items: Sequence[Item]) -> bool:
-    """Whether every item has a location on WGS 84."""
+    """Return True where every item has a location on WGS 84."""
     return all(isinstance(item.location, GeoLocation) for item in items)
 
 
@@ -46,9 +44,9 @@ def _row(location: Location | None, item: Item) -> tuple[float, float]:
 
 
 def sdm_degrees(
-    queries: Doubles, gallery: Doubles, best: Ints, k: int, float32_compat: bool = False
+    queries: Float64Array, gallery: Float64Array, best: Int64Array, k: int, float32_compat: bool = False
 ) -> float:
-    """DenseUAV's SDM@K: Σ w_i exp(-5000 d_i) / Σ w_i, w_i = 1 - i/K, d in degrees, mean over queries.
+    """Return DenseUAV's SDM@K: Σ w_i exp(-5000 d_i) / Σ w_i, w_i = 1 - i/K, d in degrees, mean over queries.
 
     Args:
         queries: latitude and longitude (Q, 2).
@@ -65,42 +63,42 @@ def sdm_degrees(
     return _weighted(1 / np.exp(degrees * _SDM_PER_DEGREE), 1 - np.arange(best.shape[1]) / k)
 
 
-def sdm_metres(queries: Doubles, gallery: Doubles, best: Ints, k: int) -> float:
-    """GTA-UAV's SDM@K: Σ (K - i) exp(-0.001 d_i) / Σ (K - i), d in metres of the plane, mean over queries."""
+def sdm_metres(queries: Float64Array, gallery: Float64Array, best: Int64Array, k: int) -> float:
+    """Return GTA-UAV's SDM@K: mean of Σ (K - i) exp(-0.001 d_i) / Σ (K - i), d in metres of the plane."""
     best = best[:, :k]
     return _weighted(
         np.exp(-_SDM_PER_METRE * plane_m(queries, gallery, best)), k - np.arange(best.shape[1], dtype=float)
     )
 
 
-def _weighted(closeness: Doubles, weights: Doubles) -> float:
+def _weighted(closeness: Float64Array, weights: Float64Array) -> float:
     return float((closeness * weights).sum(axis=1).mean() / weights.sum())
 
 
-def mean_distance(queries: Doubles, gallery: Doubles, best: Ints, k: int) -> float:
-    """GTA-UAV's Dis@K: mean distance of the best K entries in metres of the plane."""
+def mean_distance(queries: Float64Array, gallery: Float64Array, best: Int64Array, k: int) -> float:
+    """Return GTA-UAV's Dis@K: mean distance of the best K entries in metres of the plane."""
     return float(plane_m(queries, gallery, best[:, :k]).mean())
 
 
-def plane_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
-    """Distances in a plane (Q, K) of each query to its best entries, metres."""
+def plane_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
+    """Return distances in a plane (Q, K) of each query to its best entries, metres."""
     return np.asarray(np.hypot(*np.moveaxis(gallery[best] - queries[:, None], -1, 0)), np.float64)
 
 
-def haversine_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
-    """Great-circle distances (Q, K) on DenseUAV's sphere of 6378.137 km, metres."""
+def haversine_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
+    """Return great-circle distances (Q, K) on DenseUAV's sphere of 6378.137 km, metres."""
     here, there = np.radians(queries)[:, None], np.radians(gallery)[best]
     half = np.sin((there - here) / 2) ** 2
     chord = half[..., 0] + np.cos(here[..., 0]) * np.cos(there[..., 0]) * half[..., 1]
     return np.asarray(_EARTH_RADIUS_KM * 2 * np.arcsin(np.sqrt(np.clip(chord, 0, 1))) * 1000, np.float64)
 
 
-def geodesic_m(queries: Doubles, gallery: Doubles, best: Ints) -> Doubles:
-    """Lengths (Q, K) of the WGS 84 geodesics from each query to its best entries, metres."""
+def geodesic_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
+    """Return lengths (Q, K) of the WGS 84 geodesics from each query to its best entries, metres."""
     here, there = queries[:, None], gallery[best]
     return distance_m(here[..., 0], here[..., 1], there[..., 0], there[..., 1])
 
 
-def within(top1_m: Doubles, threshold_m: float) -> float:
-    """Share of queries whose best entry is nearer than a threshold: DenseUAV's MA@m, GTA-UAV's curve, L@m."""
+def within(top1_m: Float64Array, threshold_m: float) -> float:
+    """Return the share of queries whose best entry is nearer than a threshold: MA@m, L@m, GTA-UAV's curve."""
     return float((top1_m < threshold_m).mean())

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Item, Task
 from geoloc_training.evaluation.protocols import ProtocolName, junk
-from geoloc_training.evaluation.ranking import Floats, Ints
+from geoloc_training.items import Item, Task
 
 RESULT_NAME = "pytorch_result.mat"
 _JUNK = -1
 
 
 def write_result(
-    folder: Path, task: Task, queries: Floats, gallery: Floats, protocol: ProtocolName = "full"
+    folder: Path, task: Task, queries: Float32Array, gallery: Float32Array, protocol: ProtocolName = "full"
 ) -> Path:
     """Write `pytorch_result.mat` for one test; run `evaluate_gpu.py` in that folder to score it.
 
@@ -61,7 +61,7 @@ def write_result(
 
 
 def _numbers(items: Sequence[Item]) -> dict[str, int]:
-    """A number for each id: the folder's own where all are numbers, as in the script, else the order's."""
+    """Return a number for each id: itself where all are numbers, as in the script, else its rank."""
     ids = list(dict.fromkeys(item.id for item in items))
     own = {place: int(place) for place in ids if place.isdecimal()}
     if len(set(own.values())) == len(ids):
@@ -69,5 +69,5 @@ def _numbers(items: Sequence[Item]) -> dict[str, int]:
     return {place: number for number, place in enumerate(ids)}
 
 
-def _labels(items: Sequence[Item], numbers: dict[str, int]) -> Ints:
+def _labels(items: Sequence[Item], numbers: dict[str, int]) -> Int64Array:
     return np.array([numbers[item.id] for item in items], np.int64)

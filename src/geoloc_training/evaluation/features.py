@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from geoloc.arrays import Float32Array
 from geoloc.errors import ModelError, ParameterError, RasterError
-from geoloc_training.datasets.contract import Item
-from geoloc_training.datasets.pictures import read_square
-from geoloc_training.evaluation.cross_date import Describe
-from geoloc_training.evaluation.protocols import normalised
-from geoloc_training.evaluation.ranking import Floats
+from geoloc_training.arrays import (
+    Describe,
+    normalised,
+)
+from geoloc_training.datasets.image_files import read_square
+from geoloc_training.items import Item
 
 _FORMAT = "1"
 _LOG = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class FeatureCache:
     model_key: str
 
     def path(self, items: Sequence[Item], reading: Reading) -> Path:
-        """The file of these pictures as they are now: a picture that changes changes its name.
+        """Return the file of these pictures as they are now: a picture that changes changes its name.
 
         Raises:
             RasterError: a picture is missing.
@@ -86,8 +88,8 @@ def describe_items(
     reading: Reading,
     cache: FeatureCache | None = None,
     label: str = "describe",
-) -> Floats:
-    """Descriptors of items, from the cache where it has them.
+) -> Float32Array:
+    """Return descriptors of items, from the cache where it has them.
 
     Args:
         items: what to describe.
@@ -116,8 +118,8 @@ def describe_items(
     return found
 
 
-def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label: str) -> Floats:
-    parts: list[Floats] = []
+def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label: str) -> Float32Array:
+    parts: list[Float32Array] = []
     with tqdm(total=len(items), unit="picture", desc=label, disable=not reading.progress) as bar:
         for views in _batches(items, reading):
             described = _with_mirror(describe, views) if reading.flip else describe(views)
@@ -132,12 +134,12 @@ def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label
     return np.concatenate(parts)
 
 
-def _with_mirror(describe: Describe, views: NDArray[np.uint8]) -> Floats:
+def _with_mirror(describe: Describe, views: NDArray[np.uint8]) -> Float32Array:
     return normalised(describe(views) + describe(np.ascontiguousarray(views[:, :, ::-1])))
 
 
 def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uint8]]:
-    """Batches of pictures, one read ahead of the one in use."""
+    """Return batches of pictures, one read ahead of the one in use."""
     ahead: deque[list[Future[NDArray[np.uint8]]]] = deque()
     with ThreadPoolExecutor(reading.threads) as pool:
         for begin in range(0, len(items), reading.batch):
@@ -148,8 +150,8 @@ def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uin
         yield np.stack([future.result() for future in ahead.popleft()])
 
 
-def _load(path: Path, count: int) -> Floats | None:
-    """Kept descriptors; None where there are none or the file is damaged (the archive has checksums)."""
+def _load(path: Path, count: int) -> Float32Array | None:
+    """Return kept descriptors; None without any, or with a damaged file (the archive has checksums)."""
     if not path.is_file():
         return None
     try:
@@ -163,7 +165,7 @@ def _load(path: Path, count: int) -> Floats | None:
     return np.asarray(found)
 
 
-def _save(path: Path, features: Floats) -> None:
+def _save(path: Path, features: Float32Array) -> None:
     """Write beside and rename, so that a half-written file never has the name; without room go on without."""
     part = None
     try:

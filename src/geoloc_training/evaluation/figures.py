@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from geoloc_training.datasets.contract import Metric, Task
+from geoloc.arrays import Float64Array
 from geoloc_training.evaluation import distances, metrics
-from geoloc_training.evaluation.distances import Doubles
 from geoloc_training.evaluation.ranking import Ranking
+from geoloc_training.items import Metric, Task
 
 RECALLS = (1, 5, 10)
 SDM_DEGREES_AT = (1, 3, 5, 10)
@@ -44,18 +44,18 @@ class Found:
     float32_compat: bool = False
 
     @cached_property
-    def queries_at(self) -> Doubles:
-        """Coordinates of the queries (Q, 2); ParameterError where one has none."""
+    def queries_at(self) -> Float64Array:
+        """Return coordinates of the queries (Q, 2); ParameterError where one has none."""
         return distances.coordinates(self.task.queries)
 
     @cached_property
-    def gallery_at(self) -> Doubles:
-        """Coordinates of the gallery (G, 2); ParameterError where one has none."""
+    def gallery_at(self) -> Float64Array:
+        """Return coordinates of the gallery (G, 2); ParameterError where one has none."""
         return distances.coordinates(self.task.gallery)
 
 
 def figures_of(found: Found) -> tuple[Figure, ...]:
-    """Every figure of a test, in the order its metrics are listed, then metres.
+    """Return every figure of a test, in the order its metrics are listed, then metres.
 
     Raises:
         ParameterError: a metric needs locations which are missing.
@@ -65,7 +65,7 @@ def figures_of(found: Found) -> tuple[Figure, ...]:
 
 
 def curve_of(found: Found) -> tuple[tuple[float, float], ...]:
-    """GTA-UAV's accuracy curve: (metres, share of queries whose best entry is nearer); else empty."""
+    """Return GTA-UAV's accuracy curve: (metres, share of queries whose best entry is nearer); else empty."""
     if "dis" not in found.task.metrics:
         return ()
     top1_m = distances.plane_m(found.queries_at, found.gallery_at, found.ranking.best[:, :1])
@@ -118,7 +118,7 @@ _MAKERS: dict[Metric, Callable[[Found], list[Figure]]] = {
 
 
 def _metres(found: Found) -> list[Figure]:
-    """Metres on the ground to the best entry, for every test whose pictures lie on the Earth."""
+    """Return metres on the ground to the best entry, for every test whose pictures lie on the Earth."""
     if not (distances.geographic(found.task.queries) and distances.geographic(found.task.gallery)):
         return []
     top1_m = distances.geodesic_m(found.queries_at, found.gallery_at, found.ranking.best[:, :1])

@@ -6,28 +6,30 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from geoloc_training.datasets.pictures import read_square
+from geoloc.arrays import Int64Array
+from geoloc_training.arrays import (
+    Image,
+)
+from geoloc_training.datasets.image_files import read_square
 from geoloc_training.evaluation.benchmark import Result
 from geoloc_training.evaluation.protocols import truth
-from geoloc_training.evaluation.ranking import UNFOUND, Ints
+from geoloc_training.evaluation.ranking import UNFOUND
 
-Image = NDArray[np.uint8]
 _TILE_PX, _CAPTION_PX, _BORDER_PX, _TOP = 160, 22, 4, 5
 _RIGHT, _WRONG, _PLAIN = (40, 140, 40), (190, 40, 40), (120, 120, 120)
 _PAPER, _INK = 255, (30, 30, 30)
 
 
-def worst_queries(result: Result, count: int) -> Ints:
-    """Numbers of the queries whose best true match ranks lowest, worst first; those without a match aside."""
+def worst_queries(result: Result, count: int) -> Int64Array:
+    """Return the queries whose best true match ranks lowest, worst first; those without one aside."""
     first = result.ranking.first()
     found = np.flatnonzero(first != UNFOUND)
     return np.asarray(found[np.argsort(-first[found], kind="stable")][:count], np.int64)
 
 
 def write_worst(path: Path, results: Sequence[Result], count: int = 5) -> None:
-    """A PNG with a section a result and a row a query; green frames are right entries, red ones wrong.
+    """Write a PNG with a section a result and a row a query; green frames are right entries, red ones wrong.
 
     Raises:
         OSError: the file cannot be written.
@@ -47,7 +49,7 @@ def _section(result: Result, count: int) -> list[Image]:
     return [_heading(f"{result.task.name}, {result.protocol}: the worst queries"), *rows]
 
 
-def _row(result: Result, query: int, right: Ints) -> Image:
+def _row(result: Result, query: int, right: Int64Array) -> Image:
     task, ranking = result.task, result.ranking
     rank, score = ranking.first()[query] + 1, ranking.nearest_scores[query]
     match = task.gallery[ranking.nearest[query]]
@@ -77,7 +79,7 @@ def _heading(text: str) -> Image:
 
 
 def _write(image: Image, text: str, baseline: int, size: float) -> Image:
-    """OpenCV's letters are ASCII: an arrow is written with two signs, what it lacks with a question mark."""
+    """Return text in OpenCV's letters, ASCII: an arrow as two signs, what is lacking as a question mark."""
     plain = text.replace("→", "->").encode("ascii", "replace").decode()
     cv2.putText(image, plain, (4, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, _INK, 1, cv2.LINE_AA)
     return image

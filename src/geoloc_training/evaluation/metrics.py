@@ -6,20 +6,18 @@ script; `ap_step` alone leaves them out of the denominator too, as GTA-UAV's doe
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Float64Array
 from geoloc_training.evaluation.ranking import Ranking
-
-Doubles = NDArray[np.float64]
 
 
 def recall(ranking: Ranking, k: int) -> float:
-    """R@K: share of queries with a true match among the best K."""
+    """Return R@K: share of queries with a true match among the best K."""
     return float((ranking.first() < k).mean())
 
 
 def recall_top_percent(ranking: Ranking) -> float:
-    """R@1 % of University-1652's script.
+    """Return R@1 % of University-1652's script.
 
     The script reads its curve at the index round(N / 100), N the whole gallery with what is not searched, so
     that K is one more (951: 11); and Python rounds halves to even (50: K = 1, 150: K = 3).
@@ -28,12 +26,12 @@ def recall_top_percent(ranking: Ranking) -> float:
 
 
 def recall_pairs_top_percent(ranking: Ranking) -> float:
-    """R@1 % of Sample4Geo's scripts for pairs: K = N // 100, so that under a hundred entries it is 0."""
+    """Return R@1 % of Sample4Geo's scripts for pairs: K = N // 100, so under a hundred entries it is 0."""
     return recall(ranking, ranking.gallery // 100)
 
 
 def ap_trapezoid(ranking: Ranking) -> float:
-    """Average precision of University-1652's script, mean over all queries.
+    """Return the average precision of University-1652's script, mean over all queries.
 
     AP = Σ_i (1/n) · ½ · (old_i + (i + 1)/(r_i + 1)) with old_i = i/r_i, 1 where r_i = 0.
     """
@@ -43,7 +41,7 @@ def ap_trapezoid(ranking: Ranking) -> float:
 
 
 def ap_step(ranking: Ranking) -> float:
-    """Average precision of scikit-learn, mean over queries with a true match: Σ_i (1/n)(i + 1)/(r_i + 1)."""
+    """Return scikit-learn's average precision, mean over matched queries: Σ_i (1/n)(i + 1)/(r_i + 1)."""
     place = _places(ranking)
     some = np.diff(ranking.starts) > 0
     precision = _per_query((place + 1) / (ranking.ranks + 1), ranking)
@@ -51,18 +49,18 @@ def ap_step(ranking: Ranking) -> float:
 
 
 def hit_rate(ranking: Ranking) -> float:
-    """VIGOR's hit rate: share of queries whose right entry is outranked by nothing but semi-positives."""
+    """Return VIGOR's hit rate: share of queries whose right entry semi-positives alone outrank."""
     return float((ranking.outranked < 1).mean())
 
 
-def _places(ranking: Ranking) -> Doubles:
-    """For each rank, its number i among its query's ranks, (M,)."""
+def _places(ranking: Ranking) -> Float64Array:
+    """Return for each rank, its number i among its query's ranks, (M,)."""
     counts = np.diff(ranking.starts)
     return (np.arange(len(ranking.ranks)) - np.repeat(ranking.starts[:-1], counts)).astype(np.float64)
 
 
-def _per_query(values: Doubles, ranking: Ranking) -> Doubles:
-    """Mean of each query's values, (Q,); 0 where it has none."""
+def _per_query(values: Float64Array, ranking: Ranking) -> Float64Array:
+    """Return the mean of each query's values, (Q,); 0 where it has none."""
     counts = np.diff(ranking.starts)
     rows = np.repeat(np.arange(ranking.queries), counts)
     sums = np.bincount(rows, weights=values, minlength=ranking.queries)

@@ -14,16 +14,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from geoloc.arrays import BoolArray, Float32Array
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Item, Task
-from geoloc_training.evaluation.ranking import Floats, Mask, Truth, truth_of
+from geoloc_training.arrays import (
+    normalised,
+)
+from geoloc_training.evaluation.ranking import Truth, truth_of
+from geoloc_training.items import Item, Task
 
 ProtocolName = Literal["full", "sample4geo"]
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 
 def protocols_named(text: str) -> tuple[ProtocolName, ...]:
-    """`full`, `sample4geo` or `both` as names of protocols.
+    """Return `full`, `sample4geo` or `both` as names of protocols.
 
     Raises:
         ParameterError: another word.
@@ -35,7 +39,7 @@ def protocols_named(text: str) -> tuple[ProtocolName, ...]:
 
 
 def truth(task: Task) -> Truth:
-    """The right gallery entries of each query: those the task lists, else those of the same id.
+    """Return the right gallery entries of each query: those the task lists, else those of the same id.
 
     Raises:
         ParameterError: no query has a right entry.
@@ -55,20 +59,20 @@ def truth(task: Task) -> Truth:
 
 
 def semi_positives(task: Task) -> Truth | None:
-    """The nearly right gallery entries of each query, where the task has them."""
+    """Return the nearly right gallery entries of each query, where the task has them."""
     return None if task.semi_positives is None else truth_of(task.semi_positives)
 
 
-def junk(task: Task, protocol: ProtocolName) -> Mask | None:
-    """Gallery entries that do not compete under a protocol, bool (G,); None where all do."""
+def junk(task: Task, protocol: ProtocolName) -> BoolArray | None:
+    """Return gallery entries that do not compete under a protocol, bool (G,); None where all do."""
     if protocol == "full" or task.positives is not None:
         return None
     asked = {item.id for item in task.queries}
     return np.array([item.id not in asked for item in task.gallery], np.bool_)
 
 
-def multi_query(task: Task, queries: Floats) -> tuple[Task, Floats]:
-    """One query a place: the mean of its pictures' descriptors, brought back to length 1.
+def multi_query(task: Task, queries: Float32Array) -> tuple[Task, Float32Array]:
+    """Return one query a place: the mean of its pictures' descriptors, brought back to length 1.
 
     Args:
         task: a test whose matches are those of the same id.
@@ -92,9 +96,3 @@ def multi_query(task: Task, queries: Floats) -> tuple[Task, Floats]:
     sums = np.zeros((len(firsts), queries.shape[1]), np.float64)
     np.add.at(sums, [numbers[item.id] for item in task.queries], queries)
     return replace(task, queries=tuple(firsts.values())), normalised(sums)
-
-
-def normalised(rows: np.ndarray) -> Floats:
-    """Rows (N, D) brought to length 1, float32; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)

@@ -13,13 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import BoolArray, Float32Array, Int64Array
 from geoloc.errors import ParameterError
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 UNFOUND = np.iinfo(np.int64).max
 _CHUNK_BYTES = 96 << 20
 _BYTES_PER_SCORE = 24  # score, order, what is sorted away, masks
@@ -34,22 +31,22 @@ class Truth:
         starts: where each query's list begins, and the end, int64 (Q + 1,).
     """
 
-    entries: Ints
-    starts: Ints
+    entries: Int64Array
+    starts: Int64Array
 
-    def of(self, query: int) -> Ints:
-        """The gallery indices of one query."""
+    def of(self, query: int) -> Int64Array:
+        """Return the gallery indices of one query."""
         return self.entries[self.starts[query] : self.starts[query + 1]]
 
-    def first(self) -> Ints:
-        """The first index of each query, (Q,); -1 where there is none."""
+    def first(self) -> Int64Array:
+        """Return the first index of each query, (Q,); -1 where there is none."""
         found = np.full(len(self.starts) - 1, -1, np.int64)
         some = self.starts[1:] > self.starts[:-1]
         found[some] = self.entries[self.starts[:-1][some]]
         return found
 
-    def mask(self, begin: int, end: int, gallery: int) -> Mask:
-        """Queries `begin` to `end` by gallery entries: True where an entry is listed, (end - begin, G)."""
+    def mask(self, begin: int, end: int, gallery: int) -> BoolArray:
+        """Return True where queries `begin` to `end` list a gallery entry, (end - begin, G)."""
         mask = np.zeros((end - begin, gallery), np.bool_)
         rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
         mask[rows, self.entries[self.starts[begin] : self.starts[end]]] = True
@@ -72,22 +69,22 @@ class Ranking:
         searched: entries that compete.
     """
 
-    ranks: Ints
-    starts: Ints
-    outranked: Ints
-    nearest: Ints
-    nearest_scores: Floats
-    best: Ints
-    best_scores: Floats
+    ranks: Int64Array
+    starts: Int64Array
+    outranked: Int64Array
+    nearest: Int64Array
+    nearest_scores: Float32Array
+    best: Int64Array
+    best_scores: Float32Array
     gallery: int
     searched: int
 
     @property
     def queries(self) -> int:
-        """How many queries there are, those without a true match included."""
+        """Return how many queries there are, those without a true match included."""
         return len(self.starts) - 1
 
-    def first(self) -> Ints:
+    def first(self) -> Int64Array:
         """Rank of each query's best true match, (Q,); UNFOUND where it has none."""
         found = np.full(self.queries, UNFOUND, np.int64)
         some = self.starts[1:] > self.starts[:-1]
@@ -96,14 +93,14 @@ class Ranking:
 
 
 def truth_of(lists: Iterable[Sequence[int]]) -> Truth:
-    """Lists of gallery indices, one a query, as a `Truth`."""
+    """Return lists of gallery indices, one a query, as a `Truth`."""
     rows = [np.asarray(row, np.int64) for row in lists]
     starts = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64)
     return Truth(np.concatenate([np.zeros(0, np.int64), *rows]), starts)
 
 
 def rank_by_sorting(
-    queries: Floats, gallery: Floats, truth: Truth, junk: Mask | None = None, best: int = 10
+    queries: Float32Array, gallery: Float32Array, truth: Truth, junk: BoolArray | None = None, best: int = 10
 ) -> Ranking:
     """Rank as University-1652's script does: by inner product, descending, with junk taken out after sorting.
 
@@ -141,8 +138,8 @@ def rank_by_sorting(
 
 
 def _sorted_chunk(
-    scores: Floats, right: Mask, kept: Mask, best: int
-) -> tuple[Ints, Ints, Floats, Ints, Floats]:
+    scores: Float32Array, right: BoolArray, kept: BoolArray, best: int
+) -> tuple[Int64Array, Int64Array, Float32Array, Int64Array, Float32Array]:
     order = np.argsort(scores, axis=1)[:, ::-1]
     if not kept.all():
         order = order[kept[order]].reshape(len(scores), -1)
@@ -156,8 +153,8 @@ def _sorted_chunk(
 
 
 def rank_by_counting(
-    queries: Floats,
-    gallery: Floats,
+    queries: Float32Array,
+    gallery: Float32Array,
     truth: Truth,
     semi: Truth | None = None,
     best: int = 10,
@@ -205,8 +202,8 @@ def rank_by_counting(
     )
 
 
-def _largest(scores: Floats, count: int) -> Ints:
-    """Columns of the `count` largest scores of each row, largest first."""
+def _largest(scores: Float32Array, count: int) -> Int64Array:
+    """Return columns of the `count` largest scores of each row, largest first."""
     columns = scores.shape[1]
     part = (
         np.argpartition(scores, columns - count, axis=1)[:, columns - count :]
@@ -217,15 +214,15 @@ def _largest(scores: Floats, count: int) -> Ints:
     return np.take_along_axis(part, order, axis=1)
 
 
-def _chunks(queries: Floats, gallery: Floats) -> Iterator[tuple[int, Floats]]:
-    """Scores of some queries at a time (b, G), with the number of the first."""
+def _chunks(queries: Float32Array, gallery: Float32Array) -> Iterator[tuple[int, Float32Array]]:
+    """Return scores of some queries at a time (b, G), with the number of the first."""
     rows = max(1, _CHUNK_BYTES // (_BYTES_PER_SCORE * max(1, len(gallery))))
     columns = np.ascontiguousarray(gallery, np.float32).T
     for begin in range(0, len(queries), rows):
         yield begin, np.asarray(queries[begin : begin + rows], np.float32) @ columns
 
 
-def _check(queries: Floats, gallery: Floats, truth: Truth) -> None:
+def _check(queries: Float32Array, gallery: Float32Array, truth: Truth) -> None:
     if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
         raise ParameterError(
             f"descriptors of queries {queries.shape} and gallery {gallery.shape} do not fit together; "

@@ -12,15 +12,16 @@ from tqdm import tqdm
 from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.card import Metric
 from geoloc.errors import ModelError, ParameterError
-from geoloc_training.datasets.ground import Ground
-from geoloc_training.evaluation.cross_date import Describe, Protocol, Recall, evaluate, parse_pair
+from geoloc_training.arrays import Describe
+from geoloc_training.datasets.imagery.ground import Ground
+from geoloc_training.evaluation.cross_date import Protocol, Recall, evaluate, parse_pair
 from geoloc_training.evaluation.hog import describe_hog
 
 ROTATIONS = 24
 
 
 def suite(base: Protocol) -> list[Protocol]:
-    """Yaw known, ±10°, unknown, unknown with a search over rotations; alone and among distractors."""
+    """Return yaw known, ±10°, unknown, unknown with a search over rotations; alone and among distractors."""
     headings = [(0.0, 1), (10.0, 1), (180.0, 1), (180.0, ROTATIONS)]
     return [
         replace(base, yaw_deg=yaw, rotations=turns, distractors=crowd)
@@ -30,7 +31,7 @@ def suite(base: Protocol) -> list[Protocol]:
 
 
 def protocols_for(pairs: Iterable[str]) -> list[Protocol]:
-    """All protocols for `city:map_date:query_date` texts, and the published floor's for each.
+    """Return all protocols for `city:map_date:query_date` texts, and the published floor's for each.
 
     Raises:
         ParameterError: a text of another form.
@@ -51,18 +52,18 @@ def measure(
 
 
 def measure_floor(grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int) -> list[Recall]:
-    """The same protocols by gradient histograms; a search over rotations takes too long there."""
+    """Return the same protocols by gradient histograms; a search over rotations takes too long there."""
     once = [protocol for protocol in protocols if protocol.rotations == 1]
     return [replace(r, label=f"HOG: {r.label}") for r in measure(describe_hog, grounds, once, size_px)]
 
 
 def metrics(recalls: Iterable[Recall], prefix: str = "") -> list[Metric]:
-    """Recalls as the card keeps them, rounded to a tenth of a per cent."""
+    """Return recalls as the card keeps them, rounded to a tenth of a per cent."""
     return [Metric(prefix + r.label, r.queries, r.gallery, round(r.r1, 3), round(r.r5, 3)) for r in recalls]
 
 
 def calibrate(recall: Recall) -> Calibration:
-    """Thresholds that give up few right answers and many wrong ones.
+    """Return thresholds that give up few right answers and many wrong ones.
 
     `min_score` is the score that 99 % of right answers exceed. `min_margin` is the lead that half of the
     wrong answers fall short of, but no more than what 95 % of the right ones exceed. `off_map_score` lies
@@ -92,7 +93,7 @@ def calibrate(recall: Recall) -> Calibration:
 
 
 def table(measured: Sequence[Metric]) -> str:
-    """A plain-text table of recalls."""
+    """Return a plain-text table of recalls."""
     width = max((len(metric.protocol) for metric in measured), default=10)
     lines = [f"{'protocol':<{width}}  queries  gallery    R@1    R@5"]
     lines += [

@@ -18,7 +18,7 @@ _ON_THE_GROUND = ("SDM", "MA", "Dis", "median", "p90", "L@")
 
 
 def table(results: Sequence[Result]) -> str:
-    """Plain text: what was found, then how far off, a row a test and protocol. Shares are in per cent."""
+    """Return plain text: what was found, then how far off, a row a test and protocol; shares in per cent."""
     near = _block(results, [name for name in _names(results) if not name.startswith(_ON_THE_GROUND)])
     far = [name for name in _names(results) if name.startswith(_ON_THE_GROUND)]
     blocks = [near, *([_block(results, far)] if far else [])]
@@ -26,7 +26,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def percent(figure: Figure) -> float:
-    """A share in per cent, with the rounding of the published scripts, where recall is a float32 tensor.
+    """Return a share in per cent, rounded as the published scripts do, where recall is a float32 tensor.
 
     It decides the last digit: of 4,000 queries 529 are 13.225 %, which they print as 13.22.
     """
@@ -36,12 +36,12 @@ def percent(figure: Figure) -> float:
 
 
 def write_json(path: Path, results: Sequence[Result]) -> None:
-    """A list of tests with their figures: shares 0..1, metres."""
+    """Write a list of tests with their figures: shares 0..1, metres."""
     path.write_text(json.dumps([_plain(result) for result in results], indent=2, ensure_ascii=False), "utf-8")
 
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:
-    """One row a figure: shares 0..1, metres."""
+    """Write one row a figure: shares 0..1, metres."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_CSV_HEAD)
@@ -61,7 +61,7 @@ def _block(results: Sequence[Result], names: Sequence[str]) -> str:
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Words to the left, numbers to the right."""
+    """Return words to the left, numbers to the right."""
     pairs = zip(row, widths, strict=True)
     return [
         word.ljust(width) if number < 2 else word.rjust(width) for number, (word, width) in enumerate(pairs)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from geoloc_training.methods.contract import Batch, BatchSource
+from geoloc_training.contract import Batch, BatchSource
 
 
 def batches_ahead(
     source: BatchSource, steps: Sequence[int], rank: int, ranks: int, workers: int, pin: bool = False
 ) -> Iterator[Batch]:
-    """This rank's batches of some steps in order, up to `workers` + 1 of them ahead.
+    """Return this rank's batches of some steps in order, up to `workers` + 1 of them ahead.
 
     Args:
         source: where they come from; what it draws depends on the step alone, not on the thread.
@@ -41,7 +41,7 @@ def batches_ahead(
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """A batch cut into equal parts of neighbouring rows (one row more or less where it does not divide)."""
+    """Cut a batch into equal parts of neighbouring rows, give or take one row."""
     if parts == 1:
         return [batch]
     cut = {name: tensor.tensor_split(parts) for name, tensor in vars(batch).items()}

@@ -17,7 +17,7 @@ from torch import Tensor
 from geoloc.encoder.card import WEIGHTS_NAME, load_card
 from geoloc.errors import ModelError
 from geoloc.installed import find_model
-from geoloc_training.staging import folder_to_disk
+from geoloc_training.atomic_files import folder_to_disk
 
 Which = Literal["best", "last"]
 _LAST, _BEST = "checkpoint", "best"
@@ -92,14 +92,14 @@ def save_best(run: Path, best: Best, average: dict[str, Tensor]) -> None:
 
 
 def best_so_far(run: Path) -> Best | None:
-    """What is known of the run's best weights; None where none were kept, or none by a figure."""
+    """Return what is known of the run's best weights; None where none were kept, or none by a figure."""
     folder = _folder(run, _BEST)
     state = _read_state(folder) if folder is not None else {}
     return Best(**state) if "selected_by" in state else None
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """The run's last checkpoint, or None where it has none.
+    """Load the run's last checkpoint, or None where it has none.
 
     Raises:
         ModelError: a file is missing or damaged.
@@ -119,7 +119,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
 
 
 def load_average(run: Path, which: Which | None = None) -> tuple[int, dict[str, Tensor]]:
-    """Step and averaged weights, which are what is evaluated and exported.
+    """Load step and averaged weights, which are what is evaluated and exported.
 
     Args:
         run: folder of the run.
@@ -136,7 +136,7 @@ def load_average(run: Path, which: Which | None = None) -> tuple[int, dict[str, 
 
 
 def weights_file(run: Path, which: Which | None = None) -> Path:
-    """The file that `load_average` reads.
+    """Return the file that `load_average` reads.
 
     Raises:
         ModelError: there is none.
@@ -149,7 +149,7 @@ def weights_file(run: Path, which: Which | None = None) -> Path:
 
 
 def initial_weights(source: Path) -> dict[str, Tensor]:
-    """The encoder's weights of another run, of a model directory, or of a shipped model by its id.
+    """Load the encoder's weights of another run, of a model directory, or of a shipped model by its id.
 
     Raises:
         ModelError: none of these, or damaged.
@@ -183,7 +183,7 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
 
 
 def _folder(run: Path, name: str) -> Path | None:
-    """The current folder, or the previous one where a swap was interrupted."""
+    """Return the current folder, or the previous one where a swap was interrupted."""
     for folder in (run / name, run / f"{name}.old"):
         if (folder / _STATE).is_file():
             return folder
@@ -219,7 +219,7 @@ def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
 
 
 def _first_line(error: Exception) -> str:
-    """What is wrong; torch goes on about what it will not unpickle."""
+    """Return what is wrong; torch goes on about what it will not unpickle."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

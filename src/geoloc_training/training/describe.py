@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from geoloc_training.datasets.contract import Item
+from geoloc.arrays import Float32Array
 from geoloc_training.distributed import gather_rows, rank, ranks
 from geoloc_training.evaluation.features import Reading, describe_items
+from geoloc_training.items import Item
 
-Floats = NDArray[np.float32]
 _CHUNK = 64
 
 
@@ -38,7 +38,7 @@ class Describer:
     ) -> None:
         self.encoder, self.size_px, self.threads, self.autocast = encoder, size_px, threads, autocast
 
-    def views(self, views: NDArray[np.uint8], *, as_trained: bool = False) -> Floats:
+    def views(self, views: NDArray[np.uint8], *, as_trained: bool = False) -> Float32Array:
         """Describe any number of views in bounded memory; `as_trained` in the precision of training steps."""
         device = next(self.encoder.parameters()).device
         training = self.encoder.training
@@ -49,10 +49,10 @@ class Describer:
                 for begin in range(0, len(views), _CHUNK)
             ]
         self.encoder.train(training)
-        found: Floats = np.concatenate(parts)
+        found: Float32Array = np.concatenate(parts)
         return found
 
-    def items(self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False) -> Floats:
+    def items(self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False) -> Float32Array:
         """Describe pictures; each process its share, and all get the same numbers.
 
         Args:
@@ -67,5 +67,5 @@ class Describer:
         describe = partial(self.views, as_trained=as_trained)
         rows = torch.from_numpy(describe_items(mine, describe, reading))
         device = next(self.encoder.parameters()).device
-        gathered: Floats = gather_rows(rows.to(device)).cpu().numpy()[: len(items)]
+        gathered: Float32Array = gather_rows(rows.to(device)).cpu().numpy()[: len(items)]
         return gathered

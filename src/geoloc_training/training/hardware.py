@@ -15,7 +15,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn.parallel import DistributedDataParallel
 
 from geoloc.errors import ParameterError
-from geoloc_training.settings import HardwareConfig
+from geoloc_training.config import HardwareConfig
 
 _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -72,7 +72,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 
 def _side_by_side() -> DDPStrategy:
-    """Gradients are averaged over processes, and buffers stay where they are.
+    """Average gradients over processes, and leave buffers where they are.
 
     Sent from the first process before every forward pass, as is usual, memories would be most of the traffic.
     They are made of all processes' rows and equal anyway; statistics of batches are each process's own until

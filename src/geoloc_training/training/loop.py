@@ -12,17 +12,18 @@ from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from geoloc.errors import ParameterError
+from geoloc_training.atomic_files import replace_text
 from geoloc_training.config import TrainConfig, plain
+from geoloc_training.contract import Batch, BatchSource, Method
 from geoloc_training.distributed import any_rank, mean_over_ranks
-from geoloc_training.methods import build_method
-from geoloc_training.methods.contract import Batch, BatchSource, Method
-from geoloc_training.staging import replace_text
+from geoloc_training.methods.registry import new_method
+from geoloc_training.pretrained import new_encoder
+from geoloc_training.runlog import RunLog
 from geoloc_training.training.batches import batches_ahead
 from geoloc_training.training.checkpoint import initial_weights, load_checkpoint
 from geoloc_training.training.describe import Describer
 from geoloc_training.training.hardware import launch, seed_everything
 from geoloc_training.training.interrupts import Interrupted, Interrupts
-from geoloc_training.training.runlog import RunLog
 from geoloc_training.training.trainer import Trainer, check_method
 
 BuildMethod = Callable[[TrainConfig, int], Method]
@@ -38,7 +39,21 @@ class Validate(Protocol):
     selected_by: str
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """Figures by name, for the log."""
+        """Return figures by name, for the log."""
+
+
+def build_method(config: TrainConfig, places: int) -> Method:
+    """Build the method that a configuration names, with its encoder.
+
+    Args:
+        config: of the run.
+        places: how many places there are to tell apart, 0 where they are drawn without end.
+
+    Raises:
+        ParameterError: a method that tells places apart where they are drawn without end.
+        ModelError: the encoder cannot be built, or its pretrained weights cannot be had.
+    """
+    return new_method(config.method, config.dphr, new_encoder(config.model), places)
 
 
 def fit(
@@ -99,7 +114,7 @@ def begin(
     initial: Path | None = None,
     build: BuildMethod = build_method,
 ) -> Trainer:
-    """A trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
+    """Return a trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
     seed_everything(config.seed, config.hardware.threads)
     found = load_checkpoint(run)
     _require_one_step(0 if found is None else found.step, run, fabric)
@@ -117,7 +132,7 @@ def begin(
 
 
 def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
-    """The recipe with its length in steps, where it gave epochs."""
+    """Return the recipe with its length in steps, where it gave epochs."""
     if config.optimiser.steps:
         return config
     steps = config.optimiser.epochs * source.steps_per_epoch
@@ -125,7 +140,7 @@ def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
 
 
 def _require_one_step(step: int, run: Path, fabric: Fabric) -> None:
-    """Processes that stand at different steps would wait for each other for ever."""
+    """Refuse processes at different steps, which would wait for each other for ever."""
     own = torch.tensor(float(step), dtype=torch.float64, device=fabric.device)
     if any_rank(bool(mean_over_ranks(own) != own), fabric.device):
         raise ParameterError(
@@ -194,7 +209,7 @@ def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:
 
 
 def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[str, float]:
-    """One step, with the validation that is due after it."""
+    """Take one step, with the validation that is due after it."""
     figures = trainer.train_step(batch)
     if validate is not None and _due(trainer, trainer.config.evaluate_every):
         measured = validate(trainer.describer(average=True))

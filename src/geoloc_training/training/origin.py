@@ -18,12 +18,12 @@ def write_origin(run: Path, words: Sequence[str], command: str = "fit") -> None:
 
 
 def read_origin(run: Path) -> tuple[str, str]:
-    """Command and version of the code of a run; empty where they were not noted."""
+    """Return command and version of the code of a run; empty where they were not noted."""
     return _read(run / _COMMAND), _read(run / _COMMIT)
 
 
 def code_version() -> str:
-    """The git commit of this checkout ("-dirty" with changes of its own), else the installed version."""
+    """Return the git commit of this checkout ("-dirty" with changes), else the installed version."""
     folder = Path(__file__).parent
     try:
         described = subprocess.run(

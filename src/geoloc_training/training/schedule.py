@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geoloc_training.methods.contract import Method
-from geoloc_training.settings import OptimiserConfig
+from geoloc_training.config import OptimiserConfig
+from geoloc_training.contract import Method
 
 
 def learning_rate(config: OptimiserConfig, step: int) -> float:
-    """Rate of a step (from 0): a linear warm-up, then what `schedule` says, over `steps` steps."""
+    """Return the rate of a step (from 0): a linear warm-up, then what `schedule` says, over `steps` steps."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "constant":
@@ -24,7 +24,7 @@ def learning_rate(config: OptimiserConfig, step: int) -> float:
 
 
 def build_optimiser(method: Method, config: OptimiserConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD; matrices decay, and the backbone has a rate of its own (see `set_rate`)."""
+    """Build AdamW or SGD; matrices decay, and the backbone has a rate of its own (see `set_rate`)."""
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     backbone = {id(parameter) for parameter in method.encoder.backbone.parameters()}
     for parameter in method.parameters():
@@ -68,7 +68,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> N
 
 
 def _cosine(config: OptimiserConfig, step: int) -> float:
-    """A plateau, then a descent to a hundredth over the last `descent` of the steps."""
+    """Return a plateau, then a descent to a hundredth over the last `descent` of the steps."""
     start = max(config.warmup_steps, round(config.steps * (1 - config.descent)))
     if step < start:
         return 1.0

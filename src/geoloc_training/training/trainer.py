@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from geoloc.errors import ModelError, RasterError
 from geoloc_training.config import TrainConfig
+from geoloc_training.contract import Batch, BatchSource, Method
 from geoloc_training.distributed import mean_over_ranks, ranks, share_buffers
-from geoloc_training.methods.contract import Batch, BatchSource, Method
 from geoloc_training.training.batches import split
 from geoloc_training.training.checkpoint import (
     Best,
@@ -74,7 +74,7 @@ class Trainer:
             self._go_on_from(found)
 
     def describer(self, *, average: bool) -> Describer:
-        """The averaged encoder, or the present one, as functions of views and pictures; all ranks ask for it.
+        """Return the averaged encoder, or the present one, as a describer; all ranks ask for it.
 
         It is the first rank's, which alone is saved: a resumed run finds the same numbers.
         """
@@ -121,7 +121,7 @@ class Trainer:
             _LOG.warning("pictures of the run could not be drawn (%s); training goes on", error)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One update on this rank's part of a batch.
+        """Do one update on this rank's part of a batch.
 
         Returns:
             The method's figures, means over parts and ranks, beside loss, learning_rate and gradient_norm;
@@ -150,7 +150,7 @@ class Trainer:
         return {**found, "learning_rate": rate, **planned}
 
     def _accumulate(self, parts: list[Batch]) -> dict[str, Tensor]:
-        """Gradients of the mean loss of parts; figures averaged alike."""
+        """Accumulate gradients of the mean loss of parts; figures averaged alike."""
         self._optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         for number, part in enumerate(parts, start=1):

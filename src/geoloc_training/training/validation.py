@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from geoloc_training.datasets.contract import Task
-from geoloc_training.datasets.ground import Ground
+from geoloc_training.datasets.imagery.ground import Ground
 from geoloc_training.evaluation.benchmark import evaluate_features
 from geoloc_training.evaluation.cross_date import evaluate, parse_pair
+from geoloc_training.items import Task
 from geoloc_training.training.describe import Describer
 
 
@@ -50,7 +50,7 @@ class HeldOutValidation:
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many queries are looked up among how many pictures."""
+        """Return how many queries are looked up among how many pictures."""
         return len(self._task.queries), len(self._task.gallery)
 
     def __call__(self, describer: Describer) -> dict[str, float]:

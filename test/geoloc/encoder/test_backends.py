@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
+from geoloc.checksums import file_sha256
 from geoloc.encoder import BACKENDS, load_encoder
-from geoloc.encoder.card import file_sha256
 from geoloc.errors import ModelError, ParameterError
 from geoloc_lab.world.world import World
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from geoloc.checksums import file_sha256
 from geoloc.encoder import load_card
-from geoloc.encoder.card import file_sha256
 from geoloc.errors import ModelError
 
 CALIBRATION = {"min_score": 0.5, "min_margin": 0.0, "derivation": "by hand"}
@@ -115,21 +115,27 @@ def test_a_file_outside_the_folder_is_refused(model):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"id": None}, "'id' in .* is missing"),
-        ({"id": 5}, "'id' in .* is a int"),
+        ({"id": None}, "'id' is missing; .* export the model again"),
+        ({"id": 5}, "'id' must be text, found 5"),
         ({"seed": "one"}, "'seed'"),
         ({"files": {}}, "names no encoder.safetensors"),
-        ({"gsd_range_m": [0.1]}, "two numbers"),
+        ({"gsd_range_m": [0.1]}, "'gsd_range_m' must be a list of 2 values"),
         ({"architecture": {"backbone": 3}}, "architecture.backbone"),
-        ({"architecture": {"backbone": "resnet18", "surprise": 1}}, "malformed"),
+        (
+            {"architecture": {"backbone": "resnet18", "surprise": 1}},
+            "surprise' is unknown; known: backbone",
+        ),
         ({"architecture": {"backbone": "resnet18", "mean": [0.1, 0.2]}}, "architecture.mean"),
-        ({"calibration": {"min_score": 0.1}}, "incomplete"),
+        ({"calibration": {"min_score": 0.1}}, "calibration.min_margin' is missing"),
         ({"calibration": {**CALIBRATION, "covariance_scale": 0.0}}, "scale 0.0"),
         ({"calibration": {**CALIBRATION, "sigma_floor_m": -1.0}}, "floor -1.0 m"),
         ({"calibration": {**CALIBRATION, "off_map_score": 1.5}}, "off_map_score is 1.5"),
-        ({"calibration": {**CALIBRATION, "max_sigma_m": float("nan")}}, "max_sigma_m nan"),
+        (
+            {"calibration": {**CALIBRATION, "max_sigma_m": float("nan")}},
+            "sigma_m' must be a number, found nan",
+        ),
         ({"calibration": {**CALIBRATION, "measured": "much"}}, "calibration.measured"),
-        ({"metrics": [3]}, "malformed"),
+        ({"metrics": [3]}, "'metrics.0' must be a mapping"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(model, changes, sentence):

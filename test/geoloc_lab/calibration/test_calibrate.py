@@ -12,9 +12,9 @@ import yaml
 
 import flown
 from geoloc import integrity
+from geoloc.checksums import file_sha256
 from geoloc.encoder import load_card
 from geoloc.encoder.calibration import Calibration
-from geoloc.encoder.card import file_sha256
 from geoloc.encoder.card_writing import store_calibration
 from geoloc.errors import ModelError, ParameterError
 from geoloc_lab.calibration.calibrate import calibrate

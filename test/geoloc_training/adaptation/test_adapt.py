@@ -19,8 +19,8 @@ import tiny_region
 from geoloc.encoder import load_card, load_encoder
 from geoloc.errors import BagError, MapError, ParameterError, RasterError
 from geoloc.mapping.directory import open_map
-from geoloc_training import cli
-from geoloc_training.adaptation.selection import LabelFreeValidation
+from geoloc_training.cli import app as cli
+from geoloc_training.label_free.validation import LabelFreeValidation
 from geoloc_training.training.checkpoint import initial_weights, load_average
 
 FEW_STEPS = (
@@ -181,7 +181,7 @@ def test_another_map_or_footage_needs_another_run(region, adapted, tmp_path):
         ("data.root=x", "'data.root=x' cannot be set here"),
         ("+preset=dmnil", "'\\+preset=dmnil' cannot be set here"),
         ("method.label_free=false", "leaves nothing to choose an epoch by"),
-        ("method.name=lpn", "unknown setting method"),
+        ("method.name=lpn", r"'method\.\w+' is unknown; known: dropout, name"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(region, tmp_path, word, sentence):

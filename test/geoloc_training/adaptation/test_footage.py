@@ -17,10 +17,10 @@ from geoloc_lab.bags.playback import feed, frames_when_ready
 from geoloc_lab.bags.reading import ImageSample, Topics, read_flight
 from geoloc_training.adaptation.footage import FootageOptions, cut_footage
 from geoloc_training.adaptation.headings import HeadingSearch
-from geoloc_training.adaptation.pictures import write_view
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
+from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import POSED, SCALED, TURNED, Assumptions
-from geoloc_training.datasets.pictures import read_picture
+from geoloc_training.datasets.image_files import read_picture
 from geoloc_training.datasets.region import FrameRow
 
 VIEW_M, VIEW_PX = 40.0, 32

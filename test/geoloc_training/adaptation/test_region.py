@@ -9,7 +9,7 @@ import toy_map
 from geoloc.errors import ParameterError, RasterError
 from geoloc.raster.views import open_raster, write_geotiff
 from geoloc_training.adaptation.region import TileOptions, cut_tiles, step_cosine
-from geoloc_training.datasets.pictures import read_picture
+from geoloc_training.datasets.image_files import read_picture
 from geoloc_training.datasets.region import (
     FrameRow,
     TileRow,

@@ -12,9 +12,9 @@ pytest.importorskip("kornia")
 import torch
 
 from geoloc.errors import ParameterError
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.image import ImageAugment
-from geoloc_training.augment.settings import ImageAugmentConfig
-from geoloc_training.methods.contract import Batch
+from geoloc_training.contract import Batch
 from tiny_ground import picture
 
 SIDE = 48

@@ -12,9 +12,9 @@ pytest.importorskip("kornia")
 import torch
 
 from geoloc.errors import ParameterError
-from geoloc_training.augment.settings import ImageAugmentConfig
+from geoloc_training.augment.augment_config import ImageAugmentConfig
 from geoloc_training.augment.single import SingleAugment
-from geoloc_training.methods.contract import UnpairedBatch
+from geoloc_training.contract import UnpairedBatch
 from tiny_ground import picture
 
 SIDE = 48

@@ -11,8 +11,8 @@ import torch
 
 from geoloc.camera import views as one_by_one
 from geoloc_training.augment.tensors import fill_invalid, warp_batch
-from geoloc_training.datasets.ground import Ground, Look, pyramid, render
-from geoloc_training.datasets.windows import Aim, cut_windows
+from geoloc_training.datasets.imagery.ground import Ground, Look, pyramid, render
+from geoloc_training.datasets.imagery.windows import Aim, cut_windows
 from tiny_ground import picture, place
 
 SIZE = 48

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import GeoLocation, Item, PlaneLocation, TrainingSplit
+from geoloc_training.datasets.published.tree import matched_by_id
 from geoloc_training.datasets.split import hold_out
-from geoloc_training.datasets.tree import matched_by_id
+from geoloc_training.items import GeoLocation, Item, PlaneLocation, TrainingSplit
 
 
 def item(place: str, view: str, number: int = 0) -> Item:

@@ -8,9 +8,9 @@ import pytest
 from tiny_task import colours, task
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.contract import Benchmark, Item, PlaneLocation, Task, TrainingSplit
 from geoloc_training.evaluation.benchmark import EvaluationOptions, evaluate_benchmark, evaluate_features
 from geoloc_training.evaluation.protocols import junk, multi_query, protocols_named, truth
+from geoloc_training.items import Benchmark, Item, PlaneLocation, Task, TrainingSplit
 
 QUIET = EvaluationOptions(progress=False)
 

@@ -14,7 +14,7 @@ from tiny_imagery import tree
 pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from geoloc_training import cli
+from geoloc_training.cli import app as cli
 
 
 def _evaluate(data, root, out, *words):

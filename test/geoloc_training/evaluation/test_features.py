@@ -8,10 +8,10 @@ import pytest
 from tiny_task import colours, picture
 
 from geoloc.errors import ModelError, ParameterError, RasterError
-from geoloc_training.datasets.contract import Item
-from geoloc_training.datasets.pictures import read_square
+from geoloc_training.datasets.image_files import read_square
 from geoloc_training.evaluation import features
 from geoloc_training.evaluation.features import FeatureCache, Reading, describe_items
+from geoloc_training.items import Item
 
 READING = Reading(16, batch=3, progress=False)
 

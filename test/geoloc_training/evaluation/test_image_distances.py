@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from geoloc.errors import ParameterError
 from geoloc.geodesy import distance_m
-from geoloc_training.datasets.contract import GeoLocation, Item, PlaneLocation
 from geoloc_training.evaluation import distances
+from geoloc_training.items import GeoLocation, Item, PlaneLocation
 
 SEEDS = st.integers(0, 10**6)
 

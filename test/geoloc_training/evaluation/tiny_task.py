@@ -4,8 +4,8 @@
 import cv2
 import numpy as np
 
-from geoloc_training.datasets.contract import GeoLocation, Item, Task
-from geoloc_training.evaluation.protocols import normalised
+from geoloc_training.arrays import normalised
+from geoloc_training.items import GeoLocation, Item, Task
 
 
 def colours(views):

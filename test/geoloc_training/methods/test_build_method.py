@@ -6,16 +6,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from geoloc.errors import ParameterError  # noqa: E402
-from geoloc_training.config import TrainConfig  # noqa: E402
-from geoloc_training.methods import build_method  # noqa: E402
-from geoloc_training.methods.contract import Batch  # noqa: E402
+from geoloc_training.config import DataConfig, ModelConfig, TrainConfig  # noqa: E402
+from geoloc_training.contract import Batch  # noqa: E402
 from geoloc_training.methods.dmnil.method import Dmnil  # noqa: E402
 from geoloc_training.methods.dmnil.settings import DmnilConfig  # noqa: E402
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402
 from geoloc_training.methods.lpn.settings import LpnConfig  # noqa: E402
 from geoloc_training.methods.sample4geo.method import Sample4Geo  # noqa: E402
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig  # noqa: E402
-from geoloc_training.settings import DataConfig, ModelConfig  # noqa: E402
+from geoloc_training.training.loop import build_method  # noqa: E402
 
 SIZE = 64
 
@@ -72,6 +71,5 @@ def test_dmnil_needs_no_places():
 
 
 def test_an_unknown_method_is_refused():
-    config = _config(method=replace(Sample4GeoConfig(), name="triplet"))
-    with pytest.raises(ParameterError, match="'triplet' is unknown"):
-        build_method(config, places=5)
+    with pytest.raises(ParameterError, match="'triplet' is unknown; use sample4geo, lpn or dmnil"):
+        _config(method=replace(Sample4GeoConfig(), name="triplet"))

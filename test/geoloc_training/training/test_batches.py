@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from geoloc_training.methods.contract import Batch  # noqa: E402
+from geoloc_training.contract import Batch  # noqa: E402
 from geoloc_training.training.batches import batches_ahead, split  # noqa: E402
 
 _PATIENCE_S = 60.0

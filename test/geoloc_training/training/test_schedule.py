@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from geoloc_training.settings import OptimiserConfig  # noqa: E402
+from geoloc_training.config import OptimiserConfig  # noqa: E402
 from geoloc_training.training.schedule import (  # noqa: E402
     build_optimiser,
     learning_rate,

@@ -15,7 +15,7 @@ pytest.importorskip("lightning_fabric")
 from two_ranks import main  # noqa: E402
 
 from geoloc.errors import ParameterError  # noqa: E402
-from geoloc_training.settings import HardwareConfig  # noqa: E402
+from geoloc_training.config import HardwareConfig  # noqa: E402
 from geoloc_training.training.checkpoint import load_checkpoint  # noqa: E402
 from geoloc_training.training.hardware import launch  # noqa: E402
 

@@ -46,7 +46,7 @@ def trained(monkeypatch):
         names.append(name)
         folder.mkdir()
         (folder / "recipe.yaml").write_text(yaml.safe_dump(plain(recipe)))
-        write_onnx(ViewEncoder(recipe.model.architecture()).eval(), folder / ONNX_NAME)
+        write_onnx(ViewEncoder(recipe.model).eval(), folder / ONNX_NAME)
         measured = compare.Measured(name, 0.5, 0.25, 8, 0.1, 0.4, 1.0)
         (folder / "measured.json").write_text(json.dumps(vars(measured)))
         return measured

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
-from geoloc_training.datasets.ground import Image
-from geoloc_training.datasets.sues200 import HEIGHTS_M, training_places
+from geoloc_training.datasets.published.sues200 import HEIGHTS_M, training_places
 
 _SUES_PLACES = 200
 _DENSE_HEIGHTS_M = (100, 90, 80)
 
 
 def write_university(out: Path, cast: Cast) -> None:
-    """University-1652: a folder a place, one satellite picture, `image-01.jpeg` and on from the drone."""
+    """Write University-1652: a folder a place, a satellite picture, `image-01.jpeg` and on from the drone."""
     for number, scene in cast.scenes(cast.training):
         _university_place(out / "train", f"{number:04d}", scene, ("satellite",), ("drone",))
     first = len(cast.training) + 1
@@ -39,7 +39,7 @@ def _university_place(
 
 
 def write_denseuav(out: Path, cast: Cast) -> None:
-    """DenseUAV: three heights, a new and an old tile each; the gallery holds the training places too.
+    """Write DenseUAV: three heights, a new and an old tile each; the gallery holds the training places too.
 
     The old tile is of the place's first other date, and the drone then keeps to the rest; where there is
     one other date, the old tile repeats the map's.
@@ -84,7 +84,7 @@ def _denseuav_place(out: Path, name: str, scene: Scene, folders: list[str]) -> N
 
 
 def write_sues200(out: Path, cast: Cast) -> None:
-    """SUES-200 as its users split it; its distractors are the training places, others are left out."""
+    """Write SUES-200 as its users split it; its distractors are the training places, others are left out."""
     for name, learn, scene in _sues_scenes(cast):
         split = "Training/{}/" if learn else "Testing/{}/query_"
         for height in HEIGHTS_M:
@@ -97,7 +97,7 @@ def write_sues200(out: Path, cast: Cast) -> None:
 
 
 def write_sues200_raw(out: Path, cast: Cast) -> None:
-    """SUES-200 as it is downloaded: all places and heights, not split."""
+    """Write SUES-200 as it is downloaded: all places and heights, not split."""
     for name, _, scene in _sues_scenes(cast):
         write_picture(out / "satellite-view" / name / "0.png", scene.satellite())
         for height in HEIGHTS_M:
@@ -106,12 +106,12 @@ def write_sues200_raw(out: Path, cast: Cast) -> None:
 
 
 def _sues_views(scene: Scene, height_m: int) -> list[Image]:
-    """Drone views of a height: the farther up, the more ground; the highest shows as much as the map."""
+    """Return drone views of a height; the highest shows as much ground as the map."""
     return [scene.drone(view, height_m / HEIGHTS_M[-1]) for view in range(scene.camera.drone_views)]
 
 
 def _sues_scenes(cast: Cast) -> Iterator[tuple[str, bool, Scene]]:
-    """Scenes by the names that the published split gives their part, and whether they are learnt from."""
+    """Return scenes by the names of the published split, and whether they are learnt from."""
     learnt = sorted(training_places())
     tested = sorted({f"{number:04d}" for number in range(1, _SUES_PLACES + 1)} - set(learnt))
     for places, names in ((cast.training, learnt), (cast.tests, tested)):

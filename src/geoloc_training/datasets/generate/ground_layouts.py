@@ -11,10 +11,10 @@ from scipy.io import savemat
 
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
-from geoloc_training.datasets.contract import GeoLocation
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_bytes, write_picture, write_text
+from geoloc_training.items import GeoLocation
 
 _CANBERRA_EAST_M, _CANBERRA_NORTH_M = 690_000.0, 6_090_000.0
 _VIGOR_TILE = 0.75  # of `view_m`: four tiles half a tile apart must fit on a place
@@ -22,7 +22,7 @@ _VIGOR_CITIES = (("NewYork", "Seattle"), ("Chicago", "SanFrancisco"))  # to lear
 
 
 def write_cvusa(out: Path, cast: Cast) -> None:
-    """CVUSA: numbered pairs, listed in two splits; distractors have no place in it and are left out."""
+    """Write CVUSA: numbered pairs, listed in two splits; distractors have no place in it and are left out."""
     places = (*cast.training, *cast.tests)
     rows = []
     for number, scene in cast.scenes(places):
@@ -45,7 +45,7 @@ def write_cvusa(out: Path, cast: Cast) -> None:
 
 
 def write_cvact(out: Path, cast: Cast) -> None:
-    """CVACT: pairs by panorama id, splits and made-up UTM positions in `ACT_data.mat`; the test holds all."""
+    """Write CVACT: pairs by panorama id; splits and made-up UTM positions in `ACT_data.mat`."""
     names = []
     for number, scene in cast.scenes((*cast.training, *cast.tests, *cast.distractors)):
         side, name = scene.camera.size_px, f"pano_{number:017d}"
@@ -83,7 +83,7 @@ def _write_mat(path: Path, names: list[str], learn: int, tests: int) -> None:
 
 
 def write_vigor(out: Path, cast: Cast) -> None:
-    """VIGOR: four overlapping tiles and two panoramas a place; cities to learn from and cities to test on.
+    """Write VIGOR: four overlapping tiles and two panoramas a place; cities to learn from, cities to test on.
 
     The first panorama of a place is in the same-area training split, the second in the same-area test.
     """
@@ -119,7 +119,7 @@ def _vigor_city(
 
 
 def _vigor_offsets(scene: Scene) -> list[tuple[float, float]]:
-    """Metres east and south of a place's tiles: the right one, then those half a tile off."""
+    """Return metres east and south of a place's tiles: the right one, then those half a tile off."""
     half_m = scene.camera.view_m * _VIGOR_TILE / 2
     return [(0.0, 0.0), (half_m, 0.0), (0.0, half_m), (half_m, half_m)]
 

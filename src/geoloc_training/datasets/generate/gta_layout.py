@@ -11,7 +11,7 @@ import cv2
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.generate.scenes import Scene
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
-from geoloc_training.datasets.ground import Look
+from geoloc_training.datasets.imagery.ground import Look
 
 _MAP_PX, _PIXEL_M = 24576, 0.45
 _ZOOM = 7
@@ -24,7 +24,7 @@ _ASPECT = 3 / 4  # drone pictures are 4:3
 
 
 def write_gta_uav(out: Path, cast: Cast) -> None:
-    """GTA-UAV: drone views with the tiles they overlap; in the same area even views learn, odd ones test."""
+    """Write GTA-UAV: drone views with the tiles they overlap; same area: even views learn, odd ones test."""
     known = (*cast.training, *cast.tests, *cast.distractors)
     if len(known) > _COLUMNS**2:
         raise ParameterError(
@@ -103,7 +103,7 @@ def _matches(name: str, number: int, overlaps: dict[int, float], least: float) -
 
 
 def _overlap(aim: Look, tile: tuple[float, float]) -> float:
-    """Intersection over union of a drone view's footprint and a tile's."""
+    """Return the intersection over union of a drone view's footprint and a tile's."""
     # About the tile's centre: OpenCV works in single precision.
     centre = (aim.east_m - tile[0], aim.south_m - tile[1])
     footprint = (centre, (aim.size_m, aim.size_m * _ASPECT), float(aim.heading_rad) * _DEGREES)

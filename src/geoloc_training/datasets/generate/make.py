@@ -9,7 +9,7 @@ from geoloc_training.datasets.generate import drone_layouts, ground_layouts, gta
 from geoloc_training.datasets.generate.places import Place, find_places
 from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
-from geoloc_training.datasets.sues200 import HEIGHTS_M
+from geoloc_training.datasets.published.sues200 import HEIGHTS_M
 
 # By the names of `datasets.registry`; a name for one split or height makes the whole tree.
 LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {

@@ -5,17 +5,17 @@ import csv
 import io
 from pathlib import Path
 
-from geoloc_training.datasets.dated_index import DATE, INDEX
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.generate.writing import Cast, write_picture, write_text
-from geoloc_training.datasets.ground import Look, render
+from geoloc_training.datasets.imagery.dated_index import DATE, INDEX
+from geoloc_training.datasets.imagery.ground import Look, render
 
 _COLUMNS = ("file", "location_id", "city", "year", "gsd_m", "center_lat", "center_lon")
 _FIRST_YEAR = 2016  # of imagery whose dates are only counted
 
 
 def write_map(out: Path, cast: Cast) -> None:
-    """Every date of every place, whole; the cities are the parts, so that one can be validated with."""
+    """Write every date of every place, whole; cities are the parts, so that one can be validated with."""
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(_COLUMNS)

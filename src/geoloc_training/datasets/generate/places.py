@@ -11,10 +11,10 @@ import numpy as np
 from geoloc.errors import ParameterError, RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc_lab.world.world import World
-from geoloc_training.datasets.contract import GeoLocation
-from geoloc_training.datasets.dated_index import INDEX
-from geoloc_training.datasets.ground import Ground, pyramid
-from geoloc_training.datasets.map import load_multiyear, load_orthophotos
+from geoloc_training.datasets.imagery.dated_index import INDEX
+from geoloc_training.datasets.imagery.ground import Ground, pyramid
+from geoloc_training.datasets.imagery.images import load_multiyear, load_orthophotos
+from geoloc_training.items import GeoLocation
 
 CELL_M = 153.6  # the crops of the multi-date set; other imagery is cut into cells as wide
 _WORLD_GSD_M = 0.6
@@ -49,7 +49,7 @@ class Place:
 
     @property
     def cross_date(self) -> bool:
-        """Whether map and flights show the place on different dates."""
+        """Return True where map and flights show the place on different dates."""
         return self.map_date not in self.drone_dates
 
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from geoloc.errors import ParameterError
 from geoloc_training import augment
+from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.places import Place
-from geoloc_training.datasets.ground import Image, Look, render
+from geoloc_training.datasets.imagery.ground import Look, render
 
 _SKY_SHARE = 0.4  # of a panorama's height
 _AIM, _DRONE, _PANORAMA = 1, 2, 3  # streams of randomness
@@ -67,7 +68,7 @@ class Camera:
 
     @property
     def reach_m(self) -> float:
-        """Width of the square that holds every drone view."""
+        """Return the width of the square that holds every drone view."""
         swing = np.deg2rad(min(self.yaw_deg, 45.0))
         turned = self.view_m * (1 + self.scale) * (np.cos(swing) + np.sin(swing))
         return float(turned + 2 * self.offset_m)
@@ -86,12 +87,12 @@ class Scene:
     def satellite(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float | None = None, date: str | None = None
     ) -> Image:
-        """The map, uint8 RGB (S, S, 3), north up; off the place's centre, `view_m` wide by default."""
+        """Return the map, uint8 RGB (S, S, 3), north up; off the place's centre, `view_m` wide by default."""
         look = self._look(east_m, south_m, size_m or self.camera.view_m)
         return render(self.place.ground, date or self.place.map_date, look, self.camera.size_px)[0]
 
     def aim(self, number: int, zoom: float = 1.0) -> Look:
-        """Where a drone view looks, in metres from the place's centre.
+        """Return where a drone view looks, in metres from the place's centre.
 
         Args:
             number: 0 or more; each number is another view.
@@ -104,7 +105,7 @@ class Scene:
         return Look(float(offset_m[0]), float(offset_m[1]), float(size_m), float(heading_rad))
 
     def drone(self, number: int, zoom: float = 1.0) -> Image:
-        """The drone view of an `aim`, uint8 RGB (S, S, 3): another date than the map's where there is one."""
+        """Return the drone view of an `aim`, uint8 RGB (S, S, 3), of another date than the map's if any."""
         aim = self.aim(number, zoom)
         look = replace(aim, east_m=self.place.east_m + aim.east_m, south_m=self.place.south_m + aim.south_m)
         image, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
@@ -113,7 +114,7 @@ class Scene:
     def panorama(
         self, width_px: int, height_px: int, number: int = 0, east_m: float = 0.0, south_m: float = 0.0
     ) -> Image:
-        """A made-up ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
+        """Return a made-up ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
         look = self._look(east_m, south_m, self.camera.view_m)
         above, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
         return self._changed(unroll(above, width_px, height_px), self._rng(_PANORAMA, number))
@@ -143,7 +144,7 @@ class Scene:
 
 
 def unroll(above: Image, width_px: int, height_px: int) -> Image:
-    """Overhead picture (S, S, 3), north up, to a panorama (height, width, 3) about its centre.
+    """Unroll an overhead picture (S, S, 3), north up, to a panorama (height, width, 3) about its centre.
 
     Columns are azimuths, north in the middle, east to the right of it; rows from the horizon down are
     distances from half the picture's width to nothing, evenly spaced. Sky above the horizon.

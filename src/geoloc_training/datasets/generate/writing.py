@@ -9,9 +9,9 @@ import cv2
 from tqdm import tqdm
 
 from geoloc.errors import RasterError
+from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.generate.scenes import Camera, Scene
-from geoloc_training.datasets.ground import Image
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _PANELS = {
 
 
 def curves(rows: Sequence[Mapping[str, float]], steps_per_epoch: int) -> Figure | None:
-    """Clusters, coverage, purity and recall on validation over epochs; None before anything is logged.
+    """Return clusters, coverage, purity and recall on validation over epochs; None before anything is logged.
 
     Args:
         rows: lines of the log, each with its step; figures that a line lacks are missing.

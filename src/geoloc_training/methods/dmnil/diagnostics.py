@@ -4,15 +4,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geoloc.arrays import Int64Array
 from geoloc_training.methods.dmnil.labels import EpochLabels
-
-Ints = NDArray[np.int64]
 
 
 def figures(labels: EpochLabels, query_ids: Sequence[str], reference_ids: Sequence[str]) -> dict[str, float]:
-    """Figures of an epoch's labels.
+    """Return figures of an epoch's labels.
 
     Args:
         labels: of the epoch.
@@ -39,12 +37,12 @@ def figures(labels: EpochLabels, query_ids: Sequence[str], reference_ids: Sequen
     return found
 
 
-def _known(places: Ints) -> bool:
+def _known(places: Int64Array) -> bool:
     return len(np.unique(places)) > 1
 
 
-def _purity(labels: Ints, places: Ints, judged: Ints, judged_places: Ints) -> float:
-    """Share of judged pictures that are of the place most frequent among `places` of their label."""
+def _purity(labels: Int64Array, places: Int64Array, judged: Int64Array, judged_places: Int64Array) -> float:
+    """Return the share of judged pictures that are of the most frequent of `places` of their label."""
     pairs, sizes = np.unique(np.stack([labels, places])[:, labels >= 0], axis=1, return_counts=True)
     order = np.lexsort((pairs[1], -sizes, pairs[0]))
     known, first = np.unique(pairs[0][order], return_index=True)
@@ -53,7 +51,7 @@ def _purity(labels: Ints, places: Ints, judged: Ints, judged_places: Ints) -> fl
     return float((best[np.searchsorted(known, judged[kept])] == judged_places[kept]).mean())
 
 
-def _numbered(*sides: Sequence[str]) -> list[Ints]:
-    """Numbers for names, the same for the same name on all sides."""
+def _numbered(*sides: Sequence[str]) -> list[Int64Array]:
+    """Return numbers for names, the same for the same name on all sides."""
     numbers = np.unique(np.concatenate([np.asarray(side, str) for side in sides]), return_inverse=True)[1]
     return np.split(numbers.reshape(-1), np.cumsum([len(side) for side in sides])[:-1])

@@ -13,18 +13,14 @@ cluster of the map vote.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc_training.methods.dmnil.settings import EnhancementSettings
 
 _CHUNK_ROWS = 2048
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,14 @@ class Enhancement:
     device: torch.device
 
     def __call__(
-        self, queries: Floats, references: Floats, query_labels: Ints, reference_labels: Ints, seed: int
-    ) -> Ints:
-        """Labels of the references among those of the queries, -1 for none, int64 (M,).
+        self,
+        queries: Float32Array,
+        references: Float32Array,
+        query_labels: Int64Array,
+        reference_labels: Int64Array,
+        seed: int,
+    ) -> Int64Array:
+        """Return labels of the references among those of the queries, -1 for none, int64 (M,).
 
         Args:
             queries: unit descriptors (N, D).
@@ -67,7 +68,7 @@ class Enhancement:
         return functional.normalize(moved, dim=1) if self.config.renormalise else moved
 
     def _agreed(self, clean: list[Tensor], noisy: list[Tensor], heard: Tensor) -> Tensor:
-        """The label that both opinions agree on most, (M,)."""
+        """Return the label that both opinions agree on most, (M,)."""
         count = min(self.config.nearest, len(heard))
         found = []
         for rows in torch.arange(len(clean[1]), device=self.device).split(_CHUNK_ROWS):
@@ -82,7 +83,7 @@ class Enhancement:
         return torch.cat(found)
 
     def _voted(self, clean: Tensor, noisy: Tensor, labels: Tensor, own: Tensor) -> Tensor:
-        """Labels (M,) after the most similar pictures of the map have voted."""
+        """Return labels (M,) after the most similar pictures of the map have voted."""
         count = min(self.config.smooth_over, len(labels))
         found = []
         for rows in torch.arange(len(clean), device=self.device).split(_CHUNK_ROWS):
@@ -96,7 +97,7 @@ class Enhancement:
         return torch.cat(found)
 
     def _may_vote(self, similar: Tensor, rows: Tensor, own: Tensor) -> Tensor:
-        """Which of the most similar pictures (N, k) of pictures (N,) have a vote."""
+        """Return which of the most similar pictures (N, k) of pictures (N,) have a vote."""
         if self.config.smooth_within == "all":
             return torch.ones_like(similar, dtype=torch.bool)
         return own[similar] == own[rows][:, None]

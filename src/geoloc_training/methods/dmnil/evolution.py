@@ -42,13 +42,13 @@ class Neighbourhood:
 
     @property
     def size(self) -> Tensor:
-        """How many neighbours a picture has in the mean, a scalar."""
+        """Return how many neighbours a picture has in the mean, a scalar."""
         return self.near.sum(dim=1).float().mean()
 
 
 @torch.no_grad()
 def neighbourhood(anchors: Tensor, bank: Tensor, threshold: float, count: int) -> Neighbourhood:
-    """Neighbours of pictures.
+    """Return neighbours of pictures.
 
     Args:
         anchors: the memory's rows of the batch's pictures (N, D).
@@ -62,7 +62,7 @@ def neighbourhood(anchors: Tensor, bank: Tensor, threshold: float, count: int) -
 
 
 def neighbour_loss(cosines: Tensor, near: Tensor, temperature: float) -> Tensor:
-    """L, the mean over rows, a scalar; neighbours less likely than 1e-8 pull no more.
+    """Return L, the mean over rows, a scalar; neighbours less likely than 1e-8 pull no more.
 
     Args:
         cosines: of the batch's rows with the bank (N, M).
@@ -74,7 +74,7 @@ def neighbour_loss(cosines: Tensor, near: Tensor, temperature: float) -> Tensor:
 
 
 def uniform_divergence(cosines: Tensor, nearest: Tensor, rows: str) -> Tensor:
-    """KL of the uniform distribution from the softmax of the nearest's cosines, a scalar.
+    """Return KL of the uniform distribution from the softmax of the nearest's cosines, a scalar.
 
     Args:
         cosines: of the batch's rows with the bank (N, M).
@@ -103,7 +103,7 @@ class Evolution:
     temperature: float
 
     def directions(self, kind: str, epoch: int) -> Iterator[tuple[str, str]]:
-        """Views whose pictures are drawn in an epoch, and those they are drawn to; kind is intra or cross."""
+        """Return the views drawn in an epoch, and those they are drawn to; kind is intra or cross."""
         config = self.config
         if kind == "intra" and epoch >= config.intra_epoch:
             yield from (("query", "query"), ("reference", "reference"))
@@ -116,7 +116,7 @@ class Evolution:
     def loss(
         self, kind: str, epoch: int, sides: Mapping[str, Side], pictures: Mapping[str, PictureMemory]
     ) -> tuple[Tensor, Tensor] | None:
-        """Sum over an epoch's directions, and how many neighbours a picture has; None where there are none.
+        """Return the sum over an epoch's directions and neighbours a picture; None where there are none.
 
         Args:
             kind: intra or cross.

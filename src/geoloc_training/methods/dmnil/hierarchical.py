@@ -48,7 +48,7 @@ class LevelMemory(SizedBuffers):
         self.short, self.long = begin.clone(), begin.clone()
 
     def forward(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss of unit rows (N, D) with labels (N,), and α; training takes note of the rows first."""
+        """Return the loss of unit rows (N, D) with labels (N,), and α; training notes the rows first."""
         groups = Groups.of(labels)
         with torch.no_grad():
             if self.training:
@@ -66,7 +66,7 @@ class LevelMemory(SizedBuffers):
         groups.write(self.short, self.config.new * seen + kept)
 
     def _absorption(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """α, a scalar: 0.5 where rows are what was seen lately, towards 0.88 the less they are."""
+        """Return α, a scalar: 0.5 where rows are what was seen lately, towards 0.88 the less they are."""
         return (rows - self.short[labels]).norm(dim=1).mean().sigmoid()
 
     def _absorb(self, groups: Groups, absorbed: Tensor) -> None:

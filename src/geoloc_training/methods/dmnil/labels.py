@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc.errors import ParameterError
+from geoloc_training.arrays import (
+    normalised,
+)
 from geoloc_training.clustering import ClusterConfig, cluster
-from geoloc_training.evaluation.protocols import normalised
 from geoloc_training.methods.dmnil.enhancement import Enhancement
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 
 _NOISE_STREAM = 5  # keeps these random numbers apart from those of other uses of the same seed
 _LEAST_CLUSTERS = 2  # one alone is nothing to tell apart
 _LOG = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,15 @@ class EpochLabels:
         shared: whether equal labels of the two views mean the same place.
     """
 
-    query: Ints
-    reference: Ints
-    own_reference: Ints
+    query: Int64Array
+    reference: Int64Array
+    own_reference: Int64Array
     shared: bool = False
 
 
 def label(
-    queries: Floats,
-    references: Floats,
+    queries: Float32Array,
+    references: Float32Array,
     epoch: int,
     previous: EpochLabels | None,
     config: DmnilConfig,
@@ -84,8 +83,8 @@ def label(
     return replace(apart, reference=given, shared=True)
 
 
-def centroids(features: Floats, labels: Ints) -> Floats:
-    """Unit means (K, D) of the descriptors (N, D) with each label (N,) of 0..K-1; -1 is left out.
+def centroids(features: Float32Array, labels: Int64Array) -> Float32Array:
+    """Return unit means (K, D) of the descriptors (N, D) with each label (N,) of 0..K-1; -1 is left out.
 
     On the CPU, where sums come out the same each time. A label whose pictures cancel out has a row of zeros.
     """
@@ -95,7 +94,7 @@ def centroids(features: Floats, labels: Ints) -> Floats:
     return normalised(members @ features[kept])
 
 
-def _require_finite(features: Floats, view: str) -> None:
+def _require_finite(features: Float32Array, view: str) -> None:
     broken = int((~np.isfinite(features)).any(axis=1).sum())
     if broken:
         raise ParameterError(
@@ -105,7 +104,7 @@ def _require_finite(features: Floats, view: str) -> None:
 
 
 def query_clustering(config: DmnilConfig, count: int) -> ClusterConfig:
-    """How so many pictures of the view that is located are clustered."""
+    """Return how so many pictures of the view that is located are clustered."""
     wanted = config.clusters
     asked = ClusterConfig(
         k1=wanted.k1, k2=wanted.k2, eps=wanted.query_eps, min_samples=wanted.query_min_samples
@@ -113,12 +112,14 @@ def query_clustering(config: DmnilConfig, count: int) -> ClusterConfig:
     return _fitting(asked, count)
 
 
-def _query_labels(features: Floats, previous: EpochLabels | None, config: DmnilConfig) -> Ints:
+def _query_labels(features: Float32Array, previous: EpochLabels | None, config: DmnilConfig) -> Int64Array:
     asked = query_clustering(config, len(features))
     return _clustered(features, previous.query if previous else None, asked, "query")
 
 
-def _reference_labels(features: Floats, previous: EpochLabels | None, config: DmnilConfig) -> Ints:
+def _reference_labels(
+    features: Float32Array, previous: EpochLabels | None, config: DmnilConfig
+) -> Int64Array:
     wanted = config.clusters
     if wanted.reference_labels == "own":
         return np.arange(len(features)) // config.copies
@@ -129,11 +130,13 @@ def _reference_labels(features: Floats, previous: EpochLabels | None, config: Dm
 
 
 def _fitting(config: ClusterConfig, count: int) -> ClusterConfig:
-    """A view of fewer pictures than k1 has that many neighbours at most."""
+    """Return a view of fewer pictures than k1 has that many neighbours at most."""
     return replace(config, k1=min(config.k1, count), k2=min(config.k2, count))
 
 
-def _clustered(features: Floats, previous: Ints | None, config: ClusterConfig, view: str) -> Ints:
+def _clustered(
+    features: Float32Array, previous: Int64Array | None, config: ClusterConfig, view: str
+) -> Int64Array:
     most = len(features)
     found = cluster(features, _fitting(config, most))
     if found.count >= _LEAST_CLUSTERS:

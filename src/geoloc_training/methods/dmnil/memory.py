@@ -34,22 +34,22 @@ class Groups:
 
     @classmethod
     def of(cls, labels: Tensor) -> "Groups":
-        """The groups that labels (N,) make."""
+        """Return the groups that labels (N,) make."""
         return cls(labels, labels[:, None] == labels[None, :])
 
     def mean(self, rows: Tensor) -> Tensor:
-        """For each row (N, D) the mean of its group."""
+        """Return for each row (N, D) the mean of its group."""
         # In double precision, for single precision is rounded to TF32 on a GPU.
         shares = self.same.double()
         return (shares @ rows.double() / shares.sum(dim=1, keepdim=True)).to(rows.dtype)
 
     def last(self, rows: Tensor) -> Tensor:
-        """For each row (N, D) the last one of its group."""
+        """Return for each row (N, D) the last one of its group."""
         numbers = torch.arange(len(rows), device=rows.device)
         return rows[(self.same * numbers).argmax(dim=1)]
 
     def in_turn(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The groups' first rows, then their second ones, and so on.
+        """Return the groups' first rows, then their second ones, and so on.
 
         Returns:
             Pairs of: for each row (N, D) its group's member of that turn, and whether there is one, bool (N,
@@ -69,7 +69,7 @@ class Groups:
 
 
 def moved(memory: Tensor, groups: Groups, rows: Tensor, momentum: float, repeated: str) -> Tensor:
-    """The memory's rows (N, D) that a batch's rows (N, D) belong to, after these have moved them.
+    """Return the memory's rows (N, D) that a batch's rows (N, D) belong to, after these have moved them.
 
     Args:
         memory: unit rows (M, D); not changed.
@@ -87,7 +87,7 @@ def moved(memory: Tensor, groups: Groups, rows: Tensor, momentum: float, repeate
 
 
 def _unit(rows: Tensor, old: Tensor) -> Tensor:
-    """Rows at length 1; the old one where a row and its opposite have cancelled out."""
+    """Return rows at length 1; the old one where a row and its opposite have cancelled out."""
     length = rows.norm(dim=1, keepdim=True)
     return torch.where(length > _SHORTEST, rows / length.clamp(min=_SHORTEST), old)
 
@@ -101,7 +101,7 @@ class SizedBuffers(nn.Module):  # type: ignore[misc]  # mypy does not look into 
             self.register_buffer(name, torch.zeros(0, 0))
 
     def __len__(self) -> int:
-        """Rows of the first buffer; 0 while there is nothing to remember."""
+        """Return rows of the first buffer; 0 while there is nothing to remember."""
         return len(next(self.buffers()))
 
     def clear(self) -> None:
@@ -141,7 +141,7 @@ class ClusterMemory(SizedBuffers):
         self.centroids = centroids
 
     def loss(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """L_CM of unit rows (N, D) with labels (N,), and the share of them nearest to their own centroid."""
+        """Return L_CM of unit rows (N, D) with labels (N,), and the share nearest to their own centroid."""
         logits = rows @ self.centroids.T / self.temperature
         accuracy = (logits.detach().argmax(dim=1) == labels).float().mean()
         return functional.cross_entropy(logits, labels), accuracy

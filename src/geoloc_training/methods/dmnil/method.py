@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geoloc_training.methods.contract import Batch, BatchSource, Method, Outcome, UnpairedBatch
+from geoloc_training.contract import Batch, BatchSource, Method, Outcome, UnpairedBatch
 from geoloc_training.methods.dmnil.evolution import Evolution
 from geoloc_training.methods.dmnil.hierarchical import LevelMemory
 from geoloc_training.methods.dmnil.labels import centroids
@@ -59,7 +59,7 @@ class Dmnil(Method):
         self._seen: list[dict[str, Side]] = []
 
     def get_extra_state(self) -> Tensor:
-        """The epoch; in a buffer, a GPU would have to be asked for it in every step."""
+        """Return the epoch; in a buffer, a GPU would have to be asked for it in every step."""
         return torch.tensor(self.epoch)
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -68,7 +68,7 @@ class Dmnil(Method):
 
     @property
     def shared(self) -> bool:
-        """Whether both views are learnt on one cluster memory, that of the queries."""
+        """Return True where both views are learnt on one cluster memory, that of the queries."""
         return len(self.clusters["reference"]) == 0
 
     def start_epoch(self, epoch: int, source: BatchSource) -> dict[str, float]:
@@ -96,12 +96,12 @@ class Dmnil(Method):
     def draw(self, run: Path, source: BatchSource) -> None:
         """Show the epoch's clusters in `pictures/` of the run, and what the log says of labels so far."""
         if self.config.pictures_every and isinstance(source, ClusterBatches):
-            from geoloc_training.methods.dmnil.pictures import draw  # takes half a second to import
+            from geoloc_training.methods.dmnil.run_pictures import draw  # takes half a second to import
 
             draw(run, self.epoch, source)
 
     def forward(self, batch: Batch) -> Outcome:
-        """The loss on the rows of all ranks.
+        """Return the loss on the rows of all ranks.
 
         Figures: cluster_loss, level_loss, intra_loss and cross_loss before they are weighed, those that are
         in use; query_accuracy and reference_accuracy, the shares of rows nearest to their own centroid;
@@ -142,7 +142,7 @@ class Dmnil(Method):
         self._seen = []
 
     def _loss(self, sides: dict[str, Side]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The whole loss, and figures."""
+        """Return the whole loss, and figures."""
         figures: dict[str, Tensor] = {}
         loss = self._cluster_loss(sides, figures) + self._level_loss(sides, figures)
         weights = self.config.evolution

@@ -2,13 +2,14 @@
 """Which pictures of a view share a batch: P clusters with K pictures each, as a pure function of labels."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from geoloc.arrays import Int64Array
 
 
-def plan_view(labels: Ints, steps: int, clusters: int, instances: int, rng: np.random.Generator) -> Ints:
-    """The batches of an epoch.
+def plan_view(
+    labels: Int64Array, steps: int, clusters: int, instances: int, rng: np.random.Generator
+) -> Int64Array:
+    """Return the batches of an epoch.
 
     Clusters take turns in random order, and a batch holds each once as long as there are enough of them. Of a
     cluster with fewer pictures than K each comes as often as the others, give or take one.
@@ -29,21 +30,21 @@ def plan_view(labels: Ints, steps: int, clusters: int, instances: int, rng: np.r
     return np.stack(drawn).reshape(steps, clusters * instances)
 
 
-def _members(labels: Ints) -> list[Ints]:
-    """The pictures of each cluster."""
+def _members(labels: Int64Array) -> list[Int64Array]:
+    """Return the pictures of each cluster."""
     kept = np.flatnonzero(labels >= 0)
     order = kept[np.argsort(labels[kept], kind="stable")]
     starts = np.unique(labels[order], return_index=True)[1]
     return np.split(order, starts[1:])
 
 
-def _turns(count: int, steps: int, clusters: int, rng: np.random.Generator) -> Ints:
-    """Clusters in the order in which they come, int64 (steps · P,)."""
+def _turns(count: int, steps: int, clusters: int, rng: np.random.Generator) -> Int64Array:
+    """Return clusters in the order in which they come, int64 (steps · P,)."""
     # What does not fill a batch waits for the next round, so that a batch never spans two.
     length = count - count % clusters if count >= clusters else count
     rounds = -(-steps * clusters // length)
     return np.concatenate([rng.permutation(count)[:length] for _ in range(rounds)])[: steps * clusters]
 
 
-def _drawn(pictures: Ints, instances: int, rng: np.random.Generator) -> Ints:
+def _drawn(pictures: Int64Array, instances: int, rng: np.random.Generator) -> Int64Array:
     return np.resize(rng.permutation(pictures), instances)

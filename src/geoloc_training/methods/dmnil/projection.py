@@ -15,10 +15,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Sides = tuple[Floats, Floats]
-Labels = tuple[Ints, Ints]
+from geoloc.arrays import Float32Array, Int64Array
+
+Sides = tuple[Float32Array, Float32Array]
+Labels = tuple[Int64Array, Int64Array]
 
 _SAMPLED = 1000  # pictures of a view
 _PANELS, _COLUMNS = 6, 3
@@ -43,15 +43,15 @@ class Sample:
     """
 
     epoch: int
-    query_rows: Ints
-    reference_rows: Ints
+    query_rows: Int64Array
+    reference_rows: Int64Array
     features: NDArray[np.float16]
-    labels: Ints
+    labels: Int64Array
     shared: bool
 
     @property
     def colours(self) -> list[str]:
-        """A colour each; a cluster has that of its first member, and so keeps it while it keeps that."""
+        """Return a colour each; a cluster has that of its first member, and keeps it with that."""
         apart = self.labels.copy()
         if not self.shared:
             apart[len(self.query_rows) :] += (apart[len(self.query_rows) :] >= 0) * (apart.max(initial=0) + 1)
@@ -97,7 +97,7 @@ def keep_sample(folder: Path, epoch: int, features: Sides, labels: Labels, share
 
 
 def kept_samples(folder: Path) -> list[Sample]:
-    """All that were kept, in the order of epochs; one that an interruption has left damaged is left out."""
+    """Return all that were kept, in the order of epochs, without those that an interruption damaged."""
     found = []
     for path in folder.glob("sample-epoch-*.npz"):
         try:
@@ -110,7 +110,7 @@ def kept_samples(folder: Path) -> list[Sample]:
 
 
 def panels(samples: Sequence[Sample]) -> Figure:
-    """A panel for each of a few epochs, first and last among them; at least one sample."""
+    """Return a panel for each of a few epochs, first and last among them; at least one sample."""
     chosen = [samples[i] for i in _spread(len(samples))]
     centre, axes, share = _basis(np.asarray(chosen[-1].features, np.float32))
     columns = min(_COLUMNS, len(chosen))
@@ -134,15 +134,15 @@ def _spread(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, _PANELS)).tolist()})
 
 
-def _basis(rows: Floats) -> tuple[Floats, Floats, float]:
-    """Centre (D,), two axes (D, 2) and the share of the variance that they have."""
+def _basis(rows: Float32Array) -> tuple[Float32Array, Float32Array, float]:
+    """Return the centre (D,), two axes (D, 2) and the share of the variance that they have."""
     centre = rows.mean(axis=0, dtype=np.float32)
     _, lengths, axes = np.linalg.svd(rows - centre, full_matrices=False)
     total = float((lengths**2).sum())
     return centre, axes[:2].T, float((lengths[:2] ** 2).sum()) / total if total else 0.0
 
 
-def _draw(panel: Axes, sample: Sample, at: Floats) -> None:
+def _draw(panel: Axes, sample: Sample, at: Float32Array) -> None:
     colours, queries = sample.colours, len(sample.query_rows)
     for some, marker, size, edge in (
         (slice(None, queries), "o", 9, "none"),
@@ -160,8 +160,8 @@ def _draw(panel: Axes, sample: Sample, at: Floats) -> None:
     panel.tick_params(labelsize=7)
 
 
-def _whole_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
-    """At most 1000 pictures: outliers as often as among all, and otherwise whole clusters, at random."""
+def _whole_clusters(labels: Int64Array, rng: np.random.Generator) -> Int64Array:
+    """Draw at most 1000 pictures: outliers as often as among all, and otherwise whole clusters."""
     outliers = rng.permutation(np.flatnonzero(labels < 0))
     count = round(_SAMPLED * len(outliers) / len(labels)) if len(labels) > _SAMPLED else len(outliers)
     turn = rng.permutation(int(labels.max(initial=-1)) + 1)

@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be set about DMNIL; the numbers are those of the authors' release unless marked RECONSTRUCTED."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from geoloc.errors import ParameterError
-from geoloc_training.methods.dmnil.release import released
+from geoloc_training.checks import require, require_choice
+from geoloc_training.contract import MethodSettings
+from geoloc_training.datasets.data_config import REGION
+
+# What `mode: release` makes of settings that are left at their defaults: what the authors' code does.
+_RELEASE: dict[str, Any] = {
+    "copies": 50,
+    "clusters": {"reference_min_samples": 4},
+    "memory": {"repeated": "sequence", "picture_rows": "raw"},
+    "levels": {"keep": 0.7, "start": "zeros", "repeated": "last"},
+    "evolution": {
+        "reference_to_query": 0.55,
+        "uniform_terms": "reference_to_query",
+        "uniform_rows": "batch",
+    },
+    "enhancement": {"noise_length": 0.05 * 768**0.5, "renormalise": False, "smooth_within": "all"},
+}
 
 
 @dataclass(frozen=True)
@@ -34,20 +50,20 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         for name in ("query_min_samples", "reference_min_samples"):
-            _require(
+            require(
                 getattr(self, name) >= 1, f"method.clusters.{name}={getattr(self, name)} must be above 0."
             )
-        _require(
+        require(
             1 <= self.k2 <= self.k1,
             f"method.clusters.k2={self.k2} must lie in 1..k1, and k1={self.k1} be above 0; use 6 and 30.",
         )
         for name in ("query_eps", "reference_eps"):
             value = getattr(self, name)
-            _require(
+            require(
                 0 < value < 1,
                 f"method.clusters.{name}={value} is a Jaccard distance: use 0..1, 0.4 is usual.",
             )
-        _require_choice(self, "method.clusters", "reference_labels", "clusters", "own")
+        require_choice(self, "method.clusters", "reference_labels", "clusters", "own")
 
 
 @dataclass(frozen=True)
@@ -74,9 +90,9 @@ class MemorySettings:
     def __post_init__(self) -> None:
         for name in ("first_momentum", "momentum", "picture_momentum"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"method.memory.{name}={value} is the weight of the old row: use 0..1.")
-        _require_choice(self, "method.memory", "repeated", "mean", "sequence")
-        _require_choice(self, "method.memory", "picture_rows", "unit", "raw")
+            require(0 <= value <= 1, f"method.memory.{name}={value} is the weight of the old row: use 0..1.")
+        require_choice(self, "method.memory", "repeated", "mean", "sequence")
+        require_choice(self, "method.memory", "picture_rows", "unit", "raw")
 
 
 @dataclass(frozen=True)
@@ -107,9 +123,9 @@ class LevelSettings:
     def __post_init__(self) -> None:
         for name in ("weight", "new", "keep", "long_share"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"method.levels.{name}={value} must lie in 0..1.")
-        _require_choice(self, "method.levels", "start", "centroids", "zeros")
-        _require_choice(self, "method.levels", "repeated", "mean", "last")
+            require(0 <= value <= 1, f"method.levels.{name}={value} must lie in 0..1.")
+        require_choice(self, "method.levels", "start", "centroids", "zeros")
+        require_choice(self, "method.levels", "repeated", "mean", "last")
 
 
 @dataclass(frozen=True)
@@ -154,20 +170,20 @@ class EvolutionSettings:
     enhanced: float = 0.1
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 < self.threshold < 1,
             f"method.evolution.threshold={self.threshold} is a share: use 0..1, 0.9 is usual.",
         )
-        _require(
+        require(
             min(self.intra_epoch, self.cross_epoch) >= 0 and self.uniform_count > 0,
             f"method.evolution.intra_epoch={self.intra_epoch} and cross_epoch={self.cross_epoch} must not be "
             f"negative, uniform_count={self.uniform_count} must be above 0.",
         )
         for name in ("neighbours", "reference_to_query", "uniform", "intra", "cross", "enhanced"):
             value = getattr(self, name)
-            _require(value >= 0, f"method.evolution.{name}={value} must not be negative; 0 leaves it out.")
-        _require_choice(self, "method.evolution", "uniform_terms", "all", "reference_to_query")
-        _require_choice(self, "method.evolution", "uniform_rows", "own", "batch")
+            require(value >= 0, f"method.evolution.{name}={value} must not be negative; 0 leaves it out.")
+        require_choice(self, "method.evolution", "uniform_terms", "all", "reference_to_query")
+        require_choice(self, "method.evolution", "uniform_rows", "own", "batch")
 
 
 @dataclass(frozen=True)
@@ -176,7 +192,7 @@ class EnhancementSettings:
 
     Attributes:
         by: "votes" of the nearest drone pictures, or of a `region` the "path" that its frames were taken
-            along (see `adaptation.batches`).
+            along (see `label_free.region_batches`).
         epoch: first epoch with shared labels.
         nearest: drone pictures whose labels a picture of the map hears.
         noise_length: expected length of the noise added for a second opinion, beside a descriptor's 1; the
@@ -197,17 +213,17 @@ class EnhancementSettings:
     smooth_within: str = "cluster"
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.epoch >= 0 and self.nearest > 0 and self.smooth_over > 0 and self.noise_length >= 0,
             f"method.enhancement.epoch={self.epoch} and noise_length={self.noise_length} must not be "
             f"negative, nearest={self.nearest} and smooth_over={self.smooth_over} must be above 0.",
         )
-        _require_choice(self, "method.enhancement", "by", "votes", "path")
-        _require_choice(self, "method.enhancement", "smooth_within", "cluster", "all")
+        require_choice(self, "method.enhancement", "by", "votes", "path")
+        require_choice(self, "method.enhancement", "smooth_within", "cluster", "all")
 
 
 @dataclass(frozen=True)
-class DmnilConfig:
+class DmnilConfig(MethodSettings):
     """The whole method.
 
     Attributes:
@@ -220,7 +236,7 @@ class DmnilConfig:
         copies: of each picture of the map. RECONSTRUCTED: 1; the release has 50, and 2 in DenseUAV, for the
             sake of DBSCAN (see `clusters.reference_min_samples`).
         mirrored: describe pictures together with their mirror images; false where north is up in both views.
-        label_free: log, with every validation, figures that need no truth (see `adaptation.stopping`), and
+        label_free: log, with every validation, figures that need no truth (see `label_free.stopping`), and
             choose weights by them where no places are held out.
         temperature: of every softmax.
         cluster_weight: of the cluster memories' loss: the release keeps each of them twice, to the same
@@ -252,28 +268,43 @@ class DmnilConfig:
     pictures_every: int = 5
 
     def __post_init__(self) -> None:
-        _require_choice(self, "method", "mode", "clean", "release")
+        require_choice(self, "method", "mode", "clean", "release")
         for name in ("steps_per_epoch", "instances", "reference_views", "copies"):
-            _require(getattr(self, name) >= 1, f"method.{name}={getattr(self, name)} must be above 0.")
-        _require(
+            require(getattr(self, name) >= 1, f"method.{name}={getattr(self, name)} must be above 0.")
+        require(
             self.temperature > 0 and self.cluster_weight >= 0,
             f"method.temperature={self.temperature} must be above 0 and "
             f"method.cluster_weight={self.cluster_weight} not below.",
         )
-        _require(
+        require(
             self.pictures_every >= 0,
             f"method.pictures_every={self.pictures_every} must not be negative; 0 draws no pictures.",
         )
         if self.mode == "release":
-            for name, value in released(self).items():
+            for name, value in _released(self, _RELEASE).items():
                 object.__setattr__(self, name, value)
 
+    def check(self, data: str, pairs: int) -> None:
+        """Refuse a path without places, and batches that clusters do not fill."""
+        require(
+            self.enhancement.by != "path" or data == REGION,
+            f"method.enhancement.by=path follows a flight's frames over a map's tiles, and data '{data}' has "
+            "neither order nor places; use votes.",
+        )
+        require(
+            pairs % self.instances == 0,
+            f"method.instances={self.instances} does not divide optimiser.pairs={pairs}, which is clusters "
+            "times instances; choose a multiple.",
+        )
 
-def _require_choice(config: Any, where: str, name: str, *known: str) -> None:  # noqa: ANN401
-    value = getattr(config, name)
-    _require(value in known, f"{where}.{name} '{value}' is unknown; use {' or '.join(known)}.")
 
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise ParameterError(sentence)
+def _released(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Return those values of settings, nested ones too, that are at their defaults."""
+    changes = {}
+    for entry in fields(config):
+        found = getattr(config, entry.name)
+        if is_dataclass(found) and entry.name in values:
+            changes[entry.name] = replace(found, **_released(found, values[entry.name]))
+        elif entry.name in values and found == entry.default:
+            changes[entry.name] = values[entry.name]
+    return changes

@@ -8,9 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_training.datasets.contract import Item
-from geoloc_training.datasets.pictures import Picture, read_square
-from geoloc_training.methods.dmnil.labels import Floats, Ints, centroids
+from geoloc.arrays import Float32Array, Int64Array
+from geoloc_training.arrays import (
+    Image,
+)
+from geoloc_training.datasets.image_files import read_square
+from geoloc_training.items import Item
+from geoloc_training.methods.dmnil.labels import centroids
 
 _ROWS_OF_A_KIND = 4  # largest, median and smallest clusters
 _LEFT, _RIGHT = 7, 4  # pictures in a row
@@ -31,24 +35,24 @@ class Members:
     """
 
     items: tuple[Sequence[Item], Sequence[Item]]
-    features: tuple[Floats, Floats]
-    labels: tuple[Ints, Ints]
+    features: tuple[Float32Array, Float32Array]
+    labels: tuple[Int64Array, Int64Array]
     shared: bool
 
-    def opposite(self, clusters: Ints) -> Ints:
-        """The label in the reference view that goes with each of some in the query view."""
+    def opposite(self, clusters: Int64Array) -> Int64Array:
+        """Return the label in the reference view that goes with each of some in the query view."""
         if self.shared:
             return clusters
         queries, references = (centroids(*side) for side in zip(self.features, self.labels, strict=True))
-        nearest: Ints = (queries[clusters] @ references.T).argmax(axis=1)
+        nearest: Int64Array = (queries[clusters] @ references.T).argmax(axis=1)
         return nearest
 
-    def of(self, side: int, label: int) -> Ints:
-        """Numbers of the pictures of a label in a view, 0 or 1."""
+    def of(self, side: int, label: int) -> Int64Array:
+        """Return numbers of the pictures of a label in a view, 0 or 1."""
         return np.flatnonzero(self.labels[side] == label)
 
     def place(self, label: int) -> str | None:
-        """The place of most queries of a label; None where nobody knows places."""
+        """Return the place of most queries of a label; None where nobody knows places."""
         ids = [item.id for item in self.items[0]]
         if len(set(ids)) < 2:
             return None
@@ -56,8 +60,8 @@ class Members:
         return str(names[counts.argmax()])
 
 
-def chosen_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
-    """Labels of the largest, of median and of the smallest clusters, the largest first; of equals any."""
+def chosen_clusters(labels: Int64Array, rng: np.random.Generator) -> Int64Array:
+    """Return labels of the largest, median and smallest clusters, the largest first; of equals any."""
     known, sizes = np.unique(labels[labels >= 0], return_counts=True)
     mixed = rng.permutation(len(known))
     order = mixed[np.argsort(-sizes[mixed], kind="stable")]
@@ -65,12 +69,12 @@ def chosen_clusters(labels: Ints, rng: np.random.Generator) -> Ints:
         middle = (len(order) - _ROWS_OF_A_KIND) // 2
         kinds = order[:_ROWS_OF_A_KIND], order[middle:][:_ROWS_OF_A_KIND], order[-_ROWS_OF_A_KIND:]
         order = np.concatenate(kinds)
-    chosen: Ints = known[order]
+    chosen: Int64Array = known[order]
     return chosen
 
 
-def sheet(members: Members, epoch: int, seed: int) -> Picture:
-    """A sheet of an epoch, uint8 RGB.
+def sheet(members: Members, epoch: int, seed: int) -> Image:
+    """Return a sheet of an epoch, uint8 RGB.
 
     A red frame is around a picture that is not of the place most of its row's queries are of. A row's right
     half is of the same label where labels are shared, before that of the nearest centroid.
@@ -91,7 +95,7 @@ def sheet(members: Members, epoch: int, seed: int) -> Picture:
     return np.concatenate([head, *rows])
 
 
-def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> Picture:
+def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> Image:
     place = members.place(label)
     caption = np.full((_CELL_PX, _CELL_PX, 3), 255, np.uint8)
     _write(caption, f"no. {label}", 1)
@@ -106,7 +110,7 @@ def _row(members: Members, label: int, other: int, rng: np.random.Generator) -> 
     return np.concatenate(cells, axis=1)
 
 
-def _framed(item: Item, place: str | None) -> Picture:
+def _framed(item: Item, place: str | None) -> Image:
     right = place is None or item.id == place
     cell: NDArray[np.uint8] = np.full((_CELL_PX, _CELL_PX, 3), _PLAIN if right else _WRONG, np.uint8)
     inner = slice(_FRAME_PX, _CELL_PX - _FRAME_PX)
@@ -114,5 +118,5 @@ def _framed(item: Item, place: str | None) -> Picture:
     return cell
 
 
-def _write(picture: Picture, text: str, line: int) -> None:
+def _write(picture: Image, text: str, line: int) -> None:
     cv2.putText(picture, text, (6, 2 + 17 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)

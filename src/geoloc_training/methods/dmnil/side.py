@@ -27,10 +27,10 @@ class Side:
 
     @classmethod
     def gathered(cls, raw: Tensor, labels: Tensor, rows: Tensor) -> "Side":
-        """This rank's descriptors (N, D) with labels and pictures (N,), and those of the others."""
+        """Return this rank's descriptors (N, D) with labels and pictures (N,), and those of the others."""
         every = gather_rows(raw)
         return cls(every, functional.normalize(every, dim=1), gather_rows(labels), gather_rows(rows))
 
     def detached(self) -> "Side":
-        """The same without gradient."""
+        """Return the same without gradient."""
         return Side(self.raw.detach(), self.unit.detach(), self.labels, self.rows)

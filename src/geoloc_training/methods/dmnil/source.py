@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geoloc.arrays import Float32Array, Int64Array
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.clustering import cluster
-from geoloc_training.datasets.contract import Item, TrainingSplit
-from geoloc_training.datasets.pictures import Pictures
+from geoloc_training.contract import Batch, DescribeItems, UnpairedBatch
+from geoloc_training.datasets.image_files import Pictures
 from geoloc_training.distributed import on_first_rank, share_of
-from geoloc_training.methods.contract import Batch, DescribeItems, UnpairedBatch
+from geoloc_training.items import Item, TrainingSplit
 from geoloc_training.methods.dmnil.diagnostics import figures
-from geoloc_training.methods.dmnil.labels import EpochLabels, Floats, Ints, label, query_clustering
+from geoloc_training.methods.dmnil.labels import EpochLabels, label, query_clustering
 from geoloc_training.methods.dmnil.plan import plan_view
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 
@@ -74,9 +75,9 @@ class ClusterBatches:
         self.pictures = Pictures(size_px)
         self.steps_per_epoch = config.steps_per_epoch
         self.labels: EpochLabels | None = None
-        self.features: tuple[Floats, Floats] | None = None
+        self.features: tuple[Float32Array, Float32Array] | None = None
         self._epoch = -1
-        self._plan: dict[str, Ints] = {}
+        self._plan: dict[str, Int64Array] = {}
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
         """Describe and cluster all pictures, then plan; without `describe` each is its own cluster."""
@@ -92,14 +93,14 @@ class ClusterBatches:
         self._epoch = epoch
 
     def figures(self) -> dict[str, float]:
-        """How good the epoch's labels are, by ids where there are any; nothing learns from them."""
+        """Return how good the epoch's labels are, by ids where there are any; nothing learns from them."""
         if self.labels is None:
             return {}
         copies = [item.id for item in self.references for _ in range(self.config.copies)]
         return figures(self.labels, [item.id for item in self.queries], copies)
 
     def batch(self, step: int, rank: int, ranks: int) -> UnpairedBatch:
-        """This rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
+        """Return this rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
 
         Raises:
             RasterError: a picture cannot be read; the sentence names it.
@@ -112,8 +113,8 @@ class ClusterBatches:
         queries, references = (self._plan[view][row, part] for view in _VIEWS)
         return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
 
-    def clusters(self, queries: Floats, references: Floats) -> Ints:
-        """Labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
+    def clusters(self, queries: Float32Array, references: Float32Array) -> Int64Array:
+        """Return labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
         return cluster(queries, query_clustering(self.config, len(queries))).labels
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
@@ -121,7 +122,7 @@ class ClusterBatches:
         return batch if self.augment is None else self.augment(batch, step, rank)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch's labels and plan, as tensors and plain values."""
+        """Return the epoch's labels and plan, as tensors and plain values."""
         labels = vars(self.labels) if self.labels is not None else {}
         return {"epoch": self._epoch, "labels": _tensors(labels), "plan": _tensors(self._plan)}
 
@@ -143,26 +144,26 @@ class ClusterBatches:
             )
         self._epoch, self._plan, self.labels, self.features = int(state["epoch"]), plan, labels, None
 
-    def _described(self, describe: DescribeItems) -> tuple[Floats, Floats]:
+    def _described(self, describe: DescribeItems) -> tuple[Float32Array, Float32Array]:
         queries, references = (
             describe(items, flip=self.config.mirrored, as_trained=True)
             for items in (self.queries, self.references)
         )
         return queries, np.repeat(references, self.config.copies, axis=0)
 
-    def _label(self, queries: Floats, references: Floats, epoch: int) -> EpochLabels:
+    def _label(self, queries: Float32Array, references: Float32Array, epoch: int) -> EpochLabels:
         return label(queries, references, epoch, self.labels, self.config, self.seed, self.device)
 
     def _every_picture_alone(self) -> EpochLabels:
         own = np.arange(len(self.references) * self.config.copies)
         return EpochLabels(np.arange(len(self.queries)), own, own)
 
-    def _planned(self, labels: Ints, epoch: int, view: str) -> Ints:
+    def _planned(self, labels: Int64Array, epoch: int, view: str) -> Int64Array:
         rng = np.random.default_rng([self.seed, _PLAN_STREAM, epoch, _VIEWS.index(view)])
         instances = self.config.instances
         return plan_view(labels, self.steps_per_epoch, self.pairs // instances, instances, rng)
 
-    def _load(self, labels: EpochLabels, queries: Ints, references: Ints) -> UnpairedBatch:
+    def _load(self, labels: EpochLabels, queries: Int64Array, references: Int64Array) -> UnpairedBatch:
         return UnpairedBatch(
             query=self._views([self.queries[i] for i in queries]),
             reference=self._views([self.references[j // self.config.copies] for j in references]),
@@ -174,13 +175,13 @@ class ClusterBatches:
         )
 
     def _views(self, items: Sequence[Item]) -> Tensor:
-        """Pictures, each file read once, uint8 (N, S, S, 3)."""
+        """Return pictures, each file read once, uint8 (N, S, S, 3)."""
         read = {path: self.pictures(path) for path in {item.path for item in items}}
         return torch.from_numpy(np.stack([read[item.path] for item in items]))
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays as tensors of their own; anything else as it is."""
+    """Return arrays as tensors of their own; anything else as it is."""
     return {
         name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
         for name, value in values.items()
@@ -188,5 +189,5 @@ def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors as arrays; anything else as it is."""
+    """Return tensors as arrays; anything else as it is."""
     return {name: value.numpy() if isinstance(value, Tensor) else value for name, value in values.items()}

@@ -32,7 +32,7 @@ class TripletLosses:
 
 
 def relative_difficulty(d_p: Tensor, d_n: Tensor) -> Tensor:
-    """How hard negatives are for their query: h in 0..1, 0.5 where one is as near as the positive.
+    """Return how hard negatives are for their query: h in 0..1, 0.5 where one is as near as the positive.
 
     A ratio, so no scaling of all distances changes it. A constant to the gradient: a network could otherwise
     lower its loss by calling a negative easy.
@@ -45,13 +45,13 @@ def relative_difficulty(d_p: Tensor, d_n: Tensor) -> Tensor:
 
 
 def hardness_weights(difficulty: Tensor, weight_range: tuple[float, float]) -> Tensor:
-    """ω of difficulties in 0..1: the range's ends at 0 and 1, linear between."""
+    """Return ω of difficulties in 0..1: the range's ends at 0 and 1, linear between."""
     low, high = weight_range
     return low + (high - low) * difficulty
 
 
 def triplet_losses(query: Tensor, reference: Tensor, ids: Tensor, config: DphrConfig) -> TripletLosses:
-    """Plain and weighted triplet loss of a batch, the mean of both directions where both are asked for.
+    """Return plain and weighted triplet loss of a batch, the mean of the directions asked for.
 
     Args:
         query: L2-normalised descriptors (N, D).
@@ -71,14 +71,14 @@ def triplet_losses(query: Tensor, reference: Tensor, ids: Tensor, config: DphrCo
 
 
 def _distances(left: Tensor, right: Tensor, *, squared: bool) -> Tensor:
-    """Distances (N, M) of unit vectors (N, D) and (M, D)."""
+    """Return distances (N, M) of unit vectors (N, D) and (M, D)."""
     # The floor keeps the slope of the root finite where two descriptors coincide.
     square = (2 - 2 * left @ right.T).clamp(min=_EPSILON)
     return square if squared else square.sqrt()
 
 
 def _one_direction(distances: Tensor, negative: Tensor, config: DphrConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """Plain loss, weighted loss and active share with the rows as queries; their positives on the diagonal.
+    """Return plain loss, weighted loss and active share of rows; their positives on the diagonal.
 
     Args:
         distances: between the two views (N, N).

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from geoloc_training.methods.contract import Batch, Method, Outcome
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.methods.dphr.loss import triplet_losses
 from geoloc_training.methods.dphr.progress import Palw
 from geoloc_training.methods.dphr.settings import DphrConfig
@@ -27,11 +27,11 @@ class Dphr(Method):
 
     @property
     def encoder(self) -> nn.Module:
-        """The host's; a module of its own would be in checkpoints twice."""
+        """Return the host's; a module of its own would be in checkpoints twice."""
         return self.host.encoder
 
     def forward(self, batch: Batch) -> Outcome:
-        """The host's outcome with both losses; figures: dphr_triplet, _weighted, _active, _alpha, _lambda."""
+        """Return the host's outcome with both losses; figures: dphr_triplet, _weighted, _active and more."""
         outcome = self.host(batch)
         losses = triplet_losses(outcome.query, outcome.reference, outcome.ids, self.config)
         coefficient = self.palw(losses.plain)

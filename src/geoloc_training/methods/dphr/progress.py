@@ -42,7 +42,7 @@ class Palw(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
 
     @torch.no_grad()
     def forward(self, loss: Tensor) -> Tensor:
-        """λ after this step's unweighted triplet loss, a scalar; only training takes the step.
+        """Return λ after this step's unweighted triplet loss, a scalar; only training takes the step.
 
         Everything stays on the device: a value fetched each step would make a GPU wait.
 

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def part_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Cross entropy summed over parts, mean over rows (Wang et al. 2021, eq. 3), a scalar.
+    """Return cross entropy summed over parts, mean over rows (Wang et al. 2021, eq. 3), a scalar.
 
     Args:
         logits: of each part for each place (N, P, places).
@@ -18,5 +18,5 @@ def part_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def part_votes(logits: Tensor) -> Tensor:
-    """The place that the parts' summed probabilities favour, (N,), of logits (N, P, places)."""
+    """Return the place that the parts' summed probabilities favour, (N,), of logits (N, P, places)."""
     return logits.float().softmax(dim=2).sum(dim=1).argmax(dim=1)

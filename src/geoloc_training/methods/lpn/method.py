@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.encoder.torch_heads import RingHead, join_parts
 from geoloc.errors import ParameterError
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.distributed import gather_rows
-from geoloc_training.methods.contract import Batch, Method, Outcome
 from geoloc_training.methods.lpn.loss import part_loss, part_votes
 from geoloc_training.methods.lpn.settings import LpnConfig
 
@@ -44,7 +44,7 @@ class Lpn(Method):
         self.classifiers = nn.ModuleList(_classifier(size, places) for _ in encoder.head.bottlenecks)
 
     def forward(self, batch: Batch) -> Outcome:
-        """Cross entropy of this rank's rows; figure: place_accuracy, the share of them sorted right."""
+        """Return cross entropy of this rank's rows; figure: place_accuracy, the share sorted right."""
         views = torch.cat([batch.reference, batch.query])
         ids = torch.cat([batch.ids, batch.ids])
         parts = self.encoder.head.parts(self.encoder.features(views))
@@ -57,7 +57,7 @@ class Lpn(Method):
         return Outcome(loss, query, reference, gather_rows(batch.ids), {"place_accuracy": accuracy})
 
     def _classify(self, parts: Tensor) -> Tensor:
-        """Logits (N, P, places) of parts (N, P, K)."""
+        """Return logits (N, P, places) of parts (N, P, K)."""
         return torch.stack([c(parts[:, i]) for i, c in enumerate(self.classifiers)], dim=1)
 
 

@@ -4,10 +4,11 @@
 from dataclasses import dataclass
 
 from geoloc.errors import ParameterError
+from geoloc_training.contract import MethodSettings
 
 
 @dataclass(frozen=True)
-class LpnConfig:
+class LpnConfig(MethodSettings):
     """The classifiers of the rings.
 
     Attributes:

@@ -14,7 +14,7 @@ def info_nce(
     ids: Tensor | None = None,
     smoothing: float | Tensor = 0.0,
 ) -> Tensor:
-    """The mean cross entropy of finding each query's reference and each reference's query.
+    """Return the mean cross entropy of finding each query's reference and each reference's query.
 
     A place that occurs twice in the batch would make right answers negatives; such entries are left out of
     the softmax and of the smoothing. That is our addition; it changes nothing where ids are unique.
@@ -39,7 +39,7 @@ def info_nce(
 
 
 def smoothing_of(weights: Tensor) -> Tensor:
-    """How much of each target is spread, (N,), where pairs fit by w (N,): Game4Loc's 1 - 1 / (1 + exp(-5 w)).
+    """Return the share of each target that is spread, (N,), for fits w (N,): 1 - 1 / (1 + exp(-5 w)).
 
     A pair that overlaps fully (1) keeps all but 0.007 of its target, one that hardly does (0) half of it.
     """
@@ -47,7 +47,7 @@ def smoothing_of(weights: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, allowed: Tensor, smoothing: float | Tensor) -> Tensor:
-    """Mean over rows of -(1 - s) log p(own) - s mean(log p), the softmax taken over allowed entries alone."""
+    """Return the mean of -(1 - s) log p(own) - s mean(log p), the softmax over allowed entries alone."""
     log_share = logits.masked_fill(~allowed, -torch.inf).log_softmax(dim=1)
     own = log_share.diagonal()
     spread = log_share.masked_fill(~allowed, 0.0).sum(dim=1) / allowed.sum(dim=1)

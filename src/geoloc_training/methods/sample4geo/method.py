@@ -6,8 +6,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from geoloc_training.contract import Batch, Method, Outcome
 from geoloc_training.distributed import gather_rows
-from geoloc_training.methods.contract import Batch, Method, Outcome
 from geoloc_training.methods.sample4geo.loss import info_nce, smoothing_of
 from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
 
@@ -32,11 +32,11 @@ class Sample4Geo(Method):
 
     @property
     def scale(self) -> Tensor:
-        """Inverse temperature."""
+        """Return the inverse temperature."""
         return self.log_scale.exp()
 
     def forward(self, batch: Batch) -> Outcome:
-        """InfoNCE of the pairs of all ranks; figures: batch_r1 and temperature."""
+        """Return InfoNCE of the pairs of all ranks; figures: batch_r1 and temperature."""
         with torch.no_grad():
             # Unbounded, one lucky stretch of steps would drive it to overflow. The parameter itself is held:
             # were its use alone, it would have no gradient out there, and never come back.
@@ -52,6 +52,6 @@ class Sample4Geo(Method):
 
 
 def _recall(query: Tensor, reference: Tensor, ids: Tensor) -> Tensor:
-    """Share of queries whose nearest reference of the batch is of their place, a scalar."""
+    """Return the share of queries whose nearest reference of the batch is of their place, a scalar."""
     nearest = (query.detach() @ reference.detach().T).argmax(dim=1)
     return (ids[nearest] == ids).float().mean()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geoloc.errors import RasterError
-from geoloc_training.datasets.contract import Item
+from geoloc_training.items import Item
 from geoloc_training.methods.dmnil.sheets import Members, chosen_clusters, sheet
 
 RED, WHITE = (214, 39, 40), (255, 255, 255)

@@ -9,8 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from geoloc.errors import ModelError, ParameterError  # noqa: E402
-from geoloc_training.datasets.pictures import read_square  # noqa: E402
-from geoloc_training.methods.contract import UnpairedBatch  # noqa: E402
+from geoloc_training.contract import UnpairedBatch  # noqa: E402
+from geoloc_training.datasets.image_files import read_square  # noqa: E402
 from geoloc_training.training.batches import split as cut  # noqa: E402
 from tiny_training import SIDE  # noqa: E402
 from tiny_unpaired import PLACES, VIEWS, pictures, source, unpaired_config  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from geoloc_training.methods.contract import Batch, Method, Outcome  # noqa: E402
+from geoloc_training.contract import Batch, Method, Outcome  # noqa: E402
 from geoloc_training.methods.dphr.loss import triplet_losses  # noqa: E402
 from geoloc_training.methods.dphr.method import Dphr  # noqa: E402
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402

@@ -11,7 +11,7 @@ pytest.importorskip("timm")
 from geoloc.encoder.card import Architecture  # noqa: E402
 from geoloc.encoder.torch_backend import ViewEncoder  # noqa: E402
 from geoloc.errors import ParameterError  # noqa: E402
-from geoloc_training.methods.contract import Batch  # noqa: E402
+from geoloc_training.contract import Batch  # noqa: E402
 from geoloc_training.methods.dphr.method import Dphr  # noqa: E402
 from geoloc_training.methods.dphr.settings import DphrConfig  # noqa: E402
 from geoloc_training.methods.lpn import method as lpn_method  # noqa: E402

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data set `map`: georeferenced imagery and procedural worlds, and views drawn from them."""

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imagery of one's own as grounds: an index of dated pictures, georeferenced images, plain pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from geoloc.errors import RasterError
+from geoloc_training.arrays import Image
+from geoloc_training.datasets.data_config import SourceConfig
+from geoloc_training.datasets.image_files import read_picture
+from geoloc_training.datasets.imagery.dated_index import INDEX, load_dated, load_multiyear, survey_dated
+from geoloc_training.datasets.imagery.geotiffs import georeferenced_in, load_geotiffs, survey_geotiffs
+from geoloc_training.datasets.imagery.ground import Ground, check_side, pyramid
+from geoloc_training.datasets.imagery.survey import Survey, attempt, surveyed
+from geoloc_training.datasets.probe import PICTURE_SUFFIXES, named, pictures_in
+
+__all__ = ["load_images", "load_multiyear", "load_orthophotos", "survey_images"]
+
+
+def load_images(root: Path, source: SourceConfig, wanted: Callable[[str], bool]) -> list[Ground]:
+    """Return the grounds of a source of kind `map`.
+
+    With `gsd_m` its images are plain pictures. Without, they are what their `index.csv` lists, or GeoTIFFs
+    and other images that say where they lie.
+
+    Args:
+        root: the data's folder, which `source.images` lies under.
+        source: which images, and how they are read.
+        wanted: whether to take a group (a city).
+
+    Raises:
+        RasterError: no such images, or some that cannot be read or used.
+    """
+    path = root / source.images
+    if not path.exists():
+        raise RasterError(f"{path} does not exist; data.root must name the folder above '{source.images}'.")
+    if source.dated and (path / INDEX).is_file():
+        return load_dated(path, wanted)
+    group = source.group or (path.stem if path.is_file() else path.resolve().name)
+    if not wanted(group):
+        return []
+    if not source.dated:
+        return load_orthophotos(path, source.gsd_m, group=group, white_is_nodata=source.white_is_nodata)
+    if not georeferenced_in(path):
+        raise RasterError(_holds_none(path))
+    return load_geotiffs(path, group)
+
+
+def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
+    """Return what is missing or malformed in one folder of imagery, or one image; each picture is read once.
+
+    Args:
+        root: what `images` of a source names.
+        gsd_m: metres per pixel of plain pictures; 0 where the images say it themselves.
+    """
+    if not root.exists():
+        return Survey((f"{root} does not exist; give a folder of imagery.",))
+    if gsd_m == 0 and (root / INDEX).is_file():
+        return survey_dated(root)
+    if gsd_m == 0 and georeferenced_in(root):
+        return survey_geotiffs(root)
+    files = _plain_files(root)
+    if not files:
+        return Survey((_where_else(root),))
+    if gsd_m == 0:
+        return Survey((_holds_none(root),))
+    found: list[str] = []
+    for file in tqdm(files, desc="pictures", unit="file", disable=None):
+        attempt(found, _read_plain, file)
+    return surveyed(found, len(files), len(files))
+
+
+def _where_else(root: Path) -> str:
+    """Return what to do with a folder that holds no pictures."""
+    below = [path.name for path in sorted(root.iterdir()) if _is_imagery(path)]
+    if below:
+        return f"{root} holds no imagery itself, but {named(below)} in it do; give one of them."
+    return _no_pictures(root)
+
+
+def _is_imagery(path: Path) -> bool:
+    return path.is_dir() and bool((path / INDEX).is_file() or georeferenced_in(path) or _plain_files(path))
+
+
+def _holds_none(path: Path) -> str:
+    return (
+        f"{path} holds neither {INDEX} nor images that say where they lie; if its pictures are plain, give "
+        "their gsd_m."
+    )
+
+
+def load_orthophotos(path: Path, gsd_m: float, *, group: str, white_is_nodata: bool = False) -> list[Ground]:
+    """Return pictures of one resolution, a ground each, of one date "0".
+
+    Args:
+        path: a picture, or a folder that holds them or whose `images` does.
+        gsd_m: metres per pixel of every picture.
+        group: name shared by the grounds.
+        white_is_nodata: treat areas of pure white as missing.
+
+    Raises:
+        RasterError: no picture there, or one that cannot be read.
+    """
+    files = _plain_files(path)
+    if not files:
+        raise RasterError(_no_pictures(path))
+    return [_orthophoto(file, gsd_m, group, white_is_nodata) for file in files]
+
+
+def _plain_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else pictures_in(path / "images") or pictures_in(path)
+
+
+def _no_pictures(path: Path) -> str:
+    return (
+        f"{path} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), nor does its images/; "
+        "correct the folder's name."
+    )
+
+
+def _read_plain(path: Path) -> Image:
+    image = read_picture(path)
+    check_side(path, image.shape)
+    return image
+
+
+def _orthophoto(path: Path, gsd_m: float, group: str, white_is_nodata: bool) -> Ground:
+    image = _read_plain(path)
+    valid = pyramid(_not_white(image)) if white_is_nodata else None
+    return Ground(path.stem, group, gsd_m, {"0": pyramid(image)}, valid)
+
+
+def _not_white(image: Image) -> Image:
+    """Return 255 where there is data; compression smears the edge of the white, hence the margin."""
+    white = (image.min(axis=2) >= 250).astype(np.uint8)
+    white = cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    grown = cv2.dilate(white, np.ones((7, 7), np.uint8))
+    mask: Image = ((1 - grown) * 255).astype(np.uint8)
+    return mask

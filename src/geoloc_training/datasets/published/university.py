@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""University-1652: 701 buildings to learn from, 701 to look up among 951, from the drone and from above."""
+
+from pathlib import Path
+
+from geoloc_training.datasets.published.tree import Layout, Shelf, both_ways, check_tree, load_tree
+from geoloc_training.items import Benchmark
+
+
+def load(root: Path) -> Benchmark:
+    """Load the data set, with the galleries' 250 distractors; errors as `tree.load_tree`."""
+    return load_tree(_layout(root))
+
+
+def check(root: Path) -> list[str]:
+    """Return sentences that say what is missing or malformed."""
+    return check_tree(_layout(root))
+
+
+def _layout(root: Path) -> Layout:
+    return Layout(
+        name="u1652",
+        title="University-1652",
+        root=root,
+        needs=("train", "test"),
+        queries=(Shelf(root / "train" / "drone", "drone"),),
+        references=(Shelf(root / "train" / "satellite", "satellite"),),
+        trials=both_ways(root / "test"),
+        metrics=("recall", "ap_trapezoid"),
+    )
