@@ -13,7 +13,7 @@ help:  ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 14
 
-setup:  ## .venv with ROS 2 and all that flies, no torch
+setup:  ## .venv with ROS 2 and all that flies, measures and simulates, no torch
 	@$(PYTHON) tools/setup_venv.py
 
 setup-train:  ## the same with what training needs (torch, 5 GB more)
@@ -35,7 +35,7 @@ test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
 
 bench: setup  ## speed and memory, as ratios within one run
-	@$(VENV)/python tools/bench.py
+	@$(VENV)/python tools/bench/bench.py
 
 lint: setup  ## ruff and mypy alone
 	@$(VENV)/ruff check .

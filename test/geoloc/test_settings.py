@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from geoloc.cli.options import option
 from geoloc.errors import ParameterError
 from geoloc.nodes.settings import NODES as FLYING
-from geoloc.options import option
 from geoloc.settings import Setting, check, fill, group, setting, settings_of
 from geoloc_lab.evaluation.run_settings import RunSettings
 from geoloc_lab.nodes.settings import NODES as LABS

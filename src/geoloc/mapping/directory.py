@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from geoloc.arrays import Float32Array
 from geoloc.checksums import file_sha256
@@ -23,6 +22,7 @@ from geoloc.mapping.manifest import (
     Manifest,
     load_manifest,
 )
+from geoloc.progress import progress_bar
 from geoloc.raster.picture import open_picture
 from geoloc.raster.views import Raster
 from geoloc.search.index import (
@@ -152,7 +152,7 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
         RasterError: if the picture cannot be opened.
     """
     opened = open_map(path)
-    for record in tqdm(opened.manifest.files, desc="verify", unit="file", disable=None if progress else True):
+    for record in progress_bar(opened.manifest.files, label="verify", unit="file", shown=progress):
         _check_sum(opened.path, record)
     for start in range(0, len(opened.descriptors), _CHUNK_ROWS):
         _check_unit(opened.path, opened.descriptors[start : start + _CHUNK_ROWS])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geoloc.options import option
+from geoloc.cli.options import Model, option
 from geoloc_lab.nodes.settings import ReplayNodeSettings
 
 _HELP = """Localize a simulated drone without GNSS on a map, and report the errors in metres; needs no data.
@@ -34,7 +34,7 @@ def demo(
         float, typer.Option(help="Duration of the flight, seconds.", min=5.0, max=1800.0)
     ] = 90.0,
     rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=10.0)] = ReplayNodeSettings.rate,
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
 ) -> None:
     """Render a world, build its map, fly, and report."""
     from geoloc.installed import default_model

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc replay`: plays a recorded flight onto the topics, where `ros2 bag play` is not installed."""
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geoloc.errors import GeolocError
-from geoloc.options import option
+from geoloc.cli.options import option
 from geoloc_lab.nodes.settings import ReplayNodeSettings
 
 
@@ -43,8 +41,9 @@ def replay(
         geoloc replay flight.mcap --rate 0.5 --start 30
         geoloc replay flight /cam_down/image_raw:=image /rtk/fix:=truth
     """
-    if importlib.util.find_spec("rclpy") is None:
-        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")
+    from geoloc.installed import require_ros
+
+    require_ros()
     from geoloc_lab.nodes.replay_node import replay as play
 
     settings = ReplayNodeSettings(

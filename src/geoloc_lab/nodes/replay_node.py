@@ -25,6 +25,7 @@ from geoloc.errors import BagError, ParameterError
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, run
+from geoloc.progress import progress_bar
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.nodes.replay_clock import ReplayClock
 from geoloc_lab.nodes.settings import NODES, ReplayNodeSettings
@@ -93,7 +94,7 @@ class ReplayNode(GeolocNode):
 
     def _play_messages(self, start_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         total_s = (self._playlist.end_ns - start_ns) / 1e9
-        with tqdm(total=total_s, desc="replay", bar_format=_BAR, file=sys.stderr) as bar:
+        with progress_bar(label="replay", total=total_s, bar_format=_BAR) as bar:
             for topic, time_ns, raw in self._playlist.messages(start_ns):
                 self._sleep_until(time_ns, clock, stop)
                 if stop.is_set:

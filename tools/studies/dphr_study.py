@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does DPHR help? The same host with and without it, several seeds, on dated imagery of real places.
 
-    .venv/bin/python tools/dphr_study.py --imagery DIR/naip_ca_multiyear --out runs/dphr-study
+    .venv/bin/python tools/studies/dphr_study.py --imagery DIR/naip_ca_multiyear --out runs/dphr-study
 
 Builds the imagery's University-1652 layout (training: Long Beach, Palm Springs, Bishop, Eureka; tests:
 Claremont, with Chico as distractors; satellite pictures of 2020, drone views rendered from other dates),
@@ -41,7 +41,7 @@ _TRAIN = "from geoloc_training.cli import main; main()"
 
 
 def tree(imagery: Path, out: Path) -> Path:
-    """The data set, made once."""
+    """Make the data set, once."""
     if not (out / "places.csv").is_file():
         make_tiny(
             "u1652",

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 for needed in ("timm", "lightning_fabric", "hydra", "kornia"):
     pytest.importorskip(needed)
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools" / "bench"))
 
 import bench_dmnil_step as module  # noqa: E402 - found through the line above
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time and memory of clustering, sparse against dense in one run; each variant in a process of its own.
 
-.venv/bin/python tools/bench_clustering.py                        what `make bench` runs, seconds
-.venv/bin/python tools/bench_clustering.py 5000 10000 20000 37854 University-1652's size; minutes, 12 GB
-.venv/bin/python tools/bench_clustering.py 100000 --only sparse
+.venv/bin/python tools/bench/bench_clustering.py                        what `make bench` runs, seconds
+.venv/bin/python tools/bench/bench_clustering.py 5000 10000 20000 37854 University-1652's size; minutes, 12 GB
+.venv/bin/python tools/bench/bench_clustering.py 100000 --only sparse
 """
 
 import argparse
@@ -94,7 +94,7 @@ def measure(variant: str, source: Path, answer: Path) -> Cost:
 
 
 def rand_index(left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
-    """Adjusted Rand index of two labellings (N,), outliers as one more cluster; 1 where they agree."""
+    """Return the adjusted Rand index of labellings (N,), outliers as one more cluster; 1 where they agree."""
     _, a = np.unique(left, return_inverse=True)
     _, b = np.unique(right, return_inverse=True)
     cells = np.unique(a * (b.max() + 1) + b, return_counts=True)[1]
@@ -110,7 +110,7 @@ def fits(images: int) -> bool:
 
 
 def note(found: Comparison) -> str:
-    """The ratios of a comparison."""
+    """Return the ratios of a comparison."""
     dense, sparse = found.costs
     return (
         f"1/{dense.wall_s / sparse.wall_s:.1f} of the time, 1/{dense.cpu_s / sparse.cpu_s:.1f} of that of all"
@@ -120,7 +120,7 @@ def note(found: Comparison) -> str:
 
 
 def projection(costs: Sequence[Cost], images: int = _MANY) -> str:
-    """What more images would take, by seconds a N + b N² and megabytes c + d N fitted to costs."""
+    """Foretell more images' costs by seconds a N + b N² and megabytes c + d N, fitted to the given ones."""
     sizes = np.array([cost.images for cost in costs], float)
     seconds, peaks = np.array([cost.cpu_s for cost in costs]), np.array([cost.peak_mb for cost in costs])
     # Relative errors count, or the largest size alone would.

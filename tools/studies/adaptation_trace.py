@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do the figures without labels that choose an epoch follow R@1? Both, after every epoch of an adaptation.
 
-    .venv/bin/python tools/adaptation_trace.py runs/adaptation-study/CASE --init models/generic
+    .venv/bin/python tools/studies/adaptation_trace.py runs/adaptation-study/CASE --init models/generic
 
 Takes a case of `adaptation_study.py`: its footage is learnt from once more, by the preset `adapt`, and truth,
 of footage and tour over its half, is looked at after every epoch and chooses nothing. Prints R@1

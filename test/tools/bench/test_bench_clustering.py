@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "bench"))
 
 import bench  # noqa: E402 - found through the line above
 import bench_clustering  # noqa: E402

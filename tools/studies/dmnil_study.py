@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does DMNIL learn, and which of its parts? Unpaired pictures of real places, several seeds, random weights.
 
-    .venv/bin/python tools/dmnil_study.py --imagery DIR/naip_ca_multiyear --out runs/dmnil-study
+    .venv/bin/python tools/studies/dmnil_study.py --imagery DIR/naip_ca_multiyear --out runs/dmnil-study
 
 Builds the imagery's University-1652 layout (learnt from: Long Beach, Palm Springs, Bishop, Eureka; tested on:
 Claremont, with Chico as distractors; satellite pictures of the newest date, drone views rendered from other
@@ -96,7 +96,7 @@ class Tests:
 
 
 def tree(imagery: Path, out: Path) -> Path:
-    """The data set, made once."""
+    """Make the data set, once."""
     if not (out / "places.csv").is_file():
         make_tiny(
             "u1652",
@@ -130,7 +130,7 @@ def one_run(config: TrainConfig, run: Path, init: Path | None) -> None:
 
 
 def _begun(config: TrainConfig, places: int, init: Path | None) -> ViewEncoder:
-    """The encoder before the first step, as `fit` makes it."""
+    """Return the encoder before the first step, as `fit` makes it."""
     seed_everything(config.seed, config.hardware.threads)
     encoder = build_method(config, places).encoder
     if init is not None:

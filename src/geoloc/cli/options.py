@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of commands that mirror a setting: its text and its range are those of the declaration."""
+"""Options that several commands share, and options that mirror a setting: its text and its range."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,18 @@ from geoloc.settings import settings_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="Model directory, or the id of a shipped model. Default: the one that ships.",
+        show_default=False,
+    ),
+]
+ModelArgument = Annotated[
+    str, typer.Argument(help="Model directory, or the id of a shipped model.", show_default=False)
+]
 
 
 def option(kind: "type[DataclassInstance]", name: str, *flags: str, **changes: Any) -> Any:  # noqa: ANN401

@@ -45,7 +45,7 @@ class Run:
 
 
 def read_run(run: Path) -> Run:
-    """A finished run."""
+    """Read a finished run."""
     beginning = json.loads((run / "beginning.json").read_text(encoding="utf-8"))
     with (run / "log.csv").open(encoding="utf-8", newline="") as file:
         rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
@@ -76,7 +76,7 @@ def _variants(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def _table(runs: Sequence[Run]) -> str:
-    """Tests after the last epoch, and the last epoch's labels, mean ± sample deviation over seeds, in %."""
+    """Tabulate the last epoch's tests and labels, mean ± sample deviation over seeds, in %."""
     names = (*TESTED, *LABELS)
     lines = ["| in % | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for variant, of in _variants(runs).items():

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What refinement is worth: metres before and after, by method, on maps of one date and queries of another.
 
-    .venv/bin/python tools/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
-    .venv/bin/python tools/refine_study.py --cases world:0:1 --methods ncc sift
-    .venv/bin/python tools/refine_study.py --flights ../shared/data --work runs/refine-flights
+    .venv/bin/python tools/studies/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
+    .venv/bin/python tools/studies/refine_study.py --cases world:0:1 --methods ncc sift
+    .venv/bin/python tools/studies/refine_study.py --flights ../shared/data --work runs/refine-flights
 
 "Before" is what one look-up answers with: the softmax mean of a tile near the query and its neighbours, a
 quarter of a view apart. "After" is what the localizer's own stage makes of that, of all queries, those that
@@ -28,7 +28,7 @@ from geoloc.arrays import Float32Array, Float64Array
 from geoloc.camera.views import fill_invalid
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.single_frame import softmax
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.localizer import LocalizerSettings
 from geoloc.refine import Refiner, Verdict, make_method
 from geoloc.refine.stage import Estimate, RefineStage
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
     chosen = parser.parse_args()
-    encoder = load_encoder(find_model(default_model()), threads=1)
+    encoder = load_encoder(find_model(), threads=1)
     for case in chosen.cases:
         how = Disturbance(offset_m=chosen.offset_m)
         queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "bench"))
 
 import bench  # noqa: E402 - found through the line above
 import bench_flight  # noqa: E402

@@ -5,7 +5,7 @@
 Each candidate learns from the same batches for as many steps as the others, is measured on a validation pair
 with its last averaged weights, written as ONNX and timed. Rerunning goes on where it was interrupted.
 
-.venv/bin/python tools/compare_backbones.py --data DIR --out runs/backbones --steps 600 --pairs 64
+.venv/bin/python tools/studies/compare_backbones.py --data DIR --out runs/backbones --steps 600 --pairs 64
 """
 
 import argparse
@@ -126,7 +126,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _measured(candidate: Candidate, options: argparse.Namespace) -> list[Measured]:
-    """What a candidate is worth, from an earlier call or anew; an empty list where it is left out."""
+    """Measure a candidate, or read an earlier call's figures; an empty list where it is left out."""
     recipe, folder = recipe_of(candidate, options), options.out / candidate.name
     kept = _earlier(folder, recipe)
     if kept or (options.only and candidate.name not in options.only):
@@ -165,7 +165,7 @@ def recipe_of(candidate: Candidate, options: argparse.Namespace) -> TrainConfig:
 
 
 def why_not(architecture: Architecture) -> str:
-    """What keeps an architecture from describing views or from ONNX, said before hours of training."""
+    """Say what keeps an architecture from describing views or from ONNX, before hours of training."""
     side = architecture.input_px
     try:
         encoder = ViewEncoder(architecture).eval()
@@ -179,7 +179,7 @@ def why_not(architecture: Architecture) -> str:
 
 
 def _earlier(folder: Path, recipe: TrainConfig) -> list[Measured]:
-    """What an earlier call measured, of the same recipe; an empty list where it did not come so far."""
+    """Read what an earlier call measured, of the same recipe; an empty list where it did not come so far."""
     if not (folder / "measured.json").is_file():
         return []
     kept = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
@@ -250,7 +250,7 @@ def _report(done: Sequence[Measured], options: argparse.Namespace) -> None:
 
 
 def _open(folder: Path, backend: str, threads: int) -> Encoder:
-    """A candidate's graph in a backend; it has no card yet, so one is made of what the recipe says."""
+    """Load a candidate's graph in a backend; it has no card yet, so one is made of what the recipe says."""
     recipe = load_config(recipe=folder / "recipe.yaml")
     card = ModelCard(
         directory=folder,

@@ -12,8 +12,8 @@ import pytest
 for needed in ("torch", "timm", "onnx", "lightning_fabric", "hydra", "matplotlib"):
     pytest.importorskip(needed)
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "studies"))
 
 import compare_backbones as compare  # noqa: E402 - found through the line above
 import yaml  # noqa: E402

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs, in time and in metres, not to know heading or height: flights over the procedural world.
 
-    .venv/bin/python tools/heading_study.py --out runs/heading
-    .venv/bin/python tools/heading_study.py --out runs/heading --cases compass-15 --flights 1
+    .venv/bin/python tools/studies/heading_study.py --out runs/heading
+    .venv/bin/python tools/studies/heading_study.py --out runs/heading --cases compass-15 --flights 1
 
 Each case is a few flights whose attitude, odometry or height is wrong, localized without a prior by the code
 the nodes run, with the parameters that the case names. Imagery, map and bags that are there are used again.
@@ -20,7 +20,7 @@ import yaml
 
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.hypotheses import Hypotheses
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.mapping.directory import MapDirectory
 from geoloc.raster.views import open_raster
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
     parser.add_argument("--flights", type=int, default=len(_COURSES), help="a case, at most")
     chosen = parser.parse_args()
-    encoder = load_encoder(find_model(default_model()), threads=1)
+    encoder = load_encoder(find_model(), threads=1)
     region = world_region(chosen.out / "images")
     where = map_of(region, encoder, chosen.out / "maps", far_and_wide=False)
     print(HEAD, flush=True)

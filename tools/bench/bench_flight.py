@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoloc.encoder import load_encoder
 from geoloc.filter import BayesFilter
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.mapping.directory import TILE_DTYPE
 from geoloc.refine import Patch, make_method
 from geoloc.search.coarse_search import CoarseSearch
@@ -26,7 +26,7 @@ _TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 
 
 def filtering() -> Iterator[Row]:
-    """A frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
+    """Time a frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
     tiles, descriptors = _great_map()
     flight, coarse = BayesFilter(tiles), CoarseSearch(tiles, descriptors)
     query = descriptors[len(tiles) // 2]
@@ -74,8 +74,8 @@ def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
 
 
 def refinement() -> Iterator[Row]:
-    """A view of 160 pixels laid on the map, by method; the ratio is to describing it with onnxruntime."""
-    encoder = load_encoder(find_model(default_model()), threads=2)
+    """Time laying a view of 160 pixels on the map, by method; the ratio is to describing it by onnxruntime."""
+    encoder = load_encoder(find_model(), threads=2)
     side, gsd_m = encoder.card.input_px, 0.5
     map_rgb, later = (World(_SEED, _WORLD_M, gsd_m).render(date) for date in (0, 1))
     first = (len(map_rgb) - 2 * side) // 2

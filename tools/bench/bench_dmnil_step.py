@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a step of DMNIL takes beside its encoder's forward and backward pass, as a share of these, in one run.
 
-.venv/bin/python tools/bench_dmnil_step.py                        what `make bench` runs, minutes
-.venv/bin/python tools/bench_dmnil_step.py convnext_tiny --set hardware.accelerator=gpu hardware.workers=8
+.venv/bin/python tools/bench/bench_dmnil_step.py                        what `make bench` runs, minutes
+.venv/bin/python tools/bench/bench_dmnil_step.py convnext_tiny --set hardware.accelerator=gpu hardware.workers=8
 """
 
 import argparse
@@ -129,7 +129,7 @@ def measure(setup: Setup, steps: int, *words: str) -> Cost:
 
 
 def _trainer(setup: Setup, folder: Path, words: tuple[str, ...]) -> Trainer:
-    """A trainer at the first step of an epoch in which every part of the method is in use."""
+    """Return a trainer at the first step of an epoch in which every part of the method is in use."""
     config = load_config(
         [
             "preset=dmnil", "data.root=none", "model.pretrained=false", "hardware.accelerator=cpu",
@@ -185,7 +185,7 @@ def _plan(source: ClusterBatches, size: int) -> None:
 
 
 def _steps(trainer: Trainer, laps: dict[str, list[float]]) -> Iterator[UnpairedBatch]:
-    """Some steps in a row, and the batches they learnt from; the first, which waits longest, is not timed."""
+    """Time steps in a row and return their batches, too; the first, which waits longest, is not timed."""
     hardware = trainer.config.hardware
     pin = trainer.fabric.device.type == "cuda"
     ahead = range(trainer.step, trainer.step + _BLOCK + 1)
@@ -223,7 +223,7 @@ def _timed(work: Callable[..., Any], trainer: Trainer, laps: list[float]) -> Cal
 
 
 def _bare_pass(trainer: Trainer, batch: UnpairedBatch, laps: dict[str, list[float]]) -> None:
-    """The encoder's forward and backward pass, in the precision of training steps."""
+    """Time the encoder's forward and backward pass, in the precision of training steps."""
     batch = batch.to(trainer.fabric.device)
     trainer.method.encoder.train().zero_grad(set_to_none=True)
     views = torch.cat([batch.reference, batch.query])

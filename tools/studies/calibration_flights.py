@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flights over ground of validation, reported for `geoloc calibrate`: how the shipped model was calibrated.
 
-    .venv/bin/python tools/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
+    .venv/bin/python tools/studies/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
     .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/*/*/report
 
 A city in two years: its crops are laid side by side, in the same order for both; the map is of the one, the
@@ -18,15 +18,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from adaptation_study import mosaic
-from tqdm import tqdm
 
 from geoloc.encoder import load_encoder
+from geoloc.installed import find_model
+from geoloc.progress import progress_bar
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS
 from geoloc_lab.scenarios.regions import Region, world_region
 from geoloc_lab.scenarios.trials import Trial, map_of, run_trial
 
 _VIEW_M, _HEIGHT_M = 90.0, 110.0
-_OPEN = Path(__file__).parents[1] / "config" / "open.yaml"
+_OPEN = Path(__file__).parents[2] / "config" / "open.yaml"
 _SEEDS_APART = 100
 
 
@@ -40,7 +41,7 @@ def trials(region: Region, times: int) -> Iterator[Trial]:
 
 
 def regions(what: argparse.Namespace) -> Iterator[Region]:
-    """The city and the world, their pictures made where they are missing."""
+    """Return the city and the world, their pictures made where they are missing."""
     images = what.out / "images"
     images.mkdir(parents=True, exist_ok=True)
     before, after = mosaic(what.imagery, what.city, what.years, images)
@@ -58,17 +59,18 @@ def main() -> None:
     parser.add_argument("--city", default="chico")
     parser.add_argument("--years", nargs=2, default=["2018", "2020"], metavar=("MAP", "FLOWN"))
     parser.add_argument("--world", type=int, default=31, help="seed of the procedural world")
-    parser.add_argument("--model", type=Path, default=Path("models/geoloc-small-2"))
+    parser.add_argument("--model", default="", help="model directory, or the id of a shipped model")
     parser.add_argument("--times", type=int, default=2, help="flights of each scenario")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
     what = parser.parse_args()
 
-    encoder = load_encoder(what.model)
+    encoder = load_encoder(find_model(what.model))
+    model = encoder.card.directory
     for region in regions(what):
         map_directory = map_of(region, encoder, what.out / "maps", far_and_wide=False)
-        for trial in tqdm(list(trials(region, what.times)), desc=region.imagery, unit="flight"):
-            run_trial(trial, map_directory.path, what.model, what.out, params_files=(_OPEN,))
-    print(f"\nnow: geoloc calibrate {what.model} {what.out}/*/*/report")
+        for trial in progress_bar(list(trials(region, what.times)), label=region.imagery, unit="flight"):
+            run_trial(trial, map_directory.path, model, what.out, params_files=(_OPEN,))
+    print(f"\nnow: geoloc calibrate {model} {what.out}/*/*/report")
 
 
 if __name__ == "__main__":

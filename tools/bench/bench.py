@@ -3,7 +3,7 @@
 """Speed and memory of what flies and what learns, as ratios within one run: machines differ, ratios travel.
 
 make bench                          every table
-.venv/bin/python tools/bench.py index view
+.venv/bin/python tools/bench/bench.py index view
 """
 
 import argparse
@@ -26,7 +26,7 @@ from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.encoder import BACKENDS, load_card, load_encoder
 from geoloc.encoder.card import Architecture
-from geoloc.installed import default_model, find_model
+from geoloc.installed import find_model
 from geoloc.search.index import open_index
 from geoloc_lab.flight_simulator.aerial_camera import default_intrinsics
 
@@ -38,7 +38,7 @@ _HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
 
 
 def view() -> Iterator[Row]:
-    """A frame tilted by 10 degrees becomes a view of 160 pixels; the ratio is to 640 x 480."""
+    """Time a frame tilted by 10 degrees becoming a view of 160 pixels; the ratio is to 640 x 480."""
     world_from_optical = Rotation.from_euler("xyz", [10, 0, 40], degrees=True).as_matrix() @ mount_rotation(
         NADIR_MOUNT_RPY_DEG
     )
@@ -51,8 +51,8 @@ def view() -> Iterator[Row]:
 
 
 def encoder() -> Iterator[Row]:
-    """The shipped encoder on one view and on eight; the ratio is to onnxruntime's one."""
-    model = find_model(default_model())
+    """Time the shipped encoder on one view and on eight; the ratio is to onnxruntime's one."""
+    model = find_model()
     size = load_encoder(model).card.input_px
     views = np.random.default_rng(_SEED).integers(0, 255, (8, size, size, 3), dtype=np.uint8)
     reference = load_encoder(model).describe(views)
@@ -91,10 +91,10 @@ def index() -> Iterator[Row]:
 
 
 def training() -> Iterator[Row]:
-    """A training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
+    """Time a training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
     if not _can_train():
         return
-    shipped = load_card(find_model(default_model())).architecture
+    shipped = load_card(find_model()).architecture
     others = {name: replace(shipped, backbone=name, backbone_args={}, stem="timm") for name in _BACKBONES}
     for name, architecture in {"shipped": shipped, **others}.items():
         ms = median_ms(_training_step(architecture), least=3)
@@ -133,7 +133,7 @@ def _training_step(architecture: Architecture) -> Callable[[], None]:
 
 
 def dmnil() -> Iterator[Row]:
-    """A step of DMNIL beside its encoder's passes alone; the ratio is to the first row."""
+    """Time a step of DMNIL beside its encoder's passes alone; the ratio is to the first row."""
     if not _can_train():
         return
     import bench_dmnil_step

@@ -53,7 +53,7 @@ def _laps_ms(encoder: Encoder) -> list[float]:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The table as Markdown; a dash where a backend was not installed."""
+    """Return the table as Markdown; a dash where a backend was not installed."""
     lines = [
         "| backbone | R@1 | R@1, distractors | onnxruntime, ms | openvino, ms | parameters, M "
         "| MB | minutes |",

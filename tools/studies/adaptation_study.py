@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does adapting to a region bring, and where does it hurt? Cities that the encoder has never seen.
 
-    .venv/bin/python tools/adaptation_study.py --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
+    .venv/bin/python tools/studies/adaptation_study.py --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
         --case chico:2018:2020:models/geoloc-small-2 --case claremont:2016:2020:models/without-claremont
 
 For each case, city:map year:flown year:model,
@@ -62,7 +62,7 @@ class Case:
 
 
 def mosaic(imagery: Path, city: str, years: Sequence[str], out: Path) -> list[Path]:
-    """A city's crops side by side, a GeoTIFF a year; seeded order, placed at the first one's corner."""
+    """Lay a city's crops side by side, a GeoTIFF a year; seeded order, placed at the first one's corner."""
     with (imagery / "index.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["city"] == city]
     files = {(row["location_id"], row["year"]): row for row in rows}
@@ -95,7 +95,7 @@ def _write(path: Path, crops: Sequence[np.ndarray], across: int, corner: dict[st
 
 
 def fly(flown: Path, out: Path) -> None:
-    """The footage and the tours that measure, once."""
+    """Record the footage and the tours that measure, once."""
     with open_raster(flown) as ground:
         left, bottom, right, top = ground.bounds_m
         middle = (left + right) / 2
