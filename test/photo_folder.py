@@ -36,13 +36,11 @@ def write_photo(
     model="TOY9",
     gimbal=None,
     turned=False,
-    software="",
 ):
     """A picture of the toy ground, north up; `gimbal` writes yaw, pitch, roll and height as DJI does."""
     pixels = toy_map.ToyRaster().view(*place, FOOTPRINT_M, SIZE_PX)[0]
     exif = Image.Exif()
     exif[0x0110] = model
-    exif[0x0131] = software
     if taken:
         exif.get_ifd(0x8769)[0x9003] = taken
     xmp = b""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the suite says about one frame: a position and its covariance, or why there is none."""
+"""The answer for one frame: a position and its covariance, or the reason why there is none."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from geoloc.errors import FrameRefused, Reason
 
 @dataclass(frozen=True)
 class Candidates:
-    """The tiles that look most like the view, best first; every array has the same length (k or fewer)."""
+    """The tiles most similar to the view, best first; every array has the same length (k or fewer)."""
 
     ids: Int64Array
     latitude_deg: Float64Array
@@ -23,7 +23,7 @@ class Candidates:
 
     @classmethod
     def none(cls) -> "Candidates":
-        """No candidates, of a frame that was never looked up."""
+        """Return no candidates, for a frame that was never looked up."""
         empty = np.empty(0)
         return cls(np.empty(0, dtype=np.int64), empty, empty, empty, empty, empty)
 
@@ -34,15 +34,15 @@ class Fix:
 
     Attributes:
         stamp_ns: stamp of the image the answer belongs to.
-        latitude_deg, longitude_deg: camera position, WGS 84; NaN where there is a reason.
-        east_m, north_m: the same in the map's frame; NaN where there is a reason.
-        covariance_m2: (2, 2) east-north, metres²; NaN where there is a reason.
-        reason: None for a fix.
-        sentence: what was wrong; empty for a fix.
+        latitude_deg, longitude_deg: camera position, WGS 84; NaN without a position.
+        east_m, north_m: the same in the map's frame; NaN without a position.
+        covariance_m2: (2, 2) east-north, metres²; NaN without a position.
+        reason: why a frame was refused; None for a position, and where there was no frame to refuse.
+        sentence: what was wrong; empty without a reason.
         candidates: the best tiles, also of a refused frame that was looked up.
         is_calibrated: whether the covariance was measured against truth, with this model.
-        is_refined: whether the view was laid on the map's picture.
-        attitude_m: deviation per axis that the attitude's error has in the covariance; 0 for no fix.
+        is_refined: whether the view was registered with the map's picture.
+        attitude_m: standard deviation per axis that the attitude's error adds; 0 without a position.
     """
 
     stamp_ns: int
@@ -58,10 +58,19 @@ class Fix:
     is_refined: bool = False
     attitude_m: float = 0.0
 
+    @property
+    def has_position(self) -> bool:
+        """Whether there is a position."""
+        return math.isfinite(self.latitude_deg) and math.isfinite(self.longitude_deg)
+
     @classmethod
     def refused(cls, stamp_ns: int, refusal: FrameRefused, candidates: Candidates | None = None) -> "Fix":
-        """Return the fix of a frame that gets none."""
-        nan = math.nan
-        unknown = np.full((2, 2), nan)
+        """Return the fix of a refused frame: no position, and the reason."""
         known = Candidates.none() if candidates is None else candidates
-        return cls(stamp_ns, nan, nan, nan, nan, unknown, refusal.reason, refusal.sentence, known)
+        return replace(cls.none(stamp_ns), reason=refusal.reason, sentence=refusal.sentence, candidates=known)
+
+    @classmethod
+    def none(cls, stamp_ns: int) -> "Fix":
+        """Return no position and no reason: no frame came, or another node gave the reason."""
+        nan = math.nan
+        return cls(stamp_ns, nan, nan, nan, nan, np.full((2, 2), nan), None, "", Candidates.none())

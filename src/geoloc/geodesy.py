@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are: WGS 84 degrees, metres east and north of a map's centre, and distances between them."""
+"""Geodesy: WGS 84 degrees, metres east and north of a map's centre, and geodesic distances."""
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ _MAX_LATITUDE_DEG = 89.0
 
 @dataclass(frozen=True)
 class LocalFrame:
-    """Metres east and north of a point: a transverse Mercator projection centred there, axes on the grid.
+    """Metres east and north of a point: a transverse Mercator projection centred there.
 
-    True north is grid north on the centre's meridian. Away from it the two differ by the meridian
-    convergence, 0.05° at 5 km east in mid latitudes, and metres stretch by 3e-7 at 5 km: both far below
-    what a view can show.
+    Grid north is true north on the centre's meridian. Away from it the two differ by the meridian
+    convergence, 0.05° at 5 km east in mid latitudes, and metres stretch by 3e-7 at 5 km. Both are far below
+    the resolution of a view.
 
     Attributes:
         latitude_deg: WGS 84 latitude of the origin, within ±89.
@@ -67,13 +67,13 @@ class LocalFrame:
     def to_local(
         self, latitude_deg: ArrayLike, longitude_deg: ArrayLike
     ) -> tuple[Float64Array, Float64Array]:
-        """Metres (east, north) of WGS 84 positions; arrays of any one shape, scalars give 0-d arrays."""
+        """Return metres (east, north) of WGS 84 positions; arrays of one shape, scalars give 0-d arrays."""
         lat, lon = _pair(latitude_deg, longitude_deg)
         east, north = self._from_geodetic.transform(lon, lat)
         return np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
 
     def to_geodetic(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[Float64Array, Float64Array]:
-        """WGS 84 (latitude, longitude) in degrees of metres east and north; inverse of `to_local`."""
+        """Return WGS 84 (latitude, longitude) in degrees of metres east and north; inverse of `to_local`."""
         east, north = _pair(east_m, north_m)
         lon, lat = self._from_geodetic.transform(east, north, direction="INVERSE")
         return np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
@@ -82,7 +82,7 @@ class LocalFrame:
 def distance_m(
     latitude1_deg: ArrayLike, longitude1_deg: ArrayLike, latitude2_deg: ArrayLike, longitude2_deg: ArrayLike
 ) -> Float64Array:
-    """Length in metres of the WGS 84 geodesic between positions; arguments broadcast, NaN stays NaN."""
+    """Return the length in metres of the WGS 84 geodesic; arguments broadcast, NaN stays NaN."""
     _, length_m = _inverse(latitude1_deg, longitude1_deg, latitude2_deg, longitude2_deg)
     return length_m
 
@@ -93,7 +93,7 @@ def offset_m(
     latitude_deg: ArrayLike,
     longitude_deg: ArrayLike,
 ) -> tuple[Float64Array, Float64Array]:
-    """Metres (east, north) from a reference to a position: the geodesic, resolved by its azimuth there.
+    """Return metres (east, north) from a reference to a position: the geodesic, resolved by its azimuth.
 
     Exact in length at any range, so `hypot(*offset_m(...)) == distance_m(...)`. Arguments broadcast.
     """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How wrong heading and height may be, as the turned and scaled views of one frame that are tried: its rows.
+"""Hypotheses of heading and height: the turned and scaled views of one frame that are tried.
 
-Row i is the view as it would be if the true heading were the assumed one plus `turns_deg[i]`, clockwise, and
-the true height the assumed one times `scales[i]`. Row 0 is what is assumed. Rows lie so close that whatever
-the truth is, an encoder recognises one of them.
+Hypothesis i is that the true heading is the assumed one plus `turns_deg[i]`, clockwise, and the true height
+the assumed one times `scales[i]`. Hypothesis 0 is what is assumed. They lie so close together that, within
+the errors that are allowed for, the encoder recognises the view of one of them.
 """
 
 import math
@@ -24,7 +24,7 @@ _MOST = {"heading_error_deg": 180.0, "height_error": 0.6}
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """How wrong the assumed heading and height may be; by default they are taken as they are, in one row.
+    """How wrong the assumed heading and height may be; by default they are true, the only hypothesis.
 
     Attributes:
         heading_error_deg: of the attitude, to either side; 180 is no compass.
@@ -45,51 +45,51 @@ class Hypotheses:
 
     @cached_property
     def turns_deg(self) -> Float64Array:
-        """The turn of each row (n,), clockwise, above -180 and up to 180."""
+        """The turn of each hypothesis (n,), clockwise, above -180 and up to 180."""
         return np.tile(self._turns_deg, len(self._steps))
 
     @cached_property
     def scales(self) -> Float64Array:
-        """The factor on the height of each row (n,)."""
+        """The factor on the height of each hypothesis (n,)."""
         return np.repeat(np.exp(_SCALE_STEP * self._steps), len(self._turns_deg))
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """How many hypotheses there are."""
         return len(self.turns_deg)
 
     @cached_property
     def neighbours(self) -> BoolArray:
-        """Which rows are one step of turn or of scale apart (n, n)."""
+        """Which hypotheses are one step of turn or of scale apart (n, n)."""
         turned = np.abs((self.turns_deg[:, None] - self.turns_deg + 180.0) % 360.0 - 180.0) / _TURN_STEP_DEG
         scaled = np.abs(np.log(self.scales[:, None] / self.scales)) / _SCALE_STEP
         return np.asarray(np.rint(turned + scaled) == 1)
 
-    def like(self, row: int) -> tuple[int, int]:
-        """Return the first row of the same pixels as a row, and by how many quarters this one is turned more.
+    def quarter_turns(self, index: int) -> tuple[int, int]:
+        """Return the first hypothesis with the same pixels, and the quarter turns from it to this one.
 
-        A square of pixels that is turned by 90 degrees is the same square, and need not be warped again.
+        A square of pixels turned by 90 degrees is the same square, and need not be warped again.
         """
-        turned_deg = self.turns_deg[row] - self.turns_deg
-        alike = (turned_deg % 90.0 == 0.0) & (self.scales == self.scales[row])
-        first = int(np.argmax(alike))
+        turned_deg = self.turns_deg[index] - self.turns_deg
+        same = (turned_deg % 90.0 == 0.0) & (self.scales == self.scales[index])
+        first = int(np.argmax(same))
         return first, int(turned_deg[first] // 90.0) % 4
 
     def offsets_m(self, offset_m: tuple[float, float]) -> Float64Array:
-        """Return each row's way (n, 2) from its view's centre to the camera, east, north; given row 0's."""
+        """Return the offset (n, 2) from each view's centre to the camera, east, north; given the first."""
         return self.turned(offset_m) * self.scales[:, None]
 
-    def turned(self, way_m: tuple[float, float] | Float64Array) -> Float64Array:
-        """Return a way (2,), east, north, by the assumed heading as it is by each row's (n, 2)."""
-        (east, north), angles = way_m, np.radians(self.turns_deg)
+    def turned(self, offset_m: tuple[float, float] | Float64Array) -> Float64Array:
+        """Return an offset (2,), east, north, turned by each hypothesis (n, 2)."""
+        (east, north), angles = offset_m, np.radians(self.turns_deg)
         cosine, sine = np.cos(angles), np.sin(angles)
         return np.column_stack([east * cosine + north * sine, north * cosine - east * sine])
 
-    def seen_from_row_0(self, row: int, ground_m: Float64Array) -> Float64Array:
-        """Return where points (..., 2) around a row's centre lie around row 0's, by what row 0 assumes."""
-        angle = math.radians(self.turns_deg[row])
+    def as_assumed(self, index: int, ground_m: Float64Array) -> Float64Array:
+        """Return where points (..., 2) around a hypothesis's view lie around the assumed view."""
+        angle = math.radians(self.turns_deg[index])
         back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-        return np.asarray(ground_m @ back / self.scales[row]) if row else ground_m
+        return np.asarray(ground_m @ back / self.scales[index]) if index else ground_m
 
     @cached_property
     def _turns_deg(self) -> Float64Array:

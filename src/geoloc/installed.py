@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed: models and parameter files that come with geoloc, in a checkout or not; ROS 2."""
+"""What is installed: models and parameter files that ship with geoloc, in a checkout or not; ROS 2."""
 
 import importlib.util
 import os
@@ -34,7 +34,8 @@ def find_model(model: str = "") -> Path:
         model: a directory, or the id of a shipped model; empty for the default model.
 
     Raises:
-        ModelError: where it is neither, with the ids there are; where none is named, as `default_model`.
+        ModelError: where it is neither; the sentence lists the ids of shipped models. Without a name, as
+            `default_model`.
     """
     model = model or default_model()
     folder = Path(model).expanduser()
@@ -51,12 +52,12 @@ def find_model(model: str = "") -> Path:
 
 
 def default_model() -> str:
-    """Return the id of the model that is used where none is named: the one called geoloc-…, which ships.
+    """Return the id of the default model: the shipped one, called geoloc-….
 
-    Others in `models/` are the user's own, exported or adapted there, and are named to be used.
+    Other models in `models/` are the user's own, exported or adapted there, and have to be named.
 
     Raises:
-        ModelError: where none ships, or several do and one must be named.
+        ModelError: unless exactly one ships.
     """
     found = list(shipped_models())
     shipped = [name for name in found if name.startswith("geoloc-")] or found
@@ -67,7 +68,7 @@ def default_model() -> str:
 
 
 def default_parameters() -> Path:
-    """Return the parameter file that bringup starts from; raises as `config_file`."""
+    """Return the parameter file that bringup starts from; see `config_file`."""
     return config_file("bringup.yaml")
 
 
@@ -75,7 +76,7 @@ def config_file(name: str) -> Path:
     """Return a file of `config/`.
 
     Raises:
-        ParameterError: where the installation lacks it.
+        ParameterError: where it is not installed.
     """
     for share in share_folders():
         file = share / "config" / name

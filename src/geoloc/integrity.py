@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to say "I do not know", and how far off an answer may be: refusal rules and the covariance.
+"""Integrity: the rules that refuse a frame, and the covariance of an answer.
 
 Every rule raises `FrameRefused` with the measured value and the limit in its sentence. Distances are metres
 in the map's east-north frame; scores are cosines.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def checked_descriptor(descriptor: FloatArray, size: int) -> Float32Array:
-    """Return the descriptor (D,) as float32 of unit length, or refuse what no encoder of this map makes.
+    """Return the descriptor (D,) as float32 of unit length; refuse what this map's encoder cannot have made.
 
     Raises:
         FrameRefused: BAD_DESCRIPTOR for a wrong shape, a NaN or infinity, or a zero vector.
@@ -43,7 +43,7 @@ def checked_descriptors(descriptors: FloatArray, size: int, hypotheses: "Hypothe
     """Return descriptors (n, D), or one (D,), as float32 (n, D) of unit length.
 
     Raises:
-        FrameRefused: BAD_DESCRIPTOR unless there is one for each row of the hypotheses, all of them good.
+        FrameRefused: BAD_DESCRIPTOR unless there is one for each hypothesis, all of them valid.
     """
     rows = np.asarray(descriptors, dtype=np.float32)
     rows = rows[None] if rows.ndim < 2 else rows
@@ -64,7 +64,7 @@ def check_offset(east_m: float, north_m: float) -> None:
 
 
 def check_score(score: float, min_score: float) -> None:
-    """Refuse a best tile that does not look like the view."""
+    """Refuse a best tile that is not similar to the view."""
     if not score >= min_score:
         raise FrameRefused(
             Reason.LOW_SCORE, f"the best tile scores {score:.3f}, below min_score {min_score:.3f}"
@@ -82,7 +82,7 @@ def check_margin(margin: float, min_margin: float) -> None:
 
 
 def check_degrees(latitude_deg: float, longitude_deg: float) -> None:
-    """Refuse what is no place on the Earth."""
+    """Refuse degrees outside the Earth's."""
     if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
         raise FrameRefused(
             Reason.OFF_MAP, f"latitude {latitude_deg}, longitude {longitude_deg} is no place on the Earth"
@@ -101,10 +101,10 @@ def check_on_map(east_m: float, north_m: float, bounds_m: tuple[float, float, fl
 
 
 def covariance_m2(positions_m: Float64Array, weights: Float64Array, pitch_m: float) -> Float64Array:
-    """Covariance (2, 2) of a position, east-north, metres².
+    """Return the covariance (2, 2) of a position, east-north, metres².
 
-    The spread of the posterior over tiles, and under it what a grid of this pitch cannot resolve: a position
-    uniform within a cell of side p has variance p²/12 along each axis.
+    It is that of the posterior over tiles plus the resolution of the grid: a position uniform within a cell
+    of side p has variance p²/12 along each axis.
 
     Args:
         positions_m: tile centres (n, 2), east and north.
@@ -118,29 +118,33 @@ def covariance_m2(positions_m: Float64Array, weights: Float64Array, pitch_m: flo
 
 
 def calibrated(covariance_m2: Float64Array, calibration: "Calibration") -> Float64Array:
-    """Return covariances (…, 2, 2), metres², as `geoloc calibrate` measured that they should be: s Σ + f² I.
+    """Return covariances (…, 2, 2), metres², with the calibration of `geoloc calibrate`: s Σ + f² I.
 
     Args:
         covariance_m2: as computed; NaN stays NaN.
         calibration: of the model card; the default one changes nothing.
     """
-    floor = np.eye(2) * calibration.sigma_floor_m**2
-    return np.asarray(calibration.covariance_scale * covariance_m2 + floor, dtype=np.float64)
+    return scaled_covariance(covariance_m2, calibration.covariance_scale, calibration.sigma_floor_m)
+
+
+def scaled_covariance(covariance_m2: Float64Array, scale: float, floor_m: float) -> Float64Array:
+    """Return s Σ + f² I for covariances (…, 2, 2), metres², a scale s and a floor f in metres."""
+    return np.asarray(scale * covariance_m2 + np.eye(2) * floor_m**2, dtype=np.float64)
 
 
 def attitude_m(height_m: float, attitude_error_deg: float) -> float:
-    """Return how far off, per axis, roll and pitch wrong by so much put a camera at this height."""
+    """Return the standard deviation per axis that an error of roll and pitch gives at this height."""
     return height_m * math.tan(math.radians(attitude_error_deg))
 
 
 def sigma_m(covariance_m2: Float64Array) -> Float64Array:
-    """Return the deviation of a position, the root of the trace of its covariance (…, 2, 2); NaN for none."""
+    """Return the standard deviation of a position: the root of its covariance's trace (…, 2, 2), or NaN."""
     variance = np.trace(covariance_m2, axis1=-2, axis2=-1)
     return np.asarray(np.sqrt(np.where(variance >= 0.0, variance, math.nan)), dtype=np.float64)
 
 
 def check_sigma(sigma: float, max_sigma_m: float) -> None:
-    """Refuse an answer that is less sure than `max_sigma_m` asks for; 0 asks for nothing."""
+    """Refuse an answer whose standard deviation exceeds `max_sigma_m`; 0 allows any."""
     if max_sigma_m > 0.0 and not sigma <= max_sigma_m:
         raise FrameRefused(
             Reason.UNSURE, f"the answer is sure to {sigma:.1f} m only, max_sigma_m is {max_sigma_m:.1f} m"
@@ -148,9 +152,10 @@ def check_sigma(sigma: float, max_sigma_m: float) -> None:
 
 
 def normalised_error(error_m: Float64Array, covariance_m2: Float64Array) -> Float64Array:
-    """Return e'Σ⁻¹e of errors (…, 2) and covariances (…, 2, 2): χ² of two degrees of freedom where honest.
+    """Return the normalised squared error e'Σ⁻¹e of errors (…, 2) and covariances (…, 2, 2).
 
-    NaN where either is NaN; inf where Σ is no covariance (zero, singular, negative).
+    It follows χ² with two degrees of freedom where the covariance is consistent. NaN where either is NaN;
+    inf where Σ is not positive definite.
     """
     east_m, north_m = np.moveaxis(error_m, -1, 0)
     ee, nn = covariance_m2[..., 0, 0], covariance_m2[..., 1, 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recipe: describe a view, look it up among the map's tiles, believe, refine, refuse or answer."""
+"""The localizer of one flight: describe a view, look it up in the map, filter, refine, refuse or answer."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geoloc import integrity
-from geoloc.arrays import Float64Array, FloatArray
+from geoloc.arrays import Float32Array, Float64Array, UInt8Array
 from geoloc.errors import FrameRefused, ParameterError
 from geoloc.filter import (
     BayesFilter,
     Belief,
-    Evidence,
     FilterSettings,
-    FrameAlone,
+    LikelihoodModel,
+    SingleFrame,
     State,
     hypothesis_weights,
 )
 from geoloc.fix import Candidates, Fix
 from geoloc.hypotheses import Hypotheses
+from geoloc.query import Query
 from geoloc.refine import METHODS
 from geoloc.refine.stage import Estimate, RefineStage
-from geoloc.search.coarse_search import overview_where_it_pays
+from geoloc.search.coarse_search import worthwhile_coarse_search
 from geoloc.search.index import Index
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc.encoder.calibration import Calibration
     from geoloc.mapping.directory import MapDirectory
-    from geoloc.raster.colours import Rgb
 
-__all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings"]
+__all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings", "Query"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LocalizerSettings:
         refine_weights: folder of the learned matcher's weights; for `refine` lightglue alone.
         attitude_error_deg: standard deviation of roll and of pitch; 1.5 was measured on a DJI's photos.
         motion: how the belief moves, and when it is sure.
-        evidence: what look-ups are worth to the filter.
+        likelihood_model: how much the filter trusts look-ups.
         hypotheses: how wrong heading and height may be: what the rows of a descriptor stand for.
         calibration: what the model's answers turned out to be worth; from its card, None for no model's.
 
@@ -72,7 +72,7 @@ class LocalizerSettings:
     refine_weights: str = ""
     attitude_error_deg: float = 1.5
     motion: FilterSettings = field(default_factory=FilterSettings)
-    evidence: Evidence = field(default_factory=Evidence)
+    likelihood_model: LikelihoodModel = field(default_factory=LikelihoodModel)
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
     calibration: "Calibration | None" = None
 
@@ -96,21 +96,20 @@ class LocalizerSettings:
 
 
 class Localizer:
-    """Looks the views of one flight up in one map.
+    """Localizes the frames of one flight on one map.
 
     Args:
         map_directory: an open map.
-        encoder: describes views, and shifted ones for `refine` features; None where descriptors come from
-            elsewhere and only `answer` is used.
+        encoder: describes views; None where only `answer` is used, with descriptors from another process.
         settings: filter, thresholds and temperatures.
 
     Attributes:
-        state: how far the belief has come.
-        refinement: what refines the belief, and how that went so far.
+        state: of the filter.
+        refinement: what refines the belief, with counts of its outcomes.
 
     Raises:
-        ModelError: where what `refine` asks for is not installed.
-        ParameterError: where the encoder is not the one the map was built with, or `refine` needs one.
+        ModelError: where the method of `refine` is not installed.
+        ParameterError: where the encoder is not the one the map was built with.
     """
 
     def __init__(
@@ -124,95 +123,83 @@ class Localizer:
                 f"the map was built with model {map_directory.model_id}, the encoder is {encoder.card.id}: "
                 "rebuild the map with `geoloc map build`"
             )
-        self.settings = settings or LocalizerSettings()
+        settings = settings or LocalizerSettings()
+        self.settings = settings
         self._map = map_directory
         self._encoder = encoder
         self._frame = map_directory.frame  # kept: making its projection takes milliseconds
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
-        # Who compares every frame with the whole map wants to know what all of it scores.
-        searches = self.settings.filter and self.settings.motion.full_search_every > 1
+        # A full search of every frame is meant to score every tile, so it is never coarse.
+        coarse = settings.filter and settings.motion.full_search_every > 1
         descriptors = map_directory.descriptors
-        self._overview = overview_where_it_pays(self._tiles, descriptors) if searches else None
-        self._bounds_m = self._tiles.reach_m(map_directory.view_size_m)
-        rules = self.settings
-        known, evidence, registration_m = rules.calibration, rules.evidence, 0.0
-        if known is not None:
-            evidence = replace(evidence, off_map_score=known.off_map_score)
-            registration_m = known.registration_m
-        bayes = BayesFilter(self._tiles, evidence, rules.motion, rules.hypotheses)
-        alone = FrameAlone(self._tiles, rules.temperature, rules.min_score, rules.min_margin)
-        self._filter = bayes if rules.filter else None
-        self._believer = self._filter or alone
-        self._rows = hypothesis_weights.alike(rules.hypotheses)
-        self.state = State.STARTING if rules.filter else State.ALONE
-        self.refinement = RefineStage(
-            map_directory, rules.refine, encoder, rules.refine_weights, registration_m
-        )
+        self._coarse_search = worthwhile_coarse_search(self._tiles, descriptors) if coarse else None
+        self._bounds_m = self._tiles.bounds_m(map_directory.view_size_m)
+        model, registration_m = settings.likelihood_model, 0.0
+        if settings.calibration is not None:
+            model = replace(model, off_map_score=settings.calibration.off_map_score)
+            registration_m = settings.calibration.registration_m
+        bayes = BayesFilter(self._tiles, model, settings.motion, settings.hypotheses)
+        single = SingleFrame(self._tiles, settings.temperature, settings.min_score, settings.min_margin)
+        self._filter = bayes if settings.filter else None
+        self._estimator = self._filter or single
+        self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
+        self.state = State.STARTING if settings.filter else State.ALONE
+        self.refinement = RefineStage(map_directory, settings.refine, settings.refine_weights, registration_m)
 
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""
         if self._encoder is None:
-            raise ParameterError(
-                "this localizer has no encoder: give it one, or call answer() with a descriptor"
-            )
+            raise ParameterError("this localizer has no encoder: give it one, or call answer() with a query")
         descriptors = self._encoder.describe(view.images)
         offset_m = view.offset_east_m, view.offset_north_m
-        return self.answer(descriptors, *offset_m, view.stamp_ns, view.images, view.height_m)
+        return self.answer(Query(view.stamp_ns, descriptors, offset_m, view.images, view.height_m))
 
-    def answer(
-        self,
-        descriptor: FloatArray,
-        offset_east_m: float,
-        offset_north_m: float,
-        stamp_ns: int,
-        views: "Rgb | None" = None,
-        height_m: float = math.nan,
-    ) -> Fix:
-        """Return the camera's position from a descriptor and the view's offset to the camera.
+    def answer(self, query: Query) -> Fix:
+        """Return the camera's position from the descriptors of one frame.
 
-        The descriptor is (D,), or (n, D) with a row for each of the settings' hypotheses; the offset is that
-        of row 0. The views themselves, uint8 (n, S, S, 3), serve refinement alone: without them the belief is
-        answered as it is. By the height above ground the attitude's error counts; where it is not known, a
-        view's width is taken for it.
         A frame that cannot be answered comes back as a `Fix` with a reason; nothing is raised.
         """
-        look = None
+        lookup = None
         try:
-            # Is this a descriptor, and does it say where the camera stood over it?
-            tried = self.settings.hypotheses
-            queries = integrity.checked_descriptors(descriptor, self._map.descriptors.shape[1], tried)
-            integrity.check_offset(offset_east_m, offset_north_m)
+            # Check the query
+            hypotheses = self.settings.hypotheses
+            size = self._map.descriptors.shape[1]
+            descriptors = integrity.checked_descriptors(query.descriptors, size, hypotheses)
+            integrity.check_offset(*query.offset_m)
 
-            # Look up the tiles that matter: those around the track, or all
-            offsets_m = tried.offsets_m((offset_east_m, offset_north_m))
-            look = LookUp(queries, self._map.descriptors, offsets_m, lambda: self._index, self._overview)
+            # Measure: look up the tiles that matter, those around the track or all
+            offsets_m = hypotheses.offsets_m(query.offset_m)
+            lookup = self._look_up(descriptors, offsets_m)
 
-            # Believe: what the flight so far, the motion and this look-up say together
-            belief = self._believer.update(stamp_ns, look)
-            self.state = belief.state
-            look = self._believing(look, belief)
+            # Filter: the belief after the flight so far, the motion and this look-up
+            belief = self._estimator.update(query.stamp_ns, lookup)
+            self.state, self._hypothesis_weights = belief.state, belief.hypothesis_weights
+            lookup = lookup.marginalized(
+                belief.hypothesis_weights, self.settings.likelihood_model.temperature
+            )
 
             # Refuse rather than guess
             if belief.refusal is not None:
                 raise belief.refusal
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
-            # Refine: lay the view on the map's picture, for metres within the tile
-            row = int(self._rows.argmax())
-            view = views[row] if views is not None and row < len(views) else None
-            place = self.refinement.refine(self._estimate(belief), view, offsets_m[row])
+            # Refine: register the view with the map's picture, for metres within the tile
+            likeliest = int(belief.hypothesis_weights.argmax())
+            place = self.refinement.refine(
+                self._estimate(belief), _view(query, likeliest), offsets_m[likeliest]
+            )
 
-            # Answer for the camera, not for the ground it looks at: attitude leads from the one to the other
-            fix = self._fix(belief.stamp_ns, place, height_m, self._candidates(look))
+            # Answer for the camera, whose attitude error adds to that of the ground it looks at
+            fix = self._fix(belief.stamp_ns, place, query.height_m, self._candidates(lookup))
             integrity.check_sigma(float(integrity.sigma_m(fix.covariance_m2)), self.settings.max_sigma_m)
             return fix
         except FrameRefused as refusal:
-            return Fix.refused(stamp_ns, refusal, self._candidates(look))
+            return Fix.refused(query.stamp_ns, refusal, self._candidates(lookup))
 
     def add_odometry(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
-        """Take a position (2,) in odometry's own frame, metres, and its covariance (2, 2) where it is known.
+        """Add a position (2,) in odometry's own frame, metres, and its covariance (2, 2) where it is known.
 
         Only differences count. The frame's axes are east and north, unless `odom_heading_known` is false.
         """
@@ -226,10 +213,10 @@ class Localizer:
         longitude_deg: float,
         covariance_m2: Float64Array | None = None,
     ) -> None:
-        """Begin anew from a known position (WGS 84) and its covariance (2, 2) east-north; None where unknown.
+        """Restart from a known position (WGS 84) and its covariance (2, 2) east-north; None where unknown.
 
         Raises:
-            FrameRefused: OFF_MAP where it is no place on the map; the belief stays as it was.
+            FrameRefused: OFF_MAP where it is not on the map; the belief stays as it was.
         """
         if self._filter is not None:
             integrity.check_degrees(latitude_deg, longitude_deg)
@@ -244,44 +231,43 @@ class Localizer:
 
     @property
     def heading_offset_deg(self) -> float:
-        """How far clockwise of the assumed heading the true one is believed to be; NaN where unknown."""
-        return hypothesis_weights.heading_offset_deg(self._rows, self.settings.hypotheses)
+        """Estimated angle from the assumed heading to the true one, clockwise; NaN where unknown."""
+        return hypothesis_weights.heading_offset_deg(self._hypothesis_weights, self.settings.hypotheses)
 
     @property
     def height_scale(self) -> float:
-        """How many times the assumed height the true one is believed to be; 1 before anything is known."""
-        return hypothesis_weights.height_scale(self._rows, self.settings.hypotheses)
+        """Estimated ratio of the true height to the assumed one; 1 before anything is known."""
+        return hypothesis_weights.height_scale(self._hypothesis_weights, self.settings.hypotheses)
 
-    def _believing(self, look: LookUp, belief: Belief) -> LookUp:
-        if belief.rows is None:
-            return look
-        self._rows = belief.rows
-        return look.under(belief.rows, self.settings.evidence.temperature)
+    def _look_up(self, descriptors: Float32Array, offsets_m: Float64Array) -> LookUp:
+        tiles = self._map.descriptors
+        return LookUp(descriptors, tiles, offsets_m, lambda: self._index, self._coarse_search)
 
     @cached_property
     def _index(self) -> Index:
         return self._map.index()
 
-    def _candidates(self, look: LookUp | None) -> Candidates:
-        if look is None:
+    def _candidates(self, lookup: LookUp | None) -> Candidates:
+        if lookup is None:
             return Candidates.none()
-        best, scores = look.best(self.settings.k)
+        best, scores = lookup.best(self.settings.k)
         tiles = self._map.tiles[best]
         east_m, north_m = self._tiles.centres_m[best].T
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
     def _estimate(self, belief: Belief) -> Estimate:
-        """Return the belief, its covariance as beliefs of this model turned out to have, where measured."""
-        known, covariance = self.settings.calibration, belief.covariance_m2
-        mean_m = np.array([belief.east_m, belief.north_m])
-        return Estimate(mean_m, covariance if known is None else integrity.calibrated(covariance, known))
+        """Return the place of the belief, its covariance calibrated where the model has a calibration."""
+        calibration, covariance = self.settings.calibration, belief.covariance_m2
+        if calibration is not None:
+            covariance = integrity.calibrated(covariance, calibration)
+        return Estimate(np.array([belief.east_m, belief.north_m]), covariance)
 
     def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
         height_m = height_m if math.isfinite(height_m) else self._map.view_size_m
         attitude_m = integrity.attitude_m(height_m, self.settings.attitude_error_deg)
-        known = self.settings.calibration
+        calibration = self.settings.calibration
         return Fix(
             stamp_ns,
             float(latitude),
@@ -292,7 +278,14 @@ class Localizer:
             None,
             "",
             candidates,
-            known is not None and known.is_measured(refined=place.refined),
+            calibration is not None and calibration.is_measured(refined=place.refined),
             place.refined,
             attitude_m,
         )
+
+
+def _view(query: Query, hypothesis: int) -> UInt8Array | None:
+    """Return the view (S, S, 3) of a hypothesis; None where it did not come."""
+    if query.views is None or hypothesis >= len(query.views):
+        return None
+    return np.asarray(query.views[hypothesis])

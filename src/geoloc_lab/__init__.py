@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What measures and simulates: bags, metrics, reports, calibration, scenarios, real and simulated flights."""
+"""Measures and simulates: bags, metrics, reports, calibration, scenarios, real and simulated flights."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, end to end, on a world that is drawn on the spot: map, flight, real nodes, metres.
+"""The demo: renders a procedural world, builds its map, and localizes a flight with the real nodes.
 
-The map is made from the world's first date, the camera flies over the second: another season, another sun,
-other cars and crops, a few buildings gone.
+The map is made from the world's first date and the camera flies over the second, which differs in season,
+sun, cars, crops and a few buildings.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ from geoloc.raster.views import open_raster
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 from geoloc_lab.flight_simulator.sensors import SensorErrors
-from geoloc_lab.nodes.session import Session, fly
+from geoloc_lab.nodes.replay_session import Session, run_session
 from geoloc_lab.world.world import write_world
 
 VIEW_SIZE_M = 90.0
@@ -30,13 +30,13 @@ _GROUND_ALTITUDE_M = 380.0
 
 @dataclass(frozen=True)
 class Demo:
-    """What to fly over, and for how long.
+    """The settings of a demo.
 
     Args:
-        out: folder for everything; what is there already is not made again.
-        seed: of the world; the shipped model has not seen this one.
-        duration_s: of the flight.
-        rate: seconds of flight in a second.
+        out: folder for everything; world and flight are kept for the next run.
+        seed: of the world; the shipped model was not trained on this one.
+        duration_s: duration of the flight.
+        rate: seconds of flight per second.
         model: model directory, or the id of a shipped one.
     """
 
@@ -48,7 +48,7 @@ class Demo:
 
     @property
     def folder(self) -> Path:
-        """Where world, map, bag and what is known of the drone lie."""
+        """Folder of world, map, bag and drone.yaml."""
         return self.out / f"seed-{self.seed}"
 
     @property
@@ -63,7 +63,7 @@ class Demo:
 
 
 def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
-    """Draw a world, fly over it, localize the flight with the real nodes; returns the path of the report.
+    """Render a world, fly over it, localize the flight with the real nodes; return the path of the report.
 
     Raises:
         GeolocError: where ROS 2 is not installed, or a step fails.
@@ -97,7 +97,7 @@ def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
     title = f"demo flight over world {demo.seed}"
     drone = write_drone_file(folder / "drone.yaml", SensorErrors())
     report, files = demo.out / "report", (drone,)
-    return fly(Session(bag, folder / "map", str(model), report, title, demo.rate, params_file=files))
+    return run_session(Session(bag, folder / "map", str(model), report, title, demo.rate, params_file=files))
 
 
 def _record(ground: Path, bag: Path, demo: Demo) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of hypotheses: which there are, where their views lie, and that no truth is far from all of them."""
+"""Hypotheses: which there are, where their views lie, and that no truth is far from all of them."""
 
 import math
 
@@ -16,7 +16,7 @@ def apart_deg(a, b):
     return np.abs((np.asarray(a) - b + 180.0) % 360.0 - 180.0)
 
 
-def test_by_default_there_is_one_row_as_assumed():
+def test_by_default_there_is_one_hypothesis_as_assumed():
     assert Hypotheses().count == 1
     assert (Hypotheses().turns_deg.tolist(), Hypotheses().scales.tolist()) == ([0.0], [1.0])
 
@@ -43,7 +43,9 @@ def test_scales_go_as_far_down_as_up(error, count):
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(0, 180), st.floats(0, 0.6), st.floats(-1, 1), st.floats(-1, 1))
-def test_whatever_is_true_a_row_is_as_near_as_the_encoder_bears(error_deg, error, turn_share, scale_share):
+def test_whatever_is_true_a_hypothesis_is_as_near_as_the_encoder_bears(
+    error_deg, error, turn_share, scale_share
+):
     tried = Hypotheses(error_deg, error)
     turn_deg = turn_share * error_deg
     height = (1.0 - error) ** scale_share
@@ -53,7 +55,7 @@ def test_whatever_is_true_a_row_is_as_near_as_the_encoder_bears(error_deg, error
     assert near.any()
 
 
-def test_rows_are_all_pairs_of_turn_and_scale():
+def test_hypotheses_are_all_pairs_of_turn_and_scale():
     tried = Hypotheses(30.0, 0.3)
     pairs = set(zip(tried.turns_deg.tolist(), tried.scales.round(6).tolist(), strict=True))
     assert len(pairs) == tried.count == 25
@@ -61,14 +63,14 @@ def test_rows_are_all_pairs_of_turn_and_scale():
     assert Hypotheses(180.0, 0.6).count == MOST_ROWS
 
 
-def test_rows_a_quarter_turn_apart_are_one_view():
+def test_hypotheses_a_quarter_turn_apart_are_one_view():
     tried = Hypotheses(180.0, 0.3)
-    likes = [tried.like(row) for row in range(tried.count)]
-    assert len({like for like, _ in likes}) == 6 * 5
-    for row, (like, quarters) in enumerate(likes):
-        assert like <= row
-        assert tried.scales[like] == tried.scales[row]
-        assert apart_deg(tried.turns_deg[like] + 90.0 * quarters, tried.turns_deg[row]) == 0.0
+    turns = [tried.quarter_turns(index) for index in range(tried.count)]
+    assert len({first for first, _ in turns}) == 6 * 5
+    for index, (first, quarters) in enumerate(turns):
+        assert first <= index
+        assert tried.scales[first] == tried.scales[index]
+        assert apart_deg(tried.turns_deg[first] + 90.0 * quarters, tried.turns_deg[index]) == 0.0
 
 
 def test_neighbours_are_one_step_away_and_headings_close_the_circle():

@@ -15,6 +15,7 @@ from geoloc.camera.views import View
 from geoloc.errors import ParameterError, Reason
 from geoloc.filter.single_frame import softmax
 from geoloc.localizer import Localizer, LocalizerSettings
+from geoloc.query import Query
 
 ENCODER = toy_map.ToyEncoder()
 MAP = toy_map.toy_map(ENCODER)
@@ -24,7 +25,7 @@ SHARP = LocalizerSettings(filter=False, temperature=0.1)
 
 def answer_at(east_m, north_m, *, offset=(0.0, 0.0), settings=SHARP, map_=MAP):
     descriptor = ENCODER.at(np.array(east_m), np.array(north_m))
-    return Localizer(map_, None, settings).answer(descriptor, *offset, 42)
+    return Localizer(map_, None, settings).answer(Query(42, descriptor, offset))
 
 
 def test_a_view_of_a_tile_is_answered_with_that_tile():
@@ -71,7 +72,7 @@ def test_candidates_fall_in_score_and_are_k():
     [np.full(toy_map.DEPTH, math.nan), np.zeros(toy_map.DEPTH), np.ones(3), np.ones((2, toy_map.DEPTH))],
 )
 def test_a_bad_descriptor_is_refused_without_candidates(descriptor):
-    fix = Localizer(MAP, None, ALONE).answer(descriptor, 0.0, 0.0, 1)
+    fix = Localizer(MAP, None, ALONE).answer(Query(1, descriptor))
     assert fix.reason is Reason.BAD_DESCRIPTOR
     assert math.isnan(fix.latitude_deg)
     assert math.isnan(fix.east_m)
@@ -137,7 +138,7 @@ def test_an_attitude_that_may_be_wrong_counts_by_the_height_or_else_by_the_views
     level = LocalizerSettings(filter=False, attitude_error_deg=0.0)
     descriptor = ENCODER.at(np.array([3.0]), np.array([0.0]))[0]
     plain, tilted = (
-        Localizer(MAP, None, settings).answer(descriptor, 0.0, 0.0, 1, None, height_m)
+        Localizer(MAP, None, settings).answer(Query(1, descriptor, height_m=height_m))
         for settings in (level, dataclasses.replace(level, attitude_error_deg=1.0))
     )
     assert (plain.attitude_m, tilted.attitude_m) == pytest.approx((0.0, expected_m), abs=1e-3)

@@ -13,8 +13,8 @@ from geoloc.encoder import load_encoder
 from geoloc.filter import BayesFilter
 from geoloc.installed import find_model
 from geoloc.mapping.directory import TILE_DTYPE
-from geoloc.refine import Patch, RefinerSettings, make_method
-from geoloc.search.coarse_search import Overview
+from geoloc.refine import Patch, make_method
+from geoloc.search.coarse_search import CoarseSearch
 from geoloc.search.index import open_index
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
@@ -28,7 +28,7 @@ _TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 def filtering() -> Iterator[Row]:
     """Time a frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
     tiles, descriptors = _great_map()
-    flight, overview = BayesFilter(tiles), Overview(tiles, descriptors)
+    flight, coarse = BayesFilter(tiles), CoarseSearch(tiles, descriptors)
     query = descriptors[len(tiles) // 2]
     index = open_index(descriptors)
     yield Row("exact search alone", median_ms(partial(index.search, query[None], 82)))
@@ -38,25 +38,25 @@ def filtering() -> Iterator[Row]:
         if anew:
             flight.forget()
         moved = (query + _NOISE * rng.standard_normal(query.size)).astype(np.float32)
-        look = LookUp(moved / np.linalg.norm(moved), descriptors, overview=overview)
-        flight.update(next(clock) * 100_000_000, look)
+        lookup = LookUp(moved / np.linalg.norm(moved), descriptors, coarse_search=coarse)
+        flight.update(next(clock) * 100_000_000, lookup)
 
     yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
-    yield Row("searching on the way", median_ms(_lost(tiles, descriptors, overview)), "12 m/s, nothing alike")
+    yield Row("searching on the way", median_ms(_lost(tiles, descriptors, coarse)), "12 m/s, nothing alike")
     for _ in range(10):
         frame(anew=False)
     yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
 
 
-def _lost(tiles: Tiles, descriptors: NDArray[np.float32], overview: Overview) -> Callable[[], object]:
+def _lost(tiles: Tiles, descriptors: NDArray[np.float32], coarse: CoarseSearch) -> Callable[[], object]:
     """Return a flight's next frame, two a second, whose view is like nothing on the map."""
     flight, clock, rng = BayesFilter(tiles), itertools.count(), np.random.default_rng(_SEED)
 
     def frame() -> None:
         number = next(clock)
         flight.add_odometry(number * 500_000_000, (6.0 * number, 0.0))
-        look = LookUp(unit(rng.standard_normal((1, 256))), descriptors, overview=overview)
-        flight.update(number * 500_000_000, look)
+        lookup = LookUp(unit(rng.standard_normal((1, 256))), descriptors, coarse_search=coarse)
+        flight.update(number * 500_000_000, lookup)
 
     return frame
 
@@ -87,8 +87,8 @@ def refinement() -> Iterator[Row]:
     at = first + side // 2 + 11
     view = np.ascontiguousarray(later[at : at + side, at : at + side])
     yield Row("described", median_ms(partial(encoder.describe, view[None])))
-    for name in ("ncc", "sift", "features"):
-        method = make_method(RefinerSettings(name), encoder)
+    for name in ("ncc", "sift"):
+        method = make_method(name)
         found = method.register(view, patch)
         away_m = float(np.hypot(found.east_m - 11 * gsd_m, found.north_m + 11 * gsd_m))
         yield Row(

@@ -24,7 +24,7 @@ from geoloc.installed import find_model
 from geoloc.progress import progress_bar
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS
 from geoloc_lab.scenarios.regions import Region, world_region
-from geoloc_lab.scenarios.runs import Trial, map_of, run_trial
+from geoloc_lab.scenarios.trials import Trial, map_of, run_trial
 
 _VIEW_M, _HEIGHT_M = 90.0, 110.0
 _OPEN = Path(__file__).parents[2] / "config" / "open.yaml"

@@ -31,7 +31,7 @@ from geoloc_lab.metrics.records import EvaluationRun
 from geoloc_lab.scenarios.definitions import SCENARIOS, Scenario
 from geoloc_lab.scenarios.outcome import Outcome, outcome_of
 from geoloc_lab.scenarios.regions import Region, world_region
-from geoloc_lab.scenarios.runs import flight_plan, map_of
+from geoloc_lab.scenarios.trials import flight_plan, map_of
 
 _COURSES = ("straight-leg", "survey", "turn-180", "compass-bias")
 _FALSE_M = 100

@@ -12,8 +12,8 @@ from refine_rows import Tried
 
 from geoloc.encoder import Encoder
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight, distractor_pictures, prepare_flight
 from geoloc_lab.metrics.records import EvaluationRun, Record
+from geoloc_lab.photo_flights.evaluation import PreparedFlight, distractor_pictures, prepare_flight
 from geoloc_lab.photo_flights.folder import find_flights
 
 _STAGE = "search and answer"

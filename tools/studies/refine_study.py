@@ -30,7 +30,7 @@ from geoloc.encoder import Encoder, load_encoder
 from geoloc.filter.single_frame import softmax
 from geoloc.installed import find_model
 from geoloc.localizer import LocalizerSettings
-from geoloc.refine import Refiner, RefinerSettings, Verdict
+from geoloc.refine import Refiner, Verdict, make_method
 from geoloc.refine.stage import Estimate, RefineStage
 from geoloc_training.datasets.imagery.dated_index import load_multiyear
 from geoloc_training.datasets.imagery.ground import Ground, Look, render
@@ -180,14 +180,14 @@ def _believed(spot: Spot, date: str, query: Float32Array, encoder: Encoder) -> E
     return Estimate(weights @ centres, integrity.covariance_m2(centres, weights, PITCH_M))
 
 
-def attempt(settings: RefinerSettings, trial: Trial, encoder: Encoder) -> Tried:
+def attempt(method: str, trial: Trial) -> Tried:
     """Refine one belief, and look at the wrong place with the same method."""
-    stage = RefineStage(trial.right, settings.method, encoder)
+    stage = RefineStage(trial.right, method)
     began = time.process_time()
     after = stage.refine(trial.believed, trial.view, _HERE_M)
     ms = 1e3 * (time.process_time() - began)
-    with Refiner(trial.wrong, settings, encoder) as elsewhere:
-        wrong = elsewhere.refine_at(trial.view, 0.0, 0.0)
+    with Refiner(trial.wrong, make_method(method)) as elsewhere:
+        wrong = elsewhere.refine(trial.view, 0.0, 0.0)
     return Tried(
         trial.believed.mean_m - trial.truth_m,
         after.mean_m - trial.truth_m,
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=[], help="city:map date:query date, or world:0:1")
     parser.add_argument("--flights", type=Path, help="folder of flight folders, as `geoloc flight` takes it")
     parser.add_argument("--work", type=Path, default=Path("runs/refine-flights"), help="for maps and bags")
-    parser.add_argument("--methods", nargs="+", default=["ncc", "sift", "features"])
+    parser.add_argument("--methods", nargs="+", default=["ncc", "sift"])
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
     chosen = parser.parse_args()
@@ -219,8 +219,7 @@ def main() -> None:
         print(f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
         print(f"\n{HEAD}")
         for name in chosen.methods:
-            settings = RefinerSettings(name)
-            print(row(name, [attempt(settings, query, encoder) for query in queries], VIEW_M), flush=True)
+            print(row(name, [attempt(name, query) for query in queries], VIEW_M), flush=True)
     if chosen.flights is not None:
         for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
             print(f"\n{title}\n\n{HEAD}")

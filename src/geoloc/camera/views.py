@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array, UInt8Array
-from geoloc.camera.frame_checks import check_frame, check_height, check_rotation
 from geoloc.camera.lens import (
     Intrinsics,
     project,
@@ -35,6 +34,7 @@ __all__ = [
 
 ColourImage = UInt8Array
 
+_LONGEST_SIDE = 32_766  # of what OpenCV can remap
 _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
@@ -66,10 +66,10 @@ class View:
     """The ground below, as the map shows it.
 
     Args:
-        images: (n, S, S, 3) uint8 RGB, north up, a row for each hypothesis of heading and height; what the
+        images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; what the
             frame does not show has the mean colour of the rest.
-        coverage: the part of row 0 that the frame shows, 0 to 1.
-        offset_east_m: the camera's ground position less the centre of row 0, to the east.
+        coverage: the part of the first image that the frame shows, 0 to 1.
+        offset_east_m: the camera's ground position less the centre of the first image, to the east.
         offset_north_m: the same to the north.
         height_m: of the camera above the ground.
         stamp_ns: the frame's own stamp.
@@ -86,7 +86,7 @@ class View:
 
     @property
     def image(self) -> ColourImage:
-        """Row 0 (S, S, 3): the view by heading and height as they are assumed."""
+        """The first image (S, S, 3): the view by heading and height as they are assumed."""
         return np.asarray(self.images[0])
 
 
@@ -104,9 +104,9 @@ def frame_to_view(
     """Warp a frame to the ground as seen from straight above, north up.
 
     The view's centre is as near to the point below the camera as lets the frame cover the view; the
-    returned offset leads from that centre back to the point below the camera, exactly. Where heading and
-    height are not known, each further row is the view as another heading and height would make it, around
-    the same centre, turned and scaled with the row: `hypotheses.offsets_m` leads from its centre.
+    returned offset leads from that centre back to the point below the camera, exactly. Each further
+    hypothesis has its own image, of the view that its heading and height would make around the same centre;
+    `hypotheses.offsets_m` gives the offset from that view's centre.
 
     Args:
         image_rgb: (H, W, 3) uint8.
@@ -125,18 +125,18 @@ def frame_to_view(
         FrameRefused: on a frame, height, attitude or calibration that cannot be used, and where the frame
             shows less than `min_coverage` of the view.
     """
-    check_frame(image_rgb)
-    check_height(height_m)
-    check_rotation(world_from_optical)
+    _check_frame(image_rgb)
+    _check_height(height_m)
+    _check_rotation(world_from_optical)
     lens = _fitting(intrinsics, image_rgb)
     centre = _view_centre(lens, world_from_optical, height_m, spec)
     grid = _grid_m(spec.size_m, spec.size_px)
 
-    def row(number: int) -> tuple[ColourImage, float]:
-        ground = hypotheses.seen_from_row_0(number, grid) + centre
+    def warped(index: int) -> tuple[ColourImage, float]:
+        ground = hypotheses.as_assumed(index, grid) + centre
         return _warped(image_rgb, *project(_from_ground(ground, world_from_optical, height_m), lens))
 
-    image, coverage = row(0)
+    image, coverage = warped(0)
     if coverage < min_coverage or not coverage:
         raise FrameRefused(
             Reason.LOW_COVERAGE,
@@ -144,9 +144,9 @@ def frame_to_view(
             "fly higher, tilt less, or build the map with a smaller view_size_m",
         )
     images = [image]
-    for number in range(1, hypotheses.count):
-        like, quarters = hypotheses.like(number)
-        images.append(row(number)[0] if like == number else np.rot90(images[like], -quarters))
+    for index in range(1, hypotheses.count):
+        first, quarters = hypotheses.quarter_turns(index)
+        images.append(warped(index)[0] if first == index else np.rot90(images[first], -quarters))
     return View(
         images=np.stack(images),
         coverage=coverage,
@@ -217,6 +217,35 @@ def pixel_to_ground(
     seen = seen & (down > _STEEPEST_RAY * np.linalg.norm(world, axis=-1))
     ground = world[..., :2] * (height_m / np.where(seen, down, 1.0))[..., None]
     return np.where(seen[..., None], ground, 0.0), seen
+
+
+def _check_frame(image: UInt8Array) -> None:
+    """Refuse, as BAD_IMAGE, what is not (H, W, 3) uint8 or larger than can be warped."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"the frame is {image.dtype} of shape {image.shape}; RGB uint8 of shape (H, W, 3) is needed",
+        )
+    if max(image.shape) > _LONGEST_SIDE:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; a side may have {_LONGEST_SIDE}",
+        )
+
+
+def _check_height(height_m: float) -> None:
+    """Refuse, as BAD_HEIGHT, a height above ground that is no positive number of metres."""
+    if not (math.isfinite(height_m) and height_m > 0):
+        raise FrameRefused(
+            Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
+        )
+
+
+def _check_rotation(rotation: Float64Array) -> None:
+    """Refuse, as BAD_ATTITUDE, what is no rotation (3, 3)."""
+    proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
+    if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
+        raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")
 
 
 def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:

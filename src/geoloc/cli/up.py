@@ -53,7 +53,7 @@ def up(
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with running(bring_up(choices)) as suite:
-            suite.wait(respawn=respawn)
+        with running(bring_up(choices)) as processes:
+            processes.wait(respawn=respawn)
     except KeyboardInterrupt:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model's card knows of when to refuse and of how sure an answer is."""
+"""The calibration of a model: when to refuse a frame, and how the covariance of an answer is corrected."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +9,15 @@ from geoloc.errors import ModelError
 
 @dataclass(frozen=True)
 class Calibration:
-    """When to refuse, how sure an answer is, and where that was measured.
+    """Thresholds of refusal, the correction of covariances, and the measurements behind them.
 
     Attributes:
-        min_score: cosine under which the best tile should not be believed.
+        min_score: cosine under which the best tile should be refused.
         min_margin: least lead over any other place.
         derivation: the data and the rule that min_score and min_margin were derived by.
         max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
-        registration_m: deviation per axis of a refined position, on top of what registration says.
+        registration_m: deviation per axis that is added to a refined position.
         off_map_score: cosine of the best tile at which a view is as likely off the map; -1 where unknown.
         measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
     """
@@ -33,7 +33,7 @@ class Calibration:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def is_measured(self, *, refined: bool) -> bool:
-        """Whether covariances were measured: of beliefs, or of refined positions."""
+        """Return whether covariances were measured: of beliefs, or of refined positions."""
         return bool(self.measured) and (not refined or bool(self.measured.get("registration")))
 
     def __post_init__(self) -> None:

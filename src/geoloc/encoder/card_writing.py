@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new calibration into a model directory, whose checksums stay right."""
+"""Store a calibration in a model directory and update its checksums."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every backend checks before and after describing."""
+"""Checks that every backend makes: of the views before inference, of the descriptors after it."""
 
 import numpy as np
 

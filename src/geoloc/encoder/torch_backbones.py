@@ -32,7 +32,7 @@ class Layout:
     prefix: int = 0
 
     def arrange(self, features: Tensor) -> Tensor:
-        """The output as (N, C, G, G), or as it is, (N, C), where it is pooled."""
+        """Return the output as (N, C, G, G), or as it is, (N, C), where it is pooled."""
         if self.kind == "tokens":
             cells = features[:, self.prefix :].transpose(1, 2)
             return cells.reshape(-1, self.channels, self.cells, self.cells)
@@ -40,7 +40,7 @@ class Layout:
 
 
 def build_backbone(architecture: Architecture, **pretrained: Any) -> nn.Module:  # noqa: ANN401 - timm's own
-    """The network from timm, without its classifier, with the stem that was asked for.
+    """Return the network from timm, without its classifier, with the stem of the architecture.
 
     Args:
         architecture: backbone, stem, head and side of the view.
@@ -63,7 +63,7 @@ def build_backbone(architecture: Architecture, **pretrained: Any) -> nn.Module: 
 
 
 def find_layout(backbone: nn.Module, architecture: Architecture) -> Layout:
-    """What a backbone makes of a view of this size, found by showing it one.
+    """Return the layout of a backbone's output for views of this size, by running it on one.
 
     Raises:
         ModelError: it takes no view of this size, or puts out what the head cannot use.

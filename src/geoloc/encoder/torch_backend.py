@@ -69,7 +69,7 @@ class ViewEncoder(nn.Module):  # type: ignore[misc]  # mypy does not look into t
         return functional.normalize(self.head(self.features(views)).float(), dim=1)
 
     def features(self, views: Tensor) -> Tensor:
-        """What the head sees of views: a map (N, C, G, G), or (N, C) where the backbone pools."""
+        """Return the input of the head: a map (N, C, G, G), or (N, C) where the backbone pools."""
         return self._layout.arrange(self.backbone(self.normalise(views)))
 
     def normalise(self, views: Tensor) -> Tensor:

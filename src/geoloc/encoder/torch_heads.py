@@ -13,7 +13,7 @@ _HEADS = ("grid", "pool", "both", POOLED, "rings")
 
 
 def build_head(architecture: Architecture, layout: Layout) -> nn.Module:
-    """The head that an architecture names, for features of this layout.
+    """Return the head that an architecture names, for features of this layout.
 
     Raises:
         ModelError: an unknown head, or a descriptor size that it cannot make.
@@ -100,7 +100,7 @@ def join_parts(parts: Tensor) -> Tensor:
 
 
 def ring_numbers(cells: int, rings: int) -> Tensor:
-    """Number of each cell's square ring, int64 (G, G), 0 in the middle; rings are equally wide, to a cell."""
+    """Return each cell's square ring, int64 (G, G), 0 in the middle; rings are equally wide, to a cell."""
     offset = (2 * torch.arange(cells) - (cells - 1)).abs()  # in half cells from the centre
     return torch.maximum(offset[:, None], offset[None, :]) * rings // cells
 

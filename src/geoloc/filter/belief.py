@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is believed at one stamp: where the camera is, how surely, or why that is not told."""
+"""What goes into the filter beside look-ups, a prior, and what comes out of it: a belief, or its refusal."""
 
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused
 
+_MIN_SIGMA_PITCHES = 0.25
+_UNKNOWN_SIGMA_M = 30.0
+
 
 class State(str, Enum):
-    """How far the belief has come; the value is what `/diagnostics` shows."""
+    """State of the filter; the value is what `/diagnostics` shows."""
 
     STARTING = "starting"
     TRACKING = "tracking"
     LOST = "lost"
     ALONE = "alone"
-    """No filter: each frame stands for itself."""
+    """No filter: each frame is answered by itself."""
 
     def __str__(self) -> str:
         return self.value
@@ -27,12 +32,12 @@ class Belief:
 
     Attributes:
         stamp_ns: stamp of the frame.
-        east_m, north_m: in the map's frame; the best guess also where it is refused.
+        east_m, north_m: in the map's frame; the most likely place also where it is refused.
         covariance_m2: (2, 2) east-north, metres².
         state: of the filter.
-        probability: that the camera is where this belief says, 0 to 1.
+        probability: that the camera is at this place, 0 to 1.
+        hypothesis_weights: (n,) of heading and height; see `geoloc.hypotheses`.
         refusal: why there is no answer; None where there is one.
-        rows: (n,) how far each row of the look is believed; see `geoloc.hypotheses`. None where not told.
     """
 
     stamp_ns: int
@@ -41,5 +46,33 @@ class Belief:
     covariance_m2: Float64Array
     state: State
     probability: float
+    hypothesis_weights: Float64Array
     refusal: FrameRefused | None = None
-    rows: Float64Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A known position that the filter starts from: mean (2,) in the map's frame and covariance (2, 2)."""
+
+    mean_m: Float64Array
+    covariance_m2: Float64Array
+
+    @classmethod
+    def of(cls, mean_m: Float64Array, covariance_m2: Float64Array | None, pitch_m: float) -> "Prior":
+        """Return the prior of a position whose covariance may be missing, invalid or too small.
+
+        Args:
+            mean_m: (2,) in the map's frame.
+            covariance_m2: (2, 2); where it is None, zeros or invalid, a wide one is assumed.
+            pitch_m: of the map's tiles; the deviation is widened by a quarter of it.
+        """
+        return cls(np.asarray(mean_m), _usable(covariance_m2, pitch_m))
+
+
+def _usable(covariance_m2: Float64Array | None, pitch_m: float) -> Float64Array:
+    least = np.eye(2) * (_MIN_SIGMA_PITCHES * pitch_m) ** 2
+    unknown = np.eye(2) * _UNKNOWN_SIGMA_M**2
+    if covariance_m2 is None or not np.isfinite(covariance_m2).all() or not covariance_m2.any():
+        return unknown
+    symmetric = (covariance_m2 + covariance_m2.T) / 2.0
+    return symmetric + least if np.linalg.eigvalsh(symmetric)[0] >= 0.0 else unknown

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is believed of heading and height: a share for each row of a look (see `geoloc.hypotheses`).
+"""The belief about heading and height: a weight for each hypothesis of a look-up (see `geoloc.hypotheses`).
 
-Place and row are believed in apart from each other. A look-up of scores s(x, h) gives
+The belief about the place and the one about the hypothesis are independent factors. A look-up of scores
+s(x, h) multiplies them by
 
-    place x:  p(x) sum over h of p(h) exp(s(x, h) / T)        row h:  p(h) sum over x of p(x) exp(s(x, h) / T)
+    place x: sum over h of p(h) exp(s(x, h) / T)        hypothesis h: sum over x of p(x) exp(s(x, h) / T)
 
-both from what was believed before it. The first is `LookUp.under`, the second is here; like the place's
-likelihood it has a floor, and is raised to the share of the look that is new.
+both with the beliefs before it. The first is `LookUp.marginalized`, the second is here; like the likelihood
+of a place it has a floor for outliers, and is raised to the exponent of the look-up.
 """
 
 import math
@@ -15,89 +16,90 @@ import numpy as np
 
 from geoloc.arrays import Float32Array, Float64Array, FloatArray
 from geoloc.filter import global_belief, local_belief, motion
-from geoloc.filter.global_belief import Search
-from geoloc.filter.likelihood_model import Evidence
-from geoloc.filter.local_belief import Track
+from geoloc.filter.global_belief import GlobalBelief
+from geoloc.filter.likelihood_model import LikelihoodModel
+from geoloc.filter.local_belief import LocalBelief
 from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-_WANDERS_PER_S = 2e-3
-_WANDERS_AT_MOST = 0.2
-_ANY_ROW = 0.02  # of the belief is spread over all rows after each look
+_CHANGES_PER_S = 2e-3  # share of a weight that moves on to each neighbouring hypothesis
+_MAX_CHANGE = 0.2
+_UNIFORM_SHARE = 0.02  # of the belief, spread over all hypotheses after each look-up
 
 
-def alike(hypotheses: Hypotheses) -> Float64Array:
-    """Return the shares (n,) of one who knows nothing."""
+def uniform(hypotheses: Hypotheses) -> Float64Array:
+    """Return uniform weights (n,)."""
     return np.full(hypotheses.count, 1.0 / hypotheses.count)
 
 
-def moved(shares: Float64Array, hypotheses: Hypotheses, duration_s: float) -> Float64Array:
-    """Return what is believed so much later: heading and height may have come to be wrong in another way."""
-    goes = min(_WANDERS_PER_S * duration_s, _WANDERS_AT_MOST)
-    ways = hypotheses.neighbours
-    return np.asarray(shares * (1.0 - goes * ways.sum(axis=0)) + goes * (ways @ shares))
+def predict(weights: Float64Array, hypotheses: Hypotheses, duration_s: float) -> Float64Array:
+    """Predict the weights (n,) after a time in which the errors of heading and height may have changed."""
+    change = min(_CHANGES_PER_S * duration_s, _MAX_CHANGE)
+    neighbours = hypotheses.neighbours
+    return np.asarray(weights * (1.0 - change * neighbours.sum(axis=0)) + change * (neighbours @ weights))
 
 
-def turn_of_odometry(shares: Float64Array, hypotheses: Hypotheses) -> motion.Error:
-    """Return how wrong odometry's axes are that are as far off as the heading of the attitude is.
-
-    Their north is from the same compass, or where there is none from the same start. While all headings are
-    alike this is the error of a heading that is not known at all; it comes to be known as the heading does.
-    """
-    turns = np.radians(hypotheses.turns_deg)
-    errors = np.column_stack([np.cos(turns) - 1.0, -np.sin(turns)])  # of one that must be turned clockwise
-    mean = shares @ errors
-    centred = errors - mean
-    return mean, (centred * shares[:, None]).T @ centred
-
-
-def learnt(
-    shares: Float64Array,
-    look: LookUp,
-    place: Search | Track,
+def update(
+    weights: Float64Array,
+    lookup: LookUp,
+    place: GlobalBelief | LocalBelief,
     tiles: Tiles,
-    evidence: Evidence,
-    share_new: float,
+    model: LikelihoodModel,
+    exponent: float,
 ) -> Float64Array:
-    """Take a look-up in.
+    """Update the weights with a look-up.
 
     Args:
-        shares: (n,) before.
-        look: the view's rows.
-        place: what is believed of the place before this look.
+        weights: (n,) before the look-up.
+        lookup: the measurement, not marginalized.
+        place: belief about the place before the look-up.
         tiles: the map.
-        evidence: what scores are worth.
-        share_new: share of the look that is new.
+        model: the likelihood of scores.
+        exponent: power that the likelihood is raised to.
     """
-    if len(shares) == 1:
-        return shares
-    offset_m = look.under(shares, evidence.temperature).offset_m
-    if isinstance(place, Track):
-        ids, on_tiles = local_belief.on_tiles(place, tiles, offset_m)
-        fit = _fit(on_tiles, look.rows_of(ids), evidence)
+    if len(weights) == 1:
+        return weights
+    offset_m = lookup.marginalized(weights, model.temperature).offset_m
+    if isinstance(place, LocalBelief):
+        ids, near_weights = local_belief.tile_weights(place, tiles, offset_m)
+        expected = _expected(near_weights, lookup.cosines_of(ids), model)
     else:
-        fit = _fit(*look.rows_under(global_belief.on_tiles(place, tiles, offset_m)), evidence)
-    likelihood = fit / max(float(shares @ fit), 1e-30)
-    floor = evidence.outlier_share
-    after = shares * ((1.0 - floor) * likelihood + floor) ** share_new
-    return np.asarray(after / after.sum() * (1.0 - _ANY_ROW) + _ANY_ROW / len(shares))
+        all_weights = global_belief.tile_weights(place, tiles, offset_m)
+        expected = _expected(*lookup.weighted_cosines(all_weights), model)
+    likelihood = expected / max(float(weights @ expected), 1e-30)
+    floor = model.outlier_share
+    after = weights * ((1.0 - floor) * likelihood + floor) ** exponent
+    return np.asarray(after / after.sum() * (1.0 - _UNIFORM_SHARE) + _UNIFORM_SHARE / len(weights))
 
 
-def _fit(on_tiles: FloatArray, cosines: Float32Array, evidence: Evidence) -> Float64Array:
-    """Return how well each row (n,) fits tiles of these weights (m,), to a factor; cosines are (m, n)."""
-    if not on_tiles.size:  # beside the map nothing is told
-        return np.ones(cosines.shape[1])
-    likelihood = np.exp((cosines - cosines.max()) / np.float32(evidence.temperature))
-    return np.asarray(on_tiles @ likelihood, dtype=np.float64)
+def odometry_error(weights: Float64Array, hypotheses: Hypotheses) -> motion.OdometryError:
+    """Return the error of odometry whose axes share the error of the attitude's heading.
+
+    Both have their north from the same compass, or without one from the same start. While all headings are
+    equally likely this is the error of an unknown heading; it becomes known as the heading does.
+    """
+    turns = np.radians(hypotheses.turns_deg)
+    errors = np.column_stack([np.cos(turns) - 1.0, -np.sin(turns)])  # to be corrected clockwise
+    mean = weights @ errors
+    centred = errors - mean
+    return mean, (centred * weights[:, None]).T @ centred
 
 
-def heading_offset_deg(shares: Float64Array, hypotheses: Hypotheses) -> float:
-    """Return how far clockwise of the assumed heading the true one is believed to be; NaN where unknown."""
-    mean = complex(shares @ np.exp(1j * np.radians(hypotheses.turns_deg)))
+def heading_offset_deg(weights: Float64Array, hypotheses: Hypotheses) -> float:
+    """Return the estimated angle from the assumed heading to the true one, clockwise; NaN where unknown."""
+    mean = complex(weights @ np.exp(1j * np.radians(hypotheses.turns_deg)))
     return math.degrees(math.atan2(mean.imag, mean.real)) if abs(mean) > 0.5 else math.nan
 
 
-def height_scale(shares: Float64Array, hypotheses: Hypotheses) -> float:
-    """Return how many times the assumed height the true one is believed to be."""
-    return math.exp(float(shares @ np.log(hypotheses.scales)))
+def height_scale(weights: Float64Array, hypotheses: Hypotheses) -> float:
+    """Return the estimated ratio of the true height to the assumed one."""
+    return math.exp(float(weights @ np.log(hypotheses.scales)))
+
+
+def _expected(tile_weights: FloatArray, cosines: Float32Array, model: LikelihoodModel) -> Float64Array:
+    """Return the expected likelihood (n,) over tiles of weights (m,) and cosines (m, n), unscaled."""
+    if not tile_weights.size:  # off the map a look-up tells nothing
+        return np.ones(cosines.shape[1])
+    likelihood = np.exp((cosines - cosines.max()) / np.float32(model.temperature))
+    return np.asarray(tile_weights @ likelihood, dtype=np.float64)

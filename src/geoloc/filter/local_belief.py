@@ -1,34 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The belief while the drone is tracked: weights on a fine square lattice that rides along with it.
+"""The belief while the drone is tracked: a point-mass filter on a fine square lattice that moves with it.
 
-The lattice moves with the drone, so that motion costs no interpolation; what is not known of the motion is a
+Because the lattice moves with the drone, motion needs no interpolation. The uncertainty of the motion is a
 Gaussian that the weights are convolved with, exactly, as a product of spectra. Likelihoods come from a cubic
-spline through the tiles' scores: the peak of a score surface lies between tiles, and a spline finds it.
+spline through the tiles' scores, because the peak of the scores lies between tiles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
 from geoloc.arrays import BoolArray, Float64Array, Int64Array
-from geoloc.filter.likelihood_model import Evidence
-from geoloc.filter.motion import Moved
+from geoloc.filter.likelihood_model import LikelihoodModel
+from geoloc.filter.motion import MotionStep
 from geoloc.search.lookup import LookUp
-from geoloc.search.tiles import (
-    Tiles,
-)
+from geoloc.search.tiles import Tiles
 
 _CELLS_PER_PITCH = 8
-_FEWEST = 64
+_MIN_CELLS = 64
 _REACH_SIGMAS = 5.0
 _MARGIN_PITCHES = 2.0
-_STRAY_REACH = 2.5  # standard deviations of the wider spread within the lattice
+_OUTLIER_REACH = 2.5  # standard deviations of the outliers' spread that the lattice holds
 _SMALL_MAP = 2000  # tiles: scoring all of them costs nothing
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class LocalBelief:
     """A belief on a lattice.
 
     Attributes:
@@ -73,7 +71,7 @@ class Track:
         return np.column_stack([east_m.ravel(), north_m.ravel()]), self.weights.ravel()
 
 
-def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) -> Track:
+def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) -> LocalBelief:
     """Return a Gaussian belief."""
     cell_m = tiles.pitch_m / _CELLS_PER_PITCH
     # A Gaussian narrower than a cell would fall between the cells.
@@ -85,107 +83,126 @@ def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) ->
     east, north = np.meshgrid(offsets, offsets)
     power = precision[0, 0] * east**2 + 2 * precision[0, 1] * east * north + precision[1, 1] * north**2
     weights = np.exp(-power / 2.0)
-    return Track(weights / weights.sum(), corner_m, cell_m)
+    return LocalBelief(weights / weights.sum(), corner_m, cell_m)
 
 
-def move(track: Track, moved: Moved) -> Track:
-    """Move the belief, with a spread that is a Gaussian and, for what was not foreseen, a wider one.
+def predict(belief: LocalBelief, step: MotionStep) -> LocalBelief:
+    """Predict the belief after a motion: spread by its Gaussian, mixed with the wider one of its outliers.
 
-    So a turn, and odometry that is worse than it says or has stuck, is followed by what the look-ups say.
+    The outliers let look-ups correct a turn, and odometry that is worse than it claims or has stuck.
     """
-    mean_m, covariance = track.moments()
-    framed = _framed(track, mean_m, _cells(covariance + moved.spread_m2, track.cell_m))
-    cells, cell_m = len(framed.weights), track.cell_m
+    mean_m, covariance = belief.moments()
+    framed = _framed(belief, mean_m, _cells(covariance + step.spread_m2, belief.cell_m))
+    cells, cell_m = len(framed.weights), belief.cell_m
     north, east = np.meshgrid(np.fft.fftfreq(cells), np.fft.rfftfreq(cells), indexing="ij")
     east, north = east * (2 * np.pi / cell_m), north * (2 * np.pi / cell_m)
-    spread = moved.spread_m2
+    spread = step.spread_m2
     power = spread[0, 0] * east**2 + 2 * spread[0, 1] * east * north + spread[1, 1] * north**2
-    stray_m = min(moved.stray_m, framed.half_m / _STRAY_REACH)
-    tail = np.exp(-(stray_m**2) * (east**2 + north**2) / 2.0)
-    spectrum = np.exp(-power / 2.0) * (1.0 - moved.stray_share + moved.stray_share * tail)
+    outlier_m = min(step.outlier_sigma_m, framed.half_m / _OUTLIER_REACH)
+    tail = np.exp(-(outlier_m**2) * (east**2 + north**2) / 2.0)
+    spectrum = np.exp(-power / 2.0) * (1.0 - step.outlier_probability + step.outlier_probability * tail)
     weights = np.fft.irfft2(np.fft.rfft2(framed.weights) * spectrum, s=framed.weights.shape)
     weights = np.maximum(weights, 0.0)
-    return Track(weights / weights.sum(), framed.corner_m + moved.shift_m, cell_m)
+    return LocalBelief(weights / weights.sum(), framed.corner_m + step.shift_m, cell_m)
 
 
-def on_tiles(track: Track, tiles: Tiles, offset_m: Float64Array) -> tuple[Int64Array, Float64Array]:
+def update(belief: LocalBelief, likelihood: Float64Array, exponent: float) -> tuple[LocalBelief, float]:
+    """Update the belief with a likelihood.
+
+    Args:
+        belief: before the look-up.
+        likelihood: (n, n) of each cell, relative to the average place of the map.
+        exponent: power that the likelihood is raised to.
+
+    Returns:
+        The belief, and the expected likelihood under the one before.
+    """
+    weights = belief.weights * likelihood**exponent
+    expected = float(weights.sum())
+    return replace(belief, weights=weights / expected), expected
+
+
+def tile_weights(
+    belief: LocalBelief, tiles: Tiles, offset_m: Float64Array
+) -> tuple[Int64Array, Float64Array]:
     """Return tiles and their weights: how near each lies to the view's centre, `offset_m` from the camera.
 
-    A Gaussian of the belief's moments, and half a pitch wider: what lies between tiles is like each of them.
+    They are of a Gaussian with the belief's moments, wider by half a pitch, because a view between tiles
+    resembles each of them.
     """
-    mean_m, covariance = track.moments()
+    mean_m, covariance = belief.moments()
     covariance = covariance + np.eye(2) * (tiles.pitch_m / 2.0) ** 2
     reach_m = 3.0 * float(np.sqrt(np.diag(covariance).max())) + float(tiles.pitches_m.max())
-    ids = tiles.near(mean_m - offset_m, reach_m)
+    ids = tiles.in_square(mean_m - offset_m, reach_m)
     away_m = tiles.centres_m[ids] - (mean_m - offset_m)
     power = np.einsum("ni,ij,nj->n", away_m, np.linalg.inv(covariance), away_m)
     return ids, np.exp(-power / 2.0)
 
 
 def likelihood(
-    track: Track, tiles: Tiles, look: LookUp, evidence: Evidence, *, full: bool = False
+    belief: LocalBelief, tiles: Tiles, lookup: LookUp, model: LikelihoodModel, *, full: bool = False
 ) -> Float64Array:
-    """Return how many times likelier each cell (n, n) is than the average place of the map.
+    """Return the likelihood of a look-up at each cell (n, n), relative to the average place of the map.
 
     Only the tiles around the lattice are scored, and a sample of the others, unless `full`. Where the map
-    has no tile a look-up says nothing: 1.
+    has no tile a look-up tells nothing: 1.
     """
-    centre_m = track.centre_m - look.offset_m
-    near = tiles.near(centre_m, track.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max()))
-    scores = look.of(near).astype(np.float64)
+    centre_m = belief.centre_m - lookup.offset_m
+    near = tiles.in_square(centre_m, belief.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max()))
+    scores = lookup.scores_of(near).astype(np.float64)
     if full or len(tiles) <= _SMALL_MAP:
-        everywhere = look.everywhere()
-        background, rest = evidence.background(everywhere, tiles.prior), float(everywhere @ tiles.prior)
+        all_scores = lookup.scores()
+        background, mean = model.background(all_scores, tiles.prior), float(all_scores @ tiles.prior)
     else:
-        background, rest = _from_sample(tiles, look, near, scores, evidence)
-    total, mapped = np.zeros(track.weights.shape), np.zeros(track.weights.shape, dtype=bool)
+        background, mean = _from_sample(tiles, lookup, near, scores, model)
+    total, mapped = np.zeros(belief.weights.shape), np.zeros(belief.weights.shape, dtype=bool)
     for level in range(len(tiles.pitches_m)):
-        surface, known = _surface(track, tiles, (near, scores), centre_m, level, rest)
-        total += np.where(known, evidence.likelihood(surface, background), 0.0)
+        surface, known = _surface(belief, tiles, (near, scores), centre_m, level, mean)
+        total += np.where(known, model.likelihood(surface, background), 0.0)
         mapped |= known
     return np.where(mapped, total / len(tiles.pitches_m), 1.0)
 
 
 def _from_sample(
-    tiles: Tiles, look: LookUp, near: Int64Array, scores: Float64Array, evidence: Evidence
+    tiles: Tiles, lookup: LookUp, near: Int64Array, scores: Float64Array, model: LikelihoodModel
 ) -> tuple[float, float]:
-    """Return the average place's score (see `Evidence.background`) and the mean score, from a part.
+    """Estimate the average place's score (see `LikelihoodModel.background`) and the mean from a sample.
 
-    The tiles near by are taken as they are: one of them may outweigh the rest of the map together.
+    The tiles near by are counted in full, because one of them may outweigh the rest of the map together.
     """
     others = np.setdiff1d(tiles.sample, near, assume_unique=True)
     of_near, of_others = tiles.prior[near], tiles.prior[others]
     of_others = of_others * ((1.0 - of_near.sum()) / of_others.sum())
-    scores, prior = np.concatenate([scores, look.of(others)]), np.concatenate([of_near, of_others])
-    return evidence.background(scores, prior), float(scores @ prior)
+    scores, prior = np.concatenate([scores, lookup.scores_of(others)]), np.concatenate([of_near, of_others])
+    return model.background(scores, prior), float(scores @ prior)
 
 
 def _surface(
-    track: Track,
+    belief: LocalBelief,
     tiles: Tiles,
     scored: tuple[Int64Array, Float64Array],
     centre_m: Float64Array,
     level: int,
-    rest: float,
+    fill: float,
 ) -> tuple[Float64Array, BoolArray]:
-    """Return a level's scores (n, n) over the lattice, and where it has tiles; `rest` stands in for holes.
+    """Return a level's scores (n, n) over the lattice, and where it has tiles; `fill` is the score of holes.
 
     `centre_m` is the place of the view where the camera is in the middle of the lattice.
     """
     near, all_scores = scored
     ids, steps, origin_m = tiles.grid(near, level, centre_m)
     if not ids.size:
-        return np.full(track.weights.shape, rest), np.zeros(track.weights.shape, dtype=bool)
+        return np.full(belief.weights.shape, fill), np.zeros(belief.weights.shape, dtype=bool)
     # Places of the lattice in steps of the grid, and the part of the grid that they need.
     middle = (centre_m - origin_m) / tiles.pitches_m[level]
-    steps_m = (np.arange(len(track.weights)) - (len(track.weights) - 1) / 2.0) * track.cell_m
+    steps_m = (np.arange(len(belief.weights)) - (len(belief.weights) - 1) / 2.0) * belief.cell_m
     east, north = (middle[axis] + steps_m / tiles.pitches_m[level, axis] for axis in (0, 1))
     first = np.floor([east[0], north[0]]).astype(np.int64) - 2
     count = np.ceil([east[-1], north[-1]]).astype(np.int64) + 3 - first
     columns, rows = (steps - first).T
     inside = (columns >= 0) & (columns < count[0]) & (rows >= 0) & (rows < count[1])
     at = rows[inside], columns[inside]
-    scores, there = np.full(count[::-1], rest), np.zeros(count[::-1], dtype=bool)
+    scores, there = np.full(count[::-1], fill), np.zeros(count[::-1], dtype=bool)
     scores[at], there[at] = all_scores[np.searchsorted(near, ids[inside])], True
     east, north = east - first[0], north - first[1]
     spline = RectBivariateSpline(np.arange(count[1]), np.arange(count[0]), scores)
@@ -193,24 +210,24 @@ def _surface(
 
 
 def _cells(covariance_m2: Float64Array, cell_m: float) -> int:
-    """Return how many cells a side holds a belief of this covariance: a number that spectra are quick for."""
+    """Return how many cells a side a belief of this covariance needs: a size whose FFT is fast."""
     sigma_m = float(np.sqrt(np.diag(covariance_m2).max()))
     wanted = 2.0 * _REACH_SIGMAS * sigma_m / cell_m
-    cells = _FEWEST
+    cells = _MIN_CELLS
     while cells < wanted:
         cells = cells * 3 // 2 if cells.bit_count() == 1 else cells * 4 // 3
     return cells
 
 
-def _framed(track: Track, mean_m: Float64Array, cells: int) -> Track:
+def _framed(belief: LocalBelief, mean_m: Float64Array, cells: int) -> LocalBelief:
     """Return the belief on a lattice of this many cells a side around its mean; the rest is cut off."""
-    first = np.rint((mean_m - track.corner_m) / track.cell_m - (cells - 1) / 2.0).astype(int)
-    count = len(track.weights)
+    first = np.rint((mean_m - belief.corner_m) / belief.cell_m - (cells - 1) / 2.0).astype(int)
+    count = len(belief.weights)
     weights = np.zeros((cells, cells))
     low, high = np.maximum(first, 0), np.minimum(first + cells, count)
     into = low - first
     size = high - low
-    weights[into[1] : into[1] + size[1], into[0] : into[0] + size[0]] = track.weights[
+    weights[into[1] : into[1] + size[1], into[0] : into[0] + size[0]] = belief.weights[
         low[1] : high[1], low[0] : high[0]
     ]
-    return Track(weights / weights.sum(), track.corner_m + first * track.cell_m, track.cell_m)
+    return LocalBelief(weights / weights.sum(), belief.corner_m + first * belief.cell_m, belief.cell_m)

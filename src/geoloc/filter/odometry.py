@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Odometry between two stamps: a displacement, or the statement that there is none to trust."""
+"""Odometry between two stamps: its displacement, or None where odometry is not to be trusted."""
 
 import math
 import threading
@@ -11,18 +11,18 @@ from geoloc.arrays import Float64Array
 from geoloc.camera.stamped import StampedBuffer
 
 _KEPT = 4000
-_LONGEST_GAP_S = 1.0
-_FARTHEST_S = 0.3  # that a place is told beyond the first or last sample
-_JITTER_M = 1.0  # by which a sample may be off without being a jump
+_MAX_GAP_S = 1.0
+_MAX_EXTRAPOLATION_S = 0.3
+_JITTER_M = 1.0  # error of a sample that is not a jump
 
 
 @dataclass(frozen=True, eq=False)
-class Travel:
-    """What odometry says of the way between two stamps.
+class Displacement:
+    """The displacement between two stamps by odometry.
 
     Attributes:
         shift_m: (2,) along odometry's own axes.
-        covariance_m2: (2, 2) by which odometry's own covariance grew; None where it does not say.
+        covariance_m2: (2, 2) growth of odometry's own covariance; None where odometry gives none.
     """
 
     shift_m: Float64Array
@@ -30,10 +30,10 @@ class Travel:
 
 
 class Odometer:
-    """Remembers odometry by stamp; safe to feed from one thread and to ask from another.
+    """Buffers odometry by stamp; one thread may add samples while another asks for displacements.
 
     Args:
-        max_speed_mps: what moves faster has jumped.
+        max_speed_mps: a faster motion is a jump.
     """
 
     def __init__(self, max_speed_mps: float) -> None:
@@ -44,22 +44,22 @@ class Odometer:
     def add(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
-        """Take a sample to its place in time; one that is not finite is thrown away.
+        """Insert a sample by its stamp; one that is not finite is dropped.
 
         Args:
-            stamp_ns: of the sample. When stamps jump back by more than a second, all before is forgotten.
+            stamp_ns: of the sample. When stamps jump back by more than a second, earlier samples are dropped.
             position_m: in odometry's own frame, east and north where `odom_heading_known`.
-            covariance_m2: (2, 2) of the position; None, or zeros, where odometry does not know.
+            covariance_m2: (2, 2) of the position; None, or zeros, where it is not known.
         """
         if not all(map(math.isfinite, position_m)):
             return
         with self._lock:
             if self._samples.jumps_back(stamp_ns):
                 self._samples.clear()
-            self._samples.add(stamp_ns, (np.array(position_m, dtype=np.float64), _sane(covariance_m2)))
+            self._samples.add(stamp_ns, (np.array(position_m, dtype=np.float64), _usable(covariance_m2)))
 
-    def between(self, from_ns: int, to_ns: int) -> Travel | None:
-        """Return the way between two stamps; None where odometry jumps, has a gap, or does not reach."""
+    def between(self, from_ns: int, to_ns: int) -> Displacement | None:
+        """Return the displacement; None where odometry jumps, has a gap, or does not reach the stamps."""
         with self._lock:
             samples = self._samples.span(from_ns, to_ns)
         if len(samples) < 2:
@@ -70,22 +70,22 @@ class Odometer:
         beyond_s = max(stamps_s[0], duration_s - stamps_s[-1])
         steps_m = np.linalg.norm(np.diff(places_m, axis=0), axis=1)
         jumps = steps_m > self._max_speed_mps * gaps_s + _JITTER_M
-        if beyond_s > _FARTHEST_S or gaps_s.max() > _LONGEST_GAP_S or jumps.any():
+        if beyond_s > _MAX_EXTRAPOLATION_S or gaps_s.max() > _MAX_GAP_S or jumps.any():
             return None
         shift_m = _place(stamps_s, places_m, duration_s) - _place(stamps_s, places_m, 0.0)
-        return Travel(shift_m, _grown(samples[0][1][1], samples[-1][1][1]))
+        return Displacement(shift_m, _growth(samples[0][1][1], samples[-1][1][1]))
 
 
 def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float64Array:
-    """Interpolate a place, or go on straight beyond the last two samples."""
+    """Interpolate a place, or extrapolate it from the last two samples."""
     after = int(np.clip(np.searchsorted(stamps_s, at_s), 1, len(stamps_s) - 1))
     start_s, end_s = stamps_s[after - 1], stamps_s[after]
     share = (at_s - start_s) / (end_s - start_s)
     return np.asarray((1 - share) * places_m[after - 1] + share * places_m[after])
 
 
-def _sane(covariance_m2: Float64Array | None) -> Float64Array | None:
-    """Return the covariance where it says something: finite, not negative, not zeros."""
+def _usable(covariance_m2: Float64Array | None) -> Float64Array | None:
+    """Return the covariance, symmetric; None unless it is finite, not negative and not zeros."""
     if covariance_m2 is None or not np.isfinite(covariance_m2).all():
         return None
     symmetric = np.asarray((covariance_m2 + covariance_m2.T) / 2.0)
@@ -93,6 +93,6 @@ def _sane(covariance_m2: Float64Array | None) -> Float64Array | None:
     return symmetric if lowest >= 0.0 and highest > 0.0 else None
 
 
-def _grown(before: Float64Array | None, after: Float64Array | None) -> Float64Array | None:
-    """Return what a step added to odometry's own covariance; None where it shrank, or says nothing."""
-    return None if before is None or after is None else _sane(after - before)
+def _growth(before: Float64Array | None, after: Float64Array | None) -> Float64Array | None:
+    """Return the growth of odometry's own covariance; None where it shrank or is not known."""
+    return None if before is None or after is None else _usable(after - before)

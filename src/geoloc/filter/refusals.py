@@ -1,40 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a belief is not told, in sentences for a pilot; None where it is."""
+"""Why a belief is not answered, in sentences for a pilot."""
 
 from geoloc.errors import FrameRefused, Reason
 from geoloc.filter.belief import State
 from geoloc.filter.settings import FilterSettings
-from geoloc.filter.wrong_track import Leap
+from geoloc.filter.wrong_track import Relocation
 
-# Where the ground tells nothing a look-up fits a place as well as any other, and odometry carries on; one
-# that fits it half as well as the average place tells that the drone is not there.
-_LEAST_FIT = 0.5
+# On featureless ground a look-up matches all places equally, and odometry carries the track on. A look-up
+# that matches the track half as well as the average place shows that the drone is not there.
+_MIN_LIKELIHOOD = 0.5
 
 
 def of_track(
-    probability: float, fit: float, other: Leap | None, settings: FilterSettings
+    probability: float, likelihood: float, relocation: Relocation | None, settings: FilterSettings
 ) -> FrameRefused | None:
-    """Return why a tracked place is not told.
+    """Return why a tracked place is not answered; None where it is.
 
     Args:
         probability: that the drone is there.
-        fit: how many times likelier the look-up is there than at the average place of the map.
-        other: the place that look-ups tell of otherwise.
-        settings: least probability to tell, and largest speed.
+        likelihood: of the look-up there, relative to the average place of the map.
+        relocation: the way to another place that look-ups support; None without such a place.
+        settings: least probability to answer with, and largest speed.
     """
     needed = settings.confidence
-    doubted = fit < _LEAST_FIT or probability < needed
-    if doubted and other is not None and other.distance_m > settings.max_speed_mps * other.duration_s:
-        return FrameRefused(
-            Reason.IMPOSSIBLE_SPEED,
-            f"what the camera sees is {other.distance_m:.0f} m from where the drone should be; it cannot "
-            f"have flown there in {other.duration_s:.1f} s at max_speed_mps {settings.max_speed_mps:g}",
-        )
-    if fit < _LEAST_FIT:
+    refused = likelihood < _MIN_LIKELIHOOD or probability < needed
+    if refused and relocation is not None:
+        reach_m = settings.max_speed_mps * relocation.duration_s
+        if relocation.distance_m > reach_m:
+            return FrameRefused(
+                Reason.IMPOSSIBLE_SPEED,
+                f"what the camera sees is {relocation.distance_m:.0f} m from where the drone should be; it "
+                f"cannot have flown there in {relocation.duration_s:.1f} s at max_speed_mps "
+                f"{settings.max_speed_mps:g}",
+            )
+    if likelihood < _MIN_LIKELIHOOD:
         return FrameRefused(
             Reason.DISAGREES,
-            f"what the camera sees fits the place where the drone should be {fit:.2f} times as well as the "
-            f"average place of the map, {_LEAST_FIT:g} is needed",
+            f"what the camera sees fits the place where the drone should be {likelihood:.2f} times as well "
+            f"as the average place of the map, {_MIN_LIKELIHOOD:g} is needed",
         )
     if probability < needed:
         return FrameRefused(
@@ -46,13 +49,13 @@ def of_track(
 
 
 def of_search(state: State, probability: float, off_map: float, needed: float) -> FrameRefused:
-    """Return why the likeliest place of a search is not told.
+    """Return why the most likely place of a search is not answered.
 
     Args:
-        state: whether there has been a fix before.
-        probability: of the likeliest place.
+        state: LOST where there has been a fix before.
+        probability: of the most likely place.
         off_map: probability that the drone is off the map.
-        needed: least probability to tell.
+        needed: least probability to answer with.
     """
     lost = state is State.LOST
     if off_map > 0.5:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events in the order of their stamps, whatever the order they come in: a late one is put in its place.
+"""Events in the order of their stamps, whatever the order of their arrival.
 
-Each event leaves a state. When one comes late, the states after its place are made again from the one
-before it, so that what is believed in the end does not depend on the order of arrival.
+Each event leaves a state. When an event comes late, it is inserted by its stamp, and the states after it are
+computed again from the one before it. So the final state does not depend on the order of arrival.
 """
 
 from bisect import bisect_left
@@ -14,15 +14,15 @@ from geoloc.errors import FrameRefused, Reason
 Event = TypeVar("Event")
 State = TypeVar("State")
 _NS_PER_S = 1_000_000_000
-_MOST = 32
-_CLOCK_WAS_SET = 5
+_MAX_EVENTS = 32
+_CLOCK_WAS_SET = 5  # late events in a row that mean that the clock was set back
 
 
 class Timeline(Generic[Event, State]):
     """The newest events and their states.
 
     Args:
-        apply: makes the state after an event of the state before it; None before the first.
+        apply: returns the state after an event, from the state before it (None before the first).
         memory_s: how much older than the newest an event may be.
     """
 
@@ -32,15 +32,15 @@ class Timeline(Generic[Event, State]):
         self._stamps: list[int] = []
         self._events: list[Event] = []
         self._states: list[State] = []
-        self._is_whole = True  # nothing that happened has been forgotten
+        self._is_whole = True  # no event has been dropped
         self._late_in_a_row = 0
 
     def put(self, stamp_ns: int, event: Event) -> State:
-        """Take an event in and return the state after it; of an event whose stamp is known, the state it had.
+        """Insert an event and return the state after it; where the stamp is known, return the known state.
 
         Raises:
             FrameRefused: LATE for an event older than the memory. After several in a row the clock must
-                have been set back: then all is forgotten, and time begins anew.
+                have been set back: the timeline then starts again from this event.
         """
         at = bisect_left(self._stamps, stamp_ns)
         if at < len(self._stamps) and self._stamps[at] == stamp_ns:
@@ -58,9 +58,9 @@ class Timeline(Generic[Event, State]):
         return state
 
     def restart(self, stamp_ns: int, event: Event) -> State:
-        """Begin anew with an event; only what is younger than it is kept, and made again on top of it."""
-        younger = [i for i, known_ns in enumerate(self._stamps) if known_ns > stamp_ns]
-        stamps, events = [self._stamps[i] for i in younger], [self._events[i] for i in younger]
+        """Restart from an event; only later events are kept, and applied on top of it."""
+        later = [i for i, known_ns in enumerate(self._stamps) if known_ns > stamp_ns]
+        stamps, events = [self._stamps[i] for i in later], [self._events[i] for i in later]
         self.forget()
         self._is_whole = False
         self._stamps, self._events = [stamp_ns, *stamps], [event, *events]
@@ -93,9 +93,11 @@ class Timeline(Generic[Event, State]):
 
     def _trim(self) -> None:
         oldest_ns = self._stamps[-1] - self._memory_ns
-        gone = max(len(self._stamps) - _MOST, sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1]), 0)
-        # One older than the memory is kept: what comes just inside it is put on top of that one.
-        gone = max(len(self._stamps) - _MOST, gone - 1, 0)
+        gone = max(
+            len(self._stamps) - _MAX_EVENTS, sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1]), 0
+        )
+        # One event older than the memory is kept: the oldest inside it is applied on top of that one.
+        gone = max(len(self._stamps) - _MAX_EVENTS, gone - 1, 0)
         if gone:
             self._is_whole = False
             del self._stamps[:gone], self._events[:gone], self._states[:gone]

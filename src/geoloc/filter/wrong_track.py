@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How likely it is that a tracked place is the wrong one, and where the drone is then.
+"""The hypothesis that the drone is not where it is tracked: its probability, and where the drone is then.
 
-Most of the time elsewhere is anywhere: a look-up that fits the track lowers its share, and nothing need be
-known of the map. Once look-ups fit the average place better than the track, it is searched beside the track:
-a kidnapped drone is then seen at its new place by every look-up, and its track is not believed for long.
+Usually the alternative is a uniform belief: a look-up that matches the track lowers its probability, and
+nothing about the map is computed. Once look-ups match the average place better than the track, the
+alternative is a global belief, updated beside the track. So every look-up of a kidnapped drone supports its
+new place, and the track is soon given up.
 """
 
 from dataclasses import dataclass
@@ -11,101 +12,115 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoloc.filter import global_belief
-from geoloc.filter.global_belief import Search
-from geoloc.filter.likelihood_model import Evidence
-from geoloc.filter.local_belief import Track
-from geoloc.filter.motion import Moved
+from geoloc.filter.global_belief import GlobalBelief
+from geoloc.filter.likelihood_model import LikelihoodModel
+from geoloc.filter.local_belief import LocalBelief
+from geoloc.filter.motion import MotionStep
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-_SETTLED = 1e-3  # of the belief elsewhere, below which it need not be searched
-_AROUND_PITCHES = 1.0
-_MOST = 0.5
+_NEGLIGIBLE = 1e-3  # probability below which the alternative need not be searched
+_MARGIN_PITCHES = 1.0
+_MIN_SHARE = 0.5  # of the alternative that one place must have to be reported
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How many times likelier a look-up is at the track than at the average place of the map.
+class Likelihoods:
+    """The likelihood of a look-up at the track, relative to the average place of the map.
 
     Attributes:
-        whole: as if it were the only one.
-        new: by what is new in it.
+        full: as if it were the only look-up.
+        tempered: raised to its exponent.
     """
 
-    whole: float
-    new: float
+    full: float
+    tempered: float
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
-    """The belief that the drone is not where it is tracked.
+class WrongTrack:
+    """The hypothesis that the drone is not where it is tracked.
 
     Attributes:
-        elsewhere: its probability.
-        rival: where it is then; None for anywhere.
-        fit: how many times likelier the last look-up is at the track than at the average place of the map.
-        since_fit_s: how long no look-up has fitted the track.
+        probability: of this hypothesis.
+        alternative: belief about the place under it; None for a uniform one.
+        likelihood: of the last look-up at the track, relative to the average place of the map.
+        unmatched_s: time since a look-up last matched the track.
     """
 
-    elsewhere: float = 0.0
-    rival: Search | None = None
-    fit: float = 1.0
-    since_fit_s: float = 0.0
+    probability: float = 0.0
+    alternative: GlobalBelief | None = None
+    likelihood: float = 1.0
+    unmatched_s: float = 0.0
 
 
 @dataclass(frozen=True)
-class Leap:
-    """Another place that look-ups tell of: how far away, and in what time the drone would have gone there."""
+class Relocation:
+    """The way from the track to another place that look-ups support: its length, and the time for it."""
 
     distance_m: float
     duration_s: float
 
 
-def moved(doubt: Doubt, tiles: Tiles, how: Moved, duration_s: float) -> Doubt:
-    """Move what is believed elsewhere; in every second the drone may have been carried off."""
-    rival = doubt.rival
-    if rival is not None:
-        rival = global_belief.move(rival, tiles, how.shift_m, np.diag(how.spread_m2), duration_s)
-    carried_off = global_belief.kidnapped(duration_s) * (1.0 - doubt.elsewhere)
-    return Doubt(doubt.elsewhere + carried_off, rival, doubt.fit, doubt.since_fit_s + duration_s)
+def predict(wrong: WrongTrack, tiles: Tiles, step: MotionStep, duration_s: float) -> WrongTrack:
+    """Predict the hypothesis after a motion; at any time the drone may have been kidnapped."""
+    alternative = wrong.alternative
+    if alternative is not None:
+        variance_m2 = np.diag(step.spread_m2)
+        alternative = global_belief.predict(alternative, tiles, step.shift_m, variance_m2, duration_s)
+    kidnapped = global_belief.kidnap_probability(duration_s) * (1.0 - wrong.probability)
+    return WrongTrack(
+        wrong.probability + kidnapped, alternative, wrong.likelihood, wrong.unmatched_s + duration_s
+    )
 
 
-def weighed(
-    doubt: Doubt, place: Track, tiles: Tiles, look: LookUp, evidence: Evidence, share_new: float, fit: Fit
-) -> Doubt:
-    """Take a look-up in.
+def update(
+    wrong: WrongTrack,
+    place: LocalBelief,
+    tiles: Tiles,
+    lookup: LookUp,
+    model: LikelihoodModel,
+    exponent: float,
+    at_track: Likelihoods,
+) -> WrongTrack:
+    """Update the hypothesis with a look-up.
 
     Args:
-        doubt: before.
+        wrong: before the look-up.
         place: the track before the look-up.
         tiles: the map.
-        look: the look-up.
-        evidence: what it is worth.
-        share_new: share of the look that is new.
-        fit: of the look-up to the track.
+        lookup: the measurement.
+        model: its likelihood.
+        exponent: power that the likelihood is raised to.
+        at_track: likelihood of the look-up at the track.
     """
-    if doubt.rival is None and fit.whole >= 1.0:
-        return Doubt(_elsewhere(doubt.elsewhere, 1.0, fit.new), None, fit.whole)
-    rival = doubt.rival or global_belief.anywhere(tiles)
-    rival, likelihood = global_belief.weigh(rival, tiles, look, evidence, share_new)
-    half_m = place.half_m + _AROUND_PITCHES * float(tiles.pitches_m.max())
-    rival, left = global_belief.without(rival, tiles, place.centre_m, half_m)
-    elsewhere = _elsewhere(doubt.elsewhere, likelihood * left, fit.new)
-    fits = fit.whole >= 1.0
-    settled = fits and elsewhere <= _SETTLED
-    return Doubt(elsewhere, None if settled else rival, fit.whole, 0.0 if fits else doubt.since_fit_s)
+    matches = at_track.full >= 1.0
+    if wrong.alternative is None and matches:
+        return WrongTrack(_posterior(wrong.probability, 1.0, at_track.tempered), None, at_track.full)
+    alternative = wrong.alternative or global_belief.uniform(tiles)
+    alternative, likelihood = global_belief.update(alternative, tiles, lookup, model, exponent)
+    half_m = place.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max())
+    alternative, outside = global_belief.outside(alternative, tiles, place.centre_m, half_m)
+    probability = _posterior(wrong.probability, likelihood * outside, at_track.tempered)
+    settled = matches and probability <= _NEGLIGIBLE
+    return WrongTrack(
+        probability,
+        None if settled else alternative,
+        at_track.full,
+        0.0 if matches else wrong.unmatched_s,
+    )
 
 
-def leap(doubt: Doubt, place: Track, tiles: Tiles) -> Leap | None:
-    """Return the place elsewhere that most of the belief elsewhere is at; None where there is no such."""
-    if doubt.rival is None:
+def relocation(wrong: WrongTrack, place: LocalBelief, tiles: Tiles) -> Relocation | None:
+    """Return the way to the place that most of the alternative belief is at; None without such a place."""
+    if wrong.alternative is None:
         return None
-    there = global_belief.peak(doubt.rival, tiles)
-    if there.probability < _MOST:
+    there = global_belief.mode(wrong.alternative, tiles)
+    if there.probability < _MIN_SHARE:
         return None
-    return Leap(float(np.hypot(*(there.mean_m - place.moments()[0]))), doubt.since_fit_s)
+    return Relocation(float(np.hypot(*(there.mean_m - place.moments()[0]))), wrong.unmatched_s)
 
 
-def _elsewhere(before: float, likelihood: float, of_track: float) -> float:
-    there = before * likelihood
-    return there / (there + (1.0 - before) * of_track)
+def _posterior(prior: float, likelihood: float, at_track: float) -> float:
+    joint = prior * likelihood
+    return joint / (joint + (1.0 - prior) * at_track)

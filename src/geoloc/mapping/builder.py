@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a map directory: warp the imagery once, cut it into tiles, describe each one.
 
-Every stage leaves its work on disk, so that an interrupted build goes on where it stopped. `map.yaml` is
-written last and in one step: a folder without it is not a map yet.
+Every stage keeps its work on disk, so an interrupted build resumes where it stopped. `map.yaml` is written
+last and atomically: a folder without it is not a map yet.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from geoloc.mapping.manifest import (
     Manifest,
     write_manifest,
 )
-from geoloc.mapping.recipe import BuildOptions, Recipe, alone, begin, finish, make_recipe
+from geoloc.mapping.recipe import BuildOptions, Recipe, begin, build_lock, finish, make_recipe
 from geoloc.mapping.tile_store import TileStore, describe_tiles
 from geoloc.raster.picture import open_picture, write_picture
 from geoloc.raster.views import Raster, open_raster
@@ -63,7 +63,7 @@ def build_map(
     progress: bool = False,
     notify: Callable[[str], None] = _silent,
 ) -> MapDirectory:
-    """Build a map, go on with one that was interrupted, or open it if it is there already.
+    """Build a map, resume an interrupted build, or open the map if it is complete.
 
     Args:
         source: a GeoTIFF, a picture with `bounds` or a world file, or a folder of XYZ tiles.
@@ -83,7 +83,7 @@ def build_map(
         ModelError: if the encoder's answers are not unit vectors.
     """
     out, options = Path(out), options or BuildOptions()
-    with alone(out), open_raster(Path(source), bounds=bounds, crs=crs) as raster:
+    with build_lock(out), open_raster(Path(source), bounds=bounds, crs=crs) as raster:
         plan = _plan(raster, encoder, options)
         recipe = make_recipe(Path(source), raster, encoder.card, options)
         if begin(out, recipe, overwrite=overwrite):

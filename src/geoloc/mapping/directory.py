@@ -95,7 +95,7 @@ class MapDirectory:
         return self.manifest.model_sha256
 
     def index(self, kind: str | None = None) -> Index:
-        """An index over the descriptors.
+        """Open an index over the descriptors.
 
         Args:
             kind: exact, numpy or hnsw; by default what the map was built for.
@@ -112,7 +112,7 @@ class MapDirectory:
         return open_index(self.descriptors, kind, self.path / INDEX)
 
     def raster(self) -> Raster:
-        """The picture the tiles were cut from, in the map's frame; close it after use.
+        """Open the picture the tiles were cut from, in the map's frame; close it after use.
 
         Raises:
             RasterError: if it is damaged.
@@ -121,7 +121,7 @@ class MapDirectory:
 
 
 def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirectory:
-    """Open a map directory; quick even for a great one, since only a sample of it is read.
+    """Open a map directory; fast even for a large one, since only a sample of it is read.
 
     Args:
         path: the folder that `geoloc map build` wrote.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the tiles of a map lie: one regular grid a scale, flush with the imagery's edges."""
+"""The grid of a map's tiles: one regular grid a scale, flush with the imagery's edges."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from geoloc.arrays import Float64Array
 from geoloc.errors import RasterError
-from geoloc.geodesy import (
-    LocalFrame,
-)
+from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import TILE_DTYPE
 
 _DEFAULT_VIEW_M = 100.0
@@ -20,7 +18,7 @@ _DEFAULT_VIEW_M = 100.0
 def default_view_size_m(
     bounds_m: tuple[float, float, float, float], input_px: int, gsd_range_m: tuple[float, float]
 ) -> float:
-    """A view size for imagery and an encoder: 100 m, or the nearest that both allow.
+    """Return a view size for imagery and an encoder: 100 m, or the nearest that both allow.
 
     The encoder allows what it was trained for (`input_px` pixels of `gsd_range_m` metres); the imagery allows
     half its shorter side, so that even a small map has more than one place. The imagery has the last word.
@@ -44,7 +42,7 @@ def tile_grid(
     overlap: float,
     scales: Sequence[float],
 ) -> NDArray[np.void]:
-    """All tiles of a map, level by level, rows from the north, each row from the west.
+    """Lay out all tiles of a map, level by level, rows from the north, each row from the west.
 
     Neighbours share at least `overlap` of their side: the step is shrunk until the outermost tiles end at the
     imagery's edges, so that every pixel lies in a tile and no tile hangs over.
@@ -69,7 +67,7 @@ def tile_grid(
 
 
 def pitch_m(bounds_m: tuple[float, float, float, float], view_size_m: float, overlap: float) -> float:
-    """The largest step between neighbours of level 0; what was asked for where the map is a single tile."""
+    """Return the largest step between neighbours of level 0; the one asked for on a map of a single tile."""
     steps = [
         float(centres[1] - centres[0])
         for low, high in _extents(bounds_m)

@@ -100,6 +100,9 @@ class Manifest:
                 raise ParameterError(f"{name} must be above 0, found {getattr(self, name)}")
         if not self.scales:
             raise ParameterError("scales must be a list of numbers, found none")
+        empty = [record.name for record in self.files if record.size_bytes < 1]
+        if empty:
+            raise ParameterError(f"size_bytes of {', '.join(empty)} must be above 0")
         _ = self.frame
 
     @property
@@ -108,7 +111,7 @@ class Manifest:
         return LocalFrame(self.latitude_deg, self.longitude_deg)
 
     def file(self, name: str) -> FileRecord | None:
-        """The record of a file, None if the map has none of that name."""
+        """Return the record of a file, None if the map has none of that name."""
         return next((record for record in self.files if record.name == name), None)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What decides a map: source, model and options; and whether a folder holds that map, or part of it."""
+"""The recipe of a map: source, model and options; and the state of the folder that it is built in."""
 
 import fcntl
 import hashlib
@@ -93,7 +93,7 @@ class Recipe:
 
 
 def make_recipe(source: Path, raster: Raster, card: "ModelCard", options: BuildOptions) -> Recipe:
-    """The recipe of a map; reads the whole source once for its checksum."""
+    """Return the recipe of a map; reads the whole source once for its checksum."""
     parts = {key: value for key, value in asdict(options).items() if key != "batch_size"}
     parts |= {
         "format": FORMAT_VERSION,
@@ -107,11 +107,11 @@ def make_recipe(source: Path, raster: Raster, card: "ModelCard", options: BuildO
 
 
 @contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """Keep other processes from building in the same folder meanwhile.
+def build_lock(out: Path) -> Iterator[None]:
+    """Lock a folder against other processes that build a map in it.
 
     Raises:
-        MapError: where one does, or the folder's place cannot be written.
+        MapError: where another process holds the lock, or its file cannot be written.
     """
     path = out.absolute().with_name(f".{out.absolute().name}.lock")
     try:
@@ -133,12 +133,12 @@ def alone(out: Path) -> Iterator[None]:
 
 
 def begin(out: Path, recipe: Recipe, *, overwrite: bool) -> bool:
-    """Make a folder ready to build a map in, keeping what an interrupted build of the same recipe left.
+    """Prepare a folder for a build, keeping the work of an interrupted build of the same recipe.
 
     Args:
         out: the map's folder.
         recipe: what is to be built.
-        overwrite: throw away another map or another half-built one that is there.
+        overwrite: delete another map or half-built map in the folder.
 
     Returns:
         True if the folder holds this very map already, complete.
@@ -166,7 +166,7 @@ def begin(out: Path, recipe: Recipe, *, overwrite: bool) -> bool:
 
 
 def finish(out: Path) -> None:
-    """Remove what only an unfinished build needs."""
+    """Remove the files that only an unfinished build needs."""
     for name in (PROGRESS, VALID_PART, DESCRIPTORS_PART):
         (out / name).unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ _CENTRE_COLOUR = (0, 229, 255)
 
 
 def describe_map(opened: MapDirectory) -> list[tuple[str, str]]:
-    """Names and values, ready to print one a line."""
+    """Return names and values, ready to print one a line."""
     manifest = opened.manifest
     west, south, east, north = manifest.bounds_deg
     size_bytes = sum(record.size_bytes for record in manifest.files)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Describe tiles one batch after the other, onto disk, so that a build can stop and go on anywhere.
+"""Describe tiles batch by batch, onto disk, so that a build can stop and resume anywhere.
 
-Two files grow: `valid.part`, the valid share of each tile looked at (float32), and `descriptors.part`, the
-descriptors of those kept (float32 rows). How far the work came is told by the length of the first.
+Two files grow: `valid.part`, the valid share of each tile read so far (float32), and `descriptors.part`, the
+descriptors of the tiles kept (float32 rows). The length of the first gives the progress.
 """
 
 import os
@@ -49,12 +49,12 @@ class TileStore:
     min_valid: float
 
     def resume(self) -> int:
-        """Cut off what an interruption left unfinished; how many tiles have been looked at."""
+        """Cut off an unfinished batch and return how many tiles have been read."""
         shares = self._shares()
         wanted = int(self.kept(shares).sum()) * self._row_bytes
         path = self.folder / DESCRIPTORS_PART
         if not path.exists() or path.stat().st_size < wanted:
-            # Lost together with the power, perhaps: begin anew rather than trust the rest.
+            # Lost in a power cut, perhaps: restart rather than trust the rest.
             shares, wanted = shares[:0], 0
             path.write_bytes(b"")
         os.truncate(path, wanted)
@@ -64,7 +64,7 @@ class TileStore:
         return len(shares)
 
     def kept(self, shares: Float32Array) -> BoolArray:
-        """Which tiles are part of the map, by their valid share (N,)."""
+        """Return which tiles are part of the map, by their valid share (N,)."""
         return shares >= self.min_valid
 
     def append(self, shares: Float32Array, descriptors: Float32Array) -> None:
@@ -75,7 +75,7 @@ class TileStore:
             file.write(np.ascontiguousarray(shares, dtype="<f4").tobytes())
 
     def publish(self, grid: NDArray[np.void]) -> int:
-        """Write `tiles.npy` and `descriptors.npy` of a grid that was looked at to the end; how many tiles.
+        """Write `tiles.npy` and `descriptors.npy` of a grid that is complete; return how many tiles.
 
         Raises:
             MapError: if no tile was kept.
@@ -188,7 +188,7 @@ def _describe(encoder: "Encoder", views: Rgb, size: int) -> Float32Array:
 
 
 def _ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Results of `work` in order, the next one being made while the caller is busy with this one."""
+    """Yield the results of `work` in order, computing the next one while the caller uses this one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = None
         for item in items:

@@ -79,7 +79,7 @@ def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
     `service` is 0 (unknown): this is no satellite receiver. The covariance's type is KNOWN where it was
     measured against truth with this model, else APPROXIMATED.
     """
-    found = fix.reason is None
+    found = fix.has_position
     message = NavSatFix(
         header=header(fix.stamp_ns, frame_id),
         latitude=fix.latitude_deg,

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from sensor_msgs.msg import Image
 
 from geoloc.camera import messages
-from geoloc.encoder import load_encoder
 from geoloc.errors import FrameRefused
 from geoloc.filter import FilterSettings
 from geoloc.hypotheses import Hypotheses
-from geoloc.installed import find_model
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.nodes import messages_in
 from geoloc.nodes.settings import RetrievalParameters
@@ -45,14 +43,13 @@ class Views:
 
 
 def localizer(parameters: RetrievalParameters, map_directory: "MapDirectory", card: "ModelCard") -> Localizer:
-    """Return the localizer that the parameters ask for; `refine` features alone makes it load the encoder.
+    """Return the localizer that the parameters ask for.
 
     Raises:
         ModelError: what `refine` asks for is not installed.
         ParameterError: for settings that cannot be used.
     """
-    encoder = load_encoder(find_model(parameters.model)) if parameters.refine == "features" else None
-    return Localizer(map_directory, encoder, localizer_settings(parameters, card))
+    return Localizer(map_directory, None, localizer_settings(parameters, card))
 
 
 def localizer_settings(parameters: RetrievalParameters, card: "ModelCard") -> LocalizerSettings:

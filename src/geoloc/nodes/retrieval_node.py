@@ -36,6 +36,7 @@ from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import RetrievalParameters
 from geoloc.nodes.stamped_cache import StampedCache
+from geoloc.query import Query
 
 _CONSOLE_S = 5.0
 
@@ -140,13 +141,13 @@ class RetrievalNode(GeolocNode):
                     f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
             views, way = self._views.take(stamp_ns), offset.vector
-            return self._localizer.answer(rows, way.x, way.y, stamp_ns, views, way.z)
+            return self._localizer.answer(Query(stamp_ns, rows, (way.x, way.y), views, way.z))
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
     def _publish(self, fix: Fix, frame_id: str) -> None:
         self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
-        if fix.reason is None:
+        if fix.has_position:
             self._geopoints.publish(messages_out.geopoint(fix, frame_id))
             self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
         self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
@@ -159,7 +160,7 @@ class RetrievalNode(GeolocNode):
     def _tell(self, fix: Fix) -> None:
         """Say on the console, every few seconds, how it goes."""
         position = f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
-        answer = position if fix.reason is None else f"no fix: {fix.sentence or 'see /diagnostics'}"
+        answer = position if fix.has_position else f"no fix: {fix.sentence or 'see /diagnostics'}"
         self.get_logger().info(answer, throttle_duration_sec=_CONSOLE_S)
 
     def _refuse_as_told(self, message: Vector3Stamped | Image) -> None:
@@ -174,8 +175,7 @@ class RetrievalNode(GeolocNode):
             self._publish_no_fix(now_ns, self._frame_id)
 
     def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
-        nowhere = FrameRefused(Reason.NO_OFFSET, "")
-        self._publish(Fix.refused(stamp_ns, nowhere), frame_id)
+        self._publish(Fix.none(stamp_ns), frame_id)
 
     def _facts(self) -> dict[str, object]:
         counted = {

@@ -8,7 +8,7 @@ map's, `config/bringup.yaml` the rest.
 from dataclasses import dataclass
 
 from geoloc.nodes.parameters import parameter
-from geoloc.refine.settings import METHODS
+from geoloc.refine import METHODS
 
 MODEL = "model directory; in the model's params.yaml or the launch argument model:="
 MAP = "map directory; in the map's params.yaml or the launch argument map:="

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which bands of an image are its colours, and how their values become 8-bit RGB."""
+"""The colour bands of an image, and the conversion of their values to 8-bit RGB."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Colours:
     notes: tuple[str, ...] = ()
 
     def to_rgb(self, values: NDArray[Any], valid: BoolArray) -> Rgb:
-        """Values (3, H, W) of the dataset's type as uint8 (H, W, 3), 0 where not valid (H, W)."""
+        """Convert values (3, H, W) of the dataset's type to uint8 (H, W, 3), 0 where not valid (H, W)."""
         if self.value_range is not None:
             low, high = self.value_range
             scaled = (values.astype(np.float32) - low) * (255.0 / (high - low))
@@ -69,7 +69,7 @@ def read_colours(dataset: DatasetReader, path: Path) -> Colours:
 
 
 def alpha_band(dataset: DatasetReader) -> int | None:
-    """The band (from 1) that says how opaque pixels are, None if there is none."""
+    """Return the band (from 1) of the pixels' opacity, None if there is none."""
     kinds = list(dataset.colorinterp)
     return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else None
 
@@ -93,7 +93,7 @@ def _colour_bands(dataset: DatasetReader, path: Path) -> tuple[int, int, int]:
 
 
 def _sample(dataset: DatasetReader, path: Path, bands: tuple[int, int, int]) -> NDArray[Any]:
-    """Valid values of the colour bands, thinned out to about a megapixel a band."""
+    """Return valid values of the colour bands, subsampled to about a megapixel a band."""
     shape = (3, min(_SAMPLE_PX, dataset.height), min(_SAMPLE_PX, dataset.width))
     try:
         values = dataset.read(list(bands), out_shape=shape, masked=True).compressed()

@@ -24,13 +24,9 @@ from rasterio.windows import Window
 
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import MapError, RasterError
-from geoloc.geodesy import (
-    LocalFrame,
-)
+from geoloc.geodesy import LocalFrame
 from geoloc.progress import progress_bar
-from geoloc.raster.colours import (
-    Rgb,
-)
+from geoloc.raster.colours import Rgb
 from geoloc.raster.sources import Source, open_source
 from geoloc.raster.views import Raster
 
@@ -180,7 +176,7 @@ class _Picture(Raster):
 
 
 def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> tuple[Rgb, BoolArray]:
-    """Pixels under a view whose (column, row) `transform` takes to the dataset's coordinates."""
+    """Return the pixels under a view whose (column, row) `transform` takes to the dataset's coordinates."""
     from_view = np.linalg.inv(_matrix(dataset.transform)) @ _matrix(transform)
     window = _window(dataset, from_view, width, height)
     if window is None:
@@ -208,7 +204,7 @@ def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> 
 
 
 def _window(dataset: DatasetReader, from_view: Float64Array, width: int, height: int) -> Window | None:
-    """The part of a dataset that a view touches, or None."""
+    """Return the part of a dataset that a view touches, or None."""
     corners = from_view @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     left, top = np.floor(corners[:2].min(axis=1)).astype(int) - _MARGIN_PX
     right, bottom = np.ceil(corners[:2].max(axis=1)).astype(int) + _MARGIN_PX
@@ -228,6 +224,6 @@ def _matrix(transform: Affine) -> Float64Array:
 
 
 def _between_centres(edges: Float64Array) -> Float64Array:
-    """An affine map between pixel edges (3, 3) as OpenCV wants it: between pixel centres (2, 3)."""
+    """Convert an affine map between pixel edges (3, 3) to OpenCV's between pixel centres (2, 3)."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     return np.asarray((np.linalg.inv(half) @ edges @ half)[:2])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a map may be made from: a GeoTIFF, a picture with bounds or a world file, a folder of XYZ tiles.
+"""Sources of imagery: a GeoTIFF, a picture with bounds or a world file, a folder of XYZ tiles.
 
-Every opener ends in the same thing, a `Source`: pixels, and where on Earth they lie.
+Each opens as a `Source`: pixels, and where on Earth they lie.
 """
 
 import math
@@ -21,9 +21,7 @@ from rasterio.transform import from_bounds
 
 from geoloc.arrays import Float64Array
 from geoloc.errors import RasterError
-from geoloc.geodesy import (
-    LocalFrame,
-)
+from geoloc.geodesy import LocalFrame
 from geoloc.raster.xyz_tiles import is_xyz_folder, mosaic_xml
 
 # The formats read: their readers come with every GDAL, and none of them reaches for the network.
@@ -59,7 +57,7 @@ class Source:
     path: Path
 
     def central_frame(self) -> LocalFrame:
-        """The local frame centred on the image."""
+        """Return the local frame centred on the image."""
         x, y = _apply(self.transform, np.array([self.dataset.width / 2]), np.array([self.dataset.height / 2]))
         to_geodetic = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
         longitude, latitude = (float(value[0]) for value in to_geodetic.transform(x, y))
@@ -71,7 +69,7 @@ class Source:
         return LocalFrame(latitude, (longitude + 180.0) % 360.0 - 180.0)
 
     def pixel_size_m(self, frame: LocalFrame) -> tuple[float, float]:
-        """Width and height in metres of the central pixel."""
+        """Return width and height in metres of the central pixel."""
         column, row = self.dataset.width / 2, self.dataset.height / 2
         columns, rows = np.array([column, column + 1, column]), np.array([row, row, row + 1])
         centre, right, below = self._to_frame(frame, columns, rows)
@@ -81,7 +79,7 @@ class Source:
         return size
 
     def bounds_m(self, frame: LocalFrame) -> Bounds:
-        """Left, bottom, right, top of the image in a local frame."""
+        """Return left, bottom, right, top of the image in a local frame."""
         width, height = self.dataset.width, self.dataset.height
         # The outline is curved in the local frame: many points an edge, for corners alone would cut it short.
         along = np.linspace(0.0, 1.0, 65)
@@ -178,7 +176,7 @@ def _place(
 
 
 def parse_crs(text: str) -> CRS:
-    """A pyproj CRS from `EPSG:…`, WKT or a PROJ string.
+    """Return a pyproj CRS from `EPSG:…`, WKT or a PROJ string.
 
     Raises:
         RasterError: if PROJ does not know it.
@@ -190,7 +188,7 @@ def parse_crs(text: str) -> CRS:
 
 
 def checked_bounds(bounds: Sequence[float]) -> Bounds:
-    """The four bounds as floats, west < east and south < north.
+    """Return the four bounds as floats, west < east and south < north.
 
     Raises:
         RasterError: if they are reversed, empty or not four numbers.

@@ -91,7 +91,7 @@ class Raster:
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int, heading_rad: float = 0.0
     ) -> tuple[Rgb, BoolArray]:
-        """A square of the ground centred on (east, north), resampled without aliasing.
+        """Return a square of the ground centred on (east, north), resampled without aliasing.
 
         Args:
             east_m: centre in the frame; pixel (r, c) lies at the centre plus
@@ -122,7 +122,7 @@ class Raster:
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
     ) -> tuple[Rgb, BoolArray]:
-        """A north-up rectangle from its upper left corner; answer and errors as `view`."""
+        """Return a north-up rectangle from its upper left corner; returns and errors as `view`."""
         if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and gsd_m > 0):
             raise RasterError(
                 f"a window of {width_px}×{height_px} px at {gsd_m} m is not possible: 1 to {_MAX_SIDE_PX} px."
@@ -130,7 +130,7 @@ class Raster:
         return self._warp(Affine(gsd_m, 0, left_m, 0, -gsd_m, top_m), width_px, height_px, gsd_m)
 
     def overview(self, max_px: int = 1024) -> tuple[Rgb, BoolArray, float]:
-        """The whole image north-up in at most `max_px` a side: RGB, validity, metres per pixel."""
+        """Return the whole image north-up in at most `max_px` a side: RGB, validity, metres per pixel."""
         left, bottom, right, top = self.bounds_m
         gsd_m = max(right - left, top - bottom) / max_px
         width, height = max(1, round((right - left) / gsd_m)), max(1, round((top - bottom) / gsd_m))

@@ -30,12 +30,12 @@ class Tile:
 
 
 def is_xyz_folder(folder: Path) -> bool:
-    """Whether `folder` is a tile tree (z/x/y.png) or one zoom level of it (x/y.png, named by its number)."""
+    """Return whether `folder` is a tile tree (z/x/y.png) or one zoom level of it, named by its number."""
     return bool(_zoom_folders(folder))
 
 
 def mosaic_xml(folder: Path) -> str:
-    """A GDAL virtual mosaic (RGBA, EPSG:3857) of the tiles of one zoom level, as XML to open.
+    """Return a GDAL virtual mosaic (RGBA, EPSG:3857) of the tiles of one zoom level, as XML to open.
 
     Args:
         folder: the tree z/x/y.{png,jpg,webp} of one zoom level, or that level's own folder.
@@ -113,7 +113,7 @@ def _mosaic(zoom: int, tiles: list[Tile]) -> str:
 
 
 def _read_header(path: Path) -> tuple[int, list[str]]:
-    """Width of a tile, and the XML that yields its red, green, blue and alpha."""
+    """Return the width of a tile, and the XML that yields its red, green, blue and alpha."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The method `ncc`: edge directions of the view, correlated with the map over shifts, headings and scales.
 
-Coarse first: headings and scales at low resolution, those near the believed ones first, over all shifts that
-keep the view inside the patch. Then fine: from the best of them to the top in heading and scale, at up to 160
-pixels, with a paraboloid through the peak.
+The coarse pass tries headings and scales at low resolution, the assumed ones first, over all shifts that keep
+the view inside the patch. The fine pass climbs from the best of them in heading and scale, at up to 160
+pixels, and fits a paraboloid to the peak.
 """
 
 import math
@@ -18,31 +18,33 @@ from numpy.typing import NDArray
 
 from geoloc.arrays import Float32Array
 from geoloc.raster.colours import Rgb
-from geoloc.refine.contract import REGISTRATION_M, Patch, Registration, Verdict
-from geoloc.refine.orientation import (
-    Edges,
-    correlate,
-    shown,
-    turned,
+from geoloc.refine.contract import (
+    MAX_HEADING_ERROR_DEG,
+    MAX_SCALE_ERROR,
+    REGISTRATION_M,
+    Patch,
+    Registration,
+    Verdict,
 )
-from geoloc.refine.peaks import Peak, best_elsewhere, find_peak, spread, vertex
-from geoloc.refine.settings import RefinerSettings
+from geoloc.refine.orientation import Edges, correlate, ground_mask, north_up
+from geoloc.refine.peaks import Peak, best_rival, find_peak, spread, vertex
 
 _COARSE_PX, _FINE_PX = 64, 160  # sides of the view: the price does not grow with the encoder's input
 _HEADING_STEP_RAD, _SCALE_STEP = math.radians(5.0), 0.06
 _FINE_HEADING_RAD, _FINE_SCALE = math.radians(2.0), 0.025
-_CLIMBS = 4
-_APART = 1 / 16  # of a view: nearer peaks are one
+_MAX_CLIMBS = 4
+_MIN_OVERLAP = 0.5  # of a view, that must lie on imagery of the map
+_APART = 1 / 16  # of a view: nearer peaks are the same
 _CONFIRM_SCORE, _CONFIRM_MARGIN = 0.25, 0.09
 _CONTRADICT_SCORE = 0.10
-_LEAST_WEALTH = 0.04
-_TEMPERATURE = 0.02  # of a view that agrees by nothing; less as more of it is explained
+_MIN_ENERGY = 0.04
+_TEMPERATURE = 0.02  # of a view that does not correlate at all; less as more of it is explained
 
 _Step = tuple[int, int]  # of heading and of scale
 
 
 @dataclass(frozen=True, eq=False)
-class _Sight:
+class _MaskedView:
     """A view at one resolution: (S, S, 3), and where it shows ground, (S, S)."""
 
     rgb: Rgb
@@ -52,64 +54,59 @@ class _Sight:
     def side_px(self) -> int:
         return len(self.mask)
 
-    def resized(self, side_px: int) -> "_Sight":
-        return _Sight(_resized(self.rgb, side_px), _resized(self.mask, side_px))
+    def resized(self, side_px: int) -> "_MaskedView":
+        return _MaskedView(_resized(self.rgb, side_px), _resized(self.mask, side_px))
 
     def edges(self, heading_rad: float, scale: float) -> Edges:
-        """Its edges, laid north-up."""
-        rgb, mask = (turned(part, heading_rad, scale) for part in (self.rgb, self.mask))
+        """Return its edges, turned north-up."""
+        rgb, mask = (north_up(part, heading_rad, scale) for part in (self.rgb, self.mask))
         return Edges.of(rgb, mask)
 
 
 @dataclass(frozen=True, eq=False)
-class _Coarse:
-    """Where the view lies, roughly.
+class _CoarseMatch:
+    """Where the view lies, by the coarse pass.
 
     Attributes:
         heading_rad, scale: its pose.
         peak: row and column as in `correlate`.
-        margin: how much more the edges agree there than at any other shift.
-        wealth: of edges, of the poorer of view and map.
+        margin: how much more the edges correlate there than at any other shift.
+        energy: mean energy of the edges, the lesser of view and map.
     """
 
     heading_rad: float
     scale: float
     peak: Peak
     margin: float
-    wealth: float
+    energy: float
 
 
 class OrientationCorrelation:
-    """Correlates edge directions; see `geoloc.refine.contract.Method`.
-
-    Args:
-        settings: how far to search.
-    """
+    """Correlates edge directions; see `geoloc.refine.contract.Method`."""
 
     name = "ncc"
 
-    def __init__(self, settings: RefinerSettings) -> None:
-        self._min_overlap = settings.min_overlap
-        turns, self._turn_rad = _steps(math.radians(settings.max_heading_error_deg), _HEADING_STEP_RAD)
-        growths, self._growth = _steps(settings.max_scale_error, _SCALE_STEP)
+    def __init__(self) -> None:
+        turns, self._turn_rad = _steps(math.radians(MAX_HEADING_ERROR_DEG), _HEADING_STEP_RAD)
+        growths, self._growth = _steps(MAX_SCALE_ERROR, _SCALE_STEP)
         steps = list(product(range(-turns, turns + 1), range(-growths, growths + 1)))
         near = [at for at in steps if max(map(abs, at)) <= 1]
         self._rings = [near, [at for at in steps if at not in near]]
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a wider patch."""
-        # Where, roughly: any shift, heading and scale
-        sight = _Sight(view, shown(view))
-        coarse = self._search(sight, patch)
+        """Register a view, uint8 (S, S, 3), with a wider patch."""
+        # Coarse: any shift, heading and scale
+        masked = _MaskedView(view, ground_mask(view))
+        coarse = self._search(masked, patch)
         if coarse.peak.score <= -1.0:
             return Registration.nothing(Verdict.UNDECIDED, "the map has too little imagery around this place")
 
-        # Where, exactly
-        fine = sight.resized(min(_FINE_PX, sight.side_px))
-        climb = _Climb(fine, _ground(patch, fine.side_px / sight.side_px), coarse)
+        # Fine: climb to the peak in shift, heading and scale
+        fine = masked.resized(min(_FINE_PX, masked.side_px))
+        climb = _HillClimb(fine, _ground(patch, fine.side_px / masked.side_px), coarse)
         heading_rad, scale, peak = climb.top()
 
-        # Is this the place, and how well is it known?
+        # Verdict and covariance
         verdict, sentence = _judge(peak, coarse)
         pixel_m = len(view) * patch.gsd_m / climb.side_px
         temperature = _TEMPERATURE * (1.0 - peak.score**2)
@@ -128,42 +125,42 @@ class OrientationCorrelation:
             sentence=sentence,
         )
 
-    def _search(self, sight: _Sight, patch: Patch) -> _Coarse:
-        small = sight.resized(min(_COARSE_PX, sight.side_px))
-        ground = _ground(patch, small.side_px / sight.side_px)
+    def _search(self, masked: _MaskedView, patch: Patch) -> _CoarseMatch:
+        small = masked.resized(min(_COARSE_PX, masked.side_px))
+        ground = _ground(patch, small.side_px / masked.side_px)
         surfaces: dict[_Step, Float32Array] = {}
         for ring in self._rings:
             for at in ring:
-                surfaces[at] = correlate(ground, small.edges(*self._pose(*at)), self._min_overlap)
+                surfaces[at] = correlate(ground, small.edges(*self._pose(*at)), _MIN_OVERLAP)
             best = max(surfaces, key=lambda at: float(surfaces[at].max()))
             if best == (0, 0):
-                break  # what is farther off than the neighbours that lost need not be tried
+                break  # poses beyond neighbours that score less need not be tried
         peak = find_peak(surfaces[best])
         apart = max(1, round(small.side_px * _APART))
-        rival = best_elsewhere(np.max(list(surfaces.values()), axis=0), peak, apart)
-        return _Coarse(
+        rival = best_rival(np.max(list(surfaces.values()), axis=0), peak, apart)
+        return _CoarseMatch(
             *self._pose(*_between(best, {at: float(surface.max()) for at, surface in surfaces.items()})),
             peak=peak,
             margin=peak.score - max(0.0, rival),
-            wealth=min(small.edges(0.0, 1.0).wealth, ground.wealth),
+            energy=min(small.edges(0.0, 1.0).mean_energy, ground.mean_energy),
         )
 
     def _pose(self, turn: float, growth: float) -> tuple[float, float]:
         return turn * self._turn_rad, 1.0 + growth * self._growth
 
 
-class _Climb:
-    """The neighbourhood of the coarse peak at the fine resolution; poses are tried as they are asked for.
+class _HillClimb:
+    """The neighbourhood of the coarse peak at the fine resolution; poses are correlated on demand.
 
     Attributes:
         side_px: of the view.
         middle: row and column at which the view lies in the middle of the patch.
     """
 
-    def __init__(self, sight: _Sight, ground: Edges, coarse: _Coarse) -> None:
-        self._sight, self._coarse = sight, coarse
-        self._known: dict[_Step, Float32Array] = {}
-        side = self.side_px = sight.side_px
+    def __init__(self, masked: _MaskedView, ground: Edges, coarse: _CoarseMatch) -> None:
+        self._masked, self._coarse = masked, coarse
+        self._surfaces: dict[_Step, Float32Array] = {}
+        side = self.side_px = masked.side_px
         room = len(ground.mask) - side
         self.middle = room / 2
         ratio = side / min(_COARSE_PX, side)
@@ -171,17 +168,17 @@ class _Climb:
         reach = math.ceil(2.5 * ratio)
         self._first, last = np.maximum(centre - reach, 0), np.minimum(centre + reach, room)
         rows, columns = (slice(a, b + side) for a, b in zip(self._first, last, strict=True))
-        self._ground = ground.cut(rows, columns)
+        self._ground = ground.crop(rows, columns)
 
     def top(self) -> tuple[float, float, Peak]:
-        """Heading, scale, and the peak in pixels of the fine patch."""
+        """Return heading, scale, and the peak in pixels of the fine patch."""
         at = (0, 0)
-        for _ in range(_CLIMBS):
-            better = max((at, *_beside(at)), key=self._score)
+        for _ in range(_MAX_CLIMBS):
+            better = max((at, *_neighbours(at)), key=self._score)
             if better == at:
                 break
             at = better
-        scores = {near: self._score(near) for near in (at, *_beside(at))}
+        scores = {near: self._score(near) for near in (at, *_neighbours(at))}
         found = find_peak(self._surface(at))
         row, column = self._first + np.array([found.row, found.column])
         peak = Peak(row, column, found.score, found.curvature, found.inside)
@@ -191,17 +188,17 @@ class _Climb:
         return float(self._surface(at).max())
 
     def _surface(self, at: _Step) -> Float32Array:
-        if at not in self._known:
-            self._known[at] = correlate(self._ground, self._sight.edges(*self._pose(*at)))
-        return self._known[at]
+        if at not in self._surfaces:
+            self._surfaces[at] = correlate(self._ground, self._masked.edges(*self._pose(*at)))
+        return self._surfaces[at]
 
     def _pose(self, turn: float, growth: float) -> tuple[float, float]:
         return self._coarse.heading_rad + turn * _FINE_HEADING_RAD, self._coarse.scale + growth * _FINE_SCALE
 
 
-def _judge(peak: Peak, coarse: _Coarse) -> tuple[Verdict, str]:
+def _judge(peak: Peak, coarse: _CoarseMatch) -> tuple[Verdict, str]:
     score = peak.score
-    if coarse.wealth < _LEAST_WEALTH:
+    if coarse.energy < _MIN_ENERGY:
         return Verdict.UNDECIDED, "view or map shows too few edges: water, fog or bare ground"
     if score < _CONTRADICT_SCORE:
         return (
@@ -221,26 +218,26 @@ def _judge(peak: Peak, coarse: _Coarse) -> tuple[Verdict, str]:
 
 
 def _steps(largest: float, step: float) -> tuple[int, float]:
-    """How many equal steps lead to the largest value, and how long they are, no longer than `step`."""
+    """Return the number of equal steps to the largest value, and their length, no more than `step`."""
     count = math.ceil(largest / step - 1e-9)
     return count, largest / max(count, 1)
 
 
-def _beside(at: _Step) -> list[_Step]:
+def _neighbours(at: _Step) -> list[_Step]:
     turn, growth = at
     return [(turn - 1, growth), (turn + 1, growth), (turn, growth - 1), (turn, growth + 1)]
 
 
 def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
-    """The best pose near a step, by a parabola along each axis on which its neighbours are known."""
-    less, more, smaller, larger = (scores.get(near) for near in _beside(at))
+    """Return the best pose near a step, by a parabola along each axis with scores on both sides."""
+    less, more, smaller, larger = (scores.get(near) for near in _neighbours(at))
     turn = 0.0 if less is None or more is None else vertex(less, scores[at], more)
     growth = 0.0 if smaller is None or larger is None else vertex(smaller, scores[at], larger)
     return at[0] + turn, at[1] + growth
 
 
 def _ground(patch: Patch, ratio: float) -> Edges:
-    """Edges of a patch at a lower resolution: `ratio` times as many pixels a side."""
+    """Return the edges of a patch at a lower resolution: `ratio` times as many pixels a side."""
     valid, side_px = patch.valid.astype(np.float32), round(len(patch.rgb) * ratio)
     return Edges.of(_resized(patch.rgb, side_px), _resized(valid, side_px))
 

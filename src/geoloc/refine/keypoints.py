@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The methods `sift` and `lightglue`: matched points, and the one similarity that most of them agree on.
+"""The methods `sift` and `lightglue`: matched points, and the similarity transform that most agree on.
 
 SIFT's patent ran out in 2020; OpenCV's SIFT and MAGSAC++ (Barath et al., CVPR 2020) are Apache-2.0.
 """
@@ -12,39 +12,38 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array
-from geoloc.raster.colours import (
-    Rgb,
-)
+from geoloc.raster.colours import Rgb
 from geoloc.refine.contract import (
+    MAX_HEADING_ERROR_DEG,
+    MAX_SCALE_ERROR,
     REGISTRATION_M,
     Patch,
     Registration,
     Verdict,
 )
-from geoloc.refine.settings import RefinerSettings
 
 _RATIO = 0.85  # of the nearest to the second nearest descriptor
 _CONTRAST = 0.02  # half of OpenCV's default: dry ground is flat
-_REACH_PX = 3.0
+_INLIER_PX = 3.0
 _CONFIRM_INLIERS = 8
-_LARGEST_STRETCH = 1.3  # one axis over the other: ground is not sheared
+_MAX_STRETCH = 1.3  # one axis over the other: ground is not sheared
 _HEADING_SLACK_DEG, _SCALE_SLACK = 3.0, 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Points that look alike, (n, 2) pixels each, x right and y down, 0 in the middle of the first pixel."""
+    """Matched points, (n, 2) pixels each, x right and y down, 0 in the middle of the first pixel."""
 
     view: Float64Array
     patch: Float64Array
 
 
 class Matcher(Protocol):
-    """Finds points of a view in a patch."""
+    """Matches points of a view with points of a patch."""
 
     @property
     def name(self) -> str:
-        """As in the setting `method`."""
+        """Its name among `geoloc.refine.METHODS`."""
 
     def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
         """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
@@ -78,7 +77,7 @@ class SiftMatcher:
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """Turn, growth and shift of points.
+    """A similarity transform of points: rotation, scale and shift.
 
     Attributes:
         rotation_rad: clockwise in pixels, x right and y down.
@@ -94,7 +93,7 @@ class Similarity:
 
 
 def fit_similarity(before: Float64Array, after: Float64Array) -> Similarity:
-    """The similarity from points (n, 2) to points (n, 2), by least squares; n is at least 3."""
+    """Fit the similarity from points (n, 2) to points (n, 2) by least squares; n is at least 3."""
     x, y = before.T
     one, zero = np.ones_like(x), np.zeros_like(x)
     rows = np.concatenate([np.column_stack([x, -y, one, zero]), np.column_stack([y, x, zero, one])])
@@ -109,24 +108,23 @@ def fit_similarity(before: Float64Array, after: Float64Array) -> Similarity:
 
 
 class KeypointRegistration:
-    """Lays a view on a patch by matched points; see `geoloc.refine.contract.Method`.
+    """Registers a view with a patch by matched points; see `geoloc.refine.contract.Method`.
 
-    Points that fail to agree prove nothing, since another season may have none in common: this method
-    confirms or is undecided, and never contradicts.
+    Points that do not agree are no evidence against a place, since pictures of two seasons may share none.
+    So this method confirms or is undecided, and never contradicts.
 
     Args:
-        matcher: where the points come from.
-        settings: how far from north-up and the believed width the answer may be.
+        matcher: finds the points.
     """
 
-    def __init__(self, matcher: Matcher, settings: RefinerSettings) -> None:
+    def __init__(self, matcher: Matcher) -> None:
         self.name = matcher.name
         self._matcher = matcher
-        self._turn_rad = math.radians(settings.max_heading_error_deg + _HEADING_SLACK_DEG)
-        self._growth = settings.max_scale_error + _SCALE_SLACK
+        self._max_turn_rad = math.radians(MAX_HEADING_ERROR_DEG + _HEADING_SLACK_DEG)
+        self._max_growth = MAX_SCALE_ERROR + _SCALE_SLACK
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
-        """Lay a view, uint8 (S, S, 3), on a wider patch."""
+        """Register a view, uint8 (S, S, 3), with a wider patch."""
         matches = self._matcher.match(view, patch.rgb, patch.valid)
         middle = (len(view) - 1) / 2
         before, after = agreeing(matches.view - middle, matches.patch - (len(patch.rgb) - 1) / 2)
@@ -153,7 +151,7 @@ class KeypointRegistration:
 
     def _judge(self, fit: Similarity, count: int, matched: int) -> tuple[Verdict, str]:
         found = f"{count} of {matched} matched points agree"
-        if abs(fit.rotation_rad) > self._turn_rad or abs(fit.scale - 1.0) > self._growth:
+        if abs(fit.rotation_rad) > self._max_turn_rad or abs(fit.scale - 1.0) > self._max_growth:
             turn_deg = math.degrees(fit.rotation_rad)
             return (
                 Verdict.UNDECIDED,
@@ -163,7 +161,7 @@ class KeypointRegistration:
 
 
 def agreeing(before: Float64Array, after: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Those of matched points (n, 2) that one map without much shear explains to 3 pixels; may be none."""
+    """Return the matched points (n, 2) that fit one affine map without much shear to 3 pixels; or none."""
     none = np.empty((0, 2)), np.empty((0, 2))
     if len(before) < 4:
         return none
@@ -171,14 +169,14 @@ def agreeing(before: Float64Array, after: Float64Array) -> tuple[Float64Array, F
         before,
         after,
         method=cv2.USAC_MAGSAC,
-        ransacReprojThreshold=_REACH_PX,
+        ransacReprojThreshold=_INLIER_PX,
         maxIters=5000,
         confidence=0.999,
     )
     if affine is None or np.linalg.det(affine[:, :2]) <= 0:
         return none
     long, short = np.linalg.svd(affine[:, :2], compute_uv=False)
-    if long > _LARGEST_STRETCH * short:
+    if long > _MAX_STRETCH * short:
         return none
     chosen = inliers.ravel() > 0
     return before[chosen], after[chosen]

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures as fields of edge directions, and their normalised correlation under masks.
+"""Orientation correlation: pictures as fields of edge directions, correlated under masks.
 
 An edge is the doubled angle of its gradient, so that a roof bright in summer and dark in winter is the same
-edge, with a weight that saturates, so that one shadow does not outshout a street (orientation correlation,
-Fitch et al., BMVC 2002). Correlation is normalised by the energy under the view's own mask, so that nodata
-neither attracts nor repels.
+edge. Its weight saturates, so that one shadow does not outweigh a street (Fitch et al., BMVC 2002). The
+correlation is normalised by the energy under the view's own mask, so that nodata does not bias it.
 """
 
 import math
@@ -21,8 +20,8 @@ from geoloc.raster.colours import Rgb
 _SMOOTH_PX = 1.0  # before and after the gradient
 _FAINT = 4.0  # levels of 255 times Sobel's gain: gradients of sensor noise and JPEG
 _RIM_PX = 5  # kernel that takes the rim off a mask, where gradients are of the mask and not of the ground
-_LEAST_FILL = 0.01  # of a view
-_LEAST_ENERGY = 0.02  # of the view's: bare ground under the view would make any edge a perfect match
+_MIN_FILL = 0.01  # of a view
+_MIN_ENERGY = 0.02  # of the view's: bare ground under the view would make any edge a perfect match
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Edges:
 
     @classmethod
     def of(cls, rgb: Rgb, mask: Float32Array) -> "Edges":
-        """Edges of a picture (H, W, 3) where a mask (H, W) of 0 to 1 allows them."""
+        """Return the edges of a picture (H, W, 3) where a mask (H, W) is 1."""
         inner = cv2.erode(
             (mask > 0.99).astype(np.uint8),
             np.ones((_RIM_PX, _RIM_PX), np.uint8),
@@ -54,18 +53,18 @@ class Edges:
         return cls(field, inner, field[..., 0] ** 2 + field[..., 1] ** 2)
 
     @property
-    def wealth(self) -> float:
-        """Mean energy of what is not masked: 0.11 over a town, under 0.04 where there is only noise."""
+    def mean_energy(self) -> float:
+        """Mean energy where the mask is 1: 0.11 over a town, under 0.04 where there is only noise."""
         return float(self.energy.sum() / max(self.mask.sum(), 1.0))
 
-    def cut(self, rows: slice, columns: slice) -> "Edges":
-        """A rectangle of it."""
+    def crop(self, rows: slice, columns: slice) -> "Edges":
+        """Return a rectangle of the field."""
         parts = (part[rows, columns] for part in (self.field, self.mask, self.energy))
         return Edges(*(np.ascontiguousarray(part) for part in parts))
 
 
 def edge_field(rgb: Rgb) -> Float32Array:
-    """Doubled gradient angles as vectors (H, W, 2) of length 0 (no edge) to 1."""
+    """Return doubled gradient angles as vectors (H, W, 2) of length 0 (no edge) to 1."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey = cv2.GaussianBlur(grey, (0, 0), _SMOOTH_PX)
     x, y = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
@@ -77,53 +76,52 @@ def edge_field(rgb: Rgb) -> Float32Array:
 
 
 def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Float32Array:
-    """Correlation of a view with every place of a patch that it fits into.
+    """Correlate a view with a patch at every shift that keeps it inside.
 
     Args:
         patch: (P, Q).
         view: (S, T), no larger.
-        min_overlap: least part of the view's mask that must lie on ground of the patch; 0 does not look.
+        min_overlap: least share of the view's mask on ground of the patch; 0 for no check.
 
     Returns:
         (P - S + 1, Q - T + 1), row r and column c for the view's corner at (r, c) of the patch; -1 to 1, and
         -1 where the overlap is too small.
     """
-    likeness = cv2.matchTemplate(patch.field, view.field, cv2.TM_CCORR)
-    under = cv2.matchTemplate(patch.energy, view.mask, cv2.TM_CCORR)
+    product = cv2.matchTemplate(patch.field, view.field, cv2.TM_CCORR)
+    energy = cv2.matchTemplate(patch.energy, view.mask, cv2.TM_CCORR)
     own = float(view.energy.sum())
-    score = likeness / np.sqrt(np.maximum(under, _LEAST_ENERGY * own) * own + 1e-6)
+    score = product / np.sqrt(np.maximum(energy, _MIN_ENERGY * own) * own + 1e-6)
     if min_overlap > 0:
         overlap = cv2.matchTemplate(patch.mask, view.mask, cv2.TM_CCORR)
         score[overlap < min_overlap * float(view.mask.sum()) + 1e-3] = -1.0
     return np.asarray(score, dtype=np.float32)
 
 
-def shown(view: Rgb) -> Float32Array:
-    """Where a view (S, S, 3) shows ground: 0 in areas of exactly one colour that reach its rim.
+def ground_mask(view: Rgb) -> Float32Array:
+    """Return where a view (S, S, 3) shows ground: 0 in areas of exactly one colour that reach its rim.
 
-    That is how a view is filled where the frame did not cover it, and the fill's outline is no edge of the
-    ground.
+    A view is filled like that where the frame did not cover it, and the outline of the fill is not an edge
+    of the ground.
     """
     kernel = np.ones((3, 3), np.uint8)
     flat = (cv2.erode(view, kernel) == cv2.dilate(view, kernel)).all(axis=2).astype(np.uint8)
     _, areas = cv2.connectedComponents(flat)
     rims = np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]])
     sizes = np.bincount(areas.ravel())
-    filled = [area for area in np.unique(rims[rims > 0]) if sizes[area] > _LEAST_FILL * areas.size]
+    filled = [area for area in np.unique(rims[rims > 0]) if sizes[area] > _MIN_FILL * areas.size]
     return np.asarray(~np.isin(areas, filled), dtype=np.float32)
 
 
-def turned(picture: NDArray[Any], heading_rad: float, scale: float) -> NDArray[Any]:
-    """Lay a square picture north-up.
+def north_up(picture: NDArray[Any], heading_rad: float, scale: float) -> NDArray[Any]:
+    """Warp a square picture to be north-up and of its assumed width.
 
     Args:
         picture: (S, S, 3), or a mask (S, S).
         heading_rad: where its top points, clockwise from north.
-        scale: width of the ground it shows over the width it was taken for.
+        scale: width of the ground it shows over its assumed width.
 
     Returns:
-        A picture of the same shape, as wide on the ground as it was taken for; ground that was not shown
-        mirrors the rest, or is 0 in a mask.
+        A picture of the same shape; ground that it does not show mirrors the rest, or is 0 in a mask.
     """
     middle = np.full(2, (len(picture) - 1) / 2)
     cos, sin = math.cos(heading_rad) / scale, math.sin(heading_rad) / scale

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The top of a correlation surface: where it lies between the pixels, how sharp it is, and its rivals."""
+"""Peaks of a correlation surface: their place between pixels, their curvature, and their rivals."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Peak:
 
 
 def find_peak(surface: Float32Array) -> Peak:
-    """The highest place of a surface (H, W), by a paraboloid through the nine pixels around the highest."""
+    """Return the highest peak of a surface (H, W), by a paraboloid through the nine pixels around it."""
     row, column = (int(i) for i in np.unravel_index(surface.argmax(), surface.shape))
     score = float(surface[row, column])
     inside = 0 < row < surface.shape[0] - 1 and 0 < column < surface.shape[1] - 1
@@ -45,8 +45,8 @@ def find_peak(surface: Float32Array) -> Peak:
     return Peak(row + float(step[0]), column + float(step[1]), score, curvature, inside)
 
 
-def best_elsewhere(surface: Float32Array, peak: Peak, apart: int) -> float:
-    """The highest score more than `apart` pixels from a peak along either axis; -1 where there is nothing."""
+def best_rival(surface: Float32Array, peak: Peak, apart: int) -> float:
+    """Return the highest score more than `apart` pixels from a peak along either axis; -1 without any."""
     row, column = round(peak.row), round(peak.column)
     others = surface.copy()
     others[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = -1.0
@@ -54,13 +54,13 @@ def best_elsewhere(surface: Float32Array, peak: Peak, apart: int) -> float:
 
 
 def spread(curvature: Float64Array, temperature: float, widest: float) -> Float64Array:
-    """Covariance (2, 2) of a peak: temperature over curvature, no wider than `widest` along any direction."""
+    """Return the covariance (2, 2) of a peak: temperature over curvature, its deviation `widest` at most."""
     bends, axes = np.linalg.eigh(curvature)
     variances = temperature / np.maximum(bends, temperature / widest**2)
     return np.asarray((axes * variances) @ axes.T, dtype=np.float64)
 
 
 def vertex(before: float, at: float, after: float) -> float:
-    """Where a parabola through three equal steps has its top, -0.5 to 0.5 steps from the middle one."""
+    """Return the top of a parabola through three equal steps, -0.5 to 0.5 steps from the middle one."""
     bend = before - 2.0 * at + after
     return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0

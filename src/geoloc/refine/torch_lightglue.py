@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from geoloc.arrays import BoolArray
 from geoloc.errors import ModelError
-from geoloc.raster.colours import (
-    Rgb,
-)
+from geoloc.raster.colours import Rgb
 from geoloc.refine.keypoints import Matches
 
 DISK_WEIGHTS, LIGHTGLUE_WEIGHTS = "depth-save.pth", "disk_lightglue.pth"
@@ -86,7 +84,7 @@ def _load(network: nn.Module, path: Path, part: str | None = None) -> None:
 
 
 def _modern(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names as kornia has them; LightGlue's release says `self_attn.0`, kornia `transformers.0.self_attn`."""
+    """Return the weights by kornia's names: `transformers.0.self_attn`, LightGlue's `self_attn.0`."""
     renamed = {}
     for name, value in state.items():
         head, _, rest = name.partition(".")

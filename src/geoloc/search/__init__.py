@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A view among a map's tiles: which look like it, found exactly or by a coarse search."""
+"""Look a view up among a map's tiles, exhaustively, coarse to fine, or by an index."""

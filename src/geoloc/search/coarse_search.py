@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A great map at a quarter of the cost: every second tile each way first, then those around the best.
+"""Coarse-to-fine search: a large map compared with a view at a quarter of the cost of comparing every tile.
 
-Tiles overlap by three quarters, so that a tile is much like the next. A view is compared with every second
-one, whose descriptors lie here in one piece; then with all around the places that these tell of. Each other
-tile is given the cosine of one beside it: its likelihood is then about right, and that of the map's average.
-So a place that seldom is among the best is found some frames later than if every tile were compared.
+Tiles overlap by three quarters, so neighbouring tiles have similar descriptors. The coarse pass compares the
+view with every second tile along each axis; a contiguous copy of their descriptors is kept here. The fine
+pass compares it with the tiles around the best of these. Each remaining tile takes the cosine of a neighbour,
+so its likelihood and the map's average are approximately right. A place that is seldom among the best is
+found a few frames later than with an exhaustive search.
 """
 
 from dataclasses import dataclass
@@ -17,50 +18,50 @@ from geoloc.arrays import Float32Array, FloatArray, Int64Array
 if TYPE_CHECKING:
     from geoloc.search.tiles import Tiles
 
-_LOOKED_AROUND = 100  # one in so many of the compared tiles, the best, is looked around
-_GREAT_MAP = 20_000  # tiles: comparing a view with fewer takes about a millisecond
-_OVERLAPPING = 0.3  # pitches of a tile's side, beyond which every second tile would leave ground out
+_COARSE_TILES_PER_SEED = 100  # the best of this many coarse tiles seeds the fine pass
+_LARGE_MAP = 20_000  # tiles: comparing a view with fewer takes about a millisecond
+_MAX_PITCH = 0.3  # of a tile's side; with a larger one every second tile would leave ground out
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class Comparison:
     """A view compared with a map.
 
     Attributes:
-        cosines: (m, n) float32, of the tiles that it was compared with by the view's rows.
-        foremost: ids, rising, of the tiles around the best, or all; the last cosines are theirs.
-        place: (N,) int64, whose cosines count for each other tile; None where all were compared.
+        cosines: (m, n) float32, of the m tiles that were compared with the view's n hypotheses.
+        fine_ids: ids, rising, of the tiles of the fine pass, or of all; the last cosines are theirs.
+        source: (N,) int64, the row of `cosines` that each other tile takes; None where all were compared.
     """
 
     cosines: Float32Array
-    foremost: Int64Array
-    place: Int64Array | None = None
+    fine_ids: Int64Array
+    source: Int64Array | None = None
 
     @property
-    def of_foremost(self) -> Float32Array:
-        """The cosines of the foremost tiles."""
-        return self.cosines[-len(self.foremost) :]
+    def fine_cosines(self) -> Float32Array:
+        """The cosines of the tiles of the fine pass."""
+        return self.cosines[-len(self.fine_ids) :]
 
     def by_tile(self, scores: Float32Array) -> Float32Array:
-        """Return what each tile (N,) scores of these (m,)."""
-        if self.place is None:
+        """Return the score of each tile (N,) from the scores (m,) of the rows of `cosines`."""
+        if self.source is None:
             return scores
-        found = scores.take(self.place)
-        found[self.foremost] = scores[-len(self.foremost) :]
+        found = scores.take(self.source)
+        found[self.fine_ids] = scores[-len(self.fine_ids) :]
         return found
 
-    def summed(self, weights: Float32Array) -> FloatArray:
-        """Return the weights (m,) of the cosines, each the sum of its tiles', of all tiles' (N,)."""
-        if self.place is None:
+    def summed_weights(self, weights: Float32Array) -> FloatArray:
+        """Return a weight (m,) for each row of `cosines`: the sum over the tiles (N,) that take it."""
+        if self.source is None:
             return weights
         others = weights.copy()
-        others[self.foremost] = 0.0
-        first = np.bincount(self.place, others, len(self.cosines) - len(self.foremost))
-        return np.append(first, weights[self.foremost])
+        others[self.fine_ids] = 0.0
+        coarse = np.bincount(self.source, others, len(self.cosines) - len(self.fine_ids))
+        return np.append(coarse, weights[self.fine_ids])
 
 
-class Overview:
-    """Every second tile of a map.
+class CoarseSearch:
+    """Every second tile of a map along each axis.
 
     Args:
         tiles: the map's places.
@@ -68,57 +69,57 @@ class Overview:
     """
 
     def __init__(self, tiles: "Tiles", descriptors: Float32Array) -> None:
-        self._beside = tiles.beside
+        self._neighbours = tiles.clamped_neighbours
         parent = _parents(tiles)
-        self._ids, self._place = np.unique(parent, return_inverse=True)
+        self._ids, self._source = np.unique(parent, return_inverse=True)
         self._descriptors = np.ascontiguousarray(descriptors[self._ids], dtype=np.float32)
 
-    def compare(self, queries: Float32Array, descriptors: Float32Array) -> Compared:
-        """Compare a view's rows (n, D) with the map, whose tiles all have these descriptors (N, D)."""
-        first = cosines(queries, self._descriptors)
-        looked = max(1, len(first) // _LOOKED_AROUND)
-        best = np.argpartition(first.max(axis=1), len(first) - looked)[-looked:]
-        foremost = self._around(self._ids[best])
-        found = np.concatenate([first, cosines(queries, descriptors[foremost])])
-        return Compared(found, foremost, self._place)
+    def compare(self, queries: Float32Array, descriptors: Float32Array) -> Comparison:
+        """Compare a view's hypotheses (n, D) with the map, given the descriptors of all its tiles (N, D)."""
+        coarse = cosines(queries, self._descriptors)
+        seeds = max(1, len(coarse) // _COARSE_TILES_PER_SEED)
+        best = np.argpartition(coarse.max(axis=1), len(coarse) - seeds)[-seeds:]
+        fine_ids = self._with_neighbours(self._ids[best])
+        found = np.concatenate([coarse, cosines(queries, descriptors[fine_ids])])
+        return Comparison(found, fine_ids, self._source)
 
-    def _around(self, ids: Int64Array) -> Int64Array:
+    def _with_neighbours(self, ids: Int64Array) -> Int64Array:
         """Return tiles and their neighbours, diagonals included."""
-        near = np.zeros(len(self._place), dtype=bool)
+        near = np.zeros(len(self._source), dtype=bool)
         near[ids] = True
-        for ways in (slice(0, 2), slice(2, 4)):
-            near[self._beside[ways, np.flatnonzero(near)]] = True
+        for directions in (slice(0, 2), slice(2, 4)):
+            near[self._neighbours[directions, np.flatnonzero(near)]] = True
         return np.flatnonzero(near)
 
 
-def overview_where_it_pays(tiles: "Tiles", descriptors: Float32Array) -> Overview | None:
-    """Return none of a map that is small, or whose tiles overlap too little for one to stand for the next."""
-    dense = (tiles.pitches_m <= _OVERLAPPING * tiles.sizes_m[:, None]).all()
-    return Overview(tiles, descriptors) if dense and len(tiles) > _GREAT_MAP else None
+def worthwhile_coarse_search(tiles: "Tiles", descriptors: Float32Array) -> CoarseSearch | None:
+    """Return a coarse search; None for a small map, or one whose tiles overlap too little to be similar."""
+    dense = (tiles.pitches_m <= _MAX_PITCH * tiles.sizes_m[:, None]).all()
+    return CoarseSearch(tiles, descriptors) if dense and len(tiles) > _LARGE_MAP else None
 
 
-def compare(queries: Float32Array, descriptors: Float32Array) -> Compared:
-    """Compare a view's rows (n, D) with every tile (N, D)."""
-    return Compared(cosines(queries, descriptors), np.arange(len(descriptors)))
+def compare(queries: Float32Array, descriptors: Float32Array) -> Comparison:
+    """Compare a view's hypotheses (n, D) with every tile (N, D)."""
+    return Comparison(cosines(queries, descriptors), np.arange(len(descriptors)))
 
 
 def cosines(queries: Float32Array, descriptors: Float32Array) -> Float32Array:
-    """Return the cosines (m, n) of tiles (m, D) with a view's rows (n, D)."""
+    """Return the cosines (m, n) of tiles (m, D) with a view's hypotheses (n, D)."""
     # A vector where it can be one: a matrix of one column costs more, and rounds differently.
     one = len(queries) == 1
     return np.asarray((descriptors @ queries[0])[:, None] if one else descriptors @ queries.T, np.float32)
 
 
 def _parents(tiles: "Tiles") -> Int64Array:
-    """Return for each tile (N,) the one that stands for it: itself or one beside it, every second each way.
+    """Return for each tile (N,) its coarse tile: itself or a neighbour, every second one along each axis.
 
-    A tile that has none of these beside it, at a hole's rim or off the grid, stands for itself.
+    A tile without a coarse neighbour, at the edge of a hole or off the grid, is a coarse tile itself.
     """
     first = np.array([np.argmax(tiles.level == level) for level in range(len(tiles.pitches_m))])
     steps = (tiles.centres_m - tiles.centres_m[first[tiles.level]]) / tiles.pitches_m[tiles.level]
-    second = (np.rint(steps).astype(np.int64) % 2 == 0).all(axis=1)
-    everyone = np.arange(len(tiles))
-    parent = np.where(second, everyone, -1)
-    for beside in tiles.beside:
-        parent = np.where(parent < 0, parent[beside], parent)
-    return np.where(parent < 0, everyone, parent)
+    even = (np.rint(steps).astype(np.int64) % 2 == 0).all(axis=1)
+    ids = np.arange(len(tiles))
+    parent = np.where(even, ids, -1)
+    for neighbours in tiles.clamped_neighbours:
+        parent = np.where(parent < 0, parent[neighbours], parent)
+    return np.where(parent < 0, ids, parent)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nearest tiles by cosine: exact with FAISS, exact with NumPy alone, approximate with HNSW for great maps."""
+"""Nearest tiles by cosine: exact with FAISS or NumPy, approximate with HNSW for large maps."""
 
 import importlib
 import importlib.util
@@ -18,7 +18,7 @@ _HNSW_SEARCH_BREADTH = 256
 
 
 class Index(Protocol):
-    """Something that finds the rows of an (N, D) table most like a query."""
+    """An index over an (N, D) table that finds the rows most similar to a query."""
 
     def search(self, descriptors: Float32Array, k: int) -> tuple[Float32Array, Int64Array]:
         """Find the k best rows for each query.
@@ -39,7 +39,7 @@ class Index(Protocol):
 
 
 def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None = None) -> Index:
-    """An index over descriptors.
+    """Open an index over descriptors.
 
     Args:
         descriptors: float32 (N, D), L2-normalised; may be memory-mapped.
@@ -64,7 +64,7 @@ def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None
 
 
 def has_faiss() -> bool:
-    """Whether FAISS is installed."""
+    """Return whether FAISS is installed."""
     return importlib.util.find_spec("faiss") is not None
 
 
@@ -82,7 +82,7 @@ def write_hnsw(descriptors: Float32Array, path: Path) -> None:
 
 
 def build_hnsw(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types
-    """A FAISS HNSW graph over descriptors (N, D), by inner product."""
+    """Build a FAISS HNSW graph over descriptors (N, D), by inner product."""
     faiss = _faiss()
     graph = faiss.IndexHNSWFlat(descriptors.shape[1], _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _HNSW_BUILD_BREADTH
@@ -118,7 +118,7 @@ class _NumpyIndex:
 
 
 def _keep_best(scores: Float32Array, ids: Int64Array, k: int) -> tuple[Float32Array, Int64Array]:
-    """The k best columns of each row, best first, the lower id first among equals."""
+    """Return the k best columns of each row, best first, the lower id first among equals."""
     if scores.shape[1] > k:
         chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         scores, ids = np.take_along_axis(scores, chosen, axis=1), np.take_along_axis(ids, chosen, axis=1)

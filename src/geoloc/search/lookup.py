@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A view among the tiles: its likeness to those that are asked for, computed once and only then.
+"""The measurement of one frame: cosines of its view with the map's tiles, computed on demand and only once.
 
-A view may come in several rows, turned and scaled (see `geoloc.hypotheses`). A tile's score is then that of
-its best row, until `under` says how far each row is believed.
+A view may come as several hypotheses of heading and height, turned and scaled (see `geoloc.hypotheses`). The
+score of a tile is then the largest of its cosines, until `marginalized` weighs the hypotheses.
 """
 
 import copy
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from geoloc.arrays import Float32Array, Float64Array, FloatArray, Int64Array
-from geoloc.search.coarse_search import Compared, Overview, compare, cosines
+from geoloc.search.coarse_search import CoarseSearch, Comparison, compare, cosines
 from geoloc.search.index import Index
 
 
@@ -19,14 +19,14 @@ class LookUp:
     """One view's descriptors against a map's.
 
     Args:
-        queries: (n, D) or, of a single row, (D,) float32, of unit length.
+        queries: (n, D), one for each hypothesis, or (D,) for a single one; float32, of unit length.
         descriptors: (N, D) float32, of unit length; may be memory-mapped.
-        offsets_m: (n, 2), or (2,) of every row: east, north from its centre on the ground to the camera.
-        index: called for an index over the descriptors, where `nearest` is wanted.
-        overview: of the same map, where it need not be compared with tile by tile.
+        offsets_m: (n, 2), or (2,) for all: east, north from the view's centre on the ground to the camera.
+        index: called for an index over the descriptors, where `nearest` is used.
+        coarse_search: of the same map; None compares a view with every tile.
 
     Attributes:
-        offset_m: (2,) that counts: row 0's, unless rows are believed (`under`).
+        offset_m: (2,), of hypothesis 0; where the look-up is marginalized, the expected offset.
     """
 
     def __init__(
@@ -35,121 +35,130 @@ class LookUp:
         descriptors: Float32Array,
         offsets_m: tuple[float, float] | Float64Array = (0.0, 0.0),
         index: Callable[[], Index] | None = None,
-        overview: Overview | None = None,
+        coarse_search: CoarseSearch | None = None,
     ) -> None:
         self.queries = np.atleast_2d(queries)
         offsets = np.array(offsets_m, dtype=np.float64)
         self._offsets_m = np.broadcast_to(offsets, (len(self.queries), 2))
         self.offset_m: Float64Array = self._offsets_m[0]
-        self._cosines = _Cosines(self.queries, descriptors, overview)
+        self._cosines = _CosineCache(self.queries, descriptors, coarse_search)
         self._index = index
-        self._believed: Callable[[Float32Array], Float32Array] = _of_the_best_row
+        self._to_scores: Callable[[Float32Array], Float32Array] = _largest
 
-    def under(
-        self, shares: Float64Array, temperature: float, of_offset: Float64Array | None = None
+    def marginalized(
+        self, weights: Float64Array, temperature: float, offset_weights: Float64Array | None = None
     ) -> "LookUp":
-        """Return the same look where a tile's score is T log sum of share exp(cosine / T): its likelihood.
+        """Return the look-up with scores marginalized over hypotheses: T log sum of weight exp(cosine / T).
 
-        The offset is the expected one. It is the place of least mean error, and moves steadily as the rows
-        come to be known, where the likeliest row's would jump; over all headings it is none at all.
+        Its offset is the expected one. That minimizes the mean error and moves steadily as the hypotheses
+        are learnt, where the most likely one's would jump; over all headings it is zero.
 
         Args:
-            shares: (n,) how far each row is believed, summing to one; a look of one row stays as it is.
+            weights: (n,) of the hypotheses, summing to one; a look-up of one hypothesis is returned as is.
             temperature: T, as a cosine.
-            of_offset: (n,) the shares that the offset is expected under; by default the same.
+            offset_weights: (n,) of the hypotheses for the expected offset; `weights` by default.
         """
         if len(self.queries) == 1:
             return self
-        believed = copy.copy(self)
-        believed.offset_m = (shares if of_offset is None else of_offset) @ self._offsets_m
-        believed._believed = lambda rows: _marginal(rows, shares, temperature)
-        return believed
+        marginal = copy.copy(self)
+        marginal.offset_m = (weights if offset_weights is None else offset_weights) @ self._offsets_m
+        marginal._to_scores = lambda cosines: _log_mean_exp(cosines, weights, temperature)
+        return marginal
 
-    def everywhere(self) -> Float32Array:
-        """Return the scores (N,) of all tiles; with an overview the lower ones are a neighbour's."""
-        compared = self._cosines.everywhere()
-        return compared.by_tile(self._believed(compared.cosines))
+    def scores(self) -> Float32Array:
+        """Return the scores (N,) of all tiles; with a coarse search the lower ones are a neighbour's."""
+        comparison = self._cosines.of_all()
+        return comparison.by_tile(self._to_scores(comparison.cosines))
 
-    def foremost(self) -> Int64Array:
-        """Return the ids, rising, of the tiles whose scores `everywhere` are their own: the best, or all."""
-        return self._cosines.everywhere().foremost
+    def fine_ids(self) -> Int64Array:
+        """Return the ids, rising, of the tiles whose `scores` are their own: the best, or all."""
+        return self._cosines.of_all().fine_ids
 
-    def rows_under(self, weights: Float32Array) -> tuple[FloatArray, Float32Array]:
-        """Return the weights (N,) of all tiles, summed by whose cosines count for them, and these (m, n)."""
-        compared = self._cosines.everywhere()
-        return compared.summed(weights), compared.cosines
+    def weighted_cosines(self, weights: Float32Array) -> tuple[FloatArray, Float32Array]:
+        """Return the cosines of the compared tiles, with the weight that each stands for.
 
-    def of(self, ids: Int64Array) -> Float32Array:
+        Args:
+            weights: (N,) of all tiles.
+
+        Returns:
+            The summed weight (m,) of the tiles that take each row of cosines, and the cosines (m, n).
+        """
+        comparison = self._cosines.of_all()
+        return comparison.summed_weights(weights), comparison.cosines
+
+    def scores_of(self, ids: Int64Array) -> Float32Array:
         """Return the scores of some tiles, in their order."""
-        return self._believed(self._cosines.of(ids))
+        return self._to_scores(self._cosines.of(ids))
 
-    def rows_of(self, ids: Int64Array) -> Float32Array:
-        """Return the cosines of some tiles with every row (m, n)."""
+    def cosines_of(self, ids: Int64Array) -> Float32Array:
+        """Return the cosines of some tiles with every hypothesis (m, n)."""
         return self._cosines.of(ids)
 
     def nearest(self, count: int) -> tuple[Int64Array, Float64Array]:
-        """Return the ids and scores of the most like tiles, best first, by the map's index."""
+        """Return the ids and scores of the most similar tiles, best first, by the map's index."""
         if self._index is None:
             return self.best(count)
         cosines, ids = self._index().search(self.queries, count)
         found = ids >= 0  # an approximate index pads with -1
         if len(self.queries) == 1:
-            self._cosines.seen.append((ids[found].astype(np.int64), cosines[found][:, None]))
+            self._cosines.compared.append((ids[found].astype(np.int64), cosines[found][:, None]))
         else:
             self._cosines.of(np.unique(ids[found]).astype(np.int64))
         return self.best(count)
 
     def best(self, count: int) -> tuple[Int64Array, Float64Array]:
-        """Return the ids and scores of the most like of the tiles that were looked at, best first."""
-        seen = self._cosines.seen
-        if not seen:
+        """Return the ids and scores of the most similar of the tiles compared so far, best first."""
+        compared = self._cosines.compared
+        if not compared:
             return np.empty(0, dtype=np.int64), np.empty(0)
-        ids, places = np.unique(np.concatenate([ids for ids, _ in seen]), return_index=True)
-        scores = self._believed(np.concatenate([rows for _, rows in seen])[places])
+        ids, places = np.unique(np.concatenate([ids for ids, _ in compared]), return_index=True)
+        scores = self._to_scores(np.concatenate([cosines for _, cosines in compared])[places])
         if len(ids) > count:
             chosen = np.argpartition(-scores, count - 1)[:count]
             ids, scores = ids[chosen], scores[chosen]
         order = np.lexsort((ids, -scores))[:count]
         return np.asarray(ids[order]), scores[order].astype(np.float64)
 
-    def likeness(self, other: "LookUp", row: int = 0) -> float:
-        """Return the cosine between two views, by the same row of both."""
-        return float(self.queries[row] @ other.queries[row])
+    def cosine_with(self, other: "LookUp", hypothesis: int = 0) -> float:
+        """Return the cosine between two views under the same hypothesis."""
+        return float(self.queries[hypothesis] @ other.queries[hypothesis])
 
 
-class _Cosines:
-    """Cosines of every row to the tiles that were asked for; `seen` holds ids (m,) and cosines (m, n)."""
+class _CosineCache:
+    """Cosines of every hypothesis with the tiles asked for; `compared` holds ids (m,) and cosines (m, n)."""
 
-    def __init__(self, queries: Float32Array, descriptors: Float32Array, overview: Overview | None) -> None:
-        self._queries, self._descriptors, self._overview = queries, descriptors, overview
-        self._all: Compared | None = None
-        self.seen: list[tuple[Int64Array, Float32Array]] = []
+    def __init__(
+        self, queries: Float32Array, descriptors: Float32Array, coarse_search: CoarseSearch | None
+    ) -> None:
+        self._queries, self._descriptors, self._coarse_search = queries, descriptors, coarse_search
+        self._all: Comparison | None = None
+        self.compared: list[tuple[Int64Array, Float32Array]] = []
 
-    def everywhere(self) -> Compared:
+    def of_all(self) -> Comparison:
         if self._all is None:
-            if self._overview is None:
+            if self._coarse_search is None:
                 self._all = compare(self._queries, self._descriptors)
-                self.seen.clear()
+                self.compared.clear()
             else:
-                self._all = self._overview.compare(self._queries, self._descriptors)
-            self.seen.append((self._all.foremost, self._all.of_foremost))
+                self._all = self._coarse_search.compare(self._queries, self._descriptors)
+            self.compared.append((self._all.fine_ids, self._all.fine_cosines))
         return self._all
 
     def of(self, ids: Int64Array) -> Float32Array:
-        if self._all is not None and self._overview is None:
+        if self._all is not None and self._coarse_search is None:
             return np.asarray(self._all.cosines[ids])
         found = cosines(self._queries, self._descriptors[ids])
-        self.seen.append((ids, found))
+        self.compared.append((ids, found))
         return found
 
 
-def _of_the_best_row(rows: Float32Array) -> Float32Array:
-    return np.asarray(rows[:, 0] if rows.shape[1] == 1 else rows.max(axis=1))
+def _largest(cosines: Float32Array) -> Float32Array:
+    return np.asarray(cosines[:, 0] if cosines.shape[1] == 1 else cosines.max(axis=1))
 
 
-def _marginal(rows: Float32Array, shares: Float64Array, temperature: float) -> Float32Array:
+def _log_mean_exp(cosines: Float32Array, weights: Float64Array, temperature: float) -> Float32Array:
     width = np.float32(temperature)
-    with np.errstate(divide="ignore"):  # a row that is ruled out has a power of -inf
-        powers = rows / width + np.log(shares).astype(np.float32)
+    with np.errstate(divide="ignore"):  # a hypothesis of weight 0 has a power of -inf
+        powers = cosines / width + np.log(weights).astype(np.float32)
     top = powers.max(axis=1)
     return np.asarray(width * (top + np.log(np.exp(powers - top[:, None]).sum(axis=1))))

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A map's tiles as places: who is whose neighbour, how much of the map each stands for, which lie near.
+"""A map's tiles as places on the ground: their neighbours, their prior, and queries by distance.
 
-Tiles lie on one regular grid a level (a scale); a grid may have holes, and single tiles may lie anywhere
-beside it. The prior is uniform over the ground: each level covers it once, so each has the same share,
-divided evenly among its tiles. Where tiles overlap, or levels do, no place counts twice.
+The tiles of a level (a scale) lie on one regular grid; it may have holes, and single tiles may lie off it.
+The prior is uniform over the ground: each level covers the ground once, so every level has the same share,
+divided evenly among its tiles. Overlapping tiles and levels count no place twice.
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ _SAMPLED = 512
 
 
 class Tiles:
-    """The places of a map.
+    """The places of a map's tiles.
 
     Args:
         table: structured array (N,) with east_m, north_m, size_m, level, as a map directory has it.
@@ -33,9 +35,9 @@ class Tiles:
         pitches_m: (levels, 2) step east and north between neighbours of a level.
         prior: (N,) float32, summing to one.
         neighbours: (4, N + 1) ids of the tiles one step east, west, north, south; N where there is none.
-        beside: (4, N) the same, with the tile itself where there is none.
-        mirrored: (4, N + 1) the same, but N where there is none the opposite way either.
-        sample: some ids spread over the map, for what the average place scores.
+        clamped_neighbours: (4, N) the same, with the tile itself where there is none.
+        reflected_neighbours: (4, N + 1) clamped, but N where the opposite neighbour is missing too.
+        sample: random ids spread over the map, to estimate the average score.
     """
 
     def __init__(self, table: NDArray[np.void], pitch_m: float, view_size_m: float) -> None:
@@ -50,11 +52,12 @@ class Tiles:
         self.pitches_m = np.array([self._pitch(each, limit_m) for each, limit_m in enumerate(limits)])
         self._tree = cKDTree(self.centres_m)
         self.neighbours = self._neighbours()
-        nearby = self.neighbours[:, :-1]
-        self.beside = np.where(nearby == len(table), np.arange(len(table)), nearby)
-        alone = (self.neighbours == len(table)) & (self.neighbours[[WEST, EAST, SOUTH, NORTH]] == len(table))
-        padded = np.pad(self.beside, ((0, 0), (0, 1)), constant_values=len(table))
-        self.mirrored = np.where(alone, len(table), padded)
+        inner = self.neighbours[:, :-1]
+        self.clamped_neighbours = np.where(inner == len(table), np.arange(len(table)), inner)
+        isolated = self.neighbours == len(table)
+        isolated = isolated & (self.neighbours[[WEST, EAST, SOUTH, NORTH]] == len(table))
+        padded = np.pad(self.clamped_neighbours, ((0, 0), (0, 1)), constant_values=len(table))
+        self.reflected_neighbours = np.where(isolated, len(table), padded)
         order = np.random.default_rng(0).permutation(len(table))
         self.sample: Int64Array = np.sort(order[:_SAMPLED])
 
@@ -66,18 +69,18 @@ class Tiles:
         """The finest step of the map."""
         return float(self.pitches_m.min())
 
-    def reach_m(self, margin_m: float) -> tuple[float, float, float, float]:
+    def bounds_m(self, margin_m: float) -> tuple[float, float, float, float]:
         """Return left, bottom, right, top of the tiles with a margin: a camera may look in from outside."""
         half_m = self.sizes_m[self.level][:, None] / 2.0
         left, bottom = (self.centres_m - half_m).min(axis=0) - margin_m
         right, top = (self.centres_m + half_m).max(axis=0) + margin_m
         return float(left), float(bottom), float(right), float(top)
 
-    def near(self, centre_m: Float64Array, half_m: float) -> Int64Array:
+    def in_square(self, centre_m: Float64Array, half_m: float) -> Int64Array:
         """Return the ids, rising, of the tiles whose centres lie in a square of this half side."""
         return np.sort(np.asarray(self._tree.query_ball_point(centre_m, half_m, p=np.inf), dtype=np.int64))
 
-    def around(self, centre_m: Float64Array, radius_m: float) -> Int64Array:
+    def in_circle(self, centre_m: Float64Array, radius_m: float) -> Int64Array:
         """Return the ids of the tiles whose centres lie in a circle."""
         return np.asarray(self._tree.query_ball_point(centre_m, radius_m), dtype=np.int64)
 
@@ -89,15 +92,15 @@ class Tiles:
     def grid(
         self, ids: Int64Array, level: int, centre_m: Float64Array
     ) -> tuple[Int64Array, Int64Array, Float64Array]:
-        """Return those of the tiles that lie on the grid of a level around a place, and where on it.
+        """Select the tiles that lie on one level's grid around a place.
 
         Args:
-            ids: tiles to choose from.
+            ids: tiles to select from.
             level: of the grid.
-            centre_m: the grid is the one that the tile nearest to this place belongs to.
+            centre_m: (2,); the grid is anchored at the tile nearest to it.
 
         Returns:
-            The chosen ids (n,), their steps east and north of the nearest (n, 2), and its centre (2,).
+            The selected ids (n,), their steps east and north of the anchor (n, 2), and its centre (2,).
         """
         ids = ids[self.level[ids] == level]
         if not ids.size:
@@ -110,7 +113,7 @@ class Tiles:
         return ids[on_grid], whole[on_grid].astype(np.int64), origin_m
 
     def _pitch(self, level: int, limit_m: float) -> tuple[float, float]:
-        """Return the step between neighbours; tiles farther apart than the limit are none."""
+        """Return the step between neighbours; tiles farther apart than the limit are not neighbours."""
         centres_m = self.centres_m[self.level == level]
         steps_m = []
         for axis in (0, 1):
@@ -127,10 +130,26 @@ class Tiles:
         for level, pitch_m in enumerate(self.pitches_m):
             own = np.flatnonzero(self.level == level)
             tree = cKDTree(self.centres_m[own])
-            for way, step in enumerate(_STEPS):
+            for direction, step in enumerate(_STEPS):
                 distance_m, nearest = tree.query(
                     self.centres_m[own] + step * pitch_m, distance_upper_bound=_ON_GRID * pitch_m.min()
                 )
                 there = np.isfinite(distance_m)
-                found[way, own[there]] = own[nearest[there]]
+                found[direction, own[there]] = own[nearest[there]]
         return found
+
+
+def score_margin(centres_m: Float64Array, sizes_m: Float64Array, scores: Float64Array) -> float:
+    """Return how much more the best tile scores than the best tile of another place; inf without one.
+
+    Another place is a tile that shares no ground with the best one.
+
+    Args:
+        centres_m: (n, 2) east and north of at least one tile, best first.
+        sizes_m: (n,) their sides.
+        scores: (n,) their scores, falling.
+    """
+    apart_m = np.abs(centres_m - centres_m[0]).max(axis=1)
+    touching_m = (sizes_m + sizes_m[0]) / 2.0
+    rivals = scores[apart_m >= touching_m * (1.0 - 1e-6)]
+    return float(scores[0]) - float(rivals[0]) if rivals.size else math.inf

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded flights: rosbag2 read, played and written without ROS, and the truth beside them."""
+"""Recorded flights: reads, plays and writes rosbag2 without ROS, and interpolates the truth."""

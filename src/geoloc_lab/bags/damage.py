@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What opening and reading a missing or damaged recording raises, and how that is told.
+"""The exceptions that missing and damaged recordings raise, and their translation into `BagError`.
 
-rosbags passes on what its file formats, databases and decompressors raise on damaged bytes. The list was
-found by cutting and scrambling mcap and sqlite3 bags; some of the classes live in packages that only some
+rosbags does not wrap what its file formats, databases and decompressors raise on damaged bytes. The list was
+found by truncating and scrambling mcap and sqlite3 bags. Some of the classes live in packages that only some
 versions of rosbags use.
 """
 
@@ -21,7 +21,7 @@ from geoloc.errors import BagError
 
 
 def _from_packages(*names: tuple[str, str]) -> tuple[type[Exception], ...]:
-    """Return the named classes of those packages that are installed."""
+    """Return the named classes from the packages that are installed."""
     found = []
     for package, name in names:
         try:
@@ -52,10 +52,10 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 @contextmanager
 def opening(bag: Path) -> Iterator[None]:
-    """Open a bag inside; what fails leaves as a `BagError` that names the bag.
+    """Translate what fails while a bag is opened inside the `with` into a `BagError` that names the bag.
 
     Raises:
-        BagError: where there is no bag, or it cannot be read as one.
+        BagError: where there is no bag, or the file is none.
     """
     if not bag.exists():
         raise BagError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recording played to a camera rig: every frame comes once the samples around it are in."""
+"""Feeds a recording to a camera rig: each frame is released once the samples around it have arrived."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +14,18 @@ from geoloc_lab.bags.reading import (
     Sample,
 )
 
-_PATIENCE_NS = 500_000_000  # how long a frame waits for the attitude that follows it
+_PATIENCE_NS = 500_000_000  # a frame waits at most so long for the attitude that follows it
 
 
 def frames_when_ready(
     samples: Iterable[Sample], take: Callable[[Sample], None], ready: Callable[[int], bool]
 ) -> Iterator[ImageSample]:
-    """Yield each frame once the samples around it are in, as a node that waits a little would.
+    """Yield each frame once the samples around it have arrived, as a node that waits a little would.
 
     Args:
-        samples: of a flight, in stamp order.
-        take: is given all that are no images.
-        ready: whether an attitude at or after a stamp has come.
+        samples: a flight's samples, in stamp order.
+        take: called with every sample that is not an image.
+        ready: returns True once an attitude at or after a stamp has arrived.
     """
     waiting: deque[ImageSample] = deque()
 
@@ -45,7 +45,7 @@ def frames_when_ready(
 
 
 def feed(rig: CameraRig, sample: Sample) -> None:
-    """Give a rig a sample that is no image.
+    """Pass a sample that is not an image to a rig.
 
     Raises:
         FrameRefused: the sample cannot be used.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a rosbag2 recording is played, under which name: decided by message types, or by `from:=to`."""
+"""Chooses which topics of a rosbag2 recording to play, and under which names: by type or by `from:=to`."""
 
 import importlib
 import itertools
@@ -23,7 +23,7 @@ ROLES: Mapping[str, str] = {
     "nav_msgs/msg/Odometry": "odom",
     "sensor_msgs/msg/NavSatFix": "truth",
 }
-"""The name under which a node expects messages of a type."""
+"""The topic name under which a node expects messages of a type."""
 
 _TRANSFORMS = "tf2_msgs/msg/TFMessage"
 _CLOCK = "rosgraph_msgs/msg/Clock"
@@ -31,8 +31,8 @@ _OPTIONAL = frozenset({"odom", "truth"})
 
 
 @dataclass(frozen=True)
-class Track:
-    """One topic of the bag and where it goes.
+class PlayedTopic:
+    """A topic of the bag and the topic that it is played on.
 
     Attributes:
         source: topic in the bag.
@@ -46,11 +46,11 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """How to name what is played.
+class TopicChoice:
+    """The names under which topics are played.
 
     Attributes:
-        renames: topic in the bag to topic to play on, before any guess.
+        renames: topic in the bag to topic to play on; these take precedence over names by type.
         keep_names: play every topic under its recorded name.
     """
 
@@ -58,11 +58,11 @@ class Choice:
     keep_names: bool = False
 
     @classmethod
-    def of(cls, arguments: Sequence[str], *, keep_names: bool = False) -> "Choice":
-        """Read `from:=to` arguments.
+    def of(cls, arguments: Sequence[str], *, keep_names: bool = False) -> "TopicChoice":
+        """Parse `from:=to` arguments.
 
         Raises:
-            ParameterError: for one that is not of that form.
+            ParameterError: for an argument of another form.
         """
         pairs = [argument.split(":=") for argument in arguments if argument]
         for pair, argument in zip(pairs, filter(None, arguments), strict=True):
@@ -74,25 +74,25 @@ class Choice:
 
 
 class Playlist:
-    """An open bag and the tracks chosen from it.
+    """An open bag and the topics chosen from it.
 
     Args:
         bag: folder with metadata.yaml, or its .mcap or .db3 file.
-        choice: of names.
+        choice: under which names to play them.
 
     Attributes:
-        tracks: what is played.
-        notes: a sentence for each topic that is left out against expectation.
+        topics: what is played.
+        notes: a sentence for each topic that is unexpectedly not played.
 
     Raises:
         BagError: for a bag that is missing, damaged or empty, or that holds nothing to play.
     """
 
-    def __init__(self, bag: Path, choice: Choice) -> None:
+    def __init__(self, bag: Path, choice: TopicChoice) -> None:
         self._bag = bag
         self._reader = _opened(bag)
         self.notes: list[str] = []
-        self.tracks = self._chosen(choice)
+        self.topics = self._chosen(choice)
 
     @property
     def start_ns(self) -> int:
@@ -104,14 +104,14 @@ class Playlist:
         """Time of the last message."""
         return self._reader.end_time - 1
 
-    def messages(self, from_ns: int) -> Iterator[tuple[Track, int, bytes]]:
-        """Yield track, recording time and serialised message, from this time on.
+    def messages(self, from_ns: int) -> Iterator[tuple[PlayedTopic, int, bytes]]:
+        """Yield topic, recording time and serialised message from a recording time on.
 
         Raises:
-            BagError: where the file breaks off.
+            BagError: where the file is truncated or damaged.
         """
-        tracks = {track.source: track for track in self.tracks}
-        connections = [c for c in self._reader.connections if c.topic in tracks]
+        by_source = {topic.source: topic for topic in self.topics}
+        connections = [c for c in self._reader.connections if c.topic in by_source]
         played = self._reader.messages(connections, start=from_ns)
         for count in itertools.count():
             try:
@@ -123,13 +123,13 @@ class Playlist:
                     f"{self._bag} breaks off after {count} messages ({error}): it is truncated or damaged; "
                     "copy it again"
                 ) from error
-            yield tracks[connection.topic], time_ns, bytes(raw)
+            yield by_source[connection.topic], time_ns, bytes(raw)
 
     def close(self) -> None:
         """Close the bag."""
         self._reader.close()
 
-    def _chosen(self, choice: Choice) -> list[Track]:
+    def _chosen(self, choice: TopicChoice) -> list[PlayedTopic]:
         connections = {c.topic: c for c in self._reader.connections if c.msgtype != _CLOCK and c.msgcount}
         if missing := sorted(set(choice.renames) - set(connections)):
             raise BagError(
@@ -140,8 +140,8 @@ class Playlist:
             names = {topic: topic for topic in connections} | names
         else:
             names |= self._guessed(connections, set(names.values()), set(names))
-        tracks = [self._track(connections[source], target) for source, target in names.items()]
-        playable = [track for track in tracks if track is not None]
+        found = [self._playable(connections[source], target) for source, target in names.items()]
+        playable = [topic for topic in found if topic is not None]
         if not playable:
             raise BagError(
                 f"{self._bag} holds nothing that geoloc's nodes take (its topics: "
@@ -173,7 +173,7 @@ class Playlist:
                 )
         return names | {t: t for t, c in connections.items() if c.msgtype == _TRANSFORMS and t not in done}
 
-    def _track(self, connection: Connection, target: str) -> Track | None:
+    def _playable(self, connection: Connection, target: str) -> PlayedTopic | None:
         package, _, name = connection.msgtype.replace("/msg/", "/").partition("/")
         try:
             kind = getattr(importlib.import_module(f"{package}.msg"), name)
@@ -183,7 +183,7 @@ class Playlist:
                 f"install the package {package}"
             )
             return None
-        return Track(connection.topic, target, kind)
+        return PlayedTopic(connection.topic, target, kind)
 
 
 def _opened(bag: Path) -> Reader:

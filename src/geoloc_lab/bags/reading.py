@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded flight, read without ROS: rosbag2 (mcap or sqlite3) in, typed samples in stamp order out.
+"""Reads a rosbag2 recording (mcap or sqlite3) without ROS, as typed samples in stamp order.
 
 Topics are found by their message type; names are needed only where a bag holds several of a type.
 """
@@ -37,7 +37,7 @@ _REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most t
 
 @dataclass(frozen=True)
 class Topics:
-    """Names of the topics to read; None finds the topic by its type, "" where the bag has none."""
+    """Names of the topics to read: None finds a topic by its type, "" means that the bag has none."""
 
     image: str | None = None
     camera_info: str | None = None
@@ -49,7 +49,7 @@ class Topics:
 
 @dataclass(frozen=True)
 class ImageSample:
-    """A frame, not decoded yet: `messages.decode_image(sample.message)` does that."""
+    """A frame as recorded; `messages.decode_image(sample.message)` decodes it."""
 
     stamp_ns: int
     message: Any
@@ -65,7 +65,7 @@ class AttitudeSample:
 
 @dataclass(frozen=True)
 class HeightSample:
-    """Metres above ground."""
+    """Height above ground, metres."""
 
     stamp_ns: int
     height_m: float
@@ -73,7 +73,7 @@ class HeightSample:
 
 @dataclass(frozen=True)
 class CameraSample:
-    """Intrinsics of the pictures that follow."""
+    """Intrinsics of the images that follow."""
 
     stamp_ns: int
     intrinsics: Intrinsics
@@ -90,7 +90,7 @@ class OdometrySample:
 
 @dataclass(frozen=True)
 class FaultySample:
-    """A message of an auxiliary topic that cannot be used, and why."""
+    """A message that cannot be used, and the reason."""
 
     stamp_ns: int
     topic: str
@@ -101,7 +101,7 @@ Sample = ImageSample | AttitudeSample | HeightSample | CameraSample | OdometrySa
 
 
 class Flight:
-    """A bag on disk: which topics it has, its truth, and its samples; see `read_flight`."""
+    """A bag on disk: its topics, truth and samples; `read_flight` opens one."""
 
     def __init__(self, bag: Path, topics: Topics, image_count: int) -> None:
         self.bag = bag
@@ -109,10 +109,13 @@ class Flight:
         self.image_count = image_count
 
     def samples(self, *, by_arrival: bool = False) -> Iterator[Sample]:
-        """Yield the samples in the order of their header stamps, or as they arrived when recorded.
+        """Yield the samples in the order of their header stamps.
+
+        Args:
+            by_arrival: yield them in the order in which they were recorded instead.
 
         Raises:
-            BagError: where the file ends or breaks before its time.
+            BagError: where the file is truncated or damaged.
         """
         arrived = self._arriving()
         return arrived if by_arrival else _in_stamp_order(arrived)
@@ -127,7 +130,7 @@ class Flight:
         """Return the reference track of the bag's truth topic.
 
         Raises:
-            BagError: where there is none, or more than one and none is named `truth`.
+            BagError: where the bag has none.
         """
         topic = self.topics.truth
         if not topic:
@@ -147,10 +150,10 @@ def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
 
     Args:
         bag: the bag's folder (with metadata.yaml), or its .mcap file.
-        topics: names where the types do not decide; of several NavSatFix topics `truth` is taken.
+        topics: names, where types are ambiguous; of several NavSatFix topics the one named `truth` is read.
 
     Raises:
-        BagError: for a bag that is missing, damaged, empty, without images, or where a topic cannot be told.
+        BagError: for a bag that is missing, damaged, empty or without images, or has ambiguous topics.
     """
     with closing(_opened(bag)) as reader:
         connections = list(reader.connections)

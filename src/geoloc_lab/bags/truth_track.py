@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera really was: reference positions, interpolated between samples that belong together."""
+"""The reference track of a flight: true positions, interpolated between samples of one flight."""
 
 import math
 from collections.abc import Sequence
@@ -16,23 +16,26 @@ _JUMP_M, _JUMP_MPS = 50.0, 100.0
 
 
 def jumped(distance_m: Float64Array | float, seconds: Float64Array | float) -> BoolArray:
-    """Return whether a way between two truths is none that a drone flies: over 50 m at more than 100 m/s."""
+    """Return True where two truth samples are too far apart to belong to one flight.
+
+    Farther than 50 m, and faster than 100 m/s. The result has the shape of the arguments.
+    """
     distance, time_s = np.asarray(distance_m), np.asarray(seconds)
     return np.asarray((distance > _JUMP_M) & (distance > _JUMP_MPS * time_s))
 
 
 @dataclass(frozen=True)
 class TruthTrack:
-    """Where the camera really was: reference positions in stamp order.
+    """Reference positions of the camera, in stamp order.
 
     Attributes:
-        stamps_ns: (n,) integer nanoseconds, rising.
+        stamps_ns: (n,) integer nanoseconds, strictly increasing.
         latitude_deg, longitude_deg: (n,) WGS 84.
-        max_gap_s: between two samples farther apart than this nothing is interpolated, nor over a jump.
-        source: where it came from, for the report.
+        max_gap_s: `at` does not interpolate across a longer gap, nor across a jump.
+        source: origin of the track, for the report.
 
     Raises:
-        BagError: for an empty track, or one out of order.
+        BagError: for an empty track, or stamps that do not increase.
     """
 
     stamps_ns: Int64Array
@@ -51,7 +54,7 @@ class TruthTrack:
     def of(
         cls, rows: Sequence[tuple[int, float, float]], source: str, max_gap_s: float = 2.0
     ) -> "TruthTrack":
-        """Make a track from (stamp_ns, latitude, longitude) rows in any order; rows with NaN are left out."""
+        """Make a track from (stamp_ns, latitude, longitude) rows in any order; rows with NaN are dropped."""
         known = {row[0]: row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])}
         ordered = [known[stamp] for stamp in sorted(known)]
         stamps = np.array([row[0] for row in ordered], dtype=np.int64)
@@ -59,7 +62,7 @@ class TruthTrack:
         return cls(stamps, latitude, longitude, max_gap_s, source)
 
     def at(self, stamp_ns: int) -> tuple[float, float]:
-        """Return latitude and longitude at a stamp, interpolated; NaN where no sample is near enough."""
+        """Return the interpolated latitude and longitude at a stamp; NaN in a gap, at a jump, or outside."""
         after = int(np.searchsorted(self.stamps_ns, stamp_ns))
         if after < self.stamps_ns.size and self.stamps_ns[after] == stamp_ns:
             return float(self.latitude_deg[after]), float(self.longitude_deg[after])

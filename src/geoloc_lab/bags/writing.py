@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a flight as a rosbag2 recording with the topics geoloc's nodes listen to, without ROS."""
+"""Writes a flight as a rosbag2 recording with the topics that geoloc's nodes subscribe to, without ROS."""
 
 import math
 import shutil
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 
-from geoloc.arrays import UInt8Array
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, ParameterError
+from geoloc.raster.colours import Rgb
 
 TOPICS = {
     "image": ("/geoloc/image", "sensor_msgs/msg/Image"),
@@ -34,16 +34,16 @@ _JPEG_QUALITY = 85
 
 
 class BagRecorder:
-    """A rosbag2 recording being written; it appears under its name only when it is whole.
+    """Writes a rosbag2 recording, which appears under its name only once it is complete.
 
     Args:
         path: folder of the bag; must not exist unless `overwrite`.
         storage: "mcap" or "sqlite3".
         overwrite: replace a bag (a folder with metadata.yaml) of that name.
-        jpeg_quality: of compressed pictures, 1 to 100.
+        jpeg_quality: of compressed images, 1 to 100.
 
     Raises:
-        BagError: where the path is taken or cannot be written.
+        BagError: where the path exists or cannot be written.
         ParameterError: for an unknown storage or quality.
     """
 
@@ -85,8 +85,8 @@ class BagRecorder:
         finally:
             shutil.rmtree(self._workshop, ignore_errors=True)
 
-    def image(self, stamp_ns: int, rgb: UInt8Array, *, compressed: bool = True, late_ns: int = 0) -> None:
-        """Record a picture, uint8 RGB (H, W, 3), as JPEG or raw; it arrives `late_ns` after its stamp."""
+    def image(self, stamp_ns: int, rgb: Rgb, *, compressed: bool = True, late_ns: int = 0) -> None:
+        """Record an image, uint8 RGB (H, W, 3), as JPEG or raw, as arriving `late_ns` after its stamp."""
         if compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality]
             data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1].ravel()
@@ -107,12 +107,12 @@ class BagRecorder:
         )
 
     def jpeg(self, stamp_ns: int, data: bytes) -> None:
-        """Record a picture that is JPEG already, byte for byte."""
+        """Record an image that is JPEG already, byte for byte."""
         pixels = np.frombuffer(data, dtype=np.uint8)
         self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=pixels)
 
     def camera_info(self, stamp_ns: int, intrinsics: Intrinsics, *, late_ns: int = 0) -> None:
-        """Record the calibration of the pictures; no distortion is written as plumb_bob of zeros."""
+        """Record the camera's calibration; a lens without distortion is written as plumb_bob with zeros."""
         k = intrinsics.matrix
         model = "plumb_bob" if intrinsics.model == "none" else intrinsics.model
         coefficients = np.zeros(5) if intrinsics.model == "none" else np.asarray(intrinsics.coefficients)
@@ -144,9 +144,14 @@ class BagRecorder:
         acceleration_mps2: ArrayLike,
         attitude_deg: tuple[float, float, float] = (0.3, 0.3, 1.0),
     ) -> None:
-        """Record an attitude (x, y, z, w; body to east, north, up), rates and specific force in the body.
+        """Record attitude, angular rates and specific force.
 
-        `attitude_deg` are standard deviations about east, north and up.
+        Args:
+            stamp_ns: when they were measured.
+            quaternion: x, y, z, w; body to east, north, up.
+            rate_radps: (3,) in the body.
+            acceleration_mps2: (3,) in the body.
+            attitude_deg: standard deviations about east, north and up.
         """
         self._write(
             "imu",
@@ -177,7 +182,7 @@ class BagRecorder:
     def odometry(
         self, stamp_ns: int, position_m: ArrayLike, quaternion: ArrayLike, velocity_mps: ArrayLike
     ) -> None:
-        """Record position and attitude in the odometry's own frame, and the velocity in the body."""
+        """Record position and attitude in the odometry frame, and velocity in the body frame."""
         point = self._make("geometry_msgs/msg/Point", **_xyz(position_m))
         pose = self._make("geometry_msgs/msg/Pose", position=point, orientation=self._quaternion(quaternion))
         still = self._vector((0.0, 0.0, 0.0))

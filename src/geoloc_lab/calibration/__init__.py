@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model's covariance and operating point, measured on flights."""
+"""Calibrates a model's covariance and thresholds on evaluated flights."""

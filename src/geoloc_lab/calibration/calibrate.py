@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model's covariance and operating point, measured on flights over a region that it is validated on."""
+"""Calibrates a model on evaluated flights over its validation region: covariance and thresholds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from geoloc.errors import ParameterError
 from geoloc_lab.calibration.covariance_fit import FEWEST_FIXES, CovarianceFit, fit_covariance
 from geoloc_lab.calibration.operating_point import OperatingPoint, Target, choose
 from geoloc_lab.metrics.answers import Answers, joined
-from geoloc_lab.metrics.consistency import Belief, believe
+from geoloc_lab.metrics.consistency import Consistency, consistency_of
 from geoloc_lab.reports.written_report import WrittenReport
 
 _FEW = 3
@@ -22,16 +22,16 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """What the flights told.
+    """The measurements that a calibration was made from.
 
     Attributes:
         flights: titles of the reports.
-        frames, fixes: with a truth.
-        fit: of the covariance of beliefs, on top of the calibration that flew; None where too few stayed
-            unrefined.
-        registration: of that of refined positions; None where too few were refined.
+        frames, fixes: numbers of frames and fixes with a truth.
+        fit: correction of the filter's covariance, on top of the calibration that flew; None with too few
+            unrefined fixes.
+        registration: correction of the covariance of refined positions; None with too few refined fixes.
         point: the thresholds.
-        before, after: how honest the covariance was, and is among the fixes that the thresholds accept.
+        before, after: consistency as flown, and after calibration among the fixes that the thresholds accept.
     """
 
     flights: tuple[str, ...]
@@ -40,8 +40,8 @@ class Measured:
     fit: CovarianceFit | None
     registration: CovarianceFit | None
     point: OperatingPoint
-    before: Belief
-    after: Belief
+    before: Consistency
+    after: Consistency
 
 
 def calibrate(
@@ -50,11 +50,11 @@ def calibrate(
     """Measure a model's calibration.
 
     Args:
-        reports: of flights over the validation region, flown with open thresholds: what was refused then
-            cannot be taken back by a calibration.
+        reports: flights over the validation region, flown with open thresholds; a calibration cannot recover
+            frames that were refused.
         model_id: the model that must have flown.
-        date: of the calibration, for the card.
-        target: rate of false fixes to keep.
+        date: date of the calibration, for the model card.
+        target: the rate of false fixes to keep.
 
     Returns:
         The calibration for the model card, and what it was made from.
@@ -74,8 +74,8 @@ def calibrate(
         fit=fit,
         registration=registration,
         point=point,
-        before=believe(answers),
-        after=believe(corrected.take(point.rules.accept(corrected))),
+        before=consistency_of(answers),
+        after=consistency_of(corrected.take(point.rules.accept(corrected))),
     )
     scale, floor_m = _covariance_of(flown)[:2] if fit is None else fit.after(flown)
     calibration = Calibration(
@@ -96,13 +96,13 @@ def calibrate(
 def _fitted(
     answers: Answers, flown: Calibration
 ) -> tuple[CovarianceFit | None, CovarianceFit | None, Answers]:
-    """Fit beliefs and refined positions, each by itself where it is enough of them.
+    """Fit the covariances of unrefined and of refined fixes separately, each where there are enough.
 
-    What attitude adds to both is known and stays as it is.
+    The contribution of the attitude error is known and stays as it is.
     """
     attitude_m2 = answers.attitude_m**2
     known = attitude_m2 + np.where(answers.refined, flown.registration_m**2, 0.0)
-    claimed, covariance = answers.covariance_m2 - _round(known), answers.covariance_m2
+    claimed, covariance = answers.covariance_m2 - _isotropic(known), answers.covariance_m2
     fits: list[CovarianceFit | None] = [None, None]
     for number, (rows, scaled) in enumerate(((~answers.refined, True), (answers.refined, False))):
         few = (rows & answers.answered).sum() < FEWEST_FIXES
@@ -110,17 +110,17 @@ def _fitted(
             continue
         fit = fit_covariance(answers.error_m[rows], claimed[rows], attitude_m2[rows], scaled=scaled)
         fits[number] = fit
-        covariance = np.where(rows[:, None, None], fit.apply(claimed) + _round(attitude_m2), covariance)
+        covariance = np.where(rows[:, None, None], fit.apply(claimed) + _isotropic(attitude_m2), covariance)
     return fits[0], fits[1], replace(answers, covariance_m2=covariance)
 
 
-def _round(variance_m2: Float64Array) -> Float64Array:
-    """Return covariances (n, 2, 2) of variances (n,) per axis."""
+def _isotropic(variance_m2: Float64Array) -> Float64Array:
+    """Return isotropic covariances (n, 2, 2) from variances (n,) per axis."""
     return np.asarray(variance_m2[:, None, None] * np.eye(2))
 
 
 def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
-    """Return the score halfway between right places and the best places of other ground, in the median."""
+    """Return the mean of two medians: scores of right tiles, and of the best tiles on other ground."""
     right = answers.distance_m <= beyond_m
     scores = answers.score[right], (answers.score - answers.margin)[right]
     if not all(np.isfinite(some).any() for some in scores):
@@ -193,7 +193,7 @@ def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
-    """Return a tree of plain values for YAML: five digits, lists for tuples, text for keys, null for NaN."""
+    """Return plain values for YAML: floats to five digits, NaN as null, tuples as lists, keys as text."""
     if isinstance(value, Mapping):
         return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scale and floor of a covariance by maximum likelihood, with false fixes taken for what they are.
+"""Fits scale and floor of a covariance by maximum likelihood, with a mixture model for false fixes.
 
-The calibrated covariance is s Σ + f² I: s corrects how the spread is measured, f is what the claim never sees
-(height, attitude, map and truth errors). Errors are taken to come from it, but for a share ε that is spread
-evenly over a disc as wide as the largest error, or ten median ones. That share is fitted too, and it keeps a
-few false fixes of kilometres from inflating the ellipse of the others: they are to be refused, not covered.
+The calibrated covariance is s Σ + f² I. The scale s corrects the measured spread; the floor f covers errors
+that the claim does not see (height, attitude, map and truth). Errors are modelled as drawn from it, except
+for a share ε that is uniform over a disc of the radius of the largest error, or of ten median errors. ε is
+fitted too. It keeps a few false fixes of kilometres from inflating the ellipse of the others: false fixes are
+to be refused, not covered.
 """
 
 import math
@@ -25,13 +26,13 @@ _LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, 
 
 @dataclass(frozen=True)
 class CovarianceFit:
-    """Outcome of a fit.
+    """A fitted correction of a covariance.
 
     Attributes:
         scale: s, above 0.
-        floor_m: f, metres; 0 where the claim needs none.
+        floor_m: f, metres; 0 where none is needed.
         false_share: ε, the share of fixes that the ellipse does not explain.
-        fixes: that took part.
+        fixes: number of fixes that were used.
     """
 
     scale: float
@@ -40,11 +41,11 @@ class CovarianceFit:
     fixes: int
 
     def apply(self, covariance_m2: Float64Array) -> Float64Array:
-        """Return covariances (…, 2, 2) corrected."""
-        return np.asarray(self.scale * covariance_m2 + np.eye(2) * self.floor_m**2, dtype=np.float64)
+        """Return corrected covariances (…, 2, 2), metres²."""
+        return integrity.scaled_covariance(covariance_m2, self.scale, self.floor_m)
 
     def after(self, before: Calibration) -> tuple[float, float]:
-        """Return scale and floor of both in turn, where the fit was to covariances calibrated by `before`."""
+        """Return scale and floor of this correction applied after the calibration `before`."""
         floor_m = math.sqrt(self.scale * before.sigma_floor_m**2 + self.floor_m**2)
         return self.scale * before.covariance_scale, floor_m
 
@@ -58,13 +59,13 @@ def fit_covariance(
 ) -> CovarianceFit:
     """Fit scale and floor to errors (n, 2) and claimed covariances (n, 2, 2), east and north, metres.
 
-    Rows with NaN, and claims that are no covariance, take no part.
+    Rows with NaN, and matrices that are no covariance, are ignored.
 
     Args:
-        error_m: estimate less truth.
-        covariance_m2: as claimed, without what is known.
-        known_m2: (n,) variance per axis that comes on top and is not to be fitted; none by default.
-        scaled: whether the claim is scaled; if not, s is 1 and the floor alone is fitted.
+        error_m: estimate minus truth.
+        covariance_m2: as claimed, without the known part.
+        known_m2: (n,) known variance per axis that is added and not fitted; 0 by default.
+        scaled: fit the scale; if False, s is 1 and only the floor is fitted.
 
     Raises:
         ParameterError: for fewer than 20 usable rows.
@@ -81,7 +82,7 @@ def fit_covariance(
     widest_m = max(1.0, float(distance_m.max()), _WIDE * float(np.median(distance_m)))
 
     def loss(logs: Float64Array) -> float:
-        # Where all claims are alike, scale and floor say the same: a weak prior leaves the claim as it is.
+        # Equal claims make scale and floor indistinguishable; a weak prior then favours a scale of 1.
         return float(logs[0] ** 2) / 2.0 - _log_likelihood(
             error_m, covariance_m2, known_m2, widest_m, *np.exp(logs)
         )

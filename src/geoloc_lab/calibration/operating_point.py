@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds by a target: rules that refuse, set so that false fixes stay under a rate that was asked for.
+"""Chooses thresholds that keep the rate of false fixes under a target.
 
-The candidates give up 0 to 50 % of the right answers by each rule. Among those whose upper bound of the
-false-fix rate (Clopper and Pearson, one-sided 95 %, effective number of fixes) keeps the target, the one that
-answers most right is taken. Where too few frames were flown to show the target by any, the one with the
-lowest upper bound is taken, and said not to be proven.
+Each candidate threshold refuses 0 to 50 % of the right answers. Among the candidates whose upper bound of the
+false-fix rate (Clopper and Pearson, one-sided 95 %, effective number of fixes) is within the target, the one
+with the most right answers is chosen. Where too few frames were flown for any candidate, the one with the
+lowest upper bound is chosen and reported as not proven.
 
-Choosing the best of many flatters the choice. So its rate is also told by cross-validation: chosen on one
-half of the blocks of successive frames, counted on the other, both ways.
+The rate on the frames that thresholds were chosen on is too optimistic. Two-fold cross-validation over blocks
+of successive frames gives the rate on other frames.
 """
 
 import math
@@ -18,9 +18,7 @@ import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import ParameterError
-from geoloc_lab.metrics.answers import (
-    Answers,
-)
+from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, block_length, upper_bound
 from geoloc_lab.metrics.risk import independent_fixes
 
@@ -29,7 +27,7 @@ GIVE_UP = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked for: at most `false_share` of accepted answers more than `beyond_m` metres off.
+    """The target: at most `false_share` of the accepted answers are more than `beyond_m` metres off.
 
     Raises:
         ParameterError: for a share that is not between 0 and 1, or a distance that is not above 0.
@@ -49,12 +47,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Rules:
-    """What an answer must reach; the defaults refuse nothing.
+    """Thresholds of an answer; the defaults refuse nothing.
 
     Attributes:
         min_score: cosine of the best tile; unknown scores pass.
-        min_margin: its lead over other ground; unknown leads pass.
-        max_sigma_m: calibrated deviation; 0 for no limit, unknown deviations fail any.
+        min_margin: its lead over tiles of other ground; unknown margins pass.
+        max_sigma_m: calibrated standard deviation; 0 for no limit; unknown deviations fail any limit.
     """
 
     min_score: float = -1.0
@@ -62,20 +60,20 @@ class Rules:
     max_sigma_m: float = 0.0
 
     def accept(self, answers: Answers) -> BoolArray:
-        """Return which frames (n,) are answered under these rules."""
+        """Return which frames (n,) are answered under these thresholds."""
         accepted = answers.answered & ~(answers.score < self.min_score) & ~(answers.margin < self.min_margin)
         return accepted & (answers.sigma_m <= self.max_sigma_m) if self.max_sigma_m > 0.0 else accepted
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How often accepted answers were false.
+    """The rate of false fixes among accepted answers.
 
     Attributes:
-        accepted, false: frames.
-        independent: fixes that the accepted ones are worth, successive ones being alike.
-        rate: their ratio; NaN where nothing was accepted.
-        upper: one-sided 95 % upper bound of it; 1 where nothing was accepted.
+        accepted, false: numbers of frames.
+        independent: effective number of accepted fixes, given their correlation.
+        rate: false over accepted; NaN where nothing was accepted.
+        upper: one-sided 95 % upper bound of the rate; 1 where nothing was accepted.
         available: share of all frames that were accepted.
     """
 
@@ -89,14 +87,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The rules chosen, and what they do.
+    """The chosen thresholds and their rates of false fixes.
 
     Attributes:
         rules: the thresholds.
-        proven: whether both upper bounds keep the target.
-        seen: on the frames they were chosen on.
-        crossed: by cross-validation.
-        fixes_needed: independent accepted fixes without a false one that would show the target.
+        proven: whether both upper bounds are within the target.
+        seen: rate on the frames that the thresholds were chosen on.
+        crossed: rate by cross-validation.
+        fixes_needed: number of independent accepted fixes, none of them false, that would prove the target.
     """
 
     rules: Rules
@@ -110,13 +108,13 @@ def choose(answers: Answers, target: Target, *, filtered: bool = False) -> Opera
     """Choose thresholds for a target rate of false fixes.
 
     Args:
-        answers: frames, their covariances calibrated already.
+        answers: frames with calibrated covariances.
         target: the rate to keep.
-        filtered: whether the flights were believed as a whole: then scores and leads of single frames refuse
-            nothing, and the deviation alone is chosen.
+        filtered: whether a filter ran over the flights; scores and margins of single frames then refuse
+            nothing, and only the limit on the deviation is chosen.
 
     Raises:
-        ParameterError: without a right answer to choose by.
+        ParameterError: where no answer is right.
     """
     rules = _best(answers, target, filtered)
     seen = rate_of(rules.accept(answers), answers, target.beyond_m)
@@ -131,7 +129,7 @@ def choose(answers: Answers, target: Target, *, filtered: bool = False) -> Opera
 
 
 def rate_of(accepted: BoolArray, answers: Answers, beyond_m: float) -> Rate:
-    """Return how often accepted answers (n,) are false, with the bound for as many independent ones."""
+    """Return the rate of false fixes among accepted answers (n,), with its upper bound."""
     return _rate(accepted, answers, beyond_m, _dependence(answers))
 
 
@@ -149,7 +147,7 @@ def _rate(accepted: BoolArray, answers: Answers, beyond_m: float, dependence: fl
 
 
 def _dependence(answers: Answers) -> float:
-    """Return how many successive fixes are worth one independent trial."""
+    """Return the number of successive fixes per independent one."""
     distance_m = answers.distance_m[answers.answered]
     return distance_m.size / independent_fixes(distance_m) if distance_m.size else 1.0
 
@@ -168,7 +166,7 @@ def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
         kept = rate.upper <= target.false_share
         return kept, float((accepted & right).sum()) if kept else -rate.upper, -rate.upper
 
-    # The first of equals wins, and the candidates go from lenient to strict.
+    # Candidates go from lenient to strict, and the first of equally good ones is chosen.
     return max(_candidates(answers, right, filtered), key=worth)
 
 
@@ -188,7 +186,7 @@ def _quantiles(values: Float64Array, shares: list[float] | tuple[float, ...], di
 
 
 def _crossed(answers: Answers, target: Target, filtered: bool) -> Rate:
-    """Return the rate of thresholds chosen on the other half of the blocks of frames."""
+    """Return the rate by two-fold cross-validation over blocks of frames."""
     blocks = np.arange(len(answers)) // block_length(len(answers))
     accepted = np.zeros(len(answers), dtype=np.bool_)
     for half in (0, 1):

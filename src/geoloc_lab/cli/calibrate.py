@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc calibrate`: how sure a model may claim to be, and when it should refuse."""
+"""`geoloc calibrate`: measures a model's covariance and refusal thresholds on evaluated flights."""
 
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,18 +14,17 @@ if TYPE_CHECKING:
     from geoloc_lab.calibration.calibrate import Measured
     from geoloc_lab.calibration.covariance_fit import CovarianceFit
 
-_HELP = """Measure a model's covariance and thresholds on flights over a validation region; store them in it.
+_HELP = """Measure a model's covariance and thresholds on flights over a validation region; store both.
 
-The covariance is scaled and floored until it explains the errors, and max_sigma_m, for flights evaluated
-with --alone min_score and min_margin too, is chosen so that false fixes stay under a target rate. How well a
-view must fit not to be taken for off the map is measured as well. All of it goes into the model's model.yaml
-and params.yaml.
+Fits a scale and a floor of the covariance to the errors. Chooses max_sigma_m, and for flights evaluated with
+--alone min_score and min_margin too, so that false fixes stay under a target rate. Also measures the score
+below which a view counts as off the map. The results are stored in the model's model.yaml and params.yaml.
 
 Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
 
   geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
 
-Beliefs are measured by the frames that refinement left as they were, refined positions by the others.
+Unrefined and refined fixes are calibrated separately.
 
 Examples:
 
@@ -48,12 +47,12 @@ def calibrate(
         typer.Option(help="Share of answers that may be false, as an upper bound with 95 % confidence."),
     ] = 0.001,
     false_beyond: Annotated[
-        float, typer.Option(min=0.1, help="Metres from which an answer is false.")
+        float, typer.Option(min=0.1, help="Error from which an answer is false, metres.")
     ] = 50.0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Also where the stored one was measured on more frames.")
+        bool, typer.Option("--overwrite", help="Replace a calibration measured on more frames, too.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell, store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the result without storing it.")] = False,
 ) -> None:
     """Measure a calibration and store it in the model."""
     from geoloc.encoder.card import load_card
@@ -105,7 +104,7 @@ def _by(fit: "CovarianceFit | None") -> str:
 
 
 def _table(found: "Calibration", measured: "Measured") -> str:
-    from geoloc_lab.reports.table import aligned, number, percent
+    from geoloc_lab.reports.text import aligned, number, percent
 
     before, after = measured.before, measured.after
     seen, crossed = measured.point.seen, measured.point.crossed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc compare`: reports of one flight side by side."""
+"""`geoloc compare`: compares reports of one flight."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,8 @@ import typer
 
 _HELP = """Compare reports of the same flight: two models, two settings, with and without the filter.
 
-Frames are paired by their stamps; every difference comes with its 95 % interval, and a star where that leaves
-out 0. Writes compare.html (one self-contained page), compare.png and compare.json into --out.
+Frames are paired by their stamps. Every difference has a 95 % interval; a star marks intervals that exclude
+0. Writes compare.html (one self-contained page), compare.png and compare.json into --out.
 
 Examples:
 
@@ -27,20 +27,18 @@ def register(app: typer.Typer) -> None:
 def compare(
     reports: Annotated[
         list[Path],
-        typer.Argument(
-            help="Report folders, or their report.json; the first is what others are compared with."
-        ),
+        typer.Argument(help="Report folders, or their report.json; the others are compared with the first."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the page and the picture.")] = Path("runs/comparison"),
 ) -> None:
     """Compare reports of one flight."""
-    from geoloc_lab.reports import compare as comparing
-    from geoloc_lab.reports.compare_page import write_comparison
-    from geoloc_lab.reports.table import aligned
+    from geoloc_lab.reports import comparison as comparing
+    from geoloc_lab.reports.comparison import write_comparison
+    from geoloc_lab.reports.text import aligned
     from geoloc_lab.reports.written_report import read_report
 
     comparison = comparing.compare([read_report(path) for path in reports])
     page = write_comparison(comparison, out)
     table = aligned([(label, cells) for label, *cells in comparing.comparison_table(comparison)])
-    typer.echo(f"{comparison.frames} frames that all have; * where the interval leaves out 0\n")
+    typer.echo(f"{comparison.frames} frames that all reports have; * where the interval excludes 0\n")
     typer.echo(f"{table}\n\ncomparison: {page}")

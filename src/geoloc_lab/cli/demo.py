@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc demo`: the whole suite on a world drawn on the spot."""
+"""`geoloc demo`: runs everything, from map to report, on a procedural world."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,10 @@ import typer
 
 from geoloc.cli.options import Model
 
-_HELP = """See the main job done, with nothing to bring: a drone without GNSS localized on a map, in metres.
+_HELP = """Localize a simulated drone without GNSS on a map, and report the errors in metres; needs no data.
 
-Draws a town and its fields at two dates, builds a map of the first, flies a camera over the second, replays
-the flight into the real ROS 2 nodes and writes a report. What is there already is not made again.
+Renders a procedural town at two dates, builds a map of the first, flies a camera over the second, replays the
+flight into the real ROS 2 nodes and writes a report. World and flight are kept for the next run.
 
 Examples:
 
@@ -28,15 +28,19 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for world, map, bag and report.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Of the world and the flight.")] = 7,
-    duration_s: Annotated[float, typer.Option(help="Length of the flight.", min=5.0, max=1800.0)] = 90.0,
-    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=10.0)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the world and the flight.")] = 7,
+    duration_s: Annotated[
+        float, typer.Option(help="Duration of the flight, seconds.", min=5.0, max=1800.0)
+    ] = 90.0,
+    rate: Annotated[
+        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=10.0)
+    ] = 1.0,
     model: Model = "",
 ) -> None:
-    """Draw, build, fly, report."""
+    """Render a world, build its map, fly, and report."""
     from geoloc.installed import default_model
     from geoloc_lab.demo import Demo, run_demo
 
-    told = Demo(out, model or default_model(), seed, duration_s, rate)
-    run_demo(told, typer.echo)
-    typer.echo(f"\nthe same without ROS: {told.evaluation()}")
+    chosen = Demo(out, model or default_model(), seed, duration_s, rate)
+    run_demo(chosen, typer.echo)
+    typer.echo(f"\nthe same without ROS: {chosen.evaluation()}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc evaluate`: every frame of a bag through the suite, without ROS, and a report in metres."""
+"""`geoloc evaluate`: localizes every frame of a bag without ROS and reports the errors in metres."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -13,9 +13,9 @@ from geoloc.errors import ParameterError
 if TYPE_CHECKING:
     from geoloc_lab.bags.reading import Topics
 
-_HELP = """Localize every frame of a bag and report how far off the answers are.
+_HELP = """Localize every frame of a bag and report the errors.
 
-Needs no ROS: the bag is read and the frames are processed in one process, with the code the nodes run.
+Needs no ROS: one process reads the bag and processes the frames, with the code that the nodes run.
 The model must be the one that the map was built with.
 
 Writes report.html (one self-contained page), report.json, frames.csv and pictures into --out.
@@ -43,18 +43,21 @@ def evaluate(
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with stamp_ns (or photo file), latitude, longitude; else the bag's NavSatFix."
+            help="CSV with stamp_ns (or photo file), latitude, longitude; default: the bag's NavSatFix."
         ),
     ] = None,
     topic: Annotated[
         list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude, odom or truth.")
     ] = None,
     params_file: Annotated[
-        list[Path] | None, typer.Option(help="ROS parameter file over the model's own; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="ROS parameter file that overrides the model's own; may be repeated."),
     ] = None,
-    alone: Annotated[bool, typer.Option("--alone", help="Each frame for itself, without filter.")] = False,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Localize each frame on its own, without filter.")
+    ] = False,
     unrefined: Annotated[
-        bool, typer.Option("--unrefined", help="What look-ups tell, whatever refine says.")
+        bool, typer.Option("--unrefined", help="Answer from look-ups alone, without refinement.")
     ] = False,
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
 ) -> None:
@@ -63,7 +66,7 @@ def evaluate(
     from geoloc.installed import find_model
     from geoloc.mapping.directory import open_map
     from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc_lab.photo_flights.truth_table import read_truth_csv
+    from geoloc_lab.photo_flights.truth_csv import read_truth_csv
     from geoloc_lab.reports.report import metres_table, write_report
 
     what = BagEvaluation(
@@ -81,7 +84,7 @@ def evaluate(
 
 
 def parse_topics(entries: list[str]) -> "Topics":
-    """Turn `role=name` entries into topic names.
+    """Parse `role=name` entries into topic names.
 
     Raises:
         ParameterError: for an entry of another form or an unknown role.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc flight`: real flights, from photos and a GeoTIFF to metres."""
+"""`geoloc flight`: evaluates real flights from photos and a GeoTIFF."""
 
 import importlib.util
 from dataclasses import replace
@@ -12,19 +12,22 @@ from geoloc.cli.options import Model
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-    from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight
     from geoloc_lab.metrics.records import EvaluationRun
+    from geoloc_lab.photo_flights.evaluation import PreparedFlight
 
-_HELP = """Fly real flights again: build their maps, replay their photos through the nodes, report metres.
+_HELP = """Replay flights of photos: build their maps, localize every photo, and report the errors in metres.
 
-DATA holds flight folders: images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The table has
-a row a photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg, footprint_center_lat,
-footprint_center_lon. Cameras are calibrated in DATA/calibration/cameras.json. Attitude and height are those
-measured on board where the photos carry them (DJI), else those of the table.
+DATA holds flight folders. Each has images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The
+table has a row for each photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg,
+footprint_center_lat, footprint_center_lon. DATA/calibration/cameras.json holds the lenses. Attitude and
+height are those measured on board where the photos carry them (DJI), otherwise those of the table.
+
+Where the map was made from some of the photos, list the others in independent.txt in the flight folder, one
+file name a line. The report then has two more columns: `independent` for them, `in the map` for the rest.
 
 Other imagery under DATA (maps of other flights, folders with an index.csv of EPSG bounds) gives distractors.
 
-Where ROS 2 is installed the photos go through the real nodes; else through the same code in one process.
+Where ROS 2 is installed, the photos go through the nodes, otherwise through the same code in one process.
 
 Examples:
 
@@ -33,8 +36,8 @@ Examples:
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
 """
 
-# Photos of most of a megabyte do not survive best effort: one lost packet of hundreds loses the picture.
-# Seconds apart and without odometry each stands alone: a filter could carry little from one to the next.
+# Photos of nearly a megabyte need reliable transport: best effort loses the image with one of its packets.
+# Photos are seconds apart without odometry, so a filter would carry little from one to the next.
 _FOR_PHOTOS = """/**/camera_node:
   ros__parameters:
     attitude_wait_s: 0.5
@@ -59,16 +62,20 @@ def flight(
     model: Model = "",
     view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
     overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
-    distractors: Annotated[int, typer.Option(help="Tiles of other places added to each map.")] = 1000,
-    rate: Annotated[float, typer.Option(help="Seconds of flight in a second.", min=0.1, max=20.0)] = 4.0,
+    distractors: Annotated[
+        int, typer.Option(help="Number of tiles of other places added to each map.")
+    ] = 1000,
+    rate: Annotated[
+        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=20.0)
+    ] = 4.0,
     nodes: Annotated[
         bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
     ] = None,
 ) -> None:
-    """Prepare, fly and score every flight under DATA."""
+    """Prepare, localize and report every flight under DATA."""
     from geoloc.encoder import load_encoder
     from geoloc.installed import find_model
-    from geoloc_lab.evaluation.photo_flight_runs import FlightSettings, distractor_pictures, prepare_flight
+    from geoloc_lab.photo_flights.evaluation import FlightSettings, distractor_pictures, prepare_flight
     from geoloc_lab.photo_flights.folder import find_flights
     from geoloc_lab.reports.report import metres_table, write_report
 
@@ -86,28 +93,26 @@ def flight(
 
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
-    from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-    from geoloc_lab.evaluation.photo_flight_runs import described
+    from geoloc_lab.photo_flights.evaluation import evaluate_photos
 
-    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
-    return described(run, prepared, "every photo in turn, without ROS, with the code the nodes run")
+    return evaluate_photos(prepared, encoder, "every photo in turn, without ROS, with the code the nodes run")
 
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
-    from geoloc_lab.evaluation.photo_flight_runs import described
     from geoloc_lab.metrics.records import EvaluationRun
-    from geoloc_lab.nodes.session import Session, fly
-    from geoloc_lab.reports.frames import FRAMES, read_frames
+    from geoloc_lab.nodes.replay_session import Session, run_session
+    from geoloc_lab.photo_flights.evaluation import described
+    from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 
     title = f"{prepared.flight.folder.name}, by the nodes"
     quality = report.parent / "nodes.yaml"
     quality.write_text(_FOR_PHOTOS, encoding="utf-8")
     model = str(encoder.card.directory)
-    fly(
+    run_session(
         Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
     )
     records = read_frames(report / FRAMES)
-    if rate != 1.0:  # the nodes tell their ages in the flight's time, which ran faster
+    if rate != 1.0:  # the nodes measure ages in the flight's time, which ran faster
         records = tuple(replace(record, latency_ms={}) for record in records)
     views = _in_one_process(prepared, encoder).views
     calibration = encoder.card.calibration

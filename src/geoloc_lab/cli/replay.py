@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc replay`: a recorded flight onto the topics, where `ros2 bag play` is not installed."""
+"""`geoloc replay`: plays a recorded flight onto the topics, where `ros2 bag play` is not installed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,23 +16,25 @@ def replay(
     bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
     rename: Annotated[
         list[str] | None,
-        typer.Argument(help="Topics by name, /recorded:=played, where their types do not decide."),
+        typer.Argument(help="Renames, /recorded:=played, where types are ambiguous."),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.01, max=100.0, help="Seconds of flight in a second.")] = 1.0,
-    start: Annotated[float, typer.Option(min=0.0, help="Begin this many seconds into the bag.")] = 0.0,
-    namespace: Annotated[str, typer.Option(help="Prefix of the topics, as of `geoloc up`.")] = "geoloc",
+    rate: Annotated[
+        float, typer.Option(min=0.01, max=100.0, help="Playback rate: seconds of flight per second.")
+    ] = 1.0,
+    start: Annotated[float, typer.Option(min=0.0, help="Start this many seconds into the bag.")] = 0.0,
+    namespace: Annotated[str, typer.Option(help="Prefix of the topics, as for `geoloc up`.")] = "geoloc",
     keep_names: Annotated[
         bool, typer.Option("--keep-names", help="Play every topic under its recorded name.")
     ] = False,
     wait: Annotated[
-        float, typer.Option(min=0.0, help="How many seconds to wait for the nodes to listen.")
+        float, typer.Option(min=0.0, help="Longest wait for the nodes to subscribe, seconds.")
     ] = 30.0,
-    report: Annotated[bool, typer.Option(help="At the end ask evaluation_node for its report.")] = True,
+    report: Annotated[bool, typer.Option(help="Request the report of evaluation_node at the end.")] = True,
 ) -> None:
-    """Play a recorded flight onto the topics that the nodes read, with /clock.
+    """Play a recorded flight onto the topics that the nodes subscribe to, with /clock.
 
-    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. The first
-    message waits until they listen. Topics are found by their types: Image or CompressedImage, CameraInfo,
+    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. Playback
+    begins once they have subscribed. Topics are found by their types: Image or CompressedImage, CameraInfo,
     Imu, Range (height above ground), Odometry, and a NavSatFix as the truth.
 
     Examples:

@@ -1,23 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc simulate …`: a world to fly over, a flight over it or over any raster, and scenarios."""
+"""`geoloc simulate …`: renders a world, records a flight over any raster, runs the scenarios."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
 from geoloc.errors import ParameterError
-from geoloc_lab.cli import scenarios
 
 _commands = typer.Typer(
-    help="Make a world, or a flight over any imagery, without a drone.", no_args_is_help=True
+    help="Simulate: render a world, record a flight over any imagery, or run all scenarios.",
+    no_args_is_help=True,
 )
+
+_SCENARIOS_HELP = """Fly the scenarios, each hard in one way, and check the results against targets.
+
+The flights go over the procedural world, with map and camera at two dates, and with --data over Massachusetts
+imagery, where the camera sees a simulated other season through another sensor. No prior position is given.
+Without --only, each real flight in --data (see `geoloc flight`) adds a row to the table.
+
+Imagery, maps, bags and reports go to --out. Finished work is kept, so an interrupted run continues where it
+stopped. Each flight has a report.html; scenarios.md, .json and .png summarise all of them.
+
+Examples:
+
+  geoloc simulate scenarios --data ../data
+
+  geoloc simulate scenarios --only kidnap --only dropout
+
+  geoloc simulate scenarios --list
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add `geoloc simulate` to `geoloc`."""
     app.add_typer(_commands, name="simulate")
-    _commands.command("scenarios", help=scenarios.HELP)(scenarios.scenarios)
 
 
 @_commands.command()
@@ -25,15 +44,15 @@ def world(
     out: Annotated[
         Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")
     ],
-    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the world.")] = 1,
     size_m: Annotated[float, typer.Option(help="Side of the square, metres.")] = 2048.0,
     gsd_m: Annotated[float, typer.Option(help="Metres per pixel.")] = 0.3,
-    dates: Annotated[int, typer.Option(help="How many dates to render; each is another season.")] = 2,
+    dates: Annotated[int, typer.Option(help="Number of dates to render; each has another season.")] = 2,
 ) -> None:
     """Render a procedural town and its fields on several dates, as GeoTIFFs.
 
     The map's date and the later ones differ in season, sun and shadows, colour, vehicles, crops and a few
-    buildings, so a flight over a later date is never localised on its own picture.
+    buildings, so a flight over a later date is never localized on its own image.
 
     Example: geoloc simulate world --seed 1 --out world/
     """
@@ -53,29 +72,31 @@ def flight(
         Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
     ] = None,
     pattern: Annotated[str, typer.Option(help="tour, survey, straight, orbit or back.")] = "tour",
-    seed: Annotated[int, typer.Option(help="Of the tour, gusts, noise and sensor errors.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the tour, gusts, noise and sensor errors.")] = 0,
     height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
     gust_deg: Annotated[
         float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")
     ] = 2.5,
     max_bank_deg: Annotated[float, typer.Option(help="Steepest bank in turns, degrees.")] = 20.0,
-    frame_rate_hz: Annotated[float, typer.Option(help="Pictures per second.")] = 2.0,
-    duration_s: Annotated[float, typer.Option(help="End the flight then at the latest, seconds.")] = 60.0,
+    frame_rate_hz: Annotated[float, typer.Option(help="Images per second.")] = 2.0,
+    duration_s: Annotated[float, typer.Option(help="Longest duration of the flight, seconds.")] = 60.0,
     margin_m: Annotated[float, typer.Option(help="Distance kept from the raster's edges, metres.")] = 250.0,
     spacing_m: Annotated[float, typer.Option(help="Distance between the lines of a survey, metres.")] = 160.0,
-    width: Annotated[int, typer.Option(help="Width of the pictures, pixels.")] = 640,
-    height: Annotated[int, typer.Option(help="Height of the pictures, pixels.")] = 480,
+    width: Annotated[int, typer.Option(help="Width of the images, pixels.")] = 640,
+    height: Annotated[int, typer.Option(help="Height of the images, pixels.")] = 480,
     hfov_deg: Annotated[float, typer.Option(help="Horizontal field of view, degrees.")] = 70.0,
-    mount_pitch_deg: Annotated[float, typer.Option(help="90 looks straight down, less looks ahead.")] = 90.0,
+    mount_pitch_deg: Annotated[
+        float, typer.Option(help="90 looks straight down, smaller angles look ahead.")
+    ] = 90.0,
     raw: Annotated[bool, typer.Option("--raw", help="Record Image messages, not JPEG.")] = False,
     storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bag of that name.")] = False,
 ) -> None:
-    """Fly a camera over imagery and record what a drone would publish: a rosbag2 with its own truth.
+    """Fly a camera over imagery and record what a drone would publish, as a rosbag2 with its truth.
 
-    Pictures, calibration, attitude, height above ground, odometry that drifts, and the true position, on the
-    topics that the nodes listen to.
+    The bag holds images, calibration, attitude, height above ground, drifting odometry and the true position,
+    on the topics that the nodes subscribe to.
 
     Examples:
       geoloc simulate flight --raster world/date1.tif --out flight_bag
@@ -103,6 +124,46 @@ def flight(
         )
     megabytes = sum(part.stat().st_size for part in out.iterdir()) / 1e6
     typer.echo(f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s, {megabytes:.1f} MB")
+
+
+@_commands.command(help=_SCENARIOS_HELP)
+def scenarios(
+    out: Annotated[Path, typer.Option(help="Folder for imagery, maps, bags and reports.")] = Path(
+        "scenarios"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with massachusetts_ortho/ and other imagery.", show_default=False),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a scenario; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(help="Number of flights at a time; 0 uses all cores.")] = 0,
+    model: Model = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Localize again flights that have a report.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the scenarios and exit.")] = False,
+) -> None:
+    """Run scenarios and print their table."""
+    from geoloc.installed import find_model
+    from geoloc_lab.scenarios.definitions import chosen
+
+    scenarios = tuple(chosen(only or []))
+    if list_:
+        for scenario in scenarios:
+            typer.echo(f"{scenario.name:<14}  {scenario.shows}")
+        return
+    from geoloc_lab.scenarios.results import summary
+    from geoloc_lab.scenarios.suite import Suite, run_suite
+
+    cores = os.cpu_count() or 1
+    folder = find_model(model)
+    suite = Suite(scenarios, out, folder, data, jobs or cores, again, real_flights=not only)
+    try:
+        results = run_suite(suite, typer.echo)
+    except KeyboardInterrupt:
+        typer.echo(f"stopped: the same command goes on from here; {out} keeps what is done.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"\n{summary(results)}\n\ntable, picture and figures: {out / 'scenarios.md'}, .png, .json")
 
 
 def _imagery(raster: Path | None, map_dir: Path | None) -> Path:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights localized without ROS, with the code the nodes run."""
+"""Localizes recorded flights without ROS, with the code that the nodes run."""

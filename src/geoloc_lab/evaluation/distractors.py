@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other places in a map: tiles of further imagery, so that a small map is not too easy to search.
+"""Adds distractor tiles from imagery of other places to a map, so that a small map is not easy to search.
 
-Distractor tiles stand in the map with their own true coordinates. To the search they are tiles like any
-other: a view that is taken for one gets an answer hundreds of kilometres off, and counts as such.
+Distractor tiles keep their true coordinates. The search treats them like any other tile: a view that is
+matched to one gets an answer hundreds of kilometres off, which counts as an error.
 """
 
-import csv
 import hashlib
 import json
 import shutil
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
+from geoloc.arrays import BoolArray, Float32Array, Float64Array
 from geoloc.camera.views import check_texture, fill_invalid
 from geoloc.checksums import file_sha256
 from geoloc.errors import BagError, FrameRefused, MapError
@@ -35,7 +34,9 @@ from geoloc.mapping.manifest import (
     write_manifest,
 )
 from geoloc.progress import progress_bar
+from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster, open_raster
+from geoloc_lab.csv_table import read_rows
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -45,9 +46,13 @@ _WHITE, _WHITE_PX = 250, 9
 
 @dataclass(frozen=True)
 class Picture:
-    """A georeferenced picture to cut distractors from; bounds and CRS where the file holds none.
+    """A georeferenced image to cut distractors from.
 
-    `white_is_nodata` is for imagery that is white where there is none, and says so nowhere.
+    Attributes:
+        path: the file.
+        bounds: left, bottom, right, top in `crs`; None where the file is georeferenced.
+        crs: such as "EPSG:26986"; None where the file is georeferenced.
+        white_is_nodata: whether white means nodata, for imagery without a nodata mask.
     """
 
     path: Path
@@ -58,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Draw:
-    """Which tiles to take: at most `count` (None: all), at most `per_picture` of a picture, by this seed."""
+    """Which tiles to draw: at most `count` (None: all), at most `per_picture` from one image."""
 
     count: int | None = 1000
     per_picture: int = 25
@@ -66,7 +71,7 @@ class Draw:
 
 
 def indexed_pictures(index: Path) -> list[Picture]:
-    """Return the pictures that a table `index.csv` places: `file`, `epsg`, `left`, `bottom`, `right`, `top`.
+    """Return the images that a table with columns file, epsg, left, bottom, right, top georeferences.
 
     The files lie beside the table or in its folder `images`.
 
@@ -74,9 +79,8 @@ def indexed_pictures(index: Path) -> list[Picture]:
         BagError: for a table that cannot be read, or lacks a column.
     """
     folder = index.parent / "images" if (index.parent / "images").is_dir() else index.parent
+    rows = read_rows(index, "table of georeferenced pictures")
     try:
-        with index.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
         return [
             Picture(
                 folder / row["file"],
@@ -85,15 +89,15 @@ def indexed_pictures(index: Path) -> list[Picture]:
             )
             for row in rows
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BagError(f"{index} is no table of georeferenced pictures ({error})") from error
 
 
 def placed_pictures(index: Path) -> list[Picture]:
-    """Return what `indexed_pictures` does; nothing where the table does not place its pictures.
+    """Return `indexed_pictures`, or nothing where the table has no column `epsg`.
 
     Raises:
-        BagError: as there.
+        BagError: as `indexed_pictures`.
     """
     header = index.read_text(encoding="utf-8").splitlines()[:1]
     return indexed_pictures(index) if header and "epsg" in header[0] else []
@@ -108,21 +112,21 @@ def add_distractors(
     draw: Draw | None = None,
     progress: bool = False,
 ) -> MapDirectory:
-    """Write a copy of a map with distractor tiles added; opens it where it is there already.
+    """Write a copy of a map with distractor tiles added, or open it where it exists.
 
     Tiles are cut side by side, at the map's own tile size.
 
     Args:
         base: the map, without index file.
         encoder: the model it was built with.
-        pictures: where to cut from, in this order.
+        pictures: images to cut from, in this order.
         out: folder of the new map.
-        draw: how many, and which.
-        progress: whether to show a bar.
+        draw: which tiles to draw.
+        progress: whether to show a progress bar.
 
     Raises:
-        MapError: where `out` holds another map, or the pictures hold no whole tile.
-        RasterError: for a picture that cannot be read.
+        MapError: where `out` holds another map, or the images hold no whole tile.
+        RasterError: for an image that cannot be read.
     """
     draw = draw or Draw()
     recipe = _recipe(base, pictures, draw)
@@ -157,7 +161,7 @@ def _described(
         for picture in pictures:
             with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
                 most = draw.per_picture if draw.count is None else min(draw.per_picture, draw.count - found)
-                centres = rng.permutation(_grid(raster, base.view_size_m))[:most]
+                centres = rng.permutation(tile_centres_m(raster, base.view_size_m))[:most]
                 views, valid = _views(raster, centres, base, encoder, white_is_nodata=picture.white_is_nodata)
                 keep = valid >= base.manifest.min_valid
                 if keep.any():
@@ -170,8 +174,8 @@ def _described(
     return np.concatenate(tiles), np.vstack(descriptors)
 
 
-def _grid(raster: Raster, size_m: float) -> Float64Array:
-    """Return centres (n, 2) of tiles side by side, in the picture's own local frame."""
+def tile_centres_m(raster: Raster, size_m: float) -> Float64Array:
+    """Return centres (n, 2), east and north in the raster's local frame, of tiles side by side."""
     left, bottom, right, top = raster.bounds_m
     east_m = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
     north_m = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
@@ -185,7 +189,7 @@ def _views(
     encoder: "Encoder",
     *,
     white_is_nodata: bool,
-) -> tuple[UInt8Array, Float64Array]:
+) -> tuple[Rgb, Float64Array]:
     size_m, size_px = base.view_size_m, encoder.card.input_px
     views = np.empty((len(centres), size_px, size_px, 3), dtype=np.uint8)
     share = np.empty(len(centres))
@@ -198,14 +202,14 @@ def _views(
     return views, share
 
 
-def is_white(rgb: UInt8Array) -> BoolArray:
-    """Return where a picture (H, W, 3) is white throughout a neighbourhood, as no ground is: (H, W)."""
+def is_white(rgb: Rgb) -> BoolArray:
+    """Return where an image (H, W, 3) is white throughout a neighbourhood, as ground never is: (H, W)."""
     white = (rgb.min(axis=2) >= _WHITE).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((_WHITE_PX, _WHITE_PX))) > 0)
 
 
-def _shows_something(view: UInt8Array) -> bool:
-    """Tell whether a view is more than one colour: white is how some imagery says that it has no data."""
+def _shows_something(view: Rgb) -> bool:
+    """Return whether a view has texture; some imagery is white where it has no data."""
     try:
         check_texture(view)
     except FrameRefused:

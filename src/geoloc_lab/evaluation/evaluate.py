@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Localize every frame of a bag without ROS, with the code the nodes run, and compare with the truth."""
+"""Localizes every frame of a bag without ROS, with the code the nodes run, and compares with the truth."""
 
 import time
 from collections import Counter
@@ -13,6 +13,7 @@ from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
 from geoloc.progress import progress_bar
+from geoloc.query import Query
 from geoloc.refine.stage import RefineStage
 from geoloc_lab.bags.playback import feed, frames_when_ready
 from geoloc_lab.bags.reading import (
@@ -27,7 +28,7 @@ from geoloc_lab.bags.reading import (
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.settings import RunSettings, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
-from geoloc_lab.reports.album import ViewAlbum
+from geoloc_lab.reports.view_album import ViewAlbum
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -36,16 +37,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BagEvaluation:
-    """What to evaluate.
+    """A bag to evaluate, and how.
 
     Attributes:
         bag: a rosbag2 folder or .mcap file.
-        truth: the reference track; None takes the bag's own.
-        topics: names, where types do not decide.
-        params_files: ROS parameter files, as the nodes take them, over the model's own.
-        alone: whether each frame stands alone, without filter.
-        unrefined: whether to answer what look-ups tell, without laying views on the map's picture.
-        by_arrival: take the samples as they arrived when recorded, as the nodes do, not by their stamps.
+        truth: the reference track; None reads it from the bag.
+        topics: names, where types are ambiguous.
+        params_files: ROS parameter files, as the nodes take them; they override the model's own.
+        alone: localize each frame on its own, without filter.
+        unrefined: answer from the look-up alone, without refinement against the map's imagery.
+        by_arrival: process samples in the order of their arrival, as the nodes do, not of their stamps.
         progress: whether to show a progress bar.
     """
 
@@ -106,15 +107,15 @@ class _Pipeline:
 
     @property
     def refinement(self) -> RefineStage:
-        """What refined the answers, and how often."""
+        """The refinement stage with its counts."""
         return self._localizer.refinement
 
     def ready(self, stamp_ns: int) -> bool:
-        """Tell whether the attitude at a stamp is settled."""
+        """Return whether an attitude at or after a stamp has arrived."""
         return self._rig.ready(stamp_ns)
 
     def take(self, sample: Sample) -> None:
-        """Feed the rig and the filter; what cannot be used is why a frame is refused later."""
+        """Pass a sample to the rig or the filter; an unusable sample makes the rig refuse frames."""
         if isinstance(sample, FaultySample):
             self.faults[sample.topic] += 1
         try:
@@ -126,7 +127,7 @@ class _Pipeline:
             self._rig.reject(refusal)
 
     def process(self, frame: ImageSample) -> Record:
-        """Localize one frame, timing every stage."""
+        """Localize one frame and time every stage."""
         clock = _StopWatch()
         try:
             image = messages.decode_image(frame.message)
@@ -138,7 +139,7 @@ class _Pipeline:
         descriptors = self._encoder.describe(view.images)
         clock.lap("encode")
         offset_m = (view.offset_east_m, view.offset_north_m)
-        fix = self._localizer.answer(descriptors, *offset_m, frame.stamp_ns, view.images, view.height_m)
+        fix = self._localizer.answer(Query(frame.stamp_ns, descriptors, offset_m, view.images, view.height_m))
         clock.lap("search and answer")
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
@@ -168,7 +169,7 @@ def _rules(rules: LocalizerSettings) -> str:
     )
 
 
-def _rows(tried: Hypotheses) -> str:
+def _hypotheses(tried: Hypotheses) -> str:
     if tried.count == 1:
         return "one: heading and height as they are told"
     return (
@@ -191,7 +192,7 @@ def _notes(
         "odometry": flight.topics.odom or "none",
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
         "rules": _rules(settings.localizer),
-        "rows of a view": _rows(settings.localizer.hypotheses),
+        "rows of a view": _hypotheses(settings.localizer.hypotheses),
         "how": "every frame in turn, without ROS, with the code the nodes run",
     }
     refinement = pipeline.refinement

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera flown over any raster, with the errors of real sensors."""
+"""Simulates flights over any raster: trajectory, camera and sensor errors, recorded as a bag."""

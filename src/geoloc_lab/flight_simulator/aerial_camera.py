@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera flown over a raster: each pixel's ray traced through the lens to the ground, blur and noise."""
+"""Simulates a camera over a raster: traces each pixel's ray to the ground, adds blur and noise."""
 
 import math
 from collections.abc import Iterator
@@ -11,23 +11,24 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from geoloc.arrays import BoolArray, Float32Array, Float64Array, UInt8Array
+from geoloc.arrays import BoolArray, Float32Array, Float64Array
 from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.lens import Intrinsics, rays
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
+from geoloc.raster.colours import Rgb
 from geoloc_lab.flight_simulator.trajectory import Trajectory
 from geoloc_lab.world.noise import stream
 
 _STEEPEST_RAY = math.cos(math.radians(75.0))
 _HAZE = (176.0, 184.0, 192.0)
-# Each sub-exposure looks through its own quarter of the pixel, so motion and pixel area are averaged at once.
+# Each sub-exposure samples another quarter of the pixel, so that motion and pixel area are averaged together.
 _QUARTERS = np.array([(-0.25, -0.25), (0.25, 0.25), (-0.25, 0.25), (0.25, -0.25)])
 _LEAST_GROUND = 0.5
 
 
 class Ground(Protocol):
-    """What a camera can be flown over; `geoloc.raster.views.Raster` is one."""
+    """What a camera can fly over; `geoloc.raster.views.Raster` is an implementation."""
 
     frame: LocalFrame
     gsd_m: float
@@ -35,7 +36,7 @@ class Ground(Protocol):
 
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
-    ) -> tuple[UInt8Array, BoolArray]:
+    ) -> tuple[Rgb, BoolArray]:
         """Return a north-up rectangle: uint8 RGB (H, W, 3) and validity (H, W)."""
         ...
 
@@ -44,7 +45,7 @@ def default_intrinsics(width: int = 640, height: int = 480, hfov_deg: float = 70
     """Return a camera with square pixels and a mild barrel distortion (plumb_bob).
 
     Raises:
-        ParameterError: for a field of view that is not from 10 to 120 degrees, or a picture under 16 pixels.
+        ParameterError: for a field of view outside 10 to 120 degrees, or an image smaller than 16 pixels.
     """
     if not 10.0 <= hfov_deg <= 120.0:
         raise ParameterError(f"hfov_deg is {hfov_deg}; a field of view from 10 to 120 degrees is needed")
@@ -59,16 +60,16 @@ def default_intrinsics(width: int = 640, height: int = 480, hfov_deg: float = 70
 
 @dataclass(frozen=True)
 class AerialCamera:
-    """A camera on a drone, and how far its pictures are from perfect.
+    """A camera on a drone and the imperfections of its images.
 
     Args:
         intrinsics: size, matrix and distortion.
         mount_rpy_deg: roll, pitch, yaw of camera_link in the body; [0, 90, 0] looks straight down.
-        exposure_s: time the shutter is open; motion within it blurs the picture.
+        exposure_s: exposure time; motion during it blurs the image.
         blur_px: standard deviation of the lens's point spread.
         noise: standard deviation of sensor noise at mid-grey, levels of 255.
-        vignetting: part of the light lost in the corners.
-        exposure_spread: standard deviation of the slow change of brightness, a share.
+        vignetting: share of the light that is lost in the corners.
+        exposure_spread: standard deviation of the slow change of brightness, as a share.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -111,18 +112,16 @@ class AerialCamera:
         square = ((x * size[0]) ** 2 + (y * size[1]) ** 2) / (size @ size)
         return np.asarray(1 - self.vignetting * square, dtype=np.float32)[..., None]
 
-    def frames(
-        self, ground: Ground, trajectory: Trajectory, seed: int = 0
-    ) -> Iterator[tuple[int, UInt8Array]]:
-        """Take the pictures of a flight one by one, as (tick, uint8 RGB (H, W, 3)).
+    def frames(self, ground: Ground, trajectory: Trajectory, seed: int = 0) -> Iterator[tuple[int, Rgb]]:
+        """Yield the images of a flight as (tick, uint8 RGB (H, W, 3)).
 
         Raises:
-            ParameterError: before the first picture, where a picture would show ground outside the raster.
+            ParameterError: before the first image, where an image would show ground outside the raster.
         """
         self._check_inside(ground, trajectory)
         return self._frames(ground, trajectory, seed)
 
-    def _frames(self, ground: Ground, trajectory: Trajectory, seed: int) -> Iterator[tuple[int, UInt8Array]]:
+    def _frames(self, ground: Ground, trajectory: Trajectory, seed: int) -> Iterator[tuple[int, Rgb]]:
         rng = stream(seed, "camera")
         brightness = 1.0
         for tick in trajectory.frame_ticks:
@@ -176,7 +175,7 @@ class AerialCamera:
         reach = np.float32(position[2]) / np.where(seen, -up, np.float32(np.inf))
         return _Hit(position, east * reach, north * reach, seen)
 
-    def _sense(self, picture: Float32Array, brightness: float, rng: np.random.Generator) -> UInt8Array:
+    def _sense(self, picture: Float32Array, brightness: float, rng: np.random.Generator) -> Rgb:
         if self.blur_px > 0:
             picture = cv2.GaussianBlur(picture, (0, 0), self.blur_px)
         picture = np.asarray(picture * (self._falloff * np.float32(brightness)), dtype=np.float32)
@@ -186,7 +185,7 @@ class AerialCamera:
         return np.asarray(cv2.convertScaleAbs(cv2.max(picture, 0.0)), dtype=np.uint8)
 
     def _check_inside(self, ground: Ground, trajectory: Trajectory) -> None:
-        """Refuse a flight whose pictures would show ground beyond the raster's edges."""
+        """Raise `ParameterError` for a flight whose images would show ground outside the raster."""
         left, bottom, right, top = ground.bounds_m
         rim = self._rays[0][[0, 0, -1, -1], [0, -1, 0, -1]]
         mount = mount_rotation(self.mount_rpy_deg)
@@ -223,7 +222,7 @@ class _Hit:
             north + float(self.north_m.max()),
         )
 
-    def sample(self, window: UInt8Array, left_m: float, top_m: float, gsd_m: float) -> UInt8Array:
+    def sample(self, window: Rgb, left_m: float, top_m: float, gsd_m: float) -> Rgb:
         """Return what the rays see (H, W, 3) of a north-up window."""
         scale = np.float32(1 / gsd_m)
         x = self.east_m * scale + np.float32((self.position[0] - left_m) / gsd_m - 0.5)

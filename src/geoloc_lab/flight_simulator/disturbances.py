@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong on a flight: changes to what was flown and to what its sensors say, one after another.
+"""Faults of a simulated flight: dropouts, kidnaps, late frames, biases of height and compass.
 
-Each is a small value that is called with a flight and returns the changed one, so any of them compose.
+A disturbance is a callable that takes a flight and returns the changed flight, so they can be combined.
 """
 
 import math
@@ -23,9 +23,9 @@ class Flown:
     """A flight before it is recorded.
 
     Attributes:
-        trajectory: what the drone did.
-        readings: what its sensors say.
-        frames_late_s: how long after its stamp a picture arrives; everything else arrives at once.
+        trajectory: the true motion of the drone.
+        readings: the readings of its sensors.
+        frames_late_s: delay from the stamp of an image to its arrival; other messages arrive at once.
     """
 
     trajectory: Trajectory
@@ -39,7 +39,7 @@ Disturbance = Callable[[Flown], Flown]
 def fly_disturbed(
     plan: FlightPlan, errors: SensorErrors, disturbances: Sequence[Disturbance] = (), seed: int = 0
 ) -> Flown:
-    """Fly a plan with sensors of these errors, then let things go wrong in their order.
+    """Fly a plan with these sensor errors and apply the disturbances in their order.
 
     Raises:
         ParameterError: where a disturbance does not fit the flight.
@@ -53,7 +53,7 @@ def fly_disturbed(
 
 @dataclass(frozen=True)
 class Dropout:
-    """No picture from `start_s` on, for `duration_s`; the drone flies on and its other sensors speak."""
+    """No image from `start_s` on for `duration_s`; the drone flies on and its other sensors work."""
 
     start_s: float
     duration_s: float
@@ -63,7 +63,7 @@ class Dropout:
         _check_range(self, "duration_s", 0.0, 7200.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight without those pictures.
+        """Return the flight without those images.
 
         Raises:
             ParameterError: where none would be left.
@@ -81,9 +81,9 @@ class Dropout:
 
 @dataclass(frozen=True)
 class Kidnap:
-    """The drone is elsewhere, (`east_m`, `north_m`) away, from halfway to the first picture after `at_s`.
+    """The drone is moved by (`east_m`, `north_m`) halfway between the images before and after `at_s`.
 
-    Camera and truth go with it, odometry does not tell.
+    Camera and truth move with it; odometry does not see the jump.
     """
 
     at_s: float
@@ -120,7 +120,7 @@ class Kidnap:
 
 @dataclass(frozen=True)
 class LateFrames:
-    """Every picture arrives `late_s` after its stamp, all other messages at once; stamps stay true."""
+    """Every image arrives `late_s` after its stamp, all other messages at once; stamps stay correct."""
 
     late_s: float
 
@@ -128,7 +128,7 @@ class LateFrames:
         _check_range(self, "late_s", 0.0, 60.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight whose pictures come late."""
+        """Return the flight with late images."""
         return replace(flown, frames_late_s=flown.frames_late_s + self.late_s)
 
 
@@ -142,14 +142,14 @@ class HeightBias:
         _check_range(self, "share", -0.9, 10.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight whose heights are wrong."""
+        """Return the flight with biased heights."""
         height_m = flown.readings.height_m * (1.0 + self.share)
         return replace(flown, readings=replace(flown.readings, height_m=height_m))
 
 
 @dataclass(frozen=True)
 class CompassBias:
-    """North lies `clockwise_deg` off, for the attitude and for odometry, which has its north from it."""
+    """The heading is off by `clockwise_deg`, in the attitude and in odometry, which shares the compass."""
 
     clockwise_deg: float
 
@@ -157,7 +157,7 @@ class CompassBias:
         _check_range(self, "clockwise_deg", -180.0, 180.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight whose headings read that much too far clockwise."""
+        """Return the flight with headings turned clockwise by that angle."""
         turn = Rotation.from_euler("Z", -math.radians(self.clockwise_deg))
         said = flown.readings
         turned = replace(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where imagery shows least: the straight leg over woods, fields or water where all looks alike."""
+"""Finds the straight leg over the ground with the least texture: woods, fields or water."""
 
 import math
 
@@ -14,16 +14,16 @@ Leg = tuple[tuple[float, float], tuple[float, float]]
 _GSD_M = 2.0
 _STEP_M = 50.0
 _DIRECTIONS = 12
-_SEEN_M = 60.0  # half of what a view shows
+_SEEN_M = 60.0  # half the width of a view
 
 
-def dullest_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
+def featureless_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
     """Return start and end (east, north) of the straight leg over the ground with the weakest edges.
 
     Args:
-        ground: what is flown over.
-        length_m: of the leg.
-        margin_m: distance kept from the edges.
+        ground: the imagery.
+        length_m: length of the leg.
+        margin_m: distance to keep from the edges of the imagery.
 
     Raises:
         ParameterError: where no leg of that length fits in.
@@ -50,7 +50,7 @@ def dullest_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
 
 
 def _detail(ground: Ground) -> Float32Array:
-    """Return how strong the edges around each pixel are (H, W); without imagery they are endless."""
+    """Return the mean edge strength around each pixel (H, W); very large without imagery."""
     left, bottom, right, top = ground.bounds_m
     width, height = math.floor((right - left) / _GSD_M), math.floor((top - bottom) / _GSD_M)
     rgb, valid = ground.window(left, top, width, height, _GSD_M)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flight plans: where a drone is sent, how high, how fast and how roughly it flies."""
+"""Flight plans: waypoints, height, speed and gusts of a simulated flight, and patterns of waypoints."""
 
 import math
 from dataclasses import dataclass
@@ -37,18 +37,18 @@ class FlightPlan:
     """A flight along waypoints in a raster's local frame.
 
     Args:
-        waypoints_m: (east, north) pairs, two or more; the flight begins at the first, heading for the second.
-        height_m: above ground.
-        speed_mps: over ground.
+        waypoints_m: two or more (east, north) pairs; the flight starts at the first, heading to the second.
+        height_m: height above ground.
+        speed_mps: speed over ground.
         max_bank_deg: steepest bank in a turn.
         gust_deg: root mean square of pitch and roll caused by gusts.
-        gust_limit_deg: gusts never tilt the drone further.
-        gust_period_s: time in which a gust comes and goes.
-        height_wander_m: root mean square of the slow departure from `height_m`.
-        frame_rate_hz: pictures per second.
-        imu_rate_hz: attitude samples per second; pictures are taken at its ticks.
-        aux_rate_hz: altitude, odometry and truth samples per second, besides one at every picture.
-        max_duration_s: the flight ends then at the latest.
+        gust_limit_deg: largest tilt by gusts.
+        gust_period_s: duration of a gust.
+        height_wander_m: root mean square of the slow deviation from `height_m`.
+        frame_rate_hz: images per second.
+        imu_rate_hz: attitude samples per second; images are taken at its ticks.
+        aux_rate_hz: altitude, odometry and truth samples per second; every image adds one.
+        max_duration_s: longest duration of the flight.
 
     Raises:
         ParameterError: for a value outside its range, or values that contradict each other.
@@ -103,8 +103,8 @@ def pattern_waypoints(
         pattern: "tour" (wandering), "survey" (parallel lines), "straight" (corner to corner), "orbit", or
             "back" (out and, after a turn of 180 degrees, back beside it).
         bounds_m: left, bottom, right, top of the raster in its local frame.
-        margin_m: distance kept from the edges, for the camera sees further than the drone flies.
-        spacing_m: distance between the lines of a survey, or between the way out and the way back.
+        margin_m: distance to keep from the edges, since the camera sees beyond the drone's position.
+        spacing_m: distance between the lines of a survey, or between the legs out and back.
         seed: of a tour.
 
     Raises:

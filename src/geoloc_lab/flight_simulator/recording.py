@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated flight from plan to bag: fly, look, listen to the sensors, write."""
+"""Records a simulated flight as a bag: trajectory, images and sensor readings from a flight plan."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from geoloc_lab.flight_simulator.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class Drone:
-    """What flies: its camera, the errors of its other sensors, the ground's height above the ellipsoid."""
+    """A drone: its camera, its sensor errors, and the altitude of the ground above the ellipsoid."""
 
     camera: AerialCamera = field(default_factory=AerialCamera)
     errors: SensorErrors = field(default_factory=SensorErrors)
@@ -39,7 +39,7 @@ def write_bag(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Trajectory:
-    """Fly a plan over a raster and record it.
+    """Fly a plan over a raster and record the flight.
 
     Args:
         path: folder of the bag.
@@ -47,14 +47,14 @@ def write_bag(
         plan: waypoints in the raster's local frame.
         drone: camera and sensors.
         seed: of gusts, noise and sensor errors.
-        disturbances: what goes wrong, in this order.
-        compressed: JPEG pictures (`CompressedImage`), else raw ones (`Image`).
+        disturbances: faults, applied in this order.
+        compressed: record JPEG (`CompressedImage`), otherwise raw images (`Image`).
         storage: "mcap" or "sqlite3".
         overwrite: replace a bag of that name.
-        progress: show a bar.
+        progress: whether to show a progress bar.
 
     Returns:
-        what the drone truly did.
+        The true trajectory.
 
     Raises:
         ParameterError: where the camera would see beyond the raster; nothing is written then.
@@ -84,7 +84,7 @@ def write_bag(
 
 
 def write_drone_file(path: Path, errors: SensorErrors) -> Path:
-    """Write what a pilot knows of a drone as a ROS parameter file: how good its roll and pitch are."""
+    """Write the accuracy of a drone's roll and pitch, which a pilot knows, as a ROS parameter file."""
     attitude_deg = math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg)
     text = f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg:.3f}\n"
     path.write_text(text, encoding="utf-8")

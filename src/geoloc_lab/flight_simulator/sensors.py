@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drone's other sensors say: attitude with a wrong heading, a noisy height, odometry that drifts."""
+"""Simulates the sensors besides the camera: attitude, height, odometry and truth, with their errors."""
 
 import math
 from dataclasses import dataclass, fields
@@ -18,21 +18,21 @@ _PERIOD_S = 40.0
 
 @dataclass(frozen=True)
 class SensorErrors:
-    """Standard deviations of the sensors' errors; all 0 gives perfect sensors.
+    """Standard deviations of the sensor errors; 0 for all gives perfect sensors.
 
     Args:
-        heading_bias_deg: constant error of the heading over a flight.
-        heading_drift_deg: slow change of that error.
+        heading_bias_deg: constant heading error of a flight.
+        heading_drift_deg: slow change of the heading error.
         tilt_error_deg: slow error of roll and pitch.
-        attitude_noise_deg: error of each attitude sample on its own.
-        gyro_noise_radps: of each angular rate.
-        accelerometer_noise_mps2: of each acceleration.
-        height_bias: constant share by which the height is wrong.
-        height_noise_m: of each height.
-        odom_scale: constant share by which travelled distance is wrong.
-        odom_turn_deg_per_km: heading error that odometry gathers over a kilometre.
-        odom_noise: random walk of the position, metres per square root of a metre travelled.
-        truth_noise_m: of the reference position.
+        attitude_noise_deg: independent error of each attitude sample.
+        gyro_noise_radps: noise of each angular rate.
+        accelerometer_noise_mps2: noise of each acceleration.
+        height_bias: constant relative error of the height.
+        height_noise_m: noise of each height.
+        odom_scale: constant relative error of the travelled distance.
+        odom_turn_deg_per_km: heading error that odometry accumulates per kilometre.
+        odom_noise: random walk of the position, metres per square root of a travelled metre.
+        truth_noise_m: noise of the reference position.
     """
 
     heading_bias_deg: float = 1.0
@@ -57,14 +57,14 @@ class SensorErrors:
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What the sensors say, one row a tick.
+    """Sensor readings, one row for each tick.
 
     Args:
         attitude: K rotations from body to east, north, up, with their errors.
         rate_radps: (K, 3) angular velocity in the body.
         acceleration_mps2: (K, 3) specific force in the body (gravity up at rest).
-        height_m: (K,) above ground.
-        odom_position_m: (K, 3) since take-off, axes east, north, up as odometry believes them.
+        height_m: (K,) height above ground.
+        odom_position_m: (K, 3) position since take-off in the odometry frame, whose axes drift.
         odom_attitude: K rotations in that frame.
         odom_velocity_mps: (K, 3) in the body.
         truth_m: (K, 3) reference position, east, north, height.
@@ -81,7 +81,7 @@ class Readings:
 
 
 def read_sensors(trajectory: Trajectory, errors: SensorErrors, seed: int = 0) -> Readings:
-    """Return what sensors with these errors say along a flight; the same seed gives the same readings."""
+    """Return the readings of sensors with these errors; the same seed gives the same readings."""
     rng = stream(seed, "sensors")
     count = len(trajectory.stamp_ns)
     body = trajectory.world_from_body
@@ -125,7 +125,7 @@ def _force(trajectory: Trajectory, velocity: Float64Array) -> Float64Array:
 def _odometry(
     trajectory: Trajectory, velocity: Float64Array, errors: SensorErrors, rng: np.random.Generator
 ) -> tuple[Float64Array, Rotation]:
-    """Add up steps that are a little too long or short and turn a little further with every metre."""
+    """Integrate steps with a scale error, a heading error that grows with distance, and noise."""
     step = np.diff(trajectory.position_m, axis=0, prepend=trajectory.position_m[:1])
     length = np.linalg.norm(step, axis=1)
     per_metre = math.radians(errors.odom_turn_deg_per_km) / 1000 * rng.standard_normal()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flight plan flown: position and attitude at every tick, with coordinated turns, gusts and slow wander."""
+"""Flies a plan: true position and attitude at every tick, with coordinated turns, gusts and slow wander."""
 
 import math
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _LOOK_AHEAD_S = 2.5
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What the drone truly did, one row a tick of the inertial unit.
+    """The true motion of the drone, one row for each tick of the IMU.
 
     Args:
         stamp_ns: (K,) int64.
         position_m: (K, 3) east, north in the raster's local frame, height above ground.
         world_from_body: K rotations from body (forward, left, up) to east, north, up.
-        frame_ticks: (F,) rows at which a picture is taken.
-        aux_ticks: (A,) rows at which altitude, odometry and truth are sampled; holds every frame's.
+        frame_ticks: (F,) rows at which an image is taken.
+        aux_ticks: (A,) rows at which altitude, odometry and truth are sampled, including all frame ticks.
     """
 
     stamp_ns: Int64Array
@@ -68,7 +68,7 @@ def fly(plan: FlightPlan, seed: int = 0) -> Trajectory:
 
 
 def _steer(plan: FlightPlan, step_s: float) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Follow the legs by aiming at a point ahead on them; return track (K, 2), heading and bank (K,)."""
+    """Steer towards a point ahead on the legs; return track (K, 2), heading and bank (K,)."""
     points = np.array(plan.waypoints_m, dtype=np.float64)
     limit = math.radians(plan.max_bank_deg)
     speed, ahead_m = plan.speed_mps, plan.speed_mps * _LOOK_AHEAD_S
@@ -94,7 +94,7 @@ def _steer(plan: FlightPlan, step_s: float) -> tuple[Float64Array, Float64Array,
 
 
 def _leg(points: Float64Array, leg: int, east: float, north: float, plan: FlightPlan) -> tuple[int, bool]:
-    """Go on to the next leg where the turn into it must begin; done at the end of the last."""
+    """Return the leg to follow, the next one once its turn must begin, and whether the last has ended."""
     start, end = points[leg], points[leg + 1]
     direction = (end - start) / np.linalg.norm(end - start)
     left_m = float((end[0] - east) * direction[0] + (end[1] - north) * direction[1])
@@ -118,7 +118,7 @@ def _bearing_ahead(
 
 
 def _wander(rng: np.random.Generator, time_s: Float64Array, period_s: float) -> Float64Array:
-    """Return a smooth random signal (K,) of unit root mean square over long times."""
+    """Return a smooth random signal (K,) with a long-term root mean square of 1."""
     frequency = rng.uniform(0.5, 1.8, 6) / period_s
     phase = rng.uniform(0, 2 * np.pi, 6)
     return np.asarray(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far off, how often, how sure, how slow: the figures of a flight, with their intervals."""
+"""The metrics of a flight: error, availability, consistency, risk and latency, with their intervals."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a flight as arrays, one row a frame with a truth: what figures on belief are made from."""
+"""The records of a flight as arrays, one row for each frame with a truth; metrics are computed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -20,12 +20,12 @@ class Answers:
     Attributes:
         stamp_ns: (n,) integer nanoseconds.
         truth_deg: (n, 2) true latitude and longitude.
-        answered: (n,) whether the frame has an estimate.
-        error_m: (n, 2) estimate less truth, east and north; NaN where there is none.
-        covariance_m2: (n, 2, 2) as claimed, east and north; NaN where nothing is claimed.
+        answered: (n,) True where the frame has an estimate.
+        error_m: (n, 2) estimate minus truth, east and north; NaN without an estimate.
+        covariance_m2: (n, 2, 2) as claimed, east and north; NaN where none is claimed.
         score, margin: (n,) of the best tile; NaN where unknown.
-        refined: (n,) whether the estimate was refined on the map's picture.
-        attitude_m: (n,) deviation per axis that the attitude's error has in the covariance.
+        refined: (n,) True where the estimate was refined against the map's imagery.
+        attitude_m: (n,) standard deviation per axis that the attitude error contributes to the covariance.
     """
 
     stamp_ns: Int64Array
@@ -65,31 +65,31 @@ class Answers:
         return len(self.stamp_ns)
 
     def take(self, rows: NDArray[np.integer] | BoolArray) -> "Answers":
-        """Return some rows: indices, repeated ones too, or a mask."""
+        """Return the rows at these indices, which may repeat, or where a mask is True."""
         return Answers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @cached_property
     def distance_m(self) -> Float64Array:
-        """Horizontal error (n,); NaN where there is no estimate."""
+        """Horizontal error (n,); NaN without an estimate."""
         return np.asarray(np.hypot(self.error_m[:, 0], self.error_m[:, 1]), dtype=np.float64)
 
     @cached_property
     def sigma_m(self) -> Float64Array:
-        """Claimed deviation (n,), the root of the covariance's trace; NaN where nothing is claimed."""
+        """Claimed standard deviation (n,): the root of the covariance's trace; NaN where none is claimed."""
         return integrity.sigma_m(self.covariance_m2)
 
     @cached_property
     def normalised(self) -> Float64Array:
-        """Squared error over claimed covariance (n,), e'Σ⁻¹e: 2 on average where the claim is honest.
+        """Normalised squared error (n,), e'Σ⁻¹e; its mean is 2 for a consistent covariance.
 
-        NaN where nothing is claimed; inf for a claim that is no covariance (zero, singular, negative): who
-        claims certainty is outside every ellipse.
+        NaN where no covariance is claimed; inf where the matrix is no covariance (zero, singular, negative),
+        which counts as outside every ellipse.
         """
         return integrity.normalised_error(self.error_m, self.covariance_m2)
 
 
 def joined(parts: Sequence[Answers]) -> Answers:
-    """Return the rows of several flights, one after the other."""
+    """Concatenate the rows of several flights."""
     columns = (field.name for field in fields(Answers))
     return Answers(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a figure is: resampling that respects that successive frames see the same ground.
+"""Confidence intervals of metrics whose frames are correlated: block bootstrap and effective sample size.
 
-Frames of a flight are no independent trials: what went wrong at one frame tends to go wrong at the next. So
-frames are resampled in blocks of √n successive ones (moving-block bootstrap, Künsch 1989; the flight is
-closed to a circle so that no frame counts less, Politis and Romano 1992), and where a formula asks for a
-number of trials it gets the effective one, n over the integrated autocorrelation time, which is measured by
-the variance of means over the same blocks and half as long ones (overlapping batch means with the lugsail of
-Vats and Flegal 2022, which corrects for blocks that are shorter than the trouble lasts).
+Frames of a flight are not independent: an error at one frame tends to persist at the next. The bootstrap
+therefore resamples blocks of √n successive frames (moving-block bootstrap, Künsch 1989; circular, so that
+every frame has the same weight, Politis and Romano 1992).
+
+Where a formula needs a number of trials it gets the effective one: n divided by the integrated
+autocorrelation time. That time is estimated from the variance of means over the same blocks and over blocks
+half as long (overlapping batch means with the lugsail window of Vats and Flegal 2022, which corrects for
+blocks shorter than the correlation).
 """
 
 import math
@@ -19,19 +21,18 @@ from scipy import stats
 
 from geoloc.arrays import Float64Array
 
-Rows = NDArray[np.intp]
 SAMPLES = 1000
 CONFIDENCE = 0.95
-_TOO_SHORT = 8  # values that tell nothing about how they hang together
+_TOO_SHORT = 8  # fewer values do not show their correlation
 
 
 def block_length(count: int) -> int:
-    """Return how many successive frames make a block."""
+    """Return the number of successive frames in a block."""
     return max(1, round(math.sqrt(count)))
 
 
-def resamples(count: int, samples: int = SAMPLES, seed: int = 0) -> Iterator[Rows]:
-    """Yield the rows (n,) of each resampled flight of `count` frames."""
+def resamples(count: int, samples: int = SAMPLES, seed: int = 0) -> Iterator[NDArray[np.intp]]:
+    """Yield the row indices (n,) of each resampled flight of `count` frames."""
     length = block_length(count)
     blocks = math.ceil(count / length) if count else 0
     rng = np.random.default_rng(seed)
@@ -42,17 +43,17 @@ def resamples(count: int, samples: int = SAMPLES, seed: int = 0) -> Iterator[Row
 
 
 def interval(
-    figures: Callable[[Rows], Float64Array], count: int, samples: int = SAMPLES, seed: int = 0
+    metrics: Callable[[NDArray[np.intp]], Float64Array], count: int, samples: int = SAMPLES, seed: int = 0
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the 95 % intervals of several figures at once: lower and upper ends, each (k,).
+    """Return the 95 % intervals of several metrics at once: lower and upper ends, each (k,).
 
     Args:
-        figures: computes the figures (k,) from the rows of a resampled flight; NaN where one is not defined.
-        count: frames of the flight.
-        samples: resampled flights.
+        metrics: computes the metrics (k,) from the rows of a resampled flight; NaN where one is undefined.
+        count: number of frames of the flight.
+        samples: number of resampled flights.
         seed: of the resampling; the same seed gives the same interval.
     """
-    drawn = np.array([figures(rows) for rows in resamples(count, samples, seed)], dtype=np.float64)
+    drawn = np.array([metrics(rows) for rows in resamples(count, samples, seed)], dtype=np.float64)
     known = np.isfinite(drawn)
     tail = (1.0 - CONFIDENCE) / 2.0
     ends = np.full((2, drawn.shape[1]), math.nan)
@@ -62,9 +63,9 @@ def interval(
 
 
 def effective_count(values: Float64Array) -> float:
-    """Return how many independent values a series (n,) in order of time is worth, from 1 to n.
+    """Return the effective sample size, from 1 to n, of a series (n,) in time order.
 
-    NaN and inf are left out. Series too short to tell, or constant ones, count in full.
+    NaN and inf are ignored. Every value counts in a series that is constant or shorter than 8 values.
     """
     known = values[np.isfinite(values)]
     if known.size < _TOO_SHORT or not float(known.var()) > 0.0:
@@ -75,9 +76,9 @@ def effective_count(values: Float64Array) -> float:
 
 
 def _autocorrelation_time(values: Float64Array, length: int) -> float:
-    """Return by how much means of blocks of that length scatter more than means of independent values."""
+    """Return the variance of block means over that of means of as many independent values."""
     means = sliding_window_view(values, length).mean(axis=1)
-    # They scatter less about their own mean than about the true one.
+    # Block means scatter less about the sample mean than about the true one.
     scatter = float(np.mean((means - values.mean()) ** 2)) / (1.0 - length / values.size)
     return length * scatter / float(values.var())
 
@@ -85,8 +86,8 @@ def _autocorrelation_time(values: Float64Array, length: int) -> float:
 def proportion_interval(hits: float, trials: float) -> tuple[float, float]:
     """Return the 95 % interval of a share by Clopper and Pearson (1934), exact for independent trials.
 
-    It stays honest where the bootstrap cannot: no hit among few trials still leaves an upper end above 0.
-    Effective numbers need not be whole. NaN without trials.
+    Unlike the bootstrap it is right for rare events: no hit among few trials leaves an upper end above 0.
+    The numbers may be fractional, as effective sample sizes are. NaN without trials.
     """
     if trials <= 0:
         return math.nan, math.nan

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the claimed covariance is the real one: NEES, error ellipses, and the rate of broken promises.
+"""Consistency of the claimed covariance with the errors: NEES, coverage of ellipses, integrity risk.
 
-The error e of an honest Gaussian claim Σ makes e'Σ⁻¹e follow χ² with two degrees of freedom: its mean (the
-NEES, Bar-Shalom) is 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ ellipse.
+Where an error e is Gaussian with the claimed covariance Σ, e'Σ⁻¹e follows χ² with two degrees of freedom. Its
+mean (the NEES, Bar-Shalom) is then 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ
+ellipse.
 """
 
 import math
@@ -16,6 +17,7 @@ from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, effective_count
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M
+from geoloc_lab.metrics.statistics import mean
 
 SIGMAS = (1, 2, 3)
 NOMINAL: Mapping[int, float] = {sigma: 1.0 - math.exp(-(sigma**2) / 2.0) for sigma in SIGMAS}
@@ -23,22 +25,22 @@ DIMENSIONS = 2
 
 
 @dataclass(frozen=True)
-class Belief:
-    """How honest the covariance is; NaN where nothing was claimed.
+class Consistency:
+    """How well the claimed covariance describes the errors; NaN where none was claimed.
 
     Attributes:
         fixes: answered frames that claim a covariance.
-        unclaimed: answered frames that claim none (NaN); they count nowhere here.
-        impossible: claims that are no covariance (zero, singular, negative): outside every ellipse, and left
-            out of the NEES, which they would make infinite.
-        nees: mean squared error over covariance; 2 is honest, more is over-confident.
-        nees_of_right: the same of fixes within 50 m of the truth, which a few false ones would drown.
-        band_low, band_high: where an honest NEES lies in 95 % of flights: χ² with 2 m degrees of freedom over
-            m, m the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
+        unclaimed: answered frames that claim none (NaN); nothing else here counts them.
+        impossible: claims that are no covariance (zero, singular, negative). They count as outside every
+            ellipse; the NEES, which they would make infinite, leaves them out.
+        nees: mean normalised squared error; 2 is consistent, more is over-confident.
+        nees_of_right: NEES of the fixes within 50 m of the truth, so that a few false fixes do not dominate.
+        band_low, band_high: 95 % band of a consistent NEES: χ² with 2m degrees of freedom over m, where m is
+            the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
         effective_fixes: m.
         verdict: "honest" inside the band, "over-confident" above, "over-cautious" below, or "unknown".
         inside: share of fixes inside the 1σ, 2σ, 3σ ellipse.
-        integrity_risk: share of all frames that were answered with a truth outside their 3σ ellipse.
+        integrity_risk: share of all frames that were answered and have their truth outside the 3σ ellipse.
     """
 
     fixes: int
@@ -54,21 +56,21 @@ class Belief:
     integrity_risk: float
 
 
-def believe(answers: Answers) -> Belief:
-    """Return the figures of a flight."""
+def consistency_of(answers: Answers) -> Consistency:
+    """Return the consistency of a flight's covariances."""
     normalised = answers.normalised
     claimed = ~np.isnan(normalised)
     usable = normalised[np.isfinite(normalised)]
-    right = normalised[np.isfinite(normalised) & (answers.distance_m <= FALSE_BEYOND_M[0])]
-    nees = _mean(usable)
+    right = normalised[answers.distance_m <= FALSE_BEYOND_M[0]]
+    nees = mean_nees(normalised)
     effective = effective_count(usable)
     low, high = chi2_band(effective)
-    return Belief(
+    return Consistency(
         fixes=int(claimed.sum()),
         unclaimed=int((answers.answered & ~claimed).sum()),
         impossible=int(np.isinf(normalised).sum()),
         nees=nees,
-        nees_of_right=_mean(right),
+        nees_of_right=mean_nees(right),
         band_low=low,
         band_high=high,
         effective_fixes=effective,
@@ -80,23 +82,24 @@ def believe(answers: Answers) -> Belief:
     )
 
 
+def mean_nees(normalised: Float64Array) -> float:
+    """Return the NEES of normalised squared errors (n,); those that are NaN or infinite are left out."""
+    return mean(normalised[np.isfinite(normalised)])
+
+
 def share_inside(normalised: Float64Array, sigma: float) -> float:
-    """Return the share of claims (n,), NaN left out, whose truth lies inside their `sigma` ellipse."""
+    """Return the share of normalised squared errors (n,) inside the `sigma` ellipse; NaN is left out."""
     known = normalised[~np.isnan(normalised)]
-    return float(np.mean(known <= sigma**2)) if known.size else math.nan
+    return mean(known <= sigma**2)
 
 
 def chi2_band(effective_fixes: float) -> tuple[float, float]:
-    """Return the 95 % band of the mean NEES of that many independent honest fixes; NaN for none."""
+    """Return the 95 % band of the NEES of that many independent, consistent fixes; NaN for none."""
     if effective_fixes <= 0:
         return math.nan, math.nan
     tail = (1.0 - CONFIDENCE) / 2.0
     low, high = stats.chi2.ppf([tail, 1.0 - tail], DIMENSIONS * effective_fixes) / effective_fixes
     return float(low), float(high)
-
-
-def _mean(values: Float64Array) -> float:
-    return float(values.mean()) if values.size else math.nan
 
 
 def _verdict(nees: float, low: float, high: float) -> str:

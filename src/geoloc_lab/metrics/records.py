@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one frame came to, beside the truth: the rows every metric and picture of a report is made from."""
+"""Records of frames: estimate beside truth. Every metric and picture of a report is made from them."""
 
 import math
 from collections.abc import Mapping
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from geoloc.arrays import Float64Array, Int64Array, UInt8Array
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import BagError, Reason
+from geoloc.raster.colours import Rgb
+from geoloc.search.tiles import score_margin
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
@@ -19,30 +21,30 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
     from geoloc_lab.bags.truth_track import TruthTrack
 
-Pictures = Mapping[int, UInt8Array]
 _NS_PER_S = 1_000_000_000
 _NO_LATENCY: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Record:
-    """One frame: truth, estimate, and how the look-up did. Unknown numbers are NaN, unknown tiles -1.
+    """One frame: truth, estimate and look-up. Unknown numbers are NaN, unknown tiles -1.
 
     Attributes:
         stamp_ns: stamp of the image.
-        truth_latitude_deg, truth_longitude_deg: where the camera was, WGS 84.
-        latitude_deg, longitude_deg: where geoloc says it was.
+        truth_latitude_deg, truth_longitude_deg: true position of the camera, WGS 84.
+        latitude_deg, longitude_deg: estimated position.
         covariance_m2: (2, 2) east-north, metres², as claimed.
-        reason, sentence: why there is no fix; None and empty for a fix.
+        reason, sentence: why there is no fix; None and "" for a fix.
         score: cosine of the best tile.
-        top_tile, true_tile: the tile found best, and the one nearest to the true centre of the view.
-        top_tile_error_m: from the true centre of the view to the centre of the best tile.
-        oracle_error_m: from the true centre of the view to the centre of the nearest tile.
+        top_tile, true_tile: the best tile, and the tile nearest to the true centre of the view.
+        top_tile_error_m: distance from the true centre of the view to the centre of the best tile.
+        oracle_error_m: distance from the true centre of the view to the centre of the nearest tile.
         latency_ms: milliseconds by stage.
         name: file or label of the frame, where it has one.
-        margin: lead of the best tile over the best candidate that shares no ground with it; NaN where all do.
-        refined: whether the view was laid on the map's picture.
-        attitude_m: deviation per axis that the attitude's error has in the covariance.
+        margin: score of the best tile minus that of the best candidate that shares no ground with it; NaN
+            where all candidates share ground with it.
+        refined: whether the estimate was refined against the map's imagery.
+        attitude_m: standard deviation per axis that the attitude error contributes to the covariance.
     """
 
     stamp_ns: int
@@ -66,17 +68,17 @@ class Record:
 
     @property
     def has_fix(self) -> bool:
-        """Whether there is an estimate."""
+        """Whether the frame has an estimate."""
         return math.isfinite(self.latitude_deg) and math.isfinite(self.longitude_deg)
 
     @property
     def has_truth(self) -> bool:
-        """Whether there is a truth to compare with."""
+        """Whether the frame has a truth."""
         return math.isfinite(self.truth_latitude_deg) and math.isfinite(self.truth_longitude_deg)
 
 
 class Recorder:
-    """Sets what the suite said about a frame beside the truth and the map's tiles.
+    """Makes the record of a frame from its fix, the truth and the map's tiles.
 
     Args:
         map_directory: the map that was searched.
@@ -102,8 +104,8 @@ class Recorder:
         """Return the record of a frame.
 
         Args:
-            fix: the answer, or the refusal.
-            offset_m: east, north from the view's centre to the camera; NaN leaves the tile figures unknown.
+            fix: the answer or the refusal.
+            offset_m: east, north from the view's centre to the camera; with NaN the tile fields are unknown.
             latency_ms: milliseconds by stage.
             name: label of the frame.
         """
@@ -135,10 +137,8 @@ class Recorder:
     def _margin(self, ids: Int64Array, scores: Float64Array) -> float:
         if ids.size == 0:
             return math.nan
-        apart_m = np.abs(self._centres_m[ids] - self._centres_m[ids[0]]).max(axis=1)
-        touching_m = (self._size_m[ids] + self._size_m[ids[0]]) / 2.0
-        rivals = scores[apart_m >= touching_m * (1.0 - 1e-6)]
-        return float(scores[0] - rivals[0]) if rivals.size else math.nan
+        margin = score_margin(self._centres_m[ids], self._size_m[ids], scores)
+        return margin if math.isfinite(margin) else math.nan
 
     def _tiles_at(
         self, latitude: float, longitude: float, offset_m: tuple[float, float], top_tile: int
@@ -154,18 +154,19 @@ class Recorder:
 
 @dataclass(frozen=True)
 class EvaluationRun:
-    """Everything a report is made from.
+    """An evaluated flight: everything that a report is made from.
 
     Attributes:
-        title: one line: which flight on which map.
-        records: one a frame, in stamp order.
+        title: one line that names flight and map.
+        records: one for each frame, in stamp order.
         map_directory: the map that was searched.
-        notes: short facts the reader must know (source of truth, of attitude, settings), name to text.
-        groups: further columns of the table beside `all`: name to the stamps that belong to it.
-        views: pictures the encoder saw, by stamp, for the page of worst frames; any subset.
-        kidnaps_ns: stamps from which on the drone was somewhere else; None finds them where the truth jumps.
-        calibration: of the model that flew, where known: what its covariances have been through already.
-        filtered: whether the flight was believed as a whole, not each frame for itself.
+        notes: short facts for the reader (source of truth, of attitude, settings), name to text.
+        groups: further columns of the table beside `all`: name to the stamps of the column's frames.
+        views: images that the encoder saw, by stamp, for the picture of the worst frames; any subset.
+        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
+        calibration: the calibration of the model that flew, already applied to the covariances; None where
+            unknown.
+        filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
     """
 
     title: str
@@ -173,7 +174,7 @@ class EvaluationRun:
     map_directory: "MapDirectory"
     notes: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    views: Pictures = field(default_factory=dict)
+    views: Mapping[int, Rgb] = field(default_factory=dict)
     kidnaps_ns: tuple[int, ...] | None = None
     calibration: "Calibration | None" = None
     filtered: bool = True

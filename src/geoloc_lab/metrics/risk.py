@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to answer more: risk over coverage, the surest frames answered first, and false fixes.
+"""Risk–coverage curves, their area (AURC), and the rate of false fixes.
 
-A suite that knows what it does not know makes its errors where it claims the largest σ. Frames are answered
-in order of σ; the risk of the answered part is drawn over its share of all frames, and AURC is the mean of
-that risk over all lengths of the answered part (Geifman et al. 2019).
+A well-behaved σ is largest where the errors are. Frames are answered in order of σ, smallest first; the risk
+of the answered frames is plotted over their share of all frames (coverage). AURC is the mean of that risk
+over all numbers of answered frames (Geifman et al. 2019).
 """
 
 import math
@@ -13,9 +13,7 @@ import numpy as np
 from scipy import stats
 
 from geoloc.arrays import BoolArray, Float64Array
-from geoloc_lab.metrics.answers import (
-    Answers,
-)
+from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import effective_count, proportion_interval
 
 FALSE_BEYOND_M = (50, 100)
@@ -23,10 +21,10 @@ FALSE_BEYOND_M = (50, 100)
 
 @dataclass(frozen=True)
 class FalseFixes:
-    """Answers farther off than `beyond_m`, among all answers; the interval is Clopper and Pearson's.
+    """The fixes with an error above `beyond_m`, and their share of all fixes; NaN without a fix.
 
-    It counts the effective number of fixes, by the autocorrelation of the ranks of their errors. NaN without
-    a fix.
+    `low` and `high` are the interval by Clopper and Pearson for the effective number of fixes, which follows
+    from the autocorrelation of the ranks of their errors.
     """
 
     beyond_m: int
@@ -39,11 +37,11 @@ class FalseFixes:
 
 @dataclass(frozen=True)
 class Area:
-    """Area under the risk–coverage curve, by two measures of risk; smaller is better, NaN without a fix.
+    """Area under the risk–coverage curve by two measures of risk; smaller is better, NaN without a fix.
 
     Attributes:
-        metres: with the error in metres as the risk.
-        false: with the share of fixes more than 50 m off as the risk.
+        metres: the risk is the error in metres.
+        false: the risk is the share of fixes with an error above 50 m.
     """
 
     metres: float
@@ -52,12 +50,12 @@ class Area:
 
 @dataclass(frozen=True)
 class Risk:
-    """How well σ tells good answers from bad ones.
+    """How well σ separates good fixes from bad ones.
 
     Attributes:
-        aurc: with the flight's own σ.
-        best: the same fixes, were σ to order them perfectly.
-        blind: … were σ to say nothing: the mean risk of all fixes.
+        aurc: area with the flight's own σ.
+        best: area of the same fixes with a σ that orders them perfectly.
+        blind: area with a σ that is the same for all: the mean risk of all fixes.
     """
 
     aurc: Area
@@ -67,7 +65,7 @@ class Risk:
 
 @dataclass(frozen=True, eq=False)
 class RiskCurve:
-    """One row for each fix, surest first: share of all frames answered so far (n,), and their risk (n,)."""
+    """A row for each fix, smallest σ first: share of all frames answered so far (n,), and their risk (n,)."""
 
     coverage: Float64Array
     mean_error_m: Float64Array
@@ -75,25 +73,25 @@ class RiskCurve:
 
 
 def risk_of(answers: Answers) -> Risk:
-    """Return the areas of a flight."""
+    """Return the areas under the risk–coverage curves of a flight."""
     distance_m, sigma_m = _fixes(answers)
     orders = (sigma_m, distance_m, np.zeros(distance_m.size))
     return Risk(*(Area(_area(distance_m, order), _area(_false(distance_m), order)) for order in orders))
 
 
 def aurc_metres(answers: Answers) -> float:
-    """Return the area of a flight by its own σ, with the error in metres as the risk."""
+    """Return the AURC of a flight with the error in metres as the risk."""
     return _area(*_fixes(answers))
 
 
 def aurc_false(answers: Answers) -> float:
-    """Return the area of a flight by its own σ, with the share of fixes more than 50 m off as the risk."""
+    """Return the AURC of a flight with the share of fixes more than 50 m off as the risk."""
     distance_m, sigma_m = _fixes(answers)
     return _area(_false(distance_m), sigma_m)
 
 
 def risk_curve(answers: Answers) -> RiskCurve:
-    """Return the curve of a flight; it ends at the flight's availability."""
+    """Return the risk–coverage curve of a flight; its last coverage is the availability."""
     distance_m, sigma_m = _fixes(answers)
     return RiskCurve(
         np.arange(1, distance_m.size + 1) / max(1, len(answers)),
@@ -103,7 +101,7 @@ def risk_curve(answers: Answers) -> RiskCurve:
 
 
 def false_fixes(answers: Answers, beyond_m: int) -> FalseFixes:
-    """Return how often an answer is farther off than `beyond_m` metres."""
+    """Return the number and share of fixes with an error above `beyond_m` metres."""
     distance_m = answers.distance_m[answers.answered]
     count = int(np.sum(distance_m > beyond_m))
     if not distance_m.size:
@@ -116,15 +114,15 @@ def false_fixes(answers: Answers, beyond_m: int) -> FalseFixes:
 
 
 def independent_fixes(distance_m: Float64Array) -> float:
-    """Return how many independent trials successive fixes with these errors (n,) are worth.
+    """Return the effective number of fixes with these errors (n,), in time order.
 
-    Ranks, because one error of kilometres would drown what the others say about how long trouble lasts.
+    It uses ranks, because one error of kilometres would dominate the autocorrelation of the others.
     """
     return effective_count(stats.rankdata(distance_m)) if distance_m.size else 0.0
 
 
 def selective_risk(risk: Float64Array, sigma_m: Float64Array) -> Float64Array:
-    """Return the mean risk of the surest 1, 2, … n fixes; equal σ share their risk, in whatever order."""
+    """Return the mean risk of the 1, 2, … n fixes with the smallest σ; fixes of equal σ share their risk."""
     order = np.argsort(sigma_m, kind="stable")
     _, group = np.unique(sigma_m[order], return_inverse=True)
     shared = np.bincount(group, risk[order]) / np.maximum(1, np.bincount(group))
@@ -140,6 +138,6 @@ def _false(distance_m: Float64Array) -> Float64Array:
 
 
 def _fixes(answers: Answers) -> tuple[Float64Array, Float64Array]:
-    """Return error and σ of each fix; one that claims no σ comes last."""
+    """Return error and σ of each fix; σ is infinite where none is claimed."""
     fixed: BoolArray = answers.answered
     return answers.distance_m[fixed], np.nan_to_num(answers.sigma_m[fixed], nan=math.inf)

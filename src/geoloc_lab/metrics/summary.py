@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a report, as pure functions of records; distances are metres on the WGS 84 ellipsoid."""
+"""All metrics of a report, from its records; distances are metres on the WGS 84 ellipsoid."""
 
 import math
 from collections import Counter
@@ -12,24 +12,25 @@ from geoloc import geodesy
 from geoloc.arrays import Float64Array
 from geoloc.errors import BagError
 from geoloc_lab.metrics.answers import Answers
-from geoloc_lab.metrics.consistency import Belief, believe
-from geoloc_lab.metrics.figures import intervals_of
-from geoloc_lab.metrics.outages import Continuity, continuity
+from geoloc_lab.metrics.consistency import Consistency, consistency_of
+from geoloc_lab.metrics.continuity import Continuity, continuity
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes, Risk, false_fixes, risk_of
+from geoloc_lab.metrics.scalar_metrics import intervals_of
+from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 RADII_M = (5, 10, 25, 50, 100)
-_MIN_STEP_M = 0.5  # shorter steps between truth positions say nothing about the direction of flight
+_MIN_STEP_M = 0.5  # shorter steps between truth positions do not show the direction of flight
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The table at the top of a report.
+    """The metrics of a run; NaN where nothing could be measured.
 
-    Errors are over frames with a fix; shares `within_*` and `availability` are over all frames with a truth,
-    so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead of the
-    truth, cross positive to its right. `intervals` are bootstrap 95 % intervals by the key of a figure
-    (`geoloc_lab.metrics.figures`). NaN where nothing could be measured.
+    Errors are over the frames with a fix. The shares `within_*` and `availability` are over all frames with a
+    truth, so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead
+    of the truth, cross is positive to its right. `intervals` are bootstrap 95 % intervals by the key of a
+    metric (`geoloc_lab.metrics.scalar_metrics`).
     """
 
     frames: int
@@ -52,7 +53,7 @@ class Summary:
     oracle_median_m: float
     oracle_p95_m: float
     continuity: Continuity
-    belief: Belief
+    consistency: Consistency
     risk: Risk
     false_fixes: Mapping[int, FalseFixes]
     intervals: Mapping[str, tuple[float, float]]
@@ -64,13 +65,13 @@ class Summary:
 def summarise(
     records: Sequence[Record], pitch_m: float, tile_m: float, kidnaps_ns: Sequence[int] | None = None
 ) -> Summary:
-    """Return every figure of a run.
+    """Return all metrics of a run.
 
     Args:
         records: frames in stamp order.
         pitch_m: distance between neighbouring tiles of the map.
         tile_m: width of a tile.
-        kidnaps_ns: when the drone was set somewhere else; None finds it where the truth jumps.
+        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
 
     Raises:
         BagError: where no record has a truth.
@@ -87,11 +88,11 @@ def summarise(
         frames_without_truth=len(records) - len(scored),
         fixes=int(fixed_m.size),
         availability=fixed_m.size / len(scored),
-        median_m=_quantile(fixed_m, 0.5),
-        mean_m=float(fixed_m.mean()) if fixed_m.size else math.nan,
-        p90_m=_quantile(fixed_m, 0.9),
-        p95_m=_quantile(fixed_m, 0.95),
-        max_m=_quantile(fixed_m, 1.0),
+        median_m=quantile(fixed_m, 0.5),
+        mean_m=mean(fixed_m),
+        p90_m=quantile(fixed_m, 0.9),
+        p95_m=quantile(fixed_m, 0.95),
+        max_m=quantile(fixed_m, 1.0),
         within_m={radius: share_within(errors_m, radius) for radius in RADII_M},
         within_pitch=share_within(errors_m, pitch_m),
         within_tile=share_within(errors_m, tile_m),
@@ -100,10 +101,10 @@ def summarise(
         refusals=refusals(scored),
         recall_at_1=recall_at_1(scored),
         top_tile_within_pitch=share_within(np.array([record.top_tile_error_m for record in scored]), pitch_m),
-        oracle_median_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.5),
-        oracle_p95_m=_quantile(_known([record.oracle_error_m for record in scored]), 0.95),
+        oracle_median_m=quantile(_known([record.oracle_error_m for record in scored]), 0.5),
+        oracle_p95_m=quantile(_known([record.oracle_error_m for record in scored]), 0.95),
         continuity=continuity(answers, kidnaps_ns),
-        belief=believe(answers),
+        consistency=consistency_of(answers),
         risk=risk_of(answers),
         false_fixes={radius: false_fixes(answers, radius) for radius in FALSE_BEYOND_M},
         intervals=intervals_of(answers),
@@ -114,7 +115,7 @@ def summarise(
 
 
 def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
-    """Return the distance from truth to estimate (n,), NaN where there is no fix or no truth."""
+    """Return the distances from truth to estimate (n,); NaN without a fix or a truth."""
     errors_m = np.full(len(records), math.nan)
     known = [i for i, record in enumerate(records) if record.has_fix and record.has_truth]
     if known:
@@ -128,15 +129,8 @@ def horizontal_errors_m(records: Sequence[Record]) -> Float64Array:
     return errors_m
 
 
-def share_within(errors_m: Float64Array, radius_m: float) -> float:
-    """Return the share of all frames (n,) whose error is at most `radius_m`; NaN, no fix, is a miss."""
-    if errors_m.size == 0:
-        return math.nan
-    return float(np.mean(np.nan_to_num(errors_m, nan=math.inf) <= radius_m))
-
-
 def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Array:
-    """Return the unit direction of flight (n, 2) at each position (n,); NaN where the drone hovers."""
+    """Return the unit direction of flight (n, 2), east and north, at each position; NaN in a hover."""
     directions = np.full((east_m.size, 2), math.nan)
     if east_m.size < 2:
         return directions
@@ -150,9 +144,9 @@ def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Arra
 
 
 def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
-    """Return the median error along (ahead positive) and across (right positive) the truth's track.
+    """Return the median error along the true track (ahead positive) and across it (right positive).
 
-    A lag in time shows as a negative along-track bias. NaN with fewer than two truths, or in a hover.
+    A delay shows as a negative along-track bias. NaN with fewer than two truths, or in a hover.
     """
     known = [record for record in records if record.has_truth]
     if len(known) < 2:
@@ -172,7 +166,7 @@ def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
 
 
 def refusals(records: Sequence[Record]) -> dict[str, int]:
-    """Return how many frames were refused, by reason, most frequent first."""
+    """Return the number of refused frames by reason, most frequent first."""
     reasons = (
         str(record.reason) if record.reason else "no_answer" for record in records if not record.has_fix
     )
@@ -182,23 +176,19 @@ def refusals(records: Sequence[Record]) -> dict[str, int]:
 def recall_at_1(records: Sequence[Record]) -> float:
     """Return the share of frames whose best tile is the one nearest to the true view.
 
-    Only frames whose true view is known count; one without a best tile is then a miss.
+    Frames whose true view is unknown do not count; a frame without a best tile is a miss.
     """
     known = [record.top_tile == record.true_tile for record in records if record.true_tile >= 0]
-    return float(np.mean(known)) if known else math.nan
+    return mean(np.array(known))
 
 
 def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, float]]:
-    """Return the median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
+    """Return median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
     stages = dict.fromkeys(stage for record in records for stage in record.latency_ms)
     values = {s: _known([record.latency_ms.get(s, math.nan) for record in records]) for s in stages}
-    return {stage: (_quantile(ms, 0.5), _quantile(ms, 0.95)) for stage, ms in values.items()}
+    return {stage: (quantile(ms, 0.5), quantile(ms, 0.95)) for stage, ms in values.items()}
 
 
 def _known(values: Sequence[float]) -> Float64Array:
     array = np.asarray(values, dtype=np.float64)
     return np.asarray(array[np.isfinite(array)], dtype=np.float64)
-
-
-def _quantile(values: Float64Array, share: float) -> float:
-    return float(np.quantile(values, share)) if values.size else math.nan

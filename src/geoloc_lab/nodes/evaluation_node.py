@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`evaluation_node`: listens to what the suite says beside a truth, and writes the report.
+"""`evaluation_node`: compares the answers of the running nodes with a truth topic and writes a report.
 
-The report is written when the service `~/report` asks for it (replay_node does at its end) and when the
-node ends. Frames without a fix count; frames that a newer one overtook count as without a fix too.
+The service `~/report`, which replay_node calls at its end, writes the report; so does the end of the node.
+Frames without a fix count as misses, and so do frames that were dropped for a newer one.
 """
 
 import sys
@@ -34,7 +34,7 @@ _VIEWS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class EvaluationNode(GeolocNode):
-    """Keeps a logbook of the flight and turns it into a report."""
+    """Collects the messages of a flight in a logbook and writes its report."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("evaluation_node", **options)
@@ -58,7 +58,7 @@ class EvaluationNode(GeolocNode):
         self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self._logbook.take_view), _VIEWS)
 
     def close(self) -> None:
-        """Write the report of what came since the last one."""
+        """Write a report if frames came since the last one."""
         if self._logbook.frames > self._reported:
             try:
                 print(self._write_report(), flush=True)

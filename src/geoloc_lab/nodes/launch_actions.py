@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A replay with its report as ROS 2 launch actions; launch files alone import this."""
+"""ROS 2 launch actions for a replay with its report; only launch files import this."""
 
 from pathlib import Path
 
@@ -14,27 +14,28 @@ from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
 
 
 def replay_arguments() -> list[DeclareLaunchArgument]:
-    """Declare what a replay takes over and above bringup."""
+    """Declare the launch arguments of a replay beyond those of bringup."""
     return [
         DeclareLaunchArgument("bag", description="rosbag2 folder, .mcap or .db3 file."),
         DeclareLaunchArgument("rate", default_value="1.0", description="Seconds of flight in a second."),
-        DeclareLaunchArgument("start_s", default_value="0.0", description="Begin this far into the bag."),
+        DeclareLaunchArgument(
+            "start_s", default_value="0.0", description="Start this many seconds into the bag."
+        ),
         DeclareLaunchArgument(
             "rename",
             default_value="",
-            description="Recorded topics by the names that the nodes read: /cam/image:=image,/gps:=truth",
+            description="Renames of recorded topics to those the nodes read: /cam/image:=image,/gps:=truth",
         ),
         DeclareLaunchArgument("out", default_value="runs/replay", description="Folder of the report."),
     ]
 
 
 def replay_actions(context: LaunchContext) -> list[Node]:
-    """Return an action for each node that flies, for the one that keeps the score, for the one that plays.
-
-    The replay's end is the end of the launch.
+    """Return the actions of bringup, of evaluation_node and of replay_node, whose end ends the launch.
 
     Raises:
-        GeolocError: as `bringup_actions`; ParameterError for a rate or a start that is no number.
+        GeolocError: as `bringup_actions`.
+        ParameterError: for a rate or a start that is not a number.
     """
     choices = bringup_choices(context)
     played: dict[str, str | bool | float] = {

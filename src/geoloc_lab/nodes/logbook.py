@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was said about each frame, joined by stamp: messages arrive in any order, some never."""
+"""Joins the messages about each frame by stamp; they arrive in any order, and some never."""
 
 import contextlib
 import math
@@ -20,7 +20,7 @@ from geoloc.localizer import Candidates, Fix
 from geoloc.nodes import messages_in
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import Record, Recorder
-from geoloc_lab.reports.album import ViewAlbum
+from geoloc_lab.reports.view_album import ViewAlbum
 
 _OVERTAKEN = "no answer: a newer frame came first"
 
@@ -39,7 +39,7 @@ class _Page:
 
 
 class Logbook:
-    """Every frame since the start, and the truth."""
+    """The messages of every frame since the start, and the truth."""
 
     def __init__(self) -> None:
         self._pages: dict[int, _Page] = {}
@@ -48,41 +48,41 @@ class Logbook:
 
     @property
     def frames(self) -> int:
-        """How many frames camera_node took up."""
+        """Number of frames that camera_node accepted or refused."""
         return sum(page.offset_m is not None for page in self._pages.values())
 
     def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
-        """Note a `view/offset`: every frame has one, also a refused one."""
+        """Store a `view/offset`; every frame has one, refused frames too."""
         self._arrival("view", message, now_ns).offset_m = (message.vector.x, message.vector.y)
 
     def take_view(self, message: Image, _now_ns: int) -> None:
-        """Keep a `view/image`, the first of a stack, for the page of worst frames; not what is damaged."""
+        """Store a `view/image`, the first of a stack, for the picture of worst frames; skip damaged ones."""
         with contextlib.suppress(FrameRefused):
             self.views.put(messages.stamp_ns(message), messages.decode_image(message)[: message.width])
 
     def take_descriptor(self, message: Image, now_ns: int) -> None:
-        """Note that a `descriptor` came."""
+        """Store when a `descriptor` arrived."""
         self._arrival("descriptor", message, now_ns)
 
     def take_candidates(self, message: PointCloud2, now_ns: int) -> None:
-        """Note the tiles found."""
+        """Store `candidates`."""
         self._arrival("candidates", message, now_ns).candidates = messages_in.candidates(message)
 
     def take_fix(self, message: NavSatFix, now_ns: int) -> None:
-        """Note a `fix`."""
+        """Store a `fix`."""
         self._arrival("fix", message, now_ns).fix = message
 
     def take_geopoint(self, message: GeoPointStamped, now_ns: int) -> None:
-        """Note a `geopoint`."""
+        """Store a `geopoint`."""
         self._arrival("geopoint", message, now_ns).geopoint = message
 
     def take_truth(self, message: NavSatFix, _now_ns: int) -> None:
-        """Note a reference position."""
+        """Store a reference position."""
         if message.status.status != NavSatStatus.STATUS_NO_FIX:
             self._truth.append((messages.stamp_ns(message), message.latitude, message.longitude))
 
     def take_diagnostics(self, message: DiagnosticArray, _now_ns: int) -> None:
-        """Note why a frame was refused; the first node that refused it knows best."""
+        """Store why a frame was refused: the reason of the first node that refused it."""
         for status in message.status:
             values = {item.key: item.value for item in status.values}
             if status.hardware_id == "geoloc" and values.get("reason") in set(Reason):
@@ -98,7 +98,7 @@ class Logbook:
         return TruthTrack.of(self._truth, "the truth topic", max_gap_s)
 
     def records(self, recorder: Recorder) -> tuple[Record, ...]:
-        """Return a record of each frame that camera_node took up, in stamp order."""
+        """Return a record for each frame that camera_node processed, in stamp order."""
         pages = sorted((stamp, page) for stamp, page in self._pages.items() if page.offset_m is not None)
         return tuple(
             recorder.record(
@@ -118,7 +118,7 @@ class Logbook:
 
 
 def _fix(stamp_ns: int, page: _Page) -> Fix:
-    """Return the answer of a frame as the localizer gave it, less its place in the map's frame."""
+    """Return the fix of a frame as the localizer gave it, without its position in the map frame."""
     candidates = page.candidates or Candidates.none()
     if page.geopoint is None:
         reason, sentence = page.refusal or (None, "" if page.fix else _OVERTAKEN)
@@ -133,7 +133,7 @@ def _fix(stamp_ns: int, page: _Page) -> Fix:
 
 
 def _latency_ms(page: _Page) -> Mapping[str, float]:
-    """Return milliseconds by stage, as seen by a listener; empty for a frame without a position."""
+    """Return milliseconds by stage, as a subscriber sees them; empty for a frame without a position."""
     if page.geopoint is None:
         return {}
     stages = {"camera_node": page.age_ms.get("view", math.nan)}

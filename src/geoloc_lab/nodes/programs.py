@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that replay a bag and keep the score; `geoloc.nodes.startup.programs` says how any is started."""
+"""How to start replay_node and evaluation_node; see `geoloc.nodes.startup.programs` for the other nodes."""
 
 from geoloc.nodes.startup.programs import NodeEntry
 

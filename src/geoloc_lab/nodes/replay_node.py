@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`replay_node`: plays a rosbag2 recording onto the topics the nodes expect, with `/clock`.
+"""`replay_node`: plays a rosbag2 recording onto the topics that the nodes subscribe to, with `/clock`.
 
-For where `ros2 bag play` is not installed. Messages go out as they were recorded, byte for byte. It waits
-until the nodes listen, so that the first frame is not lost, and at the end asks evaluation_node, if there is
-one, for its report.
+It replaces `ros2 bag play` where that is not installed. Messages are published byte for byte as recorded. The
+node waits for subscribers, so that the first frame is not lost, and finally calls the report service of
+evaluation_node, if that runs.
 """
 
 import math
@@ -26,8 +26,8 @@ from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, run
 from geoloc.progress import progress_bar
-from geoloc_lab.bags.playlist import Choice, Playlist
-from geoloc_lab.nodes.pace import Pace
+from geoloc_lab.bags.playlist import Playlist, TopicChoice
+from geoloc_lab.nodes.replay_clock import ReplayClock
 from geoloc_lab.nodes.settings import ReplayParameters
 
 _AWAITED = (
@@ -39,7 +39,7 @@ _AWAITED = (
     topics.VIEW_IMAGE,
     topics.DESCRIPTOR,
 )
-_STEADY_S = 3.0  # DDS announces itself this often: only then have the nodes surely found each other
+_STEADY_S = 3.0  # the period of DDS announcements: after it the nodes have discovered each other
 _SETTLE_S = 2.0
 _REPORT_TIMEOUT_S = 300.0
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of flight [{elapsed}<{remaining}]"
@@ -59,11 +59,11 @@ class ReplayNode(GeolocNode):
     def __init__(self, parameters: ReplayParameters | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__("replay_node", **options)
         self._settings = parameters or declare(self, ReplayParameters)
-        choice = Choice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
+        choice = TopicChoice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
         self._playlist = Playlist(Path(self._settings.bag), choice)
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._publishers_by_topic = {
-            track.target: self._publisher(track.kind, track.target) for track in self._playlist.tracks
+            topic.target: self._publisher(topic.kind, topic.target) for topic in self._playlist.topics
         }
         self._reporter = self.create_client(Trigger, "evaluation_node/report")
 
@@ -72,10 +72,10 @@ class ReplayNode(GeolocNode):
         self._playlist.close()
 
     def play(self, stop: StopSignal) -> None:
-        """Wait for listeners, play, let the last frame be answered, ask for the report.
+        """Wait for subscribers, play, leave time for the last answer, and request the report.
 
         Raises:
-            BagError: where the bag breaks off or ends before the start.
+            BagError: where the bag is damaged or ends before the start.
         """
         for note in self._playlist.notes:
             self._say(note)
@@ -83,25 +83,25 @@ class ReplayNode(GeolocNode):
         if start_ns > self._playlist.end_ns:
             length_s = (self._playlist.end_ns - self._playlist.start_ns) / 1e9
             raise BagError(f"start_s is {self._settings.start_s:g}, the bag is {length_s:.1f} s long")
-        self._await_listeners(stop)
-        pace = Pace(start_ns, self._settings.rate)
-        self._play_messages(start_ns, pace, stop)
-        if pace.lost_s:
-            self._say(f"this machine was too slow for the rate: {pace.lost_s:.1f} s longer than planned")
-        self._sleep_until(pace.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), pace, stop)
+        self._await_subscribers(stop)
+        clock = ReplayClock(start_ns, self._settings.rate)
+        self._play_messages(start_ns, clock, stop)
+        if clock.lost_s:
+            self._say(f"this machine was too slow for the rate: {clock.lost_s:.1f} s longer than planned")
+        self._sleep_until(clock.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), clock, stop)
         if self._settings.report and not stop.is_set:
-            self._ask_for_report()
+            self._request_report()
 
-    def _play_messages(self, start_ns: int, pace: Pace, stop: StopSignal) -> None:
+    def _play_messages(self, start_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         total_s = (self._playlist.end_ns - start_ns) / 1e9
         with progress_bar(label="replay", total=total_s, bar_format=_BAR) as bar:
-            for track, time_ns, raw in self._playlist.messages(start_ns):
-                self._sleep_until(time_ns, pace, stop)
+            for topic, time_ns, raw in self._playlist.messages(start_ns):
+                self._sleep_until(time_ns, clock, stop)
                 if stop.is_set:
                     return
-                if track.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
-                    self._tell_time(time_ns)  # a frame's age is then counted from its own moment
-                self._publishers_by_topic[track.target].publish(raw)
+                if topic.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
+                    self._publish_clock(time_ns)  # a frame's age is then counted from its own moment
+                self._publishers_by_topic[topic.target].publish(raw)
                 bar.update((time_ns - start_ns) / 1e9 - bar.n)
 
     def _publisher(self, kind: type[Any], target: str) -> "Publisher[Any]":
@@ -113,22 +113,22 @@ class ReplayNode(GeolocNode):
         except InvalidTopicNameException as error:
             raise ParameterError(f"'{target}' is no name of a topic ({error}): change rename") from error
 
-    def _await_listeners(self, stop: StopSignal) -> None:
-        """Wait until all that a fix needs is listened to, and others have had a moment to come."""
+    def _await_subscribers(self, stop: StopSignal) -> None:
+        """Wait until every topic that a fix needs has a subscriber, and a little longer for others."""
         needed = (*_AWAITED, topics.TRUTH) if self._settings.await_evaluation else _AWAITED
         deadline_s = time.monotonic() + self._settings.wait_s
         complete_since_s = math.inf
         while not stop.is_set and time.monotonic() < deadline_s:
             now_s = time.monotonic()
-            complete_since_s = math.inf if self._deaf(needed) else min(complete_since_s, now_s)
+            complete_since_s = math.inf if self._unheard(needed) else min(complete_since_s, now_s)
             if now_s - complete_since_s > _STEADY_S:
                 return
             time.sleep(0.05)
-        for topic in self._deaf(needed):
+        for topic in self._unheard(needed):
             self._say(f"nobody listens to {self.resolve_topic_name(topic)}: start the nodes with `geoloc up`")
 
-    def _deaf(self, names: Sequence[str]) -> list[str]:
-        """Return which of the topics that this bag feeds, directly or through the nodes, have no listener."""
+    def _unheard(self, names: Sequence[str]) -> list[str]:
+        """Return those topics that this bag feeds, directly or through nodes, and that have no subscriber."""
         fed = {*self._publishers_by_topic, topics.VIEW_IMAGE, topics.DESCRIPTOR}
         return [
             name
@@ -136,19 +136,19 @@ class ReplayNode(GeolocNode):
             if name in fed and not self.count_subscribers(self.resolve_topic_name(name))
         ]
 
-    def _sleep_until(self, time_ns: int, pace: Pace, stop: StopSignal) -> None:
+    def _sleep_until(self, time_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         while not stop.is_set:
-            nap_s = pace.nap_s(time_ns)
-            if pace.tick_is_due():
-                self._tell_time(min(pace.now_ns(), time_ns))
+            nap_s = clock.nap_s(time_ns)
+            if clock.tick_is_due():
+                self._publish_clock(min(clock.now_ns(), time_ns))
             if nap_s == 0.0:
                 return
             time.sleep(nap_s)
 
-    def _tell_time(self, time_ns: int) -> None:
+    def _publish_clock(self, time_ns: int) -> None:
         self._clock_publisher.publish(Clock(clock=messages_out.time(time_ns)))
 
-    def _ask_for_report(self) -> None:
+    def _request_report(self) -> None:
         if self._reporter.wait_for_service(timeout_sec=0.5):
             future = self._reporter.call_async(Trigger.Request())
             rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real flights as folders of photos: poses, cameras, truth, and a bag made from them."""
+"""Real flights as folders of photos: reads poses, cameras and truth, writes a bag, evaluates it."""

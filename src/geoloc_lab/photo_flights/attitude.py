@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a camera was held, from what a photo or a reconstruction says of it.
+"""The attitude of a camera from gimbal angles or from a reconstruction.
 
 A `world_from_optical` is (3, 3) and takes optical axes (right, down, forward) to east, north, up.
 """
@@ -17,7 +17,7 @@ NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
 
 
 def gimbal_rotation(gimbal: Gimbal) -> Float64Array:
-    """Return world_from_optical (3, 3), optical axes to east, north, up, of DJI's gimbal angles."""
+    """Return world_from_optical (3, 3) for DJI's gimbal angles."""
     yaw, pitch = math.radians(gimbal.yaw_deg), math.radians(gimbal.pitch_deg)
     forward = np.array([math.sin(yaw) * math.cos(pitch), math.cos(yaw) * math.cos(pitch), math.sin(pitch)])
     right = np.array([math.cos(yaw), -math.sin(yaw), 0.0])
@@ -26,12 +26,13 @@ def gimbal_rotation(gimbal: Gimbal) -> Float64Array:
 
 
 def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: float) -> Float64Array:
-    """Return world_from_optical (3, 3) of a camera whose tilt and picture-top are known as bearings.
+    """Return world_from_optical (3, 3) of a camera from its pitch and two bearings.
 
     Args:
         pitch_deg: of the optical axis; -90 looks straight down.
-        aim_azimuth_deg: bearing in which the optical axis leans; any, where it looks straight down.
-        up_azimuth_deg: bearing of the picture's top, on the ground.
+        aim_azimuth_deg: bearing towards which the optical axis leans; without effect where it looks straight
+            down.
+        up_azimuth_deg: bearing of the top of the image on the ground.
     """
     pitch, aim, up = (math.radians(angle) for angle in (pitch_deg, aim_azimuth_deg, up_azimuth_deg))
     forward = np.array([math.sin(aim) * math.cos(pitch), math.cos(aim) * math.cos(pitch), math.sin(pitch)])

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real flight as a folder of photos: poses and calibration put together, and a bag the nodes can fly.
+"""Reads a flight of photos from its folder: for each photo its time, lens, attitude, height and truth.
 
 The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` of where each photo was taken:
 `file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat` and
 `footprint_center_lon`. Attitude and height are those measured on board (DJI's XMP) where the photos carry
-them, else those of the table's reconstruction. The position in the table is only ever truth.
+them, otherwise those of the table's reconstruction. The position in the table is used as truth only.
+
+Where the map was made from some of the photos, `independent.txt` names the others, one a line.
 """
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from scipy.spatial.transform import Rotation
 
 from geoloc import geodesy
 from geoloc.arrays import Float64Array
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
-from geoloc.installed import config_file
+from geoloc_lab.csv_table import read_rows
 from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.calibration import Cameras, lens_of, read_calibration
+from geoloc_lab.photo_flights.cameras import Cameras, lens_of, read_calibration
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 
+_INDEPENDENT = "independent.txt"
 _COLUMNS = (
     "file",
     "cam_lat",
@@ -40,27 +41,28 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class FlightFolder:
-    """Where the parts of a flight lie."""
+    """Paths of a flight's parts; `independent` need not exist."""
 
     name: str
     images: Path
     queries: Path
     map_image: Path
     calibration: Path
+    independent: Path
 
 
 @dataclass(frozen=True)
 class PhotoFrame:
-    """One photo with all that a bag says of it.
+    """One photo with everything that the bag records of it.
 
     Attributes:
         photo: the file and its header.
         stamp_ns: when it was taken.
-        intrinsics: of its camera.
+        intrinsics: the lens of its camera.
         quaternion: body to east, north, up (x, y, z, w), of a body the camera is mounted in as
             `NADIR_MOUNT_RPY_DEG` says (straight down, top forward): the attitude of the camera itself.
-        height_m: above ground as the drone knew it.
-        truth_latitude_deg, truth_longitude_deg: where the camera was.
+        height_m: height above ground as known on board.
+        truth_latitude_deg, truth_longitude_deg: true position of the camera.
     """
 
     photo: Photo
@@ -74,13 +76,13 @@ class PhotoFrame:
 
 @dataclass(frozen=True)
 class PhotoFlight:
-    """A flight ready to become a bag.
+    """A flight of photos, ready to be written as a bag.
 
     Attributes:
-        folder: where it came from.
+        folder: where it was read from.
         frames: in stamp order.
-        notes: where attitude, height and truth come from, and what had to be mended.
-        independent_ns: stamps of the photos that the map was not made from, where the others were.
+        notes: the sources of attitude, height and truth, and what was corrected.
+        independent_ns: stamps of the photos named in independent.txt; empty without that file.
     """
 
     folder: FlightFolder
@@ -90,10 +92,10 @@ class PhotoFlight:
 
 
 def find_flights(data: Path) -> list[FlightFolder]:
-    """Return the flight folders under `data`, at most two levels down, by name.
+    """Return the flight folders in `data` and up to two levels below, sorted by path.
 
     Raises:
-        BagError: where there is no such folder.
+        BagError: where there is none, or one without exactly one GeoTIFF.
     """
     tables = sorted(
         {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}
@@ -107,10 +109,11 @@ def find_flights(data: Path) -> list[FlightFolder]:
 
 
 def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
-    """Put the photos, the table and the calibration of a flight together.
+    """Read the photos, the table and the lens calibrations of a flight.
 
     Raises:
-        BagError: for a photo, column, number or calibration that is missing.
+        BagError: for a missing photo, column, number or calibration, or an independent photo that the table
+            does not list.
     """
     rows = _read_table(folder.queries)
     photos = [read_photo(folder.images / row["file"]) for row in rows]
@@ -120,19 +123,13 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
         _frame(photo, row, stamp, turn_deg, cameras, folder.calibration)
         for photo, row, stamp, turn_deg in zip(photos, rows, stamps_ns(photos), turns_deg, strict=True)
     ]
-    independent = independent_photos(folder.name)
+    independent = _independent_photos(folder, rows)
     return PhotoFlight(
         folder=folder,
         frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
         notes=_notes(folder, photos, turns_deg),
         independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
     )
-
-
-def independent_photos(flight: str) -> frozenset[str]:
-    """Return the photos of a flight that its map was not made from, as `config/flights.yaml` tells."""
-    known = yaml.safe_load(config_file("flights.yaml").read_text(encoding="utf-8"))
-    return frozenset(known.get(flight, ()))
 
 
 def _folder(data: Path, table: Path) -> FlightFolder:
@@ -143,19 +140,40 @@ def _folder(data: Path, table: Path) -> FlightFolder:
         folder / "calibration" / "cameras.json" for folder in (table.parent, *table.parent.parents[:2], data)
     ]
     calibration = next((path for path in near if path.is_file()), near[-1])
-    return FlightFolder(table.parent.name, table.parent / "images", table, maps[0], calibration)
+    return FlightFolder(
+        name=table.parent.name,
+        images=table.parent / "images",
+        queries=table,
+        map_image=maps[0],
+        calibration=calibration,
+        independent=table.parent / _INDEPENDENT,
+    )
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{path} cannot be read as a table: {error}") from error
+    rows = read_rows(path, "table of photos")
     missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
     if missing:
         raise BagError(f"{path} lacks {', '.join(missing)}; see `geoloc flight --help` for the columns")
     return rows
+
+
+def _independent_photos(folder: FlightFolder, rows: Sequence[Mapping[str, str]]) -> frozenset[str]:
+    """Return the names in independent.txt, one a line; none where the flight has no such file."""
+    if not folder.independent.is_file():
+        return frozenset()
+    try:
+        lines = folder.independent.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BagError(f"{folder.independent} cannot be read as a list of photos: {error}") from error
+    names = frozenset(line.strip() for line in lines if line.strip())
+    unknown = sorted(names - {Path(row["file"]).name for row in rows})
+    if unknown:
+        raise BagError(
+            f"{folder.independent} names {', '.join(unknown)}, which {folder.queries.name} does not list: "
+            "write the file names of the photos that the map was not made from, one a line"
+        )
+    return names
 
 
 def _number(row: Mapping[str, str], column: str) -> float:
@@ -169,10 +187,10 @@ def _number(row: Mapping[str, str], column: str) -> float:
 
 
 def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
-    """Return by how much the picture was turned after it was taken: 0, 90, 180 or 270, clockwise.
+    """Return by how much the image was rotated after it was taken: 0, 90, 180 or 270 degrees clockwise.
 
-    A viewer that turns pictures leaves the gimbal's angles as they were. The reconstruction saw the file as
-    it is, so its bearing of the picture's top tells, to the nearest quarter.
+    Viewers that rotate images leave the recorded gimbal angles unchanged. The reconstruction used the rotated
+    file, so its bearing of the image's top shows the rotation, to the nearest quarter turn.
     """
     if photo.gimbal is None:
         return 0.0
@@ -221,7 +239,7 @@ def _notes(folder: FlightFolder, photos: Sequence[Photo], turns_deg: Sequence[fl
     turned = [photo.path.name for photo, turn in zip(photos, turns_deg, strict=True) if turn]
     if turned:
         notes["turned pictures"] = (
-            f"{', '.join(turned)} were turned by another programme after they were taken; "
-            "the gimbal's angles are turned with them"
+            f"{', '.join(turned)} were rotated by other software after they were taken; "
+            "the gimbal angles are rotated with them"
         )
     return notes

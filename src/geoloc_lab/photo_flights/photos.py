@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a drone's photo says about itself: time, camera, and the gimbal angles DJI writes into XMP."""
+"""Reads the header of a drone photo: time, camera model, and the gimbal angles DJI writes into XMP."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from geoloc.errors import BagError
 
-_EXIF_IFD, _MODEL, _SOFTWARE, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x0131, 0x9003, 0x9291
+_EXIF_IFD, _MODEL, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x9003, 0x9291
 _XMP = re.compile(rb'drone-dji:(\w+)="([+-]?\d+(?:\.\d+)?)"')
 _TIE_NS = 1_000_000
 
@@ -27,16 +27,15 @@ class Gimbal:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo and what its header tells.
+    """A photo and its header.
 
     Attributes:
         path: the file.
-        taken: by the camera's clock, which is taken as UTC.
+        taken: time by the camera's clock, which is assumed to show UTC.
         width, height: pixels.
-        model: camera model as in EXIF, "" where absent.
-        software: what wrote the file last: the camera's firmware, or a programme that edited it.
-        gimbal: the camera's attitude as measured on board; None where the camera does not say.
-        height_above_takeoff_m: DJI's RelativeAltitude; None where the camera does not say.
+        model: camera model from EXIF, "" where absent.
+        gimbal: the camera's attitude as measured on board; None where the header has none.
+        height_above_takeoff_m: DJI's RelativeAltitude; None where the header has none.
     """
 
     path: Path
@@ -44,7 +43,6 @@ class Photo:
     width: int
     height: int
     model: str
-    software: str
     gimbal: Gimbal | None
     height_above_takeoff_m: float | None
 
@@ -53,7 +51,7 @@ def read_photo(path: Path) -> Photo:
     """Read a photo's header.
 
     Raises:
-        BagError: for a file that is missing, no picture, or without the time it was taken.
+        BagError: for a file that is missing, no image, or without the time it was taken.
     """
     try:
         with Image.open(path) as image:
@@ -70,14 +68,13 @@ def read_photo(path: Path) -> Photo:
         width=width,
         height=height,
         model=_text(exif.get(_MODEL)),
-        software=_text(exif.get(_SOFTWARE)),
         gimbal=_gimbal(xmp),
         height_above_takeoff_m=xmp.get("RelativeAltitude"),
     )
 
 
 def stamps_ns(photos: Sequence[Photo]) -> list[int]:
-    """Return a stamp for each photo, rising in their order of time; photos of one instant are 1 ms apart."""
+    """Return a stamp for each photo, increasing in time order; equal times are moved 1 ms apart."""
     taken = [
         int(photo.taken.timestamp()) * 1_000_000_000 + photo.taken.microsecond * 1000 for photo in photos
     ]
@@ -87,11 +84,6 @@ def stamps_ns(photos: Sequence[Photo]) -> list[int]:
         stamps[i] = max(taken[i], latest + _TIE_NS)
         latest = stamps[i]
     return stamps
-
-
-def photo_stamps_ns(paths: Sequence[Path]) -> list[int]:
-    """Return `stamps_ns` of the photos at these paths."""
-    return stamps_ns([read_photo(path) for path in paths])
 
 
 def _taken(path: Path, text: object, subsecond: object) -> datetime:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run on disk and on one page: tables, plots, comparisons, and back again."""
+"""Reports of runs: tables, plots and comparisons, written to a folder and read back."""

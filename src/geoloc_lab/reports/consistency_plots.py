@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of belief and integrity: risk over coverage, honest ellipses, NEES and 3σ over time."""
+"""Plots of claimed covariance against errors: ellipses, NEES and 3σ over time, and risk over coverage."""
 
 from pathlib import Path
 from typing import Any
@@ -7,26 +7,25 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.lib.stride_tricks import sliding_window_view
 
 from geoloc.arrays import Float64Array
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import block_length
-from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS, believe, chi2_band
-from geoloc_lab.metrics.figures import ELLIPSES, intervals_of
-from geoloc_lab.metrics.risk import RiskCurve, risk_curve
-from geoloc_lab.reports.table import metres
+from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS, chi2_band, consistency_of
+from geoloc_lab.metrics.risk import FALSE_BEYOND_M, RiskCurve, risk_curve
+from geoloc_lab.metrics.scalar_metrics import ELLIPSES, intervals_of
+from geoloc_lab.reports.plot_style import GOOD, MEASURED, REFERENCE, REFUSED, WRONG, log_ticks, save_png
+from geoloc_lab.reports.text import metres
 
-_BLUE, _GREY, _RED, _PINK, _BAND = "#1f6feb", "#888888", "#d62728", "#ff2d95", "#2ca02c"
 _BINS = 8
 
 
-def draw_belief(answers: Answers, out: Path) -> bool:
+def draw_consistency(answers: Answers, out: Path) -> bool:
     """Write a PNG of the claimed covariance against the errors, over the flight and over time.
 
     Returns:
-        Whether there was anything to draw: without a claimed covariance there is not.
+        False, and no file, where no fix claims a covariance.
     """
     if not np.isfinite(answers.normalised).any():
         return False
@@ -37,26 +36,26 @@ def draw_belief(answers: Answers, out: Path) -> bool:
     over_time = figure.add_subplot(grid[1, :])
     _draw_nees(over_time, answers)
     _draw_three_sigma(figure.add_subplot(grid[2, :], sharex=over_time), answers)
-    figure.savefig(out, pil_kwargs={"compress_level": 3})
+    save_png(figure, out)
     return True
 
 
 def draw_risk(answers: Answers, out: Path) -> bool:
-    """Write a PNG of the risk–coverage curves; returns whether there was a fix to draw."""
+    """Write a PNG of the risk–coverage curves; return False, and write nothing, without a fix."""
     if not answers.answered.any():
         return False
     figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
     in_metres, false = figure.subplots(1, 2)
-    draw_curves(in_metres, false, {"σ as claimed": (risk_curve(answers), _BLUE)})
+    draw_curves(in_metres, false, {"σ as claimed": (risk_curve(answers), MEASURED)})
     fixed_m = answers.distance_m[answers.answered]
     coverage = np.arange(1, fixed_m.size + 1) / len(answers) * 100.0
     best_m = np.sort(fixed_m)
-    for axes, risk in ((in_metres, best_m), (false, 100.0 * (best_m > 50.0))):
+    for axes, risk in ((in_metres, best_m), (false, 100.0 * (best_m > FALSE_BEYOND_M[0]))):
         means = np.cumsum(risk) / np.arange(1, risk.size + 1)
-        axes.plot(coverage, means, "--", color=_BAND, linewidth=1, label="perfect order")
-        axes.axhline(risk.mean(), color=_GREY, linestyle=":", linewidth=1, label="no order")
+        axes.plot(coverage, means, "--", color=GOOD, linewidth=1, label="perfect order")
+        axes.axhline(risk.mean(), color=REFERENCE, linestyle=":", linewidth=1, label="no order")
         axes.legend()
-    figure.savefig(out, pil_kwargs={"compress_level": 3})
+    save_png(figure, out)
     return True
 
 
@@ -77,20 +76,22 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
     normalised = np.sort(answers.normalised[~np.isnan(answers.normalised)])
     claimed = 1.0 - np.exp(-normalised / 2.0)
     found = np.arange(1, normalised.size + 1) / normalised.size
-    axes.plot([0, 100], [0, 100], color=_GREY, linestyle="--", linewidth=1, label="honest")
+    axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", linewidth=1, label="honest")
     axes.step(
         np.r_[0.0, claimed, 1.0] * 100,
         np.r_[0.0, found, 1.0] * 100,
         where="post",
-        color=_BLUE,
+        color=MEASURED,
         label="measured",
     )
-    inside, intervals = believe(answers).inside, intervals_of(answers, ELLIPSES)
+    inside, intervals = consistency_of(answers).inside, intervals_of(answers, ELLIPSES)
     for sigma in SIGMAS:
         low, high = intervals[f"inside_{sigma}"]
         share = inside[sigma]
         error = np.clip([[share - low], [high - share]], 0.0, None) * 100
-        axes.errorbar(NOMINAL[sigma] * 100, share * 100, error, fmt="o", color=_BLUE, capsize=4, markersize=5)
+        axes.errorbar(
+            NOMINAL[sigma] * 100, share * 100, error, fmt="o", color=MEASURED, capsize=4, markersize=5
+        )
         axes.annotate(
             f"{sigma}σ",
             (NOMINAL[sigma] * 100, share * 100),
@@ -118,17 +119,19 @@ def _draw_reliability(axes: Axes, answers: Answers) -> None:
     claimed_m, found_m = (
         [float(np.sqrt(np.mean(values[group] ** 2))) for group in groups] for values in (sigma_m, distance_m)
     )
-    axes.plot(sigma_m, np.maximum(distance_m, 0.01), ".", color=_GREY, markersize=3, alpha=0.5, label="fixes")
-    axes.plot(claimed_m, np.maximum(found_m, 0.01), "o-", color=_BLUE, label="RMS error of an eighth of them")
+    axes.plot(
+        sigma_m, np.maximum(distance_m, 0.01), ".", color=REFERENCE, markersize=3, alpha=0.5, label="fixes"
+    )
+    axes.plot(
+        claimed_m, np.maximum(found_m, 0.01), "o-", color=MEASURED, label="RMS error of an eighth of them"
+    )
     ends = np.array([min(claimed_m) / 2, max(claimed_m) * 2])
-    axes.plot(ends, ends, color=_GREY, linestyle="--", linewidth=1, label="honest")
+    axes.plot(ends, ends, color=REFERENCE, linestyle="--", linewidth=1, label="honest")
     axes.set(
         xlabel="claimed σ, m", ylabel="error, m", title="Reliability by claimed σ", xscale="log", yscale="log"
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FormatStrFormatter("%g"))
-        axis.set_minor_locator(NullLocator())
+        log_ticks(axis)
     axes.grid(alpha=0.3)
     axes.legend()
 
@@ -136,19 +139,19 @@ def _draw_reliability(axes: Axes, answers: Answers) -> None:
 def _draw_nees(axes: Axes, answers: Answers) -> None:
     known = np.isfinite(answers.normalised)
     values, seconds = answers.normalised[known], _seconds(answers)[known]
-    axes.plot(seconds, np.maximum(values, 1e-3), ".", color=_GREY, markersize=4, label="e'Σ⁻¹e of a fix")
+    axes.plot(seconds, np.maximum(values, 1e-3), ".", color=REFERENCE, markersize=4, label="e'Σ⁻¹e of a fix")
     low, high = chi2_band(1.0)
-    axes.axhspan(low, high, color=_BAND, alpha=0.12, label=f"95 % of honest fixes: {low:.2f} to {high:.2f}")
-    flight = believe(answers)
+    axes.axhspan(low, high, color=GOOD, alpha=0.12, label=f"95 % of honest fixes: {low:.2f} to {high:.2f}")
+    flight = consistency_of(answers)
     label = (
         f"… of means over this flight ({flight.nees:.2f}): {flight.band_low:.2f} to {flight.band_high:.2f}"
     )
-    axes.axhspan(flight.band_low, flight.band_high, color=_BAND, alpha=0.35, label=label)
+    axes.axhspan(flight.band_low, flight.band_high, color=GOOD, alpha=0.35, label=label)
     length = block_length(values.size)
     if values.size > length > 1:
         means = sliding_window_view(values, length).mean(axis=1)
         middle = sliding_window_view(seconds, length).mean(axis=1)
-        axes.plot(middle, means, color=_BLUE, linewidth=1.4, label=f"mean of {length} successive fixes")
+        axes.plot(middle, means, color=MEASURED, linewidth=1.4, label=f"mean of {length} successive fixes")
     axes.set(ylabel="normalised error", title="NEES over time", yscale="log")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", ncols=2)
@@ -159,18 +162,22 @@ def _draw_three_sigma(axes: Axes, answers: Answers) -> None:
     reach_m = _three_sigma_m(answers)
     top_m = 2.5 * float(np.nanmax(reach_m, initial=1.0))
     shown_m = np.minimum(answers.distance_m, top_m)  # so that kilometres do not hide the metres
-    axes.fill_between(seconds, 0.0, reach_m, color=_BLUE, alpha=0.15, label="3σ, longest axis")
-    axes.plot(seconds, shown_m, ".-", color=_BLUE, markersize=4, linewidth=0.7, label="error")
+    axes.fill_between(seconds, 0.0, reach_m, color=MEASURED, alpha=0.15, label="3σ, longest axis")
+    axes.plot(seconds, shown_m, ".-", color=MEASURED, markersize=4, linewidth=0.7, label="error")
     outside, refused = normalised > SIGMAS[-1] ** 2, ~answers.answered
     beyond = answers.distance_m > top_m
-    axes.plot(seconds[outside], shown_m[outside], "o", color=_RED, markersize=5, label="outside 3σ")
+    axes.plot(seconds[outside], shown_m[outside], "o", color=WRONG, markersize=5, label="outside 3σ")
     if beyond.any():
         label = (
             f"… {beyond.sum()} beyond the picture, up to {metres(float(answers.distance_m[beyond].max()))}"
         )
-        axes.plot(seconds[beyond], shown_m[beyond], "^", color=_RED, markersize=9, label=label, clip_on=False)
+        axes.plot(
+            seconds[beyond], shown_m[beyond], "^", color=WRONG, markersize=9, label=label, clip_on=False
+        )
     if refused.any():
-        axes.plot(seconds[refused], np.zeros(refused.sum()), "x", color=_PINK, label="refused", clip_on=False)
+        axes.plot(
+            seconds[refused], np.zeros(refused.sum()), "x", color=REFUSED, label="refused", clip_on=False
+        )
     axes.set(xlabel="time, s", ylabel="metres", title="Error and claimed 3σ over time", ylim=(0, top_m))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", ncols=5)

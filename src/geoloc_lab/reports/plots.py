@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a report: track and estimates on the map, errors over time, and the worst frames."""
+"""The plots of a report: track and estimates on the map, errors over time, and the worst frames."""
 
 import math
 from collections.abc import Sequence
@@ -10,31 +10,31 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from geoloc.arrays import BoolArray, Float64Array, UInt8Array
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.camera.views import fill_invalid
+from geoloc.raster.colours import Rgb
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.metrics.summary import horizontal_errors_m
-from geoloc_lab.reports.consistency_plots import draw_belief, draw_risk
-from geoloc_lab.reports.table import metres
+from geoloc_lab.reports.consistency_plots import draw_consistency, draw_risk
+from geoloc_lab.reports.plot_style import MEASURED, REFERENCE, REFUSED, log_ticks, save_png
+from geoloc_lab.reports.text import metres
 
 if TYPE_CHECKING:
     from geoloc.raster.views import Raster
 
 Window = tuple[float, float, float]  # centre east, centre north, width; metres
 
-_TRUTH, _ESTIMATE, _ERROR, _REFUSED = "#19d3f3", "#ffd400", "#ff5a36", "#ff2d95"
+_TRUTH, _ESTIMATE, _ERROR = "#19d3f3", "#ffd400", "#ff5a36"
 _MAP_PX = 1100
 _WORST = 6
-_FARTHEST_MAPS = 10.0  # widths of the map that a picture of it may be wide
-_QUICK = {"compress_level": 3}  # twice the size of the smallest file, in a third of the time
+_FARTHEST_MAPS = 10.0  # largest width of the plot, in widths of the map
 
 
 def draw_map(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG of the map with the true track, the estimates, and a line for each error."""
+    """Write a PNG of the map with the true track, the estimates, and a line from truth to estimate."""
     truth_m, estimate_m = _positions_m(run)
     with run.map_directory.raster() as raster:
         window = _window(raster, truth_m)
@@ -53,11 +53,11 @@ def draw_map(run: EvaluationRun, out: Path) -> None:
             0.01, 0.01, f"{outside} estimates lie outside this picture", transform=axes.transAxes, **_LABEL
         )
     axes.legend(loc="upper right", framealpha=0.85)
-    figure.savefig(out, pil_kwargs=_QUICK)
+    save_png(figure, out)
 
 
 def draw_errors(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG with the error over time and its cumulative distribution over all frames."""
+    """Write a PNG of the error over time and of its cumulative distribution over all frames."""
     scored = [record for record in run.records if record.has_truth]
     errors_m = horizontal_errors_m(scored)
     oracle_m = np.array([record.oracle_error_m for record in scored])
@@ -66,14 +66,14 @@ def draw_errors(run: EvaluationRun, out: Path) -> None:
     over_time, distribution = figure.subplots(1, 2)
     _draw_over_time(over_time, seconds, errors_m, oracle_m)
     _draw_distribution(distribution, errors_m, oracle_m, run.map_directory.view_size_m)
-    figure.savefig(out, pil_kwargs=_QUICK)
+    save_png(figure, out)
 
 
 def draw_worst(run: EvaluationRun, out: Path) -> bool:
-    """Write a PNG of the worst frames: the view, the tile retrieved, the tile it should have been.
+    """Write a PNG of the worst frames: the view, the retrieved tile, and the true tile.
 
     Returns:
-        Whether there was anything to draw: a run without views has no such picture.
+        False, and no file, for a run without views.
     """
     worst = worst_records(run)
     if not worst:
@@ -88,12 +88,12 @@ def draw_worst(run: EvaluationRun, out: Path) -> bool:
             retrieved = f"retrieved, {metres(record.top_tile_error_m)} away, score {record.score:.2f}"
             _show(row[1], _tile_picture(raster, tiles, record.top_tile), retrieved)
             _show(row[2], _tile_picture(raster, tiles, record.true_tile), "true tile")
-    figure.savefig(out, pil_kwargs=_QUICK)
+    save_png(figure, out)
     return True
 
 
 def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record, float]]:
-    """Return the frames with the largest errors among those with a view, with the errors, worst first."""
+    """Return the frames with the largest errors among those with a view, and the errors, worst first."""
     errors_m = horizontal_errors_m(run.records)
     order = np.argsort(-np.nan_to_num(errors_m, nan=-1.0), kind="stable")
     shown = [i for i in order if math.isfinite(errors_m[i]) and run.records[i].stamp_ns in run.views]
@@ -112,12 +112,12 @@ def _positions_m(run: EvaluationRun) -> tuple[Float64Array, Float64Array]:
 
 
 def _finite(points: Float64Array) -> Float64Array:
-    # PROJ answers inf for what it cannot place.
+    # PROJ returns inf for positions that it cannot project.
     return np.where(np.isfinite(points), points, math.nan)
 
 
 def _window(raster: "Raster", truth_m: Float64Array) -> Window:
-    """Return the square that shows the whole map and the true track; one far off the map is left out."""
+    """Return the square that shows the map and the true track; the map alone where the track is far off."""
     left, bottom, right, top = raster.bounds_m
     low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
     high = np.fmax([right, top], np.nanmax(truth_m, axis=0))
@@ -142,7 +142,7 @@ def _draw_tracks(axes: Axes, run: EvaluationRun, truth_m: Float64Array, estimate
     axes.scatter(*estimate_m[fixed].T, color=_ESTIMATE, label="estimate", **style)
     refused = ~fixed & np.isfinite(truth_m[:, 0])
     if refused.any():
-        axes.scatter(*truth_m[refused].T, color=_REFUSED, marker="X", label="no fix", **(style | {"s": 30}))
+        axes.scatter(*truth_m[refused].T, color=REFUSED, marker="X", label="no fix", **(style | {"s": 30}))
 
 
 def _track_marker(run: EvaluationRun) -> str:
@@ -152,12 +152,12 @@ def _track_marker(run: EvaluationRun) -> str:
 def _draw_over_time(
     axes: Axes, seconds: Float64Array, errors_m: Float64Array, oracle_m: Float64Array
 ) -> None:
-    axes.plot(seconds, errors_m, ".-", color="#1f6feb", markersize=4, linewidth=0.8, label="error")
+    axes.plot(seconds, errors_m, ".-", color=MEASURED, markersize=4, linewidth=0.8, label="error")
     if np.isfinite(oracle_m).any():
-        axes.plot(seconds, oracle_m, color="#888888", linewidth=0.8, label="nearest tile centre (oracle)")
+        axes.plot(seconds, oracle_m, color=REFERENCE, linewidth=0.8, label="nearest tile centre (oracle)")
     lost = ~np.isfinite(errors_m)
     if lost.any():
-        axes.plot(seconds[lost], np.zeros(lost.sum()), "x", color=_REFUSED, label="no fix", clip_on=False)
+        axes.plot(seconds[lost], np.zeros(lost.sum()), "x", color=REFUSED, label="no fix", clip_on=False)
     axes.set(xlabel="time, s", ylabel="horizontal error, m", title="Error over time", ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
@@ -167,31 +167,29 @@ def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Arra
     known = oracle_m[np.isfinite(oracle_m)]
     if known.size:
         axes.step(
-            *_cumulative(known, known.size), where="post", color="#888888", label="nearest tile (oracle)"
+            *_cumulative(known, known.size), where="post", color=REFERENCE, label="nearest tile (oracle)"
         )
     fixed = errors_m[np.isfinite(errors_m)]
-    axes.step(*_cumulative(fixed, errors_m.size), where="post", color="#1f6feb", label="error, of all frames")
+    axes.step(*_cumulative(fixed, errors_m.size), where="post", color=MEASURED, label="error, of all frames")
     axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"one tile, {tile_m:g} m")
     axes.set(
         xlabel="horizontal error, m", ylabel="% of frames", title="Share of frames within", ylim=(0, 101)
     )
     axes.set_xscale("log")
     axes.set_xlim(0.5, max(2 * tile_m, float(fixed.max(initial=0.0)) * 1.2))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    log_ticks(axes.xaxis)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
 
 
 def _cumulative(values: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
-    """Return the steps of the share, in per cent of `count`, at or under each value, from nothing at 0."""
+    """Return the cumulative distribution of values as steps, in per cent of `count`, starting at 0."""
     steps = np.concatenate([[0.0], np.sort(values)])
     return steps, np.arange(steps.size) / count * 100.0
 
 
-def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> UInt8Array | None:
-    """Return the tile's ground, or None where the raster does not hold it: tiles of distractor imagery."""
+def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> Rgb | None:
+    """Return the imagery of a tile; None where the raster lacks it, as for distractor tiles."""
     if tile < 0:
         return None
     row = tiles[tile]
@@ -199,7 +197,7 @@ def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> UInt8
     return fill_invalid(picture, valid) if valid.any() else None
 
 
-def _show(axes: Axes, picture: UInt8Array | None, title: str) -> None:
+def _show(axes: Axes, picture: Rgb | None, title: str) -> None:
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
     if picture is None:
@@ -209,13 +207,13 @@ def _show(axes: Axes, picture: UInt8Array | None, title: str) -> None:
 
 
 def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
-    """Draw every picture into the folder; returns titles and paths, in the order of the page."""
+    """Draw every plot into the folder; return titles and paths, in the order of the page."""
     paths = [("Truth and estimate on the map", folder / "map.png"), ("Errors", folder / "errors.png")]
     draw_map(run, paths[0][1])
     draw_errors(run, paths[1][1])
     answers = Answers.of(run.records)
-    if draw_belief(answers, folder / "belief.png"):
-        paths.append(("Belief: is the claimed covariance the real one?", folder / "belief.png"))
+    if draw_consistency(answers, folder / "belief.png"):
+        paths.append(("Consistency: is the claimed covariance the real one?", folder / "belief.png"))
     if draw_risk(answers, folder / "risk.png"):
         paths.append(("Risk and coverage: does it know what it does not know?", folder / "risk.png"))
     if draw_worst(run, folder / "worst.png"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One folder a run: report.json, frames.csv, pictures, and report.html, a page that needs nothing else."""
+"""Writes the report of a run: report.json, frames.csv, pictures, and report.html, one self-contained page."""
 
 import base64
 import json
@@ -15,14 +15,19 @@ from geoloc import __version__
 from geoloc.errors import ParameterError
 from geoloc_lab.metrics.records import EvaluationRun
 from geoloc_lab.metrics.summary import Summary, summarise
-from geoloc_lab.reports.consistency_table import HEADER, belief_rows
-from geoloc_lab.reports.frames import FRAMES, write_frames
+from geoloc_lab.reports.frames_csv import FRAMES, write_frames
 from geoloc_lab.reports.plots import pictures
-from geoloc_lab.reports.table import latency_rows, metres_rows, terminal_table
+from geoloc_lab.reports.tables import (
+    CONSISTENCY_HEADER,
+    consistency_rows,
+    error_rows,
+    latency_rows,
+    terminal_table,
+)
 
 
 def write_report(run: EvaluationRun, out: Path) -> Path:
-    """Write the report of a run into the folder `out`, made where missing; returns the path of the page.
+    """Write the report of a run into the folder `out` and return the path of the page.
 
     Raises:
         ParameterError: where `out` is a file.
@@ -40,7 +45,7 @@ def write_report(run: EvaluationRun, out: Path) -> Path:
 
 
 def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
-    """Return the summary of all frames and of each group that has a frame with truth, by column name."""
+    """Return summaries by column name: of all frames, and of each group that has a frame with a truth."""
     pitch_m, tile_m = run.map_directory.pitch_m, run.map_directory.view_size_m
     summaries = {"all": summarise(run.records, pitch_m, tile_m, run.kidnaps_ns)}
     for name, stamps in run.groups.items():
@@ -51,7 +56,7 @@ def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
 
 
 def metres_table(run: EvaluationRun) -> str:
-    """Return the table of a run as text for a terminal."""
+    """Return the title and the main table of a run as text for a terminal."""
     return f"{run.title}\n\n{terminal_table(summaries_of(run))}"
 
 
@@ -64,13 +69,18 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
         "filtered": run.filtered,
         "notes": dict(run.notes),
         "calibration": None if run.calibration is None else asdict(run.calibration),
-        "summary": {name: asdict(summary) for name, summary in summaries.items()},
+        "summary": {name: _summary_json(summary) for name, summary in summaries.items()},
     }
     path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def _summary_json(summary: Summary) -> dict[str, Any]:
+    """Return a summary under the keys of report.json, where its consistency is called `belief`."""
+    return {"belief" if key == "consistency" else key: value for key, value in asdict(summary).items()}
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value for JSON: NaN and infinity, which it does not have, become null."""
+    """Return a value for JSON, which has no NaN and no infinity: they become null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,7 +89,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - what the template asks for
-    """Return a page from one of the templates beside this module; text in it cannot bring markup."""
+    """Render one of the templates beside this module; markup in the content is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("geoloc_lab.reports", "."),
         autoescape=True,
@@ -95,9 +105,9 @@ def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> 
         notes=run.notes,
         summary=summaries["all"],
         columns=list(summaries),
-        rows=metres_rows(summaries),
-        belief_header=HEADER,
-        belief=belief_rows(summaries["all"]),
+        rows=error_rows(summaries),
+        consistency_header=CONSISTENCY_HEADER,
+        consistency=consistency_rows(summaries["all"]),
         latency=latency_rows(summaries["all"]),
         map=run.map_directory,
         images=[(title, _data_uri(path)) for title, path in images],

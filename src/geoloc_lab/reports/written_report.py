@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A written report read back: its records, the model that flew, what its covariances have been through."""
+"""Reads a report back from its folder, without the plotting packages that writing it needs."""
 
 import json
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from geoloc.encoder.calibration import Calibration
 from geoloc.errors import BagError, ModelError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import Record
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 
 REPORT = "report.json"
 UNCALIBRATED = Calibration(-1.0, 0.0, "none")
@@ -19,15 +19,15 @@ UNCALIBRATED = Calibration(-1.0, 0.0, "none")
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """What `write_report` left in a folder.
+    """The content of a report folder.
 
     Attributes:
-        folder: where it lies.
-        title: of the flight.
+        folder: the folder.
+        title: title of the flight.
         model: id of the model that flew.
-        calibration: of that model at the time; the covariances of the records have been through it.
-        records: one a frame.
-        filtered: whether the flight was believed as a whole, not each frame for itself.
+        calibration: calibration of that model at the time, already applied to the covariances.
+        records: one for each frame.
+        filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
     """
 
     folder: Path
@@ -44,10 +44,10 @@ class WrittenReport:
 
 
 def read_report(path: Path) -> WrittenReport:
-    """Read the report in a folder, or of a `report.json`.
+    """Read the report in a folder, given the folder or its report.json.
 
     Raises:
-        BagError: where there is none, it is damaged, or no frame of it has a truth.
+        BagError: for a folder without a report, a damaged report, or one without a frame with a truth.
     """
     folder = path.parent if path.name == REPORT else path
     file = folder / REPORT

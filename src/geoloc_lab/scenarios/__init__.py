@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights that are hard in one way each, over places made for them, held against targets."""
+"""Simulated flights that each test one difficulty, over prepared regions, checked against targets."""

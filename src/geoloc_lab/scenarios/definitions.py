@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flights that geoloc is tried on: each is hard in one way, and says in which."""
+"""The scenarios: simulated flights that each test geoloc on one difficulty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,28 +17,29 @@ from geoloc_lab.flight_simulator.disturbances import (
 from geoloc_lab.flight_simulator.flight_plan import PATTERNS
 from geoloc_lab.flight_simulator.sensors import SensorErrors
 
-DULL = "dull"  # a straight leg over the ground of a region that shows least
+DULL = "dull"  # a straight leg over the part of a region with the least texture
 COURSES = (*PATTERNS, DULL)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A flight, and what goes wrong on it.
+    """A simulated flight and its disturbances.
 
     Attributes:
-        name: one word or two, with dashes.
-        shows: what it shows, in one sentence.
+        name: one or two words, joined by a dash.
+        shows: what it tests, in one sentence.
         course: a pattern of `geoloc_lab.flight_simulator.flight_plan`, or "dull".
-        duration_s: of the flight at most; it ends earlier where its course does.
-        frame_rate_hz: pictures a second.
-        speed_mps: over ground.
+        duration_s: longest duration; the flight ends earlier where its course does.
+        frame_rate_hz: images per second.
+        speed_mps: speed over ground.
         gust_deg: pitch and roll by gusts, root mean square.
         max_bank_deg: steepest bank in turns.
-        box_m: side of the square amid the region that the course keeps to; 0 for all but the margin.
-        camera: what looks down.
-        errors: of the other sensors, all of the time.
-        disturbances: what goes wrong besides.
-        far_and_wide: whether all other imagery is searched too.
+        box_m: side of the square in the middle of the region that the course stays in; 0 uses all of the
+            region but its margin.
+        camera: the camera.
+        errors: errors of the other sensors.
+        disturbances: further faults, such as a dropout.
+        far_and_wide: whether the map also holds all other imagery.
         seed: of gusts, noise, sensors and the course.
 
     Raises:
@@ -143,10 +144,10 @@ SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 
 
 def chosen(names: Sequence[str]) -> list[Scenario]:
-    """Return the scenarios of these names in their order here, or all where no name is given.
+    """Return the scenarios of these names in the order of `SCENARIOS`, or all for no names.
 
     Raises:
-        ParameterError: for a name that is none, with the names there are.
+        ParameterError: for an unknown name; the sentence lists the names.
     """
     for name in names:
         if name not in SCENARIOS:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How hard two sides of places are to match: cosines of descriptors, beside those of pictures years apart."""
+"""How similar an encoder finds the map's and the camera's image of a place.
 
-import csv
+A simulated change of season is hard enough where the descriptors differ as much as those of real images taken
+years apart.
+"""
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoloc.arrays import UInt8Array
-from geoloc.errors import BagError
+from geoloc.raster.colours import Rgb
 from geoloc.raster.views import open_raster
-from geoloc_lab.evaluation.distractors import Picture, indexed_pictures
+from geoloc_lab.csv_table import read_rows
+from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, tile_centres_m
 from geoloc_lab.scenarios.regions import Region
 
 if TYPE_CHECKING:
@@ -25,14 +28,14 @@ _FEWEST = 10
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike an encoder finds the two sides of places.
+    """Cosines between descriptors of the two sides of places.
 
     Attributes:
-        name: which places, which sides.
-        dated: whether the sides are pictures of different years, not a simulation.
-        places: how many.
-        median, p10: cosine of the two sides of a place.
-        other: median cosine of a view and the place most like it that is another one.
+        name: the places and their sides.
+        dated: whether the sides are images of different years, not a simulation.
+        places: number of places.
+        median, p10: cosine between the two sides of a place.
+        other: median cosine between a view and the most similar other place.
     """
 
     name: str
@@ -44,7 +47,12 @@ class Likeness:
 
 
 def likenesses(regions: Sequence[Region], data: Path | None, encoder: "Encoder") -> list[Likeness]:
-    """Measure regions, and where the data holds pictures of several years, these, at the same view size.
+    """Measure the regions, and the places of which `data` holds images of several years.
+
+    Args:
+        regions: places with simulated sides.
+        data: folder with tables `*/index.csv` of real images; None for none.
+        encoder: the model.
 
     Raises:
         GeolocError: for imagery that cannot be read.
@@ -60,14 +68,12 @@ def likenesses(regions: Sequence[Region], data: Path | None, encoder: "Encoder")
 
 
 def is_hard_enough(likeness: Likeness, all_of: Sequence[Likeness]) -> bool | None:
-    """Return whether a simulated change leaves no more likeness than years do; None without years at hand."""
+    """Return whether a simulated change is as hard as the hardest pair of years; None without such pairs."""
     dated = [other.median for other in all_of if other.dated]
     return likeness.median <= min(dated) if dated else None
 
 
-def _likeness(
-    name: str, sides: tuple[UInt8Array, UInt8Array], encoder: "Encoder", *, dated: bool = False
-) -> Likeness:
+def _likeness(name: str, sides: tuple[Rgb, Rgb], encoder: "Encoder", *, dated: bool = False) -> Likeness:
     first, second = (encoder.describe(side) for side in sides)
     cosines = np.asarray(second @ first.T, dtype=np.float64)
     same = np.diag(cosines).copy()
@@ -76,14 +82,10 @@ def _likeness(
     return Likeness(name, dated, len(same), float(np.median(same)), float(np.quantile(same, 0.1)), other)
 
 
-def _sides(region: Region, encoder: "Encoder") -> tuple[UInt8Array, UInt8Array]:
+def _sides(region: Region, encoder: "Encoder") -> tuple[Rgb, Rgb]:
     size_m, size_px = region.view_size_m, encoder.card.input_px
     with open_raster(region.map_image) as before, open_raster(region.flown_image) as after:
-        left, bottom, right, top = before.bounds_m
-        east = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
-        north = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
-        places = np.stack(np.meshgrid(east, north), axis=-1).reshape(-1, 2)
-        places = np.random.default_rng(0).permutation(places)[:_PLACES]
+        places = np.random.default_rng(0).permutation(tile_centres_m(before, size_m))[:_PLACES]
         sides = [
             np.stack([raster.view(float(e), float(n), size_m, size_px)[0] for e, n in places])
             for raster in (before, after)
@@ -92,12 +94,8 @@ def _sides(region: Region, encoder: "Encoder") -> tuple[UInt8Array, UInt8Array]:
 
 
 def _dated_pairs(index: Path) -> Iterator[tuple[str, list[tuple[Picture, Picture]]]]:
-    """Yield, city by city, the oldest and the newest picture of each place, where a table tells years."""
-    try:
-        with index.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{index} is no table of pictures ({error}); copy it again") from error
+    """Yield, for each city, the oldest and newest image of each place; nothing where a table has no years."""
+    rows = read_rows(index, "table of pictures")
     if not rows or not {"location_id", "city", "year", "epsg"} <= set(rows[0]):
         return
     by_place: dict[str, list[tuple[str, str, Picture]]] = defaultdict(list)
@@ -119,10 +117,10 @@ def _year(dated: tuple[str, str, Picture]) -> str:
 
 def _dated_views(
     pairs: Sequence[tuple[Picture, Picture]], size_m: float, encoder: "Encoder"
-) -> tuple[UInt8Array, UInt8Array]:
-    """Return both sides' views of the places whose pictures are large enough, (N, S, S, 3) each."""
+) -> tuple[Rgb, Rgb]:
+    """Return the views of both sides, (N, S, S, 3) each, for the places whose images are large enough."""
     size_px = encoder.card.input_px
-    sides: tuple[list[UInt8Array], list[UInt8Array]] = ([], [])
+    sides: tuple[list[Rgb], list[Rgb]] = ([], [])
     for before, after in pairs:
         with (
             open_raster(before.path, bounds=before.bounds, crs=before.crs) as first,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What trials came to: figures of one flight or several together, and the targets they are held against."""
+"""The outcome of one or more flights: its metrics, and the targets that they are checked against."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -8,28 +8,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoloc_lab.metrics.answers import Answers, joined
-from geoloc_lab.metrics.consistency import NOMINAL, believe, chi2_band
-from geoloc_lab.metrics.outages import FirstFix, continuity
+from geoloc_lab.metrics.consistency import NOMINAL, chi2_band, consistency_of
+from geoloc_lab.metrics.continuity import FirstFix, continuity
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, false_fixes
+from geoloc_lab.reports.text import metres, percent
 
 _ELLIPSE_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Figures of one or more flights; NaN where nothing could be measured.
+    """Metrics of one or more flights; NaN where nothing could be measured.
 
     Attributes:
-        flights, frames, fixes: how many; frames are those with a truth.
-        availability: share of the frames answered from each flight's first fix on.
-        median_m, p95_m: of the error of the fixes.
-        false: share of the fixes farther off than so many metres.
-        frames_to_fix: until and with the first fix, median over the flights; infinite where none came.
+        flights, frames, fixes: their numbers; frames are those with a truth.
+        availability: share of the frames from each flight's first fix on that were answered.
+        median_m, p95_m: quantiles of the error of the fixes.
+        false: share of the fixes with an error above a distance, by that distance in metres.
+        frames_to_fix: number of frames up to and with the first fix, median over the flights; infinite where
+            a flight has none.
         inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse.
-        nees: mean squared error over covariance; 2 is honest.
-        nees_of_right: the same of the fixes within 50 m, which a few false ones would drown.
-        band: where an honest NEES lies in 95 % of cases, by the effective number of fixes.
-        back_s: until the first fix within 50 m after each kidnap; NaN where none came.
+        nees: mean normalised squared error; 2 is consistent.
+        nees_of_right: NEES of the fixes within 50 m, so that a few false fixes do not dominate.
+        band: 95 % band of a consistent NEES, by the effective number of fixes.
+        back_s: for each kidnap, time to the first fix within 50 m; NaN where none came.
     """
 
     flights: int
@@ -48,8 +50,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One target: what was measured, what was wanted, whether it was met."""
+class TargetCheck:
+    """A target: the measured value, the wanted one, and whether it was met."""
 
     figure: str
     measured: str
@@ -58,9 +60,9 @@ class Verdict:
 
 
 def outcome_of(flights: Sequence[Answers]) -> Outcome:
-    """Return the figures of flights, each with at least one frame."""
+    """Return the metrics of flights that have at least one frame each."""
     answers = joined(flights)
-    beliefs = [believe(flight) for flight in flights]
+    each = [consistency_of(flight) for flight in flights]
     course = [continuity(flight) for flight in flights]
     since = [
         flight.answered[one.first_fix.frames :]
@@ -68,7 +70,7 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
         if one.first_fix.frames >= 0
     ]
     fixed_m = answers.distance_m[answers.answered]
-    together = believe(answers)
+    together = consistency_of(answers)
     return Outcome(
         flights=len(flights),
         frames=len(answers),
@@ -81,51 +83,49 @@ def outcome_of(flights: Sequence[Answers]) -> Outcome:
         inside=together.inside,
         nees=together.nees,
         nees_of_right=together.nees_of_right,
-        band=chi2_band(sum(belief.effective_fixes for belief in beliefs)),
+        band=chi2_band(sum(one.effective_fixes for one in each)),
         back_s=tuple(recovery.seconds for one in course for recovery in one.kidnaps),
     )
 
 
-def verdicts(outcome: Outcome) -> list[Verdict]:
-    """Hold an outcome against the targets."""
+def check_targets(outcome: Outcome) -> list[TargetCheck]:
+    """Check an outcome against the targets."""
     low, high = outcome.band
     beyond = max(FALSE_BEYOND_M)
     return [
-        _verdict("availability after the first fix", outcome.availability, 0.95, percent, at_least=True),
-        _verdict("median error", outcome.median_m, 8.0, metres),
-        _verdict("p95 error", outcome.p95_m, 25.0, metres),
-        _verdict(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, percent),
-        _verdict("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
+        _check("availability after the first fix", outcome.availability, 0.95, fine_percent, at_least=True),
+        _check("median error", outcome.median_m, 8.0, only_metres),
+        _check("p95 error", outcome.p95_m, 25.0, only_metres),
+        _check(f"fixes more than {beyond} m off", outcome.false[beyond], 0.001, fine_percent),
+        _check("frames to the first fix, median", outcome.frames_to_fix, 10.0, lambda n: f"{n:.0f}"),
         *(
-            Verdict(
+            TargetCheck(
                 f"inside the {sigma}σ ellipse",
-                percent(share),
-                f"{percent(NOMINAL[sigma])} ± 5",
+                fine_percent(share),
+                f"{fine_percent(NOMINAL[sigma])} ± 5",
                 abs(share - NOMINAL[sigma]) <= _ELLIPSE_TOLERANCE,
             )
             for sigma, share in outcome.inside.items()
         ),
-        Verdict("NEES", f"{outcome.nees:.2f}", f"{low:.2f} to {high:.2f}", low <= outcome.nees <= high),
+        TargetCheck("NEES", f"{outcome.nees:.2f}", f"{low:.2f} to {high:.2f}", low <= outcome.nees <= high),
     ]
 
 
-def percent(share: float) -> str:
-    """Return a share of 1 in per cent, to a tenth or, under one, to a hundredth."""
-    if math.isnan(share):
-        return "–"
-    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+def fine_percent(share: float) -> str:
+    """Return a share of 1 in per cent: under 1 % to a hundredth, for targets such as 0.10 %."""
+    return percent(share, fine_below_one=True)
 
 
-def metres(value: float) -> str:
-    """Return a distance."""
-    return "–" if math.isnan(value) else f"{value:.1f} m"
+def only_metres(value: float) -> str:
+    """Return a distance in metres even from 10 km on, so that a column of the table has one unit."""
+    return metres(value, in_km=False)
 
 
-def _verdict(
+def _check(
     figure: str, value: float, limit: float, form: Callable[[float], str], *, at_least: bool = False
-) -> Verdict:
+) -> TargetCheck:
     met = value >= limit if at_least else value <= limit
-    return Verdict(figure, form(value), f"{'≥' if at_least else '≤'} {form(limit)}", met)
+    return TargetCheck(figure, form(value), f"{'≥' if at_least else '≤'} {form(limit)}", met)
 
 
 def _frames_to(first: FirstFix) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real flights beside the scenarios: their photos in turn, by the same code, with the same figures."""
+"""Evaluates the real flights of photos that stand beside the scenarios in the table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from geoloc import __version__
 from geoloc.errors import BagError
-from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.photo_flight_runs import described, distractor_pictures, prepare_flight
 from geoloc_lab.metrics.answers import Answers
+from geoloc_lab.photo_flights.evaluation import distractor_pictures, evaluate_photos, prepare_flight
 from geoloc_lab.photo_flights.folder import FlightFolder, find_flights
-from geoloc_lab.reports.frames import FRAMES, read_frames
+from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -24,7 +23,7 @@ _HOW = "every photo alone, for they are seconds apart and there is no odometry"
 def fly_real(
     data: Path, encoder: "Encoder", out: Path, say: Callable[[str], None], *, again: bool = False
 ) -> dict[str, Answers]:
-    """Localize the flights in `data` that are not reported in `out` yet; returns them all, by name.
+    """Localize the flights in `data` that have no report in `out` yet; return the frames of all, by name.
 
     Raises:
         GeolocError: for a flight that cannot be used.
@@ -37,8 +36,9 @@ def fly_real(
     found = {}
     for folder in folders:
         report = out / folder.name / "report"
-        card, queries = encoder.card, folder.queries.read_text(encoding="utf-8")
-        recipe = checksum(queries, card.sha256, repr(card.calibration), __version__)
+        card, tables = encoder.card, [folder.queries, folder.independent]
+        texts = [table.read_text(encoding="utf-8") for table in tables if table.is_file()]
+        recipe = checksum(*texts, card.sha256, repr(card.calibration), __version__)
         if again or not is_done(report, recipe):
             begin(report)
             _fly(folder, folders, data, encoder, report)
@@ -52,5 +52,4 @@ def _fly(
 ) -> None:
     others = distractor_pictures(data, folders, folder)
     prepared = prepare_flight(folder, others, encoder, report.parent)
-    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
-    write_report(described(run, prepared, _HOW), report)
+    write_report(evaluate_photos(prepared, encoder, _HOW), report)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What trials are flown over: two sides of a place, the map's and the camera's, made where they are missing.
+"""The regions that scenarios fly over: for each place an image for the map and another for the camera.
 
-The procedural world ships with geoloc and is drawn at two dates. Real imagery is given as a folder of data;
-of one date only, its camera's side is another season through another sensor (`SeasonChange`).
+The procedural world ships with geoloc and is rendered at two dates. Real imagery, given as a folder of data,
+has one date only; the camera's side simulates another season and sensor (`SeasonChange`). Images that exist
+are not made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from geoloc.arrays import BoolArray
 from geoloc.errors import RasterError
 from geoloc.raster.views import write_geotiff
 from geoloc_lab.evaluation.distractors import Picture, indexed_pictures, is_white, placed_pictures
-from geoloc_lab.scenarios.steps import checksum
+from geoloc_lab.scenarios.finished_steps import checksum
 from geoloc_lab.world.season_change import SeasonChange, changed
 from geoloc_lab.world.world import write_world
 
@@ -29,17 +30,17 @@ _TOWN, _COUNTRY = "19678630_15.jpg", "17428750_15.jpg"
 
 @dataclass(frozen=True)
 class Region:
-    """A place with its two sides.
+    """A place with its two images.
 
     Attributes:
-        imagery: what kind it is: the trials of one kind share a part of the table.
-        name: of the folder that its map goes into.
-        source: where it is from, in words.
-        map_image: GeoTIFF that the map is made of.
-        flown_image: GeoTIFF that the camera sees; the same frame.
-        view_size_m: of tiles and views.
-        height_m: to fly at.
-        others: imagery of other places, to be searched too where a scenario asks for it.
+        imagery: kind of imagery; the trials of one kind are summed up in one row of the table.
+        name: name of the folder of its map.
+        source: origin of the imagery, for the reader.
+        map_image: GeoTIFF that the map is made from.
+        flown_image: GeoTIFF that the camera sees, in the same frame.
+        view_size_m: size of tiles and views.
+        height_m: flight height above ground.
+        others: imagery of other places, added to the map where a scenario asks for it.
     """
 
     imagery: str
@@ -53,12 +54,12 @@ class Region:
 
     @property
     def margin_m(self) -> float:
-        """Distance that a flight keeps from the edges: what a banked camera sees lies within."""
+        """Distance that a flight keeps from the edges, so that a banked camera sees only imagery."""
         return 1.6 * self.height_m
 
 
 def world_region(folder: Path, seed: int = WORLD_SEED) -> Region:
-    """Draw the procedural world of a seed at two dates, where it is not there already."""
+    """Return the region of the procedural world of a seed, rendered at two dates where it is missing."""
     images = folder / f"world-{seed}-{WORLD_SIZE_M:g}m"
     date0, date1 = images / "date0.tif", images / "date1.tif"
     if not (date0.is_file() and date1.is_file()):
@@ -68,18 +69,23 @@ def world_region(folder: Path, seed: int = WORLD_SEED) -> Region:
 
 @dataclass(frozen=True)
 class Ortho:
-    """The regions of real imagery: a town, and the country for flights over ground that shows little."""
+    """The regions of real imagery: a town, and countryside for flights over ground with little texture."""
 
     town: Region
     country: Region
 
 
 def ortho_regions(data: Path, folder: Path, say: Callable[[str], None]) -> Ortho | None:
-    """Make the regions of the Massachusetts imagery in `data`; None, and a sentence, where there is none.
+    """Make the regions of the Massachusetts imagery in `data`.
+
+    Args:
+        data: folder with massachusetts_ortho/.
+        folder: where the images of the regions go.
+        say: called with a sentence where the imagery is missing; the result is then None.
 
     Raises:
-        BagError: for a table of pictures that cannot be read.
-        RasterError: for a picture that cannot be read, or without a valid part.
+        BagError: for a table of images that cannot be read.
+        RasterError: for an image that cannot be read, or has no valid part.
     """
     index = data / _ORTHO / "index.csv"
     if not index.is_file():
@@ -109,7 +115,7 @@ def _ortho_region(picture: Picture, folder: Path, others: tuple[Picture, ...], h
 
 
 def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: SeasonChange) -> None:
-    """Write the largest rectangle without white, as it is and as it looks in another season."""
+    """Write the largest rectangle without nodata (white), as it is and in another season."""
     if picture.bounds is None or picture.crs is None:
         raise RasterError(f"{picture.path} has no bounds; give them in its index.csv")
     left, _, right, top = picture.bounds
@@ -127,16 +133,16 @@ def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: Seas
 
 
 def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
-    """Return rows and columns of the largest upright rectangle that is true throughout, to ten pixels.
+    """Return rows and columns of the largest rectangle of a mask (H, W) that is True throughout, to 10 px.
 
     Raises:
-        RasterError: where there is none.
+        RasterError: where no block of 10 × 10 pixels is True.
     """
     height, width = (side // _BLOCK_PX for side in mask.shape)
     blocks = mask[: height * _BLOCK_PX, : width * _BLOCK_PX]
     whole = np.asarray(blocks.reshape(height, _BLOCK_PX, width, _BLOCK_PX).all(axis=(1, 3)))
     best, found = 0, (0, 0, 0, 0)
-    run = np.zeros(width, dtype=np.int64)  # how far up from this row each column is true
+    run = np.zeros(width, dtype=np.int64)  # number of true rows up from this one, by column
     for row in range(height):
         run = np.where(whole[row], run + 1, 0)
         for first in range(width):
@@ -153,7 +159,7 @@ def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
 
 
 def _others(data: Path, pictures: Sequence[Picture]) -> tuple[Picture, ...]:
-    """Return all imagery but the two regions': the rest of the table, then the other tables of the data."""
+    """Return all imagery but that of the two regions: the rest of the table, then the other tables."""
     rest = [replace(p, white_is_nodata=True) for p in pictures if p.path.name not in (_TOWN, _COUNTRY)]
     tables = [index for index in sorted(data.glob("*/index.csv")) if index.parent.name != _ORTHO]
     return (*rest, *(picture for index in tables for picture in placed_pictures(index)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All trials: regions and maps made, scenarios flown side by side, and one table with what was met."""
+"""Runs all scenarios: makes regions and maps, flies and localizes in parallel, writes the results."""
 
 import json
 import multiprocessing
@@ -9,27 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoloc import __version__
 from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
 from geoloc.progress import progress_bar
-from geoloc_lab.reports.report import plain
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS, Scenario
+from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 from geoloc_lab.scenarios.likeness import Likeness, likenesses
-from geoloc_lab.scenarios.outcome import Outcome, metres, outcome_of, percent
-from geoloc_lab.scenarios.plot import draw_trials
+from geoloc_lab.scenarios.outcome import fine_percent, only_metres, outcome_of
 from geoloc_lab.scenarios.real_flights import fly_real
 from geoloc_lab.scenarios.regions import Region, ortho_regions, world_region
-from geoloc_lab.scenarios.runs import Trial, answers_of, map_of, run_trial
-from geoloc_lab.scenarios.steps import begin, checksum, finish, is_done
-from geoloc_lab.scenarios.table import (
-    FOOTNOTES,
-    as_json,
-    likeness_table,
-    markdown_table,
-    target_lines,
-    terminal_table,
-)
+from geoloc_lab.scenarios.results import Results, likeness_table, write_results
+from geoloc_lab.scenarios.trials import Trial, answers_of, map_of, run_trial
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -40,19 +30,19 @@ Task = tuple[Trial, Path, Path, Path, bool, bool]
 
 @dataclass(frozen=True)
 class Suite:
-    """What to try.
+    """Which scenarios to run, and how.
 
     Attributes:
-        scenarios: which.
+        scenarios: the scenarios.
         out: folder of imagery, maps, bags and reports.
         model: model directory.
-        data: folder with real imagery; None flies over the procedural world alone.
-        jobs: trials at a time.
+        data: folder with real imagery; None flies over the procedural world only.
+        jobs: number of trials at a time.
         again: localize again what was localized before.
-        real_flights: whether the real flights in `data` are in the table too.
+        real_flights: whether to add the real flights in `data` to the table.
 
     Raises:
-        ParameterError: for less than one job.
+        ParameterError: for fewer than one job.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -68,20 +58,12 @@ class Suite:
             raise ParameterError(f"--jobs is {self.jobs}; give 1 or more")
 
 
-@dataclass(frozen=True)
-class Results:
-    """What all trials came to, by name, in the order flown; `likeness` of the imagery they flew over.
-
-    `whole` tells whether every scenario was flown: the targets are for all of them together.
-    """
-
-    outcomes: dict[str, Outcome]
-    likeness: tuple[Likeness, ...]
-    whole: bool = True
-
-
 def run_suite(suite: Suite, say: Say) -> Results:
-    """Make what is missing, fly it, and write `scenarios.md`, `.json` and `.png` into `out`.
+    """Run a suite and write `scenarios.md`, `.json` and `.png` into its folder.
+
+    Args:
+        suite: what to run; finished work in its folder is kept.
+        say: called with each step's sentence.
 
     Raises:
         GeolocError: where imagery, model or a trial cannot be used.
@@ -116,14 +98,13 @@ def run_suite(suite: Suite, say: Say) -> Results:
     if suite.data is not None and suite.real_flights:
         real = fly_real(suite.data, encoder, suite.out / "flights", say, again=suite.again)
         outcomes |= {name: outcome_of([flight]) for name, flight in real.items()}
-    draw_trials(flights, suite.out / "scenarios.png")
     results = Results(outcomes, likeness, len(suite.scenarios) == len(SCENARIOS))
-    _write(results, encoder.card.id, suite.out)
+    write_results(results, flights, encoder.card.id, suite.out)
     return results
 
 
 def trials_of(suite: Suite, say: Say) -> list[Trial]:
-    """Return which scenario is flown over which region, imagery by imagery; makes the regions.
+    """Make the regions; return which scenario flies over which of them, grouped by imagery.
 
     Raises:
         GeolocError: where a region cannot be made.
@@ -144,16 +125,8 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
     ]
 
 
-def summary(results: Results) -> str:
-    """Return the table for a terminal, and the targets that all trials together met or missed."""
-    table = f"{terminal_table(results.outcomes)}\n\n{FOOTNOTES}"
-    if not results.whole:
-        return f"{table}\n\nthe targets are for all scenarios together"
-    return f"{table}\n\n" + "\n".join(target_lines("all", results.outcomes["all"]))
-
-
 def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
-    """Return how alike the two sides are, as measured now or by a run before."""
+    """Return the likeness of the regions' sides, measured now or read from an earlier run."""
     folder = suite.out / "likeness"
     tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
     recipe = checksum(
@@ -180,14 +153,14 @@ def _fly_all(suite: Suite, trials: Sequence[Trial], maps: dict[str, Path], say: 
             one = outcome_of([answers_of(trial, suite.out)])
             with bar.external_write_mode():
                 say(
-                    f"{trial.name}: {percent(one.availability)} answered, median {metres(one.median_m)}, "
-                    f"p95 {metres(one.p95_m)}"
+                    f"{trial.name}: {fine_percent(one.availability)} answered, "
+                    f"median {only_metres(one.median_m)}, p95 {only_metres(one.p95_m)}"
                 )
             bar.update()
 
 
 def _flown(tasks: Sequence[Task], jobs: int) -> Iterator[Trial]:
-    """Yield the trials as they end."""
+    """Yield the trials as they finish."""
     if jobs == 1:
         yield from map(_fly, tasks)
         return
@@ -204,27 +177,3 @@ def _fly(task: Task) -> Trial:
 
 def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _write(results: Results, model: str, out: Path) -> None:
-    text = "\n\n".join(
-        [
-            f"# geoloc {__version__}, {model}, no prior",
-            markdown_table(results.outcomes),
-            FOOTNOTES,
-            *(
-                "\n".join(target_lines(name, one))
-                for name, one in results.outcomes.items()
-                if results.whole and "all" in name
-            ),
-            f"```\n{likeness_table(results.likeness)}\n```",
-        ]
-    )
-    (out / "scenarios.md").write_text(text + "\n", encoding="utf-8")
-    content = {
-        "geoloc": __version__,
-        "model": model,
-        "trials": {name: as_json(outcome) for name, outcome in results.outcomes.items()},
-        "likeness": [asdict(one) for one in results.likeness],
-    }
-    (out / "scenarios.json").write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")

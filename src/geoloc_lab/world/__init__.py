@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A procedural landscape, drawn at two dates."""
+"""The procedural landscape: a plan of town and country from a seed, rendered at several dates."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three pictures drawn at once: colour, surface and height, with positions given in metres."""
+"""The canvas of the world: colour, surface and height rasters painted together, positions in metres."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ _SHIFT = 4
 
 
 class Canvas:
-    """A square of ground being painted in full sun.
+    """A square of ground, painted in full sun.
 
     Args:
-        size_px: side of the pictures.
+        size_px: side of the rasters.
         gsd_m: metres per pixel.
-        offset_m: (east, south) by which everything is drawn out of place, the registration error.
+        offset_m: (east, south) by which everything is shifted, the registration error.
 
     Attributes:
         rgb: uint8 (S, S, 3). surface: uint8 (S, S), a `Surface`. height: uint8 (S, S) in `HEIGHT_UNIT_M`.
@@ -61,7 +61,7 @@ class Canvas:
         surface: Surface,
         height_m: float = 0.0,
     ) -> None:
-        """Draw a polyline (N, 2) of a width; one thinner than a pixel is drawn as faint as it would look."""
+        """Draw a polyline (N, 2) of a width; a line thinner than a pixel is blended with the ground."""
         points = [self._fixed(line_m)]
         if width_m < 0.8 * self.gsd_m:
             self._faint(line_m, width_m / self.gsd_m, colour)
@@ -87,7 +87,7 @@ class Canvas:
     def shape(
         self, corners_m: Float64Array, colour: Sequence[float], surface: Surface, height_m: float
     ) -> None:
-        """Fill a convex outline (N, 2) and raise it; the quick way for small things."""
+        """Fill a convex outline (N, 2) at a height; faster than `fill` for small objects."""
         points = self._fixed(corners_m)
         cv2.fillConvexPoly(self.rgb, points, colour, cv2.LINE_AA, _SHIFT)
         cv2.fillConvexPoly(self.surface, points, int(surface), cv2.LINE_8, _SHIFT)

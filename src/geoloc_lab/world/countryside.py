@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks outside the town: fields with hedgerows, meadows, woods, orchards, farmsteads."""
+"""Plans the blocks of open country: fields with hedgerows, meadows, woods, orchards, farmsteads."""
 
 import numpy as np
 
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.leisure import blob, scatter
+from geoloc_lab.world.green_spaces import blob, scatter
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import Block, Field, Patch, Roof, Stroke, Surface, Use
+from geoloc_lab.world.town_plan import Block, Field, Roof, Stroke, Surface, SurfacePatch, Use
 
 _CROPS = (
     Surface.CEREAL,
@@ -41,7 +41,7 @@ def fill_country(site: Site, block: Block) -> None:
 
 
 def _field(site: Site, land: Float64Array) -> None:
-    """Strips of one or several crops, worked along the long side."""
+    """Plan strips of one or several crops, worked along the long side."""
     rng = site.rng
     strips = [land]
     if rng.uniform() < 0.45:
@@ -70,17 +70,17 @@ def _field(site: Site, land: Float64Array) -> None:
 
 def _meadow(site: Site, land: Float64Array) -> None:
     rng = site.rng
-    site.plan.patches.append(Patch(site.bent(land), Surface.MEADOW, site.tint(0.08)))
+    site.plan.patches.append(SurfacePatch(site.bent(land), Surface.MEADOW, site.tint(0.08)))
     for _ in range(rng.integers(1, 5)):
         spot = land.mean(0) + rng.normal(0, 0.18, 2) * np.ptp(land, axis=0)
         site.plan.patches.append(
-            Patch(site.bent(blob(rng, spot, rng.uniform(5, 22))), Surface.MEADOW, site.tint(0.16))
+            SurfacePatch(site.bent(blob(rng, spot, rng.uniform(5, 22))), Surface.MEADOW, site.tint(0.16))
         )
     if rng.uniform() < 0.4:
         pond = blob(rng, land.mean(0), rng.uniform(6, 24))
         site.plan.patches += [
-            Patch(site.bent(land.mean(0) + (pond - land.mean(0)) * 1.15), Surface.DIRT),
-            Patch(site.bent(pond), Surface.WATER),
+            SurfacePatch(site.bent(land.mean(0) + (pond - land.mean(0)) * 1.15), Surface.DIRT),
+            SurfacePatch(site.bent(pond), Surface.WATER),
         ]
         site.trees(pond[rng.uniform(size=len(pond)) < 0.35] + rng.normal(0, 3, 2), (1.5, 3.5))
     points = scatter(rng, land, 16)
@@ -91,7 +91,7 @@ def _meadow(site: Site, land: Float64Array) -> None:
 
 def _wood(site: Site, land: Float64Array) -> None:
     rng = site.rng
-    site.plan.patches.append(Patch(site.bent(land), Surface.WOODFLOOR))
+    site.plan.patches.append(SurfacePatch(site.bent(land), Surface.WOODFLOOR))
     conifers = float(rng.choice([0.05, 0.3, 0.95]))
     points = scatter(rng, land, rng.uniform(4.2, 5.6))
     glades = land.mean(0) + rng.normal(0, 0.25, (rng.integers(1, 5), 2)) * np.ptp(land, axis=0)
@@ -104,7 +104,7 @@ def _wood(site: Site, land: Float64Array) -> None:
 
 def _orchard(site: Site, land: Float64Array) -> None:
     rng = site.rng
-    site.plan.patches.append(Patch(site.bent(land), Surface.MEADOW, site.tint(0.06)))
+    site.plan.patches.append(SurfacePatch(site.bent(land), Surface.MEADOW, site.tint(0.06)))
     centre, axis, length, width = geo.oriented_box(land)
     row_m, tree_m = rng.uniform(5, 9), rng.uniform(3.5, 7)
     u, v = np.meshgrid(np.arange(-length / 2, length / 2, tree_m), np.arange(-width / 2, width / 2, row_m))
@@ -116,7 +116,7 @@ def _orchard(site: Site, land: Float64Array) -> None:
 
 
 def _farm(site: Site, land: Float64Array) -> None:
-    """A yard with barns and a dwelling, the rest of the block a field."""
+    """Plan a yard with barns and a dwelling, and a field in the rest of the block."""
     rng, plan = site.rng, site.plan
     _field(site, land)
     corner = land[int(rng.integers(len(land)))]
@@ -124,9 +124,9 @@ def _farm(site: Site, land: Float64Array) -> None:
     _, axis, _, _ = geo.oriented_box(land)
     side = np.array([-axis[1], axis[0]])
     plan.patches.append(
-        Patch(site.bent(geo.rectangle(centre, axis, 82, 66)), Surface.MEADOW, site.tint(0.06))
+        SurfacePatch(site.bent(geo.rectangle(centre, axis, 82, 66)), Surface.MEADOW, site.tint(0.06))
     )
-    plan.patches.append(Patch(site.bent(geo.rectangle(centre, axis, 50, 38)), Surface.GRAVEL))
+    plan.patches.append(SurfacePatch(site.bent(geo.rectangle(centre, axis, 50, 38)), Surface.GRAVEL))
     plan.strokes.append(Stroke(site.bent(np.stack([centre, corner])), 3.5, Surface.GRAVEL))
     for u, v, long_m, wide_m in ((-18, 14, 34, 14), (20, 10, 26, 12), (-4, -17, 15, 10), (22, -16, 18, 18)):
         if rng.uniform() < 0.85:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plane geometry of a town plan: convex cells cut and cut again, rectangles, curves. Metres, y southward."""
+"""Plane geometry of the town plan: convex polygons, rectangles, curves; metres, y to the south."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Painting what lies flat: lots, lawns and water, fields with their tramlines, streets and rails."""
+"""Paints what is flat: lots, lawns and water, fields with their tramlines, streets and railways."""
 
 import cv2
 import numpy as np
@@ -7,9 +7,7 @@ import numpy as np
 from geoloc.arrays import Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.canvas import Canvas
-from geoloc_lab.world.noise import (
-    stream,
-)
+from geoloc_lab.world.noise import stream
 from geoloc_lab.world.season import Season, palette
 from geoloc_lab.world.town_plan import Field, Plan, Road, RoadKind, Surface
 
@@ -84,7 +82,7 @@ def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> UIn
 
 
 def _paint_ways(canvas: Canvas, plan: Plan, colours: Float64Array) -> None:
-    """Streets, then water over the lesser ones, then what has a bridge, then rails and roundabouts."""
+    """Paint small streets, then water, then the large roads, which have bridges, railways and roundabouts."""
     lesser = sorted((road for road in plan.roads if road.kind < RoadKind.AVENUE), key=lambda road: road.kind)
     for road in lesser:
         _paint_verge(canvas, road, colours)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Residential blocks: a house near the street on every lot, a drive, a garden."""
+"""Plans residential blocks: a house near the street on every lot, a drive, a garden."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.lots import FLATS, TILES, Lot, Tone, cut_lots, draw_presence, shaded
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.town_plan import Block, Patch, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import Block, Roof, Stroke, Surface, SurfacePatch
 
 _GARDENS = (Surface.LAWN, Surface.LAWN, Surface.LAWN, Surface.MEADOW, Surface.GRAVEL, Surface.PAVING)
 _DRIVES = (Surface.PAVING, Surface.CONCRETE, Surface.GRAVEL, Surface.ASPHALT)
@@ -18,7 +18,7 @@ _DEEPEST_M = 30.0
 
 @dataclass(frozen=True)
 class _Habit:
-    """What the houses of a block have in common: depth and front, distance from the street, tiles."""
+    """The common properties of the houses of a block: depth, front, distance from the street, tiles."""
 
     depth_m: float
     front_m: float
@@ -32,7 +32,7 @@ def fill_houses(site: Site, block: Block) -> None:
     tiles = (site.pick(TILES), site.pick(TILES), site.pick(TILES))
     habit = _Habit(rng.uniform(8.0, 10.5), rng.uniform(9.5, 14.5), rng.uniform(3.0, 8.0), tiles)
     for lot in cut_lots(geo.inset(block.outline, 6.0), rng, 480, 950):
-        plan.patches.append(Patch(site.bent(lot.outline), site.pick(_GARDENS), site.tint(0.09)))
+        plan.patches.append(SurfacePatch(site.bent(lot.outline), site.pick(_GARDENS), site.tint(0.09)))
         if rng.uniform() < 0.55:
             plan.strokes.append(Stroke(site.bent(lot.outline, closed=True), 0.9, Surface.HEDGE, 1.4))
         elif rng.uniform() < 0.5:
@@ -43,7 +43,7 @@ def fill_houses(site: Site, block: Block) -> None:
 
 
 def _house(site: Site, lot: Lot, habit: _Habit) -> None:
-    """A house with its front to the street, in half the cases with a wing or a garage."""
+    """Plan a house facing the street, in half the cases with a wing or a garage."""
     rng = site.rng
     depth, front = (float(side * rng.normal(1, 0.07)) for side in (habit.depth_m, habit.front_m))
     shift = float(np.clip(lot.street_m - depth / 2 - habit.setback_m, -3, 8))
@@ -65,7 +65,7 @@ def _house(site: Site, lot: Lot, habit: _Habit) -> None:
 
 
 def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, front_m: float) -> None:
-    """A drive to the street with a car on it, a terrace behind the house."""
+    """Plan a drive to the street with a car on it, and a terrace behind the house."""
     rng, plan = site.rng, site.plan
     drive = centre + lot.along * rng.uniform(-0.4, 0.4) * front_m
     street = drive + lot.outward * (lot.street_m - float((centre - lot.centre) @ lot.outward) + 3.0)
@@ -76,11 +76,11 @@ def _front_yard(site: Site, lot: Lot, centre: Float64Array, depth_m: float, fron
     if rng.uniform() < 0.6:
         behind = centre - lot.outward * (depth_m / 2 + 1.5)
         terrace = geo.rectangle(behind, lot.along, rng.uniform(4, 8), 3.5)
-        plan.patches.append(Patch(site.bent(terrace), Surface.PAVING))
+        plan.patches.append(SurfacePatch(site.bent(terrace), Surface.PAVING))
 
 
 def _garden(site: Site, lot: Lot) -> None:
-    """Trees, sometimes a shed or a pool."""
+    """Plan trees, and sometimes a shed or a pool."""
     rng, plan = site.rng, site.plan
     size_m = float(np.sqrt(geo.area(lot.outline)))
     back = lot.centre - lot.outward * size_m * 0.25
@@ -95,4 +95,4 @@ def _garden(site: Site, lot: Lot) -> None:
         spot = back + rng.uniform(-0.15, 0.15, 2) * size_m
         for grow_m, surface in ((3.0, Surface.PAVING), (0.0, Surface.POOL)):
             outline = geo.rectangle(spot, lot.along, 7.5 + grow_m, 3.8 + grow_m)
-            plan.patches.append(Patch(site.bent(outline), surface))
+            plan.patches.append(SurfacePatch(site.bent(outline), surface))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole landscape from a seed: streets first, then every block, then what the streets carry."""
+"""Makes the plan of a landscape from a seed: streets first, then every block, then cars and street trees."""
 
 import cv2
 import numpy as np
@@ -7,12 +7,10 @@ import numpy as np
 from geoloc.arrays import BoolArray, Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.countryside import fill_country
-from geoloc_lab.world.noise import (
-    stream,
-)
+from geoloc_lab.world.noise import stream
 from geoloc_lab.world.placing import Site
-from geoloc_lab.world.quarters import fill_town
 from geoloc_lab.world.streets import Lie, lay_out
+from geoloc_lab.world.town_blocks import fill_town
 from geoloc_lab.world.town_plan import Plan, RoadKind
 
 _CELL_M = 0.5
@@ -33,7 +31,7 @@ def make_plan(seed: int, size_m: float) -> Plan:
 
 
 def _street_life(plan: Plan, rng: np.random.Generator) -> None:
-    """Cars at the kerb and under way, and rows of trees along some streets and banks."""
+    """Plan cars at the kerb and on the road, and rows of trees along some streets and rivers."""
     for road in plan.roads:
         if road.kind <= RoadKind.LANE or len(road.points) < 3:
             continue
@@ -75,7 +73,7 @@ def _plant(
 
 
 def _clear_ways(plan: Plan) -> None:
-    """Take away buildings that stand on a way or in water, and trees and cars where they cannot be."""
+    """Remove buildings on roads or water, and trees and cars where they cannot stand."""
     hard = _ways_mask(plan, margin_m=1.0)
     plan.buildings = [
         b for b in plan.buildings if not _touches(hard, geo.densify(b.corners, 3.0, closed=True))
@@ -104,7 +102,7 @@ def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> UInt8Array:
 
 
 def _lookup(mask: UInt8Array, points: Float64Array) -> BoolArray:
-    """Return whether points (N, 2) lie on the mask; outside it, they do not."""
+    """Return (N,) where points (N, 2) lie on the mask; False outside of it."""
     cell = np.floor(points / _CELL_M).astype(int)
     inside = ((cell >= 0) & (cell < mask.shape[0])).all(1)
     cell = np.clip(cell, 0, mask.shape[0] - 1)

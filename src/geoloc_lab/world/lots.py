@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block cut into lots, and the dice that builders share: colours of roofs, which buildings come and go."""
+"""Cuts blocks into lots; draws the colours of roofs, and which buildings exist on which dates."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ class Lot:
 
 
 def cut_lots(land: Float64Array, rng: np.random.Generator, low_m2: float, high_m2: float) -> list[Lot]:
-    """Cut land (N, 2), convex, whose rim is the street, into lots of about that area."""
+    """Cut convex land (N, 2), bounded by streets, into lots of about that area."""
     if len(land) < 3:
         return []
     cells, _ = geo.partition(land, rng, lambda _: float(rng.uniform(low_m2, high_m2)), skew_rad=0.03)
@@ -70,7 +70,7 @@ def cut_lots(land: Float64Array, rng: np.random.Generator, low_m2: float, high_m
 
 
 def draw_presence(rng: np.random.Generator) -> int:
-    """Draw when a building stands: nearly always ALWAYS."""
+    """Draw the dates on which a building exists: ALWAYS for nearly all."""
     dice = float(rng.uniform())
     if dice < _CHANGED_SHARE:
         return ONLY_FIRST if dice < _CHANGED_SHARE / 2 else ONLY_LATER

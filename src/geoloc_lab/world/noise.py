@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Randomness with names: one seed gives every part of the world its own reproducible stream."""
+"""Reproducible noise: named random streams of one seed, smooth fields, and value noise."""
 
 import zlib
 
@@ -12,7 +12,7 @@ _STEPS_PER_CELL = 5
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the generator called `name` of a world; adding a stream never disturbs the others."""
+    """Return the random generator of this name; adding a stream does not change the others."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Painting what stands up: roofs, tree crowns, vehicles; each leaves its height for the shadows."""
+"""Paints what stands up: roofs, tree crowns and vehicles, with their heights for the shadows."""
 
 import cv2
 import numpy as np
@@ -7,9 +7,7 @@ import numpy as np
 from geoloc.arrays import Float64Array, UInt8Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.canvas import HEIGHT_UNIT_M, Canvas
-from geoloc_lab.world.noise import (
-    stream,
-)
+from geoloc_lab.world.noise import stream
 from geoloc_lab.world.season import Season, crown_colours
 from geoloc_lab.world.town_plan import ONLY_FIRST, ONLY_LATER, Building, Plan, Roof, Surface
 
@@ -105,7 +103,7 @@ def _raise(canvas: Canvas, outline: Float64Array, height_m: float) -> None:
 
 
 def _paint_flat_roof(canvas: Canvas, building: Building, colour: Float64Array) -> None:
-    """A parapet, a field of roofing and, on large ones, plant and skylights by the building's own dice."""
+    """Paint a parapet and the roofing; on large roofs also machinery and skylights, drawn by building."""
     c = building.corners
     canvas.shape(c, np.clip(colour * 1.1, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.5)
     centre, along, across = c.mean(0), c[1] - c[0], c[3] - c[0]
@@ -134,9 +132,9 @@ def _paint_flat_roof(canvas: Canvas, building: Building, colour: Float64Array) -
 
 
 def _paint_trees(canvas: Canvas, trees: Float64Array, season: Season) -> UInt8Array:
-    """Paint crowns as domes of three discs; a bare crown is left to the light, which thins it to branches."""
+    """Paint crowns as domes of three discs; return the mask of bare crowns, which get branches later."""
     bare = np.zeros_like(canvas.surface)
-    # A tree loses its leaves at its own time: the same dice on every date.
+    # Each tree loses its leaves at its own time, drawn once for all dates.
     leafless = (trees[:, 4] < 0.5) & ((trees[:, 5] * 7919) % 1 > season.leaves)
     colours = crown_colours(season, trees)
     centres = np.round(canvas.pixels(trees[:, :2]) * 16).astype(np.int64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The builder's tools: put a house, a tree or a row of cars on the straight plan, bent into the world."""
+"""Places buildings, trees and parked cars: positions on the straight plan, bent into the world."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,7 +9,7 @@ import numpy as np
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
 from geoloc_lab.world.streets import Lie
-from geoloc_lab.world.town_plan import ALWAYS, Building, Patch, Plan, Roof, Stroke, Surface
+from geoloc_lab.world.town_plan import ALWAYS, Building, Plan, Roof, Stroke, Surface, SurfacePatch
 
 Option = TypeVar("Option")
 
@@ -18,12 +18,12 @@ _CAR_M = 4.4
 
 
 class Site:
-    """A plan being filled: all positions given to it are of the straight plan.
+    """A plan to be filled; all positions passed to it are on the straight plan.
 
     Args:
-        plan: receives what is built.
+        plan: receives what is placed.
         lie: bends the straight plan into the world.
-        rng: the builder's dice.
+        rng: draws sizes, colours and places.
     """
 
     def __init__(self, plan: Plan, lie: Lie, rng: np.random.Generator) -> None:
@@ -34,7 +34,7 @@ class Site:
         return self.lie.bend(geo.densify(np.asarray(points), 12.0, closed))
 
     def tint(self, spread: float) -> tuple[float, float, float]:
-        """Draw a colour factor about 1."""
+        """Draw a colour factor near 1, red, green and blue."""
         r, g, b = self.rng.normal(1, spread) * self.rng.normal(1, spread / 3, 3)
         return float(r), float(g), float(b)
 
@@ -53,7 +53,7 @@ class Site:
         colour: tuple[float, float, float],
         presence: int = ALWAYS,
     ) -> None:
-        """Put up a building; the ridge of a pitched roof runs along the longer side."""
+        """Place a building; the ridge of a pitched roof runs along the longer side."""
         if width_m > length_m:
             axis, length_m, width_m = np.array([-axis[1], axis[0]]), width_m, length_m
         place = self.lie.bend(centre[None])[0]
@@ -77,17 +77,17 @@ class Site:
     def stall(
         self, centre: Float64Array, axis: Float64Array, probability: float, length_m: float = _CAR_M
     ) -> None:
-        """Mark a place where a vehicle stands on a date with some probability."""
+        """Place a stall where a vehicle stands on a date with this probability."""
         place, turned = self.lie.bend(centre[None])[0], self.lie.turn(centre, axis)
         self.plan.stalls.append(np.array([[*place, np.arctan2(turned[1], turned[0]), probability, length_m]]))
 
     def parking(self, centre: Float64Array, axis: Float64Array, length_m: float, rows: int) -> None:
-        """Lay out one row of stalls or two facing ones with their painted lines."""
+        """Place one row of stalls, or two facing ones, with their painted lines."""
         if length_m < 3 * _STALL_M:
             return
         side = np.array([-axis[1], axis[0]])
         ground = geo.rectangle(centre, axis, length_m + 2, rows * 5.2 + 1)
-        self.plan.patches.append(Patch(self.bent(ground), Surface.ASPHALT, self.tint(0.06)))
+        self.plan.patches.append(SurfacePatch(self.bent(ground), Surface.ASPHALT, self.tint(0.06)))
         busy = self.rng.uniform(0.2, 0.85)
         at = np.arange(-length_m / 2, length_m / 2, _STALL_M)
         for row in np.arange(rows) * 5.2 - (rows - 1) * 2.6:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a date changes: sun, leaves, crops, colour response, sharpness; and the colour of every surface."""
+"""The season of a date: sun, foliage, crops, colour response, sharpness, and the colour of every surface."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.arrays import Float64Array
-from geoloc_lab.world.noise import (
-    stream,
-)
+from geoloc_lab.world.noise import stream
 from geoloc_lab.world.town_plan import Surface
 
 
@@ -17,10 +15,19 @@ from geoloc_lab.world.town_plan import Surface
 class Season:
     """The state of land, sky and sensor on one date.
 
-    `green` 0 (straw) to 1 (lush) is the grass, `leaves` the share of foliage on broadleaf trees, `autumn` how
-    far it has turned; `gains` multiply red, green, blue; `haze` is the share of veil;
-    `saturation` 1 leaves colours as they are; `offset_m` (east, south) the
-    registration error; `blur_m` the sensor's point spread (standard deviation).
+    Attributes:
+        sun_azimuth_deg, sun_elevation_deg: direction of the sun.
+        green: colour of the grass, 0 (straw) to 1 (lush).
+        leaves: share of foliage on broadleaf trees.
+        autumn: how far the foliage has turned, 0 to 1.
+        gains: factors of red, green and blue.
+        gamma: of the sensor.
+        haze: share of veiling light.
+        saturation: 1 leaves colours unchanged.
+        shade: how much shadows darken.
+        blur_m: standard deviation of the sensor's point spread.
+        noise: standard deviation of the sensor noise.
+        offset_m: (east, south) registration error.
     """
 
     sun_azimuth_deg: float

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imagery as it might look in another season through another sensor, for places that were pictured only once.
+"""Changes imagery to another season and sensor, for places of which only one date exists.
 
-A picture of bare woods in spring becomes one of summer: leaves over the woods, dry or mown grass, crops by
-the patch, the sun from elsewhere, things built and gone, a softer and noisier camera with other colours, and
-a registration that is a little off. Everything is drawn from a seed. How hard it is shows in the likeness of
-the two sides to an encoder (`geoloc_lab.scenarios.likeness`), which is what it was made to be compared by.
+An image of bare woods in spring becomes one of summer: foliage over the woods, dry or mown grass, patches of
+crops, another sun, new objects, a softer and noisier camera with other colours, and a registration error.
+Everything is drawn from a seed. `geoloc_lab.scenarios.likeness` measures how hard the change makes it for
+an encoder.
 """
 
 import math
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from geoloc.arrays import Float32Array, UInt8Array
+from geoloc.arrays import Float32Array
 from geoloc.errors import ParameterError
+from geoloc.raster.colours import Rgb
 from geoloc_lab.world.noise import stream, value_noise
 
 _LEAVES = np.array([0.20, 0.31, 0.16], dtype=np.float32)  # of full white, RGB
@@ -25,15 +26,15 @@ _BUILT_PER_KM2 = 30.0
 
 @dataclass(frozen=True)
 class SeasonChange:
-    """How far a picture is changed; 0 leaves it as it is, the defaults are as hard as years.
+    """Strengths of the changes: 0 changes nothing, the defaults are as hard as years between two images.
 
     Attributes:
         seed: of everything that is drawn.
-        plants: of leaves, grass and crops.
-        light: of sun, shadows and haze.
-        sensor: of colours, blur, noise and compression.
-        things: of what was built or is gone.
-        registration_m: root mean square by which places lie off.
+        plants: strength for leaves, grass and crops.
+        light: strength for sun, shadows and haze.
+        sensor: strength for colours, blur, noise and compression.
+        things: number of new objects, relative to 30 per km².
+        registration_m: root mean square of the registration error.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -60,8 +61,8 @@ class SeasonChange:
                 )
 
 
-def changed(rgb: UInt8Array, gsd_m: float, how: SeasonChange) -> UInt8Array:
-    """Return a picture, uint8 RGB (H, W, 3) of `gsd_m` metres a pixel, in another season and sensor."""
+def changed(rgb: Rgb, gsd_m: float, how: SeasonChange) -> Rgb:
+    """Return an image, uint8 RGB (H, W, 3) of `gsd_m` metres per pixel, in another season and sensor."""
     picture = rgb.astype(np.float32) / 255.0
     woods, grass = _woods(picture, gsd_m), _grass(picture)
     picture = _grown(picture, woods, grass, gsd_m, how)
@@ -72,7 +73,7 @@ def changed(rgb: UInt8Array, gsd_m: float, how: SeasonChange) -> UInt8Array:
 
 
 def _woods(picture: Float32Array, gsd_m: float) -> Float32Array:
-    """Return where bare woods stand (H, W), 0 to 1: dark, brown or green, and rough all about."""
+    """Return where bare woods stand (H, W), 0 to 1: dark, brown or green, and rough."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     wide = 6.0 / gsd_m
     mean = cv2.GaussianBlur(grey, (0, 0), wide)
@@ -84,7 +85,7 @@ def _woods(picture: Float32Array, gsd_m: float) -> Float32Array:
 
 
 def _grass(picture: Float32Array) -> Float32Array:
-    """Return where grass is green and lit (H, W), 0 to 1."""
+    """Return where green, sunlit grass is (H, W), 0 to 1."""
     red, green, blue = cv2.split(cv2.GaussianBlur(picture, (0, 0), 1.5))
     excess = (2 * green - red - blue) / (red + green + blue + 0.05)
     return np.asarray(_ramp(excess, 0.02, 0.10) * _ramp(green, 0.18, 0.28), dtype=np.float32)
@@ -106,7 +107,7 @@ def _grown(
 
 
 def _built(picture: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Array:
-    """Return the picture with roofs, lots and heaps that were not there, each over what was."""
+    """Return the image with new roofs, lots and heaps painted over it."""
     rng = stream(how.seed, "things")
     height, width = picture.shape[:2]
     count = rng.poisson(how.things * _BUILT_PER_KM2 * height * width * gsd_m**2 / 1e6)
@@ -121,13 +122,13 @@ def _built(picture: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Arr
 
 
 def _lit(picture: Float32Array, woods: Float32Array, gsd_m: float, how: SeasonChange) -> Float32Array:
-    """Return the picture under another sun: old shadows lifted, new ones cast, uneven light, haze."""
+    """Return the image under another sun: old shadows lifted, new ones cast, uneven light, haze."""
     rng = stream(how.seed, "light")
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     local = cv2.GaussianBlur(grey, (0, 0), 10.0 / gsd_m)
     shade = _ramp(grey, 0.85 * local, 0.5 * local) * (1.0 - 0.7 * woods)
     lifted = picture * (1.0 + how.light * 0.7 * shade[..., None])
-    # What is bright against its surroundings, or wooded, stands up and throws the new shadow.
+    # What is brighter than its surroundings, or wooded, is taken as tall and casts the new shadow.
     high = np.maximum(_ramp(grey, 1.15 * local, 1.5 * local), 0.7 * woods)
     azimuth = rng.uniform(0, 2 * math.pi)
     reach = _SHADOW_M / gsd_m
@@ -148,7 +149,7 @@ def _shifted(picture: Float32Array, gsd_m: float, how: SeasonChange) -> Float32A
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float32)
 
 
-def _sensed(picture: Float32Array, how: SeasonChange) -> UInt8Array:
+def _sensed(picture: Float32Array, how: SeasonChange) -> Rgb:
     rng = stream(how.seed, "sensor")
     far = how.sensor
     balance = 1.0 + far * rng.uniform(-0.12, 0.12, 3).astype(np.float32)
@@ -185,5 +186,5 @@ def _mixed(first: Float32Array, second: Float32Array, share: Float32Array) -> Fl
 
 
 def _ramp(values: Float32Array, zero_at: Float32Array | float, one_at: Float32Array | float) -> Float32Array:
-    """Return 0 up to one value, 1 from another on (which may be the lower one), and a line between."""
+    """Return 0 at `zero_at` and beyond, 1 at `one_at` and beyond, and a linear ramp between."""
     return np.asarray(np.clip((values - zero_at) / (one_at - zero_at), 0.0, 1.0), dtype=np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the towns lie, the streets that cut the land into blocks, the river, railway and main roads."""
+"""Plans towns, the streets that cut the land into blocks, rivers, railways and main roads."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,7 @@ import numpy as np
 
 from geoloc.arrays import Float64Array
 from geoloc_lab.world import geometry as geo
-from geoloc_lab.world.noise import (
-    Waves,
-    stream,
-)
+from geoloc_lab.world.noise import Waves, stream
 from geoloc_lab.world.town_plan import Block, Plan, Road, RoadKind, Use
 
 _MARGIN_M = 120.0
@@ -19,12 +16,12 @@ _FIELD_M2 = (14e3, 42e3)
 
 
 class Lie:
-    """The lie of the land: how urban a place is, and the bend that makes straight plans crooked."""
+    """The lie of the land: how urban a place is, and the bend from the straight plan into the world."""
 
     def __init__(self, seed: int, size_m: float) -> None:
         rng = stream(seed, "lie")
         count = max(1, round(size_m**2 / _TOWN_AREA_M2))
-        # Towns stand apart: of many draws the next is the one farthest from those already there.
+        # Towns keep apart: of many draws, the one farthest from the others becomes the next town.
         towns = [np.array([size_m / 2, size_m / 2]) + rng.uniform(-0.1, 0.1, 2) * size_m]
         for _ in range(count - 1):
             draws = rng.uniform(0.1, 0.9, (30, 2)) * size_m
@@ -41,7 +38,7 @@ class Lie:
         self._stray = Waves(rng, (900, 2500), 0.22)
 
     def urban(self, points_m: Float64Array) -> Float64Array:
-        """Return 1 in a town's heart, 0 at its edge, negative outside, at points (N, 2)."""
+        """Return how urban points (N, 2) are: 1 in a town's centre, 0 at its edge, negative outside."""
         distance = np.linalg.norm(points_m[:, None] - self._towns, axis=2) / self._radius_m
         return np.asarray(1 - distance.min(1) + self._ragged(points_m), dtype=np.float64)
 
@@ -50,7 +47,7 @@ class Lie:
         return self._heading_rad + float(self._stray(point_m[None])[0])
 
     def bend(self, points_m: Float64Array) -> Float64Array:
-        """Move points (N, 2) of the straight plan to where they lie in the world."""
+        """Return the positions in the world of points (N, 2) of the straight plan."""
         return points_m + np.stack([wave(points_m) for wave in self._bend], 1)
 
     def turn(self, centre_m: Float64Array, axis: Float64Array) -> Float64Array:
@@ -91,7 +88,7 @@ def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
 
 
 def _rank(depth: int, urban: float, rng: np.random.Generator) -> _Rank | None:
-    """Early cuts are the long, wide roads; late ones are lanes in town and mere hedgerows outside."""
+    """Return the rank of a cut: early cuts become wide roads, late ones lanes, or no road outside towns."""
     if depth <= 2:
         return _Rank(RoadKind.AVENUE, 9.5)
     if urban > 0.0:

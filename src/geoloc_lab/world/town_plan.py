@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vocabulary of a landscape plan: what lies where, in metres, before any date paints it.
+"""The data types of a landscape plan: surfaces, roads, blocks, buildings, trees, independent of any date.
 
 Coordinates are metres east of the west edge and metres *south* of the north edge, like pixels.
 """
@@ -101,7 +101,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Patch:
+class SurfacePatch:
     """A filled outline (N, 2) of one surface; `tint` multiplies its colour."""
 
     outline: Float64Array
@@ -144,7 +144,7 @@ class Building:
 
 @dataclass
 class Plan:
-    """Everything of a landscape that no date changes, and where the changing things may stand.
+    """Everything of a landscape that no date changes, and the places of what changes.
 
     `trees` holds rows (x, y, crown radius, height, kind 0 broadleaf | 1 conifer, shade 0..1);
     `stalls` rows (x, y, direction rad, probability of a vehicle, length m).
@@ -152,7 +152,7 @@ class Plan:
 
     size_m: float
     ground: Float64Array = field(default_factory=lambda: np.empty((0, 2)))
-    patches: list[Patch] = field(default_factory=list)
+    patches: list[SurfacePatch] = field(default_factory=list)
     strokes: list[Stroke] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
     roads: list[Road] = field(default_factory=list)

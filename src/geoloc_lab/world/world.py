@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A procedural landscape from a seed, rendered for several dates: the imagery that ships with geoloc."""
+"""Renders a procedural landscape from a seed at several dates; the imagery that ships with geoloc."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +10,13 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
-from geoloc.arrays import UInt8Array
 from geoloc.errors import ParameterError, RasterError
+from geoloc.raster.colours import Rgb
 from geoloc_lab.world.canvas import Canvas
 from geoloc_lab.world.ground import paint_ground
 from geoloc_lab.world.landscape import make_plan
-from geoloc_lab.world.light import develop, make_grain
 from geoloc_lab.world.objects import paint_objects
+from geoloc_lab.world.rendering import develop, make_grain
 from geoloc_lab.world.season import season_of
 from geoloc_lab.world.town_plan import Plan
 
@@ -30,12 +30,12 @@ class World:
     """A square of town and countryside, the same for the same seed and size.
 
     Args:
-        seed: 0 or more; another seed, another world.
+        seed: 0 or more.
         size_m: side, 100 m to 20 km.
         gsd_m: metres per pixel, 0.05 to 5.
 
     Raises:
-        ParameterError: a value outside its range, or a picture of more than 32,768 pixels a side.
+        ParameterError: for a value outside its range, or an image of more than 32,768 pixels a side.
     """
 
     seed: int
@@ -61,15 +61,15 @@ class World:
 
     @property
     def size_px(self) -> int:
-        """Side of the pictures in pixels."""
+        """Side of the images in pixels."""
         return round(self.size_m / self.gsd_m)
 
     @cached_property
     def plan(self) -> Plan:
-        """What lies where; made on first use."""
+        """The plan of the landscape; made on first use."""
         return make_plan(self.seed, self.size_m)
 
-    def render(self, date: int) -> UInt8Array:
+    def render(self, date: int) -> Rgb:
         """Return the world on a date as uint8 RGB (H, W, 3), north up.
 
         Args:
@@ -77,7 +77,7 @@ class World:
                 and some buildings, and in registration by under 0.5 m.
 
         Raises:
-            ParameterError: a date below 0.
+            ParameterError: for a date below 0.
         """
         if date < 0:
             raise ParameterError(f"A date of a world is 0 (the map) or later, not {date}.")
@@ -95,10 +95,10 @@ def write_world(
     """Render a world and write `date0.tif` (the map), `date1.tif` (what a camera sees later) and so on.
 
     Returns:
-        the GeoTIFFs written, in the order of `dates`.
+        The paths of the GeoTIFFs, in the order of `dates`.
 
     Raises:
-        ParameterError: see `World`.
+        ParameterError: as `World`.
         RasterError: where the folder cannot be written.
     """
     world = World(seed, size_m, gsd_m)
@@ -109,7 +109,7 @@ def write_world(
     return [_write(out_dir / f"date{date}.tif", world.render(date), gsd_m) for date in dates]
 
 
-def _write(path: Path, rgb: UInt8Array, gsd_m: float) -> Path:
+def _write(path: Path, rgb: Rgb, gsd_m: float) -> Path:
     partial = path.with_suffix(".partial.tif")
     profile = {
         "driver": "GTiff",

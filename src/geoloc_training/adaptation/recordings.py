@@ -26,7 +26,7 @@ from geoloc_lab.bags.reading import (
     read_flight,
 )
 from geoloc_lab.photo_flights.attitude import NADIR_MOUNT_RPY_DEG, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.calibration import lens_of, read_calibration
+from geoloc_lab.photo_flights.cameras import lens_of, read_calibration
 from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper

@@ -9,8 +9,9 @@ import toy_sequence as toy
 
 import toy_map
 from geoloc.errors import FrameRefused, ParameterError, Reason
-from geoloc.filter import BayesFilter, Evidence, FilterSettings, State
+from geoloc.filter import BayesFilter, FilterSettings, LikelihoodModel, State
 from geoloc.localizer import Localizer
+from geoloc.query import Query
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
@@ -128,7 +129,7 @@ def test_a_prior_off_the_map_is_refused_and_changes_nothing(place):
     with pytest.raises(FrameRefused, match="nearest tile") as refusal:
         filter_.set_prior(int(flight.stamps_ns[-1]), np.array(place), np.eye(2) * 25.0)
     assert refusal.value.reason is Reason.OFF_MAP
-    again = filter_.update(int(flight.stamps_ns[-1]), toy.look(flight.queries[-1]))
+    again = filter_.update(int(flight.stamps_ns[-1]), toy.lookup(flight.queries[-1]))
     assert again.east_m == beliefs[-1].east_m
 
 
@@ -158,7 +159,7 @@ def test_over_identical_tiles_nothing_is_found(likeness):
 
 def test_over_identical_tiles_a_known_place_is_kept_as_well_as_odometry_can():
     tiles, descriptors = water()
-    filter_ = BayesFilter(tiles, Evidence(), FilterSettings(confidence=0.95))
+    filter_ = BayesFilter(tiles, LikelihoodModel(), FilterSettings(confidence=0.95))
     filter_.set_prior(0, np.array([0.0, 0.0]), np.eye(2) * 25.0)
     for i in range(20):
         filter_.add_odometry(i * toy.STEP_NS, (5.0 * i, 0.0))
@@ -188,13 +189,13 @@ def test_a_descriptor_that_is_none_never_reaches_the_belief(descriptor):
     flight = toy.fly(31, count=20)
     localizer = Localizer(toy.MAP, None)
     fixes = [
-        localizer.answer(query, 0.0, 0.0, int(stamp_ns))
+        localizer.answer(Query(int(stamp_ns), query))
         for stamp_ns, query in zip(flight.stamps_ns, flight.queries, strict=True)
     ]
     assert fixes[-1].reason is None
-    bad = localizer.answer(descriptor, 0.0, 0.0, int(flight.stamps_ns[-1]) + 1)
+    bad = localizer.answer(Query(int(flight.stamps_ns[-1]) + 1, descriptor))
     assert bad.reason is Reason.BAD_DESCRIPTOR
-    again = localizer.answer(flight.queries[-1], 0.0, 0.0, int(flight.stamps_ns[-1]))
+    again = localizer.answer(Query(int(flight.stamps_ns[-1]), flight.queries[-1]))
     assert (again.east_m, again.reason) == (fixes[-1].east_m, None)
 
 
@@ -207,11 +208,11 @@ def test_a_descriptor_that_is_none_never_reaches_the_belief(descriptor):
         (FilterSettings, "full_search_every", 0),
         (FilterSettings, "memory_s", -1.0),
         (FilterSettings, "odom_error", 2.0),
-        (Evidence, "temperature", 0.0),
-        (Evidence, "outlier_share", 1.0),
-        (Evidence, "new_look", math.inf),
-        (Evidence, "least_new", 0.0),
-        (Evidence, "resolution", -1.0),
+        (LikelihoodModel, "temperature", 0.0),
+        (LikelihoodModel, "outlier_share", 1.0),
+        (LikelihoodModel, "independent_drop", math.inf),
+        (LikelihoodModel, "min_exponent", 0.0),
+        (LikelihoodModel, "resolution", -1.0),
     ],
 )
 def test_settings_out_of_range_name_themselves(kind, name, value):

@@ -30,8 +30,8 @@ def test_a_global_start_is_a_search_and_then_a_fix_within_ten_frames():
 
 
 def test_one_look_alone_convinces_nobody():
-    belief = toy.new_filter().update(0, toy.look(toy.views([(20.0, 40.0)], season=0.0)[0]))
-    assert belief.probability < 1 - toy.EVIDENCE.outlier_share
+    belief = toy.new_filter().update(0, toy.lookup(toy.views([(20.0, 40.0)], season=0.0)[0]))
+    assert belief.probability < 1 - toy.LIKELIHOOD_MODEL.outlier_share
     assert belief.refusal.reason is Reason.SEARCHING
 
 
@@ -72,7 +72,7 @@ def test_dull_ground_only_lets_the_covariance_grow():
     filter_ = toy.new_filter()
     before, _ = toy.run(flight, filter_)
     flat = np.zeros(toy.MAP.descriptors.shape[1], dtype=np.float32)
-    beliefs = [filter_.update((30 + i) * toy.STEP_NS, toy.look(flat)) for i in range(8)]
+    beliefs = [filter_.update((30 + i) * toy.STEP_NS, toy.lookup(flat)) for i in range(8)]
     sizes = [float(np.trace(b.covariance_m2)) for b in [before[-1], *beliefs]]
     assert sizes == sorted(sizes)
     assert beliefs[-1].state is State.TRACKING
@@ -114,10 +114,10 @@ def test_over_ground_that_the_map_does_not_show_the_drone_is_said_to_be_off_it()
     rng = np.random.default_rng(0)
     views = elsewhere.at(*flight.truth_m.T) + 0.8 * toy.MAP.descriptors[rng.integers(len(toy.TILES), size=30)]
     queries = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
-    evidence = replace(toy.EVIDENCE, off_map_score=0.72)
-    lost, _ = toy.run(replace(flight, queries=queries), toy.new_filter(evidence))
+    model = replace(toy.LIKELIHOOD_MODEL, off_map_score=0.72)
+    lost, _ = toy.run(replace(flight, queries=queries), toy.new_filter(model))
     assert {belief.refusal.reason for belief in lost[5:]} == {Reason.OFF_MAP}
-    home, errors_m = toy.run(flight, toy.new_filter(evidence))
+    home, errors_m = toy.run(flight, toy.new_filter(model))
     assert toy.answered(home)[10:].all()
     assert errors_m[10:].max() < toy.MAP.pitch_m
 
@@ -127,7 +127,7 @@ def test_a_flight_over_another_place_finds_nothing():
     filter_ = toy.new_filter()
     for i, vector in enumerate(stranger):
         query = (vector / np.linalg.norm(vector)).astype(np.float32)
-        assert filter_.update(i * toy.STEP_NS, toy.look(query)).refusal is not None
+        assert filter_.update(i * toy.STEP_NS, toy.lookup(query)).refusal is not None
 
 
 def test_a_long_silence_loses_the_track_and_the_next_frames_find_the_place():
@@ -158,7 +158,7 @@ def test_a_frame_of_the_priors_own_stamp_counts_on_top_of_it():
     flight = toy.fly(9, count=1)
     filter_ = toy.new_filter()
     told = filter_.set_prior(0, flight.truth_m[0] + [12.0, 0.0], np.eye(2) * 15.0**2)
-    seen = filter_.update(0, toy.look(flight.queries[0]))
+    seen = filter_.update(0, toy.lookup(flight.queries[0]))
     assert toy.error_m(seen, flight.truth_m[0]) < toy.error_m(told, flight.truth_m[0]) / 2
 
 
@@ -189,7 +189,7 @@ def test_forgetting_starts_the_search_again():
     filter_ = toy.new_filter()
     toy.run(flight, filter_)
     filter_.forget()
-    belief = filter_.update(20 * toy.STEP_NS, toy.look(flight.queries[-1]))
+    belief = filter_.update(20 * toy.STEP_NS, toy.lookup(flight.queries[-1]))
     assert belief.state is State.STARTING
 
 
@@ -203,7 +203,7 @@ def test_what_is_believed_does_not_depend_on_the_order_of_arrival(seed):
     assert not np.array_equal(order, np.arange(24))
     filter_ = toy.new_filter()
     toy.run(flight, filter_, order=order)
-    last = filter_.update(int(flight.stamps_ns[-1]), toy.look(flight.queries[-1]))
+    last = filter_.update(int(flight.stamps_ns[-1]), toy.lookup(flight.queries[-1]))
     assert (last.east_m, last.north_m) == pytest.approx((in_order[-1].east_m, in_order[-1].north_m), abs=1e-6)
     np.testing.assert_allclose(last.covariance_m2, in_order[-1].covariance_m2, rtol=1e-6)
 
@@ -224,10 +224,10 @@ def test_a_frame_a_minute_late_is_refused_and_changes_nothing():
     late = toy.Flight(stamps_ns, flight.truth_m, flight.odometry_m, flight.queries)
     beliefs, _ = toy.run(late, filter_)
     with pytest.raises(FrameRefused, match="older than the newest") as refusal:
-        filter_.update(int(stamps_ns[-1]) - 60_000_000_000, toy.look(flight.queries[0]))
+        filter_.update(int(stamps_ns[-1]) - 60_000_000_000, toy.lookup(flight.queries[0]))
     assert refusal.value.reason is Reason.LATE
-    assert filter_.update(int(stamps_ns[-1]), toy.look(flight.queries[-1])) is not None
-    assert filter_.update(int(stamps_ns[-1]), toy.look(flight.queries[-1])).east_m == beliefs[-1].east_m
+    assert filter_.update(int(stamps_ns[-1]), toy.lookup(flight.queries[-1])) is not None
+    assert filter_.update(int(stamps_ns[-1]), toy.lookup(flight.queries[-1])).east_m == beliefs[-1].east_m
 
 
 def test_a_clock_that_was_set_back_is_believed_after_a_few_frames():
@@ -237,7 +237,7 @@ def test_a_clock_that_was_set_back_is_believed_after_a_few_frames():
     refused = 0
     for stamp_ns, query in zip(flight.stamps_ns, flight.queries, strict=True):
         try:
-            last = filter_.update(int(stamp_ns), toy.look(query))
+            last = filter_.update(int(stamp_ns), toy.lookup(query))
         except FrameRefused:
             refused += 1
     assert refused == 4

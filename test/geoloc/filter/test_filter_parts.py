@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filter's parts, each against what it must be: tiles as places, a search, a track, motion, odometry."""
+"""The filter's parts: tiles as places, the global and the local belief, motion, odometry, likelihoods."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ import toy_sequence as toy
 
 import toy_map
 from geoloc.filter import FilterSettings, global_belief, local_belief, motion
-from geoloc.filter.likelihood_model import Evidence
-from geoloc.filter.odometry import Odometer, Travel
+from geoloc.filter.likelihood_model import LikelihoodModel
+from geoloc.filter.odometry import Displacement, Odometer
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import EAST, NORTH, SOUTH, WEST, Tiles
 
@@ -52,21 +52,21 @@ def test_a_stray_tile_far_away_is_a_place_without_neighbours():
 
 
 @pytest.mark.parametrize("shift", [(7.0, -3.0), (20.0, 0.0), (-131.0, 88.0)])
-def test_a_search_moves_by_metres_and_keeps_its_mass(shift):
-    known = global_belief.at(TILES, np.zeros((1, 2)), np.ones(1))
-    moved = global_belief.move(known, TILES, np.array(shift), np.zeros(2), 0.0)
-    settled = global_belief._settled(moved, TILES, np.zeros(2))
-    assert np.abs(settled.moved_m).max() <= 10.0 + 1e-9
+def test_a_global_belief_moves_by_metres_and_keeps_its_mass(shift):
+    known = global_belief.from_points(TILES, np.zeros((1, 2)), np.ones(1))
+    moved = global_belief.predict(known, TILES, np.array(shift), np.zeros(2), 0.0)
+    settled = global_belief._realigned(moved, TILES, np.zeros(2))
+    assert np.abs(settled.displacement_m).max() <= 10.0 + 1e-9
     for belief in (moved, settled):
-        place = global_belief.peak(belief, TILES)
+        place = global_belief.mode(belief, TILES)
         np.testing.assert_allclose(place.mean_m, shift, atol=1e-3)
         assert belief.weights.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("sigma_m", [5.0, 30.0, 90.0])
-def test_a_search_spreads_by_the_variance_it_is_given(sigma_m):
-    known = global_belief.at(TILES, np.zeros((1, 2)), np.ones(1))
-    spread = global_belief.move(known, TILES, np.zeros(2), np.array([sigma_m**2, 0.0]), 0.0)
+def test_a_global_belief_spreads_by_the_variance_it_is_given(sigma_m):
+    known = global_belief.from_points(TILES, np.zeros((1, 2)), np.ones(1))
+    spread = global_belief.predict(known, TILES, np.zeros(2), np.array([sigma_m**2, 0.0]), 0.0)
     weights = spread.weights[:-1].astype(float)
     assert weights @ TILES.centres_m[:, 0] ** 2 == pytest.approx(sigma_m**2, rel=0.02)
     assert weights @ TILES.centres_m[:, 1] ** 2 == pytest.approx(0.0, abs=1e-3)
@@ -74,11 +74,11 @@ def test_a_search_spreads_by_the_variance_it_is_given(sigma_m):
 
 
 def test_small_variances_are_believed_at_once_and_spread_together():
-    moved = alone = global_belief.at(TILES, np.zeros((1, 2)), np.ones(1))
-    least = global_belief.peak(alone, TILES).covariance_m2
+    moved = alone = global_belief.from_points(TILES, np.zeros((1, 2)), np.ones(1))
+    least = global_belief.mode(alone, TILES).covariance_m2
     for count in range(1, 21):
-        moved = global_belief.move(moved, TILES, np.zeros(2), np.array([3.0, 1.0]), 0.0)
-        more = global_belief.peak(moved, TILES).covariance_m2 - least
+        moved = global_belief.predict(moved, TILES, np.zeros(2), np.array([3.0, 1.0]), 0.0)
+        more = global_belief.mode(moved, TILES).covariance_m2 - least
         np.testing.assert_allclose(np.diag(more), [3.0 * count, 1.0 * count], rtol=0.02)
         if count == 2:
             np.testing.assert_array_equal(moved.weights, alone.weights)
@@ -87,12 +87,12 @@ def test_small_variances_are_believed_at_once_and_spread_together():
 
 
 def test_what_moves_over_the_edge_is_off_the_map():
-    known = global_belief.at(TILES, np.array([[590.0, 0.0]]), np.ones(1))
-    gone = global_belief._settled(
-        global_belief.move(known, TILES, np.array([60.0, 0.0]), np.zeros(2), 0.0), TILES, np.zeros(2)
+    known = global_belief.from_points(TILES, np.array([[590.0, 0.0]]), np.ones(1))
+    gone = global_belief._realigned(
+        global_belief.predict(known, TILES, np.array([60.0, 0.0]), np.zeros(2), 0.0), TILES, np.zeros(2)
     )
     assert gone.weights[-1] == pytest.approx(1.0, abs=1e-4)
-    assert global_belief.peak(gone, TILES).probability == pytest.approx(0.0, abs=1e-4)
+    assert global_belief.mode(gone, TILES).probability == pytest.approx(0.0, abs=1e-4)
 
 
 def test_levels_move_each_by_its_own_pitch():
@@ -101,11 +101,11 @@ def test_levels_move_each_by_its_own_pitch():
     middle = [int(np.flatnonzero(tiles.level == level)[count // 2]) for level, count in ((0, 441), (1, 121))]
     weights = np.zeros(len(tiles) + 1, np.float32)
     weights[middle] = 0.5
-    known = global_belief.Search(weights, np.zeros((2, 2)))
-    moved = global_belief.move(known, tiles, np.array([50.0, 0.0]), np.zeros(2), 0.0)
-    settled = global_belief._settled(moved, tiles, np.zeros(2))
+    known = global_belief.GlobalBelief(weights, np.zeros((2, 2)))
+    moved = global_belief.predict(known, tiles, np.array([50.0, 0.0]), np.zeros(2), 0.0)
+    settled = global_belief._realigned(moved, tiles, np.zeros(2))
     held = np.flatnonzero(settled.weights[:-1] > 0.1)
-    there = tiles.centres_m[held] + settled.moved_m[tiles.level[held]]
+    there = tiles.centres_m[held] + settled.displacement_m[tiles.level[held]]
     np.testing.assert_allclose(there, tiles.centres_m[middle] + np.array([50.0, 0.0]))
 
 
@@ -113,43 +113,43 @@ def test_scores_between_tiles_are_those_of_the_place_between():
     shift = np.array([9.0, -6.0])
     query = toy.ENCODER.at(*TILES.centres_m[CENTRE] + shift)
     scores = (toy.MAP.descriptors @ query).astype(np.float32)
-    found = global_belief._between_tiles(scores, TILES, shift[None] / TILES.pitches_m, np.arange(len(TILES)))
+    found = global_belief._interpolated(scores, TILES, shift[None] / TILES.pitches_m, np.arange(len(TILES)))
     assert found.argmax() == CENTRE
     assert found[CENTRE] == pytest.approx(1.0, abs=0.06)
     assert scores[CENTRE] < 0.92
 
 
 def step(shift_m, spread_m2, stray_share=0.0, stray_m=1.0):
-    drift = motion.unknown(True, FilterSettings())
-    return motion.Moved(np.array(shift_m), np.array(spread_m2), drift, stray_share, stray_m)
+    drift = motion.prior(True, FilterSettings())
+    return motion.MotionStep(np.array(shift_m), np.array(spread_m2), drift, stray_share, stray_m)
 
 
-def test_a_track_keeps_the_moments_it_is_made_of_and_moved_by():
+def test_a_local_belief_keeps_the_moments_it_is_made_of_and_moved_by():
     covariance = np.array([[60.0, 20.0], [20.0, 30.0]])
     made = local_belief.gaussian(TILES, np.array([3.0, -4.0]), covariance)
     mean, found = made.moments()
     np.testing.assert_allclose(mean, [3.0, -4.0], atol=1e-6)
     np.testing.assert_allclose(found, covariance, atol=2.0)
     spread = np.array([[40.0, -10.0], [-10.0, 80.0]])
-    moved_mean, moved = local_belief.move(made, step((5.3, 0.4), spread, 0.01, 20.0)).moments()
+    moved_mean, moved = local_belief.predict(made, step((5.3, 0.4), spread, 0.01, 20.0)).moments()
     np.testing.assert_allclose(moved_mean, [8.3, -3.6], atol=1e-6)
     np.testing.assert_allclose(moved, found + spread + np.eye(2) * 0.01 * 20.0**2, atol=0.1)
 
 
-def test_a_track_grows_with_its_covariance():
+def test_a_local_belief_grows_with_its_covariance():
     small = local_belief.gaussian(TILES, np.zeros(2), np.eye(2) * 9.0)
-    large = local_belief.move(small, step((0.0, 0.0), np.eye(2) * 50.0**2))
+    large = local_belief.predict(small, step((0.0, 0.0), np.eye(2) * 50.0**2))
     assert len(large.weights) > len(small.weights)
     assert large.half_m >= 5 * 50.0 * 0.95
     assert np.sqrt(large.moments()[1][0, 0]) == pytest.approx(50.0, rel=0.01)
 
 
 @pytest.mark.parametrize("offset", [(0.0, 0.0), (13.0, -21.0)])
-def test_a_track_is_likeliest_where_the_view_was_taken_less_its_offset(offset):
+def test_a_local_belief_is_likeliest_where_the_view_was_taken_less_its_offset(offset):
     place = np.array([7.0, 5.0])
     looked = LookUp(toy.ENCODER.at(*place), toy.MAP.descriptors, offset)
     made = local_belief.gaussian(TILES, place + offset, np.eye(2) * 100.0)
-    likelihood = local_belief.likelihood(made, TILES, looked, Evidence(), full=True)
+    likelihood = local_belief.likelihood(made, TILES, looked, LikelihoodModel(), full=True)
     row, column = np.unravel_index(likelihood.argmax(), likelihood.shape)
     east_m, north_m = made.axes_m
     assert (east_m[column], north_m[row]) == pytest.approx(tuple(place + offset), abs=made.cell_m)
@@ -159,7 +159,7 @@ def test_a_sample_of_the_map_gives_the_likelihood_that_all_of_it_would():
     looked = LookUp(toy.views([(7.0, 5.0)])[0], toy.MAP.descriptors)
     made = local_belief.gaussian(TILES, np.array([7.0, 5.0]), np.eye(2) * 100.0)
     part, full = (
-        local_belief.likelihood(made, TILES, looked, Evidence(), full=full) for full in (False, True)
+        local_belief.likelihood(made, TILES, looked, LikelihoodModel(), full=full) for full in (False, True)
     )
     np.testing.assert_allclose(part, full, rtol=0.05, atol=0.01)
 
@@ -169,12 +169,12 @@ def test_where_the_map_has_no_tile_a_look_up_says_nothing():
     tiles, descriptors = tiles_of(toy.MAP, ~hole), toy.MAP.descriptors[~hole]
     made = local_belief.gaussian(tiles, np.zeros(2), np.eye(2) * 9.0)
     likelihood = local_belief.likelihood(
-        made, tiles, LookUp(toy.views([(0.0, 0.0)])[0], descriptors), Evidence()
+        made, tiles, LookUp(toy.views([(0.0, 0.0)])[0], descriptors), LikelihoodModel()
     )
     np.testing.assert_array_equal(likelihood, 1.0)
     edge = local_belief.gaussian(tiles, np.array([160.0, 0.0]), np.eye(2) * 9.0)
     likelihood = local_belief.likelihood(
-        edge, tiles, LookUp(toy.views([(160.0, 0.0)])[0], descriptors), Evidence()
+        edge, tiles, LookUp(toy.views([(160.0, 0.0)])[0], descriptors), LikelihoodModel()
     )
     assert likelihood.max() > 10.0
     assert (likelihood == 1.0).any()
@@ -184,7 +184,7 @@ def test_a_map_of_a_single_tile_can_be_tracked_over():
     tiles, descriptors = tiles_of(toy.MAP, slice(0, 1)), toy.MAP.descriptors[:1]
     made = local_belief.gaussian(tiles, tiles.centres_m[0], np.eye(2) * 9.0)
     assert np.isfinite(
-        local_belief.likelihood(made, tiles, LookUp(descriptors[0], descriptors), Evidence())
+        local_belief.likelihood(made, tiles, LookUp(descriptors[0], descriptors), LikelihoodModel())
     ).all()
 
 
@@ -210,53 +210,53 @@ def test_odometry_that_is_missing_or_jumps_says_nothing(places):
 
 def test_a_speed_is_learnt_from_corrections_of_the_position():
     settings = FilterSettings(max_speed_mps=25.0)
-    drift, covariance, place = motion.unknown(False, settings), np.eye(2) * 4.0, np.zeros(2)
+    drift, covariance, place = motion.prior(False, settings), np.eye(2) * 4.0, np.zeros(2)
     for i in range(1, 20):
-        moved = motion.step(drift, covariance, None, 0.5, settings)
+        moved = motion.predict(drift, None, 0.5, settings)
         before = place + moved.shift_m, covariance + moved.spread_m2
         gain = before[1] @ np.linalg.inv(before[1] + np.eye(2) * 4.0)
         place = before[0] + gain @ (np.array([6.0 * i, -3.0 * i]) - before[0])
         covariance = before[1] - gain @ before[1]
-        drift = motion.corrected(moved.drift, before, (place, covariance))
+        drift = motion.update(moved.state, before, (place, covariance))
     np.testing.assert_allclose(drift.mean, [12.0, -6.0], atol=0.5)
     assert np.sqrt(drift.covariance[0, 0]) < 4.0
 
 
-def test_without_any_look_the_speed_stays_within_its_bounds():
+def test_without_any_look_up_the_speed_stays_within_its_bounds():
     settings = FilterSettings(max_speed_mps=20.0)
-    moved = motion.step(motion.unknown(False, settings), np.zeros((2, 2)), None, 600.0, settings)
-    assert np.sqrt(moved.drift.covariance[0, 0]) == pytest.approx(10.0, rel=0.01)
+    moved = motion.predict(motion.prior(False, settings), None, 600.0, settings)
+    assert np.sqrt(moved.state.covariance[0, 0]) == pytest.approx(10.0, rel=0.01)
     assert 500.0 < np.sqrt(moved.spread_m2[0, 0]) < 20.0 * 600.0
 
 
 def test_odometry_wrong_in_scale_and_heading_is_learnt():
     settings = FilterSettings(odom_error=0.2)
-    drift, covariance = motion.unknown(True, settings), np.eye(2)
+    drift, covariance = motion.prior(True, settings), np.eye(2)
     place, truth, wrong = np.zeros(2), np.zeros(2), np.array([[1.1, 0.1], [-0.1, 1.1]])
     for i in range(40):
         step = 10.0 * np.array([np.cos(0.2 * i), np.sin(0.2 * i)])
         truth = truth + wrong @ step
-        moved = motion.step(drift, covariance, Travel(step), 0.5, settings)
+        moved = motion.predict(drift, Displacement(step), 0.5, settings)
         before = place + moved.shift_m, covariance + moved.spread_m2
         gain = before[1] @ np.linalg.inv(before[1] + np.eye(2))
         place, covariance = before[0] + gain @ (truth - before[0]), before[1] - gain @ before[1]
-        drift = motion.corrected(moved.drift, before, (place, covariance))
+        drift = motion.update(moved.state, before, (place, covariance))
     np.testing.assert_allclose(drift.mean, [0.1, -0.1], atol=0.02)
 
 
-def test_evidence_counts_the_same_look_little_and_a_new_one_fully():
-    evidence = Evidence(new_look=0.5, least_new=0.1)
-    assert evidence.share_new(-1.0) == evidence.share_new(0.3) == 1.0
-    assert evidence.share_new(1.0) == 0.1
-    assert evidence.share_new(0.8) == pytest.approx(0.4)
+def test_the_same_look_up_counts_little_and_a_new_one_fully():
+    model = LikelihoodModel(independent_drop=0.5, min_exponent=0.1)
+    assert model.exponent(-1.0) == model.exponent(0.3) == 1.0
+    assert model.exponent(1.0) == 0.1
+    assert model.exponent(0.8) == pytest.approx(0.4)
 
 
-def test_evidence_is_one_where_all_is_alike_and_has_a_floor():
-    evidence = Evidence(outlier_share=0.2)
+def test_a_likelihood_is_one_where_all_scores_are_the_same_and_has_a_floor():
+    model = LikelihoodModel(outlier_share=0.2)
     prior = np.full(100, 0.01)
     flat = np.full(100, 0.7)
-    np.testing.assert_allclose(evidence.likelihood(flat, evidence.background(flat, prior)), 1.0)
+    np.testing.assert_allclose(model.likelihood(flat, model.background(flat, prior)), 1.0)
     peaked = np.append(flat[:-1] - 0.6, 0.9)
-    found = evidence.likelihood(peaked, evidence.background(peaked, prior))
+    found = model.likelihood(peaked, model.background(peaked, prior))
     assert prior @ found == pytest.approx(1.0)
     assert found.min() == pytest.approx(0.2, abs=1e-6)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import toy_map
-from geoloc.filter import BayesFilter, Evidence, FilterSettings
+from geoloc.filter import BayesFilter, FilterSettings, LikelihoodModel
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
@@ -16,7 +16,7 @@ ENCODER = toy_map.ToyEncoder()
 SEASON = toy_map.ToyEncoder(seed=99, reach_m=12.0)
 MAP = toy_map.toy_map(ENCODER, east=(-600, 600), north=(-600, 600))
 TILES = Tiles(MAP.tiles, MAP.pitch_m, MAP.view_size_m)
-EVIDENCE = Evidence(temperature=0.04, outlier_share=0.05, new_look=0.3, resolution=0.0)
+LIKELIHOOD_MODEL = LikelihoodModel(temperature=0.04, outlier_share=0.05, independent_drop=0.3, resolution=0.0)
 # As measured on seeds 1000 to 1119, which no test flies: mean NEES of 2 at the end of a flight.
 COVARIANCE_SCALE = 0.13
 
@@ -49,12 +49,12 @@ def views(places_m, season=1.5):
     return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
 
 
-def look(query):
+def lookup(query):
     return LookUp(query, MAP.descriptors)
 
 
-def new_filter(evidence=EVIDENCE, **settings):
-    return BayesFilter(TILES, evidence, FilterSettings(**settings))
+def new_filter(model=LIKELIHOOD_MODEL, **settings):
+    return BayesFilter(TILES, model, FilterSettings(**settings))
 
 
 def run(flight, filter_, odometry=True, order=None):
@@ -63,7 +63,7 @@ def run(flight, filter_, odometry=True, order=None):
         for stamp_ns, place in zip(flight.stamps_ns, flight.odometry_m, strict=True):
             filter_.add_odometry(int(stamp_ns), tuple(place))
     order = range(len(flight.stamps_ns)) if order is None else order
-    beliefs = [filter_.update(int(flight.stamps_ns[i]), look(flight.queries[i])) for i in order]
+    beliefs = [filter_.update(int(flight.stamps_ns[i]), lookup(flight.queries[i])) for i in order]
     return beliefs, np.array([error_m(b, flight.truth_m[i]) for b, i in zip(beliefs, order, strict=True)])
 
 

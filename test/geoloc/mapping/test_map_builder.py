@@ -15,7 +15,7 @@ from geoloc.mapping import builder as map_builder
 from geoloc.mapping import tile_store as map_tiles
 from geoloc.mapping.builder import BuildOptions, Imagery, build_map
 from geoloc.mapping.directory import open_map, verify_map
-from geoloc.mapping.recipe import alone
+from geoloc.mapping.recipe import build_lock
 
 OPTIONS = BuildOptions(view_size_m=40, batch_size=8, imagery=Imagery("a town", "2026-01", "CC0-1.0"))
 
@@ -194,7 +194,7 @@ def test_a_changed_source_is_noticed(tmp_path):
 
 
 def test_two_builds_in_one_folder_do_not_mix(source, tmp_path):
-    with alone(tmp_path / "map"), pytest.raises(MapError, match="is being built by another process"):
+    with build_lock(tmp_path / "map"), pytest.raises(MapError, match="is being built by another process"):
         build_map(source, FakeEncoder(), tmp_path / "map")
     build_map(source, FakeEncoder(), tmp_path / "map")
     assert not list(tmp_path.glob(".*"))

@@ -43,7 +43,7 @@ from geoloc.nodes.startup.programs import default_parameters
 from geoloc_lab.evaluation.settings import OF_NODES_ALONE
 from geoloc_lab.nodes import evaluation_node, replay_node
 from geoloc_lab.nodes import settings as lab_settings
-from geoloc_lab.nodes.pace import Pace
+from geoloc_lab.nodes.replay_clock import ReplayClock
 
 NODES = (camera_node, evaluation_node, inference_node, replay_node, retrieval_node)
 TABLES = [
@@ -280,24 +280,24 @@ def test_stamps_meet_whichever_comes_first():
     assert cache.take(4, 5.0) == "late"
 
 
-def test_pace_runs_at_its_rate():
-    pace = Pace(1_000_000_000, rate=50.0)
+def test_the_replay_clock_runs_at_its_rate():
+    clock = ReplayClock(1_000_000_000, rate=50.0)
     began = time.monotonic()
-    while pace.nap_s(2_000_000_000):
-        time.sleep(pace.nap_s(2_000_000_000))
+    while clock.nap_s(2_000_000_000):
+        time.sleep(clock.nap_s(2_000_000_000))
     assert 0.019 < time.monotonic() - began < 0.2
-    assert pace.now_ns() >= 2_000_000_000
-    assert pace.tick_is_due()
-    assert not pace.tick_is_due()
+    assert clock.now_ns() >= 2_000_000_000
+    assert clock.tick_is_due()
+    assert not clock.tick_is_due()
 
 
 def test_a_player_that_was_held_up_goes_on_from_where_it_was():
-    pace = Pace(0, rate=10.0)
+    clock = ReplayClock(0, rate=10.0)
     time.sleep(0.15)
-    assert pace.nap_s(200_000_000) == 0.0
-    assert pace.lost_s == pytest.approx(0.13, abs=0.05)
-    assert abs(pace.now_ns() - 200_000_000) < 500_000_000
-    assert pace.nap_s(2_000_000_000) > 0.0
+    assert clock.nap_s(200_000_000) == 0.0
+    assert clock.lost_s == pytest.approx(0.13, abs=0.05)
+    assert abs(clock.now_ns() - 200_000_000) < 500_000_000
+    assert clock.nap_s(2_000_000_000) > 0.0
 
 
 def fake_tf2(rotation=None):

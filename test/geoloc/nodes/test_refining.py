@@ -103,12 +103,6 @@ def test_off_asks_for_no_views(spinner, off):
     spinner.remove(plain)
 
 
-def test_features_brings_its_own_encoder(spinner):
-    featured = spinner.add(node("featured", refine="features"))
-    assert "/featured/view/image" in [subscription.topic_name for subscription in featured.subscriptions]
-    spinner.remove(featured)
-
-
 @pytest.mark.parametrize(("refine", "sentence"), [("sifd", "one of auto, ncc"), ("lightglue", "`weights`")])
 def test_what_cannot_refine_stops_the_node_in_a_sentence(ros, refine, sentence):
     with pytest.raises(ParameterError, match=sentence):

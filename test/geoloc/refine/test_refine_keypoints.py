@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from geoloc.refine import RefinerSettings, Verdict
+from geoloc.refine import Verdict
 from geoloc.refine.keypoints import KeypointRegistration, Matches, SiftMatcher, agreeing, fit_similarity
 from refine_scene import GSD_M, SIDE_PX, patch_of, town, view_of
 
 TOWN = town(1)
-BY_SIFT = KeypointRegistration(SiftMatcher(), RefinerSettings())
+BY_SIFT = KeypointRegistration(SiftMatcher())
 PATCH = patch_of(TOWN)
 
 
@@ -38,7 +38,7 @@ class FakeMatcher:
 
 
 def by_fake(**options):
-    method = KeypointRegistration(FakeMatcher(**options), RefinerSettings())
+    method = KeypointRegistration(FakeMatcher(**options))
     return method.register(view_of(TOWN), PATCH)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from geoloc.errors import ModelError
-from geoloc.refine import RefinerSettings, Verdict, make_method
+from geoloc.refine import Verdict, make_method
 from refine_scene import SIDE_PX, patch_of, town, view_of
 
 torch = pytest.importorskip("torch", reason="torch is not installed: `make setup-train`")
@@ -40,14 +40,14 @@ def test_weights_on_the_disk_match_points_of_view_and_patch(weights):
 
 
 def test_what_does_not_match_is_undecided(weights):
-    method = make_method(RefinerSettings("lightglue", weights=weights))
+    method = make_method("lightglue", weights=weights)
     found = method.register(np.full((SIDE_PX, SIDE_PX, 3), 90, np.uint8), patch_of(town(1)))
     assert found.verdict is Verdict.UNDECIDED
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"depth-save.pth is missing"):
-        make_method(RefinerSettings("lightglue", weights=tmp_path))
+        make_method("lightglue", weights=tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no weights"])
@@ -55,11 +55,11 @@ def test_a_damaged_file_is_named(weights, tmp_path, damage):
     (tmp_path / "depth-save.pth").write_bytes((weights / "depth-save.pth").read_bytes())
     (tmp_path / "disk_lightglue.pth").write_bytes(damage)
     with pytest.raises(ModelError, match=r"disk_lightglue.pth cannot be loaded"):
-        make_method(RefinerSettings("lightglue", weights=tmp_path))
+        make_method("lightglue", weights=tmp_path)
 
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
     (tmp_path / "depth-save.pth").write_bytes((weights / "depth-save.pth").read_bytes())
     torch.save({"posenc.Wr.weight": torch.zeros(32, 2)}, tmp_path / "disk_lightglue.pth")
     with pytest.raises(ModelError, match="another network"):
-        make_method(RefinerSettings("lightglue", weights=tmp_path))
+        make_method("lightglue", weights=tmp_path)

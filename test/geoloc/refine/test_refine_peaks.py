@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from geoloc.refine.peaks import best_elsewhere, find_peak, spread, vertex
+from geoloc.refine.peaks import best_rival, find_peak, spread, vertex
 
 CURVATURE = np.array([[0.04, 0.01], [0.01, 0.02]])
 
@@ -42,8 +42,8 @@ def test_spread_is_temperature_over_curvature():
 def test_a_rival_is_looked_for_elsewhere():
     surface = np.zeros((21, 21), np.float32)
     surface[5, 5], surface[6, 7], surface[15, 3] = 0.9, 0.8, 0.4
-    assert best_elsewhere(surface, find_peak(surface), apart=2) == pytest.approx(0.4)
-    assert best_elsewhere(surface, find_peak(surface), apart=30) == -1.0
+    assert best_rival(surface, find_peak(surface), apart=2) == pytest.approx(0.4)
+    assert best_rival(surface, find_peak(surface), apart=30) == -1.0
 
 
 def test_a_parabola_has_its_vertex():

@@ -17,6 +17,7 @@ from geoloc.errors import ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
+from geoloc.query import Query
 from geoloc.refine.stage import GATE, Estimate, RefineStage, fused
 from refine_scene import ENCODER, SIDE_PX, VIEW_M, build_town_map, centre_of, town, view_of
 
@@ -91,7 +92,7 @@ def test_a_refined_covariance_counts_as_measured_only_where_registration_was(tow
     localizer = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, calibration=beliefs))
     fix = localizer.localize(view)
     assert (fix.is_refined, fix.is_calibrated) == (True, False)
-    plain = localizer.answer(ENCODER.describe(view.images)[0], 0.0, 0.0, 2)
+    plain = localizer.answer(Query(2, ENCODER.describe(view.images)[0]))
     assert (plain.is_refined, plain.is_calibrated) == (False, True)
     assert localizer.refinement.last_reason == "no picture of the view came with its descriptor"
     known = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, calibration=both)).localize(view)
@@ -132,7 +133,7 @@ def test_what_registration_was_measured_to_be_worth_comes_on_top(town_map):
     np.testing.assert_allclose(measured.covariance_m2, plain.covariance_m2 + np.eye(2) * 0.25)
 
 
-def test_of_several_rows_the_one_that_is_believed_is_refined(town_map):
+def test_of_several_hypotheses_the_most_likely_is_refined(town_map):
     settings = dataclasses.replace(ALONE, filter=True, hypotheses=Hypotheses(heading_error_deg=180.0))
     localizer, count = Localizer(town_map, ENCODER, settings), settings.hypotheses.count
     believed = int(np.argmin(np.abs(settings.hypotheses.turns_deg - 90.0)))
@@ -142,7 +143,7 @@ def test_of_several_rows_the_one_that_is_believed_is_refined(town_map):
         1, *map(float, town_map.frame.to_geodetic(*centre_of(town_map, -16.0, 24.0))), np.eye(2) * 16.0
     )
     descriptors = ENCODER.describe(images)
-    fix = localizer.answer(descriptors, 0.0, 0.0, 2, images)
+    fix = localizer.answer(Query(2, descriptors, views=images))
     assert fix.reason is None, fix.sentence
     assert localizer.heading_offset_deg == pytest.approx(90.0, abs=20.0)
     assert localizer.refinement.refined == 1
@@ -201,8 +202,8 @@ def test_a_map_without_its_picture_still_answers(town_map, tmp_path, damage):
 def test_a_method_that_cannot_be_is_told_before_the_flight(town_map):
     with pytest.raises(ParameterError, match="refine is 'superglue'; use one of auto, ncc"):
         LocalizerSettings(refine="superglue")
-    with pytest.raises(ParameterError, match="needs the encoder"):
-        Localizer(town_map, None, LocalizerSettings(refine="features"))
+    with pytest.raises(ParameterError, match="refine is 'features'; use one of auto, ncc, sift"):
+        LocalizerSettings(refine="features")
     with pytest.raises(ParameterError, match="weights"):
         Localizer(town_map, None, LocalizerSettings(refine="lightglue"))
 

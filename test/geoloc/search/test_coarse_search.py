@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The overview: which tiles stand for which, which are looked around, and where it pays."""
+"""Coarse-to-fine search: which tiles take whose cosine, which are compared, and where it is worthwhile."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from geoloc import localizer
 from geoloc.filter import FilterSettings
 from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.search import coarse_search
-from geoloc.search.coarse_search import Overview, overview_where_it_pays
+from geoloc.search.coarse_search import CoarseSearch, worthwhile_coarse_search
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
@@ -26,20 +26,20 @@ def test_every_tile_has_the_cosine_of_itself_or_of_one_beside_it(map_, share):
     keep = np.random.default_rng(1).random(len(map_.tiles)) >= share
     tiles = Tiles(map_.tiles[keep], map_.pitch_m, map_.view_size_m)
     numbers = np.arange(len(tiles), dtype=np.float32)[:, None]  # a cosine that tells whose it is
-    compared = Overview(tiles, numbers).compare(np.ones((1, 1), np.float32), numbers)
+    compared = CoarseSearch(tiles, numbers).compare(np.ones((1, 1), np.float32), numbers)
     source = compared.by_tile(compared.cosines[:, 0]).astype(int)
     np.testing.assert_array_equal(tiles.level[source], tiles.level)
     away = np.abs(tiles.centres_m[source] - tiles.centres_m) / tiles.pitches_m[tiles.level]
     assert away.max() < 1.1
-    np.testing.assert_array_equal(source[compared.foremost], compared.foremost)
-    assert share or len(compared.cosines) - len(compared.foremost) < 0.3 * len(tiles)
+    np.testing.assert_array_equal(source[compared.fine_ids], compared.fine_ids)
+    assert share or len(compared.cosines) - len(compared.fine_ids) < 0.3 * len(tiles)
 
 
 def test_the_tiles_around_the_best_are_all_compared():
-    compared = Overview(TILES, MAP.descriptors).compare(QUERY, MAP.descriptors)
+    compared = CoarseSearch(TILES, MAP.descriptors).compare(QUERY, MAP.descriptors)
     scores = MAP.descriptors @ QUERY[0]
     best = np.argsort(-scores)[:9]
-    assert np.isin(best, compared.foremost).all()
+    assert np.isin(best, compared.fine_ids).all()
     np.testing.assert_allclose(compared.by_tile(compared.cosines[:, 0])[best], scores[best], atol=1e-6)
     assert len(compared.cosines) < 0.4 * len(TILES)
 
@@ -48,37 +48,37 @@ def test_a_stray_tile_stands_for_itself():
     table = np.append(MAP.tiles, MAP.tiles[:1])
     table["east_m"][-1], table["north_m"][-1] = 5e4 + 20.0, 5e4
     descriptors = np.append(MAP.descriptors, QUERY, axis=0)
-    compared = Overview(Tiles(table, 20.0, 40.0), descriptors).compare(QUERY, descriptors)
+    compared = CoarseSearch(Tiles(table, 20.0, 40.0), descriptors).compare(QUERY, descriptors)
     assert compared.by_tile(compared.cosines[:, 0])[-1] == pytest.approx(1.0, abs=1e-6)
-    assert compared.foremost[-1] == len(table) - 1
+    assert compared.fine_ids[-1] == len(table) - 1
 
 
-def test_a_look_by_an_overview_scores_and_lists_the_best_tiles_as_they_are():
-    quick = LookUp(QUERY, MAP.descriptors, overview=Overview(TILES, MAP.descriptors))
+def test_a_coarse_look_up_scores_and_lists_the_best_tiles_as_they_are():
+    quick = LookUp(QUERY, MAP.descriptors, coarse_search=CoarseSearch(TILES, MAP.descriptors))
     whole = LookUp(QUERY, MAP.descriptors)
-    every, exact = quick.everywhere(), whole.everywhere()
-    np.testing.assert_allclose(every[quick.foremost()], exact[quick.foremost()], atol=1e-6)
+    every, exact = quick.scores(), whole.scores()
+    np.testing.assert_allclose(every[quick.fine_ids()], exact[quick.fine_ids()], atol=1e-6)
     assert (every != exact).any()
     for one, other in zip(quick.best(5), whole.best(5), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    np.testing.assert_array_equal(whole.foremost(), np.arange(len(TILES)))
+    np.testing.assert_array_equal(whole.fine_ids(), np.arange(len(TILES)))
 
 
-def test_tiles_that_are_asked_for_after_an_overview_are_compared_themselves():
-    look = LookUp(QUERY, MAP.descriptors, overview=Overview(TILES, MAP.descriptors))
-    every = look.everywhere()
-    low = np.setdiff1d(np.arange(len(TILES)), look.foremost())
-    np.testing.assert_allclose(look.of(low), MAP.descriptors[low] @ QUERY[0], atol=1e-6)
-    np.testing.assert_array_equal(look.everywhere(), every)
+def test_tiles_that_are_asked_for_after_a_coarse_search_are_compared_themselves():
+    lookup = LookUp(QUERY, MAP.descriptors, coarse_search=CoarseSearch(TILES, MAP.descriptors))
+    every = lookup.scores()
+    low = np.setdiff1d(np.arange(len(TILES)), lookup.fine_ids())
+    np.testing.assert_allclose(lookup.scores_of(low), MAP.descriptors[low] @ QUERY[0], atol=1e-6)
+    np.testing.assert_array_equal(lookup.scores(), every)
 
 
 def test_weights_are_summed_by_the_tile_that_counts_for_theirs():
     rows = np.vstack([QUERY, ENCODER.at(-80.0, 10.0)[None]])
-    look = LookUp(rows, MAP.descriptors, overview=Overview(TILES, MAP.descriptors))
+    lookup = LookUp(rows, MAP.descriptors, coarse_search=CoarseSearch(TILES, MAP.descriptors))
     weights = np.random.default_rng(2).random(len(TILES)).astype(np.float32)
-    summed, cosines = look.rows_under(weights)
-    believed = look.under(np.array([1.0, 0.0]), 0.05)
-    assert summed @ cosines[:, 0] == pytest.approx(float(weights @ believed.everywhere()), rel=1e-4)
+    summed, cosines = lookup.weighted_cosines(weights)
+    believed = lookup.marginalized(np.array([1.0, 0.0]), 0.05)
+    assert summed @ cosines[:, 0] == pytest.approx(float(weights @ believed.scores()), rel=1e-4)
     assert summed.sum() == pytest.approx(weights.sum(), rel=1e-5)
 
 
@@ -86,10 +86,10 @@ def test_weights_are_summed_by_the_tile_that_counts_for_theirs():
     ("size_m", "least", "pays"), [(80.0, 3720, True), (80.0, 3721, False), (40.0, 3720, False)]
 )
 def test_it_pays_on_a_great_map_whose_tiles_overlap(monkeypatch, size_m, least, pays):
-    monkeypatch.setattr(coarse_search, "_GREAT_MAP", least)
+    monkeypatch.setattr(coarse_search, "_LARGE_MAP", least)
     table = MAP.tiles.copy()
     table["size_m"] = size_m
-    found = overview_where_it_pays(Tiles(table, 20.0, size_m), MAP.descriptors)
+    found = worthwhile_coarse_search(Tiles(table, 20.0, size_m), MAP.descriptors)
     assert (found is not None) == pays
 
 
@@ -102,8 +102,8 @@ def test_it_pays_on_a_great_map_whose_tiles_overlap(monkeypatch, size_m, least, 
     ],
     ids=["as usual", "every frame with the whole map", "each frame alone"],
 )
-def test_who_asks_for_all_of_the_map_is_given_no_overview(monkeypatch, settings, wanted):
+def test_a_full_search_of_every_frame_is_not_coarse(monkeypatch, settings, wanted):
     asked = []
-    monkeypatch.setattr(localizer, "overview_where_it_pays", lambda *given: asked.append(given))
+    monkeypatch.setattr(localizer, "worthwhile_coarse_search", lambda *given: asked.append(given))
     Localizer(MAP, None, settings)
     assert bool(asked) == wanted

@@ -15,94 +15,96 @@ SCORES = ROWS @ QUERY
 
 
 def test_scores_are_cosines_of_the_tiles_asked_for():
-    look = LookUp(QUERY, ROWS)
+    lookup = LookUp(QUERY, ROWS)
     ids = np.array([3, 17, 9])
-    np.testing.assert_allclose(look.of(ids), SCORES[ids], atol=1e-6)
-    np.testing.assert_allclose(look.everywhere(), SCORES, atol=1e-6)
-    np.testing.assert_allclose(look.of(ids), SCORES[ids], atol=1e-6)
+    np.testing.assert_allclose(lookup.scores_of(ids), SCORES[ids], atol=1e-6)
+    np.testing.assert_allclose(lookup.scores(), SCORES, atol=1e-6)
+    np.testing.assert_allclose(lookup.scores_of(ids), SCORES[ids], atol=1e-6)
 
 
 def test_the_best_are_of_those_that_were_seen_once_each():
-    look = LookUp(QUERY, ROWS)
-    assert look.best(3)[0].size == 0
-    look.of(np.arange(10))
-    look.of(np.arange(5, 20))
-    ids, scores = look.best(3)
+    lookup = LookUp(QUERY, ROWS)
+    assert lookup.best(3)[0].size == 0
+    lookup.scores_of(np.arange(10))
+    lookup.scores_of(np.arange(5, 20))
+    ids, scores = lookup.best(3)
     np.testing.assert_array_equal(ids, np.argsort(-SCORES[:20])[:3])
     assert np.all(np.diff(scores) <= 0)
-    look.everywhere()
-    np.testing.assert_array_equal(look.best(50)[0], np.argsort(-SCORES))
+    lookup.scores()
+    np.testing.assert_array_equal(lookup.best(50)[0], np.argsort(-SCORES))
 
 
 @pytest.mark.parametrize("kind", ["exact", "numpy"])
 def test_the_nearest_come_from_the_maps_index(kind):
-    look = LookUp(QUERY, ROWS, index=lambda: open_index(ROWS, kind))
-    ids, scores = look.nearest(4)
+    lookup = LookUp(QUERY, ROWS, index=lambda: open_index(ROWS, kind))
+    ids, scores = lookup.nearest(4)
     np.testing.assert_array_equal(ids, np.argsort(-SCORES)[:4])
     np.testing.assert_allclose(scores, np.sort(SCORES)[::-1][:4], atol=1e-6)
 
 
-def test_likeness_of_two_views_is_their_cosine():
-    assert LookUp(QUERY, ROWS).likeness(LookUp(ROWS[3], ROWS)) == pytest.approx(float(SCORES[3]), abs=1e-6)
+def test_two_views_have_a_cosine():
+    assert LookUp(QUERY, ROWS).cosine_with(LookUp(ROWS[3], ROWS)) == pytest.approx(float(SCORES[3]), abs=1e-6)
 
 
-SHARES = np.array([0.7, 0.2, 0.1])
+WEIGHTS = np.array([0.7, 0.2, 0.1])
 OFFSETS_M = np.array([[9.0, 0.0], [0.0, 9.0], [-9.0, 0.0]])
 
 
-def rows_look(**options):
+def hypotheses_lookup(**options):
     return LookUp(ROWS[[17, 3, 30]], ROWS, OFFSETS_M, **options)
 
 
-def test_of_several_rows_the_best_counts_until_they_are_believed():
-    look = rows_look()
+def test_of_several_hypotheses_the_best_counts_until_they_are_weighted():
+    lookup = hypotheses_lookup()
     cosines = ROWS @ ROWS[[17, 3, 30]].T
-    np.testing.assert_allclose(look.everywhere(), cosines.max(axis=1), atol=1e-6)
-    np.testing.assert_allclose(look.rows_of(np.array([5, 6])), cosines[[5, 6]], atol=1e-6)
-    np.testing.assert_array_equal(look.offset_m, OFFSETS_M[0])
+    np.testing.assert_allclose(lookup.scores(), cosines.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(lookup.cosines_of(np.array([5, 6])), cosines[[5, 6]], atol=1e-6)
+    np.testing.assert_array_equal(lookup.offset_m, OFFSETS_M[0])
 
 
-def test_under_a_belief_a_score_is_the_likelihood_over_the_rows_and_the_offset_is_expected():
-    believed = rows_look().under(SHARES, 0.05)
+def test_a_marginalized_score_is_the_likelihood_over_hypotheses_and_the_offset_is_expected():
+    believed = hypotheses_lookup().marginalized(WEIGHTS, 0.05)
     cosines = (ROWS @ ROWS[[17, 3, 30]].T).astype(np.float64)
-    expected = 0.05 * np.log(np.exp(cosines / 0.05) @ SHARES)
-    np.testing.assert_allclose(believed.everywhere(), expected, atol=1e-5)
-    np.testing.assert_allclose(believed.of(np.array([8, 2])), expected[[8, 2]], atol=1e-5)
+    expected = 0.05 * np.log(np.exp(cosines / 0.05) @ WEIGHTS)
+    np.testing.assert_allclose(believed.scores(), expected, atol=1e-5)
+    np.testing.assert_allclose(believed.scores_of(np.array([8, 2])), expected[[8, 2]], atol=1e-5)
     np.testing.assert_allclose(believed.offset_m, (5.4, 1.8))
-    learnt = rows_look().under(SHARES, 0.05, of_offset=np.array([0.0, 1.0, 0.0]))
+    learnt = hypotheses_lookup().marginalized(WEIGHTS, 0.05, offset_weights=np.array([0.0, 1.0, 0.0]))
     np.testing.assert_allclose(learnt.offset_m, (0.0, 9.0))
 
 
-def test_a_row_that_is_certain_is_all_there_is():
-    believed = rows_look().under(np.array([0.0, 1.0, 0.0]), 1e-3)
-    np.testing.assert_allclose(believed.everywhere(), ROWS @ ROWS[3], atol=1e-5)
+def test_a_certain_hypothesis_is_all_there_is():
+    believed = hypotheses_lookup().marginalized(np.array([0.0, 1.0, 0.0]), 1e-3)
+    np.testing.assert_allclose(believed.scores(), ROWS @ ROWS[3], atol=1e-5)
     assert believed.best(1)[0][0] == 3
 
 
 def test_cosines_are_computed_once_whatever_is_believed():
-    look = rows_look()
-    look.under(SHARES, 0.05).of(np.array([4, 5]))
-    assert sorted(look.best(9)[0]) == [4, 5]
-    every, believed = (each.rows_under(np.ones(len(ROWS)))[1] for each in (look, look.under(SHARES, 0.05)))
+    lookup = hypotheses_lookup()
+    lookup.marginalized(WEIGHTS, 0.05).scores_of(np.array([4, 5]))
+    assert sorted(lookup.best(9)[0]) == [4, 5]
+    every, believed = (
+        each.weighted_cosines(np.ones(len(ROWS)))[1] for each in (lookup, lookup.marginalized(WEIGHTS, 0.05))
+    )
     assert every is believed
 
 
 @pytest.mark.parametrize("kind", ["exact", "numpy"])
-def test_the_nearest_of_several_rows_are_the_best_of_each(kind):
-    look = rows_look(index=lambda: open_index(ROWS, kind))
-    ids, scores = look.nearest(3)
+def test_the_nearest_of_several_hypotheses_are_the_best_of_each(kind):
+    lookup = hypotheses_lookup(index=lambda: open_index(ROWS, kind))
+    ids, scores = lookup.nearest(3)
     np.testing.assert_array_equal(np.sort(ids), [3, 17, 30])
     np.testing.assert_allclose(scores, 1.0, atol=1e-6)
 
 
-def test_a_look_of_one_row_is_the_same_to_the_bit_however_it_is_given():
+def test_a_look_up_of_one_hypothesis_is_the_same_to_the_bit_however_it_is_given():
     one, row = LookUp(QUERY, ROWS), LookUp(QUERY[None], ROWS, np.zeros((1, 2)))
-    np.testing.assert_array_equal(one.everywhere(), row.everywhere())
-    np.testing.assert_array_equal(one.everywhere(), (ROWS @ QUERY).astype(np.float32))
-    assert one.under(np.ones(1), 0.05) is one
+    np.testing.assert_array_equal(one.scores(), row.scores())
+    np.testing.assert_array_equal(one.scores(), (ROWS @ QUERY).astype(np.float32))
+    assert one.marginalized(np.ones(1), 0.05) is one
 
 
-def test_likeness_is_between_the_same_row_of_both():
+def test_the_cosine_is_between_the_same_hypothesis_of_both():
     other = LookUp(ROWS[[1, 3, 2]], ROWS)
-    assert rows_look().likeness(other, row=1) == pytest.approx(1.0, abs=1e-6)
-    assert rows_look().likeness(other) == pytest.approx(float(ROWS[17] @ ROWS[1]), abs=1e-6)
+    assert hypotheses_lookup().cosine_with(other, hypothesis=1) == pytest.approx(1.0, abs=1e-6)
+    assert hypotheses_lookup().cosine_with(other) == pytest.approx(float(ROWS[17] @ ROWS[1]), abs=1e-6)

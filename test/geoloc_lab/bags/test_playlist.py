@@ -12,10 +12,10 @@ from sensor_msgs.msg import Image, NavSatFix
 from std_msgs.msg import Bool
 
 from geoloc.errors import BagError, ParameterError
-from geoloc_lab.bags.playlist import Choice, Playlist
+from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from recording import FRAMES, START_NS, flight, write_bag
 
-GUESS = Choice({})
+GUESS = TopicChoice({})
 NAMES = {
     "/drone/camera/image_raw": "image",
     "/drone/camera/camera_info": "camera_info",
@@ -32,7 +32,7 @@ def bag(request, tmp_path_factory):
 
 def names(playlist):
     playlist.close()
-    return {track.source: track.target for track in playlist.tracks}
+    return {topic.source: topic.target for topic in playlist.topics}
 
 
 def test_topics_are_found_by_their_types(bag):
@@ -51,19 +51,19 @@ def test_messages_come_in_time_order_and_whole(bag):
     times = [time_ns for _, time_ns, _ in played]
     assert times == sorted(times)
     assert (playlist.start_ns, playlist.end_ns) == (times[0], times[-1])
-    assert {track.kind for track, _, _ in played} >= {Image, NavSatFix}
+    assert {topic.kind for topic, _, _ in played} >= {Image, NavSatFix}
     later = list(playlist.messages(START_NS + 300_000_000))
     assert 0 < len(later) < len(played)
     playlist.close()
 
 
 def test_a_rename_wins_over_the_guess(bag):
-    choice = Choice.of(["/drone/gnss:=fix_of_the_receiver", ""])
+    choice = TopicChoice.of(["/drone/gnss:=fix_of_the_receiver", ""])
     assert names(Playlist(bag, choice))["/drone/gnss"] == "fix_of_the_receiver"
 
 
 def test_recorded_names_can_be_kept(bag):
-    assert names(Playlist(bag, Choice({"/drone/imu": "imu"}, keep_names=True))) == {
+    assert names(Playlist(bag, TopicChoice({"/drone/imu": "imu"}, keep_names=True))) == {
         **{topic: topic for topic in NAMES},
         "/drone/imu": "imu",
     }
@@ -72,12 +72,12 @@ def test_recorded_names_can_be_kept(bag):
 @pytest.mark.parametrize("text", ["/imu", ":=imu", "/imu:=", "a:=b:=c"])
 def test_a_rename_that_is_none_is_a_sentence(text):
     with pytest.raises(ParameterError, match="is no rename"):
-        Choice.of([text])
+        TopicChoice.of([text])
 
 
 def test_a_topic_that_the_bag_lacks_is_a_sentence(bag):
     with pytest.raises(BagError, match="has no topic /cam9; it has /drone/camera/camera_info"):
-        Playlist(bag, Choice({"/cam9": "image"}))
+        Playlist(bag, TopicChoice({"/cam9": "image"}))
 
 
 def two_of(kind, topic, more):
@@ -92,7 +92,7 @@ def test_two_cameras_must_be_chosen_from(tmp_path):
     bag = write_bag(tmp_path / "two", two_of("sensor_msgs/msg/Image", "/right/image_raw", ()))
     with pytest.raises(BagError, match=r"several topics of type sensor_msgs/msg/Image .*:=image"):
         Playlist(bag, GUESS)
-    chosen = names(Playlist(bag, Choice({"/right/image_raw": "image"})))
+    chosen = names(Playlist(bag, TopicChoice({"/right/image_raw": "image"})))
     assert chosen["/right/image_raw"] == "image"
     assert "/drone/camera/image_raw" not in chosen
 
@@ -125,7 +125,7 @@ def test_nothing_to_play_is_a_sentence(tmp_path):
     bag = write_bag(tmp_path / "door", [("/door", "std_msgs/msg/Bool", START_NS, Bool(data=True))])
     with pytest.raises(BagError, match=r"holds nothing that geoloc's nodes take .its topics: /door"):
         Playlist(bag, GUESS)
-    assert names(Playlist(bag, Choice({}, keep_names=True))) == {"/door": "/door"}
+    assert names(Playlist(bag, TopicChoice({}, keep_names=True))) == {"/door": "/door"}
 
 
 def test_a_missing_bag_is_a_sentence(tmp_path):

@@ -20,7 +20,7 @@ from geoloc.errors import ModelError, ParameterError
 from geoloc_lab.calibration.calibrate import calibrate
 from geoloc_lab.calibration.covariance_fit import CovarianceFit, fit_covariance
 from geoloc_lab.calibration.operating_point import Rules, Target, choose
-from geoloc_lab.metrics.consistency import NOMINAL, believe
+from geoloc_lab.metrics.consistency import NOMINAL, consistency_of
 from geoloc_lab.reports.written_report import UNCALIBRATED, WrittenReport
 
 SHIPPED = Path(__file__).parents[3] / "models" / "geoloc-small-2"
@@ -74,8 +74,8 @@ def test_false_fixes_do_not_blow_the_ellipses_up():
 def test_the_calibrated_ellipses_hold_their_share_on_flights_that_were_not_seen():
     seen, unseen = (flown.answers(flown.gaussian(800, 0.2, seed=seed)) for seed in (1, 2))
     fit = fit_covariance(seen.error_m, seen.covariance_m2)
-    assert believe(unseen).verdict == "over-confident"
-    found = believe(replace(unseen, covariance_m2=fit.apply(unseen.covariance_m2)))
+    assert consistency_of(unseen).verdict == "over-confident"
+    found = consistency_of(replace(unseen, covariance_m2=fit.apply(unseen.covariance_m2)))
     assert found.verdict == "honest"
     for sigma, nominal in NOMINAL.items():
         assert found.inside[sigma] == pytest.approx(nominal, abs=0.04)

@@ -18,7 +18,7 @@ from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.evaluation.settings import read_ros_parameters, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.reports import plots
-from geoloc_lab.reports.frames import read_frames
+from geoloc_lab.reports.frames_csv import read_frames
 from geoloc_lab.reports.report import metres_table, summaries_of, write_report
 
 PICTURES = {"map.png", "errors.png", "worst.png", "belief.png", "risk.png"}

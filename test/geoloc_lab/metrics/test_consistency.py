@@ -10,14 +10,16 @@ import flown
 from geoloc import integrity
 from geoloc_lab.metrics import consistency
 from geoloc_lab.metrics.answers import Answers, joined
-from geoloc_lab.metrics.consistency import believe
-from geoloc_lab.metrics.figures import intervals_of
+from geoloc_lab.metrics.consistency import consistency_of
+from geoloc_lab.metrics.scalar_metrics import intervals_of
 
 NAN2 = np.full((2, 2), math.nan)
 
 
 def one(error_m, covariance):
-    return believe(flown.answers([flown.frame_at(0, (0, 0), error_m, covariance_m2=np.array(covariance))]))
+    return consistency_of(
+        flown.answers([flown.frame_at(0, (0, 0), error_m, covariance_m2=np.array(covariance))])
+    )
 
 
 def test_one_fix_by_hand():
@@ -37,7 +39,7 @@ def test_a_correlated_covariance_by_hand():
 
 def test_an_honest_flight_is_found_honest():
     answers = flown.answers(flown.gaussian(1500))
-    found = believe(answers)
+    found = consistency_of(answers)
     assert found.verdict == "honest"
     assert found.nees == pytest.approx(2.0, abs=0.2)
     intervals = intervals_of(answers)
@@ -51,7 +53,7 @@ def test_an_honest_flight_is_found_honest():
 @pytest.mark.parametrize(("claimed", "verdict"), [(0.25, "over-confident"), (4.0, "over-cautious")])
 def test_a_dishonest_flight_is_found_out(claimed, verdict):
     answers = flown.answers(flown.gaussian(200, claimed))
-    found = believe(answers)
+    found = consistency_of(answers)
     assert found.verdict == verdict
     assert found.nees == pytest.approx(2.0 / claimed, rel=0.25)
     low, high = intervals_of(answers)["inside_2"]
@@ -59,7 +61,7 @@ def test_a_dishonest_flight_is_found_out(claimed, verdict):
 
 
 def test_the_band_holds_its_promise_for_errors_that_hang_together():
-    honest = [believe(flown.answers(flown.gaussian(150, seed=s, correlation=0.8))) for s in range(40)]
+    honest = [consistency_of(flown.answers(flown.gaussian(150, seed=s, correlation=0.8))) for s in range(40)]
     inside = np.mean([found.band_low <= found.nees <= found.band_high for found in honest])
     naive = np.mean([1.68 <= found.nees <= 2.34 for found in honest])  # χ² band of 150 independent fixes
     assert inside >= 0.8
@@ -86,7 +88,7 @@ def test_a_false_certainty_lies_outside_every_ellipse():
 def test_false_fixes_do_not_hide_how_honest_the_others_are():
     records = flown.gaussian(100, claimed=4.0)
     records[50] = flown.frame_at(50, (400.0, 0.0), (900.0, 0.0), covariance_m2=np.eye(2) * 25.0)
-    found = believe(flown.answers(records))
+    found = consistency_of(flown.answers(records))
     assert found.verdict == "over-confident"
     assert found.nees > 300
     assert found.nees_of_right == pytest.approx(0.5, abs=0.15)
@@ -94,13 +96,13 @@ def test_false_fixes_do_not_hide_how_honest_the_others_are():
 
 def test_who_claims_nothing_is_counted_apart():
     records = [flown.frame_at(0, (0, 0), (1, 1), covariance_m2=NAN2), *flown.gaussian(20)[1:]]
-    found = believe(flown.answers(records))
+    found = consistency_of(flown.answers(records))
     assert (found.fixes, found.unclaimed, found.impossible) == (19, 1, 0)
 
 
 @pytest.mark.parametrize("records", [[], flown.marked("xxx")], ids=["empty", "no fix"])
 def test_without_fixes_nothing_is_known(records):
-    found = believe(flown.answers(records))
+    found = consistency_of(flown.answers(records))
     assert (found.fixes, found.effective_fixes, found.verdict) == (0, 0.0, "unknown")
     assert all(map(math.isnan, [found.nees, found.band_low, found.band_high, *found.inside.values()]))
     assert all(math.isnan(low) for low, _ in [intervals_of(flown.answers(records))["nees"]])

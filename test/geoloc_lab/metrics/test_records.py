@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 import toy_map
 from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.query import Query
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
-from geoloc_lab.photo_flights.truth_table import read_truth_csv
-from geoloc_lab.reports.frames import read_frames, write_frames
+from geoloc_lab.photo_flights.truth_csv import read_truth_csv
+from geoloc_lab.reports.frames_csv import read_frames, write_frames
 
 S = 1_000_000_000
 ENCODER = toy_map.ToyEncoder()
@@ -65,7 +66,7 @@ def test_interpolation_is_linear(stamp):
 def test_a_record_knows_the_true_tile_by_view_centre_not_by_camera():
     # The camera stands at (30, 0), the view's centre 9 m west of it: nearest to the tile at (20, 0).
     descriptor = ENCODER.at(np.array(21.0), np.array(0.0))
-    fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(descriptor, 9.0, 0.0, S)
+    fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(Query(S, descriptor, (9.0, 0.0)))
     record = Recorder(MAP, track_at(30.0, 0.0)).record(fix, offset_m=(9.0, 0.0), name="a.jpg")
     true_tile = MAP.tiles[record.true_tile]
     assert (true_tile["east_m"], true_tile["north_m"]) == (20.0, 0.0)
@@ -77,7 +78,7 @@ def test_a_record_knows_the_true_tile_by_view_centre_not_by_camera():
 
 def test_a_record_without_offset_or_truth_leaves_the_tiles_unknown():
     fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(
-        ENCODER.at(np.array(0.0), np.array(0.0)), 0.0, 0.0, S
+        Query(S, ENCODER.at(np.array(0.0), np.array(0.0)))
     )
     no_offset = Recorder(MAP, track_at(0.0, 0.0)).record(fix)
     no_truth = Recorder(MAP, track_at(0.0, 0.0, 99 * S)).record(fix, offset_m=(0.0, 0.0))
@@ -95,9 +96,9 @@ def test_the_margin_is_the_lead_over_the_best_tile_of_other_ground():
         ENCODER.at(np.array(e), np.array(n)) for e, n in ((40.0, 0.0), (-40.0, 0.0), (0, 40.0), (0, -40.0))
     ]
     recorder, settings = Recorder(MAP, track_at(0.0, 0.0)), LocalizerSettings(k=30)
-    wide = recorder.record(Localizer(MAP, None, settings).answer(descriptor, 0.0, 0.0, S))
+    wide = recorder.record(Localizer(MAP, None, settings).answer(Query(S, descriptor)))
     assert wide.margin == pytest.approx(1.0 - max(float(rival @ descriptor) for rival in rivals), abs=1e-5)
-    narrow = recorder.record(Localizer(MAP, None, LocalizerSettings(k=3)).answer(descriptor, 0.0, 0.0, S))
+    narrow = recorder.record(Localizer(MAP, None, LocalizerSettings(k=3)).answer(Query(S, descriptor)))
     assert math.isnan(narrow.margin)
     lost = recorder.record(Fix.refused(S, FrameRefused(Reason.TILT, "tilted")))
     assert math.isnan(lost.margin)

@@ -135,8 +135,8 @@ def test_summary_of_a_small_flight_by_hand():
     assert (outage.frames, outage.seconds, outage.metres) == pytest.approx((1, 1.0, 10.0), abs=1e-3)
     low, high = summary.intervals["median_m"]
     assert 0.0 <= low <= 6.0 <= high <= 30.1
-    assert summary.belief.unclaimed == 4
-    assert summary.belief.verdict == "unknown"
+    assert summary.consistency.unclaimed == 4
+    assert summary.consistency.verdict == "unknown"
     assert summary.cross_track_bias_m == pytest.approx(-6.0, abs=1e-3)
 
 

@@ -19,18 +19,18 @@ from geoloc.mapping.directory import verify_map
 from geoloc_lab.bags.reading import read_flight
 from geoloc_lab.evaluation.distractors import Draw, add_distractors, indexed_pictures
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.photo_flight_runs import (
+from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.evaluation import (
     FlightSettings,
     described,
     distractor_pictures,
     fitting_view_m,
     prepare_flight,
+    write_flight_bag,
 )
-from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.bag import write_flight_bag
 from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
-from geoloc_lab.photo_flights.photos import Gimbal, photo_stamps_ns, read_photo
-from geoloc_lab.photo_flights.truth_table import read_truth_csv
+from geoloc_lab.photo_flights.photos import Gimbal, read_photo, stamps_ns
+from geoloc_lab.photo_flights.truth_csv import read_truth_csv
 from geoloc_lab.reports.report import summaries_of
 
 LEVEL = (0.0, -90.0, 0.0, 50.0)
@@ -78,7 +78,7 @@ def test_files_that_are_no_photos_are_refused(tmp_path):
 
 def test_photos_of_the_same_second_get_stamps_of_their_own(tmp_path):
     paths = [photo_folder.write_photo(tmp_path / f"{name}.jpg") for name in ("b", "a", "c")]
-    b, a, c = photo_stamps_ns(paths)
+    b, a, c = stamps_ns([read_photo(path) for path in paths])
     assert a < b < c
     assert c - a == 2_000_000
 
@@ -208,6 +208,21 @@ def test_a_flight_from_its_folder_to_metres(tmp_path):
     assert run.notes["how"] == "here"
 
 
+def test_photos_that_the_map_was_not_made_from_are_scored_apart(tmp_path):
+    folder = photo_folder.write_folder(tmp_path)
+    assert only(tmp_path).independent_ns == frozenset()
+    (folder / "independent.txt").write_text("P1.JPG\n\n P2.JPG \n", encoding="utf-8")
+    flight = only(tmp_path)
+    assert flight.independent_ns == {frame.stamp_ns for frame in flight.frames[1:]}
+
+
+def test_an_independent_photo_that_the_table_does_not_list_is_named(tmp_path):
+    folder = photo_folder.write_folder(tmp_path)
+    (folder / "independent.txt").write_text("P1.JPG\nP9.JPG\n", encoding="utf-8")
+    with pytest.raises(BagError, match=r"independent\.txt names P9\.JPG, which queries\.csv does not list"):
+        only(tmp_path)
+
+
 def test_distractors_stand_where_they_are_and_dull_ground_is_left_out(tmp_path):
     folder = photo_folder.write_folder(tmp_path)
     encoder = CardedEncoder()
@@ -241,7 +256,7 @@ def test_a_table_of_pictures_without_places_is_refused(tmp_path, content):
     (tmp_path / "index.csv").write_text(content, encoding="utf-8")
     with pytest.raises(BagError, match="no table of georeferenced pictures"):
         indexed_pictures(tmp_path / "index.csv")
-    with pytest.raises(BagError, match="no table"):
+    with pytest.raises(BagError, match="cannot be read as a table of georeferenced pictures"):
         indexed_pictures(tmp_path / "gone.csv")
 
 

@@ -10,10 +10,10 @@ import pytest
 import flown
 from geoloc_lab.reports.report import plain
 from geoloc_lab.scenarios.likeness import Likeness, is_hard_enough
-from geoloc_lab.scenarios.outcome import outcome_of, verdicts
-from geoloc_lab.scenarios.plot import draw_trials
-from geoloc_lab.scenarios.table import (
+from geoloc_lab.scenarios.outcome import check_targets, outcome_of
+from geoloc_lab.scenarios.results import (
     as_json,
+    draw_trials,
     likeness_table,
     markdown_table,
     target_lines,
@@ -26,7 +26,7 @@ def flight(pattern):
 
 
 def missed(outcome):
-    return [verdict.figure for verdict in verdicts(outcome) if not verdict.met]
+    return [verdict.figure for verdict in check_targets(outcome) if not verdict.met]
 
 
 def test_availability_counts_from_each_flights_own_first_fix():
@@ -46,7 +46,7 @@ def test_flights_without_a_fix_miss_every_target_and_are_told():
     outcome = outcome_of([flight("xxxx")])
     assert (outcome.availability, outcome.frames_to_fix) == (0.0, math.inf)
     assert math.isnan(outcome.median_m)
-    assert len(missed(outcome)) == len(verdicts(outcome))
+    assert len(missed(outcome)) == len(check_targets(outcome))
     assert "none" in terminal_table({"lost": outcome})
     assert json.dumps(plain(as_json(outcome)), allow_nan=False)
 

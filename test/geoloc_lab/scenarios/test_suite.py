@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from fakes import FakeEncoder
 from geoloc.cli import app
 from geoloc.errors import ModelError, ParameterError
-from geoloc_lab.scenarios import regions, runs, suite
+from geoloc_lab.scenarios import regions, suite, trials
 from geoloc_lab.scenarios.regions import Ortho
-from geoloc_lab.scenarios.suite import Suite, run_suite, summary, trials_of
+from geoloc_lab.scenarios.results import summary
+from geoloc_lab.scenarios.suite import Suite, run_suite, trials_of
 
 ENCODER = FakeEncoder()
 TINY = (tiny_suite.STRAIGHT, tiny_suite.KIDNAP)
@@ -31,7 +32,7 @@ def world(tmp_path_factory, patch):
     region = tiny_suite.region(tmp_path_factory.mktemp("world"), imagery="world")
     patch.setattr(suite, "world_region", lambda _: region)
     patch.setattr(suite, "load_encoder", lambda _: ENCODER)
-    patch.setattr(runs, "_encoder", lambda _: ENCODER)
+    patch.setattr(trials, "_encoder", lambda _: ENCODER)
     return region
 
 
@@ -60,7 +61,7 @@ def test_two_scenarios_end_in_a_table_a_picture_and_figures(flown):
     assert (tried.out / "scenarios.png").is_file()
     assert any(line.startswith("world/leg: ") for line in said)
     assert "the targets are for all scenarios together" in summary(results)
-    assert "all: availability after the first fix" in summary(replace(results, whole=True))
+    assert "all: availability after the first fix" in summary(replace(results, complete=True))
 
 
 def test_what_was_flown_is_not_flown_again(flown):

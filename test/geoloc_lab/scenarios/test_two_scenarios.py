@@ -9,8 +9,9 @@ import pytest
 
 import toy_map
 from geoloc.encoder.calibration import Calibration
-from geoloc.filter import Evidence
+from geoloc.filter import LikelihoodModel
 from geoloc.localizer import Localizer, LocalizerSettings
+from geoloc.query import Query
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.flight_simulator.disturbances import fly_disturbed
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
@@ -22,7 +23,7 @@ from geoloc_lab.scenarios.outcome import outcome_of
 ENCODER = toy_map.ToyEncoder()
 SEASON = toy_map.ToyEncoder(seed=99, reach_m=12.0)
 MAP = toy_map.toy_map(ENCODER, east=(-600, 600), north=(-600, 600))
-EVIDENCE = Evidence(temperature=0.04, outlier_share=0.05, new_look=0.3, resolution=0.0)
+LIKELIHOOD_MODEL = LikelihoodModel(temperature=0.04, outlier_share=0.05, independent_drop=0.3, resolution=0.0)
 # Of both scenarios, with seeds 300 to 309.
 CALIBRATION = Calibration(-1.0, 0.0, "on this ground, on other flights than these", covariance_scale=0.179)
 BOUNDS = (-520.0, -520.0, 520.0, 520.0)
@@ -48,14 +49,16 @@ def flight(scenario, seed):
     track = [(int(stamp), *place) for stamp, place in zip(stamps, degrees, strict=True)]
     recorder = Recorder(MAP, TruthTrack.of(track, "the simulation"))
     localizer = Localizer(
-        MAP, None, LocalizerSettings(evidence=EVIDENCE, calibration=CALIBRATION, attitude_error_deg=0.0)
+        MAP,
+        None,
+        LocalizerSettings(likelihood_model=LIKELIHOOD_MODEL, calibration=CALIBRATION, attitude_error_deg=0.0),
     )
     for stamp, place in zip(stamps, flown.readings.odom_position_m, strict=True):
         localizer.add_odometry(int(stamp), (float(place[0]), float(place[1])))
     ticks = flown.trajectory.frame_ticks
     views = described(truth_m[ticks])
     fixes = [
-        localizer.answer(view, 0.0, 0.0, int(stamps[tick])) for view, tick in zip(views, ticks, strict=True)
+        localizer.answer(Query(int(stamps[tick]), view)) for view, tick in zip(views, ticks, strict=True)
     ]
     return Answers.of([recorder.record(fix) for fix in fixes])
 

@@ -6,7 +6,7 @@ import rasterio
 
 from geoloc.errors import ParameterError, RasterError
 from geoloc.raster.views import open_raster
-from geoloc_lab.world.light import cast_shadows
+from geoloc_lab.world.rendering import cast_shadows
 from geoloc_lab.world.season import season_of
 from geoloc_lab.world.town_plan import ONLY_FIRST, ONLY_LATER
 from geoloc_lab.world.world import World, write_world

@@ -18,11 +18,10 @@ import refine_study as study  # noqa: E402
 import toy_flight  # noqa: E402
 import toy_map  # noqa: E402
 from fakes import FakeEncoder  # noqa: E402
-from geoloc.refine import Refiner, RefinerSettings, Verdict  # noqa: E402
-from geoloc_lab.evaluation.photo_flight_runs import PreparedFlight  # noqa: E402
+from geoloc.refine import Refiner, Registration, Verdict, make_method, stage  # noqa: E402
+from geoloc_lab.photo_flights.evaluation import PreparedFlight  # noqa: E402
 
 ENCODER = FakeEncoder(input_px=96)
-NCC = RefinerSettings("ncc")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +36,8 @@ def trials(tmp_path_factory):
 def test_queries_lie_where_they_say(trials):
     sure = 0
     for trial in trials:
-        with Refiner(trial.right, NCC) as refiner:
-            found = refiner.refine_at(trial.view, 0.0, 0.0)
+        with Refiner(trial.right, make_method("ncc")) as refiner:
+            found = refiner.refine(trial.view, 0.0, 0.0)
         if found.verdict is Verdict.CONFIRMED:
             sure += 1
             assert math.dist((found.east_m, found.north_m), trial.truth_m) < 3.0
@@ -48,7 +47,7 @@ def test_queries_lie_where_they_say(trials):
 
 
 def test_the_stage_itself_is_what_is_measured(trials):
-    tried = [study.attempt(NCC, trial, ENCODER) for trial in trials]
+    tried = [study.attempt("ncc", trial) for trial in trials]
     for one, trial in zip(tried, trials, strict=True):
         np.testing.assert_allclose(one.before_m, trial.believed.mean_m - trial.truth_m)
         assert one.refined == (one.reason == "")
@@ -88,11 +87,21 @@ def test_a_table_says_where_it_does_not_know():
     assert line.count("–") == 4
 
 
-def test_a_flight_is_compared_frame_by_frame(tmp_path):
+class HalfAMetreEast:
+    """A method that sees every view half a metre east of the belief."""
+
+    name = "ncc"
+
+    def register(self, view, patch):
+        return Registration(Verdict.CONFIRMED, 1.0, 0.5, 0.0, np.eye(2), 0.0, 1.0, 0, "half a metre east")
+
+
+def test_a_flight_is_compared_frame_by_frame(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "make_method", lambda name, weights: HalfAMetreEast())
     bag = toy_flight.write_flight(tmp_path / "flight", count=3)
     flight, encoder = PreparedFlight(None, toy_flight.pixel_map(), bag), toy_flight.PixelEncoder()
-    off, by_encoder = (refine_flights._run(flight, encoder, method) for method in ("off", "features"))
-    unchanged, refined = (refine_flights._compared(flight, off, run) for run in (off, by_encoder))
+    off, moved = (refine_flights._run(flight, encoder, method) for method in ("off", "ncc"))
+    unchanged, refined = (refine_flights._compared(flight, off, run) for run in (off, moved))
     assert len(unchanged) == len(refined) == 3
     assert not any(one.refined for one in unchanged)
     assert all(one.refined and np.hypot(*one.after_m) < toy_map.PITCH_M for one in refined)

@@ -52,7 +52,7 @@ class _Process:
     start_again_s: float | None = None
 
 
-class Suite:
+class Processes:
     """Nodes that run as processes of ours; see `running`."""
 
     def __init__(self) -> None:
@@ -115,20 +115,20 @@ class Suite:
 
 
 @contextmanager
-def running(starts: Sequence[NodeStart]) -> Iterator[Suite]:
+def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
     """Start nodes; whatever happens inside the `with`, they are stopped at its end.
 
     Args:
         starts: from `table.bring_up`, or single ones from `table.start`.
     """
     with tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
-        suite = Suite()
+        processes = Processes()
         try:
             for start in starts:
-                suite.add(start, Path(folder))
-            yield suite
+                processes.add(start, Path(folder))
+            yield processes
         finally:
-            suite.stop()
+            processes.stop()
 
 
 def _popen(words: list[str]) -> subprocess.Popen[bytes]:

@@ -28,9 +28,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return codes
 
 
-def until_it_ends(suite: processes.Suite, *, respawn: bool = False) -> None:
+def until_it_ends(running_nodes: processes.Processes, *, respawn: bool = False) -> None:
     for _ in range(200):
-        suite.check(respawn=respawn)
+        running_nodes.check(respawn=respawn)
         time.sleep(0.05)
 
 
@@ -51,11 +51,11 @@ def test_own_parameters_keep_their_types(tmp_path: Path) -> None:
 
 def test_nodes_are_stopped_whatever_happens(runs: list[str]) -> None:
     runs.append("import time; time.sleep(60)")
-    seen: list[processes.Suite] = []
+    seen: list[processes.Processes] = []
 
     def fail() -> None:
-        with running([CAMERA]) as suite:
-            seen.append(suite)
+        with running([CAMERA]) as running_nodes:
+            seen.append(running_nodes)
             raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match="ours"):
@@ -66,16 +66,16 @@ def test_nodes_are_stopped_whatever_happens(runs: list[str]) -> None:
 def test_a_node_that_does_not_go_is_killed(runs: list[str]) -> None:
     impatient = dataclasses.replace(CAMERA, entry=dataclasses.replace(CAMERA.entry, patience_s=0.2))
     runs.append("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
-    with running([impatient]) as suite:
-        process = suite._processes[0].running
+    with running([impatient]) as running_nodes:
+        process = running_nodes._processes[0].running
         time.sleep(0.5)
     assert process.returncode == -signal.SIGKILL
 
 
 def test_a_node_that_ends_ends_the_suite(runs: list[str]) -> None:
     runs.append("raise SystemExit(7)")
-    with pytest.raises(NodeError, match="camera_node ended with code 7"), running([CAMERA]) as suite:
-        until_it_ends(suite)
+    with pytest.raises(NodeError, match="camera_node ended with code 7"), running([CAMERA]) as running_nodes:
+        until_it_ends(running_nodes)
 
 
 def test_a_crashed_node_comes_back_with_respawn(
@@ -86,20 +86,20 @@ def test_a_crashed_node_comes_back_with_respawn(
         f"import os, time\nif os.path.exists({str(flag)!r}): time.sleep(60)\n"
         f"open({str(flag)!r}, 'w').close(); raise SystemExit(7)"
     )
-    with running([CAMERA]) as suite:
-        first = suite._processes[0].running
-        while suite._processes[0].running is first:
-            suite.check(respawn=True)
+    with running([CAMERA]) as running_nodes:
+        first = running_nodes._processes[0].running
+        while running_nodes._processes[0].running is first:
+            running_nodes.check(respawn=True)
             time.sleep(0.02)
         time.sleep(0.3)
-        suite.check(respawn=False)
+        running_nodes.check(respawn=False)
     assert "camera_node ended with code 7; starting it again" in capfd.readouterr().err
 
 
 def test_a_users_mistake_is_not_tried_again(runs: list[str]) -> None:
     runs.append(f"raise SystemExit({USER_MISTAKE})")
-    with pytest.raises(NodeError, match="code 2"), running([CAMERA]) as suite:
-        until_it_ends(suite, respawn=True)
+    with pytest.raises(NodeError, match="code 2"), running([CAMERA]) as running_nodes:
+        until_it_ends(running_nodes, respawn=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a frame asks the localizer: the descriptors of its view, and how the view lies below the camera."""
+
+import math
+from dataclasses import dataclass
+
+from geoloc.arrays import FloatArray, UInt8Array
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """One frame to be localized.
+
+    Attributes:
+        stamp_ns: of the image.
+        descriptors: (D,), or (n, D) with one for each hypothesis of heading and height.
+        offset_m: (2,) east and north from the view's centre on the ground to the camera, of hypothesis 0.
+        views: (n, S, S, 3) uint8, for refinement alone; without them the belief is answered unrefined.
+        height_m: of the camera above the ground, by which the attitude's error counts; where it is NaN, a
+            view's width is taken for it.
+    """
+
+    stamp_ns: int
+    descriptors: FloatArray
+    offset_m: tuple[float, float] = (0.0, 0.0)
+    views: UInt8Array | None = None
+    height_m: float = math.nan
