@@ -31,7 +31,7 @@ class Cast:
     camera: Camera
 
     def scenes(self, places: Iterable[Place], first: int = 1) -> Iterator[tuple[int, Scene]]:
-        """Number places from `first` on and set them before the camera, with a progress bar."""
+        """Give places numbers from `first` on and set them before the camera, with a progress bar."""
         bar = tqdm(list(places), unit="place", desc="make", disable=None)
         for number, place in enumerate(bar, first):
             yield number, Scene(place, self.camera)
