@@ -25,6 +25,7 @@ INSTALLED_AS = {
     "yaml": "pyyaml",
 }
 OURS = {"geoloc", "geoloc_lab", "geoloc_training"}
+TYPE_STUBS = {"_typeshed"}  # for type checkers; no such module exists at run time
 OPTIONAL_BACKENDS = {"openvino"}
 """The user chooses one of these; without it the error says what to install."""
 
@@ -46,7 +47,7 @@ def third_party(package: str) -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "src" / package).rglob("*.py")):
         for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
             root = name.partition(".")[0]
-            if root not in sys.stdlib_module_names and root not in OURS | ROS:
+            if root not in sys.stdlib_module_names and root not in OURS | ROS | TYPE_STUBS:
                 yield INSTALLED_AS.get(root, root.replace("_", "-")), path.relative_to(ROOT).as_posix()
 
 

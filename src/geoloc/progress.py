@@ -47,7 +47,7 @@ def progress_bar(
             "file": _Lines(sys.stderr),
             "bar_format": _WITHOUT_TOTAL if total is None else _OF_TOTAL,
             "mininterval": LINE_EVERY_S,
-            "maxinterval": LINE_EVERY_S,
+            "miniters": 0,  # time alone counts
             "delay": LINE_EVERY_S,
         }
     return tqdm(cast("Any", work), **options)

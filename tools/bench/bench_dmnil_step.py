@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a step of DMNIL takes beside its encoder's forward and backward pass, as a share of these, in one run.
 
-.venv/bin/python tools/bench/bench_dmnil_step.py                        what `make bench` runs, minutes
-.venv/bin/python tools/bench/bench_dmnil_step.py convnext_tiny --set hardware.accelerator=gpu hardware.workers=8
+.venv/bin/python tools/bench/bench_dmnil_step.py                   what `make bench` runs, minutes
+.venv/bin/python tools/bench/bench_dmnil_step.py convnext_tiny --set hardware.accelerator=gpu
 """
 
 import argparse

@@ -74,7 +74,7 @@ def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
 
 
 def refinement() -> Iterator[Row]:
-    """Time laying a view of 160 pixels on the map, by method; the ratio is to describing it by onnxruntime."""
+    """Time a view of 160 pixels laid on the map, by method; the ratio is to onnxruntime's description."""
     encoder = load_encoder(find_model(), threads=2)
     side, gsd_m = encoder.card.input_px, 0.5
     map_rgb, later = (World(_SEED, _WORLD_M, gsd_m).render(date) for date in (0, 1))

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does adapting to a region bring, and where does it hurt? Cities that the encoder has never seen.
 
-    .venv/bin/python tools/studies/adaptation_study.py --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
+    .venv/bin/python tools/studies/adaptation_study.py \
+        --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
         --case chico:2018:2020:models/geoloc-small-2 --case claremont:2016:2020:models/without-claremont
 
 For each case, city:map year:flown year:model,

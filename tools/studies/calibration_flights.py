@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flights over ground of validation, reported for `geoloc calibrate`: how the shipped model was calibrated.
 
-    .venv/bin/python tools/studies/calibration_flights.py --imagery DIR/naip_ca_multiyear --out runs/calibration
+    .venv/bin/python tools/studies/calibration_flights.py --imagery DIR/naip_ca_multiyear
     .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/*/*/report
 
 A city in two years: its crops are laid side by side, in the same order for both; the map is of the one, the

@@ -62,7 +62,7 @@ class Spot:
     def look(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float = VIEW_M, heading: float = 0.0
     ) -> Look:
-        """A look at it, or beside it."""
+        """Return a look at it, or beside it."""
         return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
 
 
@@ -134,7 +134,7 @@ def spots(
 def trials(
     case: str, imagery: Path | None, count: int, encoder: Encoder, how: Disturbance, seed: int = 0
 ) -> Iterator[Trial]:
-    """Queries of one case, always the same for a seed."""
+    """Yield the queries of one case, always the same for a seed."""
     rng = np.random.default_rng(seed)
     where, map_date, query_date = spots(case, imagery, count, rng)
     side = encoder.card.input_px
@@ -159,7 +159,7 @@ def trials(
 
 
 def _rival(scores: Float32Array, spot: Spot, where: Sequence[Spot]) -> int:
-    """The most similar tile that shares no ground with this one."""
+    """Return the most similar tile that shares no ground with this one."""
     for number in np.argsort(-scores):
         other = where[number]
         apart_m = max(abs(other.east_m - spot.east_m), abs(other.south_m - spot.south_m))
