@@ -6,14 +6,14 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 14
 
-setup:  ## .venv with ROS 2 and all that flies, no torch
+setup:  ## .venv with ROS 2 and all that flies, measures and simulates, no torch
 	@$(PYTHON) tools/setup_venv.py
 
 setup-train:  ## the same with what training needs (torch, 5 GB more)
@@ -35,12 +35,15 @@ test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
 
 bench: setup  ## speed and memory, as ratios within one run
-	@$(VENV)/python tools/bench.py
+	@$(VENV)/python tools/bench/bench.py
 
 lint: setup  ## ruff and mypy alone
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
+
+parameters: setup  ## write docs/parameters.md from the settings' declarations
+	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
 
 clean:  ## remove .venv and everything that was made
 	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -114,10 +114,23 @@ def test_a_colcon_install_has_programs_and_files_in_place(installed: Path) -> No
     assert {entry.name for entry in NODES} <= {path.name for path in (installed / "lib" / "geoloc").iterdir()}
     assert (installed / "share/ament_index/resource_index/packages/geoloc").is_file()
     share = installed / "share" / "geoloc"
-    for file in ("package.xml", "launch/bringup.launch.py", "launch/replay.launch.py", "config/bringup.yaml"):
-        assert (share / file).read_bytes() == (ROOT / file).read_bytes()
+    shared = [path for top in ("launch", "config") for path in (ROOT / top).rglob("*") if path.is_file()]
+    for path in (ROOT / "package.xml", *(path for path in shared if path.suffix != ".pyc")):
+        assert (share / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     for card in (ROOT / "models").glob("*/model.yaml"):
         assert (share / "models" / card.parent.name / "model.yaml").is_file()
+
+
+def test_an_install_has_the_three_packages_whole(installed: Path) -> None:
+    site = next(path.parent for path in installed.rglob("geoloc") if (path / "localizer.py").is_file())
+    for package in ("geoloc", "geoloc_lab", "geoloc_training"):
+        source = ROOT / "src" / package
+        kept = [path for path in source.rglob("*") if path.suffix in {".py", ".typed", ".j2"}]
+        missing = [path for path in kept if not (site / path.relative_to(ROOT / "src")).is_file()]
+        assert not missing
+    for package in ("geoloc", "geoloc_lab"):
+        assert (site / package / "py.typed").is_file()
+    assert (site / "geoloc_lab" / "reports" / "report.html.j2").is_file()
 
 
 def test_this_environment_is_an_ament_prefix_with_geoloc() -> None:

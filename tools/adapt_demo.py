@@ -92,7 +92,7 @@ def _evaluate(flight: Path, map_folder: Path, model: Path) -> tuple[str, ...]:
 
 
 def table(out: Path) -> str:
-    """What `geoloc evaluate` found before and after, beside each other."""
+    """Return what `geoloc evaluate` found before and after, beside each other."""
     found = [
         json.loads((out / when / "report.json").read_text(encoding="utf-8")) for when in ("before", "after")
     ]

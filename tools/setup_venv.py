@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make `.venv` with everything geoloc needs; quick when it is there, and whole again after an interruption.
 
-    python3 tools/setup_venv.py            what flies, the demo's pictures and the test tools
+    python3 tools/setup_venv.py            what flies, what measures and simulates, and the test tools
     python3 tools/setup_venv.py --train    and what training needs (torch)
 
 Each step leaves a stamp: a hash of what went into it. A step whose stamp still fits is skipped; a step that
@@ -213,7 +213,7 @@ def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
     base = (sys.version, BASE_PYTHON, str(ROOT), venv.ros.distro)
     package = (*METADATA, *SCRIPTS)
     recipe = tuple(sorted(path for path in RECIPE.rglob("*") if path.is_file()))
-    extras = "viz,dev" if venv.ros.sourced else "ros,viz,dev"
+    extras = "lab,dev" if venv.ros.sourced else "ros,lab,dev"
 
     def install(extras: str) -> Callable[[], None]:
         return lambda: venv.pip("--editable", f"{ROOT}[{extras}]")

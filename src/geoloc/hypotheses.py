@@ -13,35 +13,64 @@ from functools import cached_property
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array
-from geoloc.errors import ParameterError
+from geoloc.settings import check, fill, group, setting, settings_of
 
 _TURN_STEP_DEG = 15.0
-_TURN_BORNE_DEG = 13.0  # what the encoder of geoloc-small-2 bears by itself, and so needs no row
 _SCALE_STEP = math.log(1.2)
-_SCALE_BORNE = math.log(1.14)
-_MOST = {"heading_error_deg": 180.0, "height_error": 0.6}
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """What an encoder tolerates by itself, so that it needs no hypothesis; the model's card states it.
+
+    An encoder that tolerates less than half a step would miss a truth midway between two hypotheses.
+
+    Raises:
+        ParameterError: for a value outside its range.
+    """
+
+    heading_tolerance_deg: float = setting(
+        13.0,
+        "largest turn at which the encoder still recognises a view; the model's params.yaml sets it",
+        unit="deg",
+        low=7.5,
+        high=180.0,
+    )
+    height_tolerance: float = setting(
+        0.14,
+        "largest relative error of scale at which the encoder still recognises a view; the model's "
+        "params.yaml sets it",
+        low=0.1,
+        high=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
 class Hypotheses:
     """How wrong the assumed heading and height may be; by default they are true, the only hypothesis.
 
-    Attributes:
-        heading_error_deg: of the attitude, to either side; 180 is no compass.
-        height_error: share of the height, by which it may be too small or too large.
-
     Raises:
         ParameterError: for a value outside its range.
     """
 
-    heading_error_deg: float = 0.0
-    height_error: float = 0.0
+    heading_error_deg: float = setting(
+        0.0,
+        "largest error of the heading in imu, 180 without a compass: views turned that far are tried; "
+        "odom is assumed to have the same error, unless odom_heading_known is false",
+        unit="deg",
+        low=0.0,
+        high=180.0,
+    )
+    height_error: float = setting(
+        0.0, "largest relative error of altitude: views scaled that far are tried", low=0.0, high=0.6
+    )
+    tolerances: Tolerances = group(Tolerances)
 
     def __post_init__(self) -> None:
-        for name, most in _MOST.items():
-            value = getattr(self, name)
-            if not 0.0 <= value <= most:
-                raise ParameterError(f"{name} is {value}; it must be from 0 to {most:g}")
+        check(self)
 
     @cached_property
     def turns_deg(self) -> Float64Array:
@@ -93,20 +122,21 @@ class Hypotheses:
 
     @cached_property
     def _turns_deg(self) -> Float64Array:
+        tolerated_deg = self.tolerances.heading_tolerance_deg
         turns = _TURN_STEP_DEG * _outwards(
-            _rows_aside(self.heading_error_deg, _TURN_STEP_DEG, _TURN_BORNE_DEG)
+            _steps_aside(self.heading_error_deg, _TURN_STEP_DEG, tolerated_deg)
         )
         return turns[turns > -180.0]  # which is 180
 
     @cached_property
     def _steps(self) -> Float64Array:
         reach = -math.log1p(-self.height_error)
-        return _outwards(_rows_aside(reach, _SCALE_STEP, _SCALE_BORNE))
+        return _outwards(_steps_aside(reach, _SCALE_STEP, math.log1p(self.tolerances.height_tolerance)))
 
 
-def _rows_aside(reach: float, step: float, borne: float) -> int:
-    """Return how many rows to one side leave nothing within reach farther from a row than is borne."""
-    return max(0, math.ceil((reach - borne) / step - 1e-9))
+def _steps_aside(reach: float, step: float, tolerated: float) -> int:
+    """Return how many steps to one side leave nothing within reach farther from one than is tolerated."""
+    return max(0, math.ceil((reach - tolerated) / step - 1e-9))
 
 
 def _outwards(aside: int) -> Float64Array:
@@ -114,5 +144,7 @@ def _outwards(aside: int) -> Float64Array:
     return np.array([0.0, *(sign * k for k in range(1, aside + 1) for sign in (1.0, -1.0))])
 
 
-MOST_ROWS = Hypotheses(**_MOST).count
-"""That any parameters ask for: a message with more is a stranger's."""
+_WORST = {name: declared.high for name, declared in settings_of(Hypotheses).items()}
+_WORST |= {name: declared.low for name, declared in settings_of(Tolerances).items()}
+MAX_HYPOTHESES = fill(Hypotheses, _WORST).count
+"""The most that any parameters ask for: a message with more is not from one of our nodes."""

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that ship with geoloc, in a checkout or installed: models and parameter files."""
+"""What is installed: the models and parameter files that ship with geoloc, and ROS 2."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
 
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import GeolocError, ModelError, ParameterError
 
 
 def share_folders() -> list[Path]:
@@ -26,15 +27,17 @@ def shipped_models() -> dict[str, Path]:
     return found
 
 
-def find_model(model: str) -> Path:
+def find_model(model: str = "") -> Path:
     """Return a model's directory.
 
     Args:
-        model: a directory, or the id of a shipped model.
+        model: a directory, or the id of a shipped model; empty for the default model.
 
     Raises:
-        ModelError: where it is neither; the sentence lists the ids of shipped models.
+        ModelError: where it is neither; the sentence lists the ids of shipped models. Where none is named, as
+            `default_model`.
     """
+    model = model or default_model()
     folder = Path(model).expanduser()
     if (folder / "model.yaml").is_file():
         return folder.absolute()
@@ -80,3 +83,13 @@ def config_file(name: str) -> Path:
         if file.is_file():
             return file
     raise ParameterError(f"config/{name} is not installed: install geoloc again, or start from a checkout")
+
+
+def require_ros() -> None:
+    """Check that ROS 2's Python library is installed.
+
+    Raises:
+        GeolocError: where it is not.
+    """
+    if importlib.util.find_spec("rclpy") is None:
+        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")

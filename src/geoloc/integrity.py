@@ -52,7 +52,8 @@ def checked_descriptors(descriptors: FloatArray, size: int, hypotheses: "Hypothe
             Reason.BAD_DESCRIPTOR,
             f"the descriptor has {len(rows)} rows, heading_error_deg {hypotheses.heading_error_deg:g} and "
             f"height_error {hypotheses.height_error:g} make {hypotheses.count}: give camera_node and "
-            "retrieval_node the same two, under `/**` as config/bringup.yaml has them",
+            "retrieval_node the same two, under `/**` as config/bringup.yaml shows, and one model's "
+            "params.yaml",
         )
     return np.stack([checked_descriptor(row, size) for row in rows])
 

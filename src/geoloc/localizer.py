@@ -29,6 +29,7 @@ from geoloc.search.coarse_search import worthwhile_coarse_search
 from geoloc.search.index import Index
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
+from geoloc.settings import check, group, setting
 
 if TYPE_CHECKING:
     from geoloc.camera.views import View
@@ -44,55 +45,57 @@ class LocalizerSettings:
     """What may be tuned; the defaults are meant to fly.
 
     Attributes:
-        k: candidate tiles handed on for a look at the alternatives.
-        filter: believe the flight as a whole; without, each frame stands alone.
-        min_score: without filter, cosine under which the best tile is not believed; -1 believes any.
-        min_margin: without filter, how much better than any other place the best tile must score.
-        temperature: without filter, of the softmax over the tiles around the best; smaller trusts it more.
-        max_sigma_m: largest calibrated standard deviation to answer with; 0 for any.
-        refine: how a sure belief is refined on the map's picture: one of `geoloc.refine.METHODS`.
-        refine_weights: folder of the learned matcher's weights; for `refine` lightglue alone.
-        attitude_error_deg: standard deviation of roll and of pitch; 1.5 was measured on a DJI's photos.
-        motion: how the belief moves, and when it is sure.
         likelihood_model: how much the filter trusts look-ups.
-        hypotheses: how wrong heading and height may be: what the rows of a descriptor stand for.
         calibration: what the model's answers turned out to be worth; from its card, None for no model's.
 
     Raises:
         ParameterError: for a value outside its range.
     """
 
-    k: int = 10
-    filter: bool = True
-    min_score: float = -1.0
-    min_margin: float = 0.0
-    temperature: float = 0.1
-    max_sigma_m: float = 0.0
-    refine: str = "auto"
-    refine_weights: str = ""
-    attitude_error_deg: float = 1.5
-    motion: FilterSettings = field(default_factory=FilterSettings)
+    k: int = setting(10, "number of candidate tiles published with an answer", low=1, high=1000)
+    filter: bool = setting(True, "filter over the whole flight; false localizes each frame alone")
+    min_score: float = setting(
+        -1.0,
+        "with filter false: least cosine of the best tile; -1 accepts any",
+        low=-1.0,
+        high=1.0,
+    )
+    min_margin: float = setting(
+        0.0,
+        "with filter false: least lead of the best tile's cosine over any other place",
+        low=0.0,
+        high=2.0,
+    )
+    temperature: float = setting(
+        0.1,
+        "with filter false: temperature of the softmax over tiles; smaller trusts the best tile more",
+        low=1e-4,
+        high=10.0,
+    )
+    max_sigma_m: float = setting(
+        0.0, "largest calibrated standard deviation of an answer; 0 accepts any", unit="m", low=0.0, high=1e4
+    )
+    refine: str = setting(
+        "auto",
+        "method that refines a sure position on the map's picture, to metres within a tile",
+        choices=METHODS,
+    )
+    refine_weights: str = setting("", "folder of the learned matcher's weights, for refine lightglue")
+    attitude_error_deg: float = setting(
+        1.5,
+        "standard deviation of roll and pitch; 1.5, measured on photos of a DJI, is 2.6 m on the ground from "
+        "100 m",
+        unit="deg",
+        low=0.0,
+        high=30.0,
+    )
+    motion: FilterSettings = group(FilterSettings)
     likelihood_model: LikelihoodModel = field(default_factory=LikelihoodModel)
-    hypotheses: Hypotheses = field(default_factory=Hypotheses)
+    hypotheses: Hypotheses = group(Hypotheses)
     calibration: "Calibration | None" = None
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ParameterError(f"k is {self.k}; ask for at least one candidate")
-        if not -1.0 <= self.min_score <= 1.0:
-            raise ParameterError(f"min_score is {self.min_score}; a cosine lies between -1 and 1")
-        if not 0.0 <= self.min_margin <= 2.0:
-            raise ParameterError(
-                f"min_margin is {self.min_margin}; the gap of two cosines lies between 0 and 2"
-            )
-        if not (math.isfinite(self.temperature) and self.temperature > 0.0):
-            raise ParameterError(f"temperature is {self.temperature}; it must be a number above 0")
-        if not 0.0 <= self.attitude_error_deg <= 30.0:
-            raise ParameterError(f"attitude_error_deg is {self.attitude_error_deg}; it must be from 0 to 30")
-        if not (math.isfinite(self.max_sigma_m) and self.max_sigma_m >= 0.0):
-            raise ParameterError(f"max_sigma_m is {self.max_sigma_m}; it must be 0, for any, or more")
-        if self.refine not in METHODS:
-            raise ParameterError(f"refine is '{self.refine}'; use one of {', '.join(METHODS)}")
+        check(self)
 
 
 class Localizer:

@@ -30,6 +30,7 @@ from geoloc.encoder.card import (
 )
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
+from geoloc.hypotheses import Tolerances
 from geoloc_training.atomic_files import replacing
 from geoloc_training.parity import (
     Parity,
@@ -56,6 +57,7 @@ class CardFacts:
         metrics: measured recalls.
         calibration: suggested thresholds.
         licence: SPDX identifier of the weights.
+        tolerances: turn and scale that the encoder bears.
     """
 
     id: str
@@ -67,6 +69,7 @@ class CardFacts:
     calibration: Calibration
     licence: str = "Apache-2.0"
     notes: dict[str, Any] = field(default_factory=dict)
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
 
 def export_model(
@@ -177,6 +180,7 @@ def _card(facts: CardFacts, architecture: Architecture, folder: Path) -> ModelCa
         licence=facts.licence,
         metrics=tuple(facts.metrics),
         calibration=facts.calibration,
+        tolerances=facts.tolerances,
     )
 
 
@@ -196,6 +200,7 @@ def _write_card(
         "seed": facts.seed,
         "gsd_range_m": list(facts.gsd_range_m),
         "architecture": _plain(_recorded(architecture)),
+        "tolerances": asdict(facts.tolerances),
         "calibration": asdict(facts.calibration),
         "metrics": [asdict(metric) for metric in facts.metrics],
         "parity_with_torch": {
@@ -220,6 +225,7 @@ def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) 
     """Write the ROS parameter file; which model it is the launch file says, as an absolute path."""
     parameters = {
         "encoder_px": architecture.input_px,
+        **asdict(facts.tolerances),
         "min_score": float(facts.calibration.min_score),
         "min_margin": float(facts.calibration.min_margin),
     }

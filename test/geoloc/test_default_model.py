@@ -37,8 +37,23 @@ def test_the_shipped_models_covariances_were_measured():
     assert calibration.off_map_score > 0.5
 
 
+def test_a_model_is_found_by_id_by_directory_and_by_no_name(models, tmp_path):
+    models("mine", "geoloc-small-2")
+    mine = tmp_path / "models" / "mine"
+    assert installed.find_model("mine") == installed.find_model(str(mine)) == mine
+    assert installed.find_model().name == "geoloc-small-2"
+
+
+def test_a_model_directory_in_the_working_folder_is_not_taken_unnamed(models, tmp_path, monkeypatch):
+    models("geoloc-small-2", "mine")
+    monkeypatch.chdir(tmp_path / "models" / "mine")
+    assert installed.find_model("").name == "geoloc-small-2"
+    assert installed.find_model(".").name == "mine"
+
+
 @pytest.mark.parametrize("names", [(), ("one", "two"), ("geoloc-a", "geoloc-b")])
 def test_none_or_several_must_be_named(models, names):
     models(*names)
-    with pytest.raises(ModelError, match=f"{len(names)} ship here"):
-        installed.default_model()
+    for search in (installed.default_model, installed.find_model):
+        with pytest.raises(ModelError, match=f"{len(names)} ship here"):
+            search()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc.errors import ParameterError
-from geoloc.hypotheses import MOST_ROWS, Hypotheses
+from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses, Tolerances
 
 
 def apart_deg(a, b):
@@ -55,12 +55,23 @@ def test_whatever_is_true_a_hypothesis_is_as_near_as_the_encoder_bears(
     assert near.any()
 
 
+@pytest.mark.parametrize(
+    ("heading_deg", "height", "count"), [(13.0, 0.14, 15), (7.5, 0.1, 15), (15.0, 0.14, 9), (30.0, 0.3, 1)]
+)
+def test_an_encoder_that_tolerates_more_needs_fewer_hypotheses(heading_deg, height, count):
+    assert Hypotheses(30.0, 0.2, Tolerances(heading_deg, height)).count == count
+
+
+def test_no_parameters_ask_for_more_views_than_a_message_may_have():
+    assert Hypotheses(180.0, 0.6, Tolerances(7.5, 0.1)).count == MAX_HYPOTHESES == 264
+
+
 def test_hypotheses_are_all_pairs_of_turn_and_scale():
     tried = Hypotheses(30.0, 0.3)
     pairs = set(zip(tried.turns_deg.tolist(), tried.scales.round(6).tolist(), strict=True))
     assert len(pairs) == tried.count == 25
     assert (tried.turns_deg[0], tried.scales[0]) == (0.0, 1.0)
-    assert Hypotheses(180.0, 0.6).count == MOST_ROWS
+    assert Hypotheses(180.0, 0.6).count == MAX_HYPOTHESES
 
 
 def test_hypotheses_a_quarter_turn_apart_are_one_view():
@@ -100,5 +111,5 @@ def test_a_value_out_of_range_names_itself(name, value):
 
 
 def test_the_height_may_not_be_wrong_altogether():
-    with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be from 0 to 0.6"):
+    with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be a number from 0 to 0.6"):
         Hypotheses(height_error=0.61)

@@ -148,6 +148,7 @@ def test_the_card_says_how_it_was_made(model):
     parameters = yaml.safe_load((model / "params.yaml").read_text())["/**"]["ros__parameters"]
     assert parameters["encoder_px"] == 64
     assert isinstance(parameters["min_score"], float)
+    assert tree["tolerances"] == {name: parameters[name] for name in tree["tolerances"]} != {}
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])

@@ -9,12 +9,15 @@ from geoloc.arrays import Float64Array
 
 Quaternion = tuple[float, float, float, float]
 
+NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
+"""Mount of a camera that looks straight down, the top of its picture forward; see `mount_rotation`."""
+
 # Columns: optical right, down and forward in the axes of camera_link (forward, left, up).
 LINK_FROM_OPTICAL: Float64Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 def mount_rotation(mount_rpy_deg: ArrayLike) -> Float64Array:
-    """Give `body_from_optical`, the rotation from the camera's optical frame to the drone's body.
+    """Return `body_from_optical`, the rotation from the camera's optical frame to the drone's body.
 
     `mount_rpy_deg` is what a URDF joint from base_link to camera_link says, in degrees: roll, pitch, yaw
     about the *fixed* body axes x (forward), y (left), z (up), in this order. camera_link has x along the
@@ -42,7 +45,7 @@ def mount_rotation(mount_rpy_deg: ArrayLike) -> Float64Array:
 
 
 def rotation_matrix(quaternion: Quaternion) -> Float64Array:
-    """Give the (3, 3) rotation of a unit quaternion (x, y, z, w), as of a TF transform."""
+    """Return the (3, 3) rotation of a unit quaternion (x, y, z, w), as of a TF transform."""
     return np.asarray(Rotation.from_quat(quaternion).as_matrix())
 
 
@@ -61,5 +64,5 @@ def between(first: Quaternion, second: Quaternion, share: float) -> Float64Array
 
 
 def tilt_rad(world_from_optical: Float64Array) -> float:
-    """Give the angle between the optical axis and straight down, 0 to pi."""
+    """Return the angle between the optical axis and straight down, 0 to pi."""
     return float(np.arccos(np.clip(-world_from_optical[2, 2], -1.0, 1.0)))

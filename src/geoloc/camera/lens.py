@@ -73,7 +73,7 @@ class Intrinsics:
         return float(self.radial_table[0][-1])
 
     def scaled_to(self, width: int, height: int) -> "Intrinsics":
-        """Give the intrinsics of the same pictures resized to `width` by `height` pixels.
+        """Return the intrinsics of the same pictures resized to `width` by `height` pixels.
 
         Raises:
             CameraError: where the aspect ratio differs, as after a crop: then the calibration does not hold.
@@ -88,14 +88,14 @@ class Intrinsics:
         return self.resized(width, height)
 
     def resized(self, width: int, height: int) -> "Intrinsics":
-        """Give the intrinsics after a resize to any `width` by `height`, the aspect ratio left free."""
+        """Return the intrinsics after a resize to any `width` by `height`, the aspect ratio left free."""
         shift = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
         scale = np.diag([width / self.width, height / self.height, 1.0])
         matrix = np.linalg.inv(shift) @ scale @ shift @ self.matrix
         return Intrinsics(width, height, matrix, self.model, self.coefficients)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> "Intrinsics":
-        """Give the intrinsics of the window of `width` by `height` pixels whose corner is (left, top)."""
+        """Return the intrinsics of the window of `width` by `height` pixels whose corner is (left, top)."""
         matrix = self.matrix - np.array([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
         return Intrinsics(width, height, matrix, self.model, self.coefficients)
 
@@ -187,7 +187,7 @@ def _newton_step(
 
 
 def _stretch(square: Float64Array, model: str, k: Float64Array) -> Float64Array:
-    """Give how much further out a lens images a point, from the square of its tangent off axis."""
+    """Return how much further out a lens images a point, from the square of its tangent off axis."""
     if model == "none":
         return np.ones_like(square)
     if model == "equidistant":

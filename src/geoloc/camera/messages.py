@@ -5,16 +5,14 @@ Every function here refuses a message that makes no sense with `FrameRefused`, b
 """
 
 import math
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
-from rosbags.image import ImageError, image_to_cvimage
-from rosbags.image.image import convert_color
 
 from geoloc.arrays import Float64Array, UInt8Array
+from geoloc.camera.encodings import ENCODINGS, ros_name, to_rgb
 from geoloc.camera.image_header import check_compressed
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.message_types import (
@@ -30,22 +28,12 @@ from geoloc.errors import CameraError, FrameRefused, Reason
 
 MAX_PIXELS = 200_000_000
 
-_BYTES_PER_PIXEL = {
-    **dict.fromkeys(("mono8", "bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), 1),
-    **dict.fromkeys(("yuv422", "uyvy", "yuv422_yuy2", "yuyv"), 2),
-    **dict.fromkeys(("mono16", "bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2),
-    **dict.fromkeys(("rgb8", "bgr8"), 3),
-    **dict.fromkeys(("rgba8", "bgra8"), 4),
-    **dict.fromkeys(("rgb16", "bgr16"), 6),
-    **dict.fromkeys(("rgba16", "bgra16"), 8),
-}
-_OPENCV_NAMES = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
 _MODEL_NAMES = {"": "none", "fisheye": "equidistant"}
 _UNIT_TOLERANCE = 0.01
 
 
 def stamp_ns(message: Stamped) -> int:
-    """Give the stamp of a message's header in nanoseconds, exactly."""
+    """Return the stamp of a message's header in nanoseconds, exactly."""
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
@@ -155,27 +143,19 @@ def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], Float64Ar
 
 
 def _decode_raw(message: ImageMessage) -> UInt8Array:
-    encoding = _OPENCV_NAMES.get(message.encoding, message.encoding)
+    name = ros_name(message.encoding)
     width, height, step = int(message.width), int(message.height), int(message.step)
-    if encoding not in _BYTES_PER_PIXEL:
-        raise _bad_image(
-            f"encoding '{message.encoding}' is unknown; publish one of {', '.join(_BYTES_PER_PIXEL)}"
-        )
-    row_bytes = width * _BYTES_PER_PIXEL[encoding]
+    encoding = ENCODINGS.get(name)
+    if encoding is None:
+        raise _bad_image(f"encoding '{message.encoding}' is unknown; publish one of {', '.join(ENCODINGS)}")
+    row_bytes = width * encoding.bytes_per_pixel
     data = _bytes(message.data)
-    _check_raw(width, height, step, row_bytes, data.size, encoding)
-    packed = data[: height * step].reshape(height, step)[:, :row_bytes]
-    plain: Any = SimpleNamespace(
-        height=height,
-        width=width,
-        encoding=encoding,
-        is_bigendian=bool(message.is_bigendian) and encoding.endswith("16"),
-        data=np.ascontiguousarray(packed),
-    )
+    _check_raw(width, height, step, row_bytes, data.size, name)
+    packed = np.ascontiguousarray(data[: height * step].reshape(height, step)[:, :row_bytes])
     try:
-        picture = convert_color(image_to_cvimage(plain), encoding, "rgb8")
-    except (ImageError, cv2.error) as error:
-        raise _bad_image(f"encoding '{encoding}' cannot be turned into colours: {error}") from error
+        picture = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
+    except cv2.error as error:
+        raise _bad_image(f"encoding '{name}' cannot be turned into colours: {error}") from error
     return np.ascontiguousarray(picture, dtype=np.uint8)
 
 

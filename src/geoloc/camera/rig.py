@@ -3,10 +3,12 @@
 
 import math
 import threading
+from dataclasses import dataclass
 from typing import TypeVar
 
 from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.camera.attitude import (
+    NADIR_MOUNT_RPY_DEG,
     Quaternion,
     between,
     mount_rotation,
@@ -14,18 +16,72 @@ from geoloc.camera.attitude import (
 )
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
-from geoloc.camera.rig_settings import RigSettings
 from geoloc.camera.stamped import Around, StampedBuffer
-from geoloc.camera.views import View, check_texture, frame_to_view
-from geoloc.errors import FrameRefused, Reason
-
-__all__ = ["CameraRig", "RigSettings"]
+from geoloc.camera.views import View, ViewSpec, check_texture, frame_to_view
+from geoloc.errors import FrameRefused, ParameterError, Reason
+from geoloc.hypotheses import Hypotheses
+from geoloc.settings import check, group, setting
 
 T = TypeVar("T")
 
 _ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
 _HEIGHTS_KEPT = 1000
 _OBSTACLE_SHARE = 0.2  # of the height: roofs and trees below are no disagreement, and views still match
+
+
+@dataclass(frozen=True)
+class RigSettings:
+    """How the camera sits on the drone, and what it takes for a frame to become a view.
+
+    Raises:
+        ParameterError: for a value outside its range, or two that contradict each other.
+    """
+
+    view_size_m: float = setting(
+        0.0, "width of a view on the ground; the map's params.yaml sets it", unit="m", low=1.0, high=10_000.0
+    )
+    encoder_px: int = setting(
+        0, "width of a view in pixels; the model's params.yaml sets it", unit="px", low=8, high=4096
+    )
+    mount_rpy_deg: tuple[float, float, float] = setting(
+        NADIR_MOUNT_RPY_DEG,
+        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks straight down, top of the picture forward",
+        unit="deg",
+        low=-360.0,
+        high=360.0,
+    )
+    max_attitude_gap_s: float = setting(
+        0.1, "largest time between a frame and the nearest attitude", unit="s", low=0.0, high=10.0
+    )
+    max_height_age_s: float = setting(
+        1.0, "largest time between a frame and the nearest height", unit="s", low=0.0, high=60.0
+    )
+    min_height_m: float = setting(10.0, "least height above ground of a frame", unit="m", low=0.0, high=2e4)
+    max_height_m: float = setting(2e3, "largest height above ground of a frame", unit="m", low=0.0, high=2e4)
+    max_climb_mps: float = setting(
+        30.0,
+        "largest vertical speed: frames between heights that differ faster are refused",
+        unit="m/s",
+        low=0.1,
+        high=1e3,
+    )
+    max_tilt_deg: float = setting(
+        45.0, "largest angle between the optical axis and straight down", unit="deg", low=0.0, high=80.0
+    )
+    min_coverage: float = setting(0.5, "least share of a view that the frame must show", low=0.0, high=1.0)
+    hypotheses: Hypotheses = group(Hypotheses)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.min_height_m >= self.max_height_m:
+            raise ParameterError(
+                f"min_height_m {self.min_height_m:g} is not below max_height_m {self.max_height_m:g}; "
+                "raise the one or lower the other"
+            )
+
+    def view_spec(self) -> ViewSpec:
+        """Return the size of a view on the ground and in pixels."""
+        return ViewSpec(self.view_size_m, self.encoder_px)
 
 
 class CameraRig:
@@ -84,7 +140,7 @@ class CameraRig:
             self._rejected[refusal.reason] = refusal
 
     def ready(self, stamp_ns: int) -> bool:
-        """Tell whether the attitude at a stamp is settled: a sample at or after it has come."""
+        """Return whether the attitude at a stamp is settled: a sample at or after it has come."""
         with self._lock:
             newest_ns = self._attitudes.newest_ns
         return newest_ns is not None and newest_ns >= stamp_ns
@@ -100,7 +156,7 @@ class CameraRig:
             body_from_optical: (3, 3) rotation of a gimbal at this stamp; by default the fixed mount.
 
         Returns:
-            The view, with the frame's stamp and a row for each of the settings' hypotheses.
+            The view, with the frame's stamp and an image for each of the settings' hypotheses.
 
         Raises:
             FrameRefused: with the reason why this frame cannot be used.

@@ -50,7 +50,7 @@ class StampedBuffer(Generic[T]):
         return self._stamps[-1] if self._stamps else None
 
     def jumps_back(self, stamp_ns: int) -> bool:
-        """Tell whether a sample is so old that the clock must have been set back, as when a bag loops."""
+        """Return whether a sample is so old that the clock must have been set back, as when a bag loops."""
         return bool(self._stamps) and stamp_ns < self._stamps[-1] - CLOCK_JUMP_NS
 
     def add(self, stamp_ns: int, value: T) -> None:

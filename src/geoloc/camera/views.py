@@ -159,7 +159,7 @@ def frame_to_view(
 
 
 def fill_invalid(image: ColourImage, valid: BoolArray) -> ColourImage:
-    """Give invalid pixels the mean colour of the valid ones, in flight, map and training alike.
+    """Fill invalid pixels with the mean colour of the valid ones, in flight, map and training alike.
 
     Args:
         image: (H, W, 3) uint8.

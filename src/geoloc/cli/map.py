@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
+
 _commands = typer.Typer(help="Build a map from imagery, look at it, check it.", no_args_is_help=True)
 
 MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` wrote.", show_default=False)]
@@ -17,9 +19,6 @@ Source = Annotated[
         "(z/x/y.png).",
         show_default=False,
     ),
-]
-Model = Annotated[
-    Path, typer.Option(help="Model directory; the drone must fly the same one.", show_default=False)
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the map.", show_default=False)]
 ViewSize = Annotated[
@@ -64,8 +63,8 @@ def register(app: typer.Typer) -> None:
 @_commands.command()
 def build(
     source: Source,
-    model: Model,
     out: Out,
+    model: Model = "",
     view_size: ViewSize = None,
     overlap: Overlap = 0.75,
     scales: Scales = "1",
@@ -84,23 +83,24 @@ def build(
     """Cut imagery into tiles and describe each one, so that views can be looked up.
 
     May be interrupted at any time: the same command goes on where it stopped. The folder is self-contained,
-    ready to be copied to the drone.
+    ready to be copied to the drone, which must fly the same model.
 
     Examples:
-      geoloc map build ortho.tif --model models/geoloc-small-2 --out my_map
+      geoloc map build ortho.tif --out my_map
 
-      geoloc map build town.png --bounds -93.1 44.9 -93.0 45.0 --model models/geoloc-small-2 --out town
+      geoloc map build town.png --bounds -93.1 44.9 -93.0 45.0 --model models/mine --out town
 
-      geoloc map build tiles/18 --model models/geoloc-small-2 --out my_map --scales 1,1.5
+      geoloc map build tiles/18 --model geoloc-small-2 --out my_map --scales 1,1.5
     """
     from geoloc.encoder import load_encoder
+    from geoloc.installed import find_model
     from geoloc.mapping.builder import BuildOptions, Imagery, build_map
 
     imagery = Imagery(imagery_source, imagery_date, imagery_licence)
     options = BuildOptions(
         view_size, overlap, _numbers(scales), gsd, min_valid, lossless=lossless, imagery=imagery
     )
-    encoder = load_encoder(model, backend, threads)
+    encoder = load_encoder(find_model(model), backend, threads)
     try:
         built = build_map(
             source,

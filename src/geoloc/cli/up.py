@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
+
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to `geoloc`."""
@@ -15,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     map_folder: Annotated[str, typer.Option("--map", help="Map directory, from `geoloc map build`.")] = "",
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
     params_file: Annotated[
         list[Path] | None, typer.Option(help="ROS parameter file over the shipped ones; may be given again.")
     ] = None,
@@ -35,9 +37,11 @@ def up(
         geoloc up --map my_map
         geoloc up --map my_map --image-topic /camera/image_raw --params-file drone.yaml --respawn
     """
+    from geoloc.installed import require_ros
     from geoloc.nodes.startup.processes import running
     from geoloc.nodes.startup.programs import BringUp, bring_up
 
+    require_ros()
     choices = BringUp(
         namespace=namespace,
         params_file=tuple(params_file or ()),

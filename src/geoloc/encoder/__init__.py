@@ -2,20 +2,45 @@
 """Encoders: a view becomes a descriptor. One protocol, three backends, one verified model directory."""
 
 import importlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ModelCard, load_card
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import ModelError
+from geoloc.settings import check, setting
 
-__all__ = ["BACKENDS", "Encoder", "ModelCard", "load_card", "load_encoder", "open_encoder"]
+__all__ = [
+    "BACKENDS",
+    "Encoder",
+    "EncoderSettings",
+    "ModelCard",
+    "load_card",
+    "load_encoder",
+    "open_encoder",
+]
 
 BACKENDS = {
     "onnxruntime": ("geoloc.encoder.onnx_backend", "OnnxEncoder", "onnxruntime"),
     "openvino": ("geoloc.encoder.openvino_backend", "OpenVinoEncoder", "openvino"),
     "torch": ("geoloc.encoder.torch_backend", "TorchEncoder", "torch timm safetensors"),
 }
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What runs an encoder.
+
+    Raises:
+        ParameterError: for a backend that does not exist, or a number of threads outside its range.
+    """
+
+    backend: str = setting("auto", "what runs the encoder; auto is onnxruntime", choices=("auto", *BACKENDS))
+    threads: int = setting(0, "CPU threads of the encoder; 0 leaves it to the backend", low=0, high=256)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 class Encoder(Protocol):
@@ -39,24 +64,18 @@ class Encoder(Protocol):
         """
 
 
-def load_encoder(model_dir: Path, backend: str = "auto", threads: int = 0) -> Encoder:
-    """Load a model directory for inference, verified.
-
-    Args:
-        model_dir: folder of a model.
-        backend: onnxruntime, openvino, torch, or auto (onnxruntime).
-        threads: CPU threads; 0 leaves the choice to the backend.
+def load_encoder(
+    model_dir: Path, backend: str = EncoderSettings.backend, threads: int = EncoderSettings.threads
+) -> Encoder:
+    """Load a model directory for inference, verified; backend and threads are those of `EncoderSettings`.
 
     Raises:
         ModelError: the directory is not a whole model, or the backend is not installed.
-        ParameterError: an unknown backend or a negative number of threads.
+        ParameterError: an unknown backend or a number of threads outside its range.
     """
-    name = "onnxruntime" if backend == "auto" else backend
-    if name not in BACKENDS:
-        raise ParameterError(f"backend '{backend}' is unknown; use auto, {', '.join(BACKENDS)}.")
-    if threads < 0:
-        raise ParameterError(f"threads is {threads}; use 0 (automatic) or more.")
-    return open_encoder(load_card(Path(model_dir)), name, threads)
+    settings = EncoderSettings(backend, threads)
+    name = "onnxruntime" if settings.backend == "auto" else settings.backend
+    return open_encoder(load_card(Path(model_dir)), name, settings.threads)
 
 
 def open_encoder(card: ModelCard, backend: str, threads: int = 0) -> Encoder:

@@ -8,6 +8,7 @@ from typing import Any
 from geoloc.checksums import file_sha256
 from geoloc.encoder.calibration import Calibration
 from geoloc.errors import ModelError
+from geoloc.hypotheses import Tolerances
 from geoloc.typed import build, part_for, read_mapping
 
 FORMAT_VERSION = 1
@@ -95,6 +96,7 @@ class ModelCard:
         licence: of the weights, an SPDX identifier.
         metrics: what was measured.
         calibration: suggested thresholds.
+        tolerances: turn and scale that the encoder bears; also in params.yaml, for the nodes.
     """
 
     directory: Path
@@ -107,6 +109,7 @@ class ModelCard:
     licence: str
     metrics: tuple[Metric, ...]
     calibration: Calibration
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     @property
     def input_px(self) -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from geoloc.arrays import Float32Array
 from geoloc.checksums import file_sha256
@@ -23,6 +22,7 @@ from geoloc.mapping.manifest import (
     Manifest,
     load_manifest,
 )
+from geoloc.progress import progress_bar
 from geoloc.raster.picture import open_picture
 from geoloc.raster.views import Raster
 from geoloc.search.index import (
@@ -94,22 +94,17 @@ class MapDirectory:
         """Checksum of the weights that described the tiles."""
         return self.manifest.model_sha256
 
-    def index(self, kind: str | None = None) -> Index:
-        """Open an index over the descriptors.
-
-        Args:
-            kind: exact, numpy or hnsw; by default what the map was built for.
+    def index(self) -> Index:
+        """Open the index over the descriptors: approximate where the map was built with one, else exact.
 
         Raises:
             MapError: if the map's index file is damaged.
         """
         record = self.manifest.file(INDEX)
-        if kind is None:
-            kind = "exact" if record is None else "hnsw"
-        if kind != "hnsw" or record is None:
-            return open_index(self.descriptors, kind)
+        if record is None:
+            return open_index(self.descriptors)
         _check_sum(self.path, record)
-        return open_index(self.descriptors, kind, self.path / INDEX)
+        return open_index(self.descriptors, "hnsw", self.path / INDEX)
 
     def raster(self) -> Raster:
         """Open the picture the tiles were cut from, in the map's frame; close it after use.
@@ -157,7 +152,7 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
         RasterError: if the picture cannot be opened.
     """
     opened = open_map(path)
-    for record in tqdm(opened.manifest.files, desc="verify", unit="file", disable=None if progress else True):
+    for record in progress_bar(opened.manifest.files, label="verify", unit="file", shown=progress):
         _check_sum(opened.path, record)
     for start in range(0, len(opened.descriptors), _CHUNK_ROWS):
         _check_unit(opened.path, opened.descriptors[start : start + _CHUNK_ROWS])

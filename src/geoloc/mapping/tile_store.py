@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from geoloc.arrays import BoolArray, Float32Array
 from geoloc.camera.views import fill_invalid
 from geoloc.errors import MapError, ModelError
 from geoloc.mapping.manifest import DESCRIPTORS, TILES
 from geoloc.mapping.recipe import DESCRIPTORS_PART, VALID_PART
+from geoloc.progress import progress_bar
 from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster
 
@@ -146,9 +146,7 @@ def describe_tiles(
     def read(batch: NDArray[np.void]) -> tuple[Rgb, Float32Array]:
         return _read_views(raster, batch, encoder.card.input_px)
 
-    with tqdm(
-        total=len(grid), initial=done, desc="tiles", unit="tile", disable=None if progress else True
-    ) as bar:
+    with progress_bar(label="tiles", unit="tile", total=len(grid), initial=done, shown=progress) as bar:
         for views, shares in _ahead(read, batches):
             descriptors = _describe(encoder, views[store.kept(shares)], store.descriptor_size)
             try:

@@ -23,16 +23,14 @@ from std_msgs.msg import Header
 from geoloc.arrays import Float64Array
 from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
-from geoloc.camera.rig_settings import RigSettings
 from geoloc.errors import FrameRefused, GeolocError, Reason
-from geoloc.hypotheses import Hypotheses
-from geoloc.nodes import messages_out, pictures, topics
+from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
-from geoloc.nodes.settings import CameraParameters
+from geoloc.nodes.settings import CameraNodeSettings
 from geoloc.nodes.sources import SourceWatch
 
 _LONGEST_WAIT_S = 1.0
@@ -44,8 +42,8 @@ class CameraNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("camera_node", **options)
-        self._settings = declare(self, CameraParameters)
-        self._rig = CameraRig(_rig_settings(self._settings))
+        self._settings = declare(self, CameraNodeSettings)
+        self._rig = CameraRig(self._settings.rig)
         self._tf = TfMount(self) if self._settings.use_tf else None
         self._body_frame = self._settings.base_frame
         self._camera_info: CameraInfo | None = None
@@ -120,7 +118,7 @@ class CameraNode(GeolocNode):
         self._await_attitude(messages.stamp_ns(message))
         started_s = time.perf_counter()
         try:
-            image_rgb = pictures.decode(message)
+            image_rgb = messages_in.camera_image(message)
             view = self._rig.view(messages.stamp_ns(message), image_rgb, self._mount(message))
         except GeolocError as error:
             self._refuse(message, as_refusal(error, Reason.BAD_IMAGE))
@@ -155,22 +153,6 @@ class CameraNode(GeolocNode):
         self._offsets.publish(
             messages_out.offset(stamp_ns, message.header.frame_id, math.nan, math.nan, math.nan)
         )
-
-
-def _rig_settings(parameters: CameraParameters) -> RigSettings:
-    return RigSettings(
-        view_size_m=parameters.view_size_m,
-        size_px=parameters.encoder_px,
-        mount_rpy_deg=parameters.mount_rpy_deg,
-        max_attitude_gap_s=parameters.max_attitude_gap_s,
-        max_height_age_s=parameters.max_height_age_s,
-        min_height_m=parameters.min_height_m,
-        max_height_m=parameters.max_height_m,
-        max_climb_mps=parameters.max_climb_mps,
-        max_tilt_deg=parameters.max_tilt_deg,
-        min_coverage=parameters.min_coverage,
-        hypotheses=Hypotheses(parameters.heading_error_deg, parameters.height_error),
-    )
 
 
 def main(args: Sequence[str] | None = None) -> None:

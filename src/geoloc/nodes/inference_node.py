@@ -21,7 +21,7 @@ from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
-from geoloc.nodes.settings import InferenceParameters
+from geoloc.nodes.settings import InferenceNodeSettings
 
 
 class InferenceNode(GeolocNode):
@@ -29,8 +29,10 @@ class InferenceNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("inference_node", **options)
-        parameters = declare(self, InferenceParameters)
-        self._encoder = load_encoder(find_model(parameters.model), parameters.backend, parameters.threads)
+        settings = declare(self, InferenceNodeSettings)
+        self._encoder = load_encoder(
+            find_model(settings.model), settings.encoder.backend, settings.encoder.threads
+        )
         self._warm_up()
         self._health = Health(self, lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id})
         self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())

@@ -1,15 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What geoloc's own nodes send each other, checked on arrival: a stranger may publish on the same topic."""
+"""Messages that nodes receive, checked on arrival: another program may publish on the same topic."""
+
+import importlib
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc.arrays import Float32Array, Float64Array, UInt8Array
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason
-from geoloc.hypotheses import MOST_ROWS
+from geoloc.hypotheses import MAX_HYPOTHESES
 from geoloc.localizer import Candidates
 from geoloc.nodes.messages_out import CANDIDATE
+
+_LEFT_TO_CV_BRIDGE = frozenset({"nv21", "nv24"})
+
+
+def camera_image(message: Image | CompressedImage) -> UInt8Array:
+    """Return the RGB picture (H, W, 3) of a camera driver; two encodings need cv_bridge, which ROS brings.
+
+    Raises:
+        FrameRefused: BAD_IMAGE on a picture that is empty, truncated, or of an encoding that nobody knows.
+    """
+    if not isinstance(message, Image) or message.encoding not in _LEFT_TO_CV_BRIDGE:
+        return decode_image(message)
+    try:
+        cv_bridge: Any = importlib.import_module("cv_bridge")
+    except ImportError as error:
+        raise FrameRefused(
+            Reason.BAD_IMAGE,
+            f"encoding '{message.encoding}' needs cv_bridge ({error}): source ROS 2, or publish rgb8",
+        ) from error
+    try:
+        picture = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
+    except (cv_bridge.CvBridgeError, ValueError, TypeError) as error:
+        raise FrameRefused(Reason.BAD_IMAGE, f"cv_bridge cannot read the picture: {error}") from error
+    return np.ascontiguousarray(picture, dtype=np.uint8)
 
 
 def stacked_views(message: Image, size_px: int) -> UInt8Array:
@@ -21,14 +48,22 @@ def stacked_views(message: Image, size_px: int) -> UInt8Array:
     if message.encoding != "rgb8":
         raise FrameRefused(Reason.BAD_IMAGE, f"a view has encoding rgb8, this one has '{message.encoding}'")
     rows, over = divmod(message.height, size_px)
-    if message.width != size_px or over or not 1 <= rows <= MOST_ROWS:
+    if message.width != size_px or over or not 1 <= rows <= MAX_HYPOTHESES:
         raise FrameRefused(
             Reason.BAD_IMAGE,
             f"the view is {message.width} x {message.height} pixels, the encoder takes {size_px} x "
-            f"{size_px}, or up to {MOST_ROWS} of these one below the other: give camera_node the "
+            f"{size_px}, or up to {MAX_HYPOTHESES} of these one below the other: give camera_node the "
             "params.yaml of the model that inference_node runs",
         )
     return decode_image(message).reshape(rows, size_px, size_px, 3)
+
+
+def views_to_refine(message: Image | None) -> UInt8Array | None:
+    """Return the views (n, S, S, 3) of a `view/image` message of any size; None without usable ones."""
+    try:
+        return None if message is None else stacked_views(message, max(message.width, 1))
+    except FrameRefused:
+        return None
 
 
 def descriptor(message: Image) -> Float32Array:

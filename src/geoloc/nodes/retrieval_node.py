@@ -12,6 +12,7 @@ at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence m
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,19 @@ from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
-from geoloc.localizer import Fix
+from geoloc.localizer import Fix, Localizer
 from geoloc.mapping.directory import open_map
-from geoloc.nodes import messages_in, messages_out, retrieval, topics
+from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
-from geoloc.nodes.settings import RetrievalParameters
+from geoloc.nodes.settings import RetrievalNodeSettings
 from geoloc.nodes.stamped_cache import StampedCache
 from geoloc.query import Query
 
 _CONSOLE_S = 5.0
+_VIEWS = 16  # a view comes before its descriptor; only those of dropped frames are left behind
 
 
 class RetrievalNode(GeolocNode):
@@ -46,13 +48,14 @@ class RetrievalNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
-        self._settings = declare(self, RetrievalParameters)
+        self._settings = declare(self, RetrievalNodeSettings)
         card = load_card(find_model(self._settings.model))
         self._map = open_map(Path(self._settings.map), card)
-        self._localizer = retrieval.localizer(self._settings, self._map, card)
+        settings = replace(self._settings.localizer, calibration=card.calibration)
+        self._localizer = Localizer(self._map, None, settings)
         self._odometry_received = 0
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
-        self._views = retrieval.Views()
+        self._views: StampedCache[Image] = StampedCache(_VIEWS)
         self._refused_before = 0
         self._newest_ns = 0
         self._frame_id = ""
@@ -83,8 +86,8 @@ class RetrievalNode(GeolocNode):
     def _subscribe(self) -> None:
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
         self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
-        if self._settings.refine != "off":
-            self.create_subscription(Image, topics.VIEW_IMAGE, self._views.put, topics.newest_whole())
+        if self._settings.localizer.refine != "off":
+            self.create_subscription(Image, topics.VIEW_IMAGE, self._on_view, topics.newest_whole())
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
         self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
@@ -102,6 +105,9 @@ class RetrievalNode(GeolocNode):
             self._refuse_as_told(message)
         else:
             self._worker.put(message)
+
+    def _on_view(self, message: Image) -> None:
+        self._views.put(messages.stamp_ns(message), message)
 
     def _on_odometry(self, message: Odometry) -> None:
         self._odometry_received += 1
@@ -140,7 +146,7 @@ class RetrievalNode(GeolocNode):
                     f"no view/offset came with the stamp of this descriptor within "
                     f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
                 )
-            views, way = self._views.take(stamp_ns), offset.vector
+            views, way = messages_in.views_to_refine(self._views.take(stamp_ns, 0.0)), offset.vector
             return self._localizer.answer(Query(stamp_ns, rows, (way.x, way.y), views, way.z))
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
@@ -184,8 +190,29 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        of_answers = self._localizer.refinement.facts() | retrieval.believed(self._localizer)
-        return counted | of_answers | retrieval.facts(self._map, self._settings)
+        return counted | self._localizer.refinement.facts() | self._believed() | self._map_facts()
+
+    def _believed(self) -> dict[str, object]:
+        """Return what is believed of the heading and the height, where the settings leave them open."""
+        believed: dict[str, object] = {}
+        if self._localizer.settings.hypotheses.heading_error_deg:
+            turn_deg = self._localizer.heading_offset_deg
+            believed["heading_offset_deg"] = "unknown" if math.isnan(turn_deg) else f"{turn_deg:.0f}"
+        if self._localizer.settings.hypotheses.height_error:
+            believed["height_scale"] = f"{self._localizer.height_scale:.2f}"
+        return believed
+
+    def _map_facts(self) -> dict[str, object]:
+        left, bottom, right, top = self._map.manifest.bounds_m
+        return {
+            "map": self._settings.map,
+            "tiles": len(self._map.tiles),
+            "area_km2": f"{(right - left) * (top - bottom) / 1e6:.2f}",
+            "view_size_m": f"{self._map.view_size_m:g}",
+            "pitch_m": f"{self._map.pitch_m:g}",
+            "model": self._map.model_id,
+            "model_and_map_agree": True,
+        }
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -21,11 +21,11 @@ from rasterio import DatasetReader
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
-from tqdm import tqdm
 
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import MapError, RasterError
 from geoloc.geodesy import LocalFrame
+from geoloc.progress import progress_bar
 from geoloc.raster.colours import Rgb
 from geoloc.raster.sources import Source, open_source
 from geoloc.raster.views import Raster
@@ -91,7 +91,7 @@ def _write_blocks(raster: Raster, path: Path, gsd_m: float, *, progress: bool) -
     }
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as out:
         blocks = list(_blocks(out))
-        for block in tqdm(blocks, desc="imagery", unit="block", disable=None if progress else True):
+        for block in progress_bar(blocks, label="imagery", unit="block", shown=progress):
             rgb, valid = raster.window(
                 left + block.col_off * gsd_m, top - block.row_off * gsd_m, block.width, block.height, gsd_m
             )

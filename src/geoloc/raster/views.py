@@ -82,12 +82,6 @@ class Raster:
         self._alpha_band = alpha_band(source.dataset)
         self.notes = self._colours.notes
 
-    @property
-    def area_m2(self) -> float:
-        """Area of `bounds_m`, nodata included."""
-        left, bottom, right, top = self.bounds_m
-        return (right - left) * (top - bottom)
-
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int, heading_rad: float = 0.0
     ) -> tuple[Rgb, BoolArray]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.cli.options import ModelArgument
+
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
     from geoloc_lab.calibration.calibrate import Measured
@@ -38,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    model: Annotated[str, typer.Argument(help="Model directory, or the id of a shipped model.")],
+    model: ModelArgument,
     reports: Annotated[list[Path], typer.Argument(help="Folders that `geoloc evaluate` wrote.")],
     target_false_fix: Annotated[
         float,

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model, option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
+
 _HELP = """Localize a simulated drone without GNSS on a map, and report the errors in metres; needs no data.
 
 Renders a procedural town at two dates, builds a map of the first, flies a camera over the second, replays the
@@ -30,10 +33,8 @@ def demo(
     duration_s: Annotated[
         float, typer.Option(help="Duration of the flight, seconds.", min=5.0, max=1800.0)
     ] = 90.0,
-    rate: Annotated[
-        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=10.0)
-    ] = 1.0,
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=10.0)] = ReplayNodeSettings.rate,
+    model: Model = "",
 ) -> None:
     """Render a world, build its map, fly, and report."""
     from geoloc.installed import default_model

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.cli.options import Model
 from geoloc.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -15,16 +16,17 @@ if TYPE_CHECKING:
 _HELP = """Localize every frame of a bag and report the errors.
 
 Needs no ROS: one process reads the bag and processes the frames, with the code that the nodes run.
+The model must be the one that the map was built with.
 
 Writes report.html (one self-contained page), report.json, frames.csv and pictures into --out.
 
 Examples:
 
-  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --out report
+  geoloc evaluate flight --map my_map --out report
 
-  geoloc evaluate flight.mcap --map my_map --model models/geoloc-small-2 --truth rtk.csv --out report
+  geoloc evaluate flight.mcap --map my_map --model models/mine --truth rtk.csv --out report
 
-  geoloc evaluate flight --map my_map --model models/geoloc-small-2 --topic image=/front/image_raw
+  geoloc evaluate flight --map my_map --topic image=/front/image_raw --out report
 """
 
 
@@ -36,8 +38,8 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     bag: Annotated[Path, typer.Argument(help="rosbag2 folder, or .mcap file.")],
     map_: Annotated[Path, typer.Option("--map", help="Map directory, from `geoloc map build`.")],
-    model: Annotated[str, typer.Option(help="Model directory or id; the one the map was built with.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    model: Model = "",
     truth: Annotated[
         Path | None,
         typer.Option(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoloc.cli.options import Model, option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
+
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc_lab.metrics.records import EvaluationRun
@@ -57,28 +60,25 @@ def register(app: typer.Typer) -> None:
 def flight(
     data: Annotated[Path, typer.Argument(help="Folder with flight folders.")],
     out: Annotated[Path, typer.Option(help="Folder for maps, bags and reports.")] = Path("flight"),
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
     view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
     overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
     distractors: Annotated[
         int, typer.Option(help="Number of tiles of other places added to each map.")
     ] = 1000,
-    rate: Annotated[
-        float, typer.Option(help="Playback rate: seconds of flight per second.", min=0.1, max=20.0)
-    ] = 4.0,
+    rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=20.0)] = 4.0,
     nodes: Annotated[
         bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
     ] = None,
 ) -> None:
     """Prepare, localize and report every flight under DATA."""
     from geoloc.encoder import load_encoder
-    from geoloc.installed import default_model, find_model
+    from geoloc.installed import find_model
     from geoloc_lab.photo_flights.evaluation import FlightSettings, distractor_pictures, prepare_flight
     from geoloc_lab.photo_flights.folder import find_flights
     from geoloc_lab.reports.report import metres_table, write_report
 
-    model_folder = find_model(model or default_model())
-    encoder = load_encoder(model_folder)
+    encoder = load_encoder(find_model(model))
     folders = find_flights(data)
     settings = FlightSettings(view_size or None, overlap, distractors)
     by_nodes = importlib.util.find_spec("rclpy") is not None if nodes is None else nodes

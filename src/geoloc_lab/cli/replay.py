@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc replay`: plays a recorded flight onto the topics, where `ros2 bag play` is not installed."""
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geoloc.errors import GeolocError
+from geoloc.cli.options import option
+from geoloc_lab.nodes.settings import ReplayNodeSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -21,18 +21,14 @@ def replay(
         list[str] | None,
         typer.Argument(help="Renames, /recorded:=played, where types are ambiguous."),
     ] = None,
-    rate: Annotated[
-        float, typer.Option(min=0.01, max=100.0, help="Playback rate: seconds of flight per second.")
-    ] = 1.0,
-    start: Annotated[float, typer.Option(min=0.0, help="Start this many seconds into the bag.")] = 0.0,
+    rate: Annotated[float, option(ReplayNodeSettings, "rate")] = ReplayNodeSettings.rate,
+    start: Annotated[float, option(ReplayNodeSettings, "start_s")] = ReplayNodeSettings.start_s,
     namespace: Annotated[str, typer.Option(help="Prefix of the topics, as for `geoloc up`.")] = "geoloc",
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Play every topic under its recorded name.")
-    ] = False,
-    wait: Annotated[
-        float, typer.Option(min=0.0, help="Longest wait for the nodes to subscribe, seconds.")
-    ] = 30.0,
-    report: Annotated[bool, typer.Option(help="Request the report of evaluation_node at the end.")] = True,
+        bool, option(ReplayNodeSettings, "keep_names", "--keep-names")
+    ] = ReplayNodeSettings.keep_names,
+    wait: Annotated[float, option(ReplayNodeSettings, "wait_s")] = ReplayNodeSettings.wait_s,
+    report: Annotated[bool, option(ReplayNodeSettings, "report")] = ReplayNodeSettings.report,
 ) -> None:
     """Play a recorded flight onto the topics that the nodes subscribe to, with /clock.
 
@@ -45,12 +41,12 @@ def replay(
         geoloc replay flight.mcap --rate 0.5 --start 30
         geoloc replay flight /cam_down/image_raw:=image /rtk/fix:=truth
     """
-    if importlib.util.find_spec("rclpy") is None:
-        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")
-    from geoloc_lab.nodes.replay_node import replay as play
-    from geoloc_lab.nodes.settings import ReplayParameters
+    from geoloc.installed import require_ros
 
-    parameters = ReplayParameters(
+    require_ros()
+    from geoloc_lab.nodes.replay_node import replay as play
+
+    settings = ReplayNodeSettings(
         bag=str(bag),
         rate=rate,
         start_s=start,
@@ -59,4 +55,4 @@ def replay(
         wait_s=wait,
         report=report,
     )
-    play(parameters, namespace)
+    play(settings, namespace)

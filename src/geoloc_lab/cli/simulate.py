@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.options import Model
 from geoloc.errors import ParameterError
 
 _commands = typer.Typer(
@@ -136,14 +137,14 @@ def scenarios(
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Name of a scenario; may be repeated.")] = None,
     jobs: Annotated[int, typer.Option(help="Number of flights at a time; 0 uses all cores.")] = 0,
-    model: Annotated[str, typer.Option(help="Model directory, or the id of a shipped one.")] = "",
+    model: Model = "",
     again: Annotated[
         bool, typer.Option("--again", help="Localize again flights that have a report.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and exit.")] = False,
 ) -> None:
     """Run scenarios and print their table."""
-    from geoloc.installed import default_model, find_model
+    from geoloc.installed import find_model
     from geoloc_lab.scenarios.definitions import chosen
 
     scenarios = tuple(chosen(only or []))
@@ -155,7 +156,7 @@ def scenarios(
     from geoloc_lab.scenarios.suite import Suite, run_suite
 
     cores = os.cpu_count() or 1
-    folder = find_model(model or default_model())
+    folder = find_model(model)
     suite = Suite(scenarios, out, folder, data, jobs or cores, again, real_flights=not only)
     try:
         results = run_suite(suite, typer.echo)

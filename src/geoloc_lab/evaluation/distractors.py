@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from geoloc.arrays import BoolArray, Float32Array, Float64Array
 from geoloc.camera.views import check_texture, fill_invalid
@@ -34,6 +33,7 @@ from geoloc.mapping.manifest import (
     load_manifest,
     write_manifest,
 )
+from geoloc.progress import progress_bar
 from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster, open_raster
 from geoloc_lab.csv_table import read_rows
@@ -157,7 +157,7 @@ def _described(
     descriptors = [np.empty((0, base.descriptors.shape[1]), dtype=np.float32)]
     rng = np.random.default_rng(draw.seed)
     found = 0
-    with tqdm(total=draw.count, unit="tile", desc="distractors", disable=None if progress else True) as bar:
+    with progress_bar(label="distractors", unit="tile", total=draw.count, shown=progress) as bar:
         for picture in pictures:
             with open_raster(picture.path, bounds=picture.bounds, crs=picture.crs) as raster:
                 most = draw.per_picture if draw.count is None else min(draw.per_picture, draw.count - found)

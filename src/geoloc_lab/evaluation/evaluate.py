@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.progress import progress_bar
 from geoloc.query import Query
 from geoloc.refine.stage import RefineStage
 from geoloc_lab.bags.playback import feed, frames_when_ready
@@ -27,7 +26,7 @@ from geoloc_lab.bags.reading import (
     read_flight,
 )
 from geoloc_lab.bags.truth_track import TruthTrack
-from geoloc_lab.evaluation.settings import RunSettings, read_settings
+from geoloc_lab.evaluation.run_settings import RunSettings, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
 from geoloc_lab.reports.view_album import ViewAlbum
 
@@ -82,13 +81,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     )
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
     frames = frames_when_ready(flight.samples(by_arrival=what.by_arrival), pipeline.take, pipeline.ready)
-    bar = tqdm(
-        frames,
-        total=flight.image_count,
-        unit="frame",
-        desc="localize",
-        disable=None if what.progress else True,
-    )
+    bar = progress_bar(frames, label="localize", unit="frame", total=flight.image_count, shown=what.progress)
     records = tuple(pipeline.process(frame) for frame in bar)
     return EvaluationRun(
         title=f"{what.bag.name} on {map_directory.path.name}",

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geoloc.arrays import BoolArray, Float32Array, Float64Array
-from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
 from geoloc.camera.lens import Intrinsics, rays
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
@@ -64,7 +64,7 @@ class AerialCamera:
 
     Args:
         intrinsics: size, matrix and distortion.
-        mount_rpy_deg: roll, pitch, yaw of camera_link in the body; [0, 90, 0] looks straight down.
+        mount_rpy_deg: roll, pitch, yaw of camera_link in the body, as `mount_rotation` takes them.
         exposure_s: exposure time; motion during it blurs the image.
         blur_px: standard deviation of the lens's point spread.
         noise: standard deviation of sensor noise at mid-grey, levels of 255.
@@ -76,7 +76,7 @@ class AerialCamera:
     """
 
     intrinsics: Intrinsics = field(default_factory=default_intrinsics)
-    mount_rpy_deg: tuple[float, float, float] = (0.0, 90.0, 0.0)
+    mount_rpy_deg: tuple[float, float, float] = NADIR_MOUNT_RPY_DEG
     exposure_s: float = 0.004
     blur_px: float = 0.5
     noise: float = 2.5

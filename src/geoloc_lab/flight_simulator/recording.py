@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from geoloc.progress import progress_bar
 from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.flight_simulator.aerial_camera import AerialCamera, Ground
 from geoloc_lab.flight_simulator.disturbances import Disturbance, fly_disturbed
@@ -68,12 +68,7 @@ def write_bag(
     next_tick = 0
     with (
         BagRecorder(path, storage=storage, overwrite=overwrite) as bag,
-        tqdm(
-            total=len(trajectory.frame_ticks),
-            desc=path.name,
-            unit="frame",
-            disable=None if progress else True,
-        ) as bar,
+        progress_bar(label=path.name, unit="frame", total=len(trajectory.frame_ticks), shown=progress) as bar,
     ):
         for tick, picture in frames:
             arrived = min(tick + late_ticks + 1, len(trajectory.stamp_ns))

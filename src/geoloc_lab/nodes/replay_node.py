@@ -25,9 +25,10 @@ from geoloc.errors import BagError, ParameterError
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, run
+from geoloc.progress import progress_bar
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.nodes.replay_clock import ReplayClock
-from geoloc_lab.nodes.settings import ReplayParameters
+from geoloc_lab.nodes.settings import NODES, ReplayNodeSettings
 
 _AWAITED = (
     topics.IMAGE,
@@ -48,16 +49,16 @@ class ReplayNode(GeolocNode):
     """Plays one bag once.
 
     Args:
-        parameters: what to play; None takes ROS parameters.
+        settings: what to play; None takes ROS parameters.
         options: as rclpy's Node takes them.
 
     Raises:
         BagError: for a bag that cannot be played.
     """
 
-    def __init__(self, parameters: ReplayParameters | None = None, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, settings: ReplayNodeSettings | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__("replay_node", **options)
-        self._settings = parameters or declare(self, ReplayParameters)
+        self._settings = settings or declare(self, ReplayNodeSettings, NODES.values())
         choice = TopicChoice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
         self._playlist = Playlist(Path(self._settings.bag), choice)
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
@@ -93,7 +94,7 @@ class ReplayNode(GeolocNode):
 
     def _play_messages(self, start_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         total_s = (self._playlist.end_ns - start_ns) / 1e9
-        with tqdm(total=total_s, desc="replay", bar_format=_BAR, file=sys.stderr) as bar:
+        with progress_bar(label="replay", total=total_s, bar_format=_BAR) as bar:
             for topic, time_ns, raw in self._playlist.messages(start_ns):
                 self._sleep_until(time_ns, clock, stop)
                 if stop.is_set:
@@ -172,9 +173,9 @@ def _play(node: ReplayNode, stop: StopSignal) -> None:
         node.destroy_node()
 
 
-def replay(parameters: ReplayParameters, namespace: str) -> None:
+def replay(settings: ReplayNodeSettings, namespace: str) -> None:
     """Play a bag; what `geoloc replay` does."""
-    run(lambda: ReplayNode(parameters, namespace=namespace), [], _play)
+    run(lambda: ReplayNode(settings, namespace=namespace), [], _play)
 
 
 def main(args: Sequence[str] | None = None) -> None:

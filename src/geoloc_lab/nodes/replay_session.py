@@ -12,6 +12,7 @@ from geoloc.errors import BagError
 from geoloc.nodes.startup.processes import Processes, running
 from geoloc.nodes.startup.programs import BringUp, NodeStart, bring_up, start
 from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
+from geoloc_lab.nodes.settings import EvaluationNodeSettings, ReplayNodeSettings
 
 _POLL_S = 0.1
 _DOMAINS = 100
@@ -37,9 +38,9 @@ class Session:
     map: Path
     model: str
     out: Path
-    title: str = "flight"
-    rate: float = 1.0
-    max_truth_gap_s: float = 2.0
+    title: str = EvaluationNodeSettings.title
+    rate: float = ReplayNodeSettings.rate
+    max_truth_gap_s: float = EvaluationNodeSettings.max_truth_gap_s
     params_file: tuple[Path, ...] = ()
 
 

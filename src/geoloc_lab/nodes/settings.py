@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every parameter of the nodes that replay and evaluate: default, meaning, unit, range."""
+"""The parameters of the nodes that replay and evaluate; nothing of ROS is imported here."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from geoloc.nodes.parameters import parameter
-from geoloc.nodes.settings import MAP, MODEL
+from geoloc.nodes.directories import map_directory, model_directory
+from geoloc.settings import check, setting
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
-class EvaluationParameters:
+class EvaluationNodeSettings:
     """The parameters of `evaluation_node`."""
 
-    map: str = parameter("", MAP, required=True)
-    model: str = parameter("", MODEL, required=True)
-    out: str = parameter("runs/evaluation", "folder that the report is written to")
-    title: str = parameter("flight", "headline of the report")
-    max_truth_gap_s: float = parameter(
-        2.0, "between truth samples farther apart nothing is interpolated", unit="s", low=0.01, high=60.0
+    map: str = map_directory()
+    model: str = model_directory()
+    out: str = setting("runs/evaluation", "folder of the report")
+    title: str = setting("flight", "headline of the report")
+    max_truth_gap_s: float = setting(
+        2.0, "largest time between two truth samples that are interpolated", unit="s", low=0.01, high=60.0
     )
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
-class ReplayParameters:
+class ReplayNodeSettings:
     """The parameters of `replay_node`."""
 
-    bag: str = parameter("", "rosbag2 folder, .mcap or .db3 file", required=True)
-    rate: float = parameter(1.0, "seconds of flight in a second", low=0.01, high=100.0)
-    start_s: float = parameter(0.0, "begin this far into the bag", unit="s", low=0.0, high=1e6)
-    rename: str = parameter("", "topics by name, /recorded:=played, several with commas between")
-    keep_names: bool = parameter(False, "play every topic under its recorded name")
-    wait_s: float = parameter(
-        30.0, "how long to wait for the nodes to listen", unit="s", low=0.0, high=3600.0
-    )
-    report: bool = parameter(True, "ask evaluation_node for its report at the end, where there is one")
-    await_evaluation: bool = parameter(False, "wait for evaluation_node too, and fail without its report")
+    bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True)
+    rate: float = setting(1.0, "playback rate: seconds of flight per second", low=0.01, high=100.0)
+    start_s: float = setting(0.0, "start this far into the bag", unit="s", low=0.0, high=1e6)
+    rename: str = setting("", "topics by name, /recorded:=played, separated by commas")
+    keep_names: bool = setting(False, "play every topic under its recorded name")
+    wait_s: float = setting(30.0, "longest wait for the nodes to subscribe", unit="s", low=0.0, high=3600.0)
+    report: bool = setting(True, "request the report of evaluation_node at the end, where it runs")
+    await_evaluation: bool = setting(False, "wait for evaluation_node too, and fail without its report")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+NODES: "dict[str, type[DataclassInstance]]" = {
+    "evaluation_node": EvaluationNodeSettings,
+    "replay_node": ReplayNodeSettings,
+}

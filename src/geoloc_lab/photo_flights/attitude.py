@@ -10,10 +10,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geoloc.arrays import Float64Array
-from geoloc.camera.attitude import mount_rotation
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
 from geoloc_lab.photo_flights.photos import Gimbal
-
-NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
 
 
 def gimbal_rotation(gimbal: Gimbal) -> Float64Array:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from geoloc.errors import ParameterError
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.mapping.directory import MapDirectory
+from geoloc.progress import progress_bar
 from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.evaluation.distractors import Draw, Picture, add_distractors, placed_pictures
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
@@ -120,7 +120,7 @@ def write_flight_bag(
         BagError: where the folder exists or cannot be written.
     """
     with BagRecorder(bag, overwrite=overwrite) as recorder:
-        for frame in tqdm(frames, unit="photo", desc="write bag", disable=None if progress else True):
+        for frame in progress_bar(frames, label="write bag", unit="photo", shown=progress):
             for around_ns in _AROUND_NS:
                 stamp_ns = frame.stamp_ns + around_ns
                 recorder.imu(stamp_ns, frame.quaternion, _NOT_MEASURED, _NOT_MEASURED)

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from geoloc.encoder import load_encoder
 from geoloc.errors import ParameterError
+from geoloc.progress import progress_bar
 from geoloc_lab.scenarios.definitions import DULL, SCENARIOS, Scenario
 from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 from geoloc_lab.scenarios.likeness import Likeness, likenesses
@@ -149,7 +148,7 @@ def _fly_all(suite: Suite, trials: Sequence[Trial], maps: dict[str, Path], say: 
     tasks = [
         (trial, maps[trial.name], suite.model, suite.out, suite.again, suite.jobs == 1) for trial in trials
     ]
-    with tqdm(total=len(tasks), unit="flight", desc="flights", disable=None) as bar:
+    with progress_bar(label="flights", unit="flight", total=len(tasks)) as bar:
         for trial in _flown(tasks, min(suite.jobs, len(tasks))):
             one = outcome_of([answers_of(trial, suite.out)])
             with bar.external_write_mode():

@@ -263,7 +263,7 @@ def _export(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, card: ModelC
     calibrated = (
         card.calibration if not chosen.step else calibration_of(describer, chosen.prepared, card.calibration)
     )
-    _write(what, recipe, chosen, replace(found, calibration=calibrated))
+    _write(what, recipe, chosen, replace(found, calibration=calibrated, tolerances=card.tolerances))
 
 
 def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFacts) -> None:

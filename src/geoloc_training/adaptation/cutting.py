@@ -12,7 +12,7 @@ from geoloc.errors import ParameterError
 from geoloc.mapping.grid import default_view_size_m
 from geoloc.raster.views import open_raster
 from geoloc_lab.bags.reading import Topics
-from geoloc_lab.evaluation.settings import read_rig_settings
+from geoloc_lab.evaluation.run_settings import read_rig_settings
 from geoloc_training.adaptation.footage import FootageOptions, FootageReport, cut_footage
 from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from geoloc.errors import BagError, FrameRefused
+from geoloc.progress import progress_bar
 from geoloc_training.adaptation.recordings import Frame, Recording
 from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUnknown
@@ -117,7 +118,7 @@ def cut_footage(
     """
     (root / "frames").mkdir(parents=True, exist_ok=True)
     cutter = _Cutter(options, describe, choose, root)
-    with tqdm(desc="frames", unit="frame", disable=None if progress else True) as bar:
+    with progress_bar(label="frames", unit="frame", shown=progress) as bar:
         waiting = [cutter.go_through(recording, bar) for recording in recordings]
         fallback_m, told_by = None, ""
         if any(waiting):

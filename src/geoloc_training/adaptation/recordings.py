@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from geoloc.camera import messages
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import BagError, FrameRefused, Reason
@@ -25,7 +26,7 @@ from geoloc_lab.bags.reading import (
     Topics,
     read_flight,
 )
-from geoloc_lab.photo_flights.attitude import NADIR_MOUNT_RPY_DEG, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.cameras import lens_of, read_calibration
 from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns

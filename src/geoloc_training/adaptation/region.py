@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from geoloc.camera.views import check_texture, fill_invalid
 from geoloc.errors import FrameRefused, RasterError
 from geoloc.mapping.grid import tile_grid
+from geoloc.progress import progress_bar
 from geoloc.raster.views import Raster
 from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.arrays import Describe, Views
@@ -48,7 +48,7 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
     grid = tile_grid(raster.frame, raster.bounds_m, options.view_size_m, options.overlap, (1.0,))
     (root / "tiles").mkdir(parents=True, exist_ok=True)
     rows: list[TileRow] = []
-    for tile in tqdm(grid, desc="tiles", unit="tile", disable=None if progress else True):
+    for tile in progress_bar(grid, label="tiles", unit="tile", shown=progress):
         view, share = _view(raster, float(tile["east_m"]), float(tile["north_m"]), options)
         if share < options.min_valid or not _shows_something(view):
             continue

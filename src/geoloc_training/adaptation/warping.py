@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
@@ -28,7 +29,6 @@ KINDS: Mapping[str, str] = {
     SCALED: "turned by their attitude, their height or calibration assumed",
     TURNED: "taken to look straight down, and turned as they look most like the map, for want of an attitude",
 }
-_NADIR_MOUNT_RPY_DEG = (0.0, 90.0, 0.0)
 _HIGHEST_M = 20_000.0
 _NO_ATTITUDE = {Reason.NO_ATTITUDE, Reason.BAD_ATTITUDE}
 _MISSING = _NO_ATTITUDE | {
@@ -78,7 +78,7 @@ class Warper:
         free = replace(settings, min_height_m=0.0, max_height_m=_HIGHEST_M)
         self._assumed = assumed
         self._rig, self._turned = CameraRig(settings), CameraRig(free)  # the latter knows attitudes alone
-        self._straight = replace(free, mount_rpy_deg=_NADIR_MOUNT_RPY_DEG)
+        self._straight = replace(free, mount_rpy_deg=NADIR_MOUNT_RPY_DEG)
         self._height_m: float | None = None
         self._lens: Intrinsics | None = None
 

@@ -29,7 +29,10 @@ def fit_command(
     ] = None,
     initial: Annotated[
         Path | None,
-        typer.Option("--init", help="Begin with the weights of this other run or model directory."),
+        typer.Option(
+            "--init",
+            help="Begin with the weights of another run, a model directory, or a shipped model (its id).",
+        ),
     ] = None,
 ) -> None:
     """Train; rerun the same command to go on after an interruption.

@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
-from tqdm import tqdm
-
 from geoloc.camera.image_header import check_compressed
 from geoloc.errors import FrameRefused
+from geoloc.progress import progress_bar
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
@@ -54,7 +53,7 @@ def unreadable(paths: Iterable[Path]) -> list[str]:
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(_THREADS) as pool:
         answers = pool.map(readable, distinct, chunksize=64)
-        bar = tqdm(answers, total=len(distinct), desc="pictures", unit="file", disable=None)
+        bar = progress_bar(answers, label="pictures", unit="file", total=len(distinct))
         bad = [path for path, fine in zip(distinct, bar, strict=True) if not fine]
     found = [
         f"{path} is missing, empty, cut short or no picture; fetch it again or remove it."

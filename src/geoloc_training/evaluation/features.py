@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from geoloc.arrays import Float32Array
 from geoloc.errors import ModelError, ParameterError, RasterError
+from geoloc.progress import progress_bar
 from geoloc_training.arrays import (
     Describe,
     normalised,
@@ -120,7 +120,7 @@ def describe_items(
 
 def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label: str) -> Float32Array:
     parts: list[Float32Array] = []
-    with tqdm(total=len(items), unit="picture", desc=label, disable=not reading.progress) as bar:
+    with progress_bar(label=label, unit="picture", total=len(items), shown=reading.progress) as bar:
         for views in _batches(items, reading):
             described = _with_mirror(describe, views) if reading.flip else describe(views)
             if len(described) != len(views) or not np.isfinite(described).all():

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.card import Metric
 from geoloc.errors import ModelError, ParameterError
+from geoloc.progress import progress_bar
 from geoloc_training.arrays import Describe
 from geoloc_training.datasets.imagery.ground import Ground
 from geoloc_training.evaluation.cross_date import Protocol, Recall, evaluate, parse_pair
@@ -47,7 +47,7 @@ def measure(
     describe: Describe, grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int
 ) -> list[Recall]:
     """Run protocols one after the other with a progress bar."""
-    bar = tqdm(list(protocols), unit="test", desc="evaluate")
+    bar = progress_bar(list(protocols), label="evaluate", unit="test")
     return [evaluate(describe, grounds, protocol, size_px) for protocol in bar]
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from geoloc.encoder.card import WEIGHTS_NAME, load_card
 from geoloc.errors import ModelError
+from geoloc.installed import find_model
 from geoloc_training.atomic_files import folder_to_disk
 
 Which = Literal["best", "last"]
@@ -148,15 +149,14 @@ def weights_file(run: Path, which: Which | None = None) -> Path:
 
 
 def initial_weights(source: Path) -> dict[str, Tensor]:
-    """Load the encoder's weights of another run or of a model directory.
+    """Load the encoder's weights of another run, of a model directory, or of a shipped model by its id.
 
     Raises:
-        ModelError: neither, or damaged.
+        ModelError: none of these, or damaged.
     """
-    if not (source / "model.yaml").is_file():
+    if source.is_dir() and not (source / "model.yaml").is_file():
         return load_average(source)[1]
-    load_card(source)
-    return load_file(source / WEIGHTS_NAME)
+    return load_file(load_card(find_model(str(source))).directory / WEIGHTS_NAME)
 
 
 def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> None:

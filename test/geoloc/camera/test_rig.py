@@ -21,11 +21,11 @@ LEVEL = (0.0, 0.0, 0.0, 1.0)  # nose to the east
 LENS = plane.camera("plumb_bob")
 INTRINSICS = Intrinsics(LENS.width, LENS.height, LENS.matrix, LENS.model, LENS.coefficients)
 FRAME = plane.render(LENS, plane.nadir(0.0), 100.0)
-SETTINGS = RigSettings(view_size_m=70.0, size_px=112)
+SETTINGS = RigSettings(view_size_m=70.0, encoder_px=112)
 
 
 def rig(**change) -> CameraRig:
-    made = CameraRig(RigSettings(**{"view_size_m": 70.0, "size_px": 112, **change}))
+    made = CameraRig(RigSettings(**{"view_size_m": 70.0, "encoder_px": 112, **change}))
     made.set_intrinsics(INTRINSICS)
     return made
 
@@ -264,8 +264,8 @@ def test_it_may_be_fed_while_it_is_asked():
     [
         ({"view_size_m": 0.0}, "view_size_m"),
         ({"view_size_m": math.nan}, "view_size_m"),
-        ({"size_px": 0}, "pixels"),
-        ({"mount_rpy_deg": (0.0, 90.0)}, "three angles"),
+        ({"encoder_px": 0}, "from 8 to 4096 px"),
+        ({"mount_rpy_deg": (0.0, 90.0)}, "a list of 3 numbers"),
         ({"mount_rpy_deg": (0.0, math.nan, 0.0)}, "mount_rpy_deg"),
         ({"max_attitude_gap_s": -0.1}, "max_attitude_gap_s"),
         ({"max_height_age_s": math.nan}, "max_height_age_s"),
@@ -278,7 +278,7 @@ def test_it_may_be_fed_while_it_is_asked():
 )
 def test_settings_out_of_range_are_named(change, words):
     with pytest.raises(ParameterError, match=words):
-        RigSettings(**{"view_size_m": 70.0, "size_px": 112, **change})
+        RigSettings(**{"view_size_m": 70.0, "encoder_px": 112, **change})
 
 
 def test_settings_take_the_lists_that_ros_parameters_are():

@@ -120,7 +120,7 @@ def test_a_frame_is_refused_by_what_is_assumed_whatever_rows_might_show():
 
 def test_the_rig_makes_the_rows_that_its_settings_ask_for():
     lens = plane.camera("plumb_bob")
-    rig = CameraRig(RigSettings(view_size_m=70.0, size_px=112, hypotheses=Hypotheses(15.0)))
+    rig = CameraRig(RigSettings(view_size_m=70.0, encoder_px=112, hypotheses=Hypotheses(15.0)))
     rig.set_intrinsics(intrinsics_of(lens))
     rig.add_attitude(7, (0.0, 0.0, 0.0, 1.0))
     rig.add_height(7, 100.0)

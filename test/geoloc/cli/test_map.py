@@ -26,7 +26,7 @@ def run(*arguments):
 
 
 def build(source, out, *options):
-    return run("build", source, "--model", "models/fake", "--out", out, *options)
+    return run("build", source, "--out", out, *options)
 
 
 def test_build_inspect_and_verify(source, tmp_path):
@@ -74,18 +74,8 @@ def test_an_interrupted_build_says_how_to_go_on(source, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(geoloc.encoder, "load_encoder", lambda *_: Interrupted())
-    arguments = [
-        "map",
-        "build",
-        str(source),
-        "--model",
-        "m",
-        "--out",
-        str(tmp_path / "map"),
-        "--view-size",
-        "40",
-    ]
-    result = runner.invoke(app, arguments)
+    arguments = ["map", "build", source, "--out", tmp_path / "map", "--view-size", 40]
+    result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 130
     assert "goes on from here" in result.output
     assert (tmp_path / "map" / "build.json").exists()

@@ -71,7 +71,7 @@ def test_auto_is_onnxruntime():
 
 
 def test_unknown_backends_and_threads_are_refused():
-    with pytest.raises(ParameterError, match="backend 'tpu' is unknown"):
+    with pytest.raises(ParameterError, match="backend is 'tpu'; it must be one of auto"):
         load_encoder(SHIPPED, "tpu")
     with pytest.raises(ParameterError, match="threads is -1"):
         load_encoder(SHIPPED, threads=-1)

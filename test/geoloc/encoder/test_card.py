@@ -2,6 +2,7 @@
 """A model directory is whole, ours and inside its folder, or it is refused in a sentence."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import yaml
 from geoloc.checksums import file_sha256
 from geoloc.encoder import load_card
 from geoloc.errors import ModelError
+from geoloc.hypotheses import Tolerances
+from geoloc.settings import fill
 
 CALIBRATION = {"min_score": 0.5, "min_margin": 0.0, "derivation": "by hand"}
 SHIPPED = Path(__file__).parents[3] / "models" / "geoloc-small-2"
@@ -44,7 +47,7 @@ def test_the_shipped_model_is_small():
     assert (SHIPPED / "encoder.onnx").stat().st_size < 25e6
 
 
-def test_the_parameter_file_carries_the_cards_thresholds():
+def test_the_parameter_file_carries_the_cards_thresholds_and_tolerances():
     card = load_card(SHIPPED)
     parameters = yaml.safe_load((SHIPPED / "params.yaml").read_text(encoding="utf-8"))["/**"][
         "ros__parameters"
@@ -54,6 +57,18 @@ def test_the_parameter_file_carries_the_cards_thresholds():
     assert parameters["min_margin"] == card.calibration.min_margin
     assert isinstance(parameters["min_score"], float)
     assert isinstance(parameters["min_margin"], float)
+    assert fill(Tolerances, parameters) == card.tolerances
+    assert set(asdict(card.tolerances)) <= set(parameters)
+
+
+def test_a_card_without_tolerances_has_those_of_the_shipped_model(model):
+    _edit(model, tolerances=None)
+    assert load_card(model).tolerances == load_card(SHIPPED).tolerances == Tolerances(13.0, 0.14)
+
+
+def test_a_card_says_what_its_encoder_tolerates(model):
+    _edit(model, tolerances={"heading_tolerance_deg": 20.0})
+    assert load_card(model).tolerances == Tolerances(20.0, 0.14)
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):
@@ -136,6 +151,9 @@ def test_a_file_outside_the_folder_is_refused(model):
         ),
         ({"calibration": {**CALIBRATION, "measured": "much"}}, "calibration.measured"),
         ({"metrics": [3]}, "'metrics.0' must be a mapping"),
+        ({"tolerances": {"heading_tolerance_deg": 5.0}}, "a number from 7.5 to 180 deg"),
+        ({"tolerances": {"heading_deg": 13.0}}, "'tolerances.heading_deg' is unknown"),
+        ({"tolerances": 13.0}, "'tolerances' must be a mapping"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(model, changes, sentence):

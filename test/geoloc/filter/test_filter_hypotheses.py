@@ -296,7 +296,7 @@ def test_the_refusal_of_a_wrong_number_of_rows_names_both_parameters_and_the_fix
     fix = Localizer(toy.MAP, None).answer(Query(1, np.ones((3, toy_map.DEPTH))))
     assert fix.sentence == (
         "the descriptor has 3 rows, heading_error_deg 0 and height_error 0 make 1: give camera_node and "
-        "retrieval_node the same two, under `/**` as config/bringup.yaml has them"
+        "retrieval_node the same two, under `/**` as config/bringup.yaml shows, and one model's params.yaml"
     )
 
 

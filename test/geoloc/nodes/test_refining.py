@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image
 
 from flying import MAP, PX, VIEW_M, Sender, knowing, options, photo, wait_for
 from geoloc.errors import ParameterError
-from geoloc.nodes import messages_out, retrieval, retrieval_node, topics
+from geoloc.nodes import messages_in, messages_out, retrieval_node, topics
 
 NAME = "refining/retrieval_node"
 PLACE_M = (23.0, -34.0)  # of no tile
@@ -20,7 +20,7 @@ PLACE_M = (23.0, -34.0)  # of no tile
 
 def node(namespace, **parameters):
     given = {"model": "pixels", "map": "world", "silence_s": 60.0, "filter": False, **parameters}
-    with knowing(retrieval_node, MAP), knowing(retrieval):
+    with knowing(retrieval_node, MAP):
         return retrieval_node.RetrievalNode(**options(namespace, **given))
 
 
@@ -109,10 +109,11 @@ def test_what_cannot_refine_stops_the_node_in_a_sentence(ros, refine, sentence):
         node("wrong", refine=refine)
 
 
-def test_the_views_of_dropped_frames_do_not_pile_up():
-    views = retrieval.Views()
+def test_the_views_of_dropped_frames_do_not_pile_up(spinner):
+    piling = spinner.add(node("piling", refine="ncc"))
     for stamp in range(1, 101):
-        views.put(messages_out.rgb_image(stamp, "camera", np.full((PX, PX, 3), stamp, np.uint8)))
-    assert views.take(1) is None
-    assert views.take(100)[0, 0, 0, 0] == 100
-    assert views.take(100) is None
+        piling._on_view(messages_out.rgb_image(stamp, "camera", np.full((PX, PX, 3), stamp, np.uint8)))
+    views = [piling._views.take(stamp, 0.0) for stamp in (1, 100, 100)]
+    assert [messages_in.views_to_refine(view) is None for view in views] == [True, False, True]
+    assert messages_in.views_to_refine(views[1])[0, 0, 0, 0] == 100
+    spinner.remove(piling)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 
 from flying import HEIGHT_M, MAP, PITCH_M, PX, Drone, fly, frame_at, wait_for
 from geoloc.errors import FrameRefused, Reason
-from geoloc.hypotheses import MOST_ROWS, Hypotheses
+from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc_lab.nodes.logbook import Logbook
 
@@ -118,7 +118,7 @@ def test_rows_of_a_descriptor_come_back_as_they_went():
     np.testing.assert_array_equal(messages_in.descriptor(messages_out.descriptor(7, "camera", rows)), rows)
 
 
-@pytest.mark.parametrize("height", [PX + 1, 2 * PX - 1, PX * (MOST_ROWS + 1)])
+@pytest.mark.parametrize("height", [PX + 1, 2 * PX - 1, PX * (MAX_HYPOTHESES + 1)])
 def test_a_stack_that_is_not_of_whole_views_or_of_too_many_is_refused(height):
     message = messages_out.rgb_image(7, "camera", np.zeros((height, PX, 3), np.uint8))
     with pytest.raises(FrameRefused, match=f"{PX} x {height} pixels") as caught:

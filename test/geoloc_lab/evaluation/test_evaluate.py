@@ -15,7 +15,7 @@ from geoloc.installed import config_file
 from geoloc_lab.bags.reading import Topics
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.evaluation.settings import read_ros_parameters, read_settings
+from geoloc_lab.evaluation.run_settings import read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.reports import plots
 from geoloc_lab.reports.frames_csv import read_frames
@@ -190,18 +190,6 @@ def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
     assert (settings.localizer.min_score, settings.localizer.min_margin) == (-1.0, 0.0)
 
 
-def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
-    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
-    first.write_text(
-        "/**:\n  ros__parameters: {min_score: 0.2, k: 3, max_tilt_deg: 20.0}\n", encoding="utf-8"
-    )
-    second.write_text("/geoloc/retrieval_node:\n  ros__parameters: {min_score: 0.4}\n", encoding="utf-8")
-    settings = read_settings(ENCODER, MAP, [first, second])
-    assert (settings.localizer.min_score, settings.localizer.k) == (0.4, 3)
-    assert settings.rig.max_tilt_deg == 20.0
-    assert (settings.rig.view_size_m, settings.rig.size_px) == (toy_map.SIZE_M, 32)
-
-
 def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_path):
     file, bag = tmp_path / "drone.yaml", toy_flight.write_flight(tmp_path / "flight", count=2)
     file.write_text("/**:\n  ros__parameters: {refine: off}\n", encoding="utf-8")  # false, to YAML
@@ -214,36 +202,6 @@ def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_p
     assert "not_refined" in notes
     file.write_text("/**:\n  ros__parameters: {refine: harder}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match="refine is 'harder'"):
-        read_settings(ENCODER, MAP, [file])
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ("[1, 2", "cannot be read"),
-        ("- a\n", "no ROS parameter file"),
-        ("/**: {min_score: 1}\n", "has no `ros__parameters`"),
-        ("", "no ROS parameter file"),
-    ],
-)
-def test_bad_parameter_files_are_refused(tmp_path, content, sentence):
-    (tmp_path / "bad.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(ParameterError, match=sentence):
-        read_ros_parameters(tmp_path / "bad.yaml")
-
-
-def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path):
-    with pytest.raises(ParameterError, match="cannot be read"):
-        read_ros_parameters(tmp_path / "gone.yaml")
-    file = tmp_path / "bad.yaml"
-    file.write_text("/**:\n  ros__parameters: {min_score: 7.0}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match="min_score is 7"):
-        read_settings(ENCODER, MAP, [file])
-    file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"min_score is 'high' in .*bad.yaml; it must be a number"):
-        read_settings(ENCODER, MAP, [file])
-    file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.*mean heading_error_deg"):
         read_settings(ENCODER, MAP, [file])
 
 
@@ -261,24 +219,3 @@ def test_a_compass_that_is_wrong_is_borne_where_a_parameter_file_says_how_wrong(
     assert summaries_of(found)["all"].max_m < toy_map.PITCH_M
     assert lost.notes["rows of a view"] == "one: heading and height as they are told"
     assert found.notes["rows of a view"] == "24: the heading may be 180 degrees off, the height 0%"
-
-
-def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):
-    file = params(tmp_path / "drone.yaml", heading_error_deg=30.0, height_error=0.2)
-    settings = read_settings(ENCODER, MAP, [file])
-    assert settings.rig.hypotheses == settings.localizer.hypotheses
-    assert settings.rig.hypotheses.count == 15
-    assert read_settings(ENCODER, MAP).rig.hypotheses.count == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "word"),
-    [
-        ("heading_error_deg", 181, "0 to 180"),
-        ("height_error", 0.7, "0 to 0.6"),
-        ("height_error", "a", "must be a number"),
-    ],
-)
-def test_hypotheses_out_of_range_name_themselves(tmp_path, name, value, word):
-    with pytest.raises(ParameterError, match=word):
-        read_settings(ENCODER, MAP, [params(tmp_path / "drone.yaml", **{name: value})])

@@ -15,7 +15,7 @@ from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
 from geoloc.raster.views import open_raster
 from geoloc_lab.bags.writing import TOPICS, BagRecorder
-from geoloc_lab.evaluation.settings import read_ros_parameters
+from geoloc_lab.evaluation.run_settings import read_ros_parameters
 from geoloc_lab.flight_simulator.aerial_camera import AerialCamera, default_intrinsics
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file

@@ -34,7 +34,7 @@ from geoloc_lab.metrics.records import Recorder
 from geoloc_lab.nodes import evaluation_node
 from geoloc_lab.nodes.logbook import Logbook
 from geoloc_lab.nodes.replay_node import ReplayNode
-from geoloc_lab.nodes.settings import ReplayParameters
+from geoloc_lab.nodes.settings import ReplayNodeSettings
 from recording import FRAMES, START_NS, flight, write_bag
 
 
@@ -71,7 +71,7 @@ def test_a_replay_ends_in_a_report_of_every_frame(scorer, drone, folder, capsys)
     drone.good_frame()
     drone.destroy_publisher(drone.images)
     bag = write_bag(folder / "flight", flight())
-    player = ReplayNode(ReplayParameters(bag=str(bag), rate=0.25), namespace="geoloc")
+    player = ReplayNode(ReplayNodeSettings(bag=str(bag), rate=0.25), namespace="geoloc")
     player.play(SimpleNamespace(is_set=False))
     player.close()
     player.destroy_node()

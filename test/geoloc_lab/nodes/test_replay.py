@@ -17,7 +17,7 @@ from flying import MAP, PITCH_M, wait_for
 from geoloc.errors import BagError, ParameterError
 from geoloc.nodes import topics
 from geoloc_lab.nodes.replay_node import ReplayNode
-from geoloc_lab.nodes.settings import ReplayParameters
+from geoloc_lab.nodes.settings import ReplayNodeSettings
 from recording import FRAMES, START_NS, STEP_NS, flight, place, write_bag
 
 
@@ -48,7 +48,7 @@ def listener(drone, spinner):
 
 
 def play(namespace="geoloc", stopped=False, **values):
-    node = ReplayNode(ReplayParameters(**{"report": False, **values}), namespace=namespace)
+    node = ReplayNode(ReplayNodeSettings(**{"report": False, **values}), namespace=namespace)
     try:
         node.play(SimpleNamespace(is_set=stopped))
     finally:

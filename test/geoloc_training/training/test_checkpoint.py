@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from geoloc.errors import ModelError  # noqa: E402
+from geoloc.installed import default_model, find_model  # noqa: E402
 from geoloc_training.training import checkpoint  # noqa: E402
 from geoloc_training.training.checkpoint import (  # noqa: E402
     Best,
     Checkpoint,
     best_so_far,
+    initial_weights,
     load_average,
     load_checkpoint,
     save_best,
@@ -88,3 +92,13 @@ def test_the_best_is_preferred_to_the_last(tmp_path):
     save_best(tmp_path, BEST, {"a": torch.zeros(2)})
     assert best_so_far(tmp_path) == BEST
     assert [load_average(tmp_path, which)[0] for which in (None, "best", "last")] == [2, 2, 3]
+
+
+def test_a_run_begins_with_another_run_or_a_model_by_directory_or_id(tmp_path):
+    save_checkpoint(tmp_path, _checkpoint(3))
+    assert initial_weights(tmp_path)["a"].tolist() == [3.0, 3.0]
+    by_directory = initial_weights(find_model())
+    by_id = initial_weights(Path(default_model()))
+    assert all(torch.equal(by_id[name], weights) for name, weights in by_directory.items())
+    with pytest.raises(ModelError, match="neither a model directory nor a shipped model"):
+        initial_weights(Path("nowhere"))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
 from geoloc.errors import RasterError
+from geoloc.progress import progress_bar
 from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.generate.scenes import Camera, Scene
@@ -31,8 +31,8 @@ class Cast:
     camera: Camera
 
     def scenes(self, places: Iterable[Place], first: int = 1) -> Iterator[tuple[int, Scene]]:
-        """Number places from `first` on and set them before the camera, with a progress bar."""
-        bar = tqdm(list(places), unit="place", desc="make", disable=None)
+        """Yield places set before the camera, numbered from `first` on, with a progress bar."""
+        bar = progress_bar(list(places), label="make", unit="place")
         for number, place in enumerate(bar, first):
             yield number, Scene(place, self.camera)
 

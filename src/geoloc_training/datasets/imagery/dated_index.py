@@ -20,9 +20,9 @@ from pathlib import Path
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
-from tqdm import tqdm
 
 from geoloc.errors import RasterError
+from geoloc.progress import progress_bar
 from geoloc_training.arrays import Image
 from geoloc_training.datasets.data_config import MAX_GSD_M
 from geoloc_training.datasets.image_files import read_picture
@@ -101,7 +101,7 @@ def survey_dated(root: Path) -> Survey:
     columns, rows = table
     shots = [shot for where, row in rows if (shot := attempt(found, _shot, where, row, columns))]
     places, folder = _by_place(shots), _folder(root)
-    for of_place in tqdm(places, desc="pictures", unit="place", disable=None):
+    for of_place in progress_bar(places, label="pictures", unit="place"):
         attempt(found, _check_place, index, of_place)
         pictures = [attempt(found, _picture, folder, shot) for shot in of_place]
         shapes = [picture.shape for picture in pictures if picture is not None]

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
-from tqdm import tqdm
 
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
+from geoloc.progress import progress_bar
 from geoloc.raster.sources import Source, open_source
 from geoloc.raster.views import open_raster
 from geoloc.raster.xyz_tiles import is_xyz_folder
@@ -90,7 +90,7 @@ def survey_geotiffs(path: Path) -> Survey:
     files = georeferenced_in(path)
     footprints = [footprint for file in files if (footprint := attempt(found, _footprint, file))]
     places = _places(footprints)
-    for place in tqdm(places, desc="images", unit="place", disable=None):
+    for place in progress_bar(places, label="images", unit="place"):
         attempt(found, _ground, place, path.stem)
     return surveyed(found, len(files), len(places))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from geoloc.errors import RasterError
+from geoloc.progress import progress_bar
 from geoloc_training.arrays import Image
 from geoloc_training.datasets.data_config import SourceConfig
 from geoloc_training.datasets.image_files import read_picture
@@ -69,7 +69,7 @@ def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
     if gsd_m == 0:
         return Survey((_holds_none(root),))
     found: list[str] = []
-    for file in tqdm(files, desc="pictures", unit="file", disable=None):
+    for file in progress_bar(files, label="pictures", unit="file"):
         attempt(found, _read_plain, file)
     return surveyed(found, len(files), len(files))
 

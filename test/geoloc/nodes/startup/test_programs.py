@@ -8,6 +8,7 @@ import yaml
 
 from geoloc import installed
 from geoloc.errors import ModelError, ParameterError
+from geoloc.nodes.settings import NODES as FLYING
 from geoloc.nodes.startup.programs import (
     CAMERA_NODE,
     NODES,
@@ -17,8 +18,10 @@ from geoloc.nodes.startup.programs import (
     bring_up,
     start,
 )
+from geoloc.settings import settings_of
 from geoloc_lab.nodes.programs import NODES as LAB_NODES
 from geoloc_lab.nodes.programs import REPLAY_NODE
+from geoloc_lab.nodes.settings import NODES as LABS
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -136,30 +139,23 @@ def test_an_unknown_log_level_is_refused() -> None:
         BringUp(log_level="loud")
 
 
-def test_the_shipped_parameter_file_names_only_parameters_that_exist() -> None:
-    settings = pytest.importorskip("geoloc.nodes.settings")
-    tables = {
-        "/**/camera_node": settings.CameraParameters,
-        "/**/inference_node": settings.InferenceParameters,
-        "/**/retrieval_node": settings.RetrievalParameters,
-    }
+def test_bringup_yaml_holds_only_what_differs_from_a_default() -> None:
     content = yaml.safe_load((ROOT / "config" / "bringup.yaml").read_text(encoding="utf-8"))
-    assert set(content) == {"/**", *tables}
-    of_all = content["/**"]["ros__parameters"]
-    for node, table in tables.items():
-        known = {name: value for name, value in of_all.items() if name in table.__dataclass_fields__}
-        values = content[node]["ros__parameters"] | known
-        defaults = {name: field.default for name, field in table.__dataclass_fields__.items()}
-        assert set(values) <= set(defaults)
-        assert {name: _plain(defaults[name]) for name in values} == values
-    camera, retrieval = (
-        tables[f"/**/{node}"].__dataclass_fields__ for node in ("camera_node", "retrieval_node")
-    )
-    assert set(of_all) <= set(camera) & set(retrieval)
+    for section, values in content.items():
+        node = section.rpartition("/")[2]
+        kinds = [kind for name, kind in FLYING.items() if node in ("**", name)]
+        assert kinds, section
+        for name, value in values["ros__parameters"].items():
+            declared = [settings_of(kind)[name] for kind in kinds if name in settings_of(kind)]
+            assert declared, f"no node has {name}"
+            assert all(each.read(name, value) != each.default for each in declared), name
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def test_what_a_node_is_started_with_is_a_parameter_that_it_has() -> None:
+    settings = FLYING | LABS
+    for entry in (*NODES, *LAB_NODES):
+        names = settings_of(settings[entry.name])
+        assert (entry.takes_model, entry.takes_map) == ("model" in names, "map" in names), entry.name
 
 
 def test_every_row_says_what_it_is_for() -> None:

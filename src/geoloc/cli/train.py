@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc train …`: the program `geoloc-train` of the training package as a command."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import typer
+
+PROGRAM = "geoloc_training.cli:main"
+"""Function behind `geoloc-train`; by name, because what flies does not import what learns."""
+
+_AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc train` to `geoloc`."""
+    app.command("train", context_settings={**_AS_TYPED, "help_option_names": []})(train)
+
+
+def train(context: typer.Context) -> None:
+    """Train an encoder on views of the same places, measure it, hand it to the nodes."""
+    module, _, function = PROGRAM.partition(":")
+    # Training on several devices starts the further processes by sys.argv: it must name a program.
+    sys.argv = [str(Path(sys.argv[0]).parent / "geoloc-train"), *context.args]
+    getattr(importlib.import_module(module), function)()

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two directories that nodes are started with, declared once for all of them."""
+
+from typing import Any
+
+from geoloc.settings import setting
+
+
+def model_directory() -> Any:  # noqa: ANN401 - as dataclasses.field
+    """Declare the parameter `model`."""
+    return setting(
+        "", "model directory, or id of a shipped model; the launch argument model:= sets it", required=True
+    )
+
+
+def map_directory() -> Any:  # noqa: ANN401
+    """Declare the parameter `map`."""
+    return setting("", "map directory; the launch argument map:= sets it", required=True)

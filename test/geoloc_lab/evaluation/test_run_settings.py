@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `geoloc evaluate` takes from parameter files: all that the core declares, and nothing else."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+import toy_flight
+import toy_map
+from geoloc.camera.rig import RigSettings
+from geoloc.encoder.card import load_card
+from geoloc.errors import ParameterError
+from geoloc.installed import config_file
+from geoloc.localizer import LocalizerSettings
+from geoloc.nodes.settings import NODES as FLYING
+from geoloc.settings import settings_of
+from geoloc_lab.evaluation.run_settings import RunSettings, read_ros_parameters, read_settings
+from geoloc_lab.nodes.settings import NODES as LABS
+
+ENCODER = toy_flight.PixelEncoder()
+MAP = toy_flight.pixel_map(ENCODER)
+SHIPPED = Path(__file__).parents[3] / "models" / "geoloc-small-2"
+
+
+def params(path, **values):
+    path.write_text(f"/**: {{ros__parameters: {json.dumps(values)}}}")
+    return path
+
+
+def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(
+        "/**:\n  ros__parameters: {min_score: 0.2, k: 3, max_tilt_deg: 20.0}\n", encoding="utf-8"
+    )
+    second.write_text("/geoloc/retrieval_node:\n  ros__parameters: {min_score: 0.4}\n", encoding="utf-8")
+    settings = read_settings(ENCODER, MAP, [first, second])
+    assert (settings.localizer.min_score, settings.localizer.k) == (0.4, 3)
+    assert settings.rig.max_tilt_deg == 20.0
+    assert (settings.rig.view_size_m, settings.rig.encoder_px) == (toy_map.SIZE_M, 32)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[1, 2", "cannot be read"),
+        ("- a\n", "no ROS parameter file"),
+        ("/**: {min_score: 1}\n", "has no `ros__parameters`"),
+        ("", "no ROS parameter file"),
+    ],
+)
+def test_bad_parameter_files_are_refused(tmp_path, content, sentence):
+    (tmp_path / "bad.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ParameterError, match=sentence):
+        read_ros_parameters(tmp_path / "bad.yaml")
+
+
+def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match="cannot be read"):
+        read_ros_parameters(tmp_path / "gone.yaml")
+    file = tmp_path / "bad.yaml"
+    file.write_text("/**:\n  ros__parameters: {min_score: 7.0}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="min_score is 7"):
+        read_settings(ENCODER, MAP, [file])
+    file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
+    with pytest.raises(
+        ParameterError, match=r"min_score is 'high'; it must be a number.*edit min_score in .*bad.yaml"
+    ):
+        read_settings(ENCODER, MAP, [file])
+    file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.*mean heading_error_deg"):
+        read_settings(ENCODER, MAP, [file])
+
+
+def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):
+    file = params(tmp_path / "drone.yaml", heading_error_deg=30.0, height_error=0.2)
+    settings = read_settings(ENCODER, MAP, [file])
+    assert settings.rig.hypotheses == settings.localizer.hypotheses
+    assert settings.rig.hypotheses.count == 15
+    assert read_settings(ENCODER, MAP).rig.hypotheses.count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("heading_error_deg", 181, "0 to 180"),
+        ("height_error", 0.7, "0 to 0.6"),
+        ("height_error", "a", "must be a number"),
+    ],
+)
+def test_hypotheses_out_of_range_name_themselves(tmp_path, name, value, word):
+    with pytest.raises(ParameterError, match=word):
+        read_settings(ENCODER, MAP, [params(tmp_path / "drone.yaml", **{name: value})])
+
+
+def flat(settings):
+    """Return the values of all settings by name."""
+    values = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if "group" in field.metadata:
+            values |= flat(value)
+        elif "setting" in field.metadata:
+            values[field.name] = list(value) if isinstance(value, tuple) else value
+    return values
+
+
+def another(name, declared):
+    """Return a value that the setting may have, other than its default."""
+    if declared.choices:
+        return declared.choices[-1]
+    if isinstance(declared.default, bool):
+        return not declared.default
+    if isinstance(declared.default, str):
+        return "another"
+    if isinstance(declared.default, tuple):
+        return [1.0] * len(declared.default)
+    middle = (declared.low + declared.high) / 2
+    return type(declared.default)({"min_height_m": 20.0, "max_height_m": 1000.0}.get(name, middle))
+
+
+def test_every_setting_of_the_core_is_taken_from_parameter_files(tmp_path):
+    declared = settings_of(RunSettings)
+    assert declared == settings_of(RigSettings) | settings_of(LocalizerSettings)
+    chosen = {name: another(name, found) for name, found in declared.items()}
+    sizes = {"view_size_m": MAP.view_size_m, "encoder_px": ENCODER.card.input_px}
+    settings = read_settings(ENCODER, MAP, [params(tmp_path / "all.yaml", **chosen)])
+    assert flat(settings) == chosen | sizes
+
+
+def test_what_only_nodes_need_is_ignored(tmp_path):
+    nodes = FLYING | LABS
+    alone = {name for kind in nodes.values() for name in settings_of(kind)} - set(settings_of(RunSettings))
+    assert {"image_transport", "silence_s", "wait_s", "max_truth_gap_s"} <= alone
+    foreign = dict.fromkeys([*alone, "use_sim_time", "lidar_channels"], "anything")
+    file = params(tmp_path / "nodes.yaml", **foreign)
+    assert read_settings(ENCODER, MAP, [file]) == read_settings(ENCODER, MAP)
+
+
+def test_the_shipped_parameter_files_are_read(tmp_path):
+    files = [config_file("bringup.yaml"), SHIPPED / "params.yaml"]
+    tolerances = read_settings(ENCODER, MAP, files).rig.hypotheses.tolerances
+    assert tolerances == load_card(SHIPPED).tolerances

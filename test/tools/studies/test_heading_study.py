@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study of unknown heading and height: its cases are what they say, its table counts what happened."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "studies"))
+
+import heading_study as study  # noqa: E402 - found through the line above
+
+from geoloc_lab.flight_simulator.disturbances import CompassBias, HeightBias  # noqa: E402
+from geoloc_lab.scenarios.outcome import Outcome  # noqa: E402
+
+
+def test_rows_are_those_that_the_parameters_make():
+    rows = {name: case.rows for name, case in study.CASES.items()}
+    assert (rows["known"], rows["turn-15"], rows["turn-180"], rows["height"], rows["both"]) == (
+        1,
+        3,
+        24,
+        5,
+        120,
+    )
+
+
+def test_what_is_wrong_is_no_more_than_geoloc_is_told():
+    for case in study.CASES.values():
+        tried_deg = case.parameters.get("heading_error_deg", 0.0)
+        tried = case.parameters.get("height_error", 0.0)
+        for wrong in (one for flight in case.flights(4) for one in flight.disturbances):
+            if isinstance(wrong, CompassBias) and tried_deg:
+                assert abs(wrong.clockwise_deg) <= tried_deg
+            if isinstance(wrong, HeightBias) and tried:
+                assert abs(math.log1p(wrong.share)) <= -math.log1p(-tried) + 1e-9
+
+
+def test_flights_of_a_case_differ_and_are_no_more_than_asked_for():
+    flights = study.CASES["turn-180"].flights(3)
+    assert [flight.name for flight in flights] == ["straight-leg", "survey", "turn-180"]
+    assert len({flight.disturbances for flight in flights}) == 3
+    assert [flight.name for flight in study.CASES["compass-15"].flights(4)] == ["compass-bias"]
+
+
+def test_a_row_of_the_table_has_a_cell_for_each_head():
+    outcome = Outcome(1, 100, 80, 0.95, 2.0, 6.0, {50: 0.1, 100: 0.05}, 7.0, {}, 1.0, 1.0, (1.0, 3.0), ())
+    line = study.row(study.CASES["both"], study.Measured(outcome, 1.0, 2.0, 3.0, 4.0))
+    assert line.count("|") == study.HEAD.splitlines()[0].count("|") == study.HEAD.splitlines()[1].count("|")
+    assert line.endswith("| 80 of 100 | 95.0% | 2.0 | 6.0 | 7 | 5.0% |")
+
+
+def test_help_says_what_it_does(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["heading_study.py", "--help"])
+    with pytest.raises(SystemExit):
+        study.main()
+    assert "not to know heading or height" in capsys.readouterr().out

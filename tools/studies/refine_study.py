@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What refinement is worth: metres before and after, by method, on maps of one date and queries of another.
+
+    .venv/bin/python tools/studies/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
+    .venv/bin/python tools/studies/refine_study.py --cases world:0:1 --methods ncc sift
+    .venv/bin/python tools/studies/refine_study.py --flights ../shared/data --work runs/refine-flights
+
+"Before" is what one look-up answers with: the softmax mean of a tile near the query and its neighbours, a
+quarter of a view apart. "After" is what the localizer's own stage makes of that, of all queries, those that
+it left alone among them. Each query is also laid on the wrong place of the same map that is most like it.
+Flights are flown photo by photo through the localizer, refined and not.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from refine_flights import flown
+from refine_rows import HEAD, Tried, row
+
+from geoloc import integrity
+from geoloc.arrays import Float32Array, Float64Array
+from geoloc.camera.views import fill_invalid
+from geoloc.encoder import Encoder, load_encoder
+from geoloc.filter.single_frame import softmax
+from geoloc.installed import find_model
+from geoloc.localizer import LocalizerSettings
+from geoloc.refine import Refiner, Verdict, make_method
+from geoloc.refine.stage import Estimate, RefineStage
+from geoloc_training.datasets.imagery.dated_index import load_multiyear
+from geoloc_training.datasets.imagery.ground import Ground, Look, render
+from geoloc_training.datasets.imagery.world import load_worlds
+
+VIEW_M = 90.0
+PITCH_M = VIEW_M / 4
+_WORLDS, _WORLD_M = (7, 8), 1024.0
+_HERE_M = np.zeros(2)
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """How a query differs from a tile: largest offset per axis, heading and relative scale, all uniform."""
+
+    offset_m: float = 12.0
+    yaw_deg: float = 10.0
+    scale: float = 0.12
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A tile's centre on a ground, metres east and south of its corner."""
+
+    ground: Ground
+    east_m: float
+    south_m: float
+
+    def look(
+        self, east_m: float = 0.0, south_m: float = 0.0, size_m: float = VIEW_M, heading: float = 0.0
+    ) -> Look:
+        """Return a look at it, or beside it."""
+        return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
+
+
+@dataclass(frozen=True, eq=False)
+class SpotMap:
+    """The ground around a spot on one date, as the stage and its refiner see a map: metres from the spot."""
+
+    spot: Spot
+    date: str
+    view_size_m: float = VIEW_M
+
+    def raster(self) -> "SpotMap":
+        """Itself: nothing is to be opened."""
+        return self
+
+    def view(
+        self, east_m: float, north_m: float, size_m: float, size_px: int
+    ) -> tuple[NDArray[np.uint8], Float64Array]:
+        """As `geoloc.raster.views.Raster.view`."""
+        return render(self.spot.ground, self.date, self.spot.look(east_m, -north_m, size_m), size_px)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A query beside the right place and a wrong one.
+
+    Attributes:
+        view: uint8 (S, S, 3).
+        right, wrong: the map around them.
+        truth_m: (2,) east and north of the view's centre from the right place.
+        heading_rad, scale: of the view.
+        believed: what one look-up answers with, from the right place.
+    """
+
+    view: NDArray[np.uint8]
+    right: SpotMap
+    wrong: SpotMap
+    truth_m: Float64Array
+    heading_rad: float
+    scale: float
+    believed: Estimate
+
+
+def spots(
+    case: str, imagery: Path | None, count: int, rng: np.random.Generator
+) -> tuple[list[Spot], str, str]:
+    """Where to try, and the dates of map and query."""
+    city, map_date, query_date = case.split(":")
+    if map_date == query_date:
+        raise SystemExit(f"{case}: map and query must be of two dates")
+    if city == "world":
+        worlds = load_worlds(_WORLDS, _WORLD_M, 1 + max(int(map_date), int(query_date)), Path("runs/worlds"))
+        places = rng.uniform(VIEW_M, _WORLD_M - VIEW_M, (count, 2))
+        chosen = [Spot(worlds[i % len(worlds)], *place) for i, place in enumerate(places)]
+    elif imagery is None:
+        raise SystemExit(f"{case}: name the folder of the imagery")
+    else:
+        grounds = [g for g in load_multiyear(imagery, [city]) if {map_date, query_date} <= set(g.dates)]
+        if not grounds:
+            raise SystemExit(f"{case}: no place of {city} has both dates")
+        chosen = [Spot(g, g.extent_m[0] / 2, g.extent_m[1] / 2) for g in grounds]
+        chosen = [chosen[i % len(chosen)] for i in range(count)]
+    return chosen, map_date, query_date
+
+
+def trials(
+    case: str, imagery: Path | None, count: int, encoder: Encoder, how: Disturbance, seed: int = 0
+) -> Iterator[Trial]:
+    """Yield the queries of one case, always the same for a seed."""
+    rng = np.random.default_rng(seed)
+    where, map_date, query_date = spots(case, imagery, count, rng)
+    side = encoder.card.input_px
+    tiles = np.concatenate([encoder.describe(_view(spot, map_date, side)[None]) for spot in where])
+    for spot in where:
+        east, south = rng.uniform(-how.offset_m, how.offset_m, 2)
+        heading = np.deg2rad(rng.uniform(-how.yaw_deg, how.yaw_deg))
+        scale = 1.0 + rng.uniform(-how.scale, how.scale)
+        look = spot.look(east, south, VIEW_M * scale, heading)
+        view = fill_invalid(*render(spot.ground, query_date, look, side))
+        query = encoder.describe(view[None])[0]
+        other = where[_rival(tiles @ query, spot, where)]
+        yield Trial(
+            view=view,
+            right=SpotMap(spot, map_date),
+            wrong=SpotMap(other, map_date),
+            truth_m=np.array([east, -south]),
+            heading_rad=heading,
+            scale=scale,
+            believed=_believed(spot, map_date, query, encoder),
+        )
+
+
+def _rival(scores: Float32Array, spot: Spot, where: Sequence[Spot]) -> int:
+    """Return the most similar tile that shares no ground with this one."""
+    for number in np.argsort(-scores):
+        other = where[number]
+        apart_m = max(abs(other.east_m - spot.east_m), abs(other.south_m - spot.south_m))
+        if other.ground.name != spot.ground.name or apart_m > 2 * VIEW_M:
+            return int(number)
+    raise SystemExit("all places of this case are one; choose another")
+
+
+def _view(spot: Spot, date: str, side: int, east_m: float = 0.0, south_m: float = 0.0) -> NDArray[np.uint8]:
+    return fill_invalid(*render(spot.ground, date, spot.look(east_m, south_m), side))
+
+
+def _believed(spot: Spot, date: str, query: Float32Array, encoder: Encoder) -> Estimate:
+    centres = np.array([(east, north) for east in (-1, 0, 1) for north in (-1, 0, 1)]) * PITCH_M
+    around = [_view(spot, date, encoder.card.input_px, east, -north) for east, north in centres]
+    scores = (encoder.describe(np.stack(around)) @ query).astype(np.float64)
+    weights = softmax(scores, LocalizerSettings().temperature)
+    return Estimate(weights @ centres, integrity.covariance_m2(centres, weights, PITCH_M))
+
+
+def attempt(method: str, trial: Trial) -> Tried:
+    """Refine one belief, and look at the wrong place with the same method."""
+    stage = RefineStage(trial.right, method)
+    began = time.process_time()
+    after = stage.refine(trial.believed, trial.view, _HERE_M)
+    ms = 1e3 * (time.process_time() - began)
+    with Refiner(trial.wrong, make_method(method)) as elsewhere:
+        wrong = elsewhere.refine(trial.view, 0.0, 0.0)
+    return Tried(
+        trial.believed.mean_m - trial.truth_m,
+        after.mean_m - trial.truth_m,
+        after.covariance_m2,
+        after.refined,
+        stage.last_reason,
+        wrong.verdict is Verdict.CONFIRMED,
+        ms,
+    )
+
+
+def main() -> None:
+    """Print a table a case and a flight."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("imagery", nargs="?", type=Path, help="folder of dated crops with an index.csv")
+    parser.add_argument("--cases", nargs="*", default=[], help="city:map date:query date, or world:0:1")
+    parser.add_argument("--flights", type=Path, help="folder of flight folders, as `geoloc flight` takes it")
+    parser.add_argument("--work", type=Path, default=Path("runs/refine-flights"), help="for maps and bags")
+    parser.add_argument("--methods", nargs="+", default=["ncc", "sift"])
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
+    chosen = parser.parse_args()
+    encoder = load_encoder(find_model(), threads=1)
+    for case in chosen.cases:
+        how = Disturbance(offset_m=chosen.offset_m)
+        queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
+        print(f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
+        print(f"\n{HEAD}")
+        for name in chosen.methods:
+            print(row(name, [attempt(name, query) for query in queries], VIEW_M), flush=True)
+    if chosen.flights is not None:
+        for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
+            print(f"\n{title}\n\n{HEAD}")
+            for name, tried in by_method.items():
+                print(row(name, tried, view_size_m), flush=True)
+
+
+if __name__ == "__main__":
+    main()
