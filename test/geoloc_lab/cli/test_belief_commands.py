@@ -48,7 +48,7 @@ def test_compare_prints_differences_and_writes_a_page(reports, tmp_path):
     out = tmp_path / "out"
     result = invoke("compare", reports / "sure", reports / "honest" / "report.json", "--out", out)
     assert result.exit_code == 0, result.output
-    assert "60 frames that all have" in result.output
+    assert "60 frames that all reports have" in result.output
     nees = next(line for line in result.output.splitlines() if line.startswith("NEES"))
     assert "*" in nees
     assert str(out / "compare.html") in result.output
