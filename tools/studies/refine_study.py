@@ -134,7 +134,7 @@ def spots(
 def trials(
     case: str, imagery: Path | None, count: int, encoder: Encoder, how: Disturbance, seed: int = 0
 ) -> Iterator[Trial]:
-    """Return the queries of one case, always the same for a seed."""
+    """Yield the queries of one case, always the same for a seed."""
     rng = np.random.default_rng(seed)
     where, map_date, query_date = spots(case, imagery, count, rng)
     side = encoder.card.input_px

@@ -202,7 +202,7 @@ def test_a_map_without_its_picture_still_answers(town_map, tmp_path, damage):
 def test_a_method_that_cannot_be_is_told_before_the_flight(town_map):
     with pytest.raises(ParameterError, match="refine is 'superglue'; it must be one of auto, ncc"):
         LocalizerSettings(refine="superglue")
-    with pytest.raises(ParameterError, match="refine is 'features'; use one of auto, ncc, sift"):
+    with pytest.raises(ParameterError, match="refine is 'features'; it must be one of auto, ncc, sift"):
         LocalizerSettings(refine="features")
     with pytest.raises(ParameterError, match="weights"):
         Localizer(town_map, None, LocalizerSettings(refine="lightglue"))

@@ -3,7 +3,7 @@
 
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -277,7 +277,8 @@ def test_a_stored_calibration_is_read_back_and_the_model_stays_whole(model):
     assert (card.sha256, card.metrics) == (before.sha256, before.metrics)
     assert replace(card, calibration=before.calibration) == before
     parameters = yaml.safe_load((model / "params.yaml").read_text(encoding="utf-8"))["/**"]["ros__parameters"]
-    assert parameters == {"encoder_px": 160, "min_score": 0.6, "min_margin": 0.0, "max_sigma_m": 12.5}
+    thresholds = {"min_score": 0.6, "min_margin": 0.0, "max_sigma_m": 12.5}
+    assert parameters == {"encoder_px": 160, **asdict(before.tolerances), **thresholds}
     text = (model / "params.yaml").read_text(encoding="utf-8")
     assert "geoloc calibrate on flight a" in text.splitlines()[0]
     tree = yaml.safe_load((model / "model.yaml").read_text(encoding="utf-8"))

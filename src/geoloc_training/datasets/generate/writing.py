@@ -31,7 +31,7 @@ class Cast:
     camera: Camera
 
     def scenes(self, places: Iterable[Place], first: int = 1) -> Iterator[tuple[int, Scene]]:
-        """Number places from `first` on and set them before the camera, with a progress bar."""
+        """Yield places set before the camera, numbered from `first` on, with a progress bar."""
         bar = progress_bar(list(places), label="make", unit="place")
         for number, place in enumerate(bar, first):
             yield number, Scene(place, self.camera)
