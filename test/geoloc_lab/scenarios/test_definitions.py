@@ -9,7 +9,7 @@ import pytest
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
 from geoloc_lab.flight_simulator.disturbances import CompassBias, Dropout, HeightBias, Kidnap, LateFrames
-from geoloc_lab.flight_simulator.featureless import dullest_leg
+from geoloc_lab.flight_simulator.featureless import featureless_leg
 from geoloc_lab.scenarios.definitions import SCENARIOS, Scenario, chosen
 from geoloc_lab.world.season_change import SeasonChange, changed
 
@@ -73,15 +73,15 @@ class HalfPlain:
         return np.repeat(grey[..., None], 3, axis=2), np.broadcast_to(east < 300, grey.shape)
 
 
-def test_the_dullest_leg_lies_where_nothing_is_seen_but_not_where_there_is_no_imagery():
-    start, end = dullest_leg(HalfPlain(), 200.0, 50.0)
+def test_the_featureless_leg_lies_where_nothing_is_seen_but_not_where_there_is_no_imagery():
+    start, end = featureless_leg(HalfPlain(), 200.0, 50.0)
     assert math.dist(start, end) == pytest.approx(200.0)
     assert all(60.0 < east < 250.0 and abs(north) <= 250.0 for east, north in (start, end))
 
 
 def test_a_leg_longer_than_the_imagery_is_refused():
     with pytest.raises(ParameterError, match="no leg of 900 m"):
-        dullest_leg(HalfPlain(), 900.0, 50.0)
+        featureless_leg(HalfPlain(), 900.0, 50.0)
 
 
 def woods(side=200):
