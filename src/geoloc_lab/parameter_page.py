@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print docs/parameters.md from the declarations of the nodes' settings: `make parameters`."""
+"""Write docs/parameters.md from the declarations of the nodes' settings: `make parameters`."""
 
 import sys
 from collections.abc import Iterator
@@ -15,8 +15,9 @@ _HEAD = """# Parameters
 `make parameters` writes this page from the declarations in the code; do not edit it. Where the `ros2` command
 is installed, `ros2 param describe /geoloc/camera_node NAME` shows the same for a running node.
 
-Values come from parameter files, in the order that `config/bringup.yaml` explains. A node refuses to start
-with a value that is not allowed. A default that is not allowed must be replaced; the last column says where.
+Values come from parameter files, in the order that `config/bringup.yaml` explains; a model's and a map's
+`params.yaml` set some of them for you. A node refuses to start with a value that is not allowed. A default
+that is not allowed must be replaced; the last column says where, if not by you.
 A *fixed* parameter is read once, at start-up: `ros2 param set` refuses to change it.
 """
 _COLUMNS = ("parameter", "default", "allowed", "unit", "in flight", "meaning")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imagery to train on."""
+"""What is trained on: published sets, imagery of one's own, regions; and how batches are drawn from it."""

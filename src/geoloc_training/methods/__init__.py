@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training methods, one folder each, with the same file names in all of them; `registry` lists them."""
+"""Training methods, one folder each: `method.py`, `settings.py`, `loss.py`; `registry` has a row for each."""

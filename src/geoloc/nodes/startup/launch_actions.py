@@ -69,7 +69,7 @@ def bringup_choices(context: LaunchContext) -> BringUp:
     """Read what the pilot chose from the launch arguments.
 
     Raises:
-        ParameterError: for a value that the node table refuses.
+        ParameterError: for a value that `BringUp` refuses.
     """
     file = argument(context, "params_file")
     return BringUp(

@@ -119,7 +119,7 @@ def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
     """Start nodes; whatever happens inside the `with`, they are stopped at its end.
 
     Args:
-        starts: from `table.bring_up`, or single ones from `table.start`.
+        starts: from `programs.bring_up`, or single ones from `programs.start`.
     """
     with tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
         processes = Processes()

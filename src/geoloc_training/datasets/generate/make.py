@@ -11,7 +11,7 @@ from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
 from geoloc_training.datasets.published.sues200 import HEIGHTS_M
 
-# By the names of `datasets.registry`; a name for one split or height makes the whole tree.
+# By the names of `datasets.published.registry`; a name for one split or height makes the whole tree.
 LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
     "u1652": drone_layouts.write_university,
     "sues200": drone_layouts.write_sues200,
