@@ -56,7 +56,7 @@ Threads = Annotated[int, typer.Option(help="CPU threads of the encoder; 0 for it
 
 
 def register(app: typer.Typer) -> None:
-    """Add `geoloc map` to `geoloc`."""
+    """Add `geoloc map`."""
     app.add_typer(_commands, name="map")
 
 
