@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a JPEG or PNG says of itself, read before a decoder allocates a single pixel."""
+"""The header of a JPEG or PNG, checked before a decoder allocates a single pixel."""
 
 import struct
 

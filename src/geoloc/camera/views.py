@@ -12,25 +12,9 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array, UInt8Array
-from geoloc.camera.lens import (
-    Intrinsics,
-    project,
-    rays,
-)
+from geoloc.camera.lens import Intrinsics, project, rays
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
-
-__all__ = [
-    "Intrinsics",
-    "View",
-    "ViewSpec",
-    "check_texture",
-    "fill_invalid",
-    "frame_to_view",
-    "pixel_to_ground",
-    "project",
-    "rays",
-]
 
 ColourImage = UInt8Array
 
@@ -39,12 +23,12 @@ _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this ha
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
 _MIN_CONTRAST = 1.5
-AS_ASSUMED = Hypotheses()
+_AS_ASSUMED = Hypotheses()
 
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """What a view must look like: `size_m` metres of ground, square, in `size_px` by `size_px` pixels."""
+    """The size of a view: a square of `size_m` metres of ground in `size_px` by `size_px` pixels."""
 
     size_m: float
     size_px: int
@@ -99,7 +83,7 @@ def frame_to_view(
     stamp_ns: int = 0,
     *,
     min_coverage: float = 0.5,
-    hypotheses: Hypotheses = AS_ASSUMED,
+    hypotheses: Hypotheses = _AS_ASSUMED,
 ) -> View:
     """Warp a frame to the ground as seen from straight above, north up.
 
@@ -114,9 +98,9 @@ def frame_to_view(
         world_from_optical: (3, 3) rotation that takes optical axes to east, north, up.
         height_m: vertical height of the camera above the ground.
         spec: size of the view on the ground and in pixels.
-        stamp_ns: handed on to the view.
+        stamp_ns: of the frame, and so of the view.
         min_coverage: the least part of the view that the frame must show, by what is assumed.
-        hypotheses: how wrong heading and height may be.
+        hypotheses: of heading and height.
 
     Returns:
         The view; coverage and offset are exact for a flat ground.

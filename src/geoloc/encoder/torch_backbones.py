@@ -103,7 +103,7 @@ def _layout(shape: tuple[int, ...], prefix: int) -> Layout | None:
 
 
 def _has_fixed_size(name: str) -> bool:
-    """Whether the network must be told the size of its views when it is built, as most transformers must."""
+    """Return whether the size of views is needed to build the network, as for most transformers."""
     settings = timm.get_pretrained_cfg(name)
     return settings is not None and bool(settings.fixed_input_size)
 

@@ -99,7 +99,7 @@ def height_scale(weights: Float64Array, hypotheses: Hypotheses) -> float:
 
 def _expected(tile_weights: FloatArray, cosines: Float32Array, model: LikelihoodModel) -> Float64Array:
     """Return the expected likelihood (n,) over tiles of weights (m,) and cosines (m, n), unscaled."""
-    if not tile_weights.size:  # off the map a look-up tells nothing
+    if not tile_weights.size:  # off the map a look-up is uninformative
         return np.ones(cosines.shape[1])
     likelihood = np.exp((cosines - cosines.max()) / np.float32(model.temperature))
     return np.asarray(tile_weights @ likelihood, dtype=np.float64)

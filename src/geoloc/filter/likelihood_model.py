@@ -5,9 +5,9 @@ A place x of score s(x) is this many times likelier than the average place of th
 
     L(x) = (1 - o) exp(s(x) / T) / mean over the map of exp(s / T) + o
 
-T is the temperature and o the share of outliers, look-ups that tell nothing about the place. As a floor, o
-lets a belief survive a wrong look-up and keeps a single one from convincing. Where all places score the same
-L is 1, so featureless ground says nothing, without a rule for it.
+T is the temperature and o the share of outliers, look-ups that are uninformative about the place. As a floor,
+o lets a belief survive a wrong look-up and keeps a single one from convincing. Where all places score the
+same L is 1, so featureless ground is uninformative, without a rule for it.
 
 Successive look-ups have correlated errors, because they see nearly the same ground on nearly the same tiles.
 Multiplied as if they were independent, they would soon make the filter overconfident. So L is raised to an
@@ -37,7 +37,7 @@ class LikelihoodModel:
         0.04, "cosine by which a place must score more to be e times likelier", low=1e-4, high=10.0
     )
     outlier_share: float = setting(
-        0.1, "share of look-ups that tell nothing about the place", low=1e-6, high=0.9
+        0.1, "share of look-ups that are uninformative about the place", low=1e-6, high=0.9
     )
     off_map_score: float = setting(
         -1.0,

@@ -45,7 +45,7 @@ class Source:
     """An open image and its place on Earth.
 
     Attributes:
-        dataset: the open rasterio dataset; whoever holds the source closes it.
+        dataset: the open rasterio dataset; the owner of the source closes it.
         crs: coordinate reference system of `transform`.
         transform: pixel (column, row) to coordinates in `crs`, x first.
         path: what was opened, for messages.
