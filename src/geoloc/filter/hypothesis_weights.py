@@ -23,7 +23,8 @@ from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-_CHANGES_PER_S = 2e-3  # share of a weight that moves on to each neighbouring hypothesis
+# Share of a weight that moves on to each neighbour: a heading held by a gyro drifts by some degrees a minute.
+_CHANGES_PER_S = 2e-3
 _MAX_CHANGE = 0.2
 _UNIFORM_SHARE = 0.02  # of the belief, spread over all hypotheses after each look-up
 
