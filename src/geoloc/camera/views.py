@@ -16,8 +16,6 @@ from geoloc.camera.lens import Intrinsics, project, rays
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
 
-ColourImage = UInt8Array
-
 _LONGEST_SIDE = 32_766  # of what OpenCV can remap
 _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
@@ -60,7 +58,7 @@ class View:
         gsd_m: metres of ground per pixel.
     """
 
-    images: ColourImage
+    images: UInt8Array
     coverage: float
     offset_east_m: float
     offset_north_m: float
@@ -69,13 +67,13 @@ class View:
     gsd_m: float
 
     @property
-    def image(self) -> ColourImage:
+    def image(self) -> UInt8Array:
         """The first image (S, S, 3): the view by heading and height as they are assumed."""
         return np.asarray(self.images[0])
 
 
 def frame_to_view(
-    image_rgb: ColourImage,
+    image_rgb: UInt8Array,
     intrinsics: Intrinsics,
     world_from_optical: Float64Array,
     height_m: float,
@@ -116,7 +114,7 @@ def frame_to_view(
     centre = _view_centre(lens, world_from_optical, height_m, spec)
     grid = _grid_m(spec.size_m, spec.size_px)
 
-    def warped(index: int) -> tuple[ColourImage, float]:
+    def warped(index: int) -> tuple[UInt8Array, float]:
         ground = hypotheses.as_assumed(index, grid) + centre
         return _warped(image_rgb, *project(_from_ground(ground, world_from_optical, height_m), lens))
 
@@ -142,7 +140,7 @@ def frame_to_view(
     )
 
 
-def fill_invalid(image: ColourImage, valid: BoolArray) -> ColourImage:
+def fill_invalid(image: UInt8Array, valid: BoolArray) -> UInt8Array:
     """Fill invalid pixels with the mean colour of the valid ones, in flight, map and training alike.
 
     Args:
@@ -158,7 +156,7 @@ def fill_invalid(image: ColourImage, valid: BoolArray) -> ColourImage:
     return np.where(valid[..., None], image, np.rint(mean).astype(np.uint8))
 
 
-def check_texture(image: ColourImage, min_contrast: float = _MIN_CONTRAST) -> None:
+def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> None:
     """Refuse a view that is all one colour: open water, fog, a lens cap.
 
     Args:
@@ -260,14 +258,14 @@ def _from_ground(ground: Float64Array, rotation: Float64Array, height_m: float) 
     return np.asarray(ground @ rotation[:2] - height_m * rotation[2], dtype=np.float64)
 
 
-def _warped(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> tuple[ColourImage, float]:
+def _warped(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> tuple[UInt8Array, float]:
     """Return the picture of these pixels, and which part of it the frame shows."""
     if not valid.any():
         return fill_invalid(np.zeros((*valid.shape, 3), dtype=np.uint8), valid), 0.0
     return fill_invalid(_sample(image, pixels, valid), valid), float(valid.mean())
 
 
-def _sample(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> ColourImage:
+def _sample(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> UInt8Array:
     # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
     x, y = pixels[..., 0][valid], pixels[..., 1][valid]
@@ -295,7 +293,7 @@ def _pixels_per_step(pixels: Float64Array, valid: BoolArray) -> float:
     return float(np.sqrt((across * down)[whole].mean())) / stride if whole.any() else 1.0
 
 
-def _fitting(intrinsics: Intrinsics, image: ColourImage) -> Intrinsics:
+def _fitting(intrinsics: Intrinsics, image: UInt8Array) -> Intrinsics:
     try:
         return intrinsics.scaled_to(image.shape[1], image.shape[0])
     except CameraError as error:
