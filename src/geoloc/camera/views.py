@@ -216,7 +216,7 @@ def _check_frame(image: UInt8Array) -> None:
 
 
 def _check_height(height_m: float) -> None:
-    """Refuse, as BAD_HEIGHT, a height above ground that is no positive number of metres."""
+    """Refuse, as BAD_HEIGHT, a height above ground that is not a positive number of metres."""
     if not (math.isfinite(height_m) and height_m > 0):
         raise FrameRefused(
             Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
@@ -224,10 +224,12 @@ def _check_height(height_m: float) -> None:
 
 
 def _check_rotation(rotation: Float64Array) -> None:
-    """Refuse, as BAD_ATTITUDE, what is no rotation (3, 3)."""
+    """Refuse, as BAD_ATTITUDE, what is not a rotation (3, 3)."""
     proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
     if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
-        raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")
+        raise FrameRefused(
+            Reason.BAD_ATTITUDE, "the camera's attitude is not a rotation; check IMU and mount"
+        )
 
 
 def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:

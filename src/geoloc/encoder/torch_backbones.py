@@ -112,7 +112,7 @@ def _fit_stem(model: nn.Module, architecture: Architecture) -> None:
     if architecture.stem == "unshuffle":
         if not hasattr(model, "conv1") or not hasattr(model, "maxpool"):
             raise ModelError(
-                f"stem 'unshuffle' needs a ResNet, '{architecture.backbone}' is none; use stem: timm."
+                f"stem 'unshuffle' needs a ResNet, '{architecture.backbone}' is not one; use stem: timm."
             )
         width = model.bn1.num_features
         model.conv1 = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1, bias=False))

@@ -136,7 +136,7 @@ def _open_folder(path: Path, bounds: Sequence[float] | None, crs: str | None) ->
 def _open_file(path: Path) -> DatasetReader:
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
-        raise RasterError(f"{path} is no image that is read here: give one of {', '.join(_DRIVERS)}.")
+        raise RasterError(f"{path} is not an image of a supported format: give one of {', '.join(_DRIVERS)}.")
     return _open(str(path), driver, path)
 
 
@@ -184,7 +184,9 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise RasterError(f"{text!r} is no coordinate reference system: write it as EPSG:32615.") from error
+        raise RasterError(
+            f"{text!r} is not a coordinate reference system: write it as EPSG:32615."
+        ) from error
 
 
 def checked_bounds(bounds: Sequence[float]) -> Bounds:

@@ -85,7 +85,7 @@ class Processes:
                 continue
             if not respawn or code == USER_MISTAKE:
                 raise NodeError(
-                    f"{process.start.entry.name} ended with code {code}; its own message stands above"
+                    f"{process.start.entry.name} ended with code {code}; see its own message above"
                 )
             _respawn(process, code)
 
