@@ -14,7 +14,7 @@ CLOCK_JUMP_NS = 1_000_000_000
 class Around(Generic[T]):
     """The samples around an instant.
 
-    Args:
+    Attributes:
         first: the value before the instant, or the nearest one at either end of the memory.
         second: the value after it, or the same as `first` at either end.
         share: how far the instant lies from first to second, 0 to 1.

@@ -47,7 +47,7 @@ class ViewSpec:
 class View:
     """The ground below, as the map shows it.
 
-    Args:
+    Attributes:
         images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; what the
             frame does not show has the mean colour of the rest.
         coverage: the part of the first image that the frame shows, 0 to 1.
