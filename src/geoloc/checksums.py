@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checksums of files, by which model and map directories tell that they are whole."""
+"""Checksums of files, which show that model and map directories are whole."""
 
 import hashlib
 from pathlib import Path

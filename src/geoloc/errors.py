@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every way geoloc says no: a small hierarchy whose messages name the cause and the fix."""
+"""The exceptions of geoloc: a small hierarchy whose messages name the cause and the fix."""
 
 from enum import Enum
 
 
 class GeolocError(Exception):
-    """Anything a user can mend; the message is one sentence that says how."""
+    """Anything that a user can mend; the message is one sentence with the remedy."""
 
 
 class RasterError(GeolocError):
@@ -17,7 +17,7 @@ class MapError(GeolocError):
 
 
 class ModelError(GeolocError):
-    """A model directory that is missing, damaged or not ours."""
+    """A model directory that is missing, damaged, or not one of geoloc."""
 
 
 class CameraError(GeolocError):

@@ -86,7 +86,7 @@ def check_degrees(latitude_deg: float, longitude_deg: float) -> None:
     """Refuse degrees outside the Earth's."""
     if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
         raise FrameRefused(
-            Reason.OFF_MAP, f"latitude {latitude_deg}, longitude {longitude_deg} is no place on the Earth"
+            Reason.OFF_MAP, f"latitude {latitude_deg}, longitude {longitude_deg} is not a place on Earth"
         )
 
 
@@ -96,7 +96,7 @@ def check_on_map(east_m: float, north_m: float, bounds_m: tuple[float, float, fl
     if not (left <= east_m <= right and bottom <= north_m <= top):
         raise FrameRefused(
             Reason.OFF_MAP,
-            f"the camera would stand at ({east_m:.0f}, {north_m:.0f}) m of the map's frame, off the map, "
+            f"the camera would be at ({east_m:.0f}, {north_m:.0f}) m of the map's frame, off the map, "
             f"which ends at ({left:.0f}, {bottom:.0f}) and ({right:.0f}, {top:.0f}) m",
         )
 
@@ -148,7 +148,8 @@ def check_sigma(sigma: float, max_sigma_m: float) -> None:
     """Refuse an answer whose standard deviation exceeds `max_sigma_m`; 0 allows any."""
     if max_sigma_m > 0.0 and not sigma <= max_sigma_m:
         raise FrameRefused(
-            Reason.UNSURE, f"the answer is sure to {sigma:.1f} m only, max_sigma_m is {max_sigma_m:.1f} m"
+            Reason.UNSURE,
+            f"the answer's standard deviation is {sigma:.1f} m, more than max_sigma_m {max_sigma_m:.1f} m",
         )
 
 

@@ -46,7 +46,7 @@ class LocalizerSettings:
 
     Attributes:
         likelihood_model: how much the filter trusts look-ups.
-        calibration: what the model's answers turned out to be worth; from its card, None for no model's.
+        calibration: of the model, from its card; None leaves covariances as computed.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -108,7 +108,7 @@ class Localizer:
 
     Attributes:
         state: of the filter.
-        refinement: what refines the belief, with counts of its outcomes.
+        refinement: refines the belief and counts the outcomes.
 
     Raises:
         ModelError: where the method of `refine` is not installed.

@@ -10,6 +10,7 @@ from tqdm import tqdm
 LINE_EVERY_S = 30.0
 """Work that is done sooner leaves no line."""
 
+_CURSOR_UP = "\x1b[A"  # written after each state of a bar that runs inside another one
 _OF_TOTAL = "{desc}: {percentage:.0f} %, {elapsed} gone, {remaining} left"
 _WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} gone"
 
@@ -61,7 +62,7 @@ class _Lines:
 
     def write(self, text: str) -> None:
         """Write what is left of a state without the characters that move the cursor."""
-        state = text.strip()
+        state = text.replace(_CURSOR_UP, "").strip()
         if state:
             self._stream.write(f"{state}\n")
 

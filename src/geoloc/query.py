@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a frame asks the localizer: the descriptors of its view, and how the view lies below the camera."""
+"""The input of the localizer for one frame: descriptors of its view, and the offset to the camera."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Query:
         stamp_ns: of the image.
         descriptors: (D,), or (n, D) with one for each hypothesis of heading and height.
         offset_m: (2,) east and north from the view's centre on the ground to the camera, of hypothesis 0.
-        views: (n, S, S, 3) uint8, for refinement alone; without them the belief is answered unrefined.
-        height_m: of the camera above the ground, by which the attitude's error counts; where it is NaN, a
-            view's width is taken for it.
+        views: (n, S, S, 3) uint8, for refinement alone; None leaves the position unrefined.
+        height_m: of the camera above the ground, which scales the error of the attitude; NaN stands for the
+            width of a view.
     """
 
     stamp_ns: int

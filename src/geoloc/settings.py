@@ -44,7 +44,7 @@ class Setting:
             default outside its range.
         text: what it means, in a few words.
         unit: as in "m/s"; empty for a number without one.
-        low, high: range of a number, or of each number of a tuple, both inclusive; None for any.
+        low, high: range of a number, or of each number of a tuple, both inclusive; both None for any.
         choices: the texts it may be; empty for any.
         in_flight: whether it may change while the node runs.
         required: whether an empty text is refused.
@@ -74,7 +74,8 @@ class Setting:
 
     def constraints(self) -> str:
         """Return what is allowed in words, numbers with their unit."""
-        return f"{self.allowed()} {self.unit}" if self.unit else self.allowed()
+        unit = f" {self.unit}" if self.unit and self.low is not None else ""
+        return self.allowed() + unit
 
     def read(self, name: str, given: Any) -> Any:  # noqa: ANN401 - of the default's type
         """Return a value in the default's type.
@@ -105,7 +106,9 @@ class Setting:
             kind = _KINDS[type(self.default)]
         if self.low is not None:
             return f"{kind} from {self.constraints()}"
-        return self.allowed() if self.choices else f"{kind}, not empty" if self.required else kind
+        if self.choices:
+            return self.allowed()
+        return f"{kind}, {self.allowed()}" if self.required else kind
 
 
 def setting(

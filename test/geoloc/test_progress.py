@@ -27,6 +27,16 @@ with progress.progress_bar(label="frames", unit="frame", total={total}) as bar:
 """
 
 
+NESTED = """
+import time
+from geoloc import progress
+progress.LINE_EVERY_S = 0.05
+for _ in progress.progress_bar(range(2), label="outer"):
+    for _ in progress.progress_bar(range(10), label="inner"):
+        time.sleep(0.02)
+"""
+
+
 def piped(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout == b""
@@ -69,6 +79,12 @@ def test_work_without_an_end_in_sight_counts():
     lines = piped(BY_HAND.format(total=None)).splitlines()
     assert lines[-1].startswith("frames: 50, 00:0")
     assert piped(BY_HAND.format(total=50)).splitlines()[-1].startswith("frames: 100 %")
+
+
+def test_a_bar_inside_another_leaves_lines_alone():
+    printed = piped(NESTED)
+    assert "\x1b" not in printed
+    assert {line.split(":")[0] for line in printed.splitlines()} == {"outer", "inner"}
 
 
 def test_a_terminal_has_a_bar():

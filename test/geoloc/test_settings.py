@@ -35,7 +35,7 @@ class Camera:
     threads: int = setting(0, "threads", low=0, high=8)
     use_tf: bool = setting(False, "TF or not")
     bag: str = setting("x", "a bag", required=True)
-    gain: float = setting(1.0, "anything finite")
+    gain: float = setting(1.0, "anything finite", unit="dB")
     name: str = "no setting"
 
     def __post_init__(self):
@@ -50,6 +50,7 @@ def test_the_settings_of_groups_are_flat_and_other_fields_are_none():
     assert list(found) == ["turn_deg", "height_m", "mode", "threads", "use_tf", "bag", "gain"]
     assert found["height_m"].text_with_unit == "height of something; must be given [m]"
     assert found["height_m"].constraints() == "1 to 500 m"
+    assert found["gain"].constraints() == ""
 
 
 def test_values_by_name_fill_the_groups_and_the_rest_keeps_its_default():

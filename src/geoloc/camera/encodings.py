@@ -13,7 +13,7 @@ from geoloc.arrays import UInt8Array
 class Encoding:
     """How the pixels of a raw image are stored.
 
-    Args:
+    Attributes:
         channels: values a pixel takes.
         conversion: OpenCV's code for the way to RGB; None where the pixels are RGB already.
         bits: of one value, 8 or 16.

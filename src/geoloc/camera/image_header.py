@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a JPEG or PNG says of itself, read before a decoder allocates a single pixel."""
+"""The header of a JPEG or PNG, checked before a decoder allocates a single pixel."""
 
 import struct
 
@@ -36,7 +36,7 @@ def check_compressed(data: bytes, max_pixels: int) -> tuple[int, int]:
     if not whole:
         raise _refused(f"the {kind} is truncated after {len(data)} bytes; check the link to the camera")
     if width < 1 or height < 1 or width * height > max_pixels:
-        raise _refused(f"the {kind} claims {width} x {height} pixels; 1 to {max_pixels} are taken")
+        raise _refused(f"the {kind} claims {width} x {height} pixels; 1 to {max_pixels} are accepted")
     return width, height
 
 

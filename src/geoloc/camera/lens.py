@@ -29,7 +29,7 @@ _NUDGE = 1e-7
 class Intrinsics:
     """A calibrated camera: picture size, pinhole matrix and lens distortion.
 
-    Args:
+    Attributes:
         width: of the pictures the calibration holds for, pixels.
         height: likewise, pixels.
         matrix: (3, 3) float, fx 0 cx / 0 fy cy / 0 0 1, pixels.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ROS messages in, plain data out: for rclpy's messages and rosbags' alike, importing neither.
 
-Every function here refuses a message that makes no sense with `FrameRefused`, before any library sees it.
+Every function here refuses an invalid message with `FrameRefused`, before any library reads it.
 """
 
 import math

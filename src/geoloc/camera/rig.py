@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from geoloc.arrays import Float64Array, UInt8Array
-from geoloc.camera.attitude import (
-    NADIR_MOUNT_RPY_DEG,
-    Quaternion,
-    between,
-    mount_rotation,
-    tilt_rad,
-)
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, Quaternion, between, mount_rotation, tilt_rad
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
 from geoloc.camera.stamped import Around, StampedBuffer
@@ -87,8 +81,8 @@ class RigSettings:
 class CameraRig:
     """Remembers attitude and height around each frame; safe to feed from one thread and to ask from another.
 
-    A stream whose stamps jump back by more than a second, as when a bag loops or a simulation restarts, makes
-    the rig forget what it knows of both.
+    When the stamps of one jump back by more than a second, as when a bag loops or a simulation restarts, the
+    samples of both are dropped.
 
     Args:
         settings: mount and limits.
@@ -117,7 +111,7 @@ class CameraRig:
         self._remember(self._attitudes, stamp_ns, unit, Reason.BAD_ATTITUDE)
 
     def add_height(self, stamp_ns: int, height_m: float) -> None:
-        """Take the vertical height of the camera above the ground, metres.
+        """Add the vertical height of the camera above the ground, metres.
 
         Raises:
             FrameRefused: with `Reason.BAD_HEIGHT` where it is not finite or not positive.
@@ -129,13 +123,13 @@ class CameraRig:
         self._remember(self._heights, stamp_ns, float(height_m), Reason.BAD_HEIGHT)
 
     def set_intrinsics(self, intrinsics: Intrinsics) -> None:
-        """Take the camera's calibration; the newest counts."""
+        """Set the camera's calibration, replacing an earlier one."""
         with self._lock:
             self._intrinsics = intrinsics
             self._rejected.pop(Reason.BAD_CAMERA_INFO, None)
 
     def reject(self, refusal: FrameRefused) -> None:
-        """Remember why a sample was thrown away, so that a frame that lacks it is refused with the cause."""
+        """Remember why a sample was rejected, so that a frame that lacks it is refused with the cause."""
         with self._lock:
             self._rejected[refusal.reason] = refusal
 

@@ -12,9 +12,9 @@ CLOCK_JUMP_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Around(Generic[T]):
-    """What is known around an instant.
+    """The samples around an instant.
 
-    Args:
+    Attributes:
         first: the value before the instant, or the nearest one at either end of the memory.
         second: the value after it, or the same as `first` at either end.
         share: how far the instant lies from first to second, 0 to 1.
@@ -54,7 +54,7 @@ class StampedBuffer(Generic[T]):
         return bool(self._stamps) and stamp_ns < self._stamps[-1] - CLOCK_JUMP_NS
 
     def add(self, stamp_ns: int, value: T) -> None:
-        """Take a sample to its place in time; one of the same stamp is replaced."""
+        """Insert a sample by its stamp; one of the same stamp is replaced."""
         at = bisect_left(self._stamps, stamp_ns)
         if at < len(self._stamps) and self._stamps[at] == stamp_ns:
             self._values[at] = value
@@ -76,7 +76,7 @@ class StampedBuffer(Generic[T]):
         return list(zip(self._stamps[start:end], self._values[start:end], strict=True))
 
     def around(self, stamp_ns: int) -> Around[T] | None:
-        """Find the samples on both sides of an instant; None while nothing is known."""
+        """Return the samples on both sides of an instant; None while there is no sample."""
         if not self._stamps:
             return None
         last = len(self._stamps) - 1

@@ -12,39 +12,21 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import BoolArray, Float64Array, UInt8Array
-from geoloc.camera.lens import (
-    Intrinsics,
-    project,
-    rays,
-)
+from geoloc.camera.lens import Intrinsics, project, rays
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
-
-__all__ = [
-    "Intrinsics",
-    "View",
-    "ViewSpec",
-    "check_texture",
-    "fill_invalid",
-    "frame_to_view",
-    "pixel_to_ground",
-    "project",
-    "rays",
-]
-
-ColourImage = UInt8Array
 
 _LONGEST_SIDE = 32_766  # of what OpenCV can remap
 _STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
 _MIN_CONTRAST = 1.5
-AS_ASSUMED = Hypotheses()
+_AS_ASSUMED = Hypotheses()
 
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """What a view must look like: `size_m` metres of ground, square, in `size_px` by `size_px` pixels."""
+    """The size of a view: a square of `size_m` metres of ground in `size_px` by `size_px` pixels."""
 
     size_m: float
     size_px: int
@@ -65,7 +47,7 @@ class ViewSpec:
 class View:
     """The ground below, as the map shows it.
 
-    Args:
+    Attributes:
         images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; what the
             frame does not show has the mean colour of the rest.
         coverage: the part of the first image that the frame shows, 0 to 1.
@@ -76,7 +58,7 @@ class View:
         gsd_m: metres of ground per pixel.
     """
 
-    images: ColourImage
+    images: UInt8Array
     coverage: float
     offset_east_m: float
     offset_north_m: float
@@ -85,13 +67,13 @@ class View:
     gsd_m: float
 
     @property
-    def image(self) -> ColourImage:
+    def image(self) -> UInt8Array:
         """The first image (S, S, 3): the view by heading and height as they are assumed."""
         return np.asarray(self.images[0])
 
 
 def frame_to_view(
-    image_rgb: ColourImage,
+    image_rgb: UInt8Array,
     intrinsics: Intrinsics,
     world_from_optical: Float64Array,
     height_m: float,
@@ -99,7 +81,7 @@ def frame_to_view(
     stamp_ns: int = 0,
     *,
     min_coverage: float = 0.5,
-    hypotheses: Hypotheses = AS_ASSUMED,
+    hypotheses: Hypotheses = _AS_ASSUMED,
 ) -> View:
     """Warp a frame to the ground as seen from straight above, north up.
 
@@ -114,9 +96,9 @@ def frame_to_view(
         world_from_optical: (3, 3) rotation that takes optical axes to east, north, up.
         height_m: vertical height of the camera above the ground.
         spec: size of the view on the ground and in pixels.
-        stamp_ns: handed on to the view.
+        stamp_ns: of the frame, and so of the view.
         min_coverage: the least part of the view that the frame must show, by what is assumed.
-        hypotheses: how wrong heading and height may be.
+        hypotheses: of heading and height.
 
     Returns:
         The view; coverage and offset are exact for a flat ground.
@@ -132,7 +114,7 @@ def frame_to_view(
     centre = _view_centre(lens, world_from_optical, height_m, spec)
     grid = _grid_m(spec.size_m, spec.size_px)
 
-    def warped(index: int) -> tuple[ColourImage, float]:
+    def warped(index: int) -> tuple[UInt8Array, float]:
         ground = hypotheses.as_assumed(index, grid) + centre
         return _warped(image_rgb, *project(_from_ground(ground, world_from_optical, height_m), lens))
 
@@ -158,7 +140,7 @@ def frame_to_view(
     )
 
 
-def fill_invalid(image: ColourImage, valid: BoolArray) -> ColourImage:
+def fill_invalid(image: UInt8Array, valid: BoolArray) -> UInt8Array:
     """Fill invalid pixels with the mean colour of the valid ones, in flight, map and training alike.
 
     Args:
@@ -174,7 +156,7 @@ def fill_invalid(image: ColourImage, valid: BoolArray) -> ColourImage:
     return np.where(valid[..., None], image, np.rint(mean).astype(np.uint8))
 
 
-def check_texture(image: ColourImage, min_contrast: float = _MIN_CONTRAST) -> None:
+def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> None:
     """Refuse a view that is all one colour: open water, fog, a lens cap.
 
     Args:
@@ -234,7 +216,7 @@ def _check_frame(image: UInt8Array) -> None:
 
 
 def _check_height(height_m: float) -> None:
-    """Refuse, as BAD_HEIGHT, a height above ground that is no positive number of metres."""
+    """Refuse, as BAD_HEIGHT, a height above ground that is not a positive number of metres."""
     if not (math.isfinite(height_m) and height_m > 0):
         raise FrameRefused(
             Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
@@ -242,10 +224,12 @@ def _check_height(height_m: float) -> None:
 
 
 def _check_rotation(rotation: Float64Array) -> None:
-    """Refuse, as BAD_ATTITUDE, what is no rotation (3, 3)."""
+    """Refuse, as BAD_ATTITUDE, what is not a rotation (3, 3)."""
     proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
     if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
-        raise FrameRefused(Reason.BAD_ATTITUDE, "the camera's attitude is no rotation; check IMU and mount")
+        raise FrameRefused(
+            Reason.BAD_ATTITUDE, "the camera's attitude is not a rotation; check IMU and mount"
+        )
 
 
 def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:
@@ -276,14 +260,14 @@ def _from_ground(ground: Float64Array, rotation: Float64Array, height_m: float) 
     return np.asarray(ground @ rotation[:2] - height_m * rotation[2], dtype=np.float64)
 
 
-def _warped(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> tuple[ColourImage, float]:
+def _warped(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> tuple[UInt8Array, float]:
     """Return the picture of these pixels, and which part of it the frame shows."""
     if not valid.any():
         return fill_invalid(np.zeros((*valid.shape, 3), dtype=np.uint8), valid), 0.0
     return fill_invalid(_sample(image, pixels, valid), valid), float(valid.mean())
 
 
-def _sample(image: ColourImage, pixels: Float64Array, valid: BoolArray) -> ColourImage:
+def _sample(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> UInt8Array:
     # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
     x, y = pixels[..., 0][valid], pixels[..., 1][valid]
@@ -311,7 +295,7 @@ def _pixels_per_step(pixels: Float64Array, valid: BoolArray) -> float:
     return float(np.sqrt((across * down)[whole].mean())) / stride if whole.any() else 1.0
 
 
-def _fitting(intrinsics: Intrinsics, image: ColourImage) -> Intrinsics:
+def _fitting(intrinsics: Intrinsics, image: UInt8Array) -> Intrinsics:
     try:
         return intrinsics.scaled_to(image.shape[1], image.shape[0])
     except CameraError as error:

@@ -20,7 +20,7 @@ from geoloc.errors import GeolocError
 class Part:
     """One of the packages that commands come from.
 
-    Args:
+    Attributes:
         package: name under which Python imports it.
         extra: extra of the distribution that installs what it needs; empty for none.
         needs: modules which that extra installs and which the package's commands import.
@@ -40,7 +40,7 @@ class Part:
 class Command:
     """One command of `geoloc`.
 
-    Args:
+    Attributes:
         name: word after `geoloc`.
         module: has the function `register`, which adds the command to a Typer app.
         part: package that it takes.

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from geoloc.cli.options import Model
+from geoloc.cli.options import Model, option
+from geoloc.encoder import EncoderSettings
 
 _commands = typer.Typer(help="Build a map from imagery, look at it, check it.", no_args_is_help=True)
 
@@ -51,12 +52,12 @@ ImagerySource = Annotated[str, typer.Option(help="Who made the imagery, for the 
 ImageryDate = Annotated[str, typer.Option(help="When it was taken, for the manifest.")]
 ImageryLicence = Annotated[str, typer.Option(help="Its licence, for the manifest.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another map in --out.")]
-Backend = Annotated[str, typer.Option(help="onnxruntime, openvino, torch or auto.")]
-Threads = Annotated[int, typer.Option(help="CPU threads of the encoder; 0 for its own choice.")]
+Backend = Annotated[str, option(EncoderSettings, "backend")]
+Threads = Annotated[int, option(EncoderSettings, "threads")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `geoloc map` to `geoloc`."""
+    """Add `geoloc map`."""
     app.add_typer(_commands, name="map")
 
 
@@ -77,13 +78,13 @@ def build(
     imagery_date: ImageryDate = "",
     imagery_licence: ImageryLicence = "",
     overwrite: Overwrite = False,
-    backend: Backend = "auto",
-    threads: Threads = 0,
+    backend: Backend = EncoderSettings.backend,
+    threads: Threads = EncoderSettings.threads,
 ) -> None:
     """Cut imagery into tiles and describe each one, so that views can be looked up.
 
-    May be interrupted at any time: the same command goes on where it stopped. The folder is self-contained,
-    ready to be copied to the drone, which must fly the same model.
+    The command may be interrupted at any time and resumes when run again. The folder is self-contained, ready
+    to be copied to the drone, which must fly the same model.
 
     Examples:
       geoloc map build ortho.tif --out my_map

@@ -34,6 +34,7 @@ def option(kind: "type[DataclassInstance]", name: str, *flags: str, **changes: A
     """
     declared = settings_of(kind)[name]
     unit = f", in {declared.unit}" if declared.unit else ""
-    text = f"{declared.text[0].upper()}{declared.text[1:]}{unit}."
+    choices = f" ({declared.allowed()})" if declared.choices else ""
+    text = f"{declared.text[0].upper()}{declared.text[1:]}{unit}{choices}."
     mirrored = {"help": text, "min": declared.low, "max": declared.high}
     return typer.Option(*flags, **{**mirrored, **changes})

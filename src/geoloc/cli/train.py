@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc train …`: the program `geoloc-train` of the training package as a command."""
+"""`geoloc train …`: runs `geoloc-train`, the program of the training package."""
 
 import importlib
 import sys
@@ -8,13 +8,13 @@ from pathlib import Path
 import typer
 
 PROGRAM = "geoloc_training.cli:main"
-"""Function behind `geoloc-train`; by name, because what flies does not import what learns."""
+"""The function behind `geoloc-train`, by name: geoloc does not import geoloc_training."""
 
 _AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 def register(app: typer.Typer) -> None:
-    """Add `geoloc train` to `geoloc`."""
+    """Add `geoloc train`."""
     app.command("train", context_settings={**_AS_TYPED, "help_option_names": []})(train)
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from geoloc.cli.options import Model
+from geoloc.nodes.startup.programs import BringUp
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands to `geoloc`."""
+    """Add `geoloc up`."""
     app.command("up")(up)
 
 
@@ -21,13 +22,13 @@ def up(
     params_file: Annotated[
         list[Path] | None, typer.Option(help="ROS parameter file over the shipped ones; may be given again.")
     ] = None,
-    namespace: Annotated[str, typer.Option(help="Prefix of every node and topic.")] = "geoloc",
+    namespace: Annotated[str, typer.Option(help="Prefix of every node and topic.")] = BringUp.namespace,
     image_topic: Annotated[
         str, typer.Option(help="The camera's image topic; camera_info is expected beside it.")
-    ] = "image",
+    ] = BringUp.image_topic,
     use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="Take time from /clock.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warn, error or fatal.")] = "info",
-    respawn: Annotated[bool, typer.Option("--respawn", help="Start a node that crashed again.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warn, error or fatal.")] = BringUp.log_level,
+    respawn: Annotated[bool, typer.Option("--respawn", help="Start a crashed node again.")] = False,
 ) -> None:
     """Start camera_node, inference_node and retrieval_node; Ctrl-C stops them.
 
@@ -39,7 +40,7 @@ def up(
     """
     from geoloc.installed import require_ros
     from geoloc.nodes.startup.processes import running
-    from geoloc.nodes.startup.programs import BringUp, bring_up
+    from geoloc.nodes.startup.programs import bring_up
 
     require_ros()
     choices = BringUp(

@@ -79,7 +79,7 @@ def load_encoder(
 
 
 def open_encoder(card: ModelCard, backend: str, threads: int = 0) -> Encoder:
-    """Open the files that a card stands for with one of `BACKENDS`; the card is taken at its word.
+    """Open the files of a card with one of `BACKENDS`, without verifying them.
 
     Raises:
         ModelError: a file is damaged, or the backend is not installed.

@@ -40,9 +40,9 @@ class Calibration:
         limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m, self.registration_m)
         if not (all(0.0 <= value < float("inf") for value in limits) and self.covariance_scale > 0.0):
             raise ModelError(
-                f"a calibration of scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]}, "
-                f"registration_m {limits[3]} is none: "
-                "all must be numbers, the scale above 0, the others 0 or more; run `geoloc calibrate`."
+                f"a calibration has scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]}, "
+                f"registration_m {limits[3]}; all must be finite, the scale above 0, the others 0 or more: "
+                "run `geoloc calibrate`."
             )
         if not -1.0 <= self.off_map_score <= 1.0:
             raise ModelError(

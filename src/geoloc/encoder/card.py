@@ -96,7 +96,7 @@ class ModelCard:
         licence: of the weights, an SPDX identifier.
         metrics: what was measured.
         calibration: suggested thresholds.
-        tolerances: turn and scale that the encoder bears; also in params.yaml, for the nodes.
+        tolerances: of turn and scale; params.yaml repeats them for the nodes.
     """
 
     directory: Path
@@ -139,7 +139,7 @@ def load_card(model_dir: Path) -> ModelCard:
         model_dir: folder with `model.yaml`, `encoder.safetensors`, `encoder.onnx` and `params.yaml`.
 
     Raises:
-        ModelError: the folder or a file is missing, altered, of an unknown version, or not a model of ours.
+        ModelError: the folder or a file is missing, altered, of an unknown version, or not a geoloc model.
     """
     directory = Path(model_dir)
     path = directory / CARD_NAME

@@ -103,7 +103,7 @@ def _layout(shape: tuple[int, ...], prefix: int) -> Layout | None:
 
 
 def _has_fixed_size(name: str) -> bool:
-    """Whether the network must be told the size of its views when it is built, as most transformers must."""
+    """Return whether the size of views is needed to build the network, as for most transformers."""
     settings = timm.get_pretrained_cfg(name)
     return settings is not None and bool(settings.fixed_input_size)
 
@@ -112,7 +112,7 @@ def _fit_stem(model: nn.Module, architecture: Architecture) -> None:
     if architecture.stem == "unshuffle":
         if not hasattr(model, "conv1") or not hasattr(model, "maxpool"):
             raise ModelError(
-                f"stem 'unshuffle' needs a ResNet, '{architecture.backbone}' is none; use stem: timm."
+                f"stem 'unshuffle' needs a ResNet, '{architecture.backbone}' is not one; use stem: timm."
             )
         width = model.bn1.num_features
         model.conv1 = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1, bias=False))

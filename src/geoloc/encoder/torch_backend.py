@@ -73,7 +73,7 @@ class ViewEncoder(nn.Module):  # type: ignore[misc]  # mypy does not look into t
         return self._layout.arrange(self.backbone(self.normalise(views)))
 
     def normalise(self, views: Tensor) -> Tensor:
-        """uint8 (N, S, S, 3) to float (N, 3, S, S)."""
+        """Return uint8 views (N, S, S, 3) as normalised floats (N, 3, S, S)."""
         pixels = (views.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         if self.architecture.standardise:
             centred = pixels - pixels.mean(dim=(2, 3), keepdim=True)

@@ -81,7 +81,7 @@ class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
         self.bottlenecks = nn.ModuleList(_bottleneck(layout.channels, size // rings) for _ in range(rings))
 
     def parts(self, features: Tensor) -> Tensor:
-        """Each ring's own feature (N, P, D / P), from the innermost out, of a map (N, C, G, G)."""
+        """Return each ring's own feature (N, P, D / P), from the innermost out, of a map (N, C, G, G)."""
         if self._enlarged:
             features = functional.interpolate(
                 features, size=(self.side, self.side), mode="bilinear", align_corners=True
@@ -95,7 +95,7 @@ class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
 
 
 def join_parts(parts: Tensor) -> Tensor:
-    """One descriptor (N, D) of length 1 from P parts (N, P, D / P), in which each part weighs the same."""
+    """Return one descriptor (N, D) of length 1 from P parts (N, P, D / P) of equal weight."""
     return functional.normalize(functional.normalize(parts.float(), dim=2).flatten(1), dim=1)
 
 

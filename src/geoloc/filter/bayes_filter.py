@@ -51,7 +51,7 @@ _NOT_WRONG = WrongTrack()
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Everything believed after the look-up of one stamp, or after its prediction.
+    """The belief after the look-up of one stamp, or after the prediction to it, with all its parts.
 
     Attributes:
         stamp_ns: of the look-up.
@@ -59,7 +59,7 @@ class Posterior:
         motion: the state beside the position.
         hypothesis_weights: (n,) of heading and height.
         wrong: the hypothesis that a tracked place is wrong.
-        lookup: the last one, to tell how much of the next is new.
+        lookup: the last one, by which the share of the next one that is new is estimated.
         frames_since_full: look-ups since one was compared with the whole map.
         had_fix: whether a place was ever sure.
     """

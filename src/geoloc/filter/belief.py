@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes into the filter beside look-ups, a prior, and what comes out of it: a belief, or its refusal."""
+"""The belief that the filter returns, and the prior that it may start from."""
 
 from dataclasses import dataclass
 from enum import Enum

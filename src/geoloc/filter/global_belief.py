@@ -30,7 +30,7 @@ class GlobalBelief:
     """A belief over all tiles.
 
     Attributes:
-        weights: (N + 1,) float32, summing to one; the last is off the map, where measurements tell nothing.
+        weights: (N + 1,) float32, summing to one; the last is off the map, where look-ups are uninformative.
         displacement_m: (levels, 2) from a tile's centre to the camera position of its weight, east, north.
         pending_variance_m2: (2,) variance of the motion, east and north, still too small to be spread.
     """

@@ -23,7 +23,8 @@ from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-_CHANGES_PER_S = 2e-3  # share of a weight that moves on to each neighbouring hypothesis
+# Share of a weight that moves on to each neighbour: a heading held by a gyro drifts by some degrees a minute.
+_CHANGES_PER_S = 2e-3
 _MAX_CHANGE = 0.2
 _UNIFORM_SHARE = 0.02  # of the belief, spread over all hypotheses after each look-up
 
@@ -99,7 +100,7 @@ def height_scale(weights: Float64Array, hypotheses: Hypotheses) -> float:
 
 def _expected(tile_weights: FloatArray, cosines: Float32Array, model: LikelihoodModel) -> Float64Array:
     """Return the expected likelihood (n,) over tiles of weights (m,) and cosines (m, n), unscaled."""
-    if not tile_weights.size:  # off the map a look-up tells nothing
+    if not tile_weights.size:  # off the map a look-up is uninformative
         return np.ones(cosines.shape[1])
     likelihood = np.exp((cosines - cosines.max()) / np.float32(model.temperature))
     return np.asarray(tile_weights @ likelihood, dtype=np.float64)

@@ -5,9 +5,9 @@ A place x of score s(x) is this many times likelier than the average place of th
 
     L(x) = (1 - o) exp(s(x) / T) / mean over the map of exp(s / T) + o
 
-T is the temperature and o the share of outliers, look-ups that tell nothing about the place. As a floor, o
-lets a belief survive a wrong look-up and keeps a single one from convincing. Where all places score the same
-L is 1, so featureless ground says nothing, without a rule for it.
+T is the temperature and o the share of outliers, look-ups that are uninformative about the place. As a floor,
+o lets a belief survive a wrong look-up and keeps a single one from convincing. Where all places score the
+same L is 1, so featureless ground is uninformative, without a rule for it.
 
 Successive look-ups have correlated errors, because they see nearly the same ground on nearly the same tiles.
 Multiplied as if they were independent, they would soon make the filter overconfident. So L is raised to an
@@ -20,49 +20,44 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoloc.arrays import FloatArray
-from geoloc.errors import ParameterError
+from geoloc.settings import check, setting
 
 _MAX_POWER = 27.6  # log of 1e12, to stay within float32
 
 
 @dataclass(frozen=True)
 class LikelihoodModel:
-    """How much look-ups are trusted.
-
-    Attributes:
-        temperature: cosine by which a place must score more to be e times likelier.
-        outlier_share: share of look-ups that tell nothing about the place.
-        off_map_score: score of the best tile at which, during a search, one look-up makes off the map as
-            likely as on it; -1 turns this off.
-        independent_drop: drop of the cosine between two views at which their errors are independent.
-        min_exponent: least exponent of a likelihood, for a view of the same ground.
-        resolution: least standard deviation of an answer, in pitches of the map's tiles.
+    """How much look-ups are trusted; no node has these as parameters.
 
     Raises:
         ParameterError: for a value outside its range.
     """
 
-    temperature: float = 0.04
-    outlier_share: float = 0.1
-    off_map_score: float = -1.0
-    independent_drop: float = 0.6
-    min_exponent: float = 0.05
-    resolution: float = 0.1
+    temperature: float = setting(
+        0.04, "cosine by which a place must score more to be e times likelier", low=1e-4, high=10.0
+    )
+    outlier_share: float = setting(
+        0.1, "share of look-ups that are uninformative about the place", low=1e-6, high=0.9
+    )
+    off_map_score: float = setting(
+        -1.0,
+        "score of the best tile at which, during a search, one look-up makes off the map as likely as on it; "
+        "-1 turns this off",
+        low=-1.0,
+        high=1.0,
+    )
+    independent_drop: float = setting(
+        0.6, "drop of the cosine between two views at which their errors are independent", low=0.01, high=2.0
+    )
+    min_exponent: float = setting(
+        0.05, "least exponent of a likelihood, for a view of the same ground", low=1e-3, high=1.0
+    )
+    resolution: float = setting(
+        0.1, "least standard deviation of an answer, in pitches of the map's tiles", low=0.0, high=10.0
+    )
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("temperature", 1e-4, 10.0),
-            ("outlier_share", 1e-6, 0.9),
-            ("off_map_score", -1.0, 1.0),
-            ("independent_drop", 0.01, 2.0),
-            ("min_exponent", 1e-3, 1.0),
-            ("resolution", 0.0, 10.0),
-        ):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ParameterError(
-                    f"likelihood_model: {name} is {value}; it must be from {low:g} to {high:g}"
-                )
+        check(self)
 
     def background(self, scores: FloatArray, prior: FloatArray) -> float:
         """Return the score of the average place: T log sum of prior exp(s / T).

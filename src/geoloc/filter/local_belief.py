@@ -145,7 +145,7 @@ def likelihood(
     """Return the likelihood of a look-up at each cell (n, n), relative to the average place of the map.
 
     Only the tiles around the lattice are scored, and a sample of the others, unless `full`. Where the map
-    has no tile a look-up tells nothing: 1.
+    has no tile a look-up is uninformative: the likelihood is 1.
     """
     centre_m = belief.centre_m - lookup.offset_m
     near = tiles.in_square(centre_m, belief.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max()))

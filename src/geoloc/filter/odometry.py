@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Odometry between two stamps: its displacement, or None where odometry is not to be trusted."""
+"""The displacement between two stamps by odometry; None where odometry cannot be trusted."""
 
 import math
 import threading

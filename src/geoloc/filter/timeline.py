@@ -93,11 +93,9 @@ class Timeline(Generic[Event, State]):
 
     def _trim(self) -> None:
         oldest_ns = self._stamps[-1] - self._memory_ns
-        gone = max(
-            len(self._stamps) - _MAX_EVENTS, sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1]), 0
-        )
+        older = sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1])
         # One event older than the memory is kept: the oldest inside it is applied on top of that one.
-        gone = max(len(self._stamps) - _MAX_EVENTS, gone - 1, 0)
+        gone = max(len(self._stamps) - _MAX_EVENTS, older - 1, 0)
         if gone:
             self._is_whole = False
             del self._stamps[:gone], self._events[:gone], self._states[:gone]

@@ -48,7 +48,7 @@ _PARAMS_HEAD = "# ROS parameters that belong to this map; launch adds its absolu
 
 
 def _silent(_: str) -> None:
-    """Say nothing."""
+    """Drop a sentence for the user."""
 
 
 def build_map(

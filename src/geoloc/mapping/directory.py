@@ -25,10 +25,7 @@ from geoloc.mapping.manifest import (
 from geoloc.progress import progress_bar
 from geoloc.raster.picture import open_picture
 from geoloc.raster.views import Raster
-from geoloc.search.index import (
-    Index,
-    open_index,
-)
+from geoloc.search.index import Index, open_index
 
 if TYPE_CHECKING:
     from geoloc.encoder.card import ModelCard
@@ -58,7 +55,7 @@ class MapDirectory:
 
     Attributes:
         path: the folder.
-        manifest: what `map.yaml` says.
+        manifest: contents of `map.yaml`.
         tiles: structured array (N,): latitude, longitude (degrees, WGS 84), east_m, north_m (centre in the
             local frame), size_m, level (0 is `view_size_m`), valid_fraction.
         descriptors: float32 (N, D), L2-normalised, memory-mapped and read-only.
@@ -76,7 +73,7 @@ class MapDirectory:
 
     @property
     def view_size_m(self) -> float:
-        """Side of the view that a camera frame must become to be looked up here."""
+        """Side of the views that are looked up in this map."""
         return self.manifest.view_size_m
 
     @property
@@ -120,7 +117,7 @@ def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirector
 
     Args:
         path: the folder that `geoloc map build` wrote.
-        encoder_card: the model that will describe views; None where none will.
+        encoder_card: the model that will describe views; None for no such model.
 
     Raises:
         MapError: if it is missing, half built, damaged, or built with another model.

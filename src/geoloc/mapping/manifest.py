@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`map.yaml`: what a map directory says about itself, written and read without trusting it."""
+"""`map.yaml`, the manifest of a map directory; nothing that it holds is trusted unchecked."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node's health on `/diagnostics`: a summary each second, and each refused frame at once with its reason.
 
-A refusal carries the stamp of the image it speaks of and the value `reason`, so that whoever reads `fix`
-can join the two; a summary carries the node's time.
+A refusal carries the stamp of its image, by which a reader of `fix` can join the two, and the value `reason`.
+A summary carries the node's time.
 """
 
 import threading
@@ -16,7 +16,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from geoloc.errors import FrameRefused, GeolocError, Reason
-from geoloc.nodes import messages_out
+from geoloc.nodes import messages_out, topics
 
 _PERIOD_S = 1.0
 _STALE_AFTER_S = 2.0
@@ -24,7 +24,7 @@ _REMEMBERED = 256
 
 
 class Health:
-    """Counts what a node answered and refused, and says so.
+    """Counts the frames that a node answered and refused, and publishes the counts.
 
     Args:
         node: whose health it is; its name names the entry.
@@ -43,7 +43,7 @@ class Health:
         self._arrivals_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
         # Steady time: with use_sim_time and no /clock nothing else would ever be said.
         self._timer = node.create_timer(
             _PERIOD_S, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -64,7 +64,7 @@ class Health:
             self._compute_ms.append(compute_s * 1e3)
 
     def refused(self, stamp_ns: int, refusal: FrameRefused) -> None:
-        """Count a refused frame and tell its reason at once."""
+        """Count a refused frame and publish its reason at once."""
         with self._lock:
             self._touch(refused=True)
             self._refused[str(refusal.reason)] += 1
@@ -73,7 +73,7 @@ class Health:
         self._send(stamp_ns, DiagnosticStatus.WARN, refusal.sentence, values)
 
     def refused_before(self) -> None:
-        """Note a frame that an earlier node refused, and told the reason of."""
+        """Note a frame that an earlier node refused; that node has published the reason."""
         with self._lock:
             self._touch(refused=True)
             self._last_refusal = None

@@ -18,10 +18,10 @@ _LEFT_TO_CV_BRIDGE = frozenset({"nv21", "nv24"})
 
 
 def camera_image(message: Image | CompressedImage) -> UInt8Array:
-    """Return the RGB picture (H, W, 3) of a camera driver; two encodings need cv_bridge, which ROS brings.
+    """Return the RGB picture (H, W, 3) of a camera driver; nv21 and nv24 need cv_bridge, which ROS brings.
 
     Raises:
-        FrameRefused: BAD_IMAGE on a picture that is empty, truncated, or of an encoding that nobody knows.
+        FrameRefused: BAD_IMAGE for a picture that is empty, truncated, or of an unknown encoding.
     """
     if not isinstance(message, Image) or message.encoding not in _LEFT_TO_CV_BRIDGE:
         return decode_image(message)
@@ -43,7 +43,7 @@ def stacked_views(message: Image, size_px: int) -> UInt8Array:
     """Return the views (n, S, S, 3) of a `view/image` message.
 
     Raises:
-        FrameRefused: BAD_IMAGE unless it is `rgb8`, as wide as the encoder takes, and so many whole views.
+        FrameRefused: BAD_IMAGE unless it is `rgb8`, as wide as the encoder's input, and holds whole views.
     """
     if message.encoding != "rgb8":
         raise FrameRefused(Reason.BAD_IMAGE, f"a view has encoding rgb8, this one has '{message.encoding}'")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the camera sits on the drone, from TF, where a gimbal turns it or the URDF already says so."""
+"""The mount of the camera from TF, for a gimbal, or where the URDF already describes it."""
 
 import importlib
 from typing import Any
@@ -14,10 +14,10 @@ from geoloc.errors import FrameRefused, ParameterError, Reason
 
 
 class TfMount:
-    """Looks up the rotation from the camera's optical frame to the frame whose attitude the IMU tells.
+    """Looks up the rotation from the camera's optical frame to the frame whose attitude the IMU measures.
 
     Args:
-        node: that listens to TF.
+        node: the node that listens to TF.
 
     Raises:
         ParameterError: where tf2_ros is not installed.

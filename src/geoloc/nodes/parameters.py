@@ -35,7 +35,7 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
     Args:
         node: the node.
         kind: its settings.
-        others: settings of nodes beside those that fly: their names are no typos either.
+        others: settings of further nodes, whose names are no typos either; those of `NODES` are known.
 
     Raises:
         ParameterError: for a value of another type or outside its range; names the file to edit.
@@ -49,7 +49,7 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
 
 
 def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the names given to the node that no node has but that resemble one, and which one.
+    """Yield the unknown names given to the node that resemble a known one, with the known one.
 
     ROS ignores what a node does not declare, because a file may serve several nodes.
     """

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`retrieval_node`: a descriptor becomes a position, its covariance, or the statement that there is none.
+"""`retrieval_node`: a descriptor becomes a position with its covariance, or the statement that there is none.
 
-Every frame that camera_node took up ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
+Every frame that camera_node processes ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
 where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes
 at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
 
-`odom` and `initial_fix` help the belief; the service `~/relocalize` makes it forget and search the whole map.
-`view/image` refines a sure belief, unless `refine` is off; a view that is lost or damaged costs no fix.
+`odom` and `initial_fix` inform the filter; the service `~/relocalize` makes it forget and search the whole
+map. `view/image` refines a sure position, unless `refine` is off; a lost or damaged view costs no fix.
 """
 
 import math
@@ -91,18 +91,18 @@ class RetrievalNode(GeolocNode):
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
         self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
-        # Steady time: the silence is most worth telling when the clock of a simulation has stopped as well.
-        self.create_timer(1.0, self._tell_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        # Steady time: silence must be reported above all where the clock of a simulation has stopped as well.
+        self.create_timer(1.0, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _on_offset(self, message: Vector3Stamped) -> None:
         if math.isnan(message.vector.x):
-            self._refuse_as_told(message)
+            self._pass_refusal_on(message)
         else:
             self._offsets.put(messages.stamp_ns(message), message)
 
     def _on_descriptor(self, message: Image) -> None:
         if message.width == 0:
-            self._refuse_as_told(message)
+            self._pass_refusal_on(message)
         else:
             self._worker.put(message)
 
@@ -157,25 +157,25 @@ class RetrievalNode(GeolocNode):
             self._geopoints.publish(messages_out.geopoint(fix, frame_id))
             self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
         self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
-        self._tell(fix)
+        self._log(fix)
         if fix.candidates.ids.size:
             self._candidates.publish(
                 messages_out.candidates(fix.stamp_ns, self._settings.map_frame, fix.candidates)
             )
 
-    def _tell(self, fix: Fix) -> None:
-        """Say on the console, every few seconds, how it goes."""
+    def _log(self, fix: Fix) -> None:
+        """Log the answer, once in a few seconds."""
         position = f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
         answer = position if fix.has_position else f"no fix: {fix.sentence or 'see /diagnostics'}"
         self.get_logger().info(answer, throttle_duration_sec=_CONSOLE_S)
 
-    def _refuse_as_told(self, message: Vector3Stamped | Image) -> None:
-        """Answer for a frame that camera_node or inference_node refused; they told its reason."""
+    def _pass_refusal_on(self, message: Vector3Stamped | Image) -> None:
+        """Publish no fix for a frame that camera_node or inference_node refused; they gave its reason."""
         self._refused_before += 1
         self._health.refused_before()
         self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
 
-    def _tell_silence(self) -> None:
+    def _report_silence(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         if self._health.silent_for_s() > self._settings.silence_s and now_ns > self._newest_ns:
             self._publish_no_fix(now_ns, self._frame_id)
@@ -190,17 +190,17 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        return counted | self._localizer.refinement.facts() | self._believed() | self._map_facts()
+        return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
-    def _believed(self) -> dict[str, object]:
-        """Return what is believed of the heading and the height, where the settings leave them open."""
-        believed: dict[str, object] = {}
+    def _estimates(self) -> dict[str, object]:
+        """Return the estimates of heading and height, where the settings allow for an error of theirs."""
+        estimates: dict[str, object] = {}
         if self._localizer.settings.hypotheses.heading_error_deg:
             turn_deg = self._localizer.heading_offset_deg
-            believed["heading_offset_deg"] = "unknown" if math.isnan(turn_deg) else f"{turn_deg:.0f}"
+            estimates["heading_offset_deg"] = "unknown" if math.isnan(turn_deg) else f"{turn_deg:.0f}"
         if self._localizer.settings.hypotheses.height_error:
-            believed["height_scale"] = f"{self._localizer.height_scale:.2f}"
-        return believed
+            estimates["height_scale"] = f"{self._localizer.height_scale:.2f}"
+        return estimates
 
     def _map_facts(self) -> dict[str, object]:
         left, bottom, right, top = self._map.manifest.bounds_m

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How every node starts and ends: one sentence for a mistake, a clean exit for Ctrl-C and SIGTERM."""
+"""The start and the end of every node: one sentence for a mistake, a clean exit for Ctrl-C and SIGTERM."""
 
 import signal
 import sys

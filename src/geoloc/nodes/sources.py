@@ -11,7 +11,7 @@ _FORGET_AFTER_S = 2.0
 
 
 class SourceWatch:
-    """Remembers who published in the last two seconds, so that who falls silent is soon forgotten.
+    """Remembers the publishers of the last seconds; one that falls silent is soon forgotten.
 
     Args:
         forget_after_s: silence after which a source counts as gone.
@@ -25,9 +25,9 @@ class SourceWatch:
         """Note who sent this frame.
 
         Args:
-            info: what rclpy tells of the message; older versions do not tell the publisher.
+            info: rclpy's information about the message; older versions do not identify the publisher.
             frame_id: of the frame.
-            publishers: how many publish on the topic, which decides where the publisher is not told.
+            publishers: number of publishers on the topic, which counts where `info` does not identify them.
 
         Raises:
             FrameRefused: SEVERAL_SOURCES while more than one sends.

@@ -45,7 +45,7 @@ class Source:
     """An open image and its place on Earth.
 
     Attributes:
-        dataset: the open rasterio dataset; whoever holds the source closes it.
+        dataset: the open rasterio dataset; the owner of the source closes it.
         crs: coordinate reference system of `transform`.
         transform: pixel (column, row) to coordinates in `crs`, x first.
         path: what was opened, for messages.
@@ -136,7 +136,7 @@ def _open_folder(path: Path, bounds: Sequence[float] | None, crs: str | None) ->
 def _open_file(path: Path) -> DatasetReader:
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
-        raise RasterError(f"{path} is no image that is read here: give one of {', '.join(_DRIVERS)}.")
+        raise RasterError(f"{path} is not an image of a supported format: give one of {', '.join(_DRIVERS)}.")
     return _open(str(path), driver, path)
 
 
@@ -184,7 +184,9 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise RasterError(f"{text!r} is no coordinate reference system: write it as EPSG:32615.") from error
+        raise RasterError(
+            f"{text!r} is not a coordinate reference system: write it as EPSG:32615."
+        ) from error
 
 
 def checked_bounds(bounds: Sequence[float]) -> Bounds:

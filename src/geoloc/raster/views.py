@@ -20,11 +20,7 @@ from rasterio.vrt import WarpedVRT
 from geoloc.arrays import BoolArray
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
-from geoloc.raster.colours import (
-    Rgb,
-    alpha_band,
-    read_colours,
-)
+from geoloc.raster.colours import Rgb, alpha_band, read_colours
 from geoloc.raster.sources import Source, open_source
 
 _TOLERANCE_PX = 0.02
@@ -153,7 +149,7 @@ class Raster:
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
     ) -> tuple[Rgb, BoolArray]:
-        # The scale is given, for GDAL would guess it from bounding boxes and blur turned views.
+        # The scale is given, because GDAL would guess it from bounding boxes and blur turned views.
         scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
         try:
             with WarpedVRT(

@@ -161,7 +161,7 @@ class KeypointRegistration:
 
 
 def agreeing(before: Float64Array, after: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Return the matched points (n, 2) that fit one affine map without much shear to 3 pixels; or none."""
+    """Return the matched points (n, 2) that agree to 3 pixels on an affine map of little shear, or none."""
     none = np.empty((0, 2)), np.empty((0, 2))
     if len(before) < 4:
         return none

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register a view with the map around one place: read the map there, then look for the view in it."""
+"""Register a view with the map around one place: read the map there and search for the view in it."""
 
 import math
 from dataclasses import replace

@@ -7,8 +7,8 @@ more than `GATE`, one of them is wrong. Of 84 such frames (Chico, Massachusetts,
 with a compass 15 degrees off) it was the belief, by 8 m in the median, where the registration was 1 m off. So
 the registration is answered then, with a covariance that puts the belief at three sigmas.
 
-The error of registration that it does not state itself, above all that of the map's own registration, is
-measured by `geoloc calibrate` (`registration_m`) and added.
+The covariance of a registration leaves errors out, above all that of the map's own georeference. `geoloc
+calibrate` measures them (`registration_m`), and they are added.
 """
 
 import math
@@ -128,7 +128,7 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
     apart_m = other.mean_m - one.mean_m
     distance = float(normalised_error(apart_m, one.covariance_m2 + other.covariance_m2))
     if not math.isfinite(distance):
-        raise NotRefined("the belief or what geometry says of its own error is no covariance")
+        raise NotRefined("the covariance of the belief or of the registration is not positive definite")
     if distance > GATE:
         return Estimate(other.mean_m, other.covariance_m2 + np.outer(apart_m, apart_m) / 9.0)
     gain = np.linalg.solve(one.covariance_m2 + other.covariance_m2, one.covariance_m2).T
@@ -143,7 +143,7 @@ def _registered(
     if view_image is None:
         raise NotRefined("no picture of the view came with its descriptor")
     if not (np.isfinite(belief.mean_m).all() and np.isfinite(belief.covariance_m2).all()):
-        raise NotRefined("the belief is no number")
+        raise NotRefined("the belief is not finite")
     widest_m = math.sqrt(max(float(np.linalg.eigvalsh(belief.covariance_m2)[-1]), 0.0))
     centre_m = belief.mean_m - offset_m
     found = refiner.refine(view_image, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look a view up among a map's tiles, exhaustively, coarse to fine, or by an index."""
+"""The search for a view among a map's tiles: exhaustive, coarse to fine, or by an index."""

@@ -50,8 +50,8 @@ class LookUp:
     ) -> "LookUp":
         """Return the look-up with scores marginalized over hypotheses: T log sum of weight exp(cosine / T).
 
-        Its offset is the expected one. That minimizes the mean error and moves steadily as the hypotheses
-        are learnt, where the most likely one's would jump; over all headings it is zero.
+        Its offset is the expected one, which minimizes the mean error. It moves steadily as weights change,
+        where that of the most likely hypothesis would jump; over all headings it is zero.
 
         Args:
             weights: (n,) of the hypotheses, summing to one; a look-up of one hypothesis is returned as is.

@@ -9,16 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plane
-from geoloc.camera.views import (
-    Intrinsics,
-    View,
-    ViewSpec,
-    check_texture,
-    fill_invalid,
-    frame_to_view,
-    pixel_to_ground,
-    project,
-)
+from geoloc.camera.lens import Intrinsics, project
+from geoloc.camera.views import View, ViewSpec, check_texture, fill_invalid, frame_to_view, pixel_to_ground
 from geoloc.errors import FrameRefused, ParameterError, Reason
 
 SPEC = ViewSpec(size_m=70.0, size_px=112)

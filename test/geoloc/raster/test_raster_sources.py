@@ -126,7 +126,7 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "a.docx").write_text("not a picture")
     with pytest.raises(RasterError, match="cannot be read as an image"):
         open_raster(tmp_path / "a.tif")
-    with pytest.raises(RasterError, match="no image"):
+    with pytest.raises(RasterError, match="not an image"):
         open_raster(tmp_path / "a.docx")
 
 

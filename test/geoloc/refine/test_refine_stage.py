@@ -182,7 +182,7 @@ BAD_BELIEFS = {
 def test_a_belief_that_is_no_number_is_left_alone(town_map, believed):
     stage = RefineStage(town_map, "ncc")
     assert stage.refine(believed, seen(0.0, 0.0).image, HERE) is believed
-    assert stage.last_reason == "the belief is no number"
+    assert stage.last_reason == "the belief is not finite"
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])

@@ -9,20 +9,22 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from geoloc.nodes.startup.programs import IMAGE, LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
+from geoloc.nodes.startup.programs import LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
 
 YES_OR_NO = ["true", "false"]
 
 
 def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgument]:
-    """Declare the launch arguments of bringup, each with what `--show-args` says of it.
+    """Declare the launch arguments of bringup, each with the description that `--show-args` prints.
 
     Args:
         use_sim_time: the default of the argument of that name.
     """
     return [
         DeclareLaunchArgument(
-            "namespace", default_value="geoloc", description="Prefix of every node and relative topic."
+            "namespace",
+            default_value=BringUp.namespace,
+            description="Prefix of every node and relative topic.",
         ),
         DeclareLaunchArgument(
             "params_file",
@@ -32,17 +34,17 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
         DeclareLaunchArgument(
             "model",
             default_value="",
-            description="Model directory, or the id of a shipped model. Empty: what params_file says or, "
-            "without one, the model that ships.",
+            description="Model directory, or the id of a shipped model. Empty: the model that params_file "
+            "names or, without one, the model that ships.",
         ),
         DeclareLaunchArgument(
             "map",
             default_value="",
-            description="Map directory, made by `geoloc map build`. Empty: what params_file says.",
+            description="Map directory, made by `geoloc map build`. Empty: the one that params_file names.",
         ),
         DeclareLaunchArgument(
             "image_topic",
-            default_value=IMAGE,
+            default_value=BringUp.image_topic,
             description="The camera's image topic, relative to the namespace unless it begins with a slash; "
             "IMAGE/compressed and the camera_info beside it are read as well.",
         ),
@@ -53,7 +55,10 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
             description="Take time from /clock: for replay and simulation.",
         ),
         DeclareLaunchArgument(
-            "log_level", default_value="info", choices=list(LOG_LEVELS), description="How much the nodes say."
+            "log_level",
+            default_value=BringUp.log_level,
+            choices=list(LOG_LEVELS),
+            description="Least severity of the messages that nodes log.",
         ),
         DeclareLaunchArgument(
             "respawn",
@@ -69,7 +74,7 @@ def bringup_choices(context: LaunchContext) -> BringUp:
     """Read what the pilot chose from the launch arguments.
 
     Raises:
-        ParameterError: for a value that `BringUp` refuses.
+        ParameterError: as `BringUp`.
     """
     file = argument(context, "params_file")
     return BringUp(
@@ -94,7 +99,7 @@ def bringup_actions(context: LaunchContext) -> list[Node]:
 
 
 def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
-    """Return the action that starts a node; without `respawn` its end is the end of the launch."""
+    """Return the action that starts a node; without `respawn` the launch ends when the node ends."""
     own = {name: ParameterValue(value, value_type=type(value)) for name, value in node.parameters.items()}
     return Node(
         package="geoloc",

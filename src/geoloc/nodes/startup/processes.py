@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts nodes as processes and looks after them, where the ROS 2 launch system is not installed."""
+"""Start nodes as processes and watch them, where the ROS 2 launch system is not installed."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ _POLL_S = 0.1
 
 
 class NodeError(GeolocError):
-    """A node ended that should have gone on; its own output says why."""
+    """A node ended unexpectedly; its own output gives the reason."""
 
 
 def command(start: NodeStart, own_parameters: Path) -> list[str]:
@@ -53,7 +53,7 @@ class _Process:
 
 
 class Processes:
-    """Nodes that run as processes of ours; see `running`."""
+    """Nodes that run as child processes; see `running`."""
 
     def __init__(self) -> None:
         self._processes: list[_Process] = []
@@ -70,14 +70,14 @@ class Processes:
         return next(process.running.poll() for process in self._processes if process.start.entry.name == name)
 
     def check(self, *, respawn: bool = False) -> None:
-        """Look whether every node still runs.
+        """Check that every node still runs.
 
         Args:
-            respawn: start a node that crashed again, two seconds later, instead of giving up.
+            respawn: start a crashed node again after `RESPAWN_DELAY_S` instead of raising.
 
         Raises:
-            NodeError: for a node that ended, unless `respawn` brings it back; a node that a user's mistake
-                stopped is not brought back.
+            NodeError: for a node that ended and is not started again. A node that a user's mistake stopped
+                never is.
         """
         for process in self._processes:
             code = process.running.poll()
@@ -85,12 +85,12 @@ class Processes:
                 continue
             if not respawn or code == USER_MISTAKE:
                 raise NodeError(
-                    f"{process.start.entry.name} ended with code {code}; its own message stands above"
+                    f"{process.start.entry.name} ended with code {code}; see its own message above"
                 )
             _respawn(process, code)
 
     def wait(self, *, respawn: bool = False) -> None:
-        """Look after the nodes until the caller is interrupted.
+        """Watch the nodes until the caller is interrupted.
 
         Raises:
             NodeError: as `check`.
@@ -100,7 +100,7 @@ class Processes:
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
-        """Ask every node to end, give it time to close, and kill what does not."""
+        """Ask every node to end, give it time to close, and kill those that do not."""
         for process in self._processes:
             if process.running.poll() is None:
                 process.running.terminate()  # SIGINT would end a node that still imports with a traceback
@@ -116,7 +116,7 @@ class Processes:
 
 @contextmanager
 def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
-    """Start nodes; whatever happens inside the `with`, they are stopped at its end.
+    """Start nodes and stop them at the end of the `with`, whatever happens inside it.
 
     Args:
         starts: from `programs.bring_up`, or single ones from `programs.start`.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that fly: what `ros2 launch geoloc bringup.launch.py` and `geoloc up` start, and how.
+"""The nodes that fly, as `ros2 launch geoloc bringup.launch.py` and `geoloc up` start them.
 
-Nothing of ROS is imported here, so that a launch file and a plain Python can both read it.
+Nothing of ROS is imported here, so both a launch file and a plain Python program can use this module.
 """
 
 import re
@@ -24,9 +24,8 @@ USER_MISTAKE = 2
 class NodeEntry:
     """One node of the suite.
 
-    Args:
+    Attributes:
         name: of the node and of its program.
-        purpose: one line for help and documentation.
         takes_model: whether it has the parameter `model`.
         takes_map: whether it has the parameter `map`.
         takes_image: whether it reads the camera's topics.
@@ -35,7 +34,6 @@ class NodeEntry:
     """
 
     name: str
-    purpose: str
     takes_model: bool = False
     takes_map: bool = False
     takes_image: bool = False
@@ -48,13 +46,9 @@ class NodeEntry:
         return f"{self.package}.nodes.{self.name}"
 
 
-CAMERA_NODE = NodeEntry(
-    "camera_node", "a camera frame becomes a view: the ground below, north-up", takes_image=True
-)
-INFERENCE_NODE = NodeEntry("inference_node", "a view becomes a descriptor", takes_model=True)
-RETRIEVAL_NODE = NodeEntry(
-    "retrieval_node", "a descriptor becomes a position on the map", takes_model=True, takes_map=True
-)
+CAMERA_NODE = NodeEntry("camera_node", takes_image=True)
+INFERENCE_NODE = NodeEntry("inference_node", takes_model=True)
+RETRIEVAL_NODE = NodeEntry("retrieval_node", takes_model=True, takes_map=True)
 NODES = (CAMERA_NODE, INFERENCE_NODE, RETRIEVAL_NODE)
 
 
@@ -62,18 +56,18 @@ NODES = (CAMERA_NODE, INFERENCE_NODE, RETRIEVAL_NODE)
 class BringUp:
     """What a pilot chooses at start-up; every default suits a drone whose topics have geoloc's names.
 
-    Args:
+    Attributes:
         namespace: prefix of every node and relative topic.
         params_file: ROS parameter files, later ones win; they win over the model's and the map's own.
-        model: model directory or the id of a shipped one; empty for what `params_file` says or,
+        model: model directory or the id of a shipped one; empty for the model that `params_file` names or,
             without one, for the model that ships.
-        map: map directory; empty for what the parameter files say.
+        map: map directory; empty for the one that the parameter files name.
         image_topic: of the camera; `camera_info` is expected beside it, as image_transport has it.
         use_sim_time: take time from /clock.
         log_level: of the nodes, one of `LOG_LEVELS`.
 
     Raises:
-        ParameterError: for a log level ROS does not know.
+        ParameterError: for a log level that ROS does not have.
     """
 
     namespace: str = "geoloc"
@@ -93,7 +87,7 @@ class BringUp:
 
 @dataclass(frozen=True)
 class NodeStart:
-    """All that it takes to start one node, by whichever launcher."""
+    """Everything needed to start one node, as a process or as a launch action."""
 
     entry: NodeEntry
     namespace: str
@@ -109,7 +103,7 @@ class NodeStart:
 
 
 def bring_up(choices: BringUp) -> list[NodeStart]:
-    """Work out how to start the nodes that fly.
+    """Return how to start each node that flies.
 
     Raises:
         ParameterError: where nobody names a map and a model, or a file of them is missing.
@@ -124,7 +118,7 @@ def bring_up(choices: BringUp) -> list[NodeStart]:
 def start(
     entry: NodeEntry, choices: BringUp, extra: dict[str, str | bool | float] | None = None
 ) -> NodeStart:
-    """Work out how to start one node.
+    """Return how to start one node.
 
     Args:
         entry: the node, such as `CAMERA_NODE`.

@@ -158,10 +158,9 @@ def test_what_a_node_is_started_with_is_a_parameter_that_it_has() -> None:
         assert (entry.takes_model, entry.takes_map) == ("model" in names, "map" in names), entry.name
 
 
-def test_every_row_says_what_it_is_for() -> None:
+def test_every_node_has_a_name_of_its_own() -> None:
     entries = [*NODES, *LAB_NODES]
     assert len({entry.name for entry in entries}) == len(entries)
-    assert all(entry.purpose for entry in entries)
 
 
 def test_models_are_found_by_id_in_every_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
