@@ -72,6 +72,8 @@ def test_lists_become_tuples_and_whole_numbers_floats():
         ({"parts": [{"weight": 1, "tags": [3]}]}, "'parts.0.tags.0' must be text, found 3."),
         ({"parts": [3]}, "'parts.0' must be a mapping, found 3."),
         ({"shape": {"name": "oval"}}, "'shape.name' 'oval' is unknown; use round or square."),
+        ({"shape": {"name": ["square"]}}, "'shape.name' '['square']' is unknown; use round or square."),
+        ({"size": [1, 10**400]}, f"'size.1' must be a number, found {10**400}."),
         ({"shape": {"side_m": 1}}, "'shape.side_m' is unknown; known: name, radius_m."),
         ({"shape": "round"}, "'shape' must be a mapping with a name, found 'round'."),
         ({"shape": {"name": "square", "side_m": 0}}, "side_m=0.0 must be above 0."),

@@ -126,12 +126,19 @@ def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401
     accepted = (int, float) if kind is float else kind
     fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
     if kind is float:
-        fits = fits and math.isfinite(value)
+        fits = fits and _is_finite(value)
     elif kind is dict:
         fits = fits and all(isinstance(key, str) for key in value)
     if not fits:
         raise _Refused(f"must be {_WORDS.get(kind, kind.__name__)}, found {value!r}")
     return float(value) if kind is float else value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the floats
+        return False
 
 
 def _chosen(kinds: tuple[type, ...], value: Any) -> Any:  # noqa: ANN401
@@ -142,7 +149,7 @@ def _chosen(kinds: tuple[type, ...], value: Any) -> Any:  # noqa: ANN401
         raise _Refused(f"must be a mapping with a name, found {value!r}")
     known = {next(entry.default for entry in fields(kind) if entry.name == "name"): kind for kind in kinds}
     name = value.get("name", next(iter(known)))
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise _Refused(f"'{name}' is unknown; use {_either(list(map(str, known)))}", "name")
     return _dataclass(known[name], value)
 
