@@ -11,6 +11,7 @@ from typing import Any
 
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ParameterError
+from geoloc_training.checks import either
 from geoloc_training.contract import BatchSource, Method, MethodSettings
 from geoloc_training.methods.dmnil.method import Dmnil
 from geoloc_training.methods.dmnil.settings import DmnilConfig
@@ -80,7 +81,7 @@ def new_method(settings: MethodSettings, dphr: DphrConfig, encoder: ViewEncoder,
         if places < 1:
             raise ParameterError(
                 f"method {settings.name} tells places apart and the data draws them without end; use method "
-                f"{' or '.join(taking(Takes.PAIRS))}, or a published data set."
+                f"{either(taking(Takes.PAIRS))}, or a published data set."
             )
         arguments = (encoder, settings, places)
     method = row.build(*arguments)
