@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from small_trees import draw
 
 from geoloc_training.datasets.probe import named, pictures_in, readable, unreadable
+from small_trees import draw
 
 NOISE = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
 

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_trees import denseuav, every_sues_place, gps_row, shelf, sues_raw, sues_split, university
 
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.published.registry import benchmark_sizes, check_dataset, load_benchmark
 from geoloc_training.datasets.published.sues200 import load as load_sues200
 from geoloc_training.datasets.published.sues200 import training_places
 from geoloc_training.items import Benchmark, GeoLocation, Task
+from small_trees import denseuav, every_sues_place, gps_row, shelf, sues_raw, sues_split, university
 
 SUES_LOOKED_UP = (
     "8 12 14 17 18 19 22 23 35 38 40 41 42 46 47 48 49 50 52 53 54 59 61 62 63 65 68 71 72 75 78 79 "

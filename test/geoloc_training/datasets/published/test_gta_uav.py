@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_trees import gta, gta_entry, write_list
 
 from geoloc.errors import ParameterError
 from geoloc_training.datasets.published.gta_uav import tile_centre
 from geoloc_training.datasets.published.registry import check_dataset, load_benchmark
 from geoloc_training.items import PlaneLocation
+from small_trees import gta, gta_entry, write_list
 
 TRAIN = "cross-area-drone2sate-train.json"
 NO_POSITIVE: dict[str, list[object]] = {"pair_pos_sate_img_list": [], "pair_pos_sate_weight_list": []}

@@ -4,7 +4,6 @@
 from pathlib import Path
 
 import pytest
-from small_trees import denseuav, gta, sues_split, university
 from typer.testing import CliRunner
 
 from geoloc.errors import ParameterError
@@ -16,6 +15,7 @@ from geoloc_training.datasets.published.registry import (
     data_set,
     load_benchmark,
 )
+from small_trees import denseuav, gta, sues_split, university
 from tiny_imagery import orthophoto
 
 RUN = CliRunner()
