@@ -297,10 +297,11 @@ def build_config(tree: dict[str, Any]) -> TrainConfig:
 
 def plain(config: TrainConfig | DataConfig) -> dict[str, Any]:
     """Return a configuration, or its data, as dictionaries and lists, ready for YAML."""
-    return _listed(asdict(config))  # type: ignore[no-any-return]
+    return with_lists(asdict(config))  # type: ignore[no-any-return]
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
+def with_lists(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
+    """Return nested dictionaries and lists with lists in place of tuples, which YAML does not have."""
     if isinstance(value, dict):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: with_lists(item) for key, item in value.items()}
+    return [with_lists(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -63,9 +63,7 @@ class Sources:
         require(
             bool(self.footage), "there is no footage: give --footage BAG_OR_FOLDER, once or several times."
         )
-        require(
-            len(set(self.footage)) == len(self.footage), "--footage names something twice; name it once."
-        )
+        require(len(set(self.footage)) == len(self.footage), "--footage names something twice; name it once.")
         require(0 <= self.overlap <= 0.9, f"--overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
         require(self.every_s >= 0, f"--every-s is {self.every_s}: give 0 for all frames, or more.")
         require(

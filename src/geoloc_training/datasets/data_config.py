@@ -6,10 +6,9 @@ from pathlib import Path
 
 from geoloc_training.checks import require, require_choice
 
-MAP = "map"  # imagery of one's own
-REGION = "region"  # a map and footage of it, nothing paired
-WORLD = "world"
-IMAGES = "map"
+MAP = "map"  # data: imagery of one's own
+REGION = "region"  # data: a map and footage of it, nothing paired
+IMAGES, WORLD = "map", "world"  # kinds of a source of `map`
 MAX_GSD_M = 100.0
 _WITHOUT_LOCATIONS = ("u1652", "sues200")
 
