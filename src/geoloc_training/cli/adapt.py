@@ -153,20 +153,20 @@ def adapt_command(
         keep=keep,
         words=tuple(words or ()),
     )
-    typer.echo(_told(adapt(what, typer.echo)))
+    typer.echo(_summary(adapt(what, typer.echo)))
 
 
-def _told(found: Adapted) -> str:
-    """Return the last words of the command."""
+def _summary(found: Adapted) -> str:
+    """Return what the command prints at its end."""
     if not found.helped:
-        came = (
+        result = (
             "adaptation did not help: no epoch was better than the beginning, which was exported as it was.\n"
             "More footage, or more varied, may help; so may optimiser.epochs=… or another --view-size."
         )
     else:
-        came = (
+        result = (
             f"adapted at step {found.step}.\n"
             f"before: {in_words(found.before)}\nafter:  {in_words(found.after)}"
         )
     where = f"model: {found.model}\nmap: {found.map}"
-    return f"{came}\n{where}\nnext: geoloc up --map {found.map} --model {found.model}"
+    return f"{result}\n{where}\nnext: geoloc up --map {found.map} --model {found.model}"
