@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
-for needed in ("timm", "lightning_fabric", "hydra", "kornia"):
+for needed in ("timm", "lightning_fabric", "omegaconf", "kornia"):
     pytest.importorskip(needed)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools" / "bench"))

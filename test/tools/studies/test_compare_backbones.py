@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-for needed in ("torch", "timm", "onnx", "lightning_fabric", "hydra", "matplotlib"):
+for needed in ("torch", "timm", "onnx", "lightning_fabric", "omegaconf", "matplotlib"):
     pytest.importorskip(needed)
 
 ROOT = Path(__file__).resolve().parents[3]
