@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole training run as one frozen dataclass; each part is handed on as it is to what it configures."""
+"""A whole training run as one frozen dataclass; each part configures one piece of the run."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Union
@@ -13,6 +13,7 @@ from geoloc_training.datasets.data_config import MAP, REGION, DataConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.methods.registry import METHODS, Takes, taking
 
+# The settings of one method, chosen by `method.name`; the first of `METHODS` where there is no name.
 MethodConfig = Union[tuple(row.settings for row in METHODS.values())]  # type: ignore[valid-type] # noqa: UP007
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imagery to train on."""
+"""Data sets to train on: published ones, imagery of your own, and a region's map and footage."""

@@ -131,7 +131,7 @@ class DataConfig:
         """Return where the data lies.
 
         Raises:
-            ParameterError: nobody has said.
+            ParameterError: data.root is empty.
         """
         require(bool(self.root), f"data '{self.name}' needs its folder: add data.root=DIR.")
         return Path(self.root)
