@@ -31,7 +31,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages("src"),
     package_dir={"": "src"},
-    package_data={"": ["py.typed", "*.html", "*.j2", "*.css"]},
+    package_data={"": ["py.typed", "*.j2"]},
     data_files=shared_files(),
     entry_points={
         "console_scripts": [

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What learns: data sets, methods, training, evaluation and export of encoders; imports no ROS."""
+"""What learns: data sets, methods, training, evaluation and export of encoders; needs no ROS."""

@@ -15,7 +15,7 @@ from geoloc_training.config import TrainConfig, plain
 from geoloc_training.datasets.data_config import MAP
 from geoloc_training.datasets.imagery.ground import Ground
 from geoloc_training.datasets.imagery.load import load_every_place
-from geoloc_training.evaluation import suite
+from geoloc_training.evaluation import cross_date_suite
 from geoloc_training.evaluation.benchmark import Result
 from geoloc_training.evaluation.cross_date import evaluate, parse_pair
 from geoloc_training.export import CardFacts
@@ -124,9 +124,9 @@ def real_views(prepared: Prepared) -> RealViews:
 def _measured(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> list[Metric]:
     if not grounds:
         return []
-    protocols = suite.protocols_for(recipe.data.validation)
-    measured = suite.metrics(suite.measure(describe, grounds, protocols, recipe.model.input_px))
-    return recorded(measured, recipe.data.name, recipe.seed)
+    protocols = cross_date_suite.protocols_for(recipe.data.validation)
+    recalls = cross_date_suite.measure(describe, grounds, protocols, recipe.model.input_px)
+    return recorded(cross_date_suite.metrics(recalls), recipe.data.name, recipe.seed)
 
 
 def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
@@ -136,7 +136,7 @@ def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground])
     base = parse_pair(recipe.data.validation[0])
     # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
     hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
-    return suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
+    return cross_date_suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
 
 
 def _data(recipe: TrainConfig) -> list[str]:

@@ -11,7 +11,7 @@ def require(condition: bool, sentence: str) -> None:
 
 
 def require_choice(settings: object, where: str, name: str, *known: str) -> None:
-    """Refuse a setting that is none of the known words; `where` is the key of its section."""
+    """Refuse a setting that is not one of the known words; `where` is the key of its section."""
     value = getattr(settings, name)
     require(value in known, f"{where}.{name} '{value}' is unknown; use {either(known)}.")
 

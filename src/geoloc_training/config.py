@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole training run as one frozen dataclass; each part is handed on as it is to what it configures."""
+"""A whole training run as one frozen dataclass; each part configures one piece of the run."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Union
@@ -8,14 +8,12 @@ from geoloc.encoder.card import Architecture
 from geoloc.errors import ParameterError
 from geoloc.typed import build
 from geoloc_training.augment.augment_config import AugmentConfig, ImageAugmentConfig
-from geoloc_training.checks import either, require
+from geoloc_training.checks import either, require, require_choice
 from geoloc_training.datasets.data_config import MAP, REGION, DataConfig
 from geoloc_training.methods.dphr.settings import DphrConfig
 from geoloc_training.methods.registry import METHODS, Takes, taking
 
-_SCHEDULES = ("cosine", "step", "constant")
-_PRECISIONS = ("fp32", "bf16", "fp16")
-
+# The settings of one method, chosen by `method.name`; the first of `METHODS` where there is no name.
 MethodConfig = Union[tuple(row.settings for row in METHODS.values())]  # type: ignore[valid-type] # noqa: UP007
 
 
@@ -102,7 +100,7 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         self._check_length()
         self._check_schedule()
-        require(self.name in ("adamw", "sgd"), f"optimiser '{self.name}' is unknown; use adamw or sgd.")
+        require_choice(self, "optimiser", "name", "adamw", "sgd")
         require(
             self.learning_rate > 0 and self.backbone_rate >= 0,
             f"optimiser.learning_rate={self.learning_rate} must be above 0 and "
@@ -142,10 +140,7 @@ class OptimiserConfig:
         )
 
     def _check_schedule(self) -> None:
-        require(
-            self.schedule in _SCHEDULES,
-            f"optimiser.schedule '{self.schedule}' is unknown; use {', '.join(_SCHEDULES)}.",
-        )
+        require_choice(self, "optimiser", "schedule", "cosine", "step", "constant")
         require(
             0 < self.descent <= 1,
             f"optimiser.descent={self.descent} is the share of steps that descend: use 0..1.",
@@ -184,14 +179,8 @@ class HardwareConfig:
     sync_batchnorm: bool = False
 
     def __post_init__(self) -> None:
-        require(
-            self.accelerator in ("auto", "cpu", "gpu"),
-            f"hardware.accelerator '{self.accelerator}' is unknown; use auto, cpu or gpu.",
-        )
-        require(
-            self.precision in _PRECISIONS,
-            f"hardware.precision '{self.precision}' is unknown; use {', '.join(_PRECISIONS)}.",
-        )
+        require_choice(self, "hardware", "accelerator", "auto", "cpu", "gpu")
+        require_choice(self, "hardware", "precision", "fp32", "bf16", "fp16")
         require(
             min(self.devices, self.nodes, self.workers, self.threads) > 0,
             f"hardware.devices={self.devices}, nodes={self.nodes}, workers={self.workers}, "
@@ -309,10 +298,11 @@ def build_config(tree: dict[str, Any]) -> TrainConfig:
 
 def plain(config: TrainConfig | DataConfig) -> dict[str, Any]:
     """Return a configuration, or its data, as dictionaries and lists, ready for YAML."""
-    return _listed(asdict(config))  # type: ignore[no-any-return]
+    return with_lists(asdict(config))  # type: ignore[no-any-return]
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
+def with_lists(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary YAML
+    """Return nested dictionaries and lists with lists in place of tuples, which YAML does not have."""
     if isinstance(value, dict):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: with_lists(item) for key, item in value.items()}
+    return [with_lists(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -32,6 +32,7 @@ from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
 from geoloc.hypotheses import Tolerances
 from geoloc_training.atomic_files import replacing
+from geoloc_training.config import with_lists
 from geoloc_training.parity import (
     Parity,
     RealViews,
@@ -199,7 +200,7 @@ def _write_card(
         "method": facts.method,
         "seed": facts.seed,
         "gsd_range_m": list(facts.gsd_range_m),
-        "architecture": _plain(_recorded(architecture)),
+        "architecture": with_lists(_recorded(architecture)),
         "tolerances": asdict(facts.tolerances),
         "calibration": asdict(facts.calibration),
         "metrics": [asdict(metric) for metric in facts.metrics],
@@ -236,9 +237,3 @@ def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) 
 def _recorded(architecture: Architecture) -> dict[str, Any]:
     """Return the fields of the network alone: a run's own says more, where its first weights came from."""
     return {entry.name: getattr(architecture, entry.name) for entry in fields(Architecture)}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - walks arbitrary settings
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -56,7 +56,7 @@ def _fetch(architecture: Architecture) -> nn.Module:
         return _build(architecture, pretrained=True)
     except _FAILURES as error:
         raise ModelError(
-            f"the pretrained weights of '{architecture.backbone}' cannot be had ({_reason(error)}); "
+            f"the pretrained weights of '{architecture.backbone}' cannot be loaded ({_reason(error)}); "
             "set model.pretrained=false, or model.pretrained_file=PATH to a safetensors or pth file of them."
         ) from error
 

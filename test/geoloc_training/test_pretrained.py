@@ -84,7 +84,7 @@ def test_weights_that_cannot_be_reached_are_a_sentence_with_both_fixes(monkeypat
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
     with pytest.raises(
         ModelError,
-        match=f"'resnet18' cannot be had .{failure}.; set model.pretrained=false, or model.pretrained_file=",
+        match=f"'resnet18' cannot be loaded .{failure}.; set model.pretrained=false, or model.pretrained",
     ):
         build_method(TrainConfig(model=MODEL), places=0)
 

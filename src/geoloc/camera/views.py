@@ -178,6 +178,15 @@ def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> Non
         )
 
 
+def has_texture(image: ColourImage) -> bool:
+    """Return True where `check_texture` accepts an image (S, S, 3)."""
+    try:
+        check_texture(image)
+    except FrameRefused:
+        return False
+    return True
+
+
 def pixel_to_ground(
     pixels: Float64Array, intrinsics: Intrinsics, world_from_optical: Float64Array, height_m: float
 ) -> tuple[Float64Array, BoolArray]:

@@ -55,7 +55,7 @@ def opening(bag: Path) -> Iterator[None]:
     """Translate what fails while a bag is opened inside the `with` into a `BagError` that names the bag.
 
     Raises:
-        BagError: where there is no bag, or the file is none.
+        BagError: where there is nothing, or something that is not a bag.
     """
     if not bag.exists():
         raise BagError(

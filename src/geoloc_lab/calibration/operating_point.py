@@ -39,7 +39,7 @@ class Target:
     def __post_init__(self) -> None:
         if not 0.0 < self.false_share < 1.0:
             raise ParameterError(
-                f"a target of {self.false_share} false fixes is none: give it between 0 and 1"
+                f"the target share of false fixes is {self.false_share}: give a number between 0 and 1"
             )
         if not 0.0 < self.beyond_m < math.inf:
             raise ParameterError(f"false fixes cannot begin {self.beyond_m} m off: give a distance above 0")

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc.arrays import BoolArray, Float32Array, Float64Array
-from geoloc.camera.views import check_texture, fill_invalid
+from geoloc.camera.views import fill_invalid, has_texture
 from geoloc.checksums import file_sha256
-from geoloc.errors import BagError, FrameRefused, MapError
+from geoloc.errors import BagError, MapError
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import TILE_DTYPE, MapDirectory, open_map
 from geoloc.mapping.manifest import (
@@ -198,7 +198,8 @@ def _views(
         if white_is_nodata:
             valid = valid & ~is_white(picture)
         views[i] = fill_invalid(picture, valid)
-        share[i] = valid.mean() if _shows_something(views[i]) else 0.0
+        # Some imagery is one colour where it has no data.
+        share[i] = valid.mean() if has_texture(views[i]) else 0.0
     return views, share
 
 
@@ -206,15 +207,6 @@ def is_white(rgb: Rgb) -> BoolArray:
     """Return where an image (H, W, 3) is white throughout a neighbourhood, as ground never is: (H, W)."""
     white = (rgb.min(axis=2) >= _WHITE).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((_WHITE_PX, _WHITE_PX))) > 0)
-
-
-def _shows_something(view: Rgb) -> bool:
-    """Return whether a view has texture; some imagery is white where it has no data."""
-    try:
-        check_texture(view)
-    except FrameRefused:
-        return False
-    return True
 
 
 def _tiles(

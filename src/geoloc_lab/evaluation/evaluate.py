@@ -171,7 +171,7 @@ def _rules(rules: LocalizerSettings) -> str:
 
 def _hypotheses(tried: Hypotheses) -> str:
     if tried.count == 1:
-        return "one: heading and height as they are told"
+        return "one: heading and height as given"
     return (
         f"{tried.count}: the heading may be {tried.heading_error_deg:g} degrees off, "
         f"the height {tried.height_error:.0%}"

@@ -39,7 +39,7 @@ _OF_NODES = frozenset(
 def read_settings(
     encoder: "Encoder", map_directory: "MapDirectory", params_files: Sequence[Path] = ()
 ) -> RunSettings:
-    """Gather settings: the model's params.yaml, then each file of `params_files`; a later one wins.
+    """Read the settings: the model's params.yaml, then each file of `params_files`; a later one wins.
 
     The size of a view is the map's and the encoder's, whatever the files say. Parameters that mean nothing
     without ROS, or belong to other programs' nodes, are ignored.
@@ -56,7 +56,7 @@ def read_settings(
 
 
 def read_rig_settings(view_size_m: float, encoder_px: int, params_files: Sequence[Path] = ()) -> RigSettings:
-    """Gather the rig's settings alone, for views that are not looked up; as `read_settings` otherwise."""
+    """Read the rig's settings alone, for views that are not looked up; raises as `read_settings`."""
     return fill(RigSettings, _values(params_files) | {"view_size_m": view_size_m, "encoder_px": encoder_px})
 
 
@@ -99,4 +99,4 @@ def _values(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _file_that_sets(name: str, files: Sequence[Path]) -> str:
-    return next((str(path) for path in reversed(files) if name in read_ros_parameters(path)), "the settings")
+    return next(str(path) for path in reversed(files) if name in read_ros_parameters(path))

@@ -5,7 +5,6 @@ The bootstrap resamples the same frames in all reports at once. What is hard abo
 the difference, so a paired comparison resolves smaller differences than two intervals side by side.
 """
 
-import base64
 import json
 import math
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from geoloc_lab.metrics.risk import risk_curve
 from geoloc_lab.metrics.scalar_metrics import SCALAR_METRICS, values_of
 from geoloc_lab.reports.consistency_plots import draw_curves
 from geoloc_lab.reports.plot_style import save_png
-from geoloc_lab.reports.report import page_of, plain
+from geoloc_lab.reports.report import data_uri, page_of, plain
 from geoloc_lab.reports.written_report import WrittenReport
 
 _SAME_TRUTH_M = 5.0  # truths of two recordings of one flight differ by interpolation, not by more
@@ -195,12 +194,11 @@ def write_comparison(comparison: ReportComparison, out: Path) -> Path:
     _draw(comparison, out / "compare.png")
     content = json.dumps(plain(comparison.as_json()), indent=2, allow_nan=False)
     (out / "compare.json").write_text(content + "\n", encoding="utf-8")
-    picture = base64.b64encode((out / "compare.png").read_bytes()).decode("ascii")
     page = page_of(
         "compare.html.j2",
         comparison=comparison,
         table=comparison_table(comparison),
-        picture=f"data:image/png;base64,{picture}",
+        picture=data_uri(out / "compare.png"),
     )
     (out / "compare.html").write_text(page, encoding="utf-8")
     return out / "compare.html"

@@ -110,9 +110,10 @@ def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> 
         consistency=consistency_rows(summaries["all"]),
         latency=latency_rows(summaries["all"]),
         map=run.map_directory,
-        images=[(title, _data_uri(path)) for title, path in images],
+        images=[(title, data_uri(path)) for title, path in images],
     )
 
 
-def _data_uri(path: Path) -> str:
+def data_uri(path: Path) -> str:
+    """Return a PNG file as a URI, for a page that is one file."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

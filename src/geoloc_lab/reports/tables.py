@@ -135,7 +135,7 @@ def _covariance_rows(summary: Summary) -> list[ConsistencyRow]:
     if found.unclaimed:
         rows.append(("fixes without a covariance", str(found.unclaimed), "", "0"))
     if found.impossible:
-        rows.append(("fixes whose covariance is none", str(found.impossible), "", "0"))
+        rows.append(("fixes with an impossible covariance", str(found.impossible), "", "0"))
     return rows
 
 

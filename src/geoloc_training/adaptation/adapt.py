@@ -114,7 +114,7 @@ def adapt(what: Adaptation, say: Say) -> Adapted:
     say(f"1/4  cutting views: {begun_with.id} tells frames apart")
     what.run.mkdir(parents=True, exist_ok=True)
     cut = cut_region(what.sources, load_encoder(begun_with.directory), what.run, progress=True)
-    _tell_cut(cut, say)
+    _report_cut(cut, say)
     recipe = _recipe(what, begun_with, cut, say)
     say(f"2/4  learning from both by DMNIL, without a label; figures go to {what.run / 'log.csv'}")
     chosen = _learn(what, recipe, begun_with, say)
@@ -150,7 +150,9 @@ def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfi
     recipe = load_config(["+preset=adapt", f"data.root={cut.root}", *what.words])
     recipe = replace(recipe, model=ModelConfig(**vars(card.architecture)))
     if not isinstance(recipe.method, DmnilConfig):
-        raise ParameterError(f"method {recipe.method.name} learns from pairs and there are none; use dmnil.")
+        raise ParameterError(
+            f"method {recipe.method.name} learns from pairs, and a region has no pairs; use dmnil."
+        )
     # Of neighbourhoods that take in nearly all frames, all would be one cluster.
     clusters, most = recipe.method.clusters, max(2, cut.footage.views // _NEIGHBOURHOODS)
     if clusters.k1 <= most:
@@ -160,7 +162,7 @@ def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfi
     return replace(recipe, method=replace(recipe.method, clusters=fewer))
 
 
-def _tell_cut(cut: Cut, say: Say) -> None:
+def _report_cut(cut: Cut, say: Say) -> None:
     bare = f" ({cut.bare_tiles} without imagery left out)" if cut.bare_tiles else ""
     say(f"     map: {cut.tiles} tiles of {cut.view_size_m:g} m{bare}.")
     for sentence in cut.footage.sentences():
@@ -184,7 +186,7 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
             f"     warning: frames look like their best tiles by {before['free_likeness']:.2f} only, right "
             f"answers of {card.id} do by {card.calibration.min_score:.2f}: does the map show this ground?"
         )
-    write_origin(what.run, _said(what), "adapt")
+    write_origin(what.run, _arguments(what), "adapt")
     fit(recipe, prepared.source, what.run, prepared.validate, initial=card.directory, fabric=fabric)
     best = best_so_far(what.run)
     if best is None or best.score <= before[SELECTION]:
@@ -272,6 +274,6 @@ def _write(what: Adaptation, recipe: TrainConfig, chosen: _Chosen, found: CardFa
     export_model(chosen.weights, recipe.model, found, what.out, views)
 
 
-def _said(what: Adaptation) -> list[str]:
+def _arguments(what: Adaptation) -> list[str]:
     footage = [word for path in what.sources.footage for word in ("--footage", path.name)]
     return ["--map", what.sources.map_image.name, *footage, "--init", Path(what.init).name, *what.words]

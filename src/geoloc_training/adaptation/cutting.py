@@ -18,6 +18,7 @@ from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
 from geoloc_training.adaptation.region import TileOptions, cut_tiles, step_cosine
 from geoloc_training.adaptation.warping import Assumptions
+from geoloc_training.checks import require
 from geoloc_training.training.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -59,15 +60,13 @@ class Sources:
     calibration: Path | None = None
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             bool(self.footage), "there is no footage: give --footage BAG_OR_FOLDER, once or several times."
         )
-        _require(
-            len(set(self.footage)) == len(self.footage), "--footage names something twice; name it once."
-        )
-        _require(0 <= self.overlap <= 0.9, f"--overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
-        _require(self.every_s >= 0, f"--every-s is {self.every_s}: give 0 for all frames, or more.")
-        _require(
+        require(len(set(self.footage)) == len(self.footage), "--footage names something twice; name it once.")
+        require(0 <= self.overlap <= 0.9, f"--overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
+        require(self.every_s >= 0, f"--every-s is {self.every_s}: give 0 for all frames, or more.")
+        require(
             self.view_size_m is None or self.view_size_m > 0,
             f"--view-size is {self.view_size_m}: give a positive number of metres.",
         )
@@ -170,8 +169,3 @@ def _state(path: Path) -> list[str]:
     """Return names, sizes and times of a file, or of all that lies in a folder."""
     files: Sequence[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
     return [f"{f.relative_to(path)} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files if f.is_file()]
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise ParameterError(sentence)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloc.camera.views import check_texture, fill_invalid
-from geoloc.errors import FrameRefused, RasterError
+from geoloc.camera.views import fill_invalid, has_texture
+from geoloc.errors import RasterError
 from geoloc.mapping.grid import tile_grid
 from geoloc.progress import progress_bar
 from geoloc.raster.views import Raster
@@ -50,7 +50,7 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
     rows: list[TileRow] = []
     for tile in progress_bar(grid, label="tiles", unit="tile", shown=progress):
         view, share = _view(raster, float(tile["east_m"]), float(tile["north_m"]), options)
-        if share < options.min_valid or not _shows_something(view):
+        if share < options.min_valid or not has_texture(view):
             continue
         path = tile_file(root, len(rows))
         write_view(path, view)
@@ -91,12 +91,3 @@ def _view(raster: Raster, east_m: float, north_m: float, options: TileOptions) -
     """Return a view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
     picture, valid = raster.view(east_m, north_m, options.view_size_m, options.size_px)
     return fill_invalid(picture, valid), float(valid.mean())
-
-
-def _shows_something(view: Views) -> bool:
-    """Return True where a view is more than one colour, which no frame of it will be either."""
-    try:
-        check_texture(view)
-    except FrameRefused:
-        return False
-    return True

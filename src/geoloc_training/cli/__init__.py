@@ -13,6 +13,8 @@ _NEEDED = (
     "omegaconf",
     "tensorboard",
     "matplotlib",
+    "rosbags",
+    "PIL",
     "safetensors",
     "onnx",
 )

@@ -57,8 +57,8 @@ def adapt_command(
     keep: Annotated[
         float,
         typer.Option(
-            help="Share of the beginning's weights in the model: more for ground that the footage did not "
-            "show, 0 where it showed all."
+            help="Share of the initial weights in the model: more for ground that the footage does not show, "
+            "0 where it shows all."
         ),
     ] = 0.4,
     view_size: Annotated[
@@ -71,13 +71,12 @@ def adapt_command(
         ),
     ] = None,
     overlap: Annotated[
-        float, typer.Option(help="Of the tiles that are learnt from.", rich_help_panel=_CUTTING)
+        float,
+        typer.Option(help="Share of a training tile that its neighbour shows too.", rich_help_panel=_CUTTING),
     ] = 0.5,
     every_s: Annotated[
         float,
-        typer.Option(
-            help="Seconds between the frames of a bag that are looked at.", rich_help_panel=_CUTTING
-        ),
+        typer.Option(help="Seconds between the frames that are taken from a bag.", rich_help_panel=_CUTTING),
     ] = 0.5,
     bounds: Annotated[
         tuple[float, float, float, float] | None,
@@ -118,11 +117,11 @@ def adapt_command(
 ) -> None:
     """Adapt an encoder to a region: its map and unlabelled footage in, a model and its map out.
 
-    Frames become views by the rig that flies, where height, attitude and calibration are known; those that
-    lack one are scaled and turned by what the others, the map or you tell. Positions in the footage are never
-    read. DMNIL learns from both sides without a label; of its epochs, and the beginning, that one is exported
-    that figures without labels like best, mixed with the beginning, and the map is built anew with it. Rerun
-    the same command to go on after an interruption.
+    Where height, attitude and calibration are known, frames become views as in flight. A frame that lacks one
+    is scaled by the other frames or your options, and turned to match the map. Positions in the footage are
+    never read. DMNIL learns from both sides without labels. The epoch with the best figures without labels is
+    mixed with the initial weights and exported; if no epoch is better, the initial weights are. The map is
+    then built with the model. Rerun the same command to continue after an interruption.
 
     geoloc-train adapt --map ortho.tif --footage flight.mcap --out models/region
 
@@ -153,20 +152,20 @@ def adapt_command(
         keep=keep,
         words=tuple(words or ()),
     )
-    typer.echo(_told(adapt(what, typer.echo)))
+    typer.echo(_summary(adapt(what, typer.echo)))
 
 
-def _told(found: Adapted) -> str:
-    """Return the last words of the command."""
+def _summary(found: Adapted) -> str:
+    """Return what the command prints at its end."""
     if not found.helped:
-        came = (
+        result = (
             "adaptation did not help: no epoch was better than the beginning, which was exported as it was.\n"
             "More footage, or more varied, may help; so may optimiser.epochs=… or another --view-size."
         )
     else:
-        came = (
+        result = (
             f"adapted at step {found.step}.\n"
             f"before: {in_words(found.before)}\nafter:  {in_words(found.after)}"
         )
     where = f"model: {found.model}\nmap: {found.map}"
-    return f"{came}\n{where}\nnext: geoloc up --map {found.map} --model {found.model}"
+    return f"{result}\n{where}\nnext: geoloc up --map {found.map} --model {found.model}"

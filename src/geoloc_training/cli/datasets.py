@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geoloc_training.datasets.data_config import IMAGES
+from geoloc_training.datasets.data_config import MAP
 from geoloc_training.datasets.imagery.images import survey_images
 from geoloc_training.datasets.published.registry import (
     DATA_SETS,
@@ -33,7 +33,7 @@ def list_command() -> None:
     """List every data set by name."""
     for name, known in DATA_SETS.items():
         typer.echo(f"{name:<12}  {known.title:<24}  {' in '.join(known.views)}")
-    typer.echo(f"{IMAGES:<12}  {_IMAGERY:<24}  views drawn from georeferenced images")
+    typer.echo(f"{MAP:<12}  {_IMAGERY:<24}  views drawn from georeferenced images")
 
 
 @app.command("check")
@@ -48,7 +48,7 @@ def check_command(
 
     geoloc-train datasets check map ~/data/my_orthophotos --gsd-m 0.2
     """
-    if name == IMAGES:
+    if name == MAP:
         survey = survey_images(root.expanduser(), gsd_m or 0.0)
         _refuse(survey.findings, _IMAGERY, root)
         counts = _counted(survey.pictures, "picture"), _counted(survey.places, "place")

@@ -18,10 +18,10 @@ from geoloc_training.compose import load_config, load_data
 from geoloc_training.datasets.data_config import MAP, DataConfig
 from geoloc_training.datasets.imagery.load import load_every_place
 from geoloc_training.datasets.published.registry import load_benchmark
-from geoloc_training.evaluation import suite
+from geoloc_training.evaluation import cross_date_suite
 from geoloc_training.evaluation.benchmark import EvaluationOptions
-from geoloc_training.evaluation.command import evaluate_images
 from geoloc_training.evaluation.cross_date import in_chunks
+from geoloc_training.evaluation.published_tests import evaluate_images
 from geoloc_training.training.checkpoint import Which, load_average, weights_file
 from geoloc_training.training.describe import Describer
 
@@ -83,19 +83,20 @@ def evaluate_command(
         measured = metrics_of(results)
     else:
         measured = _measure_dates(describe, size_px, data, pairs or data.validation, floor, label)
-        typer.echo(suite.table(measured))
+        typer.echo(cross_date_suite.table(measured))
     if json_out is not None:
-        suite.write_json(json_out, recorded(measured, data.name, seed))
+        cross_date_suite.write_json(json_out, recorded(measured, data.name, seed))
 
 
 def _measure_dates(
     describe: Describe, size_px: int, data: DataConfig, pairs: Sequence[str], floor: bool, label: str
 ) -> list[Metric]:
     grounds = load_every_place(data)
-    protocols = suite.protocols_for(pairs or ["chico:2018:2020"])
-    measured = suite.metrics(suite.measure(describe, grounds, protocols, size_px), label)
+    protocols = cross_date_suite.protocols_for(pairs or ["chico:2018:2020"])
+    recalls = cross_date_suite.measure(describe, grounds, protocols, size_px)
+    measured = cross_date_suite.metrics(recalls, label)
     if floor:
-        measured += suite.metrics(suite.measure_floor(grounds, protocols, size_px))
+        measured += cross_date_suite.metrics(cross_date_suite.measure_floor(grounds, protocols, size_px))
     return measured
 
 

@@ -12,7 +12,7 @@ from geoloc_training.card_facts import real_views, run_facts, validated
 from geoloc_training.cli.runs import DataWords, Weights, encoder_of
 from geoloc_training.compose import load_config, load_data
 from geoloc_training.config import TrainConfig
-from geoloc_training.evaluation import suite
+from geoloc_training.evaluation import cross_date_suite
 from geoloc_training.export import export_model
 from geoloc_training.parity import not_compared
 from geoloc_training.prepare import prepare
@@ -53,7 +53,7 @@ def export_command(
         step,
         Describer(encoder, recipe.model.input_px).views,
         name=out.name,
-        also=[*held_out, *(metric for path in also or () for metric in suite.read_json(path))],
+        also=[*held_out, *(metric for path in also or () for metric in cross_date_suite.read_json(path))],
         notes=dict(_pair(text) for text in note or ()),
         view_size_m=view_size_m,
     )
@@ -65,7 +65,8 @@ def export_command(
     )
     missing = "".join(f"; {name}: not installed here, so not compared" for name in not_compared(parity))
     typer.echo(
-        f"{suite.table(described.metrics)}\nagreement with torch: {agreement}{missing}\nexported: {out}"
+        f"{cross_date_suite.table(described.metrics)}\n"
+        f"agreement with torch: {agreement}{missing}\nexported: {out}"
     )
 
 

@@ -25,7 +25,7 @@ def fit_command(
     ),
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="A whole recipe of one's own, such as a run's config.yaml."),
+        typer.Option("--config", help="A whole recipe, such as a run's config.yaml; no presets then."),
     ] = None,
     initial: Annotated[
         Path | None,
@@ -38,8 +38,8 @@ def fit_command(
     """Train; rerun the same command to go on after an interruption.
 
     Presets: small (the shipped model's recipe), sample4geo, lpn, dphr (sample4geo + DPHR), dmnil (without
-    pairs; dmnil_sues200, dmnil_denseuav). Without data.root, `small` learns from procedural worlds alone, so
-    that anyone can:
+    pairs; dmnil_sues200, dmnil_denseuav). Without data.root, `small` learns from procedural worlds alone and
+    needs no data:
 
       geoloc-train fit +preset=small optimiser.steps=300 --out runs/world
 
@@ -55,13 +55,14 @@ def fit_command(
         prepared = prepare(recipe, out.parent / "cache", fabric.device)
     if fabric.is_global_zero:
         out.mkdir(parents=True, exist_ok=True)
-        write_origin(out, _said(words, config, initial))
+        write_origin(out, _arguments(words, config, initial))
     fit(recipe, prepared.source, out, prepared.validate, initial=initial, fabric=fabric)
     if fabric.is_global_zero:
         typer.echo(f"trained: {out}\nnext: geoloc-train export {out} --out models/NAME")
 
 
-def _said(words: list[str] | None, config: Path | None, initial: Path | None) -> list[str]:
-    said = ["--config", str(config)] if config is not None else []
-    said += ["--init", str(initial)] if initial is not None else []
-    return [*said, *(words or ())]
+def _arguments(words: list[str] | None, config: Path | None, initial: Path | None) -> list[str]:
+    """Return what the command was called with, for the model's card."""
+    options = ["--config", str(config)] if config is not None else []
+    options += ["--init", str(initial)] if initial is not None else []
+    return [*options, *(words or ())]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is trained on: published sets, imagery of one's own, regions; and how batches are drawn from it."""
+"""Data sets to train on: published ones, imagery of your own, and a region's map and footage."""

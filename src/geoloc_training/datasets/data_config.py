@@ -4,14 +4,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoloc_training.checks import require
+from geoloc_training.checks import require, require_choice
 
-MAP = "map"  # imagery of one's own
-REGION = "region"  # a map and footage of it, nothing paired
-WORLD = "world"
-IMAGES = "map"
+MAP = "map"  # data: imagery of one's own
+REGION = "region"  # data: a map and footage of it, nothing paired
+IMAGES, WORLD = "map", "world"  # kinds of a source of `map`
 MAX_GSD_M = 100.0
-_SAMPLINGS = ("random", "gps", "similarity")
 _WITHOUT_LOCATIONS = ("u1652", "sues200")
 
 
@@ -112,10 +110,7 @@ class DataConfig:
             0 <= self.validation_share < 1,
             f"data.validation_share={self.validation_share} must lie in 0..1, 1 excluded.",
         )
-        require(
-            self.sampling in _SAMPLINGS,
-            f"data.sampling '{self.sampling}' is unknown; use {', '.join(_SAMPLINGS)}.",
-        )
+        require_choice(self, "data", "sampling", "random", "gps", "similarity")
         require(
             0 < self.neighbours <= self.pool and self.resample_every > 0,
             f"data.neighbours={self.neighbours} must be above 0 and at most data.pool={self.pool}, "
@@ -136,7 +131,7 @@ class DataConfig:
         """Return where the data lies.
 
         Raises:
-            ParameterError: nobody has said.
+            ParameterError: data.root is empty.
         """
         require(bool(self.root), f"data '{self.name}' needs its folder: add data.root=DIR.")
         return Path(self.root)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image files as squares of one size, the same for training and evaluation; small sets stay in memory."""
+"""Image files as squares of one size, the same for training and evaluation."""
 
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -32,33 +31,6 @@ def read_square(path: Path, size_px: int) -> Image:
         RasterError: as `read_picture`.
     """
     return _resized(read_picture(path), size_px)
-
-
-class Pictures:
-    """Squares by path, the first ones kept in memory; several threads may read at once.
-
-    Args:
-        size_px: side of the squares.
-        keep_mb: memory for decoded pictures, 1 MB is 1e6 bytes; 0 keeps none.
-    """
-
-    def __init__(self, size_px: int, keep_mb: float = 0.0) -> None:
-        self.size_px = size_px
-        self._room = int(keep_mb * 1e6 // (3 * size_px * size_px))
-        self._kept: dict[Path, Image] = {}
-        self._lock = Lock()
-
-    def __call__(self, path: Path) -> Image:
-        """Return the picture as uint8 RGB (S, S, 3), not to be written to; errors as `read_square`."""
-        kept = self._kept.get(path)
-        if kept is not None:
-            return kept
-        picture = read_square(path, self.size_px)
-        picture.flags.writeable = False
-        with self._lock:
-            if len(self._kept) < self._room:
-                self._kept[path] = picture
-        return picture
 
 
 def _resized(picture: Image, size_px: int) -> Image:

@@ -13,7 +13,7 @@ from geoloc.arrays import Int32Array, Int64Array
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.contract import Batch, DescribeItems
 from geoloc_training.datasets.data_config import DataConfig
-from geoloc_training.datasets.image_files import Pictures
+from geoloc_training.datasets.image_files import read_square
 from geoloc_training.datasets.sampling import (
     neighbours_by_descriptor,
     neighbours_on_the_ground,
@@ -39,7 +39,6 @@ class ImageBatches:
         seed: of the run.
         data: says which pairs share a batch.
         augment: varies a batch on the training device: (batch, step, rank) -> batch; None leaves it as it is.
-        keep_mb: memory for decoded pictures, which spares a small set being read anew every epoch.
 
     Raises:
         ParameterError: fewer places than a batch needs, or GPS sampling without positions.
@@ -53,12 +52,10 @@ class ImageBatches:
         seed: int,
         data: DataConfig,
         augment: Augment | None = None,
-        keep_mb: float = 0.0,
     ) -> None:
-        self.split, self.pairs, self.seed = split, pairs, seed
+        self.split, self.size_px, self.pairs, self.seed = split, size_px, pairs, seed
         self.data = data
         self.augment = augment
-        self.pictures = Pictures(size_px, keep_mb)
         self.table = sample_table(split)
         self.places = self.table.place_count
         self.steps_per_epoch = steps_per_epoch(self.table, pairs)
@@ -159,7 +156,7 @@ class ImageBatches:
         )
 
     def _views(self, items: Sequence[Item]) -> Tensor:
-        return torch.from_numpy(np.stack([self.pictures(item.path) for item in items]))
+        return torch.from_numpy(np.stack([read_square(item.path, self.size_px) for item in items]))
 
 
 def _choose(weights: Sequence[float], at: float) -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well an encoder does on pictures of which nobody knows where they are: figures without labels.
+"""How well an encoder does on pictures without positions: figures without labels.
 
-None of them asks for truth. What they ask for is that the two views agree with each other (`mutual`), that
-the encoder agrees with itself of an epoch ago (`stability`), and that a drone does not jump (`continuity`).
+None of them needs the truth. They measure whether the two views agree with each other (`mutual`), whether the
+encoder agrees with itself of an epoch ago (`stability`), and whether the drone does not jump (`continuity`).
 """
 
 import math

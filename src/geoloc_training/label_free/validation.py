@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How weights are chosen where nobody knows what is right: by what needs no truth (`stopping`)."""
+"""Validation without labels: the figures of `stopping` choose the weights."""
 
 import numpy as np
 

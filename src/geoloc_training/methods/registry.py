@@ -11,6 +11,7 @@ from typing import Any
 
 from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ParameterError
+from geoloc_training.checks import either
 from geoloc_training.contract import BatchSource, Method, MethodSettings
 from geoloc_training.methods.dmnil.method import Dmnil
 from geoloc_training.methods.dmnil.settings import DmnilConfig
@@ -36,12 +37,11 @@ class Registered:
     """A method.
 
     Attributes:
-        settings: its frozen dataclass; the default of the field `name` is the method's name.
-        build: (encoder, settings) -> method, with the number of places as third argument where it takes
-            places.
+        settings: frozen dataclass of its settings; the default of the field `name` is the method's name.
+        build: (encoder, settings) -> method; a method that takes places gets their number as third argument.
         takes: what it learns from.
-        source: of a method that takes pictures, its source of batches: (split, size_px, pairs, seed,
-            settings, augment, device) -> BatchSource. Pairs and places come from the data set's own.
+        source: source of batches of a method that takes pictures: (split, size_px, pairs, seed, settings,
+            augment, device) -> BatchSource. None for pairs and places, whose batches the data set makes.
     """
 
     settings: type[MethodSettings]
@@ -58,7 +58,7 @@ METHODS: dict[str, Registered] = {
 
 
 def taking(takes: Takes) -> list[str]:
-    """Return the names of the methods that learn from something."""
+    """Return the names of the methods that take this kind of data."""
     return [name for name, row in METHODS.items() if row.takes is takes]
 
 
@@ -80,7 +80,7 @@ def new_method(settings: MethodSettings, dphr: DphrConfig, encoder: ViewEncoder,
         if places < 1:
             raise ParameterError(
                 f"method {settings.name} tells places apart and the data draws them without end; use method "
-                f"{' or '.join(taking(Takes.PAIRS))}, or a published data set."
+                f"{either(taking(Takes.PAIRS))}, or a published data set."
             )
         arguments = (encoder, settings, places)
     method = row.build(*arguments)

@@ -42,7 +42,7 @@ def launch(config: HardwareConfig) -> Fabric:
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise ParameterError(
             f"hardware.accelerator={config.accelerator} with devices={config.devices}, nodes={config.nodes}, "
-            f"precision={config.precision} is not to be had here ({' '.join(str(error).split())}); "
+            f"precision={config.precision} is not available here ({' '.join(str(error).split())}); "
             "ask for what this machine has."
         ) from error
     if several:

@@ -217,5 +217,5 @@ def test_a_compass_that_is_wrong_is_borne_where_a_parameter_file_says_how_wrong(
     lost, found = evaluated(bag), evaluated(bag, params_files=(file,))
     assert summaries_of(lost)["all"].median_m > toy_map.PITCH_M
     assert summaries_of(found)["all"].max_m < toy_map.PITCH_M
-    assert lost.notes["rows of a view"] == "one: heading and height as they are told"
+    assert lost.notes["rows of a view"] == "one: heading and height as given"
     assert found.notes["rows of a view"] == "24: the heading may be 180 degrees off, the height 0%"

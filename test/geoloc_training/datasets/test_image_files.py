@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geoloc.errors import RasterError
-from geoloc_training.datasets.image_files import Pictures, read_square
+from geoloc_training.datasets.image_files import read_square
 
 
 def _write(path, picture):
@@ -41,16 +41,3 @@ def test_an_unreadable_picture_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(RasterError, match=r"broken\.jpg cannot be read"):
         read_square(path, 8)
-
-
-def test_memory_holds_as_many_as_there_is_room_for(tmp_path):
-    paths = [_write(tmp_path / f"{i}.png", np.full((4, 4, 3), i, np.uint8)) for i in range(3)]
-    pictures = Pictures(4, keep_mb=2 * 48 / 1e6)
-    first = [pictures(path) for path in paths]
-    for path in paths:
-        path.unlink()
-    assert [np.array_equal(pictures(path), first[i]) for i, path in enumerate(paths[:2])] == [True, True]
-    with pytest.raises(RasterError):
-        pictures(paths[2])
-    with pytest.raises(ValueError, match="read-only"):
-        first[0][:] = 0

@@ -90,7 +90,7 @@ def test_ranks_have_disjoint_parts_that_make_the_whole(split):
 
 
 def test_a_batch_depends_on_seed_step_and_plan_alone(split):
-    one, other = _started(split), _started(split, keep_mb=1)
+    one, other = _started(split), _started(split)
     for step in (4, 0, 4, 2):
         assert _same(one.batch(step, 0, 1), other.batch(step, 0, 1))
     assert not _same(one.batch(0, 0, 1), one.batch(1, 0, 1))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoloc.errors import ModelError, ParameterError
-from geoloc_training.evaluation import suite
+from geoloc_training.evaluation import cross_date_suite
 from geoloc_training.evaluation.cross_date import Protocol, Recall, evaluate, parse_pair, rotate, summarise
 from geoloc_training.evaluation.hog import describe_hog
 from tiny_ground import describe_pixels, places
@@ -100,7 +100,7 @@ def test_thresholds_keep_right_answers():
     correct = rng.random(2000) < 0.9
     scores = np.where(correct, rng.normal(0.7, 0.1, 2000), rng.normal(0.4, 0.1, 2000))
     margins = np.where(correct, rng.uniform(0.1, 0.5, 2000), rng.uniform(0.0, 0.1, 2000))
-    found = suite.calibrate(_recall(scores, margins, correct))
+    found = cross_date_suite.calibrate(_recall(scores, margins, correct))
     kept = (scores >= found.min_score) & (margins >= found.min_margin)
     assert kept[correct].mean() > 0.93
     assert kept[~correct].mean() < 0.5
@@ -108,14 +108,14 @@ def test_thresholds_keep_right_answers():
 
 def test_nothing_right_cannot_be_calibrated():
     with pytest.raises(ModelError, match="train longer"):
-        suite.calibrate(_recall([0.1], [0.1], [False]))
+        cross_date_suite.calibrate(_recall([0.1], [0.1], [False]))
 
 
 def test_figures_survive_their_file(tmp_path):
-    measured = suite.metrics([summarise("p", np.eye(3, dtype=np.float32), np.arange(3))])
-    suite.write_json(tmp_path / "m.json", measured)
-    assert suite.read_json(tmp_path / "m.json") == measured
-    assert "p" in suite.table(measured)
+    measured = cross_date_suite.metrics([summarise("p", np.eye(3, dtype=np.float32), np.arange(3))])
+    cross_date_suite.write_json(tmp_path / "m.json", measured)
+    assert cross_date_suite.read_json(tmp_path / "m.json") == measured
+    assert "p" in cross_date_suite.table(measured)
     (tmp_path / "m.json").write_text("{}broken")
     with pytest.raises(ParameterError, match="holds no recalls"):
-        suite.read_json(tmp_path / "m.json")
+        cross_date_suite.read_json(tmp_path / "m.json")

@@ -11,13 +11,13 @@ import scipy.io
 from tiny_task import colours, task
 
 from geoloc.errors import ParameterError
-from geoloc_training.evaluation import command
+from geoloc_training.evaluation import published_tests
 from geoloc_training.evaluation.benchmark import EvaluationOptions, evaluate_benchmark, evaluate_features
-from geoloc_training.evaluation.command import evaluate_images, export_features
-from geoloc_training.evaluation.exported import write_result
 from geoloc_training.evaluation.figures import Figure
 from geoloc_training.evaluation.gallery import worst_queries, write_worst
+from geoloc_training.evaluation.published_tests import evaluate_images, export_features
 from geoloc_training.evaluation.tables import percent, table
+from geoloc_training.evaluation.university_script import write_result
 
 QUIET = EvaluationOptions(progress=False)
 
@@ -61,7 +61,7 @@ def test_mistakes_are_sentences(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(command, "write_csv", full)
+    monkeypatch.setattr(published_tests, "write_csv", full)
     with pytest.raises(ParameterError, match="No space left"):
         evaluate_images(colours, 16, "key", tests, out=tmp_path / "out", options=QUIET)
 

@@ -82,5 +82,5 @@ def test_torchrun_and_the_configuration_must_agree(monkeypatch):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 def test_a_gpu_that_is_not_there_is_a_sentence():
-    with pytest.raises(ParameterError, match=r"accelerator=gpu .* is not to be had here"):
+    with pytest.raises(ParameterError, match=r"accelerator=gpu .* is not available here"):
         launch(HardwareConfig(accelerator="gpu"))

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from geoloc.errors import ParameterError
-from geoloc_training.datasets.data_config import IMAGES
+from geoloc_training.datasets.data_config import MAP
 from geoloc_training.datasets.imagery.images import survey_images
 from geoloc_training.datasets.published import cvact, cvusa, denseuav, gta_uav, sues200, university, vigor
 from geoloc_training.items import Benchmark
@@ -64,7 +64,7 @@ def check_dataset(name: str, root: Path | str) -> list[str]:
     Raises:
         ParameterError: no such data set, or no folder named.
     """
-    if name == IMAGES:
+    if name == MAP:
         return list(survey_images(_folder("the imagery", root)).findings)
     known = data_set(name)
     return known.check(_folder(known.title, root))

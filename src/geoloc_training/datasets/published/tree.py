@@ -145,7 +145,7 @@ def refuse(findings: Sequence[str]) -> None:
 
 
 def wrong_root(root: Path, needs: Sequence[str], title: str) -> str | None:
-    """Return a sentence where a folder is none of this data set's, with the right one if it is one level off.
+    """Return a sentence where a folder is not of this data set; a right one nearby is named in it.
 
     Args:
         root: the folder the user named.

@@ -13,7 +13,7 @@ from geoloc.arrays import Float32Array, Int64Array
 from geoloc.errors import ModelError, ParameterError
 from geoloc_training.clustering import cluster
 from geoloc_training.contract import Batch, DescribeItems, UnpairedBatch
-from geoloc_training.datasets.image_files import Pictures
+from geoloc_training.datasets.image_files import read_square
 from geoloc_training.distributed import on_first_rank, share_of
 from geoloc_training.items import Item, TrainingSplit
 from geoloc_training.methods.dmnil.diagnostics import figures
@@ -72,7 +72,7 @@ class ClusterBatches:
         self.queries, self.references = split.queries, split.references
         self.pairs, self.seed, self.config, self.augment = pairs, seed, config, augment
         self.device = device or torch.device("cpu")
-        self.pictures = Pictures(size_px)
+        self.size_px = size_px
         self.steps_per_epoch = config.steps_per_epoch
         self.labels: EpochLabels | None = None
         self.features: tuple[Float32Array, Float32Array] | None = None
@@ -176,7 +176,7 @@ class ClusterBatches:
 
     def _views(self, items: Sequence[Item]) -> Tensor:
         """Return pictures, each file read once, uint8 (N, S, S, 3)."""
-        read = {path: self.pictures(path) for path in {item.path for item in items}}
+        read = {path: read_square(path, self.size_px) for path in {item.path for item in items}}
         return torch.from_numpy(np.stack([read[item.path] for item in items]))
 
 

@@ -3,13 +3,7 @@
 
 from dataclasses import dataclass
 
-from geoloc.errors import ParameterError
-
-_CHOICES = {
-    "reduction": ("all", "active"),
-    "negatives": ("all", "hardest"),
-    "directions": ("both", "query_to_reference"),
-}
+from geoloc_training.checks import require, require_choice
 
 
 @dataclass(frozen=True)
@@ -44,20 +38,17 @@ class DphrConfig:
     directions: str = "both"
 
     def __post_init__(self) -> None:
-        if not self.margin > 0:
-            raise ParameterError(f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
         low, high = self.weight_range
-        if not 0 <= low <= high or high == 0:
-            raise ParameterError(
-                f"dphr.weight_range={[low, high]} must rise from 0 or more to the weight of the hardest; "
-                "[0.5, 1.5] is usual."
-            )
-        if self.window < 1 or not 0 <= self.ema < 1:
-            raise ParameterError(
-                f"dphr.window={self.window} must be above 0, and dphr.ema={self.ema} in 0..1, 1 excluded."
-            )
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ParameterError(
-                    f"dphr.{name} '{getattr(self, name)}' is unknown; use {' or '.join(known)}."
-                )
+        require(self.margin > 0, f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
+        require(
+            0 <= low <= high and high > 0,
+            f"dphr.weight_range={[low, high]} must rise from 0 or more to the weight of the hardest; "
+            "[0.5, 1.5] is usual.",
+        )
+        require(
+            self.window >= 1 and 0 <= self.ema < 1,
+            f"dphr.window={self.window} must be above 0, and dphr.ema={self.ema} in 0..1, 1 excluded.",
+        )
+        require_choice(self, "dphr", "reduction", "all", "active")
+        require_choice(self, "dphr", "negatives", "all", "hardest")
+        require_choice(self, "dphr", "directions", "both", "query_to_reference")

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from geoloc.errors import ParameterError
+from geoloc_training.checks import require
 from geoloc_training.contract import MethodSettings
 
 
@@ -20,7 +20,7 @@ class LpnConfig(MethodSettings):
     dropout: float = 0.75
 
     def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ParameterError(
-                f"method.dropout={self.dropout} must lie in 0..1, 1 excluded; 0.75 is LPN's."
-            )
+        require(
+            0 <= self.dropout < 1,
+            f"method.dropout={self.dropout} must lie in 0..1, 1 excluded; 0.75 is LPN's.",
+        )

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from geoloc.errors import ParameterError
+from geoloc_training.checks import require
 from geoloc_training.contract import MethodSettings
 
 
@@ -27,9 +27,11 @@ class Sample4GeoConfig(MethodSettings):
     weighted: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.01 <= self.temperature <= 1.0:
-            raise ParameterError(f"method.temperature={self.temperature} must lie in 0.01..1; 0.07 is usual.")
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ParameterError(
-                f"method.label_smoothing={self.label_smoothing} must lie in 0..1, 1 excluded; 0.1 is usual."
-            )
+        require(
+            0.01 <= self.temperature <= 1.0,
+            f"method.temperature={self.temperature} must lie in 0.01..1; 0.07 is usual.",
+        )
+        require(
+            0.0 <= self.label_smoothing < 1.0,
+            f"method.label_smoothing={self.label_smoothing} must lie in 0..1, 1 excluded; 0.1 is usual.",
+        )

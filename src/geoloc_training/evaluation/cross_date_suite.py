@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The set of protocols every model is judged by, thresholds for refusal, and the table that shows both."""
+"""The protocols across dates that every model is judged by, thresholds from their scores, and their table."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `geoloc-train evaluate` does with an image set: run its tests, show the table, leave the files."""
+"""Run the tests of a published data set, print the table and write the files: `geoloc-train evaluate`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +9,11 @@ import typer
 from geoloc.errors import ParameterError
 from geoloc_training.arrays import Describe
 from geoloc_training.evaluation.benchmark import EvaluationOptions, Result, evaluate_benchmark
-from geoloc_training.evaluation.exported import write_result
 from geoloc_training.evaluation.features import FeatureCache, describe_items
 from geoloc_training.evaluation.gallery import write_worst
 from geoloc_training.evaluation.protocols import ProtocolName, protocols_named
 from geoloc_training.evaluation.tables import table, write_csv, write_json
+from geoloc_training.evaluation.university_script import write_result
 from geoloc_training.items import Benchmark, Task
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors in the file that University-1652's `evaluate_gpu.py` scores: a check of our figures."""
+"""Write descriptors as University-1652's own script, `evaluate_gpu.py`, reads them, to check our figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
