@@ -178,7 +178,7 @@ def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> Non
         )
 
 
-def has_texture(image: ColourImage) -> bool:
+def has_texture(image: UInt8Array) -> bool:
     """Return True where `check_texture` accepts an image (S, S, 3)."""
     try:
         check_texture(image)
