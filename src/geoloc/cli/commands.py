@@ -24,11 +24,13 @@ class Part:
         package: name under which Python imports it.
         extra: extra of the distribution that installs what it needs; empty for none.
         needs: modules which that extra installs and which the package's commands import.
+        target: target of the checkout's Makefile that installs them.
     """
 
     package: str
     extra: str = ""
     needs: tuple[str, ...] = ()
+    target: str = "setup"
 
     def missing(self) -> list[str]:
         """Return the modules that are not installed: the package itself, or what it needs."""
@@ -65,7 +67,7 @@ class Command:
             names, verb = _listed(missing), "is" if len(missing) == 1 else "are"
             raise GeolocError(
                 f"`geoloc {self.name}` needs {names}, which {verb} not installed: "
-                f"pip install 'geoloc[{self.part.extra}]'"
+                f"pip install 'geoloc[{self.part.extra}]', or `make {self.part.target}` in a checkout"
             )
         holder = typer.Typer()
         importlib.import_module(self.module).register(holder)
@@ -74,7 +76,7 @@ class Command:
 
 FLIGHT = Part("geoloc")
 LAB = Part("geoloc_lab", "lab", ("rosbags", "matplotlib", "jinja2", "PIL"))
-TRAINING = Part("geoloc_training", "train", ("torch",))
+TRAINING = Part("geoloc_training", "train", ("torch",), "setup-train")
 
 FLY, MEASURE, SIMULATE, TRAIN = "Fly", "Measure", "Simulate", "Train"
 
