@@ -27,16 +27,7 @@ class ModelConfig(Architecture):
     """
 
     backbone: str = "resnet18"
-    backbone_args: dict[str, Any] = field(default_factory=dict)
     stem: str = "unshuffle"
-    head: str = "grid"
-    head_channels: int = 48
-    rings: int = 4
-    descriptor_size: int = 256
-    input_px: int = 160
-    standardise: bool = True
-    mean: tuple[float, float, float] = Architecture.mean
-    std: tuple[float, float, float] = Architecture.std
     pretrained: bool = False
     pretrained_file: str = ""
 
