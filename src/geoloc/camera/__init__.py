@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a camera frame to a view: lenses, attitude, messages, and the rig that puts them together."""
+"""From a camera frame to a view: lens models, attitude, ROS messages, and the rig that combines them."""

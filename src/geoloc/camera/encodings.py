@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pixel encodings of raw `sensor_msgs/Image` messages, and how OpenCV turns each into RGB."""
+"""The pixel encodings of raw `sensor_msgs/Image` messages, and the conversion of each to RGB by OpenCV."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from geoloc.arrays import UInt8Array
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the pixels of a raw image are stored.
+    """Storage format of the pixels of a raw image.
 
     Attributes:
-        channels: values a pixel takes.
-        conversion: OpenCV's code for the way to RGB; None where the pixels are RGB already.
-        bits: of one value, 8 or 16.
+        channels: number of values per pixel.
+        conversion: OpenCV's code of the conversion to RGB; None where the pixels are RGB already.
+        bits: number of bits per value, 8 or 16.
     """
 
     channels: int
@@ -25,13 +25,13 @@ class Encoding:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """What a pixel takes in a row."""
+        """Number of bytes per pixel."""
         return self.channels * self.bits // 8
 
 
 _8_BITS = {
     "mono8": Encoding(1, cv2.COLOR_GRAY2RGB),
-    # OpenCV names a mosaic by its second row, ROS by its first: RGGB is OpenCV's BG.
+    # OpenCV names a Bayer pattern after its second row, ROS after its first: RGGB is BG in OpenCV.
     "bayer_rggb8": Encoding(1, cv2.COLOR_BAYER_BG2RGB),
     "bayer_bggr8": Encoding(1, cv2.COLOR_BAYER_RG2RGB),
     "bayer_gbrg8": Encoding(1, cv2.COLOR_BAYER_GR2RGB),
@@ -55,7 +55,7 @@ _FROM_16_BITS = 255.0 / 65535.0
 
 
 def ros_name(name: str) -> str:
-    """Return ROS's name of an encoding that is named by its OpenCV type, any other name as it is."""
+    """Return the ROS name of an encoding given by its OpenCV type; return any other name unchanged."""
     return _OPENCV_TYPES.get(name, name)
 
 
@@ -64,14 +64,14 @@ def to_rgb(packed: UInt8Array, encoding: Encoding, *, big_endian: bool) -> UInt8
 
     Args:
         packed: (H, W × `bytes_per_pixel`) uint8, contiguous.
-        encoding: of these pixels.
-        big_endian: order of the bytes of 16-bit values, which are scaled from their full range.
+        encoding: encoding of the pixels.
+        big_endian: byte order of 16-bit values; their full range is scaled to 8 bits.
 
     Returns:
-        (H, W, 3) uint8; it shares the memory of pixels that are RGB already.
+        (H, W, 3) uint8; shares the memory of `packed` where the pixels are RGB already.
 
     Raises:
-        cv2.error: where OpenCV cannot convert a picture of this size, such as an odd width of UYVY.
+        cv2.error: if OpenCV cannot convert an image of this size, such as UYVY of an odd width.
     """
     height, channels = len(packed), encoding.channels
     shape = (height, -1) if channels == 1 else (height, -1, channels)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The header of a JPEG or PNG, checked before a decoder allocates a single pixel."""
+"""Check the header of a JPEG or PNG before a decoder allocates memory for its pixels."""
 
 import struct
 
@@ -15,28 +15,28 @@ _JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 
 
 def check_compressed(data: bytes, max_pixels: int) -> tuple[int, int]:
-    """Check that a JPEG or PNG is whole and of a sane size, without decoding it.
+    """Check that a JPEG or PNG is complete and of an accepted size, without decoding it.
 
     Args:
-        data: the file's bytes.
-        max_pixels: the most pixels that a decoder may be asked for.
+        data: bytes of the file.
+        max_pixels: largest number of pixels that is accepted.
 
     Returns:
         Width and height in pixels.
 
     Raises:
-        FrameRefused: with `Reason.BAD_IMAGE` on another format, a truncated file, or absurd dimensions.
+        FrameRefused: with `Reason.BAD_IMAGE` for another format, a truncated file, or a size out of range.
     """
     if data.startswith(_JPEG_START):
         kind, (width, height), whole = "JPEG", *_read_jpeg(data)
     elif data.startswith(_PNG_START):
         kind, (width, height), whole = "PNG", *_read_png(data)
     else:
-        raise _refused("the compressed picture is neither JPEG nor PNG; publish one of them")
+        raise _refused("the compressed image is neither JPEG nor PNG; publish one of them.")
     if not whole:
-        raise _refused(f"the {kind} is truncated after {len(data)} bytes; check the link to the camera")
+        raise _refused(f"the {kind} is truncated after {len(data)} bytes; check the link to the camera.")
     if width < 1 or height < 1 or width * height > max_pixels:
-        raise _refused(f"the {kind} claims {width} x {height} pixels; 1 to {max_pixels} are accepted")
+        raise _refused(f"the {kind} has {width} x {height} pixels; publish 1 to {max_pixels} pixels.")
     return width, height
 
 
@@ -46,7 +46,7 @@ def _read_png(data: bytes) -> tuple[tuple[int, int], bool]:
 
 
 def _read_jpeg(data: bytes) -> tuple[tuple[int, int], bool]:
-    # Walks the segments: inside the scan an end marker cannot occur, but a thumbnail before it may hold one.
+    # Walks the segments, because a thumbnail before the scan may hold an end marker; the scan itself cannot.
     size, at = (0, 0), 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lenses: which pixel sees a point, and along which ray a pixel looks, for the models ROS calibrates.
+"""Lens models of ROS calibrations: project points to pixels, and unproject pixels to rays.
 
-Points and rays are in the camera's optical frame (x right, y down, z forward). Pixel (0, 0) is the centre of
-the top left pixel, so a frame of width W spans x from -0.5 to W - 0.5.
+Points and rays are in the camera's optical frame (x right, y down, z forward). Coordinates (0, 0) are the
+centre of the top left pixel, so a frame of width W spans x from -0.5 to W - 0.5.
 """
 
 import math
@@ -17,9 +17,9 @@ from geoloc.errors import CameraError
 
 COEFFICIENT_COUNTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
 
-_WIDEST_RADIUS = 20.0  # tangent of the angle off axis, 87 degrees: beyond it a lens polynomial means nothing
+_WIDEST_RADIUS = 20.0  # tangent of 87 degrees off axis, beyond which no lens polynomial is valid
 _RADIUS_STEPS = 4000
-_RAY_TOLERANCE = 1e-5  # of the focal length
+_RAY_TOLERANCE = 1e-5  # in focal lengths
 _NEWTON_ROUNDS = 8
 _NEWTON_TOLERANCE = 1e-10
 _NUDGE = 1e-7
@@ -27,17 +27,18 @@ _NUDGE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Intrinsics:
-    """A calibrated camera: picture size, pinhole matrix and lens distortion.
+    """A calibrated camera: image size, pinhole matrix and lens distortion.
 
     Attributes:
-        width: of the pictures the calibration holds for, pixels.
-        height: likewise, pixels.
+        width: width of the images that the calibration is for, pixels.
+        height: height of these images, pixels.
         matrix: (3, 3) float, fx 0 cx / 0 fy cy / 0 0 1, pixels.
         model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (the fisheye of OpenCV and ROS).
-        coefficients: (0,), (4,) or (5,), (8,), (4,) in the order of `sensor_msgs/CameraInfo`.
+        coefficients: distortion coefficients in the order of `sensor_msgs/CameraInfo`: (0,), (4,) or (5,),
+            (8,), or (4,), for the models in the order above.
 
     Raises:
-        CameraError: on a calibration that cannot be one, such as a matrix of zeros.
+        CameraError: for an invalid calibration, such as a matrix of zeros.
     """
 
     width: int
@@ -55,10 +56,10 @@ class Intrinsics:
 
     @cached_property
     def radial_table(self) -> tuple[Float64Array, Float64Array]:
-        """Tangents off axis, and how far out the lens images them, while it maps one to one.
+        """Tangents off axis, and the image radius of each, over the range where the lens is one to one.
 
-        Beyond that a distortion polynomial folds back, or a rational one has its pole, and points from far
-        outside the field of view would land inside the frame.
+        Beyond that range a distortion polynomial folds back, or a rational one has a pole. Points far outside
+        the field of view would then land inside the frame.
         """
         radius = np.linspace(0.0, _WIDEST_RADIUS, _RADIUS_STEPS + 1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -73,44 +74,44 @@ class Intrinsics:
         return float(self.radial_table[0][-1])
 
     def scaled_to(self, width: int, height: int) -> "Intrinsics":
-        """Return the intrinsics of the same pictures resized to `width` by `height` pixels.
+        """Return the intrinsics of the same images resized to `width` by `height` pixels.
 
         Raises:
-            CameraError: where the aspect ratio differs, as after a crop: then the calibration does not hold.
+            CameraError: if the aspect ratio differs, as after a crop: the calibration is then invalid.
         """
         if (width, height) == (self.width, self.height):
             return self
         if abs(width * self.height - height * self.width) > max(self.width, self.height):
             raise CameraError(
-                f"the picture is {width} x {height} pixels but the calibration is for {self.width} x "
-                f"{self.height}, another aspect ratio; calibrate at the picture's size or give the ROI"
+                f"the image is {width} x {height} pixels but the calibration is for {self.width} x "
+                f"{self.height}, another aspect ratio; calibrate at the image's size or state the ROI."
             )
         return self.resized(width, height)
 
     def resized(self, width: int, height: int) -> "Intrinsics":
-        """Return the intrinsics after a resize to any `width` by `height`, the aspect ratio left free."""
+        """Return the intrinsics after a resize to `width` by `height`, of any aspect ratio."""
         shift = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
         scale = np.diag([width / self.width, height / self.height, 1.0])
         matrix = np.linalg.inv(shift) @ scale @ shift @ self.matrix
         return Intrinsics(width, height, matrix, self.model, self.coefficients)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> "Intrinsics":
-        """Return the intrinsics of the window of `width` by `height` pixels whose corner is (left, top)."""
+        """Return the intrinsics of a window of the image, whose top left pixel is (left, top)."""
         matrix = self.matrix - np.array([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
         return Intrinsics(width, height, matrix, self.model, self.coefficients)
 
 
 def project(points_camera: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, BoolArray]:
-    """Find the pixels that see points given in the optical frame.
+    """Project points to pixels.
 
     Args:
-        points_camera: (..., 3) float, any unit of length.
-        intrinsics: of the frame.
+        points_camera: points (..., 3) in the optical frame, float, any unit of length.
+        intrinsics: intrinsics of the frame.
 
     Returns:
         pixels: (..., 2) float, x right and y down; (0, 0) where not valid.
-        valid: (...) bool, whether the point is in front of the camera and lands inside the frame. Points so
-            far off axis that the distortion polynomial folds back into the frame are not valid.
+        valid: (...) bool, True where the point is in front of the camera and lands inside the frame. Points
+            so far off axis that the distortion polynomial folds them back into the frame are not valid.
     """
     points = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)
     depth = points[:, 2]
@@ -127,15 +128,15 @@ def project(points_camera: Float64Array, intrinsics: Intrinsics) -> tuple[Float6
 
 
 def rays(pixels: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, BoolArray]:
-    """Find the directions pixels look in: the inverse of `project`.
+    """Return the rays of pixels, the inverse of `project`.
 
     Args:
         pixels: (..., 2) float, x right and y down.
-        intrinsics: of the frame.
+        intrinsics: intrinsics of the frame.
 
     Returns:
         directions: (..., 3) float in the optical frame, scaled to z = 1.
-        valid: (...) bool, false where the distortion has no inverse, as in a fisheye's black corners.
+        valid: (...) bool, False where the distortion has no inverse, as in the black corners of a fisheye.
     """
     (fx, _, cx), (_, fy, cy), _ = intrinsics.matrix
     bent = (np.asarray(pixels, dtype=np.float64).reshape(-1, 2) - (cx, cy)) / (fx, fy)
@@ -148,7 +149,7 @@ def rays(pixels: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, Bo
 
 
 def _bend(flat: Float64Array, intrinsics: Intrinsics) -> Float64Array:
-    # OpenCV's own projectPoints takes eight times as long over a view's pixels; a test holds this to it.
+    # Eight times as fast as OpenCV's projectPoints for the pixels of a view; a test compares the two.
     k = np.asarray(intrinsics.coefficients)
     x, y = flat[:, 0], flat[:, 1]
     square = x * x + y * y
@@ -162,8 +163,8 @@ def _bend(flat: Float64Array, intrinsics: Intrinsics) -> Float64Array:
 
 
 def _unbend(bent: Float64Array, intrinsics: Intrinsics) -> Float64Array:
-    # OpenCV's undistortPoints stops after five rounds on some versions and diverges in a wide lens's corners.
-    # A table inverts the radial part; Newton's method settles the tangential one.
+    # OpenCV's undistortPoints stops after five iterations in some versions, and diverges in the corners of a
+    # wide lens. Here a table inverts the radial part, and Newton's method the tangential one.
     reach = np.maximum(np.hypot(bent[:, 0], bent[:, 1]), 1e-12)
     radius, image_radius = intrinsics.radial_table
     flat = bent * (np.interp(reach, image_radius, radius) / reach)[:, None]
@@ -187,7 +188,7 @@ def _newton_step(
 
 
 def _stretch(square: Float64Array, model: str, k: Float64Array) -> Float64Array:
-    """Return how much further out a lens images a point, from the square of its tangent off axis."""
+    """Return the radial distortion factor of points, given their squared tangents off axis."""
     if model == "none":
         return np.ones_like(square)
     if model == "equidistant":
@@ -209,27 +210,29 @@ def _polynomial(value: Float64Array, coefficients: Iterable[float]) -> Float64Ar
 
 def _check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
-        raise CameraError(f"a calibration for pictures of {width} x {height} pixels; both must be positive")
+        raise CameraError(
+            f"the calibration is for images of {width} x {height} pixels; give a positive size."
+        )
 
 
 def _check_matrix(matrix: Float64Array) -> None:
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise CameraError("the camera matrix must be 3 x 3 finite numbers; check K in the CameraInfo")
+        raise CameraError("the camera matrix is not 3 x 3 finite numbers; check K in the CameraInfo.")
     if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
         raise CameraError(
             f"the focal lengths are {matrix[0, 0]:g} and {matrix[1, 1]:g} pixels, so the camera is not "
-            "calibrated; calibrate it and publish K in its CameraInfo"
+            "calibrated; calibrate it and publish K in its CameraInfo."
         )
     if np.any(matrix[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]] != (0.0, 0.0, 0.0, 0.0, 1.0)):
-        raise CameraError("the camera matrix must read fx 0 cx, 0 fy cy, 0 0 1; check K in the CameraInfo")
+        raise CameraError("the camera matrix is not fx 0 cx, 0 fy cy, 0 0 1; check K in the CameraInfo.")
 
 
 def _check_distortion(model: str, coefficients: Float64Array) -> None:
     if model not in COEFFICIENT_COUNTS:
         known = ", ".join(COEFFICIENT_COUNTS)
-        raise CameraError(f"distortion model '{model}' is unknown; use one of {known}")
+        raise CameraError(f"distortion model '{model}' is unknown; use one of {known}.")
     if len(coefficients) not in COEFFICIENT_COUNTS[model]:
         counts = " or ".join(map(str, COEFFICIENT_COUNTS[model]))
-        raise CameraError(f"distortion model '{model}' takes {counts} coefficients, not {len(coefficients)}")
+        raise CameraError(f"distortion model '{model}' has {len(coefficients)} coefficients; give {counts}.")
     if not all(map(math.isfinite, coefficients)):
-        raise CameraError("a distortion coefficient is not a finite number; check D in the CameraInfo")
+        raise CameraError("a distortion coefficient is not a finite number; check D in the CameraInfo.")

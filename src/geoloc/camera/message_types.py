@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of ROS messages that geoloc reads, whichever library made the message."""
+"""Protocols of the ROS messages that geoloc reads: their fields, independent of the message library."""
 
 from typing import Any, Protocol
 

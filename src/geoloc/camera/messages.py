@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS messages in, plain data out: for rclpy's messages and rosbags' alike, importing neither.
+"""Convert ROS messages to plain data. Messages of rclpy and of rosbags both work; neither is imported.
 
-Every function here refuses an invalid message with `FrameRefused`, before any library reads it.
+Functions refuse an invalid message with `FrameRefused` before a library decodes it.
 """
 
 import math
@@ -33,7 +33,7 @@ _UNIT_TOLERANCE = 0.01
 
 
 def stamp_ns(message: Stamped) -> int:
-    """Return the stamp of a message's header in nanoseconds, exactly."""
+    """Return the stamp of a message's header in whole nanoseconds."""
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
@@ -41,15 +41,15 @@ def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
     """Decode an `Image` or a `CompressedImage` (JPEG or PNG).
 
     Raw encodings: mono, rgb, bgr, rgba, bgra and bayer_* in 8 and 16 bits, yuv422 (UYVY), yuv422_yuy2.
-    16-bit pictures are scaled from their full range; an alpha channel is dropped; EXIF orientation is
-    ignored, because intrinsics belong to the sensor's own rows and columns.
+    The full range of 16-bit images is scaled to 8 bits. An alpha channel is dropped. EXIF orientation is
+    ignored, because intrinsics refer to the rows and columns of the sensor.
 
     Returns:
-        (H, W, 3) uint8, RGB, contiguous; it may share the message's memory.
+        (H, W, 3) uint8, RGB, contiguous; may share the message's memory.
 
     Raises:
-        FrameRefused: with `Reason.BAD_IMAGE` on a picture that is empty, truncated, inconsistent, of
-            unknown encoding, or absurdly large.
+        FrameRefused: with `Reason.BAD_IMAGE` for an image that is empty, truncated, inconsistent, of
+            unknown encoding, or larger than `MAX_PIXELS`.
     """
     if hasattr(message, "format"):
         return _decode_compressed(cast("CompressedImageMessage", message))
@@ -57,14 +57,15 @@ def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
 
 
 def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrinsics:
-    """Read a `CameraInfo`: the intrinsics of the pictures it comes with, after ROI and binning.
+    """Return the intrinsics of the images that a `CameraInfo` belongs to, after ROI and binning.
 
     Args:
-        message: a `sensor_msgs/CameraInfo`.
-        rectified: whether the pictures are already undistorted (`image_rect`): then P counts, without D.
+        message: the `sensor_msgs/CameraInfo`.
+        rectified: whether the images are already undistorted (`image_rect`); P is then used, without D.
 
     Raises:
-        FrameRefused: with `Reason.BAD_CAMERA_INFO`, as for an uncalibrated camera, whose K is all zeros.
+        FrameRefused: with `Reason.BAD_CAMERA_INFO` for an invalid calibration, such as the K of zeros of an
+            uncalibrated camera.
     """
     try:
         if rectified:
@@ -79,64 +80,67 @@ def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrin
             full = Intrinsics(int(message.width), int(message.height), matrix, model, coefficients)
         return _windowed(full, message)
     except (CameraError, ValueError) as error:
-        raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {error}") from error
+        raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {str(error).rstrip('.')}.") from error
 
 
 def quaternion(message: ImuMessage) -> tuple[float, float, float, float]:
-    """Read the attitude of an `Imu`: the rotation from the body (forward, left, up) to east, north, up.
+    """Return the attitude of an `Imu`: the rotation from body axes (forward, left, up) to east, north, up.
 
     Returns:
-        The unit quaternion (x, y, z, w).
+        Unit quaternion (x, y, z, w).
 
     Raises:
-        FrameRefused: with `Reason.BAD_ATTITUDE` where the message says that it has no orientation
+        FrameRefused: with `Reason.BAD_ATTITUDE` if the message has no orientation
             (`orientation_covariance[0]` is -1), or the quaternion is not finite or not of unit length.
     """
     if np.ravel(message.orientation_covariance)[0] == -1:
         raise FrameRefused(
             Reason.BAD_ATTITUDE,
-            "the IMU says that it estimates no orientation (orientation_covariance[0] is -1); "
-            "give the topic of an attitude filter",
+            "the IMU estimates no orientation (orientation_covariance[0] is -1); "
+            "subscribe to the topic of an attitude filter.",
         )
     value = message.orientation
     return unit_quaternion((float(value.x), float(value.y), float(value.z), float(value.w)))
 
 
 def unit_quaternion(quaternion: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """Check that (x, y, z, w) is a rotation and give it length one exactly.
+    """Check that (x, y, z, w) is a unit quaternion, and normalize it to remove rounding errors.
 
     Raises:
-        FrameRefused: with `Reason.BAD_ATTITUDE` where it is not finite, or its length is not one.
+        FrameRefused: with `Reason.BAD_ATTITUDE` if it is not finite, or its length is not 1.
     """
     length = math.hypot(*quaternion)
     if not abs(length - 1.0) <= _UNIT_TOLERANCE:
         shown = ", ".join(f"{part:g}" for part in quaternion)
         raise FrameRefused(
-            Reason.BAD_ATTITUDE, f"the attitude ({shown}) is not a unit quaternion; check the attitude source"
+            Reason.BAD_ATTITUDE,
+            f"the attitude ({shown}) is not a unit quaternion; check the attitude source.",
         )
     x, y, z, w = (part / length for part in quaternion)
     return x, y, z, w
 
 
 def height_m(message: RangeMessage) -> float:
-    """Read a `Range` as the vertical height of the camera above the ground, metres.
+    """Return the range of a `Range` message, the vertical height of the camera above ground, metres.
 
     Raises:
-        FrameRefused: with `Reason.BAD_HEIGHT` where it is not finite, not positive, or outside the
-            sensor's own `min_range` to `max_range` (both zero: not stated).
+        FrameRefused: with `Reason.BAD_HEIGHT` if it is not finite, not positive, or outside the sensor's
+            `min_range` to `max_range`; both are 0 where the sensor states no limits.
     """
     value, lowest, highest = float(message.range), float(message.min_range), float(message.max_range)
     if not (math.isfinite(value) and value > 0):
-        raise FrameRefused(Reason.BAD_HEIGHT, f"the height is {value} m; check the height sensor")
+        raise FrameRefused(Reason.BAD_HEIGHT, f"the height is {value} m; check the height sensor.")
     if highest > lowest and not lowest <= value <= highest:
         raise FrameRefused(
-            Reason.BAD_HEIGHT, f"the height {value:g} m is outside the sensor's {lowest:g} to {highest:g} m"
+            Reason.BAD_HEIGHT,
+            f"the height {value:g} m is outside the sensor's range, {lowest:g} to {highest:g} m; "
+            "check the height sensor.",
         )
     return value
 
 
 def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], Float64Array]:
-    """Read an `Odometry`: x, y in its own frame, metres, and their covariance (2, 2)."""
+    """Return x, y of an `Odometry` in its own frame, metres, and their covariance (2, 2)."""
     place = message.pose.pose.position
     covariance = np.array(message.pose.covariance, dtype=np.float64).reshape(6, 6)[:2, :2]
     return (float(place.x), float(place.y)), covariance
@@ -147,7 +151,7 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
     width, height, step = int(message.width), int(message.height), int(message.step)
     encoding = ENCODINGS.get(name)
     if encoding is None:
-        raise _bad_image(f"encoding '{message.encoding}' is unknown; publish one of {', '.join(ENCODINGS)}")
+        raise _bad_image(f"encoding '{message.encoding}' is unknown; publish one of {', '.join(ENCODINGS)}.")
     row_bytes = width * encoding.bytes_per_pixel
     data = _bytes(message.data)
     _check_raw(width, height, step, row_bytes, data.size, name)
@@ -155,19 +159,27 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
     try:
         picture = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
     except cv2.error as error:
-        raise _bad_image(f"encoding '{name}' cannot be turned into colours: {error}") from error
+        raise _bad_image(
+            f"encoding '{name}' cannot be converted to RGB ({error}); check the camera driver."
+        ) from error
     return np.ascontiguousarray(picture, dtype=np.uint8)
 
 
 def _check_raw(width: int, height: int, step: int, row_bytes: int, available: int, encoding: str) -> None:
     if width < 1 or height < 1:
-        raise _bad_image(f"the picture is {width} x {height} pixels; check the camera driver")
+        raise _bad_image(f"the image is {width} x {height} pixels; check the camera driver.")
     if width * height > MAX_PIXELS:
-        raise _bad_image(f"the picture claims {width} x {height} pixels, more than {MAX_PIXELS} in all")
+        raise _bad_image(f"the image has {width} x {height} pixels; publish at most {MAX_PIXELS} pixels.")
     if step < row_bytes:
-        raise _bad_image(f"step is {step} bytes but a row of {width} pixels of {encoding} takes {row_bytes}")
+        raise _bad_image(
+            f"step is {step} bytes, but a row of {width} pixels of {encoding} has {row_bytes} bytes; "
+            "check the camera driver."
+        )
     if available < height * step:
-        raise _bad_image(f"the picture has {available} bytes of data, {height} rows of {step} need more")
+        raise _bad_image(
+            f"the image has {available} bytes of data, fewer than {height} rows of {step} bytes; "
+            "check the camera driver."
+        )
 
 
 def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
@@ -176,9 +188,11 @@ def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
     try:
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
-        raise _bad_image(f"the compressed picture cannot be decoded: {error}") from error
+        raise _bad_image(
+            f"the compressed image cannot be decoded ({error}); check the link to the camera."
+        ) from error
     if picture is None:
-        raise _bad_image("the compressed picture is damaged and cannot be decoded")
+        raise _bad_image("the compressed image is damaged; check the link to the camera.")
     return np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
@@ -193,7 +207,10 @@ def _windowed(full: Intrinsics, message: CameraInfoMessage) -> Intrinsics:
     left, top, width, height = (int(v) for v in (roi.x_offset, roi.y_offset, roi.width, roi.height))
     if width or height:
         if left + width > full.width or top + height > full.height:
-            raise CameraError(f"the ROI of {width} x {height} pixels at ({left}, {top}) leaves the picture")
+            raise CameraError(
+                f"the ROI of {width} x {height} pixels at ({left}, {top}) exceeds the image of "
+                f"{full.width} x {full.height} pixels; check roi in the CameraInfo."
+            )
         full = full.cropped(left, top, width, height)
     across, down = max(1, int(message.binning_x)), max(1, int(message.binning_y))
     if (across, down) == (1, 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The camera on its drone: gathers attitude, height and calibration, and turns frames into views."""
+"""The camera on the drone: collects attitude, height and calibration, and turns frames into views."""
 
 import math
 import threading
@@ -20,15 +20,15 @@ T = TypeVar("T")
 
 _ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
 _HEIGHTS_KEPT = 1000
-_OBSTACLE_SHARE = 0.2  # of the height: roofs and trees below are no disagreement, and views still match
+_OBSTACLE_SHARE = 0.2  # of the height; roofs and trees may change it that much, and views still match
 
 
 @dataclass(frozen=True)
 class RigSettings:
-    """How the camera sits on the drone, and what it takes for a frame to become a view.
+    """Mount of the camera on the drone, and limits of the frames that become views.
 
     Raises:
-        ParameterError: for a value outside its range, or two that contradict each other.
+        ParameterError: for a value outside its range, or two values that contradict each other.
     """
 
     view_size_m: float = setting(
@@ -39,7 +39,7 @@ class RigSettings:
     )
     mount_rpy_deg: tuple[float, float, float] = setting(
         NADIR_MOUNT_RPY_DEG,
-        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks straight down, top of the picture forward",
+        "roll, pitch, yaw of camera_link in the body; 0 90 0 looks straight down, top of the image forward",
         unit="deg",
         low=-360.0,
         high=360.0,
@@ -50,11 +50,15 @@ class RigSettings:
     max_height_age_s: float = setting(
         1.0, "largest time between a frame and the nearest height", unit="s", low=0.0, high=60.0
     )
-    min_height_m: float = setting(10.0, "least height above ground of a frame", unit="m", low=0.0, high=2e4)
-    max_height_m: float = setting(2e3, "largest height above ground of a frame", unit="m", low=0.0, high=2e4)
+    min_height_m: float = setting(
+        10.0, "smallest height above ground at which frames are used", unit="m", low=0.0, high=2e4
+    )
+    max_height_m: float = setting(
+        2e3, "largest height above ground at which frames are used", unit="m", low=0.0, high=2e4
+    )
     max_climb_mps: float = setting(
         30.0,
-        "largest vertical speed: frames between heights that differ faster are refused",
+        "largest vertical speed; a frame is refused if the heights around it imply a larger one",
         unit="m/s",
         low=0.1,
         high=1e3,
@@ -62,7 +66,9 @@ class RigSettings:
     max_tilt_deg: float = setting(
         45.0, "largest angle between the optical axis and straight down", unit="deg", low=0.0, high=80.0
     )
-    min_coverage: float = setting(0.5, "least share of a view that the frame must show", low=0.0, high=1.0)
+    min_coverage: float = setting(
+        0.5, "smallest share of a view that the frame must cover", low=0.0, high=1.0
+    )
     hypotheses: Hypotheses = group(Hypotheses)
 
     def __post_init__(self) -> None:
@@ -70,7 +76,7 @@ class RigSettings:
         if self.min_height_m >= self.max_height_m:
             raise ParameterError(
                 f"min_height_m {self.min_height_m:g} is not below max_height_m {self.max_height_m:g}; "
-                "raise the one or lower the other"
+                "raise max_height_m or lower min_height_m."
             )
 
     def view_spec(self) -> ViewSpec:
@@ -79,10 +85,10 @@ class RigSettings:
 
 
 class CameraRig:
-    """Remembers attitude and height around each frame; safe to feed from one thread and to ask from another.
+    """Buffers of attitude and height, from which a frame becomes a view.
 
-    When the stamps of one jump back by more than a second, as when a bag loops or a simulation restarts, the
-    samples of both are dropped.
+    Samples may be added in one thread while another thread asks for views. When stamps of attitude or height
+    jump back by more than a second, as when a bag loops or a simulation restarts, both buffers are cleared.
 
     Args:
         settings: mount and limits.
@@ -98,10 +104,10 @@ class CameraRig:
         self._lock = threading.Lock()
 
     def add_attitude(self, stamp_ns: int, quaternion: Quaternion) -> None:
-        """Take the body's attitude: (x, y, z, w), from forward, left, up to east, north, up.
+        """Add an attitude: the quaternion (x, y, z, w) from body axes (forward, left, up) to east, north, up.
 
         Raises:
-            FrameRefused: with `Reason.BAD_ATTITUDE` where it is not finite or not of unit length.
+            FrameRefused: with `Reason.BAD_ATTITUDE` if it is not finite or not of unit length.
         """
         try:
             unit = unit_quaternion(quaternion)
@@ -111,30 +117,30 @@ class CameraRig:
         self._remember(self._attitudes, stamp_ns, unit, Reason.BAD_ATTITUDE)
 
     def add_height(self, stamp_ns: int, height_m: float) -> None:
-        """Add the vertical height of the camera above the ground, metres.
+        """Add a vertical height of the camera above ground, metres.
 
         Raises:
-            FrameRefused: with `Reason.BAD_HEIGHT` where it is not finite or not positive.
+            FrameRefused: with `Reason.BAD_HEIGHT` if it is not finite or not positive.
         """
         if not (math.isfinite(height_m) and height_m > 0):
-            refusal = FrameRefused(Reason.BAD_HEIGHT, f"the height is {height_m} m; check the height sensor")
+            refusal = FrameRefused(Reason.BAD_HEIGHT, f"the height is {height_m} m; check the height sensor.")
             self.reject(refusal)
             raise refusal
         self._remember(self._heights, stamp_ns, float(height_m), Reason.BAD_HEIGHT)
 
     def set_intrinsics(self, intrinsics: Intrinsics) -> None:
-        """Set the camera's calibration, replacing an earlier one."""
+        """Set the calibration of the camera; it replaces an earlier one."""
         with self._lock:
             self._intrinsics = intrinsics
             self._rejected.pop(Reason.BAD_CAMERA_INFO, None)
 
     def reject(self, refusal: FrameRefused) -> None:
-        """Remember why a sample was rejected, so that a frame that lacks it is refused with the cause."""
+        """Store the refusal of a sample; a frame that lacks the sample is then refused for that reason."""
         with self._lock:
             self._rejected[refusal.reason] = refusal
 
     def ready(self, stamp_ns: int) -> bool:
-        """Return whether the attitude at a stamp is settled: a sample at or after it has come."""
+        """Return whether the attitude at a stamp is final: a sample at or after the stamp has arrived."""
         with self._lock:
             newest_ns = self._attitudes.newest_ns
         return newest_ns is not None and newest_ns >= stamp_ns
@@ -145,15 +151,15 @@ class CameraRig:
         """Turn a frame into a view.
 
         Args:
-            stamp_ns: the frame's stamp.
-            image_rgb: (H, W, 3) uint8.
-            body_from_optical: (3, 3) rotation of a gimbal at this stamp; by default the fixed mount.
+            stamp_ns: stamp of the frame.
+            image_rgb: the frame, (H, W, 3) uint8.
+            body_from_optical: rotation (3, 3) of a gimbal at this stamp; None for the fixed mount.
 
         Returns:
-            The view, with the frame's stamp and an image for each of the settings' hypotheses.
+            The view, with the frame's stamp and one image for each hypothesis of the settings.
 
         Raises:
-            FrameRefused: with the reason why this frame cannot be used.
+            FrameRefused: if the frame cannot be used; it holds the reason.
         """
         with self._lock:
             intrinsics = self._required_intrinsics()
@@ -188,7 +194,7 @@ class CameraRig:
             raise self._cause(
                 Reason.BAD_CAMERA_INFO,
                 FrameRefused(
-                    Reason.NO_CAMERA_INFO, "no CameraInfo has come yet; check the camera_info topic"
+                    Reason.NO_CAMERA_INFO, "no CameraInfo has arrived yet; check the camera_info topic."
                 ),
             )
         return self._intrinsics
@@ -197,12 +203,12 @@ class CameraRig:
         around = self._attitudes.around(stamp_ns)
         limit_s = self.settings.max_attitude_gap_s
         if around is None or around.gap_s > limit_s:
-            nearest = "none has come" if around is None else f"the nearest is {around.gap_s:.2f} s away"
+            nearest = "none has arrived" if around is None else f"the nearest is {around.gap_s:.2f} s away"
             raise self._cause(
                 Reason.BAD_ATTITUDE,
                 FrameRefused(
                     Reason.NO_ATTITUDE,
-                    f"no attitude within {limit_s:g} s of the frame, {nearest}; check imu and clocks",
+                    f"no attitude lies within {limit_s:g} s of the frame, {nearest}; check imu and clocks.",
                 ),
             )
         return between(around.first, around.second, around.share)
@@ -211,27 +217,27 @@ class CameraRig:
         around = self._heights.around(stamp_ns)
         limit_s = self.settings.max_height_age_s
         if around is None:
-            missing = FrameRefused(Reason.NO_HEIGHT, "no height has come yet; check the altitude topic")
+            missing = FrameRefused(Reason.NO_HEIGHT, "no height has arrived yet; check the altitude topic.")
             raise self._cause(Reason.BAD_HEIGHT, missing)
         if around.gap_s > limit_s:
             stale = FrameRefused(
                 Reason.STALE_HEIGHT,
                 f"the nearest height is {around.gap_s:.2f} s from the frame, more than {limit_s:g} s; "
-                "check the altitude topic and clocks",
+                "check the altitude topic and clocks.",
             )
             raise self._cause(Reason.BAD_HEIGHT, stale)
         self._check_climb(around)
         return around.first + around.share * (around.second - around.first)
 
     def _check_climb(self, around: Around[float]) -> None:
-        """Refuse a height between two that disagree: a sensor that sees a bird, a cliff, or its own leg."""
+        """Refuse a frame if the heights around it disagree, as when a bird or a leg blocks the sensor."""
         climb_m, tallest_m = abs(around.second - around.first), max(around.first, around.second)
         if climb_m > self.settings.max_climb_mps * around.apart_s + _OBSTACLE_SHARE * tallest_m:
             raise FrameRefused(
                 Reason.HEIGHT_DISAGREES,
                 f"the heights around the frame are {around.first:.1f} and {around.second:.1f} m, "
-                f"{around.apart_s:.2f} s apart: faster than max_climb_mps {self.settings.max_climb_mps:g}; "
-                "check the height sensor",
+                f"{around.apart_s:.2f} s apart, faster than max_climb_mps {self.settings.max_climb_mps:g}; "
+                "check the height sensor.",
             )
 
     def _cause(self, rejected: Reason, otherwise: FrameRefused) -> FrameRefused:
@@ -245,11 +251,11 @@ class CameraRig:
             raise FrameRefused(
                 Reason.TILT,
                 f"the camera is tilted {tilt_deg:.0f} degrees from straight down, more than "
-                f"max_tilt_deg {settings.max_tilt_deg:g}",
+                f"max_tilt_deg {settings.max_tilt_deg:g}; fly more level, or raise the limit.",
             )
         if not settings.min_height_m <= height_m <= settings.max_height_m:
             raise FrameRefused(
                 Reason.BAD_HEIGHT,
                 f"the height is {height_m:.1f} m, outside min_height_m {settings.min_height_m:g} to "
-                f"max_height_m {settings.max_height_m:g}",
+                f"max_height_m {settings.max_height_m:g}; fly within these limits, or change them.",
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short memory of stamped samples: in order, without duplicates, bounded."""
+"""A bounded buffer of stamped samples, sorted by stamp and without duplicates."""
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ CLOCK_JUMP_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Around(Generic[T]):
-    """The samples around an instant.
+    """The samples before and after an instant.
 
     Attributes:
-        first: the value before the instant, or the nearest one at either end of the memory.
-        second: the value after it, or the same as `first` at either end.
-        share: how far the instant lies from first to second, 0 to 1.
-        gap_s: time to the nearest of the two.
+        first: value before the instant; the nearest value if the instant is outside the buffer.
+        second: value after the instant; the same as `first` if the instant is outside the buffer.
+        share: position of the instant from first to second, 0 to 1.
+        gap_s: time from the instant to the nearer of the two.
         apart_s: time between the two.
     """
 
@@ -33,7 +33,7 @@ class StampedBuffer(Generic[T]):
     """The newest samples of one stream.
 
     Args:
-        capacity: the most samples to keep; the oldest go first.
+        capacity: largest number of samples; the oldest are dropped first.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -50,11 +50,11 @@ class StampedBuffer(Generic[T]):
         return self._stamps[-1] if self._stamps else None
 
     def jumps_back(self, stamp_ns: int) -> bool:
-        """Return whether a sample is so old that the clock must have been set back, as when a bag loops."""
+        """Return whether a stamp is so old that the clock must have been set back, as when a bag loops."""
         return bool(self._stamps) and stamp_ns < self._stamps[-1] - CLOCK_JUMP_NS
 
     def add(self, stamp_ns: int, value: T) -> None:
-        """Insert a sample by its stamp; one of the same stamp is replaced."""
+        """Insert a sample by its stamp; a sample with the same stamp is replaced."""
         at = bisect_left(self._stamps, stamp_ns)
         if at < len(self._stamps) and self._stamps[at] == stamp_ns:
             self._values[at] = value
@@ -65,18 +65,18 @@ class StampedBuffer(Generic[T]):
             del self._stamps[0], self._values[0]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all samples."""
         self._stamps.clear()
         self._values.clear()
 
     def span(self, from_ns: int, to_ns: int) -> list[tuple[int, T]]:
-        """Return the samples between two stamps, with one before and one after where there are any."""
+        """Return the samples between two stamps, and the nearest one before and after them, if any."""
         start = max(bisect_right(self._stamps, from_ns) - 1, 0)
         end = bisect_left(self._stamps, to_ns) + 1
         return list(zip(self._stamps[start:end], self._values[start:end], strict=True))
 
     def around(self, stamp_ns: int) -> Around[T] | None:
-        """Return the samples on both sides of an instant; None while there is no sample."""
+        """Return the samples before and after an instant; None if the buffer is empty."""
         if not self._stamps:
             return None
         last = len(self._stamps) - 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to views: a camera frame, warped to the ground as the map shows it (nadir, north-up, square).
+"""Warp a camera frame to a view: a square of ground seen from straight above, north up, as in the map.
 
-The ground is taken as the horizontal plane `height_m` below the camera. World axes are east, north, up; the
-optical frame is x right, y down, z forward. The view's row 0 is its north edge and column 0 its west edge.
+The ground is modelled as the horizontal plane `height_m` below the camera. World axes are east, north, up;
+optical axes are right, down, forward. Row 0 of a view is its north edge, and column 0 its west edge.
 """
 
 import math
@@ -16,8 +16,8 @@ from geoloc.camera.lens import Intrinsics, project, rays
 from geoloc.errors import CameraError, FrameRefused, ParameterError, Reason
 from geoloc.hypotheses import Hypotheses
 
-_LONGEST_SIDE = 32_766  # of what OpenCV can remap
-_STEEPEST_RAY = math.cos(math.radians(75.0))  # ground seen flatter than this has no detail to speak of
+_LONGEST_SIDE = 32_766  # limit of cv2.remap
+_STEEPEST_RAY = math.cos(math.radians(75.0))  # farther from nadir the ground has too little detail
 _CENTRE_STEPS = np.linspace(0.0, 1.0, 9)
 _GOOD_ENOUGH = 0.01
 _MIN_CONTRAST = 1.5
@@ -33,9 +33,9 @@ class ViewSpec:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.size_m) and self.size_m > 0):
-            raise ParameterError(f"view_size_m is {self.size_m}; it must be a positive number of metres")
+            raise ParameterError(f"view_size_m is {self.size_m}; give a positive number of metres.")
         if self.size_px < 8:
-            raise ParameterError(f"the view is {self.size_px} pixels wide; it must be at least 8")
+            raise ParameterError(f"the view is {self.size_px} pixels wide; give at least 8 pixels.")
 
     @property
     def gsd_m(self) -> float:
@@ -45,16 +45,17 @@ class ViewSpec:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The ground below, as the map shows it.
+    """A square of the ground below the camera, seen as in the map.
 
     Attributes:
-        images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; what the
-            frame does not show has the mean colour of the rest.
-        coverage: the part of the first image that the frame shows, 0 to 1.
-        offset_east_m: the camera's ground position less the centre of the first image, to the east.
-        offset_north_m: the same to the north.
-        height_m: of the camera above the ground.
-        stamp_ns: the frame's own stamp.
+        images: (n, S, S, 3) uint8 RGB, north up, one for each hypothesis of heading and height; pixels
+            outside the frame have the mean colour of the others.
+        coverage: share of the first image that the frame covers, 0 to 1.
+        offset_east_m: east component of the offset from the centre of the first image to the point below
+            the camera, metres.
+        offset_north_m: north component of this offset, metres.
+        height_m: height of the camera above ground, metres.
+        stamp_ns: stamp of the frame.
         gsd_m: metres of ground per pixel.
     """
 
@@ -68,7 +69,7 @@ class View:
 
     @property
     def image(self) -> UInt8Array:
-        """The first image (S, S, 3): the view by heading and height as they are assumed."""
+        """The first image (S, S, 3), for the assumed heading and height."""
         return np.asarray(self.images[0])
 
 
@@ -83,29 +84,29 @@ def frame_to_view(
     min_coverage: float = 0.5,
     hypotheses: Hypotheses = _AS_ASSUMED,
 ) -> View:
-    """Warp a frame to the ground as seen from straight above, north up.
+    """Warp a frame to a view: the ground seen from straight above, north up.
 
-    The view's centre is as near to the point below the camera as lets the frame cover the view; the
-    returned offset leads from that centre back to the point below the camera, exactly. Each further
-    hypothesis has its own image, of the view that its heading and height would make around the same centre;
-    `hypotheses.offsets_m` gives the offset from that view's centre.
+    The centre of the view is the point nearest to the point below the camera at which the frame covers the
+    view. The offset of the view leads from this centre to the point below the camera. Each further hypothesis
+    has an image of its own, the view around the same centre under the heading and height of that hypothesis;
+    `hypotheses.offsets_m` returns the offset for each.
 
     Args:
-        image_rgb: (H, W, 3) uint8.
-        intrinsics: of the camera; scaled where the frame is a resized one.
-        world_from_optical: (3, 3) rotation that takes optical axes to east, north, up.
-        height_m: vertical height of the camera above the ground.
+        image_rgb: the frame, (H, W, 3) uint8.
+        intrinsics: intrinsics of the camera; scaled if the frame was resized.
+        world_from_optical: rotation (3, 3) from optical axes to east, north, up.
+        height_m: vertical height of the camera above ground.
         spec: size of the view on the ground and in pixels.
-        stamp_ns: of the frame, and so of the view.
-        min_coverage: the least part of the view that the frame must show, by what is assumed.
-        hypotheses: of heading and height.
+        stamp_ns: stamp of the frame and of the view.
+        min_coverage: smallest share of the first image that the frame must cover.
+        hypotheses: hypotheses of heading and height.
 
     Returns:
-        The view; coverage and offset are exact for a flat ground.
+        The view; coverage and offset are exact on flat ground.
 
     Raises:
-        FrameRefused: on a frame, height, attitude or calibration that cannot be used, and where the frame
-            shows less than `min_coverage` of the view.
+        FrameRefused: for an invalid frame, height, attitude or calibration, or if the frame covers less than
+            `min_coverage` of the view.
     """
     _check_frame(image_rgb)
     _check_height(height_m)
@@ -122,8 +123,8 @@ def frame_to_view(
     if coverage < min_coverage or not coverage:
         raise FrameRefused(
             Reason.LOW_COVERAGE,
-            f"the frame shows {coverage:.0%} of the {spec.size_m:g} m view, less than {min_coverage:.0%}; "
-            "fly higher, tilt less, or build the map with a smaller view_size_m",
+            f"the frame covers {coverage:.0%} of the {spec.size_m:g} m view, less than {min_coverage:.0%}; "
+            "fly higher, tilt less, or build the map with a smaller --view-size.",
         )
     images = [image]
     for index in range(1, hypotheses.count):
@@ -141,14 +142,14 @@ def frame_to_view(
 
 
 def fill_invalid(image: UInt8Array, valid: BoolArray) -> UInt8Array:
-    """Fill invalid pixels with the mean colour of the valid ones, in flight, map and training alike.
+    """Fill invalid pixels with the mean colour of the valid ones; views, tiles and training all use this.
 
     Args:
         image: (H, W, 3) uint8.
         valid: (H, W) bool.
 
     Returns:
-        A new (H, W, 3) uint8; mid-grey where no pixel is valid, the image itself where all are.
+        A new image (H, W, 3) uint8, mid-grey if no pixel is valid; the image itself if all pixels are.
     """
     if valid.all():
         return image
@@ -157,12 +158,12 @@ def fill_invalid(image: UInt8Array, valid: BoolArray) -> UInt8Array:
 
 
 def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> None:
-    """Refuse a view that is all one colour: open water, fog, a lens cap.
+    """Refuse a view of a single colour, such as open water, fog or a lens cap.
 
     Args:
         image: (S, S, 3) uint8.
-        min_contrast: least standard deviation of a colour channel in levels of 255, after averaging over
-            4 x 4 pixels so that sensor noise does not pass for ground.
+        min_contrast: smallest standard deviation that one colour channel must reach, in levels of 255, after
+            averaging over 4 x 4 pixels, which removes sensor noise.
 
     Raises:
         FrameRefused: with `Reason.DULL_VIEW`.
@@ -173,8 +174,8 @@ def check_texture(image: UInt8Array, min_contrast: float = _MIN_CONTRAST) -> Non
     if contrast < min_contrast:
         raise FrameRefused(
             Reason.DULL_VIEW,
-            f"the view is all one colour (contrast {contrast:.1f} of 255, at least {min_contrast:g} needed): "
-            "water, fog or a covered lens",
+            f"the view is a single colour (contrast {contrast:.1f} of 255, below {min_contrast:g}), as over "
+            "water or in fog; check that the lens is not covered.",
         )
 
 
@@ -190,17 +191,17 @@ def has_texture(image: UInt8Array) -> bool:
 def pixel_to_ground(
     pixels: Float64Array, intrinsics: Intrinsics, world_from_optical: Float64Array, height_m: float
 ) -> tuple[Float64Array, BoolArray]:
-    """Find the ground that pixels see.
+    """Return the ground points of pixels.
 
     Args:
         pixels: (..., 2) float, x right and y down.
-        intrinsics: of the frame.
-        world_from_optical: (3, 3) rotation that takes optical axes to east, north, up.
-        height_m: vertical height of the camera above the ground.
+        intrinsics: intrinsics of the frame.
+        world_from_optical: rotation (3, 3) from optical axes to east, north, up.
+        height_m: vertical height of the camera above ground.
 
     Returns:
-        ground: (..., 2) float, east and north of the point below the camera, metres; 0 where not valid.
-        valid: (...) bool, false above 75 degrees off nadir, at and over the horizon.
+        ground: (..., 2) float, metres east and north of the point below the camera; 0 where not valid.
+        valid: (...) bool, False more than 75 degrees from nadir, which includes the horizon and the sky.
     """
     directions, seen = rays(pixels, intrinsics)
     world = directions @ np.asarray(world_from_optical, dtype=np.float64).T
@@ -211,39 +212,39 @@ def pixel_to_ground(
 
 
 def _check_frame(image: UInt8Array) -> None:
-    """Refuse, as BAD_IMAGE, what is not (H, W, 3) uint8 or larger than can be warped."""
+    """Raise BAD_IMAGE for a frame that is not (H, W, 3) uint8, or too large to be warped."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise FrameRefused(
             Reason.BAD_IMAGE,
-            f"the frame is {image.dtype} of shape {image.shape}; RGB uint8 of shape (H, W, 3) is needed",
+            f"the frame is {image.dtype} of shape {image.shape}; pass RGB uint8 of shape (H, W, 3).",
         )
     if max(image.shape) > _LONGEST_SIDE:
         raise FrameRefused(
             Reason.BAD_IMAGE,
-            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; a side may have {_LONGEST_SIDE}",
+            f"the frame is {image.shape[1]} x {image.shape[0]} pixels; send at most {_LONGEST_SIDE} a side.",
         )
 
 
 def _check_height(height_m: float) -> None:
-    """Refuse, as BAD_HEIGHT, a height above ground that is not a positive number of metres."""
+    """Raise BAD_HEIGHT for a height above ground that is not a positive number of metres."""
     if not (math.isfinite(height_m) and height_m > 0):
         raise FrameRefused(
-            Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; a positive number is needed"
+            Reason.BAD_HEIGHT, f"the height above ground is {height_m} m; check the height sensor."
         )
 
 
 def _check_rotation(rotation: Float64Array) -> None:
-    """Refuse, as BAD_ATTITUDE, what is not a rotation (3, 3)."""
+    """Raise BAD_ATTITUDE for a matrix that is not a rotation (3, 3)."""
     proper = np.shape(rotation) == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
     if not (proper and np.allclose(rotation @ np.transpose(rotation), np.eye(3), atol=1e-3)):
         raise FrameRefused(
-            Reason.BAD_ATTITUDE, "the camera's attitude is not a rotation; check IMU and mount"
+            Reason.BAD_ATTITUDE, "the camera's attitude is not a rotation; check IMU and mount."
         )
 
 
 def _view_centre(lens: Intrinsics, rotation: Float64Array, height_m: float, spec: ViewSpec) -> Float64Array:
-    # Nearest to nadir the ground is sharpest and an attitude error moves it least, so walk from there towards
-    # the middle of what the frame shows, no further than the view needs.
+    # At nadir the ground is sharpest, and an attitude error moves it least. So step from nadir towards the
+    # middle of the visible ground, only until the coverage is close to its maximum.
     ground, seen = pixel_to_ground(_frame_grid(lens), lens, rotation, height_m)
     if not seen.any():
         return np.zeros(2)
@@ -270,14 +271,14 @@ def _from_ground(ground: Float64Array, rotation: Float64Array, height_m: float) 
 
 
 def _warped(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> tuple[UInt8Array, float]:
-    """Return the picture of these pixels, and which part of it the frame shows."""
+    """Return the image at these pixels, and the share of it that the frame covers."""
     if not valid.any():
         return fill_invalid(np.zeros((*valid.shape, 3), dtype=np.uint8), valid), 0.0
     return fill_invalid(_sample(image, pixels, valid), valid), float(valid.mean())
 
 
 def _sample(image: UInt8Array, pixels: Float64Array, valid: BoolArray) -> UInt8Array:
-    # Shrinking first to about the view's own resolution averages what bilinear sampling would skip.
+    # Shrink to about the resolution of the view first; bilinear sampling alone would alias.
     factor = max(1, round(_pixels_per_step(pixels, valid)))
     x, y = pixels[..., 0][valid], pixels[..., 1][valid]
     left, top = max(int(x.min()) - 1, 0), max(int(y.min()) - 1, 0)

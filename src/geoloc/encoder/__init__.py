@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoders: a view becomes a descriptor. One protocol, three backends, one verified model directory."""
+"""Encoders, which compute descriptors of views: one protocol, three backends, and the model directory."""
 
 import importlib
 from dataclasses import dataclass
@@ -30,48 +30,57 @@ BACKENDS = {
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What runs an encoder.
+    """The inference backend of an encoder, and its threads.
 
     Raises:
-        ParameterError: for a backend that does not exist, or a number of threads outside its range.
+        ParameterError: for an unknown backend, or a number of threads outside its range.
     """
 
-    backend: str = setting("auto", "what runs the encoder; auto is onnxruntime", choices=("auto", *BACKENDS))
-    threads: int = setting(0, "CPU threads of the encoder; 0 leaves it to the backend", low=0, high=256)
+    backend: str = setting(
+        "auto", "inference backend of the encoder; auto means onnxruntime", choices=("auto", *BACKENDS)
+    )
+    threads: int = setting(
+        0, "number of CPU threads of the encoder; 0 lets the backend choose", low=0, high=256
+    )
 
     def __post_init__(self) -> None:
         check(self)
 
 
 class Encoder(Protocol):
-    """What every backend offers."""
+    """Protocol of the backends."""
 
     @property
     def card(self) -> ModelCard:
-        """The model's card."""
+        """Card of the model."""
 
     def describe(self, views: UInt8Array) -> Float32Array:
-        """Describe views.
+        """Return the descriptors of views.
 
         Args:
             views: uint8 RGB (N, S, S, 3), S = `card.input_px`.
 
         Returns:
-            L2-normalised float32 (N, D), D = `card.descriptor_size`.
+            L2-normalized float32 (N, D), D = `card.descriptor_size`.
 
         Raises:
-            ModelError: views of another shape or type, or a descriptor that is not finite.
+            ModelError: if the views have another shape or type, or a descriptor is not finite.
         """
 
 
 def load_encoder(
     model_dir: Path, backend: str = EncoderSettings.backend, threads: int = EncoderSettings.threads
 ) -> Encoder:
-    """Load a model directory for inference, verified; backend and threads are those of `EncoderSettings`.
+    """Verify a model directory and load it for inference.
+
+    Args:
+        model_dir: the model directory.
+        backend: see `EncoderSettings`.
+        threads: see `EncoderSettings`.
 
     Raises:
-        ModelError: the directory is not a whole model, or the backend is not installed.
-        ParameterError: an unknown backend or a number of threads outside its range.
+        ModelError: if the directory is not a complete model, or the backend is not installed.
+        ParameterError: for an unknown backend, or a number of threads outside its range.
     """
     settings = EncoderSettings(backend, threads)
     name = "onnxruntime" if settings.backend == "auto" else settings.backend
@@ -82,7 +91,7 @@ def open_encoder(card: ModelCard, backend: str, threads: int = 0) -> Encoder:
     """Open the files of a card with one of `BACKENDS`, without verifying them.
 
     Raises:
-        ModelError: a file is damaged, or the backend is not installed.
+        ModelError: if a file is damaged, or the backend is not installed.
     """
     module, factory, packages = BACKENDS[backend]
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calibration of a model: when to refuse a frame, and how the covariance of an answer is corrected."""
+"""The calibration of a model: thresholds that refuse frames, and corrections of the covariance of a fix."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,17 +9,18 @@ from geoloc.errors import ModelError
 
 @dataclass(frozen=True)
 class Calibration:
-    """Thresholds of refusal, the correction of covariances, and the measurements behind them.
+    """Thresholds of refusal, corrections of covariances, and the measurements behind them.
 
     Attributes:
-        min_score: cosine under which the best tile should be refused.
-        min_margin: least lead over any other place.
-        derivation: the data and the rule that min_score and min_margin were derived by.
-        max_sigma_m: largest calibrated deviation to answer with; 0 for no limit.
+        min_score: smallest accepted cosine of the best tile.
+        min_margin: smallest accepted margin between the best tile and any other place.
+        derivation: data and rule from which min_score and min_margin were derived.
+        max_sigma_m: largest accepted standard deviation after calibration, metres; 0 for no limit.
         covariance_scale, sigma_floor_m: s and f of the calibrated covariance s Σ + f² I.
-        registration_m: deviation per axis that is added to a refined position.
-        off_map_score: cosine of the best tile at which a view is as likely off the map; -1 where unknown.
-        measured: facts of `geoloc calibrate`: flights, frames, date, rates reached; empty before it.
+        registration_m: standard deviation per axis that is added to a refined position, metres.
+        off_map_score: cosine of the best tile at which a view is equally likely on and off the map; -1 if
+            unknown.
+        measured: results of `geoloc calibrate`: flights, frames, date, rates; empty before a calibration.
     """
 
     min_score: float
@@ -33,19 +34,19 @@ class Calibration:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def is_measured(self, *, refined: bool) -> bool:
-        """Return whether covariances were measured: of beliefs, or of refined positions."""
+        """Return whether the covariances of refined positions, or else those of beliefs, were measured."""
         return bool(self.measured) and (not refined or bool(self.measured.get("registration")))
 
     def __post_init__(self) -> None:
         limits = (self.covariance_scale, self.sigma_floor_m, self.max_sigma_m, self.registration_m)
         if not (all(0.0 <= value < float("inf") for value in limits) and self.covariance_scale > 0.0):
             raise ModelError(
-                f"a calibration has scale {limits[0]}, floor {limits[1]} m, max_sigma_m {limits[2]}, "
-                f"registration_m {limits[3]}; all must be finite, the scale above 0, the others 0 or more: "
-                "run `geoloc calibrate`."
+                f"the calibration has covariance_scale {limits[0]}, sigma_floor_m {limits[1]}, "
+                f"max_sigma_m {limits[2]}, registration_m {limits[3]}, but all must be finite, the scale "
+                "above 0, the others 0 or more; run `geoloc calibrate`."
             )
         if not -1.0 <= self.off_map_score <= 1.0:
             raise ModelError(
-                f"a calibration's off_map_score is {self.off_map_score}; a cosine lies between -1 and 1: "
+                f"the calibration's off_map_score is {self.off_map_score}, outside -1 to 1; "
                 "run `geoloc calibrate`."
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The card of a model directory: what the network is, how it was trained, and that its files are whole."""
+"""The card of a model directory: network, training, measured recall, and checksums of the files."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,25 +22,25 @@ _FIX = "restore the file or export the model again"
 
 @dataclass(frozen=True)
 class Architecture:
-    """Everything needed to rebuild the network, as the card records it.
+    """The network, described completely enough to rebuild it.
 
     Attributes:
-        backbone: name of a timm model, convolutional or of tokens.
+        backbone: name of a timm model, convolutional or transformer.
         backbone_args: further arguments of `timm.create_model`.
-        stem: "timm" keeps the backbone's own; "unshuffle" folds 4 x 4 pixels into channels first (ResNets
-            only), which on CPUs halves the time of a training step.
-        head: "grid" keeps the layout of the view, "pool" averages it away (GeM), "both" concatenates the two;
-            "gap" is the backbone's own pooled feature and adds nothing, as in Sample4Geo (a global average;
-            in transformers whatever timm pools by, often the class token); "rings" describes square rings
-            around the centre one by one, as in LPN.
-        head_channels: channels a cell of the grid keeps.
+        stem: "timm" keeps the stem of the backbone; "unshuffle" folds 4 x 4 pixels into channels first
+            (ResNets only), which halves the time of a training step on CPUs.
+        head: "grid" keeps the layout of the view, "pool" averages over it (GeM), and "both" concatenates the
+            two. "gap" takes the pooled feature of the backbone, as in Sample4Geo: a global average, or in
+            transformers what timm pools by, often the class token. "rings" describes each square ring around
+            the centre separately, as in LPN.
+        head_channels: number of channels per cell of the grid.
         rings: number of rings; each fills an equal part of the descriptor.
         descriptor_size: length D of the descriptor.
-        input_px: side S of the view.
-        standardise: bring each channel of each view to zero mean and unit deviation, so that exposure and
-            white balance cancel.
-        mean: per channel, of views in 0..1.
-        std: per channel, of views in 0..1.
+        input_px: side S of the view, pixels.
+        standardise: whether each channel of each view is scaled to zero mean and unit deviation, which
+            cancels exposure and white balance.
+        mean: mean of each channel of views in 0..1.
+        std: standard deviation of each channel of views in 0..1.
     """
 
     backbone: str
@@ -58,17 +58,17 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured recall, with the protocol it was measured by.
+    """One measured recall, and the protocol of the measurement.
 
     Attributes:
-        protocol: the test in words.
+        protocol: description of the test.
         queries: number of queries.
-        gallery: number of views searched.
-        r1: share of queries whose best view is right.
-        r5: share with the right view among the best five.
-        data: what it was measured on; empty where not recorded.
-        seed: of the training of the weights that were measured; -1 where not recorded.
-        commit: of the code that measured; empty where not recorded.
+        gallery: number of gallery images.
+        r1: recall at 1, the share of queries whose best match is correct.
+        r5: recall at 5, the share of queries with a correct match among the best five.
+        data: data that was measured on; empty if not recorded.
+        seed: seed of the training of the measured weights; -1 if not recorded.
+        commit: commit of the code that measured; empty if not recorded.
     """
 
     protocol: str
@@ -86,17 +86,17 @@ class ModelCard:
     """A verified model directory.
 
     Attributes:
-        directory: where the model lies.
-        id: name of the model, also in maps built with it.
-        sha256: of the weights, what a map remembers.
+        directory: the model directory.
+        id: name of the model; maps built with the model record it.
+        sha256: checksum of the weights; maps built with the model record it.
         architecture: the network.
-        gsd_range_m: finest and coarsest metres per pixel of a view it was trained for.
+        gsd_range_m: finest and coarsest ground sampling distance of the training views, metres per pixel.
         method: training method.
-        seed: of the training.
-        licence: of the weights, an SPDX identifier.
-        metrics: what was measured.
-        calibration: suggested thresholds.
-        tolerances: of turn and scale; params.yaml repeats them for the nodes.
+        seed: seed of the training.
+        licence: SPDX identifier of the licence of the weights.
+        metrics: measured recalls.
+        calibration: thresholds, and corrections of covariances.
+        tolerances: tolerated errors of heading and height; params.yaml repeats them for the nodes.
     """
 
     directory: Path
@@ -113,7 +113,7 @@ class ModelCard:
 
     @property
     def input_px(self) -> int:
-        """Side S of the views the encoder takes."""
+        """Side S of the encoder's views, pixels."""
         return self.architecture.input_px
 
     @property
@@ -123,41 +123,41 @@ class ModelCard:
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """Mean colour of views in 0..1, applied inside the network."""
+        """Mean of each channel of views in 0..1; the network subtracts it."""
         return self.architecture.mean
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """Deviation of colours of views in 0..1, applied inside the network."""
+        """Standard deviation of each channel of views in 0..1; the network divides by it."""
         return self.architecture.std
 
 
 def load_card(model_dir: Path) -> ModelCard:
-    """Read a model directory's card and verify every file it names.
+    """Read the card of a model directory and verify every file that it names.
 
     Args:
         model_dir: folder with `model.yaml`, `encoder.safetensors`, `encoder.onnx` and `params.yaml`.
 
     Raises:
-        ModelError: the folder or a file is missing, altered, of an unknown version, or not a geoloc model.
+        ModelError: if the folder or a file is missing, altered, of an unknown version, or not a geoloc model.
     """
     directory = Path(model_dir)
     path = directory / CARD_NAME
     if not path.is_file():
         raise ModelError(
-            f"{directory} is not a model directory: it has no {CARD_NAME}; name a folder such as "
-            "models/geoloc-small-2, or make one with `geoloc-train export`."
+            f"{directory} is not a model directory, it has no {CARD_NAME}; give a folder such as "
+            "models/geoloc-small-2, or write one with `geoloc-train export`."
         )
     tree = read_mapping(path, ModelError, "model card", _FIX)
     version = tree.get("format")
     if version != FORMAT_VERSION:
         raise ModelError(
-            f"{path} has format {version!r}, this geoloc reads format {FORMAT_VERSION}; "
+            f"{path} has format {version!r}, but this geoloc reads format {FORMAT_VERSION}; "
             "export the model again or update geoloc."
         )
     files = tree.get("files")
     if not isinstance(files, dict):
-        raise ModelError(f"{path}: 'files' must be a mapping, found {files!r}; {_FIX}.")
+        raise ModelError(f"{path}: 'files' is {files!r}, not a mapping; {_FIX}.")
     sums = _verify_files(directory, files)
     known = part_for(ModelCard, tree) | {"directory": directory, "sha256": sums[WEIGHTS_NAME]}
     return build(ModelCard, known, ModelError, where=str(path), fix=_FIX)
@@ -168,18 +168,20 @@ def _verify_files(directory: Path, files: dict[str, Any]) -> dict[str, str]:
     root = directory.resolve()
     missing = [name for name in _FILE_NAMES if name not in files]
     if missing:
-        raise ModelError(f"{directory / CARD_NAME} names no {', '.join(missing)}; export the model again.")
+        raise ModelError(
+            f"{directory / CARD_NAME} does not list {', '.join(missing)}; export the model again."
+        )
     for name, expected in files.items():
         path = (root / str(name)).resolve()
         if not path.is_relative_to(root):
             raise ModelError(
-                f"{directory / CARD_NAME} names {name}, which lies outside the model's folder; do not use it."
+                f"{directory / CARD_NAME} lists {name}, which lies outside the model's folder; do not use it."
             )
         if not path.is_file():
             raise ModelError(f"{directory / str(name)} is missing; copy the whole model folder again.")
         if file_sha256(path) != expected:
             raise ModelError(
-                f"{directory / str(name)} is truncated or altered (its SHA-256 is not the card's); "
+                f"{directory / str(name)} is truncated or altered, its SHA-256 is not that of the card; "
                 "copy the whole model folder again."
             )
     return {str(name): str(value) for name, value in files.items()}

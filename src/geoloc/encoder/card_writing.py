@@ -16,13 +16,13 @@ _THRESHOLDS = ("min_score", "min_margin", "max_sigma_m")
 
 
 def store_calibration(model_dir: Path, calibration: Calibration) -> ModelCard:
-    """Write a calibration into `model.yaml` and its thresholds into `params.yaml`; returns the new card.
+    """Write a calibration to `model.yaml` and its thresholds to `params.yaml`, and return the new card.
 
-    Weights are not touched: maps that were built with the model stay valid. Other parameters of the file are
-    kept; its first line says where the thresholds come from.
+    The weights do not change, so maps that were built with the model stay valid. Other parameters of
+    `params.yaml` are kept; its first line states the derivation of the thresholds.
 
     Raises:
-        ModelError: where the directory is no whole model, or cannot be written.
+        ModelError: if the directory is not a complete model, or cannot be written.
     """
     directory = load_card(model_dir).directory
     card_path, parameters_path = directory / CARD_NAME, directory / PARAMETERS_NAME
@@ -35,12 +35,12 @@ def store_calibration(model_dir: Path, calibration: Calibration) -> ModelCard:
         tree["files"][PARAMETERS_NAME] = file_sha256(new_parameters)
         text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
         new_card.write_text(text, encoding="utf-8")
-        # Both are whole on the disk before either takes the place of an old one.
+        # Both new files are complete on disk before either replaces an old one.
         new_parameters.replace(parameters_path)
         new_card.replace(card_path)
     except OSError as error:
         raise ModelError(
-            f"{directory} cannot be written ({error}); copy the model and name the copy."
+            f"{directory} cannot be written ({error}); copy the model and use the copy."
         ) from error
     return load_card(directory)
 
@@ -50,7 +50,7 @@ def _parameters(path: Path, model_id: str, calibration: Calibration) -> str:
     try:
         parameters: dict[str, Any] = tree["/**"]["ros__parameters"]
     except (KeyError, TypeError) as error:
-        raise ModelError(f"{path} holds no `/**: ros__parameters:`; export the model again.") from error
+        raise ModelError(f"{path} has no `/**: ros__parameters:`; export the model again.") from error
     parameters.update({name: float(getattr(calibration, name)) for name in _THRESHOLDS})
     derivation = " ".join(calibration.derivation.split())
     head = f"# Parameters that belong to {model_id}; thresholds: {derivation}\n"

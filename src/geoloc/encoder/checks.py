@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that every backend makes: of the views before inference, of the descriptors after it."""
+"""Checks of every backend: of the views before inference, and of the descriptors after it."""
 
 import numpy as np
 
@@ -9,33 +9,33 @@ from geoloc.errors import ModelError
 
 
 def check_views(card: ModelCard, views: UInt8Array) -> None:
-    """Refuse views the network was not made for; NaN cannot pass, since only uint8 does.
+    """Check that views have the shape and type of the network's input.
 
     Raises:
-        ModelError: naming what came and what is expected.
+        ModelError: if the views are not uint8 (N, S, S, 3) with S = `card.input_px` and N > 0.
     """
     side = card.input_px
     shape, kind = getattr(views, "shape", None), getattr(views, "dtype", None)
     if shape is None or len(shape) != 4 or tuple(shape[1:]) != (side, side, 3) or shape[0] == 0:
         raise ModelError(
-            f"views have shape {shape}, model {card.id} takes (N, {side}, {side}, 3) with N > 0; "
+            f"views have shape {shape}, but model {card.id} takes (N, {side}, {side}, 3) with N > 0; "
             f"set encoder_px to {side}."
         )
     if kind != np.uint8:
-        raise ModelError(f"views are {kind}, model {card.id} takes uint8 RGB; convert to 0..255 first.")
+        raise ModelError(f"views are {kind}, but model {card.id} takes uint8 RGB; convert them to 0..255.")
 
 
 def check_descriptors(card: ModelCard, descriptors: Float32Array) -> Float32Array:
-    """Refuse what is not a finite (N, D) array.
+    """Check that descriptors are a finite array (N, D), and return them.
 
     Raises:
-        ModelError: the network does not match its card, or its weights are damaged.
+        ModelError: if the network does not match its card, or its weights are damaged.
     """
     if descriptors.ndim != 2 or descriptors.shape[1] != card.descriptor_size:
         raise ModelError(
-            f"model {card.id} gave descriptors of shape {descriptors.shape}, its card says "
+            f"model {card.id} returned descriptors of shape {descriptors.shape}, but its card says "
             f"(N, {card.descriptor_size}); export the model again."
         )
     if not np.isfinite(descriptors).all():
-        raise ModelError(f"model {card.id} gave descriptors that are not finite; export the model again.")
+        raise ModelError(f"model {card.id} returned descriptors that are not finite; export the model again.")
     return descriptors

@@ -23,14 +23,14 @@ _LOAD_ERRORS = (
 
 
 class OnnxEncoder:
-    """A model directory's `encoder.onnx`; see `geoloc.encoder.Encoder`.
+    """The `encoder.onnx` of a model directory, run by ONNX Runtime; see `geoloc.encoder.Encoder`.
 
     Args:
-        card: of the model.
-        threads: of one inference; 0 for all cores.
+        card: card of the model.
+        threads: number of threads per inference; 0 for all cores.
 
     Raises:
-        ModelError: the graph is damaged or not one of ours.
+        ModelError: if the graph is damaged or not an encoder of geoloc.
     """
 
     def __init__(self, card: ModelCard, threads: int = 0) -> None:
@@ -38,7 +38,7 @@ class OnnxEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Spinning threads would burn a core between frames.
+        # Spinning threads would keep the cores busy between frames.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         path = card.directory / ONNX_NAME
@@ -51,16 +51,16 @@ class OnnxEncoder:
         names = [item.name for item in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["views", "descriptors"]:
             raise ModelError(
-                f"{path} has inputs and outputs {names}, expected views and descriptors; export it again."
+                f"{path} has inputs and outputs {names}, not views and descriptors; export the model again."
             )
 
     @property
     def card(self) -> ModelCard:
-        """The model's card."""
+        """Card of the model."""
         return self._card
 
     def describe(self, views: UInt8Array) -> Float32Array:
-        """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
+        """Return the descriptors of uint8 views (N, S, S, 3), L2-normalized float32 (N, D)."""
         check_views(self._card, views)
         (descriptors,) = self._session.run(["descriptors"], {"views": np.ascontiguousarray(views)})
         return check_descriptors(self._card, descriptors)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO on the CPU: the same ONNX graph, often faster on Intel."""
+"""The OpenVINO backend on the CPU; it runs the same ONNX graph, often faster on Intel processors."""
 
 import numpy as np
 import openvino
@@ -11,19 +11,19 @@ from geoloc.errors import ModelError
 
 
 class OpenVinoEncoder:
-    """A model directory's `encoder.onnx` compiled by OpenVINO; see `geoloc.encoder.Encoder`.
+    """The `encoder.onnx` of a model directory, compiled by OpenVINO; see `geoloc.encoder.Encoder`.
 
     Args:
-        card: of the model.
-        threads: of one inference; 0 for OpenVINO's choice.
+        card: card of the model.
+        threads: number of threads per inference; 0 lets OpenVINO choose.
 
     Raises:
-        ModelError: the graph is damaged or not one of ours.
+        ModelError: if the graph is damaged.
     """
 
     def __init__(self, card: ModelCard, threads: int = 0) -> None:
         self._card = card
-        # Left alone OpenVINO computes in bfloat16 where the CPU can, and descriptors drift from the map's.
+        # OpenVINO defaults to bfloat16 where the CPU has it; descriptors would then differ from the map's.
         settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
@@ -35,11 +35,11 @@ class OpenVinoEncoder:
 
     @property
     def card(self) -> ModelCard:
-        """The model's card."""
+        """Card of the model."""
         return self._card
 
     def describe(self, views: UInt8Array) -> Float32Array:
-        """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
+        """Return the descriptors of uint8 views (N, S, S, 3), L2-normalized float32 (N, D)."""
         check_views(self._card, views)
         result = self._model([np.ascontiguousarray(views)])[0]
         return check_descriptors(self._card, np.array(result, np.float32))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any of timm's networks as a source of square feature maps, whatever layout it computes in."""
+"""Backbones from timm: any of its networks, with the output arranged as square feature maps."""
 
 import math
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from geoloc.encoder.card import Architecture
 from geoloc.errors import ModelError
 
-POOLED = "gap"  # the one head that lets the backbone pool
+POOLED = "gap"  # the only head whose features the backbone pools
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a backbone puts out, and how it becomes a map.
+    """Layout of a backbone's output.
 
     Attributes:
         kind: map (N, C, G, G), channels_last (N, G, G, C), tokens (N, prefix + G * G, C) or pooled (N, C).
-        channels: C.
-        cells: G; 1 where it is pooled.
-        prefix: tokens that stand for no cell, such as a class token; they come first.
+        channels: number of channels C.
+        cells: number of cells per side G; 1 for a pooled output.
+        prefix: number of leading tokens that belong to no cell, such as a class token.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Layout:
     prefix: int = 0
 
     def arrange(self, features: Tensor) -> Tensor:
-        """Return the output as (N, C, G, G), or as it is, (N, C), where it is pooled."""
+        """Return an output as a map (N, C, G, G); a pooled output (N, C) is returned unchanged."""
         if self.kind == "tokens":
             cells = features[:, self.prefix :].transpose(1, 2)
             return cells.reshape(-1, self.channels, self.cells, self.cells)
@@ -40,14 +40,14 @@ class Layout:
 
 
 def build_backbone(architecture: Architecture, **pretrained: Any) -> nn.Module:  # noqa: ANN401 - timm's own
-    """Return the network from timm, without its classifier, with the stem of the architecture.
+    """Build a network of timm without its classifier, and replace its stem as the architecture says.
 
     Args:
-        architecture: backbone, stem, head and side of the view.
+        architecture: the architecture; uses backbone, stem, head and input_px.
         pretrained: `pretrained` and `pretrained_cfg_overlay` of `timm.create_model`.
 
     Raises:
-        ModelError: timm cannot build it, or the stem does not fit it.
+        ModelError: if timm cannot build the network, or the stem does not fit it.
     """
     args = {key: tuple(v) if isinstance(v, list) else v for key, v in architecture.backbone_args.items()}
     try:
@@ -57,16 +57,19 @@ def build_backbone(architecture: Architecture, **pretrained: Any) -> nn.Module: 
             args["global_pool"] = ""
         model = timm.create_model(architecture.backbone, num_classes=0, **args, **pretrained)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise ModelError(f"timm cannot build '{architecture.backbone}' with {args}: {error}.") from error
+        raise ModelError(
+            f"timm cannot build '{architecture.backbone}' with {args} ({error}); "
+            "change backbone or backbone_args."
+        ) from error
     _fit_stem(model, architecture)
     return model
 
 
 def find_layout(backbone: nn.Module, architecture: Architecture) -> Layout:
-    """Return the layout of a backbone's output for views of this size, by running it on one.
+    """Return the layout of a backbone's output, found by running it on one view.
 
     Raises:
-        ModelError: it takes no view of this size, or puts out what the head cannot use.
+        ModelError: if the backbone takes no view of this size, or the head cannot use its output.
     """
     side = architecture.input_px
     training = backbone.training
@@ -83,8 +86,8 @@ def find_layout(backbone: nn.Module, architecture: Architecture) -> Layout:
     layout = _layout(shape, getattr(backbone, "num_prefix_tokens", 0))
     if layout is None or (layout.kind == "pooled") != (architecture.head == POOLED):
         raise ModelError(
-            f"'{architecture.backbone}' puts out {shape[1:]} of a view of input_px={side}, which head "
-            f"'{architecture.head}' cannot use; choose another head or backbone."
+            f"'{architecture.backbone}' returns features of shape {shape[1:]} for a view of input_px={side}, "
+            f"which head '{architecture.head}' cannot use; choose another head or backbone."
         )
     return layout
 
@@ -103,7 +106,7 @@ def _layout(shape: tuple[int, ...], prefix: int) -> Layout | None:
 
 
 def _has_fixed_size(name: str) -> bool:
-    """Return whether the size of views is needed to build the network, as for most transformers."""
+    """Return whether the network is built for one size of views, as most transformers are."""
     settings = timm.get_pretrained_cfg(name)
     return settings is not None and bool(settings.fixed_input_size)
 
@@ -112,7 +115,7 @@ def _fit_stem(model: nn.Module, architecture: Architecture) -> None:
     if architecture.stem == "unshuffle":
         if not hasattr(model, "conv1") or not hasattr(model, "maxpool"):
             raise ModelError(
-                f"stem 'unshuffle' needs a ResNet, '{architecture.backbone}' is not one; use stem: timm."
+                f"stem 'unshuffle' needs a ResNet, and '{architecture.backbone}' is not one; use stem: timm."
             )
         width = model.bn1.num_features
         model.conv1 = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1, bias=False))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network itself, for training and, where torch is installed, for flight."""
+"""The encoder network in torch, used for training and as an inference backend."""
 
 import numpy as np
 import torch
@@ -17,14 +17,14 @@ from geoloc.errors import ModelError
 
 
 class TorchEncoder:
-    """A model directory's `encoder.safetensors` run by torch; see `geoloc.encoder.Encoder`.
+    """The `encoder.safetensors` of a model directory, run by torch; see `geoloc.encoder.Encoder`.
 
     Args:
-        card: of the model.
-        threads: of torch, process-wide; 0 leaves it as it is.
+        card: card of the model.
+        threads: number of torch's threads, set for the whole process; 0 keeps the current number.
 
     Raises:
-        ModelError: the weights are damaged or do not fit the card's architecture.
+        ModelError: if the weights are damaged or do not fit the card's architecture.
     """
 
     def __init__(self, card: ModelCard, threads: int = 0) -> None:
@@ -41,11 +41,11 @@ class TorchEncoder:
 
     @property
     def card(self) -> ModelCard:
-        """The model's card."""
+        """Card of the model."""
         return self._card
 
     def describe(self, views: UInt8Array) -> Float32Array:
-        """Describe uint8 views (N, S, S, 3) as L2-normalised float32 (N, D)."""
+        """Return the descriptors of uint8 views (N, S, S, 3), L2-normalized float32 (N, D)."""
         check_views(self._card, views)
         with torch.inference_mode():
             descriptors = self._network(torch.from_numpy(np.ascontiguousarray(views))).numpy()
@@ -53,7 +53,7 @@ class TorchEncoder:
 
 
 class ViewEncoder(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """uint8 NHWC views (N, S, S, 3) in, L2-normalised float32 descriptors (N, D) out."""
+    """The network, from uint8 views (N, S, S, 3) to L2-normalized float32 descriptors (N, D)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -65,19 +65,19 @@ class ViewEncoder(nn.Module):  # type: ignore[misc]  # mypy does not look into t
         self.head = build_head(architecture, self._layout)
 
     def forward(self, views: Tensor) -> Tensor:
-        """Describe views; colours are normalised here so that training and flight cannot differ."""
+        """Return the descriptors of views; colours are normalized here, alike in training and inference."""
         return functional.normalize(self.head(self.features(views)).float(), dim=1)
 
     def features(self, views: Tensor) -> Tensor:
-        """Return the input of the head: a map (N, C, G, G), or (N, C) where the backbone pools."""
+        """Return the input of the head: a map (N, C, G, G), or (N, C) if the backbone pools."""
         return self._layout.arrange(self.backbone(self.normalise(views)))
 
     def normalise(self, views: Tensor) -> Tensor:
-        """Return uint8 views (N, S, S, 3) as normalised floats (N, 3, S, S)."""
+        """Return uint8 views (N, S, S, 3) as normalized floats (N, 3, S, S)."""
         pixels = (views.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         if self.architecture.standardise:
             centred = pixels - pixels.mean(dim=(2, 3), keepdim=True)
-            # The floor keeps a dull view from becoming pure amplified noise.
+            # The added constant keeps the noise of a featureless view from being amplified.
             deviation = (centred.square().mean(dim=(2, 3), keepdim=True) + 1e-2).sqrt()
             pixels = centred / deviation
         return pixels

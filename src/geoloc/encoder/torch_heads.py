@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the backbone's features to a descriptor."""
+"""Heads of the network, which turn the backbone's features into a descriptor."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ _HEADS = ("grid", "pool", "both", POOLED, "rings")
 
 
 def build_head(architecture: Architecture, layout: Layout) -> nn.Module:
-    """Return the head that an architecture names, for features of this layout.
+    """Return the head of an architecture, for features of a layout.
 
     Raises:
-        ModelError: an unknown head, or a descriptor size that it cannot make.
+        ModelError: for an unknown head, or a descriptor size that the head cannot have.
     """
     if architecture.head not in _HEADS:
         raise ModelError(f"head '{architecture.head}' is unknown; use {', '.join(_HEADS)}.")
@@ -28,7 +28,7 @@ def build_head(architecture: Architecture, layout: Layout) -> nn.Module:
 
 
 class GridPoolHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """From a feature map (N, C, G, G) to (N, D), by layout, by pooling, or both."""
+    """Head of a feature map (N, C, G, G) that keeps the layout of the cells, pools them, or does both."""
 
     def __init__(self, architecture: Architecture, layout: Layout) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class GridPoolHead(nn.Module):  # type: ignore[misc]  # mypy does not look into 
         self.norm = nn.BatchNorm1d(size)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Describe a map; not normalised."""
+        """Return the descriptors (N, D) of a map, not normalized."""
         parts = []
         if self.squeeze is not None:
             parts.append(self.squeeze(features).flatten(1))
@@ -59,9 +59,9 @@ class GridPoolHead(nn.Module):  # type: ignore[misc]  # mypy does not look into 
 
 
 class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """LPN's square rings: each is averaged and led through its own bottleneck (Wang et al. 2021, fig. 3).
+    """Head of LPN: averages each square ring and passes it to a bottleneck (Wang et al. 2021, fig. 3).
 
-    As in LPN's code, a map with fewer rings of cells than are asked for is enlarged first.
+    As in the code of LPN, a map with fewer cells than `rings` needs is enlarged first.
     """
 
     shares: Tensor
@@ -71,7 +71,7 @@ class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
         rings, size = architecture.rings, architecture.descriptor_size
         if rings < 1 or size % rings:
             raise ModelError(
-                f"descriptor_size={size} cannot be shared by rings={rings} equal parts; choose a multiple."
+                f"descriptor_size={size} cannot be shared by rings={rings}; choose a divisor as rings."
             )
         self.side = layout.cells if (layout.cells + 1) // 2 >= rings else 2 * rings
         self._enlarged = self.side != layout.cells
@@ -81,7 +81,7 @@ class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
         self.bottlenecks = nn.ModuleList(_bottleneck(layout.channels, size // rings) for _ in range(rings))
 
     def parts(self, features: Tensor) -> Tensor:
-        """Return each ring's own feature (N, P, D / P), from the innermost out, of a map (N, C, G, G)."""
+        """Return the feature of each ring of a map (N, C, G, G), innermost first, (N, P, D / P)."""
         if self._enlarged:
             features = functional.interpolate(
                 features, size=(self.side, self.side), mode="bilinear", align_corners=True
@@ -90,17 +90,17 @@ class RingHead(nn.Module):  # type: ignore[misc]  # mypy does not look into torc
         return torch.stack([b(averages[:, :, i]) for i, b in enumerate(self.bottlenecks)], dim=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Describe a map (N, C, G, G) by all rings, L2-normalised (N, D)."""
+        """Return the L2-normalized descriptors (N, D) of a map (N, C, G, G)."""
         return join_parts(self.parts(features))
 
 
 def join_parts(parts: Tensor) -> Tensor:
-    """Return one descriptor (N, D) of length 1 from P parts (N, P, D / P) of equal weight."""
+    """Return unit descriptors (N, D), joined from P parts (N, P, D / P) of equal weight."""
     return functional.normalize(functional.normalize(parts.float(), dim=2).flatten(1), dim=1)
 
 
 def ring_numbers(cells: int, rings: int) -> Tensor:
-    """Return each cell's square ring, int64 (G, G), 0 in the middle; rings are equally wide, to a cell."""
+    """Return the ring number of each cell, int64 (G, G), 0 in the centre; widths differ by at most a cell."""
     offset = (2 * torch.arange(cells) - (cells - 1)).abs()  # in half cells from the centre
     return torch.maximum(offset[:, None], offset[None, :]) * rings // cells
 
@@ -114,8 +114,8 @@ def _bottleneck(channels: int, size: int) -> nn.Module:
 def _plain_head(architecture: Architecture, layout: Layout) -> nn.Module:
     if architecture.descriptor_size != layout.channels:
         raise ModelError(
-            f"head '{architecture.head}' gives the {layout.channels} channels of '{architecture.backbone}' "
-            f"as they are and descriptor_size is {architecture.descriptor_size}; set descriptor_size to "
+            f"head '{architecture.head}' keeps the {layout.channels} channels of '{architecture.backbone}', "
+            f"but descriptor_size is {architecture.descriptor_size}; set descriptor_size to "
             f"{layout.channels}, or use head pool, which projects."
         )
     return nn.Identity()

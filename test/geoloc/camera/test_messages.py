@@ -164,7 +164,7 @@ def test_exif_orientation_is_left_alone():
         ({"encoding": ""}, "unknown"),
         ({"encoding": "rgba8"}, "step"),
         ({"data": b""}, "0 bytes of data"),
-        ({"width": 2**31, "step": 2**33}, "claims"),
+        ({"width": 2**31, "step": 2**33}, "at most"),
     ],
 )
 def test_a_broken_image_is_refused(change, words):
@@ -289,7 +289,7 @@ def test_roi_and_binning_are_honoured():
         ({"k": np.ones(4)}, "CameraInfo"),
         ({"width": 0}, "positive"),
         ({"distortion_model": "made_up"}, "unknown"),
-        ({"distortion_model": "rational_polynomial"}, "8 coefficients"),
+        ({"distortion_model": "rational_polynomial"}, "give 8"),
         ({"roi": SimpleNamespace(x_offset=600, y_offset=0, width=100, height=100)}, "ROI"),
         ({"roi": SimpleNamespace(x_offset=0, y_offset=0, width=100, height=0)}, "positive"),
     ],

@@ -133,7 +133,7 @@ def test_a_file_outside_the_folder_is_refused(model):
         ({"id": None}, "'id' is missing; .* export the model again"),
         ({"id": 5}, "'id' must be text, found 5"),
         ({"seed": "one"}, "'seed'"),
-        ({"files": {}}, "names no encoder.safetensors"),
+        ({"files": {}}, "does not list encoder.safetensors"),
         ({"gsd_range_m": [0.1]}, "'gsd_range_m' must be a list of 2 values"),
         ({"architecture": {"backbone": 3}}, "architecture.backbone"),
         (
@@ -143,7 +143,7 @@ def test_a_file_outside_the_folder_is_refused(model):
         ({"architecture": {"backbone": "resnet18", "mean": [0.1, 0.2]}}, "architecture.mean"),
         ({"calibration": {"min_score": 0.1}}, "calibration.min_margin' is missing"),
         ({"calibration": {**CALIBRATION, "covariance_scale": 0.0}}, "scale 0.0"),
-        ({"calibration": {**CALIBRATION, "sigma_floor_m": -1.0}}, "floor -1.0 m"),
+        ({"calibration": {**CALIBRATION, "sigma_floor_m": -1.0}}, "sigma_floor_m -1.0"),
         ({"calibration": {**CALIBRATION, "off_map_score": 1.5}}, "off_map_score is 1.5"),
         (
             {"calibration": {**CALIBRATION, "max_sigma_m": float("nan")}},

@@ -153,7 +153,7 @@ def test_a_map_too_small_for_its_rings_is_enlarged():
     ("changes", "sentence"),
     [
         ({"head": "cone"}, "head 'cone' is unknown; use grid, pool, both, gap, rings"),
-        ({"head": "gap"}, "16 channels of 'resnet18' .* descriptor_size is 32; set descriptor_size to 16"),
+        ({"head": "gap"}, "16 channels of 'resnet18', .* descriptor_size is 32; set descriptor_size to 16"),
         ({"head": "rings", "rings": 5}, "descriptor_size=32 cannot be shared by rings=5"),
         ({"stem": "patches"}, "stem 'patches' is unknown"),
         ({"backbone": "resnet1000"}, "timm cannot build 'resnet1000'"),
