@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc …`: every stage of the suite as a command."""
+"""The command line `geoloc`, with a command for every stage."""
 
 import sys
 from typing import Any
@@ -12,7 +12,7 @@ from geoloc.errors import GeolocError
 
 
 class _Composed(TyperGroup):
-    """The commands of `COMMANDS`; the one that runs takes the place of its entry."""
+    """The commands of `COMMANDS`; the one that runs is loaded and replaces its entry."""
 
     def resolve_command(
         self,
@@ -26,7 +26,7 @@ class _Composed(TyperGroup):
 
 app = typer.Typer(
     cls=_Composed,
-    help="Position from a camera and a satellite map. Start with `geoloc map build`, then `geoloc up`.",
+    help="Localize a drone by camera and satellite map. Start with `geoloc map build`, then `geoloc up`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 
 def _entry() -> None:
-    """Stand for a command in `geoloc --help`; it never runs."""
+    """Represent a command in `geoloc --help`; this function never runs."""
 
 
 for _command in COMMANDS:
@@ -42,7 +42,7 @@ for _command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command; a mistake of the user's ends in one sentence, not in a traceback."""
+    """Run a command; an error that the user can correct is printed as one sentence, without a traceback."""
     try:
         app()
     except GeolocError as error:

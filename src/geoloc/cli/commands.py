@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of `geoloc`'s commands: which package each comes from, and what that package needs.
+"""The table of the commands of `geoloc`: the package of each, and the modules that the package needs.
 
-Only the module of the command that runs is imported, so `geoloc --help` lists the commands of packages that
-are not installed, too, and costs no import of theirs.
+Only the module of the command that runs is imported. `geoloc --help` is therefore fast, and also lists the
+commands of packages that are not installed.
 """
 
 import importlib
@@ -18,13 +18,13 @@ from geoloc.errors import GeolocError
 
 @dataclass(frozen=True)
 class Part:
-    """One of the packages that commands come from.
+    """A package that provides commands.
 
     Attributes:
-        package: name under which Python imports it.
-        extra: extra of the distribution that installs what it needs; empty for none.
-        needs: modules which that extra installs and which the package's commands import.
-        target: target of the checkout's Makefile that installs them.
+        package: import name of the package.
+        extra: extra of the distribution that installs `needs`; empty if the base installs them.
+        needs: modules that the extra installs and the commands of the package import.
+        target: target of the Makefile in a checkout that installs them.
     """
 
     package: str
@@ -33,7 +33,7 @@ class Part:
     target: str = "setup"
 
     def missing(self) -> list[str]:
-        """Return the modules that are not installed: the package itself, or what it needs."""
+        """Return the modules that are not installed: the package itself, or some that it needs."""
         wanted = self.needs if _is_installed(self.package) else (self.package,)
         return [module for module in wanted if not _is_installed(module)]
 
@@ -44,10 +44,10 @@ class Command:
 
     Attributes:
         name: word after `geoloc`.
-        module: has the function `register`, which adds the command to a Typer app.
-        part: package that it takes.
-        section: heading under which `geoloc --help` shows it.
-        summary: first sentence of its help.
+        module: module with the function `register`, which adds the command to a Typer app.
+        part: package that provides the command.
+        section: heading of the command in `geoloc --help`.
+        summary: first sentence of the command's help.
     """
 
     name: str
@@ -57,17 +57,17 @@ class Command:
     summary: str
 
     def load(self) -> TyperCommand | TyperGroup:
-        """Import the command's module and return what it registers.
+        """Import the module of the command and return the command that it registers.
 
         Raises:
-            GeolocError: where its part, or a module that the part needs, is not installed.
+            GeolocError: if the package of the command, or a module that it needs, is not installed.
         """
         missing = self.part.missing()
         if missing:
             names, verb = _listed(missing), "is" if len(missing) == 1 else "are"
             raise GeolocError(
-                f"`geoloc {self.name}` needs {names}, which {verb} not installed: "
-                f"pip install 'geoloc[{self.part.extra}]', or `make {self.part.target}` in a checkout"
+                f"`geoloc {self.name}` needs {names}, which {verb} not installed; "
+                f"run `pip install 'geoloc[{self.part.extra}]'`, or `make {self.part.target}` in a checkout."
             )
         holder = typer.Typer()
         importlib.import_module(self.module).register(holder)
@@ -143,7 +143,7 @@ COMMANDS = (
         "geoloc.cli.train",
         TRAINING,
         TRAIN,
-        "Train an encoder on views of the same places, measure it, hand it to the nodes.",
+        "Train an encoder on views of the same places, evaluate it, and export it for the nodes.",
     ),
 )
 

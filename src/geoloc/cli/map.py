@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc map …`: build a map, look at it, check it."""
+"""`geoloc map`: builds, inspects and verifies maps."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` 
 Source = Annotated[
     Path,
     typer.Argument(
-        help="GeoTIFF of any reference system, picture with --bounds or a world file, or folder of XYZ tiles "
+        help="GeoTIFF of any reference system, image with --bounds or a world file, or folder of XYZ tiles "
         "(z/x/y.png).",
         show_default=False,
     ),
@@ -25,32 +25,41 @@ Out = Annotated[Path, typer.Option(help="Folder of the map.", show_default=False
 ViewSize = Annotated[
     float | None,
     typer.Option(
-        help="Side of a tile in metres: about the ground the camera sees. Default: 100 m, less where the "
-        "imagery is small or the model was trained for finer views.",
+        help="Side of a tile in metres, about the width of ground that the camera sees. Default: 100 m, less "
+        "if the imagery is small or the model was trained for finer views.",
         show_default=False,
     ),
 ]
-Overlap = Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")]
+Overlap = Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too, 0 to 0.9.")]
 Scales = Annotated[
-    str, typer.Option(help="Tile sizes over --view-size, for flights at unknown height: 1,1.5,2.")
+    str,
+    typer.Option(help="Tile sizes in units of --view-size, for flights at unknown height, such as 1,1.5,2."),
 ]
 Bounds = Annotated[
     tuple[float, float, float, float] | None,
-    typer.Option(help="West south east north of a picture, in --crs.", show_default=False),
+    typer.Option(
+        help="West, south, east, north of the outer edges of an image, in --crs.", show_default=False
+    ),
 ]
 Crs = Annotated[
-    str | None, typer.Option(help="Reference system of --bounds, or of a file that names none: EPSG:32615.")
+    str | None,
+    typer.Option(
+        help="Coordinate reference system of --bounds, or of a file without one, such as EPSG:32615. "
+        "Default for --bounds: EPSG:4326."
+    ),
 ]
 Gsd = Annotated[
-    float | None, typer.Option(help="Metres per pixel of the map's own picture. Default: the source's.")
+    float | None, typer.Option(help="Metres per pixel of the map's raster. Default: as the source.")
 ]
 MinValid = Annotated[
-    float, typer.Option(help="Leave out tiles with a smaller share of pixels that are not nodata.")
+    float, typer.Option(help="Smallest share of valid pixels of a tile; other tiles are left out.")
 ]
-Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the picture by deflate instead of JPEG.")]
-ImagerySource = Annotated[str, typer.Option(help="Who made the imagery, for the manifest.")]
-ImageryDate = Annotated[str, typer.Option(help="When it was taken, for the manifest.")]
-ImageryLicence = Annotated[str, typer.Option(help="Its licence, for the manifest.")]
+Lossless = Annotated[
+    bool, typer.Option("--lossless", help="Compress the map's raster with deflate instead of JPEG.")
+]
+ImagerySource = Annotated[str, typer.Option(help="Producer of the imagery, for the manifest.")]
+ImageryDate = Annotated[str, typer.Option(help="Date of the imagery, for the manifest.")]
+ImageryLicence = Annotated[str, typer.Option(help="Licence of the imagery, for the manifest.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another map in --out.")]
 Backend = Annotated[str, option(EncoderSettings, "backend")]
 Threads = Annotated[int, option(EncoderSettings, "threads")]
@@ -81,10 +90,10 @@ def build(
     backend: Backend = EncoderSettings.backend,
     threads: Threads = EncoderSettings.threads,
 ) -> None:
-    """Cut imagery into tiles and describe each one, so that views can be looked up.
+    """Build a map: cut imagery into tiles, and compute the descriptor of each.
 
-    The command may be interrupted at any time and resumes when run again. The folder is self-contained, ready
-    to be copied to the drone, which must fly the same model.
+    An interrupted build resumes when the same command runs again. The folder is self-contained and can be
+    copied to the drone, which must use the same model.
 
     Examples:
       geoloc map build ortho.tif --out my_map
@@ -115,7 +124,7 @@ def build(
             notify=_say,
         )
     except KeyboardInterrupt:
-        typer.echo(f"stopped: the same command goes on from here; {out} keeps what is done.", err=True)
+        typer.echo(f"stopped; {out} keeps the finished work, run the same command to resume.", err=True)
         raise typer.Exit(130) from None
     _print_table(built.path)
 
@@ -124,10 +133,10 @@ def build(
 def inspect(
     map_folder: MapFolder,
     picture: Annotated[
-        Path | None, typer.Option(help="Also draw the map with its tile grid here (PNG).", show_default=False)
+        Path | None, typer.Option(help="PNG file to draw the map and its tiles into.", show_default=False)
     ] = None,
 ) -> None:
-    """Print what a map is: area, tiles, resolution, model, imagery, size on disk.
+    """Print the properties of a map: area, tiles, resolution, model, imagery, size on disk.
 
     Example: geoloc map inspect my_map --picture my_map.png
     """
@@ -142,14 +151,16 @@ def inspect(
 
 @_commands.command()
 def verify(map_folder: MapFolder) -> None:
-    """Read all of a map and compare it with its checksums.
+    """Verify a map completely: checksums, descriptors, tile positions and raster.
 
     Example: geoloc map verify my_map
     """
     from geoloc.mapping.directory import verify_map
 
     verified = verify_map(map_folder, progress=True)
-    typer.echo(f"{map_folder} is whole: {len(verified.tiles)} tiles, model {verified.model_id}.")
+    typer.echo(
+        f"{map_folder} is complete and undamaged: {len(verified.tiles)} tiles, model {verified.model_id}."
+    )
 
 
 def _say(sentence: str) -> None:
@@ -172,4 +183,6 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise ParameterError(f"--scales {text!r} is not a list of numbers: write 1,1.5,2.") from error
+        raise ParameterError(
+            f"--scales {text!r} is not a list of numbers; give them as in 1,1.5,2."
+        ) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands share, and options that mirror a setting: its text and its range."""
+"""Options that several commands share, and options that take text and range of a setting."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +14,12 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        help="Model directory, or the id of a shipped model. Default: the one that ships.",
+        help="Model directory, or id of a shipped model. Default: the shipped model.",
         show_default=False,
     ),
 ]
 ModelArgument = Annotated[
-    str, typer.Argument(help="Model directory, or the id of a shipped model.", show_default=False)
+    str, typer.Argument(help="Model directory, or id of a shipped model.", show_default=False)
 ]
 
 
@@ -27,10 +27,10 @@ def option(kind: "type[DataclassInstance]", name: str, *flags: str, **changes: A
     """Return the `typer.Option` of a setting, for `Annotated`.
 
     Args:
-        kind: the dataclass that declares the setting.
-        name: of the setting.
-        flags: such as "--keep-names", where they differ from the name of the argument.
-        changes: arguments of `typer.Option` that differ from the declaration.
+        kind: dataclass that declares the setting.
+        name: name of the setting.
+        flags: flags such as "--keep-names"; by default typer derives one from the name of the parameter.
+        changes: arguments of `typer.Option` that replace those of the declaration.
     """
     declared = settings_of(kind)[name]
     unit = f", in {declared.unit}" if declared.unit else ""

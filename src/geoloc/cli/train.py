@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc train …`: runs `geoloc-train`, the program of the training package."""
+"""`geoloc train`: runs `geoloc-train`, the program of the training package."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 PROGRAM = "geoloc_training.cli:main"
-"""The function behind `geoloc-train`, by name: geoloc does not import geoloc_training."""
+"""Name of the function behind `geoloc-train`; a name, because geoloc does not import geoloc_training."""
 
 _AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 
 def train(context: typer.Context) -> None:
-    """Train an encoder on views of the same places, measure it, hand it to the nodes."""
+    """Train an encoder on views of the same places, evaluate it, and export it for the nodes."""
     module, _, function = PROGRAM.partition(":")
-    # Training on several devices starts the further processes by sys.argv: it must name a program.
+    # Training on several devices starts its other processes by sys.argv, which must name a program.
     sys.argv = [str(Path(sys.argv[0]).parent / "geoloc-train"), *context.args]
     getattr(importlib.import_module(module), function)()

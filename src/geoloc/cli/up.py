@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc up`: the nodes that fly, without the ROS 2 launch system."""
+"""`geoloc up`: starts the nodes without the ROS 2 launch system."""
 
 import signal
 from pathlib import Path
@@ -20,19 +20,22 @@ def up(
     map_folder: Annotated[str, typer.Option("--map", help="Map directory, from `geoloc map build`.")] = "",
     model: Model = "",
     params_file: Annotated[
-        list[Path] | None, typer.Option(help="ROS parameter file over the shipped ones; may be given again.")
+        list[Path] | None,
+        typer.Option(help="ROS parameter file that overrides the shipped ones; may be repeated."),
     ] = None,
     namespace: Annotated[str, typer.Option(help="Prefix of every node and topic.")] = BringUp.namespace,
     image_topic: Annotated[
-        str, typer.Option(help="The camera's image topic; camera_info is expected beside it.")
+        str, typer.Option(help="Image topic of the camera, with camera_info beside it.")
     ] = BringUp.image_topic,
     use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="Take time from /clock.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warn, error or fatal.")] = BringUp.log_level,
-    respawn: Annotated[bool, typer.Option("--respawn", help="Start a crashed node again.")] = False,
+    log_level: Annotated[
+        str, typer.Option(help="Log level: debug, info, warn, error or fatal.")
+    ] = BringUp.log_level,
+    respawn: Annotated[bool, typer.Option("--respawn", help="Restart a node that crashes.")] = False,
 ) -> None:
     """Start camera_node, inference_node and retrieval_node; Ctrl-C stops them.
 
-    The same nodes, in the same way, as `ros2 launch geoloc bringup.launch.py`.
+    Starts the same nodes, in the same way, as `ros2 launch geoloc bringup.launch.py`.
 
     Examples:
         geoloc up --map my_map

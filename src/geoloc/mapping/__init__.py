@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Map directories: cut imagery into tiles, describe them, keep, verify and open them."""
+"""Map directories: build them from imagery, open, verify and report them."""

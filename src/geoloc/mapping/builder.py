@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build a map directory: warp the imagery once, cut it into tiles, describe each one.
+"""Build a map directory: warp the imagery once, cut it into tiles, and compute their descriptors.
 
 Every stage keeps its work on disk, so an interrupted build resumes where it stopped. `map.yaml` is written
-last and atomically: a folder without it is not a map yet.
+last and atomically; a folder without it is not a map yet.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ _PARAMS_HEAD = "# ROS parameters that belong to this map; launch adds its absolu
 
 
 def _silent(_: str) -> None:
-    """Drop a sentence for the user."""
+    """Ignore a note."""
 
 
 def build_map(
@@ -66,21 +66,21 @@ def build_map(
     """Build a map, resume an interrupted build, or open the map if it is complete.
 
     Args:
-        source: a GeoTIFF, a picture with `bounds` or a world file, or a folder of XYZ tiles.
-        encoder: the model that will also describe the camera's views.
-        out: the map's folder; new, empty, or that of the same build.
-        options: how to cut and keep it.
-        bounds: west, south, east, north of a picture, in `crs`.
-        crs: reference system of the bounds (default EPSG:4326) or of a file that names none.
+        source: a GeoTIFF, an image with `bounds` or a world file, or a folder of XYZ tiles.
+        encoder: encoder of the tiles; the drone must use the same model.
+        out: folder of the map; new, empty, or with an interrupted build of the same map.
+        options: tiles and storage of the map.
+        bounds: west, south, east, north of the outer edges of an image, in `crs`.
+        crs: coordinate reference system of the bounds (default EPSG:4326), or of a file without one.
         overwrite: replace another map in `out`.
-        progress: show bars.
-        notify: takes sentences for the user.
+        progress: show progress bars.
+        notify: called with each note for the user, a sentence.
 
     Raises:
-        RasterError: if the source cannot be read, has no place on Earth, or is smaller than a tile.
-        MapError: if `out` holds something else or is being built already, the disk is full, or no tile has
-            enough valid imagery.
-        ModelError: if the encoder's answers are not unit vectors.
+        RasterError: if the source cannot be read, has no georeference, or is smaller than a tile.
+        MapError: if `out` holds other files, another process builds there, the disk is full, or no tile has
+            enough valid pixels.
+        ModelError: if the descriptors are not unit vectors.
     """
     out, options = Path(out), options or BuildOptions()
     with build_lock(out), open_raster(Path(source), bounds=bounds, crs=crs) as raster:
@@ -88,7 +88,7 @@ def build_map(
         recipe = make_recipe(Path(source), raster, encoder.card, options)
         if begin(out, recipe, overwrite=overwrite):
             finish(out)
-            notify(f"{out} holds this map already; nothing to do.")
+            notify(f"{out} already holds this map; it is not built again.")
             return open_map(out, encoder.card)
         for note in _notes(raster, encoder, plan):
             notify(note)
@@ -107,7 +107,7 @@ def build_map(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What imagery and options together decide."""
+    """The parts of a build that depend on imagery and options."""
 
     name: str
     frame: LocalFrame
@@ -123,7 +123,7 @@ def _plan(raster: Raster, encoder: "Encoder", options: BuildOptions) -> _Plan:
         raster.bounds_m, encoder.card.input_px, encoder.card.gsd_range_m
     )
     plan = _Plan(raster.name, raster.frame, view_size_m, options)
-    # Laid out once before the long work, so that imagery smaller than a tile is refused at once.
+    # Compute the grid before the long work, to refuse imagery that is smaller than a tile.
     plan.grid(raster.bounds_m)
     return plan
 
@@ -136,13 +136,13 @@ def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
         finest, coarsest = card.gsd_range_m
         if not finest * 0.999 <= gsd_m <= coarsest * 1.001:
             notes.append(
-                f"tiles of {plan.view_size_m * scale:g} m are {gsd_m:.2f} m per pixel to {card.id}, trained "
-                f"for {finest:g} to {coarsest:g} m: expect less of it, or choose another --view-size."
+                f"tiles of {plan.view_size_m * scale:g} m have {gsd_m:.2f} m per pixel, but {card.id} was "
+                f"trained for {finest:g} to {coarsest:g} m; choose another --view-size for a better accuracy."
             )
         if gsd_m < raster.gsd_m / 2:
             notes.append(
-                f"the imagery has {raster.gsd_m:.2f} m per pixel, tiles of {plan.view_size_m * scale:g} m "
-                f"ask for {gsd_m:.2f} m: they will look blurred; choose a larger --view-size."
+                f"tiles of {plan.view_size_m * scale:g} m need {gsd_m:.2f} m per pixel, but the imagery has "
+                f"{raster.gsd_m:.2f} m, so tiles are blurred; choose a larger --view-size."
             )
     return notes
 
@@ -159,7 +159,8 @@ def _write_index(out: Path, options: BuildOptions, notify: Callable[[str], None]
         return
     if not has_faiss():
         notify(
-            f"FAISS is not installed: {len(descriptors)} tiles will be searched one by one, which is slow."
+            f"FAISS is not installed, so every search compares all {len(descriptors)} tiles, which is slow; "
+            "install faiss-cpu and build the map again."
         )
         return
     part = out / f"{INDEX}.part"

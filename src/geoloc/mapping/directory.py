@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open and verify a map directory: tiles, their descriptors, and the picture they were cut from."""
+"""Open and verify a map directory: tiles, descriptors, and the raster that the tiles were cut from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,11 @@ class MapDirectory:
     """An open map.
 
     Attributes:
-        path: the folder.
+        path: folder of the map.
         manifest: contents of `map.yaml`.
-        tiles: structured array (N,): latitude, longitude (degrees, WGS 84), east_m, north_m (centre in the
-            local frame), size_m, level (0 is `view_size_m`), valid_fraction.
-        descriptors: float32 (N, D), L2-normalised, memory-mapped and read-only.
+        tiles: structured array (N,) of `TILE_DTYPE`: latitude and longitude (degrees, WGS 84), east_m and
+            north_m (centre in the local frame), size_m, level (0 for tiles of `view_size_m`), valid_fraction.
+        descriptors: float32 (N, D), L2-normalized, memory-mapped and read-only.
     """
 
     path: Path
@@ -68,31 +68,31 @@ class MapDirectory:
 
     @property
     def frame(self) -> LocalFrame:
-        """The local frame of raster and tiles: metres east and north of the map's centre."""
+        """Local frame of raster and tiles: metres east and north of the map's centre."""
         return self.manifest.frame
 
     @property
     def view_size_m(self) -> float:
-        """Side of the views that are looked up in this map."""
+        """Side of the views that are looked up in this map, metres."""
         return self.manifest.view_size_m
 
     @property
     def pitch_m(self) -> float:
-        """Largest step between neighbouring tile centres of level 0."""
+        """Largest distance between the centres of neighbouring tiles of level 0, metres."""
         return self.manifest.pitch_m
 
     @property
     def model_id(self) -> str:
-        """The model that described the tiles."""
+        """Id of the model that computed the descriptors."""
         return self.manifest.model_id
 
     @property
     def model_sha256(self) -> str:
-        """Checksum of the weights that described the tiles."""
+        """SHA-256 of the weights of this model."""
         return self.manifest.model_sha256
 
     def index(self) -> Index:
-        """Open the index over the descriptors: approximate where the map was built with one, else exact.
+        """Open the index of the descriptors: approximate if the map was built with such an index, else exact.
 
         Raises:
             MapError: if the map's index file is damaged.
@@ -104,23 +104,23 @@ class MapDirectory:
         return open_index(self.descriptors, "hnsw", self.path / INDEX)
 
     def raster(self) -> Raster:
-        """Open the picture the tiles were cut from, in the map's frame; close it after use.
+        """Open the raster that the tiles were cut from, in the map's frame; the caller closes it.
 
         Raises:
-            RasterError: if it is damaged.
+            RasterError: if the raster is damaged.
         """
         return open_picture(self.path / RASTER, self.frame)
 
 
 def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirectory:
-    """Open a map directory; fast even for a large one, since only a sample of it is read.
+    """Open a map directory; checks a sample of the descriptors, so large maps open quickly, too.
 
     Args:
-        path: the folder that `geoloc map build` wrote.
-        encoder_card: the model that will describe views; None for no such model.
+        path: folder that `geoloc map build` wrote.
+        encoder_card: card of the model that describes views; None to accept a map of any model.
 
     Raises:
-        MapError: if it is missing, half built, damaged, or built with another model.
+        MapError: if the map is missing, half built, damaged, or built with another model.
     """
     path = Path(path)
     _check_complete(path)
@@ -138,15 +138,15 @@ def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirector
 
 
 def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
-    """Read all of a map: every checksum, every descriptor, every tile's place, and that the picture opens.
+    """Verify a map completely: the checksum of each file, each descriptor, each tile's position, the raster.
 
     Args:
-        path: the folder that `geoloc map build` wrote.
-        progress: show a bar.
+        path: folder that `geoloc map build` wrote.
+        progress: show a progress bar.
 
     Raises:
-        MapError: at the first thing that is wrong.
-        RasterError: if the picture cannot be opened.
+        MapError: at the first fault that is found.
+        RasterError: if the raster cannot be read.
     """
     opened = open_map(path)
     for record in progress_bar(opened.manifest.files, label="verify", unit="file", shown=progress):
@@ -161,46 +161,48 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
 
 def _check_complete(path: Path) -> None:
     if not path.is_dir():
-        raise MapError(f"there is no map at {path}: make one with `geoloc map build SOURCE --out {path}`.")
+        raise MapError(f"there is no map at {path}; build one with `geoloc map build SOURCE --out {path}`.")
     if (path / MANIFEST).is_file():
         return
     if (path / PROGRESS).is_file():
-        raise MapError(f"{path} is half built: run the same `geoloc map build … --out {path}` to finish it.")
-    raise MapError(f"{path} is not a map, it has no {MANIFEST}: make one with `geoloc map build`.")
+        raise MapError(f"{path} is half built; run the same `geoloc map build … --out {path}` to finish it.")
+    raise MapError(f"{path} is not a map, it has no {MANIFEST}; build one with `geoloc map build`.")
 
 
 def _check_model(path: Path, manifest: Manifest, card: "ModelCard") -> None:
     if manifest.model_sha256 != card.sha256:
         raise MapError(
-            f"{path} was built with model {manifest.model_id} ({manifest.model_sha256[:12]}), the encoder is "
-            f"{card.id} ({card.sha256[:12]}): rebuild it with `geoloc map build {path / RASTER} --model "
-            f"models/{card.id} --out {path}-{card.id}`."
+            f"{path} was built with model {manifest.model_id} ({manifest.model_sha256[:12]}), but the "
+            f"encoder is {card.id} ({card.sha256[:12]}); build it again with `geoloc map build "
+            f"{path / RASTER} --model models/{card.id} --out {path}-{card.id}`."
         )
 
 
 def _check_size(path: Path, record: FileRecord) -> None:
     file = path / record.name
     if not file.is_file():
-        raise MapError(f"{file} is missing: build the map again.")
+        raise MapError(f"{file} is missing; build the map again.")
     if file.stat().st_size != record.size_bytes:
         raise MapError(
-            f"{file} has {file.stat().st_size} bytes, {record.size_bytes} were written: it is truncated or "
+            f"{file} has {file.stat().st_size} bytes instead of {record.size_bytes}, it is truncated or "
             "changed; copy or build the map again."
         )
 
 
 def _check_sum(path: Path, record: FileRecord) -> None:
     if file_sha256(path / record.name) != record.sha256:
-        raise MapError(f"{path / record.name} was changed since the map was built: copy or build it again.")
+        raise MapError(
+            f"{path / record.name} was changed after the map was built; copy or build the map again."
+        )
 
 
 def _load(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     try:
         loaded = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise MapError(f"{path} is not a plain NumPy array ({error}): build the map again.") from error
+        raise MapError(f"{path} is not a plain NumPy array ({error}); build the map again.") from error
     if not isinstance(loaded, np.ndarray):
-        raise MapError(f"{path} is not a single NumPy array: build the map again.")
+        raise MapError(f"{path} is not a single NumPy array; build the map again.")
     return loaded
 
 
@@ -208,23 +210,23 @@ def _check_tables(path: Path, manifest: Manifest, tiles: NDArray[Any], descripto
     if tiles.dtype != TILE_DTYPE or tiles.shape != (manifest.tile_count,):
         raise MapError(
             f"{path / TILES} has shape {tiles.shape} and fields {tiles.dtype.names}, not the "
-            f"{manifest.tile_count} tiles of {MANIFEST}: build the map again."
+            f"{manifest.tile_count} tiles of {MANIFEST}; build the map again."
         )
     shape = (manifest.tile_count, manifest.descriptor_size)
     if descriptors.dtype != np.float32 or descriptors.shape != shape:
         raise MapError(
-            f"{path / DESCRIPTORS} is {descriptors.dtype} {descriptors.shape}, {MANIFEST} says float32 "
-            f"{shape}: build the map again."
+            f"{path / DESCRIPTORS} is {descriptors.dtype} {descriptors.shape}, but {MANIFEST} says float32 "
+            f"{shape}; build the map again."
         )
     if not all(np.isfinite(tiles[name]).all() for name in TILE_DTYPE.names or ()):
-        raise MapError(f"{path / TILES} holds positions that are not finite: build the map again.")
+        raise MapError(f"{path / TILES} holds positions that are not finite; build the map again.")
 
 
 def _check_unit(path: Path, rows: Float32Array) -> None:
     norms = np.linalg.norm(rows, axis=1)
     if not np.all(np.abs(norms - 1.0) < _UNIT_TOLERANCE):
         raise MapError(
-            f"{path / DESCRIPTORS} holds descriptors that are not finite or not of unit length: build the "
+            f"{path / DESCRIPTORS} holds descriptors that are not finite or not of unit length; build the "
             "map again."
         )
 
@@ -234,6 +236,6 @@ def _check_places(opened: MapDirectory) -> None:
     away_m = distance_m(latitude, longitude, opened.tiles["latitude"], opened.tiles["longitude"])
     if away_m.max() > _PLACE_TOLERANCE_M:
         raise MapError(
-            f"{opened.path / TILES}: degrees and metres of a tile lie {away_m.max():.2f} m apart: build the "
-            "map again."
+            f"{opened.path / TILES}: latitude and longitude of a tile lie {away_m.max():.2f} m from its "
+            "position in metres; build the map again."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The grid of a map's tiles: one regular grid a scale, flush with the imagery's edges."""
+"""The grids of a map's tiles: a regular grid for each scale, aligned with the edges of the imagery."""
 
 import math
 from collections.abc import Sequence
@@ -18,15 +18,16 @@ _DEFAULT_VIEW_M = 100.0
 def default_view_size_m(
     bounds_m: tuple[float, float, float, float], input_px: int, gsd_range_m: tuple[float, float]
 ) -> float:
-    """Return a view size for imagery and an encoder: 100 m, or the nearest that both allow.
+    """Return the default view size: 100 m, or the nearest size that encoder and imagery allow.
 
-    The encoder allows what it was trained for (`input_px` pixels of `gsd_range_m` metres); the imagery allows
-    half its shorter side, so that even a small map has more than one place. The imagery has the last word.
+    The encoder allows the sizes that it was trained for, `input_px` pixels of `gsd_range_m` metres. The
+    imagery allows up to half its shorter side, so that even a small map has several places; this limit has
+    priority.
 
     Args:
         bounds_m: left, bottom, right, top of the imagery.
-        input_px: side of the encoder's input.
-        gsd_range_m: finest and coarsest metres per pixel it was trained for.
+        input_px: side of the encoder's input, pixels.
+        gsd_range_m: finest and coarsest metres per pixel that the encoder was trained for.
     """
     finest, coarsest = gsd_range_m
     wanted = min(max(_DEFAULT_VIEW_M, finest * input_px), coarsest * input_px)
@@ -42,20 +43,20 @@ def tile_grid(
     overlap: float,
     scales: Sequence[float],
 ) -> NDArray[np.void]:
-    """Lay out all tiles of a map, level by level, rows from the north, each row from the west.
+    """Return all tiles of a map, level by level, rows from north to south, each row from west to east.
 
-    Neighbours share at least `overlap` of their side: the step is shrunk until the outermost tiles end at the
-    imagery's edges, so that every pixel lies in a tile and no tile hangs over.
+    Neighbours overlap by at least `overlap` of their side. The step is reduced until the outermost tiles end
+    at the edges of the imagery, so that every pixel lies in a tile and no tile exceeds the imagery.
 
     Args:
-        frame: the map's local frame.
-        bounds_m: left, bottom, right, top of the imagery in it.
+        frame: local frame of the map.
+        bounds_m: left, bottom, right, top of the imagery in the frame.
         view_size_m: side of a tile of level 0.
-        overlap: 0 to below 1.
-        scales: tile side of each level over `view_size_m`.
+        overlap: share of a tile that its neighbour shows too, 0 to below 1.
+        scales: side of the tiles of each level, in units of `view_size_m`.
 
     Returns:
-        Structured array of `TILE_DTYPE`, valid_fraction 0 for now.
+        Structured array of `TILE_DTYPE`, with valid_fraction 0.
 
     Raises:
         RasterError: if the imagery is smaller than a tile.
@@ -67,7 +68,7 @@ def tile_grid(
 
 
 def pitch_m(bounds_m: tuple[float, float, float, float], view_size_m: float, overlap: float) -> float:
-    """Return the largest step between neighbours of level 0; the one asked for on a map of a single tile."""
+    """Return the largest step between neighbours of level 0; the nominal step if there is only one tile."""
     steps = [
         float(centres[1] - centres[0])
         for low, high in _extents(bounds_m)
@@ -83,7 +84,7 @@ def _level(
     if size_m > min(right - left, top - bottom) * (1 + 1e-9):
         raise RasterError(
             f"the imagery is {right - left:.0f} m × {top - bottom:.0f} m, smaller than a tile of {size_m:g} "
-            "m: choose a smaller view size (--view-size) or smaller scales."
+            "m; choose a smaller --view-size or smaller --scales."
         )
     east = _centres(left, right, size_m, overlap)
     north = _centres(bottom, top, size_m, overlap)[::-1]
@@ -100,7 +101,7 @@ def _extents(bounds_m: tuple[float, float, float, float]) -> tuple[tuple[float, 
 
 def _centres(low: float, high: float, size_m: float, overlap: float) -> Float64Array:
     span = high - low - size_m
-    # The allowance keeps rounding from adding a tile to a span that fits exactly.
+    # The tolerance prevents an extra tile by rounding where the tiles fit exactly.
     count = max(0, math.ceil(span / (size_m * (1 - overlap)) - 1e-6)) + 1
     if count == 1:
         return np.array([(low + high) / 2])

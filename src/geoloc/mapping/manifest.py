@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`map.yaml`, the manifest of a map directory; nothing that it holds is trusted unchecked."""
+"""`map.yaml`, the manifest of a map directory: write it, and read it with a check of every value."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
@@ -28,7 +28,7 @@ Four = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Imagery:
-    """Where the picture of the ground is from; free text, empty where unknown."""
+    """Origin of the imagery, as free text; empty if unknown."""
 
     source: str = ""
     date: str = ""
@@ -37,7 +37,7 @@ class Imagery:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file of the map: its name inside the folder, size and SHA-256."""
+    """A file of the map: name inside the folder, size and SHA-256."""
 
     name: str
     size_bytes: int
@@ -46,30 +46,30 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that `map.yaml` holds.
+    """Contents of `map.yaml`.
 
     Attributes:
-        format_version: of the directory's layout.
-        geoloc_version: of the program that built it.
-        created: UTC time of building, ISO 8601.
+        format_version: version of the directory's format.
+        geoloc_version: version of geoloc that built the map.
+        created: UTC time of the build, ISO 8601.
         latitude_deg: WGS 84 latitude of the local frame's origin.
         longitude_deg: WGS 84 longitude of the local frame's origin.
-        crs: the local frame as a PROJ string; raster and tiles are in it.
+        crs: PROJ string of the local frame of raster and tiles.
         bounds_m: left, bottom, right, top of the raster in the local frame.
         bounds_deg: west, south, east, north of the raster, WGS 84.
         gsd_m: metres per pixel of the raster.
-        view_size_m: side of a tile of level 0, and of the view a camera frame becomes.
-        pitch_m: largest step between neighbouring tile centres of level 0.
-        overlap: share of a tile that its neighbour shows too, as asked for.
-        scales: tile side of each level over `view_size_m`.
-        min_valid: tiles with a smaller share of valid pixels were left out.
-        tile_count: rows of the tiles and descriptors.
-        descriptor_size: values of a descriptor.
-        model_id: the model that described the tiles.
-        model_sha256: of that model's weights.
-        recipe_sha256: of source, model and options together: equal recipes make equal maps.
-        imagery: where the picture is from.
-        files: every file of the map but the manifest.
+        view_size_m: side of the tiles of level 0, and of the views that are looked up.
+        pitch_m: largest distance between the centres of neighbouring tiles of level 0.
+        overlap: nominal share of a tile that its neighbour shows too.
+        scales: side of the tiles of each level, in units of `view_size_m`.
+        min_valid: smallest share of valid pixels of a tile; other tiles were left out.
+        tile_count: number of tiles.
+        descriptor_size: number of values of a descriptor.
+        model_id: id of the model that computed the descriptors.
+        model_sha256: SHA-256 of the weights of this model.
+        recipe_sha256: SHA-256 of source, model and options; equal recipes result in equal maps.
+        imagery: origin of the imagery.
+        files: all files of the map except the manifest.
     """
 
     format_version: int
@@ -97,26 +97,26 @@ class Manifest:
     def __post_init__(self) -> None:
         for name in ("gsd_m", "view_size_m", "pitch_m", "tile_count", "descriptor_size"):
             if getattr(self, name) <= 0:
-                raise ParameterError(f"{name} must be above 0, found {getattr(self, name)}")
+                raise ParameterError(f"{name} must be above 0, found {getattr(self, name)}.")
         if not self.scales:
-            raise ParameterError("scales must be a list of numbers, found none")
+            raise ParameterError("scales must be a list of numbers, found an empty list.")
         empty = [record.name for record in self.files if record.size_bytes < 1]
         if empty:
-            raise ParameterError(f"size_bytes of {', '.join(empty)} must be above 0")
+            raise ParameterError(f"size_bytes of {', '.join(empty)} must be above 0.")
         _ = self.frame
 
     @property
     def frame(self) -> LocalFrame:
-        """The local frame of raster and tiles."""
+        """Local frame of raster and tiles."""
         return LocalFrame(self.latitude_deg, self.longitude_deg)
 
     def file(self, name: str) -> FileRecord | None:
-        """Return the record of a file, None if the map has none of that name."""
+        """Return the record of a file; None if the map has no file of this name."""
         return next((record for record in self.files if record.name == name), None)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `map.yaml` in one step: it is there whole, or not at all."""
+    """Write `map.yaml` atomically."""
     data = asdict(manifest)
     data["files"] = {
         record.name: {"size_bytes": record.size_bytes, "sha256": record.sha256} for record in manifest.files
@@ -129,17 +129,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read and check `map.yaml`; the files it names are checked for place, not for content.
+    """Read and check `map.yaml`; checks that its files lie inside the folder, but not their contents.
 
     Raises:
-        MapError: if it is missing, of another format, incomplete, or names files outside its folder.
+        MapError: if it is missing, of another format, incomplete, or lists files outside its folder.
     """
     path = folder / MANIFEST
     data = read_mapping(path, MapError, "map manifest", _FIX)
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise MapError(
-            f"{path} has format version {version}, this program reads {FORMAT_VERSION}: build the map again."
+            f"{path} has format {version!r}, but this geoloc reads format {FORMAT_VERSION}; {_FIX}."
         )
     known = part_for(Manifest, data) | {"files": _records(path, data.get("files"))}
     manifest = build(Manifest, known, MapError, where=str(path), fix=_FIX)
@@ -147,14 +147,14 @@ def load_manifest(folder: Path) -> Manifest:
         _check_inside(folder, record.name)
     missing = [name for name in REQUIRED_FILES if manifest.file(name) is None]
     if missing:
-        raise MapError(f"{path} does not list {', '.join(missing)}: build the map again.")
+        raise MapError(f"{path} does not list {', '.join(missing)}; build the map again.")
     return manifest
 
 
 def _records(path: Path, files: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - straight from YAML
-    """Return the section `files`, which names each record, as the list that the manifest holds."""
+    """Return the section `files`, a mapping by name, as a list of records."""
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
-        raise MapError(f"{path}: 'files' must be a mapping of names to records, found {files!r}; {_FIX}.")
+        raise MapError(f"{path}: 'files' is {files!r}, not a mapping of names to records; {_FIX}.")
     return [{"name": str(name), **entry} for name, entry in files.items()]
 
 
@@ -163,5 +163,5 @@ def _check_inside(folder: Path, name: str) -> None:
     home = folder.resolve()
     if pure.is_absolute() or ".." in pure.parts or not (home / pure).resolve().is_relative_to(home):
         raise MapError(
-            f"{folder / MANIFEST} names {name!r}, which lies outside its folder: do not use this map."
+            f"{folder / MANIFEST} lists {name!r}, which lies outside its folder; do not use this map."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A map for people: a table of what it is, and a picture of where its tiles lie."""
+"""Reports of a map: a table of its properties, and a picture of its tiles."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _CENTRE_COLOUR = (0, 229, 255)
 
 
 def describe_map(opened: MapDirectory) -> list[tuple[str, str]]:
-    """Return names and values, ready to print one a line."""
+    """Return the properties of a map, name and value of each, as text."""
     manifest = opened.manifest
     west, south, east, north = manifest.bounds_deg
     size_bytes = sum(record.size_bytes for record in manifest.files)
@@ -26,7 +26,7 @@ def describe_map(opened: MapDirectory) -> list[tuple[str, str]]:
         ("area", _area(opened)),
         ("tiles", _tiles(opened)),
         ("view size", f"{manifest.view_size_m:g} m"),
-        ("pitch", f"{manifest.pitch_m:.1f} m ({manifest.overlap:.0%} overlap asked for)"),
+        ("pitch", f"{manifest.pitch_m:.1f} m (nominal overlap {manifest.overlap:.0%})"),
         ("ground resolution", f"{manifest.gsd_m:.3f} m per pixel"),
         ("bounds", f"{west:.6f} {south:.6f} {east:.6f} {north:.6f} (west south east north, WGS 84)"),
         ("centre", f"{manifest.latitude_deg:.7f} {manifest.longitude_deg:.7f}"),
@@ -41,11 +41,11 @@ def describe_map(opened: MapDirectory) -> list[tuple[str, str]]:
 
 
 def draw_map(opened: MapDirectory, path: Path) -> None:
-    """Write a PNG of the map: its picture, a frame round the first tile of level 0, a dot at each centre.
+    """Draw a PNG of the map: its raster, the outline of the first tile of level 0, a dot at each tile centre.
 
     Raises:
-        MapError: if the picture cannot be written.
-        RasterError: if the map's picture is damaged.
+        MapError: if the PNG cannot be written.
+        RasterError: if the map's raster is damaged.
     """
     with opened.raster() as raster:
         rgb, _, gsd_m = raster.overview(_PICTURE_PX)
@@ -67,7 +67,7 @@ def draw_map(opened: MapDirectory, path: Path) -> None:
         path.write_bytes(data.tobytes() if done else b"")
     except OSError as error:
         raise MapError(
-            f"{path} cannot be written ({error.strerror}): name a file in a folder that exists."
+            f"{path} cannot be written ({error.strerror}); give a file in a folder that exists."
         ) from error
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Describe tiles batch by batch, onto disk, so that a build can stop and resume anywhere.
+"""Compute the descriptors of tiles batch by batch, and store each batch, so that a build can be resumed.
 
-Two files grow: `valid.part`, the valid share of each tile read so far (float32), and `descriptors.part`, the
-descriptors of the tiles kept (float32 rows). The length of the first gives the progress.
+Two files grow: `valid.part`, the share of valid pixels of each tile that was read (float32), and
+`descriptors.part`, the descriptors of the tiles that are kept (float32 rows). The length of the first file is
+the progress of the build.
 """
 
 import os
@@ -39,9 +40,9 @@ class TileStore:
     """The growing files of a build.
 
     Attributes:
-        folder: the map's folder.
-        descriptor_size: values of a descriptor.
-        min_valid: least valid share of a tile that is kept.
+        folder: folder of the map.
+        descriptor_size: number of values of a descriptor.
+        min_valid: smallest share of valid pixels of a tile that is kept.
     """
 
     folder: Path
@@ -49,12 +50,12 @@ class TileStore:
     min_valid: float
 
     def resume(self) -> int:
-        """Cut off an unfinished batch and return how many tiles have been read."""
+        """Discard an unfinished batch, and return the number of tiles that were read."""
         shares = self._shares()
         wanted = int(self.kept(shares).sum()) * self._row_bytes
         path = self.folder / DESCRIPTORS_PART
         if not path.exists() or path.stat().st_size < wanted:
-            # Lost in a power cut, perhaps: restart rather than trust the rest.
+            # Data was lost, perhaps in a power cut, so the rest is not trusted either.
             shares, wanted = shares[:0], 0
             path.write_bytes(b"")
         os.truncate(path, wanted)
@@ -64,21 +65,22 @@ class TileStore:
         return len(shares)
 
     def kept(self, shares: Float32Array) -> BoolArray:
-        """Return which tiles are part of the map, by their valid share (N,)."""
+        """Return a mask (N,) of the tiles that are kept, given their shares of valid pixels (N,)."""
         return shares >= self.min_valid
 
     def append(self, shares: Float32Array, descriptors: Float32Array) -> None:
-        """Add a batch: valid shares of all, descriptors of those kept. Shares go last, they count."""
+        """Add the shares of all tiles of a batch, and the descriptors of the tiles that are kept."""
         with (self.folder / DESCRIPTORS_PART).open("ab") as file:
             file.write(np.ascontiguousarray(descriptors, dtype="<f4").tobytes())
+        # The shares are written last, because their number is the progress.
         with (self.folder / VALID_PART).open("ab") as file:
             file.write(np.ascontiguousarray(shares, dtype="<f4").tobytes())
 
     def publish(self, grid: NDArray[np.void]) -> int:
-        """Write `tiles.npy` and `descriptors.npy` of a grid that is complete; return how many tiles.
+        """Write `tiles.npy` and `descriptors.npy` of a complete grid, and return the number of tiles.
 
         Raises:
-            MapError: if no tile was kept.
+            MapError: if no tile is kept.
         """
         shares = self._shares()
         keep = self.kept(shares)
@@ -86,8 +88,8 @@ class TileStore:
         tiles["valid_fraction"] = shares[keep]
         if len(tiles) == 0:
             raise MapError(
-                f"none of the {len(grid)} tiles has {self.min_valid:.0%} of valid imagery: the source holds "
-                "nothing but nodata there; choose a smaller --view-size or --min-valid."
+                f"all {len(grid)} tiles have less than {self.min_valid:.0%} valid pixels; "
+                "choose a smaller --view-size or --min-valid."
             )
         part = self.folder / f"{TILES}.part"
         with part.open("wb") as file:
@@ -125,20 +127,20 @@ def describe_tiles(
     batch_size: int = 32,
     progress: bool = False,
 ) -> None:
-    """Describe every tile of a grid that is not in the store yet.
+    """Compute and store the descriptors of the tiles of a grid that are not in the store yet.
 
     Args:
-        raster: the map's picture.
-        encoder: describes uint8 views (N, S, S, 3) as unit vectors (N, D).
+        raster: raster of the map.
+        encoder: encoder of the tiles.
         grid: structured array of `TILE_DTYPE`.
-        store: where shares and descriptors go.
-        batch_size: tiles described at a time.
-        progress: show a bar with tiles per second and the time left.
+        store: store of shares and descriptors.
+        batch_size: number of tiles per inference.
+        progress: show a progress bar.
 
     Raises:
-        MapError: if the disk does not take it; what was done until then is kept.
-        ModelError: if the encoder's answers are not unit vectors.
-        RasterError: if the picture cannot be read.
+        MapError: if the store cannot be written; finished batches are kept.
+        ModelError: if the descriptors are not unit vectors.
+        RasterError: if the raster cannot be read.
     """
     done = store.resume()
     batches = [grid[start : start + batch_size] for start in range(done, len(grid), batch_size)]
@@ -153,8 +155,8 @@ def describe_tiles(
                 store.append(shares, descriptors)
             except OSError as error:
                 raise MapError(
-                    f"{store.folder} cannot be written ({error.strerror}): free some disk space and run the "
-                    f"same command again; the first {done} of {len(grid)} tiles are kept."
+                    f"{store.folder} cannot be written ({error.strerror}), the first {done} of {len(grid)} "
+                    "tiles are kept; free some disk space and run the same command again."
                 ) from error
             done += len(shares)
             bar.update(len(shares))
@@ -177,18 +179,18 @@ def _describe(encoder: "Encoder", views: Rgb, size: int) -> Float32Array:
     descriptors = np.asarray(encoder.describe(views), dtype=np.float32)
     if descriptors.shape != (len(views), size):
         raise ModelError(
-            f"model {encoder.card.id} gave descriptors of shape {descriptors.shape} for {len(views)} views, "
-            f"its card says {size} values each: export the model again."
+            f"model {encoder.card.id} returned descriptors of shape {descriptors.shape} for {len(views)} "
+            f"views, but its card says {size} values each; export the model again."
         )
     if not np.all(np.abs(np.linalg.norm(descriptors, axis=1) - 1.0) < _UNIT_TOLERANCE):
         raise ModelError(
-            f"model {encoder.card.id} gave descriptors that are not of unit length: export the model again."
+            f"model {encoder.card.id} returned descriptors that are no unit vectors; export the model again."
         )
     return descriptors
 
 
 def _ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Yield the results of `work` in order, computing the next one while the caller uses this one."""
+    """Yield the results of `work` in order, and compute the next one while the caller uses this one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = None
         for item in items:

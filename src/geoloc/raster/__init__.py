@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Georeferenced images: GeoTIFF, picture with bounds, XYZ tiles, seen in a local north-up frame."""
+"""Georeferenced imagery (GeoTIFF, image with bounds, XYZ tiles), read in a local frame, north up."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The map's own picture: a raster warped once into the local frame, and views cut from it quickly.
+"""The map's raster: imagery warped once into the local frame, from which views are cut quickly.
 
-The warp is exact and slow. Done once, into a cloud-optimised GeoTIFF with averaged overviews, it leaves
-nothing to a view but a shift, a turn and a scale, which cost a tenth of it.
+Warping is exact and slow. It is done once, into a cloud-optimized GeoTIFF with averaged overviews. Views then
+need only an affine transform of pixels, which takes a tenth of the time of a warp.
 """
 
 import contextlib
@@ -41,20 +41,20 @@ _WHOLE = 1e-3
 def write_picture(
     raster: Raster, path: Path, gsd_m: float, *, lossless: bool = False, progress: bool = False
 ) -> None:
-    """Write a raster, warped into its local frame, as a cloud-optimised GeoTIFF with mask and overviews.
+    """Warp a raster into its local frame and write it as a cloud-optimized GeoTIFF with mask and overviews.
 
-    Read and written in blocks: memory does not grow with the raster. The file appears under its name only
-    once it is whole; until then files ending in `.part` beside it take up to 4 bytes a pixel.
+    The raster is processed in blocks, so memory does not grow with its size. The file gets its name once it
+    is complete; until then, files beside it that end in `.part` need up to 4 bytes per pixel.
 
     Args:
-        raster: what to copy.
+        raster: the raster to copy.
         path: file to write.
         gsd_m: metres per pixel of the copy.
-        lossless: deflate instead of JPEG at quality 90.
-        progress: show a bar.
+        lossless: compress with deflate instead of JPEG at quality 90.
+        progress: show a progress bar.
 
     Raises:
-        MapError: if the disk does not take it.
+        MapError: if the file cannot be written.
         RasterError: if the raster cannot be read.
     """
     flat, part = path.with_suffix(".flat.part"), path.with_suffix(".cog.part")
@@ -64,7 +64,7 @@ def write_picture(
         part.replace(path)
     except (RasterioError, OSError) as error:
         raise MapError(
-            f"{path} cannot be written ({error}): free some disk space and run the command again."
+            f"{path} cannot be written ({error}); free some disk space and run the command again."
         ) from error
     finally:
         for leftover in (flat, part):
@@ -123,14 +123,14 @@ def _write_cog(flat: Path, path: Path, *, lossless: bool) -> None:
 
 
 def open_picture(path: Path, frame: LocalFrame) -> Raster:
-    """Open what `write_picture` wrote; views are those of any `Raster`, quicker.
+    """Open a file that `write_picture` wrote; it returns views faster than another `Raster`.
 
     Args:
-        path: the picture.
-        frame: the local frame it was written in.
+        path: the file.
+        frame: local frame that the file was written in.
 
     Raises:
-        RasterError: if it cannot be read, or is not a picture in this frame.
+        RasterError: if the file cannot be read, or is in another frame.
     """
     with contextlib.ExitStack() as undo:
         source = open_source(path, None, None)
@@ -141,12 +141,12 @@ def open_picture(path: Path, frame: LocalFrame) -> Raster:
 
 
 class _Picture(Raster):
-    """A raster that lies in its frame already: a view is cut from the file's pixels by one affine map."""
+    """A raster stored in its local frame, so that one affine transform takes its pixels to a view."""
 
     def __init__(self, source: Source, frame: LocalFrame) -> None:
         super().__init__(source, frame)
         if not np.allclose(self.bounds_m, source.dataset.bounds, rtol=0, atol=_SAME_PLACE_M):
-            raise RasterError(f"{source.path} is not the picture of this map: build the map again.")
+            raise RasterError(f"{source.path} is not the raster of this map; build the map again.")
         self._levels = {1: source.dataset} | {
             factor: rasterio.open(source.path, driver="GTiff", overview_level=level)
             for level, factor in enumerate(source.dataset.overviews(1))
@@ -164,26 +164,26 @@ class _Picture(Raster):
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
     ) -> tuple[Rgb, BoolArray]:
-        # The coarsest overview that still has two pixels for each one asked for.
+        # The coarsest overview that has at least two pixels per pixel of the view.
         fitting = [factor for factor in self._levels if factor * self.gsd_m * 2 <= gsd_m]
         dataset = self._levels[max(fitting, default=1)]
         try:
             return _cut(dataset, transform, width, height)
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}): the file is truncated or damaged."
+                f"{self._source.path} cannot be read ({error}), it is truncated or damaged; restore it."
             ) from error
 
 
 def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> tuple[Rgb, BoolArray]:
-    """Return the pixels under a view whose (column, row) `transform` takes to the dataset's coordinates."""
+    """Return a view of a dataset; `transform` takes its (column, row) to the dataset's coordinates."""
     from_view = np.linalg.inv(_matrix(dataset.transform)) @ _matrix(transform)
     window = _window(dataset, from_view, width, height)
     if window is None:
         return np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.bool_)
     pixels = np.ascontiguousarray(dataset.read([1, 2, 3], window=window).transpose(1, 2, 0))
     known = dataset.dataset_mask(window=window) > 0
-    # Several samples a pixel, then their mean, where the file is finer than the view: no aliasing.
+    # Where the file is finer than the view, take several samples per pixel and average them against aliasing.
     samples = max(1, math.ceil(math.sqrt(abs(np.linalg.det(from_view[:2, :2]))) - 1e-6))
     to_window = np.array([[1, 0, -window.col_off], [0, 1, -window.row_off], [0, 0, 1.0]])
     place = _between_centres(to_window @ from_view @ np.diag([1 / samples, 1 / samples, 1]))
@@ -197,14 +197,14 @@ def _cut(dataset: DatasetReader, transform: Affine, width: int, height: int) -> 
     share = resample(known.astype(np.float32))
     if share.min() > 1 - _WHOLE:
         return resample(pixels).astype(np.uint8), np.ones((height, width), np.bool_)
-    # Near nodata only what is known counts, or its black would darken the edge.
+    # Near nodata, average the valid pixels alone; the black of nodata would darken the edge.
     valid = share > 0.5
     colours = resample(pixels * known[..., None].astype(np.float32)) / np.maximum(share, 0.5)[..., None]
     return np.rint(np.where(valid[..., None], colours, 0)).astype(np.uint8), valid
 
 
 def _window(dataset: DatasetReader, from_view: Float64Array, width: int, height: int) -> Window | None:
-    """Return the part of a dataset that a view touches, or None."""
+    """Return the window of a dataset that a view overlaps; None if they do not overlap."""
     corners = from_view @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     left, top = np.floor(corners[:2].min(axis=1)).astype(int) - _MARGIN_PX
     right, bottom = np.ceil(corners[:2].max(axis=1)).astype(int) + _MARGIN_PX
@@ -224,6 +224,6 @@ def _matrix(transform: Affine) -> Float64Array:
 
 
 def _between_centres(edges: Float64Array) -> Float64Array:
-    """Convert an affine map between pixel edges (3, 3) to OpenCV's between pixel centres (2, 3)."""
+    """Convert an affine transform (3, 3) of pixel edges to OpenCV's (2, 3) of pixel centres."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     return np.asarray((np.linalg.inv(half) @ edges @ half)[:2])

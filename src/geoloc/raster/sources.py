@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of imagery: a GeoTIFF, a picture with bounds or a world file, a folder of XYZ tiles.
+"""Sources of imagery: a GeoTIFF, an image with bounds or a world file, or a folder of XYZ tiles.
 
-Each opens as a `Source`: pixels, and where on Earth they lie.
+Each opens as a `Source`, which has the pixels and their georeference.
 """
 
 import math
@@ -24,7 +24,7 @@ from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.xyz_tiles import is_xyz_folder, mosaic_xml
 
-# The formats read: their readers come with every GDAL, and none of them reaches for the network.
+# The supported formats; every GDAL can read them, and none of the drivers uses the network.
 _DRIVERS = {
     ".tif": "GTiff",
     ".tiff": "GTiff",
@@ -42,13 +42,13 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Source:
-    """An open image and its place on Earth.
+    """An open image and its georeference.
 
     Attributes:
-        dataset: the open rasterio dataset; the owner of the source closes it.
+        dataset: open rasterio dataset; the owner of the source closes it.
         crs: coordinate reference system of `transform`.
-        transform: pixel (column, row) to coordinates in `crs`, x first.
-        path: what was opened, for messages.
+        transform: affine transform from pixel (column, row) to coordinates in `crs`, x first.
+        path: file or folder that was opened, for messages.
     """
 
     dataset: DatasetReader
@@ -63,31 +63,31 @@ class Source:
         longitude, latitude = (float(value[0]) for value in to_geodetic.transform(x, y))
         if not (math.isfinite(longitude) and math.isfinite(latitude) and abs(latitude) < 89):
             raise RasterError(
-                f"{self.path}: its centre ({x[0]:.6g}, {y[0]:.6g}) lies outside {self.crs.name}: check the "
+                f"{self.path}: its centre ({x[0]:.6g}, {y[0]:.6g}) lies outside {self.crs.name}; check the "
                 "reference system and the order of the bounds."
             )
         return LocalFrame(latitude, (longitude + 180.0) % 360.0 - 180.0)
 
     def pixel_size_m(self, frame: LocalFrame) -> tuple[float, float]:
-        """Return width and height in metres of the central pixel."""
+        """Return the width and height of the central pixel, metres."""
         column, row = self.dataset.width / 2, self.dataset.height / 2
         columns, rows = np.array([column, column + 1, column]), np.array([row, row, row + 1])
         centre, right, below = self._to_frame(frame, columns, rows)
         size = math.dist(centre, right), math.dist(centre, below)
         if not (math.isfinite(sum(size)) and min(size) > 0):
-            raise RasterError(f"{self.path}: its georeference gives pixels no size on the ground; repair it.")
+            raise RasterError(f"{self.path}: the georeference gives pixels no size on the ground; repair it.")
         return size
 
     def bounds_m(self, frame: LocalFrame) -> Bounds:
-        """Return left, bottom, right, top of the image in a local frame."""
+        """Return left, bottom, right, top of the image in a local frame, metres."""
         width, height = self.dataset.width, self.dataset.height
-        # The outline is curved in the local frame: many points an edge, for corners alone would cut it short.
+        # The outline is curved in the local frame, so the corners alone would underestimate the bounds.
         along = np.linspace(0.0, 1.0, 65)
         columns = np.concatenate([along * width, along * width, along * 0, along * 0 + width])
         rows = np.concatenate([along * 0, along * 0 + height, along * height, along * height])
         outline = self._to_frame(frame, columns, rows)
         if not np.isfinite(outline).all():
-            raise RasterError(f"{self.path}: part of it lies outside {self.crs.name}; crop or mend it.")
+            raise RasterError(f"{self.path}: part of it lies outside {self.crs.name}; crop or repair it.")
         (left, bottom), (right, top) = outline.min(axis=0), outline.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
 
@@ -98,19 +98,19 @@ class Source:
 
 
 def open_source(path: Path, bounds: Sequence[float] | None, crs: str | None) -> Source:
-    """Open whatever `path` is.
+    """Open imagery of any supported kind.
 
     Args:
-        path: a GeoTIFF, a picture, or a folder z/x/y.png of XYZ tiles.
-        bounds: west, south, east, north of a picture's outer edges, in `crs`.
-        crs: reference system of the bounds or of a file that names none; EPSG:4326 when omitted with bounds.
+        path: a GeoTIFF, an image, or a folder z/x/y.png of XYZ tiles.
+        bounds: west, south, east, north of the outer edges of an image, in `crs`.
+        crs: coordinate reference system of the bounds (default EPSG:4326), or of a file without one.
 
     Raises:
-        RasterError: if it cannot be read or does not say where it lies.
+        RasterError: if the source cannot be read or has no georeference.
     """
     path = Path(path)
     if not path.exists():
-        raise RasterError(f"{path} does not exist: give a GeoTIFF, a picture, or a folder of XYZ tiles.")
+        raise RasterError(f"{path} does not exist; give a GeoTIFF, an image, or a folder of XYZ tiles.")
     if path.is_dir():
         return _open_folder(path, bounds, crs)
     dataset = _open_file(path)
@@ -124,11 +124,9 @@ def open_source(path: Path, bounds: Sequence[float] | None, crs: str | None) -> 
 
 def _open_folder(path: Path, bounds: Sequence[float] | None, crs: str | None) -> Source:
     if not is_xyz_folder(path):
-        raise RasterError(
-            f"{path} is a folder without XYZ tiles: expected files such as {path}/17/34567/45678.png."
-        )
+        raise RasterError(f"{path} is a folder without XYZ tiles; name them as in {path}/17/34567/45678.png.")
     if bounds is not None or crs is not None:
-        raise RasterError(f"{path} holds XYZ tiles, placed by their names: omit bounds and crs.")
+        raise RasterError(f"{path} holds XYZ tiles, whose names state where they lie; omit bounds and crs.")
     dataset = _open(mosaic_xml(path), "VRT", path)
     return Source(dataset, CRS.from_epsg(3857), dataset.transform, path)
 
@@ -136,7 +134,7 @@ def _open_folder(path: Path, bounds: Sequence[float] | None, crs: str | None) ->
 def _open_file(path: Path) -> DatasetReader:
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
-        raise RasterError(f"{path} is not an image of a supported format: give one of {', '.join(_DRIVERS)}.")
+        raise RasterError(f"{path} is not an image of a supported format; give one of {', '.join(_DRIVERS)}.")
     return _open(str(path), driver, path)
 
 
@@ -147,7 +145,7 @@ def _open(target: str, driver: str, path: Path) -> DatasetReader:
             return rasterio.open(target, driver=driver)
     except RasterioError as error:
         raise RasterError(
-            f"{path} cannot be read as an image ({error}): it is damaged, incomplete or of another kind."
+            f"{path} cannot be read as an image ({error}); restore the file, or give another one."
         ) from error
 
 
@@ -157,51 +155,51 @@ def _place(
     georeferenced = not dataset.transform.is_identity
     if bounds is not None:
         if dataset.crs is not None and georeferenced:
-            raise RasterError(f"{path} carries its own georeference: omit bounds.")
+            raise RasterError(f"{path} has a georeference of its own; omit bounds.")
         transform = from_bounds(*checked_bounds(bounds), dataset.width, dataset.height)
         return parse_crs(crs or "EPSG:4326"), transform
     if not georeferenced:
         raise RasterError(
-            f"{path} does not say where it lies: give its bounds (west south east north), put a world file "
+            f"{path} has no georeference; give its bounds (west south east north), put a world file "
             "beside it, or georeference it with gdal_edit.py."
         )
     if crs is not None:
         return parse_crs(crs), dataset.transform
     if dataset.crs is None:
         raise RasterError(
-            f"{path} has no coordinate reference system: name it (crs, as EPSG:32615), or write it into the "
-            f"file with `gdal_edit.py -a_srs EPSG:… {path.name}`."
+            f"{path} has no coordinate reference system; give it (crs, such as EPSG:32615), or write it to "
+            f"the file with `gdal_edit.py -a_srs EPSG:… {path.name}`."
         )
     return parse_crs(dataset.crs.to_wkt()), dataset.transform
 
 
 def parse_crs(text: str) -> CRS:
-    """Return a pyproj CRS from `EPSG:…`, WKT or a PROJ string.
+    """Return the pyproj CRS of `EPSG:…`, WKT or a PROJ string.
 
     Raises:
-        RasterError: if PROJ does not know it.
+        RasterError: if PROJ does not know the text.
     """
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
         raise RasterError(
-            f"{text!r} is not a coordinate reference system: write it as EPSG:32615."
+            f"{text!r} is not a coordinate reference system; give one such as EPSG:32615."
         ) from error
 
 
 def checked_bounds(bounds: Sequence[float]) -> Bounds:
-    """Return the four bounds as floats, west < east and south < north.
+    """Return bounds as four floats, with west < east and south < north.
 
     Raises:
         RasterError: if they are reversed, empty or not four numbers.
     """
     if len(bounds) != 4:
-        raise RasterError(f"bounds are four numbers, west south east north; got {len(bounds)}.")
+        raise RasterError(f"bounds have {len(bounds)} numbers; give four, west south east north.")
     west, south, east, north = (float(value) for value in bounds)
     if not (west < east and south < north):
         raise RasterError(
-            f"bounds {west} {south} {east} {north} are empty or reversed: the order is west south east "
-            "north, with west < east and south < north."
+            f"bounds {west} {south} {east} {north} are empty or reversed; give west south east north, "
+            "with west < east and south < north."
         )
     return west, south, east, north
 

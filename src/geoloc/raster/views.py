@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A georeferenced image seen in metres: any square view of it, north-up or turned, in a local frame.
+"""Views of a georeferenced image: squares of ground in a local frame, in metres, north up or rotated.
 
-Positions go from pixels to the local frame through GDAL's warper and PROJ, pixel by pixel to 0.02 px; corners
-are never interpolated.
+GDAL's warper and PROJ transform each pixel to the local frame, to within 0.02 px; positions are not
+interpolated between the corners.
 """
 
 import math
@@ -35,16 +35,16 @@ def open_raster(
     crs: str | None = None,
     frame: LocalFrame | None = None,
 ) -> "Raster":
-    """Open imagery of any kind and reference system.
+    """Open imagery of any supported kind and coordinate reference system.
 
     Args:
-        source: a GeoTIFF, a picture with a world file or `bounds`, or a folder of XYZ tiles (z/x/y.png).
-        bounds: west, south, east, north of a picture's outer edges, in `crs`.
-        crs: reference system of the bounds (default EPSG:4326) or of a file that names none.
-        frame: the local frame to see it in; by default one centred on the image.
+        source: a GeoTIFF, an image with a world file or `bounds`, or a folder of XYZ tiles (z/x/y.png).
+        bounds: west, south, east, north of the outer edges of an image, in `crs`.
+        crs: coordinate reference system of the bounds (default EPSG:4326), or of a file without one.
+        frame: local frame of the views; None for a frame centred on the image.
 
     Raises:
-        RasterError: if it cannot be read, or does not say where it lies.
+        RasterError: if the source cannot be read, or has no georeference.
     """
     opened = open_source(source, bounds, crs)
     try:
@@ -55,14 +55,14 @@ def open_raster(
 
 
 class Raster:
-    """An open image; use it as a context manager, from one thread.
+    """An open georeferenced image; a context manager, not thread-safe.
 
     Attributes:
-        name: of the file or folder.
-        frame: the local frame (metres east and north) that views are given in.
+        name: name of the file or folder.
+        frame: local frame of the views, metres east and north.
         gsd_m: metres per pixel of the image, at its centre.
         bounds_m: left, bottom, right, top of the image in the frame.
-        notes: sentences about what was done to the pixels (16-bit imagery scaled to 8 bits, for example).
+        notes: sentences for the user about changes of the pixels, such as scaling to 8 bits.
     """
 
     def __init__(self, source: Source, frame: LocalFrame) -> None:
@@ -83,24 +83,26 @@ class Raster:
     ) -> tuple[Rgb, BoolArray]:
         """Return a square of the ground centred on (east, north), resampled without aliasing.
 
+        Pixel (r, c) lies at the centre plus ((c + 0.5 - S/2)·gsd, (S/2 - r - 0.5)·gsd), turned by the
+        heading.
+
         Args:
-            east_m: centre in the frame; pixel (r, c) lies at the centre plus
-                ((c + 0.5 - S/2)·gsd, (S/2 - r - 0.5)·gsd), turned by the heading.
-            north_m: centre in the frame.
+            east_m: east coordinate of the centre in the frame.
+            north_m: north coordinate of the centre in the frame.
             size_m: side of the square in metres.
-            size_px: side of the answer in pixels.
-            heading_rad: direction that points up in the answer, clockwise from north.
+            size_px: side S of the view in pixels.
+            heading_rad: direction that is up in the view, clockwise from north.
 
         Returns:
-            uint8 RGB (S, S, 3) and bool (S, S), false where there is no imagery (RGB 0 there).
+            RGB uint8 (S, S, 3), and validity bool (S, S), False where the image has no data; RGB is 0 there.
 
         Raises:
-            RasterError: if the size is not positive, or the file is damaged there.
+            RasterError: if the size is not positive, or the file is damaged.
         """
         if not (size_m > 0 and size_px > 0 and all(map(math.isfinite, (east_m, north_m, heading_rad)))):
             raise RasterError(
                 f"a view of {size_m} m in {size_px} px at ({east_m}, {north_m}), heading {heading_rad}, "
-                "is not possible: sizes must be positive and positions finite."
+                "is not possible; give positive sizes and finite positions."
             )
         gsd_m = size_m / size_px
         right = gsd_m * math.cos(heading_rad), -gsd_m * math.sin(heading_rad)
@@ -112,25 +114,26 @@ class Raster:
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
     ) -> tuple[Rgb, BoolArray]:
-        """Return a north-up rectangle from its upper left corner; returns and errors as `view`."""
+        """Return a north-up rectangle, given its upper left corner; returns and raises as `view`."""
         if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and gsd_m > 0):
             raise RasterError(
-                f"a window of {width_px}×{height_px} px at {gsd_m} m is not possible: 1 to {_MAX_SIDE_PX} px."
+                f"a window of {width_px}×{height_px} px at {gsd_m} m is not possible; "
+                f"give 1 to {_MAX_SIDE_PX} px."
             )
         return self._warp(Affine(gsd_m, 0, left_m, 0, -gsd_m, top_m), width_px, height_px, gsd_m)
 
     def overview(self, max_px: int = 1024) -> tuple[Rgb, BoolArray, float]:
-        """Return the whole image north-up in at most `max_px` a side: RGB, validity, metres per pixel."""
+        """Return the whole image, north up, at most `max_px` per side: RGB, validity, metres per pixel."""
         left, bottom, right, top = self.bounds_m
         gsd_m = max(right - left, top - bottom) / max_px
         width, height = max(1, round((right - left) / gsd_m)), max(1, round((top - bottom) / gsd_m))
         transform = Affine(gsd_m, 0, left, 0, -gsd_m, top)
-        # Averaging costs the same at any reduction, which a kernel does not.
+        # The cost of averaging does not grow with the reduction, unlike that of a kernel.
         rgb, valid = self._warp(transform, width, height, gsd_m, Resampling.average)
         return rgb, valid, gsd_m
 
     def close(self) -> None:
-        """Release the file; views are not possible afterwards."""
+        """Close the file."""
         self._source.dataset.close()
 
     def __enter__(self) -> "Raster":
@@ -149,7 +152,7 @@ class Raster:
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
     ) -> tuple[Rgb, BoolArray]:
-        # The scale is given, because GDAL would guess it from bounding boxes and blur turned views.
+        # GDAL would derive the scale from bounding boxes, and so blur rotated views.
         scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
         try:
             with WarpedVRT(
@@ -172,7 +175,7 @@ class Raster:
                 valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}): the file is truncated or damaged."
+                f"{self._source.path} cannot be read ({error}), it is truncated or damaged; restore it."
             ) from error
         return self._colours.to_rgb(values, valid), valid
 
@@ -187,16 +190,16 @@ def write_geotiff(
     gsd_m: float,
     valid: BoolArray | None = None,
 ) -> None:
-    """Write a north-up GeoTIFF: deflate, tiled, with the mask inside the file if `valid` is given.
+    """Write a north-up GeoTIFF, tiled and compressed by deflate, with an internal mask if `valid` is given.
 
     Args:
         path: file to write.
         rgb: uint8 (H, W, 3), or (H, W) for grey.
-        crs: reference system as EPSG:…, WKT or PROJ string.
+        crs: coordinate reference system as EPSG:…, WKT or PROJ string.
         left: x of the left edge of the first column, in the units of `crs`.
-        top: y of the upper edge of the first row.
+        top: y of the upper edge of the first row, in the units of `crs`.
         gsd_m: pixel size in the units of `crs`.
-        valid: bool (H, W), false where there is no imagery.
+        valid: bool (H, W), False where the image has no data; None if all pixels are valid.
 
     Raises:
         RasterError: if the file cannot be written.
@@ -221,4 +224,6 @@ def write_geotiff(
             if valid is not None:
                 out.write_mask(valid)
     except (RasterioError, OSError) as error:
-        raise RasterError(f"{path} cannot be written ({error}): is there space and a folder?") from error
+        raise RasterError(
+            f"{path} cannot be written ({error}); check that its folder exists and the disk has space."
+        ) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of web map tiles, z/x/y.png, read as one image: a GDAL mosaic of the files, nothing copied."""
+"""A folder of web map tiles, z/x/y.png, read as one image by a virtual GDAL mosaic, without a copy."""
 
 import re
 import warnings
@@ -22,7 +22,7 @@ _MERCATOR_EDGE_M = 20037508.342789244
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile file at column `x` and row `y` (from the north) of its zoom level."""
+    """The file of a tile at column `x` and row `y` (from the north) of its zoom level."""
 
     x: int
     y: int
@@ -30,24 +30,24 @@ class Tile:
 
 
 def is_xyz_folder(folder: Path) -> bool:
-    """Return whether `folder` is a tile tree (z/x/y.png) or one zoom level of it, named by its number."""
+    """Return whether `folder` is a tile tree (z/x/y.png), or one zoom level of it, named by its number."""
     return bool(_zoom_folders(folder))
 
 
 def mosaic_xml(folder: Path) -> str:
-    """Return a GDAL virtual mosaic (RGBA, EPSG:3857) of the tiles of one zoom level, as XML to open.
+    """Return the XML of a virtual GDAL mosaic (RGBA, EPSG:3857) of the tiles of one zoom level.
 
     Args:
-        folder: the tree z/x/y.{png,jpg,webp} of one zoom level, or that level's own folder.
+        folder: a tree z/x/y.{png,jpg,webp} with one zoom level, or the folder of a zoom level.
 
     Raises:
-        RasterError: if there are no tiles, several zoom levels, mixed tile sizes, or an unreadable tile.
+        RasterError: if the folder has several zoom levels or tile sizes, or a tile cannot be read.
     """
     zooms = _zoom_folders(folder)
     if len(zooms) != 1:
         names = ", ".join(str(zoom) for zoom in sorted(zooms))
         finest = zooms[max(zooms)]
-        raise RasterError(f"{folder} holds zoom levels {names}: name one of them, for example {finest}.")
+        raise RasterError(f"{folder} holds zoom levels {names}; give the folder of one, such as {finest}.")
     zoom, level = next(iter(zooms.items()))
     tiles = sorted(_tiles(level), key=lambda tile: (tile.y, tile.x))
     _check_numbers(level, zoom, tiles)
@@ -75,12 +75,12 @@ def _is_number(name: str) -> bool:
 
 def _check_numbers(level: Path, zoom: int, tiles: list[Tile]) -> None:
     if zoom > 30 or any(max(tile.x, tile.y) >= 2**zoom for tile in tiles):
-        raise RasterError(f"{level} holds tile numbers that zoom {zoom} does not have: is it z/x/y?")
+        raise RasterError(f"{level} holds tile numbers that zoom {zoom} does not have; name tiles z/x/y.")
     seen: dict[tuple[int, int], Path] = {}
     for tile in tiles:
         other = seen.setdefault((tile.x, tile.y), tile.path)
         if other != tile.path:
-            raise RasterError(f"{other} and {tile.path} are the same tile: keep one of them.")
+            raise RasterError(f"{other} and {tile.path} are the same tile; keep one of them.")
 
 
 def _mosaic(zoom: int, tiles: list[Tile]) -> str:
@@ -92,7 +92,7 @@ def _mosaic(zoom: int, tiles: list[Tile]) -> str:
     for tile in tiles:
         width, components = _read_header(tile.path)
         if size_px not in (0, width):
-            raise RasterError(f"{tile.path} is {width} px wide, others are {size_px}: keep one tile size.")
+            raise RasterError(f"{tile.path} is {width} px wide, others are {size_px} px; keep one tile size.")
         size_px = width
         place = (tile.x - first_x) * size_px, (tile.y - first_y) * size_px
         for band, component in enumerate(components, start=1):
@@ -113,7 +113,7 @@ def _mosaic(zoom: int, tiles: list[Tile]) -> str:
 
 
 def _read_header(path: Path) -> tuple[int, list[str]]:
-    """Return the width of a tile, and the XML that yields its red, green, blue and alpha."""
+    """Return the width of a tile, and the XML of its red, green, blue and alpha."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -121,9 +121,9 @@ def _read_header(path: Path) -> tuple[int, list[str]]:
                 count, interpretation = tile.count, tile.colorinterp
                 width, height, dtype = tile.width, tile.height, tile.dtypes[0]
     except RasterioError as error:
-        raise RasterError(f"tile {path} cannot be read ({error}): fetch it again or delete it.") from error
+        raise RasterError(f"tile {path} cannot be read ({error}); download it again or delete it.") from error
     if width != height or dtype != "uint8":
-        raise RasterError(f"tile {path} is {width}×{height} {dtype}: map tiles are square with 8 bits.")
+        raise RasterError(f"tile {path} is {width}×{height} {dtype}; give square tiles of 8 bits.")
     if interpretation[0] == ColorInterp.palette:
         return width, [_xml_band(1, f"<ColorTableComponent>{n}</ColorTableComponent>") for n in (1, 2, 3, 4)]
     colours = [1, 2, 3] if count >= 3 else [1, 1, 1]

@@ -74,8 +74,8 @@ def test_a_summary_is_how_the_commands_own_help_begins(command):
 def test_without_rosbags_a_command_says_what_to_install(command, without):
     without("rosbags")
     assert sentence_of(command.name, "--help") == (
-        f"`geoloc {command.name}` needs rosbags, which is not installed: pip install 'geoloc[lab]', "
-        "or `make setup` in a checkout"
+        f"`geoloc {command.name}` needs rosbags, which is not installed; run `pip install 'geoloc[lab]'`, "
+        "or `make setup` in a checkout."
     )
 
 
@@ -89,8 +89,8 @@ def test_without_the_package_a_command_says_what_to_install(part, without):
     without(part.package)
     name = next(command.name for command in COMMANDS if command.part is part)
     assert sentence_of(name) == (
-        f"`geoloc {name}` needs {part.package}, which is not installed: pip install 'geoloc[{part.extra}]', "
-        f"or `make {part.target}` in a checkout"
+        f"`geoloc {name}` needs {part.package}, which is not installed; "
+        f"run `pip install 'geoloc[{part.extra}]'`, or `make {part.target}` in a checkout."
     )
 
 
@@ -114,8 +114,8 @@ def test_a_missing_part_ends_in_one_line_on_the_shell():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "geoloc: `geoloc evaluate` needs rosbags, which is not installed: pip install 'geoloc[lab]', "
-        "or `make setup` in a checkout\n"
+        "geoloc: `geoloc evaluate` needs rosbags, which is not installed; run `pip install 'geoloc[lab]'`, "
+        "or `make setup` in a checkout.\n"
     )
 
 

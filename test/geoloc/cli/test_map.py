@@ -41,7 +41,7 @@ def test_build_inspect_and_verify(source, tmp_path):
     assert picture is not None
     assert picture.shape[0] > 500
     assert "is whole" in run("verify", out)
-    assert "nothing to do" in build(
+    assert "already holds this map" in build(
         source, out, "--view-size", 40, "--scales", "1,1.5", "--imagery-date", "2026-05"
     )
 
@@ -59,7 +59,7 @@ def test_help_teaches(source):
 
 
 def test_mistakes_reach_the_shell_as_errors(source, tmp_path):
-    with pytest.raises(ParameterError, match=r"write 1,1\.5,2"):
+    with pytest.raises(ParameterError, match=r"as in 1,1\.5,2"):
         build(source, tmp_path / "map", "--scales", "big")
     with pytest.raises(MapError, match="there is no map"):
         run("inspect", tmp_path / "nowhere")
@@ -77,5 +77,5 @@ def test_an_interrupted_build_says_how_to_go_on(source, tmp_path, monkeypatch):
     arguments = ["map", "build", source, "--out", tmp_path / "map", "--view-size", 40]
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 130
-    assert "goes on from here" in result.output
+    assert "run the same command to resume" in result.output
     assert (tmp_path / "map" / "build.json").exists()

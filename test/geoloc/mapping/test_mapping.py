@@ -206,5 +206,5 @@ def test_the_picture_of_another_map_is_refused(folder):
     files["raster.tif"]["size_bytes"] = (folder / "raster.tif").stat().st_size
     edit_manifest(folder, files=files)
     opened = open_map(folder)
-    with pytest.raises(RasterError, match="not the picture of this map"):
+    with pytest.raises(RasterError, match="not the raster of this map"):
         opened.raster()

@@ -93,7 +93,7 @@ def test_the_picture_is_cloud_optimised_and_in_the_frame(pair):
         assert dataset.overviews(1)
         assert dataset.transform.b == dataset.transform.d == 0
     assert not list(picture.parent.glob("*.part"))
-    with pytest.raises(RasterError, match="not the picture of this map"):
+    with pytest.raises(RasterError, match="not the raster of this map"):
         open_picture(picture, LocalFrame(frame.latitude_deg + 0.001, frame.longitude_deg))
 
 

@@ -80,7 +80,7 @@ def test_a_geotiff_without_crs_says_what_to_do(tmp_path):
 
 
 def test_a_picture_without_bounds_says_what_to_do(png):
-    with pytest.raises(RasterError, match="does not say where it lies"):
+    with pytest.raises(RasterError, match="has no georeference"):
         open_raster(png)
 
 

@@ -100,7 +100,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_several_zoom_levels_are_refused_with_the_remedy(tiles):
     _save(tiles, X // 2, Y // 2, _colour(0, 0, 0), zoom=ZOOM - 1)
-    with pytest.raises(RasterError, match=rf"zoom levels {ZOOM - 1}, {ZOOM}: name one"):
+    with pytest.raises(RasterError, match=rf"zoom levels {ZOOM - 1}, {ZOOM}; give the folder of one"):
         open_raster(tiles)
 
 

@@ -84,4 +84,4 @@ def test_a_model_that_is_nowhere_ends_in_a_sentence(command):
 def test_the_option_reads_the_same_everywhere(command):
     names = command.split() if command == "map build" else COMMANDS[command][: 1 + (command == "scenarios")]
     words = " ".join(run([*names, "--help"]).output.replace("│", " ").split())
-    assert "Model directory, or the id of a shipped model. Default: the one that ships." in words
+    assert "Model directory, or id of a shipped model. Default: the shipped model." in words

@@ -103,7 +103,7 @@ def test_georeferenced_images_are_read_and_their_dates_compared(tmp_path: Path) 
     damaged.write_bytes(damaged.read_bytes()[:200])
     findings = survey_images(tmp_path).findings
     assert len(findings) == 3
-    for words in ("c.tif does not say where it lies", "d.tif cannot be read", "both say 2018"):
+    for words in ("c.tif has no georeference", "d.tif cannot be read", "both say 2018"):
         assert any(words in finding for finding in findings), words
 
 
