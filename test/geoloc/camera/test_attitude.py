@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mount convention, example by example, and attitudes between two samples."""
+"""Examples of the mount convention, and attitudes between two samples."""
 
 import math
 
@@ -28,7 +28,7 @@ UP, DOWN = (0, 0, 1), (0, 0, -1)
         ((90, 0, 0), FORWARD, RIGHT),
     ],
 )
-def test_a_mount_looks_and_stands_as_documented(mount_rpy_deg, looks, picture_top):
+def test_a_mount_has_the_documented_orientation(mount_rpy_deg, looks, picture_top):
     right, down, forward = mount_rotation(mount_rpy_deg).T
     assert forward == pytest.approx(looks, abs=1e-12)
     assert -down == pytest.approx(picture_top, abs=1e-12)
@@ -36,7 +36,7 @@ def test_a_mount_looks_and_stands_as_documented(mount_rpy_deg, looks, picture_to
 
 
 @given(st.floats(-3, 3), st.floats(-1.5, 1.5), st.floats(0, 1))
-def test_turning_is_steady(start_rad, turn_rad, share):
+def test_the_turn_rate_between_two_attitudes_is_constant(start_rad, turn_rad, share):
     def yaw(angle):
         return 0.0, 0.0, math.sin(angle / 2), math.cos(angle / 2)
 

@@ -52,7 +52,7 @@ def test_landmarks_lie_within_a_quarter_of_a_pixel_of_the_truth(model, heading, 
     assert view.coverage > 0.9
     assert len(found) >= 3
     assert np.linalg.norm(found.mean(axis=0)) < 0.05
-    assert np.linalg.norm(found, axis=1).max() < 0.25  # one that the frame's edge cuts reaches 0.19
+    assert np.linalg.norm(found, axis=1).max() < 0.25  # 0.19 for a landmark that the frame's edge cuts
 
 
 @pytest.mark.parametrize("heading_deg", [0, 77, 190, 301])
@@ -76,7 +76,7 @@ def test_a_resized_frame_gives_the_same_view():
 
 def test_north_is_up_and_east_is_right():
     frame = np.full((240, 320, 3), 90, np.uint8)
-    frame[:120, :, 0] = 250  # the picture's top, which looks east here
+    frame[:120, :, 0] = 250  # the top of the image, which is in the east here
     view = frame_to_view(frame, PINHOLE, plane.nadir(math.pi / 2), 100.0, SPEC)
     assert view.image[:, 90:, 0].min() == 250
     assert view.image[:, :20, 0].max() == 90
@@ -173,7 +173,7 @@ def test_an_impossible_height_is_refused(height_m):
 @pytest.mark.parametrize(
     "rotation", [np.full((3, 3), np.nan), np.zeros((3, 3)), np.eye(2), np.diag([1.0, 1.0, -1.0])]
 )
-def test_what_is_no_rotation_is_refused(rotation):
+def test_an_invalid_rotation_is_refused(rotation):
     frame = np.zeros((240, 320, 3), np.uint8)
     refusal(Reason.BAD_ATTITUDE, frame, PINHOLE, rotation, 50.0, SPEC)
 
@@ -188,7 +188,7 @@ def test_what_is_no_rotation_is_refused(rotation):
         np.zeros((2, 40_000, 3), np.uint8),
     ],
 )
-def test_what_is_no_rgb_picture_is_refused(frame):
+def test_an_invalid_image_is_refused(frame):
     refusal(Reason.BAD_IMAGE, frame, PINHOLE, plane.nadir(0.0), 50.0, SPEC)
 
 
@@ -213,7 +213,7 @@ def test_fill_uses_valid_pixels_only():
     assert fill_invalid(image, np.ones((2, 2), bool)) is image
 
 
-def test_one_colour_is_refused_noise_and_all():
+def test_a_single_colour_is_refused_in_spite_of_noise():
     noise = np.random.default_rng(0).normal(0, 4, (96, 96, 3))
     with pytest.raises(FrameRefused) as caught:
         check_texture(np.clip(120 + noise, 0, 255).astype(np.uint8))

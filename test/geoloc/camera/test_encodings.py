@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raw pixels become RGB to the same bytes as rosbags-image makes of them, odd sizes and byte orders too."""
+"""Raw pixels decode to the same RGB as with rosbags-image, in odd sizes and both byte orders, too."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ reference = pytest.importorskip("rosbags.image.image")
 
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_pixels_are_those_of_another_decoder(name, big_endian):
+def test_pixels_equal_those_of_another_decoder(name, big_endian):
     encoding = ENCODINGS[name]
     for height, width in ((48, 64), (33, 46), (5, 7), (1, 1)):
         packed = np.random.default_rng(height).integers(
@@ -38,5 +38,5 @@ def test_pixels_are_those_of_another_decoder(name, big_endian):
         assert (found == expected).all()
 
 
-def test_opencvs_own_names_are_understood():
+def test_opencvs_names_are_understood():
     assert [ros_name(name) for name in ("8UC1", "8UC3", "8UC4", "yuyv")] == ["mono8", "bgr8", "bgra8", "yuyv"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lens models against OpenCV's, and calibrations that cannot be."""
+"""Lens models compared with OpenCV's, and invalid calibrations."""
 
 import math
 
@@ -18,7 +18,7 @@ def lens(model: str) -> Intrinsics:
 
 
 @pytest.mark.parametrize("model", plane.LENSES)
-def test_projection_is_opencvs(model):
+def test_projection_equals_opencvs(model):
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(-0.35, 0.35, 7))
     points = np.stack([3 * x, 3 * y, np.full_like(x, 3.0)], axis=-1)
     pixels, valid = project(points, lens(model))
@@ -66,7 +66,7 @@ def test_fisheye_corners_without_a_ray_are_marked():
     assert directions.tolist() == [[0, 0, 1], [0, 0, 1]]
 
 
-def test_resizing_moves_pixel_centres_with_the_picture():
+def test_resizing_moves_pixel_centres_with_the_image():
     half = lens("plumb_bob").scaled_to(160, 120)
     points = np.array([[0.1, 0.2, 1.0], [-0.3, 0.1, 1.0]])
     full_px, _ = project(points, lens("plumb_bob"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of rosbags and of rclpy's shape: what is read, and everything that is refused."""
+"""Messages as of rosbags and rclpy: which are read, and which are refused."""
 
 import array
 import contextlib
@@ -25,7 +25,7 @@ PICTURE = cv2.GaussianBlur(RNG.integers(0, 255, (24, 32, 3)).astype(np.uint8), (
 
 
 def namespace_image(encoding: str, pixels: np.ndarray, padding: int = 0, big: int = 0) -> SimpleNamespace:
-    """An Image whose data is array.array, as rclpy's is."""
+    """Return an Image whose data is an array.array, as in rclpy."""
     height, width = pixels.shape[:2]
     rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(height, -1)
     padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=255)
@@ -143,7 +143,7 @@ def test_compressed_pictures_are_read():
     assert grey.shape == (24, 32, 3)
 
 
-def test_exif_orientation_is_left_alone():
+def test_exif_orientation_is_ignored():
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     plain = bytes(compressed(PICTURE, ".jpg").data)
     turned = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:]

@@ -45,7 +45,7 @@ def refusal(made: CameraRig, stamp_ns: int, frame: np.ndarray = FRAME, **options
 
 
 def body_for(world_from_optical: np.ndarray) -> tuple[float, ...]:
-    """The attitude of a body whose camera, mounted [0, 90, 0], stands as given: picture top is forward."""
+    """Return the attitude of a body whose camera, mounted at [0, 90, 0], has this rotation."""
     right, down, forward = world_from_optical.T
     return tuple(Rotation.from_matrix(np.column_stack([-down, -right, -forward])).as_quat())
 
@@ -143,7 +143,7 @@ def test_attitude_is_not_extrapolated_beyond_the_gap(late_s, refused):
 
 
 @pytest.mark.parametrize("bad", [(math.nan, 0, 0, 1), (0, 0, 0, 0), (0, 0, 0, 2), (math.inf, 0, 0, 1)])
-def test_a_bad_attitude_is_refused_and_named_by_the_frames_it_costs(bad):
+def test_a_bad_attitude_is_refused_and_so_is_the_frame_that_lacks_it(bad):
     made = rig()
     with pytest.raises(FrameRefused) as caught:
         made.add_attitude(0, bad)
@@ -153,7 +153,7 @@ def test_a_bad_attitude_is_refused_and_named_by_the_frames_it_costs(bad):
     assert refusal(made, 0).reason is Reason.NO_HEIGHT
 
 
-def test_one_bad_attitude_among_good_ones_costs_no_frame():
+def test_one_bad_attitude_among_good_ones_refuses_no_frame():
     made = flying()
     with pytest.raises(FrameRefused):
         made.add_attitude(SECOND + 1, (math.nan, 0.0, 0.0, 1.0))
@@ -169,7 +169,7 @@ def test_a_height_that_is_too_old_is_stale():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -5.0])
-def test_a_bad_height_is_refused_and_named_by_the_frames_it_costs(bad):
+def test_a_bad_height_is_refused_and_so_is_the_frame_that_lacks_it(bad):
     made = rig()
     made.add_attitude(0, LEVEL)
     with pytest.raises(FrameRefused) as caught:
@@ -210,7 +210,7 @@ def test_a_gimbal_that_is_no_rotation_is_refused(gimbal):
     assert refusal(flying(), 0, body_from_optical=gimbal).reason in reasons
 
 
-def test_a_looping_bag_starts_anew():
+def test_a_looping_bag_clears_the_samples():
     made = flying()
     made.add_attitude(100 * SECOND, LEVEL)
     made.add_attitude(0, LEVEL)
@@ -225,20 +225,20 @@ def test_a_late_sample_is_no_loop():
     assert made.view(SECOND, FRAME).height_m == 110.0
 
 
-def test_the_newest_of_two_samples_with_one_stamp_counts():
+def test_a_sample_replaces_another_with_its_stamp():
     made = flying()
     made.add_height(SECOND, 90.0)
     assert made.view(SECOND, FRAME).height_m == 90.0
 
 
-def test_ready_once_an_attitude_at_or_after_the_frame_has_come():
+def test_ready_once_an_attitude_at_or_after_the_frame_has_arrived():
     made = flying()
     assert not CameraRig(SETTINGS).ready(0)
     assert made.ready(SECOND)
     assert not made.ready(SECOND + 1)
 
 
-def test_it_may_be_fed_while_it_is_asked():
+def test_samples_may_be_added_while_views_are_requested():
     made = flying()
     done = threading.Event()
 
@@ -281,5 +281,5 @@ def test_settings_out_of_range_are_named(change, words):
         RigSettings(**{"view_size_m": 70.0, "encoder_px": 112, **change})
 
 
-def test_settings_take_the_lists_that_ros_parameters_are():
+def test_settings_accept_lists_as_of_ros_parameters():
     assert RigSettings(70.0, 112, [0, 90, 180]).mount_rpy_deg == (0.0, 90.0, 180.0)

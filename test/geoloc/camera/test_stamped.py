@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory of stamped samples against a sorted dictionary."""
+"""The buffer of stamped samples compared with a sorted dictionary."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_beyond_its_ends_it_holds_the_nearest(stamp_ns, value, gap_s):
     assert around.gap_s == gap_s
 
 
-def test_a_clock_set_back_is_told_from_a_late_sample():
+def test_a_clock_set_back_is_no_late_sample():
     buffer: StampedBuffer[int] = StampedBuffer(9)
     assert not buffer.jumps_back(0)
     buffer.add(5_000_000_000, 1)

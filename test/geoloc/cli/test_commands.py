@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc` is one command over three packages, of which two may be missing."""
+"""`geoloc` has the commands of three packages, of which two may be missing."""
 
 import importlib
 import re
@@ -25,7 +25,7 @@ def invoke(*arguments):
 
 @pytest.fixture
 def without(monkeypatch):
-    """Make modules look as if they were not installed."""
+    """Return a function that hides modules as if they were not installed."""
 
     def block(*modules):
         for module in modules:
@@ -65,7 +65,7 @@ def test_help_is_the_same_where_the_other_packages_are_missing(without):
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_a_summary_is_how_the_commands_own_help_begins(command):
+def test_the_help_of_a_command_begins_with_its_summary(command):
     words = " ".join(str(command.load().help).split())
     assert words.startswith(command.summary)
 
@@ -94,7 +94,7 @@ def test_without_the_package_a_command_says_what_to_install(part, without):
     )
 
 
-def test_what_flies_needs_no_other_part(without):
+def test_flight_commands_need_no_other_package(without):
     without("geoloc_lab", "geoloc_training", *LAB.needs, *TRAINING.needs)
     for command in COMMANDS:
         if command.part is FLIGHT:
@@ -106,7 +106,7 @@ def test_nodes_without_ros_are_a_sentence(without, tmp_path):
     assert "rclpy is not installed: source your ROS 2" in sentence_of("up", "--map", tmp_path)
 
 
-def test_a_missing_part_ends_in_one_line_on_the_shell():
+def test_a_missing_package_is_one_line_on_the_shell():
     code = (
         "import sys; sys.modules['rosbags'] = None; sys.argv = ['geoloc', 'evaluate', 'bag']\n"
         "from geoloc.cli import main; main()"
@@ -119,13 +119,13 @@ def test_a_missing_part_ends_in_one_line_on_the_shell():
     )
 
 
-def test_a_command_that_is_much_like_another_is_corrected():
+def test_a_mistyped_command_is_corrected():
     result = invoke("evaluat")
     assert result.exit_code == 2
     assert "evaluate" in result.output
 
 
-def test_train_passes_its_arguments_on_as_they_are(monkeypatch, without):
+def test_train_passes_its_arguments_on_unchanged(monkeypatch, without):
     seen = []
     trainer = type(sys)("trainer")
     trainer.main = lambda: seen.append(list(sys.argv))

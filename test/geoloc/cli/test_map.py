@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc map …` as a user types it."""
+"""`geoloc map` on the command line."""
 
 import cv2
 import pytest
@@ -40,19 +40,19 @@ def test_build_inspect_and_verify(source, tmp_path):
     picture = cv2.imread(str(tmp_path / "map.png"))
     assert picture is not None
     assert picture.shape[0] > 500
-    assert "is whole" in run("verify", out)
+    assert "is complete and undamaged" in run("verify", out)
     assert "already holds this map" in build(
         source, out, "--view-size", 40, "--scales", "1,1.5", "--imagery-date", "2026-05"
     )
 
 
-def test_a_picture_with_bounds(source, tmp_path):
+def test_an_image_with_bounds(source, tmp_path):
     cv2.imwrite(str(tmp_path / "town.png"), ground(300, 300))
     bounds = ("--bounds", -93.002, 44.999, -93.0, 45.0)
     assert "-93.0" in build(tmp_path / "town.png", tmp_path / "map", *bounds, "--view-size", 40)
 
 
-def test_help_teaches(source):
+def test_help_shows_an_example(source):
     text = run("build", "--help")
     assert "geoloc map build ortho.tif" in text
     assert "--view-size" in text
@@ -68,7 +68,7 @@ def test_mistakes_reach_the_shell_as_errors(source, tmp_path):
         run("inspect", tmp_path / "map", "--picture", tmp_path / "no" / "map.png")
 
 
-def test_an_interrupted_build_says_how_to_go_on(source, tmp_path, monkeypatch):
+def test_an_interrupted_build_says_how_to_resume(source, tmp_path, monkeypatch):
     class Interrupted(FakeEncoder):
         def describe(self, views):
             raise KeyboardInterrupt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All backends describe alike and refuse what is not a view."""
+"""All backends return the same descriptors and refuse arrays that are not views."""
 
 import importlib
 import shutil
@@ -43,14 +43,14 @@ def test_descriptors_are_unit_vectors_and_the_same_everywhere(backend, views):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_view_is_described_alike_alone_and_in_a_batch(backend, views):
+def test_a_view_has_the_same_descriptor_alone_and_in_a_batch(backend, views):
     encoder = _installed(backend)
     alone = np.concatenate([encoder.describe(view[None]) for view in views[:3]])
     np.testing.assert_allclose(alone, encoder.describe(views)[:3], atol=1e-4)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_is_not_a_view_is_refused(backend, views):
+def test_arrays_that_are_not_views_are_refused(backend, views):
     encoder = _installed(backend)
     for wrong in (views[0], views[:, :100], views[..., :1], views[:0]):
         with pytest.raises(ModelError, match="set encoder_px to 160"):
@@ -59,7 +59,7 @@ def test_what_is_not_a_view_is_refused(backend, views):
         encoder.describe(np.full((1, 160, 160, 3), np.nan, np.float32))
 
 
-def test_the_encoder_tells_places_apart_and_knows_them_under_another_light(views):
+def test_descriptors_distinguish_places_under_another_light(views):
     encoder = load_encoder(SHIPPED)
     first = encoder.describe(views)
     darker = encoder.describe((views * 0.6 + 20).astype(np.uint8))

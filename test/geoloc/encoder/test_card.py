@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model directory is whole, ours and inside its folder, or it is refused in a sentence."""
+"""A model directory that is incomplete, foreign or damaged is refused in a sentence."""
 
 import shutil
 from dataclasses import asdict
@@ -29,7 +29,7 @@ def _edit(model, **changes):
     (model / "model.yaml").write_text(yaml.safe_dump({k: v for k, v in tree.items() if v is not None}))
 
 
-def test_the_shipped_card_says_what_a_map_and_a_node_need():
+def test_the_shipped_card_has_the_facts_that_maps_and_nodes_need():
     card = load_card(SHIPPED)
     assert card.id == "geoloc-small-2"
     assert card.sha256 == file_sha256(SHIPPED / "encoder.safetensors")
@@ -47,7 +47,7 @@ def test_the_shipped_model_is_small():
     assert (SHIPPED / "encoder.onnx").stat().st_size < 25e6
 
 
-def test_the_parameter_file_carries_the_cards_thresholds_and_tolerances():
+def test_the_parameter_file_has_the_thresholds_and_tolerances_of_the_card():
     card = load_card(SHIPPED)
     parameters = yaml.safe_load((SHIPPED / "params.yaml").read_text(encoding="utf-8"))["/**"][
         "ros__parameters"
@@ -66,7 +66,7 @@ def test_a_card_without_tolerances_has_those_of_the_shipped_model(model):
     assert load_card(model).tolerances == load_card(SHIPPED).tolerances == Tolerances(13.0, 0.14)
 
 
-def test_a_card_says_what_its_encoder_tolerates(model):
+def test_a_card_states_the_tolerances_of_its_encoder(model):
     _edit(model, tolerances={"heading_tolerance_deg": 20.0})
     assert load_card(model).tolerances == Tolerances(20.0, 0.14)
 

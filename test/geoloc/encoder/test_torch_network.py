@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any backbone under any head describes views, and what does not fit is said in a sentence."""
+"""Every head works with every kind of backbone, and combinations that do not fit are refused."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def _views(side=64):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("head", ["grid", "pool", "both", "gap", "rings"])
-def test_every_head_describes_with_every_kind_of_backbone(name, head):
+def test_every_head_works_with_every_kind_of_backbone(name, head):
     network, channels, _ = NETWORKS[name]
     size = channels if head == "gap" else 16
     torch.manual_seed(1)
@@ -67,8 +67,8 @@ def test_features_are_a_square_map_of_the_backbone(name):
         assert encoder.features(_views()).shape == (3, channels, cells, cells)
 
 
-def test_tokens_become_the_cells_they_stand_for_and_prefixes_are_dropped():
-    tokens = torch.arange(7.0)[None, :, None].expand(2, 7, 5)  # three that stand for no cell, then 2 x 2
+def test_tokens_become_cells_and_prefixes_are_dropped():
+    tokens = torch.arange(7.0)[None, :, None].expand(2, 7, 5)  # three prefix tokens, then 2 x 2 cells
     arranged = Layout("tokens", channels=5, cells=2, prefix=3).arrange(tokens)
     assert arranged.shape == (2, 5, 2, 2)
     assert arranged[0, 0].tolist() == [[3, 4], [5, 6]]
@@ -79,7 +79,7 @@ def test_the_prefix_of_a_transformer_is_found():
     assert layout == Layout("tokens", 24, 4, prefix=4)  # a class token and three registers
 
 
-def test_channels_that_come_last_are_put_second():
+def test_channels_last_become_channels_first():
     features = torch.arange(24.0).reshape(1, 2, 2, 6)
     arranged = Layout("channels_last", 6, 2).arrange(features)
     assert torch.equal(arranged[0, :, 1, 0], features[0, 1, 0])
@@ -137,7 +137,7 @@ def test_a_ring_is_averaged_over_its_own_cells_alone():
         torch.testing.assert_close(average, naive)
 
 
-def test_rings_weigh_the_same_in_the_descriptor():
+def test_rings_have_equal_weight_in_the_descriptor():
     parts = torch.tensor([[[3.0, 4.0], [0.0, 0.1]]])
     expected = torch.tensor([[0.6, 0.8, 0.0, 1.0]]) / 2**0.5
     torch.testing.assert_close(join_parts(parts), expected)
@@ -162,7 +162,7 @@ def test_a_map_too_small_for_its_rings_is_enlarged():
         ({"backbone": "levit_128s", "backbone_args": {}, "input_px": 30}, "input_px"),
     ],
 )
-def test_what_does_not_fit_is_said(changes, sentence):
+def test_combinations_that_do_not_fit_are_refused(changes, sentence):
     with pytest.raises(ModelError, match=sentence):
         ViewEncoder(_architecture(RESNET, **{"descriptor_size": 32, **changes}))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tile grid covers all imagery, evenly, and nothing else."""
+"""The tile grid covers all imagery evenly, and no more."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ FRAME = LocalFrame(45.0, 7.0)
     st.floats(0, 0.8),
     st.sampled_from([(1,), (1, 0.7)]),
 )
-def test_every_point_lies_in_a_tile_of_every_level_and_no_tile_hangs_over(
+def test_every_point_lies_in_a_tile_of_every_level_and_no_tile_exceeds_the_imagery(
     width, height, size, overlap, scales
 ):
     bounds = (-width / 2, -height / 2, width / 2, height / 2)

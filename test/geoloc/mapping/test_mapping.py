@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open and verify maps; every way in which one can be missing, damaged or foreign."""
+"""Opening and verifying maps, and the refusal of missing, damaged and foreign maps."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def edit_manifest(folder, **changes):
 
 
 def replace_array(folder, name, array, allow_pickle=False):
-    """Another array in place of one, with size and checksum in order, as a forger would."""
+    """Replace an array, and adapt size and checksum, as a forger would."""
     np.save(folder / name, array, allow_pickle=allow_pickle)
     files = yaml.safe_load((folder / "map.yaml").read_text())["files"]
     files[name]["size_bytes"] = (folder / name).stat().st_size
@@ -90,7 +90,7 @@ def test_missing_and_truncated_files_are_refused(folder, name):
 @pytest.mark.parametrize("name", ["tiles.npy", "descriptors.npy", "raster.tif", "params.yaml"])
 def test_a_changed_byte_is_found(folder, name):
     data = bytearray((folder / name).read_bytes())
-    data[-4] ^= 1  # of a float the least, so that only the checksum can tell
+    data[-4] ^= 1  # the lowest bit of a float, which only the checksum reveals
     (folder / name).write_bytes(data)
     with pytest.raises(MapError, match=rf"{name} was changed"):
         verify_map(folder)
@@ -168,7 +168,7 @@ def test_tiles_that_contradict_themselves_are_found(folder):
     files = yaml.safe_load((folder / "map.yaml").read_text())["files"]
     files["tiles.npy"]["sha256"] = hashlib.sha256((folder / "tiles.npy").read_bytes()).hexdigest()
     edit_manifest(folder, files=files)
-    with pytest.raises(MapError, match="apart"):
+    with pytest.raises(MapError, match="from its position in metres"):
         verify_map(folder)
 
 
@@ -188,7 +188,7 @@ def test_a_manifest_with_a_wrong_value_is_refused(folder, changes):
 
 
 @pytest.mark.parametrize("text", ["", "just words", "- a\n- b", "a: [1, 2", "\x00\x01", "a: 1\n" * 300_000])
-def test_what_is_no_manifest_is_refused(folder, text):
+def test_an_invalid_manifest_is_refused(folder, text):
     (folder / "map.yaml").write_text(text)
     with pytest.raises(MapError, match=r"map\.yaml"):
         open_map(folder)
@@ -200,7 +200,7 @@ def test_bytes_that_are_no_text_are_refused(folder):
         open_map(folder)
 
 
-def test_the_picture_of_another_map_is_refused(folder):
+def test_the_raster_of_another_map_is_refused(folder):
     write_geotiff(folder / "raster.tif", ground(90, 90), crs="EPSG:32615", left=5e5, top=5e6, gsd_m=1.0)
     files = yaml.safe_load((folder / "map.yaml").read_text())["files"]
     files["raster.tif"]["size_bytes"] = (folder / "raster.tif").stat().st_size

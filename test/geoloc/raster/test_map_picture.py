@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The map's own picture shows the same ground as its source, only quicker."""
+"""The map's raster returns the same views as its source, faster."""
 
 import math
 
@@ -21,7 +21,7 @@ def _smooth(height, width):
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A source of 450 m × 350 m with a corner of nodata, and its picture without loss."""
+    """Return a source of 450 m × 350 m with a corner of nodata, and its lossless copy."""
     folder = tmp_path_factory.mktemp("picture")
     bands = _smooth(700, 900).transpose(2, 0, 1)
     valid = np.ones((700, 900), bool)
@@ -55,7 +55,7 @@ def test_views_lie_in_the_same_place_to_a_tenth_of_a_pixel(pair, size_m, heading
     with open_raster(source) as raster, open_picture(picture, frame) as copy:
         views = [r.view(31.7, -52.3, size_m, 128, heading_rad) for r in (raster, copy)]
     expected, seen = (cv2.GaussianBlur(view.mean(axis=2), (0, 0), 1.5)[8:-8, 8:-8] for view, _ in views)
-    # The shift that best explains the difference of the two, by least squares over the gradients.
+    # The shift between the two, by least squares over the gradients.
     slopes = np.gradient(expected)
     shift_px = np.linalg.lstsq(np.stack(slopes, -1).reshape(-1, 2), (expected - seen).ravel(), rcond=None)[0]
     print(f"{size_m} m heading {heading_rad}: shift {np.hypot(*shift_px):.4f} px")
@@ -86,7 +86,7 @@ def test_coarse_views_do_not_alias(tmp_path):
             assert copy.view(0, 0, 190, 80, heading_rad)[0].std() < 8
 
 
-def test_the_picture_is_cloud_optimised_and_in_the_frame(pair):
+def test_the_raster_is_cloud_optimized_and_in_the_frame(pair):
     _, picture, frame = pair
     with rasterio.open(picture) as dataset:
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -107,7 +107,7 @@ def test_jpeg_is_smaller_and_nearly_the_same(pair, tmp_path):
     assert np.abs(views[0] - views[1]).mean() < 2
 
 
-def test_a_coarser_picture_may_be_asked_for(pair, tmp_path):
+def test_the_raster_may_be_coarser_than_its_source(pair, tmp_path):
     source, _, frame = pair
     with open_raster(source) as raster:
         write_picture(raster, tmp_path / "picture.tif", 2.0)
@@ -118,7 +118,7 @@ def test_a_coarser_picture_may_be_asked_for(pair, tmp_path):
         assert copy.bounds_m[2] >= bounds_m[2]
 
 
-def test_a_full_disk_leaves_no_picture(pair, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_file(pair, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views of georeferenced images: where pixels land, which are valid, and what is refused."""
+"""Views of georeferenced images: positions of pixels, their validity, and refusals."""
 
 import math
 
@@ -34,7 +34,7 @@ def _georeference(name):
 
 
 def _phase_picture(axis, wave_m, frame, crs, transform):
-    """A source image in which every pixel tells its own position along one axis, as the phase of a wave."""
+    """Return an image in which each pixel encodes its position along one axis as the phase of a wave."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] + 0.5
     x = transform.a * columns + transform.b * rows + transform.c
     y = transform.d * columns + transform.e * rows + transform.f
@@ -72,7 +72,7 @@ def test_pixels_land_within_a_tenth_of_a_pixel(tmp_path, name, heading_rad):
 
 
 def _marked(side=100, gsd_m=1.0):
-    """A grey square with a red mark north and a green mark east of its centre."""
+    """Return a grey square with a red mark north and a green mark east of its centre."""
     picture = np.full((3, side, side), 100, np.uint8)
     picture[:, 20:26, 47:53] = np.array([255, 0, 0])[:, None, None]
     picture[:, 47:53, 74:80] = np.array([0, 255, 0])[:, None, None]
@@ -130,7 +130,7 @@ def test_bounds_and_area_are_those_of_the_ground(tmp_path):
     assert (left + right) / 2 == pytest.approx(0, abs=0.01)
 
 
-def test_an_overview_shows_all_of_it(tmp_path):
+def test_an_overview_shows_the_whole_image(tmp_path):
     picture, transform = _marked()
     with open_raster(write_bands(tmp_path / "a.tif", picture, transform=transform)) as raster:
         rgb, valid, gsd_m = raster.overview(50)
@@ -162,7 +162,7 @@ def test_written_geotiffs_are_read_back(tmp_path):
     np.testing.assert_array_equal(seen[valid], rgb[valid])
 
 
-def test_writing_where_no_folder_is_fails_in_a_sentence(tmp_path):
+def test_writing_to_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(RasterError, match="cannot be written"):
         write_geotiff(
             tmp_path / "no" / "a.tif", np.zeros((4, 4, 3), np.uint8), crs="EPSG:32615", left=0, top=0, gsd_m=1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bands of any kind become 8-bit RGB, and every way to say nodata is understood."""
+"""Bands of any kind become 8-bit RGB, and nodata is found in each of its encodings."""
 
 import math
 
@@ -58,7 +58,7 @@ def _with_nan(path):
 @pytest.mark.parametrize(
     "make", [_with_nodata, _with_alpha, _with_grey_alpha, _with_mask, _with_16_bit_alpha, _with_nan]
 )
-def test_every_way_to_say_nodata_is_understood(tmp_path, make):
+def test_every_encoding_of_nodata_is_understood(tmp_path, make):
     with open_raster(make(tmp_path / "a.tif")) as raster:
         size_m = 44 * raster.gsd_m
         rgb, valid = raster.view(0, 0, size_m, 40)
@@ -83,7 +83,7 @@ def test_bands_follow_their_colours_not_their_order(tmp_path):
     assert tuple(rgb[5, 5]) == (30, 20, 10)
 
 
-def test_16_bits_are_scaled_and_said_so(tmp_path):
+def test_16_bits_are_scaled_and_noted(tmp_path):
     ramp = np.linspace(1000, 5000, 100 * 100).reshape(1, 100, 100).astype(np.uint16)
     with open_raster(write_bands(tmp_path / "a.tif", ramp)) as raster:
         rgb, valid = raster.view(0, 0, 40, 40)

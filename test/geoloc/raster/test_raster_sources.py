@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an image may come from, and the ways it can fail to say where it lies."""
+"""Sources of imagery, and sources without a usable georeference."""
 
 import cv2
 import numpy as np
@@ -92,7 +92,7 @@ def test_reversed_bounds_are_refused(png, bounds):
         open_raster(png, bounds=bounds)
 
 
-def test_bounds_that_are_no_degrees_are_refused(png):
+def test_bounds_that_are_not_degrees_are_refused(png):
     with pytest.raises(RasterError, match="lies outside"):
         open_raster(png, bounds=(500_000, 4_999_000, 500_100, 4_999_080))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of a view against a rendered plane: that of the true heading and height shows it as it is."""
+"""The images of a view, one for each hypothesis, compared with a rendered plane."""
 
 import math
 
@@ -32,7 +32,7 @@ def tilted_deg(tilt_deg, heading_rad=0.7):
 
 
 def seen(tried, *, turn_deg=0.0, scale=1.0, tilt_deg=0.0, model="plumb_bob", **limits):
-    """A view made by an attitude and a height that are wrong by so much, over a plane seen as it is."""
+    """Return a view of a plane, made with this error of heading and this factor on the height."""
     lens, assumed = plane.camera(model), tilted_deg(tilt_deg)
     frame = plane.render(lens, clockwise(turn_deg) @ assumed, HEIGHT_M, AT)
     return frame_to_view(
@@ -40,22 +40,22 @@ def seen(tried, *, turn_deg=0.0, scale=1.0, tilt_deg=0.0, model="plumb_bob", **l
     )
 
 
-def row_of(tried, turn_deg, scale):
+def index_of(tried, turn_deg, scale):
     return int(np.argmin(np.abs(tried.turns_deg - turn_deg) + np.abs(tried.scales - scale)))
 
 
-def errors_px(view, tried, row):
-    offset = tried.offsets_m((view.offset_east_m, view.offset_north_m))[row]
-    return plane.landmark_errors_px(view.images[row], np.array(AT) - offset, view.gsd_m)
+def errors_px(view, tried, index):
+    offset = tried.offsets_m((view.offset_east_m, view.offset_north_m))[index]
+    return plane.landmark_errors_px(view.images[index], np.array(AT) - offset, view.gsd_m)
 
 
 @pytest.mark.parametrize("model", plane.LENSES)
 @pytest.mark.parametrize("tilt_deg", [0.0, 20.0])
 @pytest.mark.parametrize("turn_deg", [-165.0, -45.0, 90.0, 180.0])
-def test_the_row_of_the_true_heading_is_the_north_up_view(model, tilt_deg, turn_deg):
+def test_the_image_of_the_true_heading_is_north_up(model, tilt_deg, turn_deg):
     tried = Hypotheses(heading_error_deg=180.0)
     view = seen(tried, turn_deg=turn_deg, tilt_deg=tilt_deg, model=model)
-    found = errors_px(view, tried, row_of(tried, turn_deg, 1.0))
+    found = errors_px(view, tried, index_of(tried, turn_deg, 1.0))
     assert view.images.shape == (24, 112, 112, 3)
     assert len(found) >= 3
     assert np.linalg.norm(found, axis=1).max() < 0.15
@@ -64,26 +64,26 @@ def test_the_row_of_the_true_heading_is_the_north_up_view(model, tilt_deg, turn_
 
 @pytest.mark.parametrize("scale", [1.2, 1.0 / 1.2])
 @pytest.mark.parametrize("tilt_deg", [0.0, 20.0])
-def test_the_row_of_the_true_height_and_heading_lies_where_it_should(scale, tilt_deg):
+def test_the_image_of_the_true_height_and_heading_is_in_place(scale, tilt_deg):
     tried = Hypotheses(60.0, 0.3)
     view = seen(tried, turn_deg=-60.0, scale=scale, tilt_deg=tilt_deg)
-    found = errors_px(view, tried, row_of(tried, -60.0, scale))
+    found = errors_px(view, tried, index_of(tried, -60.0, scale))
     assert len(found) >= 3
     assert np.linalg.norm(found, axis=1).max() < 0.15
 
 
-def test_a_tilted_cameras_offset_is_turned_and_scaled_with_its_row():
+def test_the_offset_of_a_tilted_camera_is_turned_and_scaled_with_its_image():
     tried = Hypotheses(60.0, 0.3)
     view = seen(tried, turn_deg=30.0, scale=1.2, tilt_deg=25.0)
     right = seen(Hypotheses(), tilt_deg=25.0)
     offsets = tried.offsets_m((view.offset_east_m, view.offset_north_m))
     assert math.hypot(*offsets[0]) > 5.0
     truth = clockwise(30.0)[:2, :2] @ offsets[0] * 1.2
-    np.testing.assert_allclose(offsets[row_of(tried, 30.0, 1.2)], truth, atol=1e-9)
+    np.testing.assert_allclose(offsets[index_of(tried, 30.0, 1.2)], truth, atol=1e-9)
     assert math.hypot(right.offset_east_m, right.offset_north_m) > 5.0
 
 
-def test_no_view_is_warped_twice_where_a_quarter_turn_will_do(monkeypatch):
+def test_quarter_turns_of_an_image_are_not_warped_again(monkeypatch):
     warped = []
     monkeypatch.setattr(views, "project", lambda *given: warped.append(1) or project(*given))
     seen(Hypotheses())
@@ -92,18 +92,18 @@ def test_no_view_is_warped_twice_where_a_quarter_turn_will_do(monkeypatch):
     assert len(warped) == 2 * once + 5
 
 
-def test_row_0_and_offset_are_what_they_are_without_hypotheses():
-    plain, rows = (seen(tried, tilt_deg=20.0) for tried in (Hypotheses(), Hypotheses(180.0, 0.3)))
+def test_first_image_and_offset_are_the_same_without_hypotheses():
+    plain, tried = (seen(one, tilt_deg=20.0) for one in (Hypotheses(), Hypotheses(180.0, 0.3)))
     assert plain.images.shape == (1, 112, 112, 3)
-    np.testing.assert_array_equal(plain.image, rows.image)
+    np.testing.assert_array_equal(plain.image, tried.image)
     assert (plain.offset_east_m, plain.offset_north_m, plain.coverage) == (
-        rows.offset_east_m,
-        rows.offset_north_m,
-        rows.coverage,
+        tried.offset_east_m,
+        tried.offset_north_m,
+        tried.coverage,
     )
 
 
-def test_what_a_row_does_not_show_is_one_colour_and_does_not_refuse_the_frame():
+def test_uncovered_parts_of_further_images_have_one_colour_and_refuse_no_frame():
     tried = Hypotheses(height_error=0.6)
     view = seen(tried, min_coverage=0.9)
     lowest = view.images[int(np.argmin(tried.scales))]
@@ -111,14 +111,14 @@ def test_what_a_row_does_not_show_is_one_colour_and_does_not_refuse_the_frame():
     assert lowest[30:82, 30:82].std() > 5.0
 
 
-def test_a_frame_is_refused_by_what_is_assumed_whatever_rows_might_show():
+def test_only_the_coverage_of_the_first_image_refuses_a_frame():
     tried = Hypotheses(height_error=0.6)
     with pytest.raises(FrameRefused) as caught:
         seen(tried, scale=2.0, min_coverage=0.95)
     assert caught.value.reason is Reason.LOW_COVERAGE
 
 
-def test_the_rig_makes_the_rows_that_its_settings_ask_for():
+def test_the_rig_makes_an_image_for_each_hypothesis_of_its_settings():
     lens = plane.camera("plumb_bob")
     rig = CameraRig(RigSettings(view_size_m=70.0, encoder_px=112, hypotheses=Hypotheses(15.0)))
     rig.set_intrinsics(intrinsics_of(lens))
