@@ -157,12 +157,12 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
     _check_raw(width, height, step, row_bytes, data.size, name)
     packed = np.ascontiguousarray(data[: height * step].reshape(height, step)[:, :row_bytes])
     try:
-        picture = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
+        image = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
     except cv2.error as error:
         raise _bad_image(
             f"encoding '{name}' cannot be converted to RGB ({error}); check the camera driver."
         ) from error
-    return np.ascontiguousarray(picture, dtype=np.uint8)
+    return np.ascontiguousarray(image, dtype=np.uint8)
 
 
 def _check_raw(width: int, height: int, step: int, row_bytes: int, available: int, encoding: str) -> None:
@@ -186,14 +186,14 @@ def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
     data = _bytes(message.data)
     check_compressed(data.tobytes(), MAX_PIXELS)
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise _bad_image(
             f"the compressed image cannot be decoded ({error}); check the link to the camera."
         ) from error
-    if picture is None:
+    if image is None:
         raise _bad_image("the compressed image is damaged; check the link to the camera.")
-    return np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def _bytes(data: ArrayLike) -> UInt8Array:

@@ -81,7 +81,7 @@ TRAINING = Part("geoloc_training", "train", ("torch",), "setup-train")
 FLY, MEASURE, SIMULATE, TRAIN = "Fly", "Measure", "Simulate", "Train"
 
 COMMANDS = (
-    Command("map", "geoloc.cli.map", FLIGHT, FLY, "Build a map from imagery, look at it, check it."),
+    Command("map", "geoloc.cli.map", FLIGHT, FLY, "Build a map from imagery, inspect it, and verify it."),
     Command(
         "up",
         "geoloc.cli.up",

@@ -9,7 +9,7 @@ import typer
 from geoloc.cli.options import Model, option
 from geoloc.encoder import EncoderSettings
 
-_commands = typer.Typer(help="Build a map from imagery, look at it, check it.", no_args_is_help=True)
+_commands = typer.Typer(help="Build a map from imagery, inspect it, and verify it.", no_args_is_help=True)
 
 MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` wrote.", show_default=False)]
 

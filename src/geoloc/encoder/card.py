@@ -66,7 +66,7 @@ class Metric:
         gallery: number of gallery images.
         r1: recall at 1, the share of queries whose best match is correct.
         r5: recall at 5, the share of queries with a correct match among the best five.
-        data: data that was measured on; empty if not recorded.
+        data: data of the measurement; empty if not recorded.
         seed: seed of the training of the measured weights; -1 if not recorded.
         commit: commit of the code that measured; empty if not recorded.
     """

@@ -160,7 +160,7 @@ def _write_index(out: Path, options: BuildOptions, notify: Callable[[str], None]
     if not has_faiss():
         notify(
             f"FAISS is not installed, so every search compares all {len(descriptors)} tiles, which is slow; "
-            "install faiss-cpu and build the map again."
+            "install faiss-cpu and build the map again with --overwrite."
         )
         return
     part = out / f"{INDEX}.part"

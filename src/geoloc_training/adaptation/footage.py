@@ -131,7 +131,7 @@ def cut_footage(
         reasons = ", ".join(f"{count} {reason}" for reason, count in cutter.refused.items())
         raise BagError(
             f"none of {cutter.looked_at} frames of {', '.join(names)} can be used ({reasons}): "
-            f"{cutter.example}."
+            f"{cutter.example.rstrip('.')}."
         )
     write_frames(root, sorted(cutter.rows, key=lambda row: (names.index(row.source), row.stamp_ns)))
     return cutter.report(fallback_m, told_by)
