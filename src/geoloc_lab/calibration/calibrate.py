@@ -27,9 +27,9 @@ class Measured:
     Attributes:
         flights: titles of the reports.
         frames, fixes: number of frames with a truth, and of fixes among them.
-        fit: correction of the filter's covariance, applied after the calibration used in flight; None with too
-            few unrefined fixes.
-        registration: correction of the covariance of refined positions; None with too few refined fixes.
+        fit: correction of the filter's covariance, applied after the calibration used in flight; None if
+            there are too few unrefined fixes.
+        registration: correction of the covariance of refined positions; None if there are too few of them.
         point: the chosen thresholds.
         before: consistency of the covariance as flown.
         after: consistency of the calibrated covariance, over the fixes that the thresholds accept.
@@ -146,8 +146,8 @@ def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> tupl
             )
         if report.filtered != first.filtered:
             raise ParameterError(
-                f"one of {first.folder} and {report.folder} was evaluated with the filter, the other without; "
-                "evaluate both with --alone, or both without."
+                f"one of {first.folder} and {report.folder} was evaluated with the filter and one without; "
+                "evaluate both with --alone, or both without it."
             )
     return first.calibration, first.filtered
 

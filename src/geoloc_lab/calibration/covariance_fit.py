@@ -21,7 +21,7 @@ from geoloc.errors import ParameterError
 
 FEWEST_FIXES = 20
 _WIDE = 10.0
-_LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # ranges of scale, floor in metres, and share of false fixes
+_LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, false share
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def fit_covariance(
     error_m, covariance_m2, known_m2 = error_m[usable], covariance_m2[usable], known_m2[usable]
     if len(error_m) < FEWEST_FIXES:
         raise ParameterError(
-            f"{len(error_m)} fixes have a truth and a usable covariance, but a calibration needs at least "
-            f"{FEWEST_FIXES}; give more or longer flights."
+            f"{len(error_m)} fixes have a truth and a usable covariance, fewer than the {FEWEST_FIXES} that "
+            "a calibration needs; give more or longer flights."
         )
     distance_m = np.hypot(*error_m.T)
     widest_m = max(1.0, float(distance_m.max()), _WIDE * float(np.median(distance_m)))

@@ -42,7 +42,7 @@ class Target:
                 f"the target share of false fixes is {self.false_share}; give a number between 0 and 1."
             )
         if not 0.0 < self.beyond_m < math.inf:
-            raise ParameterError(f"the error of a false fix is {self.beyond_m} m; give a distance above 0.")
+            raise ParameterError(f"the limit of a false fix is {self.beyond_m} m; give a distance above 0.")
 
 
 @dataclass(frozen=True)

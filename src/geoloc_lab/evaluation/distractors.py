@@ -63,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Draw:
-    """Random sample of tiles: at most `count` in all (None for no limit), at most `per_picture` per image."""
+    """Size and seed of a random sample of tiles; `count` is the limit over all images, None for no limit."""
 
     count: int | None = 1000
     per_picture: int = 25
@@ -90,7 +90,7 @@ def indexed_pictures(index: Path) -> list[Picture]:
             for row in rows
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise BagError(f"{index} is not a table of georeferenced images ({error}); correct its columns.") from error
+        raise BagError(f"{index} is not a table of georeferenced images ({error}); correct it.") from error
 
 
 def placed_pictures(index: Path) -> list[Picture]:

@@ -41,8 +41,8 @@ def read_settings(
 ) -> RunSettings:
     """Read the settings from the model's params.yaml, then from each of `params_files`; later files win.
 
-    The size of a view always comes from the map and the encoder. Parameters that only nodes have, and those of
-    other programs' nodes, are ignored.
+    The size of a view always comes from the map and the encoder. Parameters that only nodes have, or nodes of
+    other programs, are ignored.
 
     Raises:
         ParameterError: if a file is missing or is not a ROS parameter file, if a value is of another type or
@@ -95,7 +95,7 @@ def _values(files: Sequence[Path]) -> dict[str, Any]:
                 raise ParameterError(f"{_file_that_sets(name, files)}: {error}") from error
         elif name not in _OF_NODES and (like := difflib.get_close_matches(name, _HONOURED, 1)):
             raise ParameterError(
-                f"{name} in {_file_that_sets(name, files)} is unknown; write {like[0]} if that is meant."
+                f"{name} in {_file_that_sets(name, files)} is unknown; remove it or rename it to {like[0]}."
             )
     return merged
 
