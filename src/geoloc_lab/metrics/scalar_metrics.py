@@ -49,15 +49,15 @@ def _quantile(share: float) -> Callable[[Answers], float]:
     return lambda answers: quantile(answers.distance_m[answers.answered], share)
 
 
-ELLIPSES = tuple(ScalarMetric(f"inside_{s}", f"truth inside the {s}σ ellipse", "%", _inside(s)) for s in SIGMAS)
+ELLIPSES = tuple(
+    ScalarMetric(f"inside_{s}", f"truth inside the {s}σ ellipse", "%", _inside(s)) for s in SIGMAS
+)
 SCALAR_METRICS: tuple[ScalarMetric, ...] = (
     ScalarMetric("availability", "availability", "%", lambda answers: float(np.mean(answers.answered))),
     *(ScalarMetric(f"within_{r}_m", f"frames within {r} m", "%", _within(r)) for r in (10, 25, 50)),
     ScalarMetric("median_m", "median error", "m", _quantile(0.5)),
     ScalarMetric("p95_m", "p95 error", "m", _quantile(0.95)),
-    *(
-        ScalarMetric(f"false_{r}_m", f"fixes with error above {r} m", "%", _beyond(r)) for r in FALSE_BEYOND_M
-    ),
+    *(ScalarMetric(f"false_{r}_m", f"fixes with error above {r} m", "%", _beyond(r)) for r in FALSE_BEYOND_M),
     *ELLIPSES,
     ScalarMetric("nees", "NEES (2 if consistent)", "", lambda answers: mean_nees(answers.normalised)),
     ScalarMetric("aurc_m", "AURC of the mean error", "m", aurc_metres),

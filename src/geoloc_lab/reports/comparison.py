@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class ComparedMetric:
-    """One metric in all reports; `unit` is "%" for a share (0 to 1), "m", or "" for a number without unit."""
+    """One metric in all reports; `unit` is "%" for a share (0 to 1), "m", or "" without a unit."""
 
     key: str
     label: str
@@ -99,7 +99,7 @@ def compare(reports: Sequence[WrittenReport]) -> ReportComparison:
         ParameterError: if there are fewer than two reports, or they are of different flights.
     """
     if len(reports) < 2:
-        raise ParameterError("a comparison needs two reports or more; give their folders: geoloc compare A B.")
+        raise ParameterError("a comparison needs two reports or more; give several folders.")
     names = names_of(reports)
     paired = _paired([report.answers for report in reports], names)
     count = len(paired[0])

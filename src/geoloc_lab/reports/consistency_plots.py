@@ -123,7 +123,11 @@ def _draw_reliability(axes: Axes, answers: Answers) -> None:
         sigma_m, np.maximum(distance_m, 0.01), ".", color=REFERENCE, markersize=3, alpha=0.5, label="fixes"
     )
     axes.plot(
-        claimed_m, np.maximum(found_m, 0.01), "o-", color=MEASURED, label=f"RMS error of {len(groups)} groups by σ"
+        claimed_m,
+        np.maximum(found_m, 0.01),
+        "o-",
+        color=MEASURED,
+        label=f"RMS error of {len(groups)} groups by σ",
     )
     ends = np.array([min(claimed_m) / 2, max(claimed_m) * 2])
     axes.plot(ends, ends, color=REFERENCE, linestyle="--", linewidth=1, label="consistent")
@@ -143,9 +147,8 @@ def _draw_nees(axes: Axes, answers: Answers) -> None:
     low, high = chi2_band(1.0)
     axes.axhspan(low, high, color=GOOD, alpha=0.12, label=f"95 % of single fixes: {low:.2f} to {high:.2f}")
     flight = consistency_of(answers)
-    label = (
-        f"95 % of flight means: {flight.band_low:.2f} to {flight.band_high:.2f} (this one: {flight.nees:.2f})"
-    )
+    band = f"{flight.band_low:.2f} to {flight.band_high:.2f}"
+    label = f"95 % of flight means: {band} (this flight: {flight.nees:.2f})"
     axes.axhspan(flight.band_low, flight.band_high, color=GOOD, alpha=0.35, label=label)
     length = block_length(values.size)
     if values.size > length > 1:
@@ -154,7 +157,7 @@ def _draw_nees(axes: Axes, answers: Answers) -> None:
         axes.plot(middle, means, color=MEASURED, linewidth=1.4, label=f"mean of {length} successive fixes")
     axes.set(
         ylabel="squared error / covariance",
-        title="Normalized squared error over time, with bands of a consistent covariance",
+        title="Normalized squared error over time, with bands expected of a consistent covariance",
         yscale="log",
     )
     axes.grid(alpha=0.3)
@@ -165,16 +168,16 @@ def _draw_three_sigma(axes: Axes, answers: Answers) -> None:
     seconds, normalised = _seconds(answers), answers.normalised
     reach_m = _three_sigma_m(answers)
     top_m = 2.5 * float(np.nanmax(reach_m, initial=1.0))
-    shown_m = np.minimum(answers.distance_m, top_m)  # errors of kilometres would flatten the rest of the curve
+    shown_m = np.minimum(
+        answers.distance_m, top_m
+    )  # errors of kilometres would flatten the rest of the curve
     axes.fill_between(seconds, 0.0, reach_m, color=MEASURED, alpha=0.15, label="3σ, longest axis")
     axes.plot(seconds, shown_m, ".-", color=MEASURED, markersize=4, linewidth=0.7, label="error")
     outside, refused = normalised > SIGMAS[-1] ** 2, ~answers.answered
     beyond = answers.distance_m > top_m
     axes.plot(seconds[outside], shown_m[outside], "o", color=WRONG, markersize=5, label="outside 3σ")
     if beyond.any():
-        label = (
-            f"{beyond.sum()} beyond the axis, up to {metres(float(answers.distance_m[beyond].max()))}"
-        )
+        label = f"{beyond.sum()} beyond the axis, up to {metres(float(answers.distance_m[beyond].max()))}"
         axes.plot(
             seconds[beyond], shown_m[beyond], "^", color=WRONG, markersize=9, label=label, clip_on=False
         )

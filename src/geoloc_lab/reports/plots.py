@@ -44,13 +44,14 @@ _HEADINGS = {
     "belief.png": (
         "Consistency of covariance and error",
         "The covariance is consistent if it predicts the size of the errors. Top left: share of fixes whose "
-        "truth lies inside the ellipse of a given probability. Top right: error against claimed σ. Below, over "
-        "time: squared error normalized by the covariance (2 on average if consistent), and error beside 3σ.",
+        "truth lies inside the ellipse of a given probability. Top right: error against claimed σ. Below, "
+        "over time: squared error normalized by the covariance (2 on average if consistent), and error with "
+        "claimed 3σ.",
     ),
     "risk.png": (
         "Risk and coverage",
-        "Fixes are accepted in the order of their claimed σ, smallest first. If σ is useful, inaccurate fixes "
-        "come last: the curve lies near that of the best order and rises only at the right.",
+        "Fixes are accepted in the order of their claimed σ, smallest first. If σ is useful, inaccurate "
+        "fixes come last: the curve lies near that of the best order and rises only at the right.",
     ),
     "worst.png": (
         "Frames with the largest errors",
@@ -71,7 +72,7 @@ class Plot:
 
 
 def draw_map(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG of the map with the true track, the estimates, and a line from each truth to its estimate."""
+    """Write a PNG of the map with the true track, the estimates, and lines from truths to estimates."""
     truth_m, estimate_m = _positions_m(run)
     with run.map_directory.raster() as raster:
         window = _window(raster, truth_m)
@@ -86,9 +87,7 @@ def draw_map(run: EvaluationRun, out: Path) -> None:
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="east, m", ylabel="north, m", title=run.title)
     outside = int(np.sum(np.isfinite(estimate_m[:, 0]) & ~_inside(estimate_m, window)))
     if outside:
-        axes.text(
-            0.01, 0.01, f"estimates outside this plot: {outside}", transform=axes.transAxes, **_LABEL
-        )
+        axes.text(0.01, 0.01, f"estimates outside this plot: {outside}", transform=axes.transAxes, **_LABEL)
     axes.legend(loc="upper right", framealpha=0.85)
     save_png(figure, out)
 
@@ -204,13 +203,19 @@ def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Arra
     known = oracle_m[np.isfinite(oracle_m)]
     if known.size:
         axes.step(
-            *_cumulative(known, known.size), where="post", color=REFERENCE, label="distance to nearest tile centre"
+            *_cumulative(known, known.size),
+            where="post",
+            color=REFERENCE,
+            label="distance to nearest tile centre",
         )
     fixed = errors_m[np.isfinite(errors_m)]
     axes.step(*_cumulative(fixed, errors_m.size), where="post", color=MEASURED, label="error")
     axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"tile width, {tile_m:g} m")
     axes.set(
-        xlabel="horizontal error, m", ylabel="share of all frames, %", title="Cumulative distribution of the error", ylim=(0, 101)
+        xlabel="horizontal error, m",
+        ylabel="share of all frames, %",
+        title="Cumulative distribution of the error",
+        ylim=(0, 101),
     )
     axes.set_xscale("log")
     axes.set_xlim(0.5, max(2 * tile_m, float(fixed.max(initial=0.0)) * 1.2))

@@ -119,7 +119,7 @@ def test_the_report_is_one_folder_with_a_self_contained_page(run, tmp_path):
     assert set(content["summary"]["all"]["intervals"]) >= {"median_m", "nees", "inside_3", "aurc_m"}
     assert content["summary"]["all"]["continuity"]["first_fix"]["frames"] == 0
     assert content["calibration"]["covariance_scale"] == 1.0
-    for words in ("Belief and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
+    for words in ("Consistency and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
         assert words in text
     assert len(read_frames(page.parent / "frames.csv")) == 6
 

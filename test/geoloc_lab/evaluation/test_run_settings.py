@@ -64,9 +64,7 @@ def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path)
     with pytest.raises(ParameterError, match="min_score is 7"):
         read_settings(ENCODER, MAP, [file])
     file.write_text("/**:\n  ros__parameters: {min_score: high}\n", encoding="utf-8")
-    with pytest.raises(
-        ParameterError, match=r"bad.yaml: min_score is 'high'; it must be a number"
-    ):
+    with pytest.raises(ParameterError, match=r"bad.yaml: min_score is 'high'; it must be a number"):
         read_settings(ENCODER, MAP, [file])
     file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.* to heading_error_deg"):
