@@ -16,8 +16,8 @@ _HEAD = """# Parameters
 is installed, `ros2 param describe /geoloc/camera_node NAME` shows the same for a running node.
 
 Values come from parameter files, in the order that `config/bringup.yaml` explains. The `params.yaml` files of
-the model and of the map set some of them. A node does not start with a value that is not allowed. If a default
-is not allowed, the parameter must be set; the last column says if a file sets it for you.
+the model and of the map set some of them. A node does not start with a value that is not allowed. If a
+default is not allowed, the parameter must be set; the last column says if a file sets it for you.
 A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.
 """
 _COLUMNS = ("parameter", "default", "allowed", "unit", "in flight", "meaning")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HELP = """Calibrate a model's covariance and thresholds on flights over a validation region.
 
 Fits a scale and a floor of the covariance to the errors. Chooses max_sigma_m so that the rate of false fixes
-stays below a target; for flights evaluated with --alone, chooses min_score and min_margin as well. Measures the
+stays below a target; for flights evaluated with --alone, chooses min_score and min_margin too. Measures the
 score below which a view counts as off the map. Stores the results in the model's model.yaml and params.yaml.
 
 First evaluate the flights with open thresholds, over ground that neither training nor your tests use:

@@ -2,8 +2,8 @@
 """`replay_node`: plays a rosbag2 recording onto the topics that the nodes subscribe to, with `/clock`.
 
 It replaces `ros2 bag play` where that command is not installed. Messages are published byte for byte as
-recorded. The node waits for subscribers, so that no frame is lost at the start. At the end it calls the report
-service of evaluation_node, if that node runs.
+recorded. The node waits for subscribers, so that no frame is lost at the start. At the end it calls the
+report service of evaluation_node, if that node runs.
 """
 
 import math

@@ -42,7 +42,7 @@ def error_rows(summaries: Mapping[str, Summary]) -> list[Row]:
             f"frames within one tile width ({columns[0].tile_m:g} m)",
             tuple(percent(s.within_tile) for s in columns),
         ),
-        ("median bias ahead / to the right", tuple(_bias(s) for s in columns)),
+        ("median bias ahead / right of the truth", tuple(_bias(s) for s in columns)),
         ("best tile is the nearest to the truth", tuple(percent(s.recall_at_1) for s in columns)),
         ("best tile within one tile spacing", tuple(percent(s.top_tile_within_pitch) for s in columns)),
         ("distance to nearest tile, median / p95", tuple(_oracle(s) for s in columns)),
