@@ -46,7 +46,7 @@ class TruthTrack:
 
     def __post_init__(self) -> None:
         if self.stamps_ns.size == 0:
-            raise BagError(f"{self.source} holds no truth position with a number; give --truth a CSV file.")
+            raise BagError(f"{self.source} holds no truth position other than NaN; give --truth a CSV file.")
         if np.any(np.diff(self.stamps_ns) <= 0):
             raise BagError(f"{self.source} has stamps that do not increase; sort its rows and drop repeats.")
 
