@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures and simulates: bags, metrics, reports, calibration, scenarios, real and simulated flights."""
+"""Measurement and simulation: bags, metrics, reports, calibration, scenarios, real and simulated flights."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo: renders a procedural world, builds its map, and localizes a flight with the real nodes.
+"""Runs the demo: renders a procedural world, builds its map, and localizes a flight with the real nodes.
 
-The map is made from the world's first date and the camera flies over the second, which differs in season,
+The map shows the world at its first date. The camera flies over the second date, which differs in season,
 sun, cars, crops and a few buildings.
 """
 
@@ -33,11 +33,11 @@ class Demo:
     """The settings of a demo.
 
     Args:
-        out: folder for everything; world and flight are kept for the next run.
-        seed: of the world; the shipped model was not trained on this one.
+        out: folder for all files; world and flight are kept for the next run.
+        model: model directory, or the id of a shipped model.
+        seed: seed of the world; the shipped model was not trained on the default one.
         duration_s: duration of the flight.
-        rate: seconds of flight per second.
-        model: model directory, or the id of a shipped one.
+        rate: playback rate, seconds of flight per second.
     """
 
     out: Path
@@ -57,43 +57,43 @@ class Demo:
         return self.folder / f"flight-{self.duration_s:g}s"
 
     def evaluation(self) -> str:
-        """Return the command that localizes the flight again, without ROS."""
+        """Return the command that localizes the flight again without ROS."""
         given = f"--map {self.folder / 'map'} --model {self.model} --params-file {self.folder / 'drone.yaml'}"
         return f"geoloc evaluate {self.bag} {given} --out {self.out / 'again'}"
 
 
 def run_demo(demo: Demo, say: Callable[[str], None]) -> Path:
-    """Render a world, fly over it, localize the flight with the real nodes; return the path of the report.
+    """Render a world, localize a flight over it with the real nodes, and return the path of the report.
 
     Raises:
-        GeolocError: where ROS 2 is not installed, or a step fails.
+        GeolocError: if ROS 2 is not installed, or a step fails.
     """
     if importlib.util.find_spec("rclpy") is None:
         raise GeolocError(
-            "the demo runs real ROS 2 nodes and rclpy is not installed here: run `make demo` in the "
-            "checkout, which sets it up, or source your ROS 2"
+            "the demo needs ROS 2, but rclpy is not installed; run `make demo` in the checkout, which "
+            "installs it, or source your ROS 2."
         )
     model = find_model(demo.model)
     folder = demo.folder
 
-    say("1/4  two dates of a world: the map's and the camera's")
+    say("1/4  rendering the world at two dates, for the map and for the camera")
     world = folder / "world"
     date0, date1 = world / "date0.tif", world / "date1.tif"
     if not (date0.is_file() and date1.is_file()):
         write_world(world, demo.seed)
 
-    say("2/4  the map, from the first date")
+    say("2/4  building the map of the first date")
     options = BuildOptions(
         view_size_m=VIEW_SIZE_M, overlap=OVERLAP, imagery=Imagery(source=f"procedural world {demo.seed}")
     )
     build_map(date0, load_encoder(model), folder / "map", options, overwrite=True, progress=True)
 
-    say("3/4  a flight over the second date, recorded as a bag")
+    say("3/4  recording a flight over the second date")
     bag = demo.bag
     if not (bag / "metadata.yaml").is_file():
         _record(date1, bag, demo)
 
-    say("4/4  the flight through camera_node, inference_node and retrieval_node")
+    say("4/4  localizing the flight with camera_node, inference_node and retrieval_node")
     title = f"demo flight over world {demo.seed}"
     drone = write_drone_file(folder / "drone.yaml", SensorErrors())
     report, files = demo.out / "report", (drone,)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/parameters.md from the declarations of the nodes' settings: `make parameters`."""
+"""Writes docs/parameters.md from the declarations of the nodes' settings (`make parameters`)."""
 
 import sys
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from geoloc_lab.nodes import settings as lab_nodes
 
 _HEAD = """# Parameters
 
-`make parameters` writes this page from the declarations in the code; do not edit it. Where the `ros2` command
+`make parameters` writes this page from the declarations in the code; do not edit it. If the `ros2` command
 is installed, `ros2 param describe /geoloc/camera_node NAME` shows the same for a running node.
 
-Values come from parameter files, in the order that `config/bringup.yaml` explains; a model's and a map's
-`params.yaml` set some of them for you. A node refuses to start with a value that is not allowed. A default
-that is not allowed must be replaced; the last column says where, if not by you.
-A *fixed* parameter is read once, at start-up: `ros2 param set` refuses to change it.
+Values come from parameter files, in the order that `config/bringup.yaml` explains. The `params.yaml` files of
+the model and of the map set some of them. A node does not start with a value that is not allowed. If a
+default is not allowed, the parameter must be set; the last column says if a file sets it for you.
+A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.
 """
 _COLUMNS = ("parameter", "default", "allowed", "unit", "in flight", "meaning")
 
@@ -42,7 +42,7 @@ def _rows(settings: dict[str, Setting]) -> Iterator[tuple[str, ...]]:
 
 
 def _shown(default: Any) -> str:  # noqa: ANN401
-    """Return a default as a parameter file has it."""
+    """Return a default as it is written in a parameter file."""
     if isinstance(default, str):
         return f"`{default}`" if default else '`""`'
     return f"`{str(list(default) if isinstance(default, tuple) else default).lower()}`"

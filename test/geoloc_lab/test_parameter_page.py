@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/parameters.md is what the nodes declare."""
+"""docs/parameters.md agrees with the declarations of the nodes."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from geoloc_lab.parameter_page import page
 PAGE = Path(__file__).parents[2] / "docs" / "parameters.md"
 
 
-def test_the_page_is_in_step_with_the_declarations():
+def test_the_page_agrees_with_the_declarations():
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make parameters` and commit docs/parameters.md"
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exceptions that missing and damaged recordings raise, and their translation into `BagError`.
+"""Translates the exceptions that missing and damaged recordings raise into `BagError`.
 
-rosbags does not wrap what its file formats, databases and decompressors raise on damaged bytes. The list was
-found by truncating and scrambling mcap and sqlite3 bags. Some of the classes live in packages that only some
-versions of rosbags use.
+rosbags does not wrap the exceptions that its file formats, databases and decompressors raise on damaged data.
+The list of exceptions was found by truncating and scrambling mcap and sqlite3 bags. Some of the classes
+belong to packages that only some versions of rosbags use.
 """
 
 import importlib
@@ -52,18 +52,18 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 @contextmanager
 def opening(bag: Path) -> Iterator[None]:
-    """Translate what fails while a bag is opened inside the `with` into a `BagError` that names the bag.
+    """Translate exceptions raised inside the `with` while opening a bag into a `BagError` that names it.
 
     Raises:
-        BagError: where there is nothing, or something that is not a bag.
+        BagError: if the bag is missing, empty, damaged or not a bag.
     """
     if not bag.exists():
         raise BagError(
-            f"there is no bag at {bag}; give the folder that holds metadata.yaml, or an .mcap file"
+            f"there is no bag at {bag}; give the folder that holds metadata.yaml, or an .mcap file."
         )
     if bag.is_dir() and not any(bag.iterdir()):
-        raise BagError(f"{bag} is an empty folder; give the folder that holds metadata.yaml")
+        raise BagError(f"{bag} is an empty folder; give the folder that holds metadata.yaml.")
     try:
         yield
     except DAMAGE as error:
-        raise BagError(f"{bag} cannot be read as a bag ({error}); re-index it or copy it again") from error
+        raise BagError(f"{bag} cannot be read as a bag ({error}); reindex it or copy it again.") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds a recording to a camera rig: each frame is released once the samples around it have arrived."""
+"""Feeds a recording to a camera rig and releases each frame once the samples around it have arrived."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +14,18 @@ from geoloc_lab.bags.reading import (
     Sample,
 )
 
-_PATIENCE_NS = 500_000_000  # a frame waits at most so long for the attitude that follows it
+_PATIENCE_NS = 500_000_000  # longest wait of a frame for the attitude that follows it
 
 
 def frames_when_ready(
     samples: Iterable[Sample], take: Callable[[Sample], None], ready: Callable[[int], bool]
 ) -> Iterator[ImageSample]:
-    """Yield each frame once the samples around it have arrived, as a node that waits a little would.
+    """Yield each frame once the samples around it have arrived, as camera_node does.
 
     Args:
         samples: a flight's samples, in stamp order.
-        take: called with every sample that is not an image.
-        ready: returns True once an attitude at or after a stamp has arrived.
+        take: function called with every sample that is not an image.
+        ready: function that returns True once an attitude at or after a stamp has arrived.
     """
     waiting: deque[ImageSample] = deque()
 
@@ -48,7 +48,7 @@ def feed(rig: CameraRig, sample: Sample) -> None:
     """Pass a sample that is not an image to a rig.
 
     Raises:
-        FrameRefused: the sample cannot be used.
+        FrameRefused: if the sample cannot be used.
     """
     if isinstance(sample, AttitudeSample):
         rig.add_attitude(sample.stamp_ns, sample.quaternion)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chooses which topics of a rosbag2 recording to play, and under which names: by type or by `from:=to`."""
+"""Chooses the topics of a rosbag2 recording to play and their names: by type or by `from:=to` arguments."""
 
 import importlib
 import itertools
@@ -36,8 +36,8 @@ class PlayedTopic:
 
     Attributes:
         source: topic in the bag.
-        target: topic it is played on, relative unless it begins with a slash.
-        kind: rclpy's class of the messages.
+        target: topic to play it on; relative unless it begins with a slash.
+        kind: message class of rclpy.
     """
 
     source: str
@@ -50,7 +50,7 @@ class TopicChoice:
     """The names under which topics are played.
 
     Attributes:
-        renames: topic in the bag to topic to play on; these take precedence over names by type.
+        renames: mapping from topics in the bag to topics to play them on; takes precedence over types.
         keep_names: play every topic under its recorded name.
     """
 
@@ -68,7 +68,7 @@ class TopicChoice:
         for pair, argument in zip(pairs, filter(None, arguments), strict=True):
             if len(pair) != 2 or not all(pair):
                 raise ParameterError(
-                    f"'{argument}' is no rename: write /topic/in/the/bag:=name, as /cam0:=image"
+                    f"'{argument}' is not a rename; write /topic/in/the/bag:=name, such as /cam0:=image."
                 )
         return cls(dict(pairs), keep_names)
 
@@ -78,14 +78,14 @@ class Playlist:
 
     Args:
         bag: folder with metadata.yaml, or its .mcap or .db3 file.
-        choice: under which names to play them.
+        choice: names under which to play them.
 
     Attributes:
-        topics: what is played.
-        notes: a sentence for each topic that is unexpectedly not played.
+        topics: the topics to play.
+        notes: a sentence for each topic that is not played although a node could use it.
 
     Raises:
-        BagError: for a bag that is missing, damaged or empty, or that holds nothing to play.
+        BagError: for a bag that is missing, damaged or empty, or that has no topic to play.
     """
 
     def __init__(self, bag: Path, choice: TopicChoice) -> None:
@@ -105,10 +105,10 @@ class Playlist:
         return self._reader.end_time - 1
 
     def messages(self, from_ns: int) -> Iterator[tuple[PlayedTopic, int, bytes]]:
-        """Yield topic, recording time and serialised message from a recording time on.
+        """Yield topic, recording time and serialized message, from recording time `from_ns` on.
 
         Raises:
-            BagError: where the file is truncated or damaged.
+            BagError: if the file is truncated or damaged.
         """
         by_source = {topic.source: topic for topic in self.topics}
         connections = [c for c in self._reader.connections if c.topic in by_source]
@@ -120,8 +120,7 @@ class Playlist:
                 return
             except DAMAGE as error:
                 raise BagError(
-                    f"{self._bag} breaks off after {count} messages ({error}): it is truncated or damaged; "
-                    "copy it again"
+                    f"{self._bag} is truncated or damaged after {count} messages ({error}); copy it again."
                 ) from error
             yield by_source[connection.topic], time_ns, bytes(raw)
 
@@ -132,9 +131,8 @@ class Playlist:
     def _chosen(self, choice: TopicChoice) -> list[PlayedTopic]:
         connections = {c.topic: c for c in self._reader.connections if c.msgtype != _CLOCK and c.msgcount}
         if missing := sorted(set(choice.renames) - set(connections)):
-            raise BagError(
-                f"{self._bag} has no topic {', '.join(missing)}; it has {', '.join(sorted(connections))}"
-            )
+            topics = ", ".join(sorted(connections))
+            raise BagError(f"{self._bag} has no topic {', '.join(missing)}; its topics: {topics}.")
         names = dict(choice.renames)
         if choice.keep_names:
             names = {topic: topic for topic in connections} | names
@@ -144,9 +142,9 @@ class Playlist:
         playable = [topic for topic in found if topic is not None]
         if not playable:
             raise BagError(
-                f"{self._bag} holds nothing that geoloc's nodes take (its topics: "
-                f"{', '.join(sorted(connections))}): record an image, camera_info, imu and altitude, "
-                "or give --keep-names"
+                f"{self._bag} has no topic that geoloc's nodes subscribe to (its topics: "
+                f"{', '.join(sorted(connections))}); record image, camera_info, imu and altitude, "
+                "or give --keep-names."
             )
         return playable
 
@@ -163,13 +161,13 @@ class Playlist:
                 names[(exact or sources)[0]] = name
             elif name in _OPTIONAL:
                 self.notes.append(
-                    f"{name}: several topics fit ({', '.join(sources)}), none is played; choose one "
-                    f"with {sources[0]}:={name}"
+                    f"{name} is not played: several topics have its type ({', '.join(sources)}); "
+                    f"choose one with {sources[0]}:={name}."
                 )
             else:
                 raise BagError(
-                    f"{self._bag} has several topics of type {kind} ({', '.join(sources)}): "
-                    f"choose one with {sources[0]}:={name}"
+                    f"{self._bag} has several topics of type {kind} ({', '.join(sources)}); "
+                    f"choose one with {sources[0]}:={name}."
                 )
         return names | {t: t for t, c in connections.items() if c.msgtype == _TRANSFORMS and t not in done}
 
@@ -179,8 +177,8 @@ class Playlist:
             kind = getattr(importlib.import_module(f"{package}.msg"), name)
         except (ImportError, AttributeError):
             self.notes.append(
-                f"{connection.topic} is left out: {connection.msgtype} cannot be imported; "
-                f"install the package {package}"
+                f"{connection.topic} is not played: {connection.msgtype} cannot be imported; "
+                f"install the package {package}."
             )
             return None
         return PlayedTopic(connection.topic, target, kind)
@@ -192,5 +190,5 @@ def _opened(bag: Path) -> Reader:
         reader.open()
     if not reader.message_count:
         reader.close()
-        raise BagError(f"{bag} holds no messages; record it again")
+        raise BagError(f"{bag} holds no messages; record it again.")
     return reader

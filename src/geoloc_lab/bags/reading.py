@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a rosbag2 recording (mcap or sqlite3) without ROS, as typed samples in stamp order.
 
-Topics are found by their message type; names are needed only where a bag holds several of a type.
+Topics are found by their message type. Names are needed only if a bag holds several topics of one type.
 """
 
 import heapq
@@ -32,12 +32,12 @@ _TYPES = {
     "odom": ("nav_msgs/msg/Odometry",),
     "truth": ("sensor_msgs/msg/NavSatFix",),
 }
-_REORDER_NS = 1_000_000_000  # messages are recorded when they arrive, at most this long after their stamp
+_REORDER_NS = 1_000_000_000  # longest delay between a message's stamp and its recording
 
 
 @dataclass(frozen=True)
 class Topics:
-    """Names of the topics to read: None finds a topic by its type, "" means that the bag has none."""
+    """Names of the topics to read: None finds the topic by its type, "" ignores it."""
 
     image: str | None = None
     camera_info: str | None = None
@@ -81,7 +81,7 @@ class CameraSample:
 
 @dataclass(frozen=True, eq=False)
 class OdometrySample:
-    """Position in odometry's own frame, metres, and its covariance (2, 2)."""
+    """Position in the odometry frame, metres, and its covariance (2, 2)."""
 
     stamp_ns: int
     position_m: tuple[float, float]
@@ -115,7 +115,7 @@ class Flight:
             by_arrival: yield them in the order in which they were recorded instead.
 
         Raises:
-            BagError: where the file is truncated or damaged.
+            BagError: if the file is truncated or damaged.
         """
         arrived = self._arriving()
         return arrived if by_arrival else _in_stamp_order(arrived)
@@ -130,13 +130,13 @@ class Flight:
         """Return the reference track of the bag's truth topic.
 
         Raises:
-            BagError: where the bag has none.
+            BagError: if the bag has no truth topic, or no truth position.
         """
         topic = self.topics.truth
         if not topic:
             raise BagError(
-                f"{self.bag} holds no sensor_msgs/NavSatFix to take as truth; give --truth FILE.csv with "
-                "columns stamp_ns, latitude, longitude"
+                f"{self.bag} holds no sensor_msgs/NavSatFix topic as truth; give --truth FILE.csv with "
+                "columns stamp_ns, latitude, longitude."
             )
         rows = [
             (messages.stamp_ns(m), float(m.latitude), float(m.longitude))
@@ -150,17 +150,18 @@ def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
 
     Args:
         bag: the bag's folder (with metadata.yaml), or its .mcap file.
-        topics: names, where types are ambiguous; of several NavSatFix topics the one named `truth` is read.
+        topics: names of topics whose type is ambiguous. Among several NavSatFix topics, the one named
+            `truth` is read by default.
 
     Raises:
-        BagError: for a bag that is missing, damaged, empty or without images, or has ambiguous topics.
+        BagError: for a bag that is missing, damaged, empty or without images, or whose topics are ambiguous.
     """
     with closing(_opened(bag)) as reader:
         connections = list(reader.connections)
     found = Topics(**{f.name: _find(bag, f.name, connections, topics or Topics()) for f in fields(Topics)})
     images = sum(c.msgcount for c in connections if c.topic == found.image)
     if not images:
-        raise BagError(f"{bag} holds no images: record a sensor_msgs/Image or CompressedImage topic")
+        raise BagError(f"{bag} holds no images; record a sensor_msgs/Image or CompressedImage topic.")
     return Flight(bag, found, images)
 
 
@@ -182,15 +183,15 @@ def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -
     if name is not None:
         if name and name not in of_type:
             raise BagError(
-                f"{bag} has no topic {name} of type {' or '.join(_TYPES[role])}; it has "
-                f"{', '.join(of_type) or 'none of that type'}"
+                f"{bag} has no topic {name} of type {' or '.join(_TYPES[role])}; its topics of that type: "
+                f"{', '.join(of_type) or 'none'}."
             )
         return str(name)
     if role == "truth":
         of_type = [topic for topic in of_type if topic.endswith("/truth")] or of_type
     if len(of_type) > 1:
         raise BagError(
-            f"{bag} has several {role} topics ({', '.join(of_type)}): name one with --topic {role}=…"
+            f"{bag} has several {role} topics ({', '.join(of_type)}); name one with --topic {role}=NAME."
         )
     return of_type[0] if of_type else ""
 
@@ -204,7 +205,7 @@ def _opened(bag: Path) -> AnyReader:
 
 @cache
 def _typestore() -> Typestore:
-    """Return the message definitions for bags that carry none."""
+    """Return the message definitions for bags that do not contain their own."""
     return get_typestore(Stores.ROS2_HUMBLE)
 
 
@@ -218,7 +219,7 @@ def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
             count += 1
     except DAMAGE as error:
         raise BagError(
-            f"{bag} breaks off after {count} messages ({error}): it is truncated or damaged; copy it again"
+            f"{bag} is truncated or damaged after {count} messages ({error}); copy it again."
         ) from error
     finally:
         reader.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference track of a flight: true positions, interpolated between samples of one flight."""
+"""The reference track of a flight: true positions, interpolated between samples."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _JUMP_M, _JUMP_MPS = 50.0, 100.0
 def jumped(distance_m: Float64Array | float, seconds: Float64Array | float) -> BoolArray:
     """Return True where two truth samples are too far apart to belong to one flight.
 
-    Farther than 50 m, and faster than 100 m/s. The result has the shape of the arguments.
+    The distance must exceed 50 m, and the speed 100 m/s. The result has the shape of the arguments.
     """
     distance, time_s = np.asarray(distance_m), np.asarray(seconds)
     return np.asarray((distance > _JUMP_M) & (distance > _JUMP_MPS * time_s))
@@ -30,8 +30,8 @@ class TruthTrack:
 
     Attributes:
         stamps_ns: (n,) integer nanoseconds, strictly increasing.
-        latitude_deg, longitude_deg: (n,) WGS 84.
-        max_gap_s: `at` does not interpolate across a longer gap, nor across a jump.
+        latitude_deg, longitude_deg: (n,) positions, WGS 84.
+        max_gap_s: longest gap that `at` interpolates across; it never interpolates across a jump.
         source: origin of the track, for the report.
 
     Raises:
@@ -46,9 +46,9 @@ class TruthTrack:
 
     def __post_init__(self) -> None:
         if self.stamps_ns.size == 0:
-            raise BagError(f"{self.source} holds no truth position with a number in it; give --truth a CSV")
+            raise BagError(f"{self.source} holds no truth position other than NaN; give --truth a CSV file.")
         if np.any(np.diff(self.stamps_ns) <= 0):
-            raise BagError(f"{self.source}: truth stamps must rise; sort the rows and remove repeated stamps")
+            raise BagError(f"{self.source} has stamps that do not increase; sort its rows and drop repeats.")
 
     @classmethod
     def of(
@@ -62,7 +62,7 @@ class TruthTrack:
         return cls(stamps, latitude, longitude, max_gap_s, source)
 
     def at(self, stamp_ns: int) -> tuple[float, float]:
-        """Return the interpolated latitude and longitude at a stamp; NaN in a gap, at a jump, or outside."""
+        """Return latitude and longitude interpolated at a stamp; NaN in a gap, at a jump, or off the ends."""
         after = int(np.searchsorted(self.stamps_ns, stamp_ns))
         if after < self.stamps_ns.size and self.stamps_ns[after] == stamp_ns:
             return float(self.latitude_deg[after]), float(self.longitude_deg[after])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a flight as a rosbag2 recording with the topics that geoloc's nodes subscribe to, without ROS."""
+"""Writes a flight as a rosbag2 recording on the topics that geoloc's nodes subscribe to, without ROS."""
 
 import math
 import shutil
@@ -34,26 +34,26 @@ _JPEG_QUALITY = 85
 
 
 class BagRecorder:
-    """Writes a rosbag2 recording, which appears under its name only once it is complete.
+    """Writer of a rosbag2 recording, which appears under its name only once it is complete.
 
     Args:
         path: folder of the bag; must not exist unless `overwrite`.
         storage: "mcap" or "sqlite3".
         overwrite: replace a bag (a folder with metadata.yaml) of that name.
-        jpeg_quality: of compressed images, 1 to 100.
+        jpeg_quality: JPEG quality of compressed images, 1 to 100.
 
     Raises:
-        BagError: where the path exists or cannot be written.
-        ParameterError: for an unknown storage or quality.
+        BagError: if the path exists or cannot be written.
+        ParameterError: for an unknown storage, or a quality outside its range.
     """
 
     def __init__(
         self, path: Path, *, storage: str = "mcap", overwrite: bool = False, jpeg_quality: int = _JPEG_QUALITY
     ) -> None:
         if storage not in STORAGES:
-            raise ParameterError(f"the bag storage {storage!r} is unknown; use one of {', '.join(STORAGES)}")
+            raise ParameterError(f"the bag storage {storage!r} is unknown; use one of {', '.join(STORAGES)}.")
         if not 1 <= jpeg_quality <= 100:
-            raise ParameterError(f"jpeg_quality is {jpeg_quality}; it must be from 1 to 100")
+            raise ParameterError(f"jpeg_quality is {jpeg_quality}; give a number from 1 to 100.")
         _check_free(path, overwrite)
         self.path = path
         self._storage = STORAGES[storage]
@@ -69,7 +69,7 @@ class BagRecorder:
             self._writer.open()
         except (OSError, WriterError) as error:
             raise BagError(
-                f"{self.path} cannot be written ({error}); is there space, and may you write there?"
+                f"{self.path} cannot be written ({error}); check free disk space and write permission."
             ) from error
         return self
 
@@ -86,7 +86,7 @@ class BagRecorder:
             shutil.rmtree(self._workshop, ignore_errors=True)
 
     def image(self, stamp_ns: int, rgb: Rgb, *, compressed: bool = True, late_ns: int = 0) -> None:
-        """Record an image, uint8 RGB (H, W, 3), as JPEG or raw, as arriving `late_ns` after its stamp."""
+        """Record an image, uint8 RGB (H, W, 3), as JPEG or raw, received `late_ns` after its stamp."""
         if compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality]
             data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1].ravel()
@@ -107,7 +107,7 @@ class BagRecorder:
         )
 
     def jpeg(self, stamp_ns: int, data: bytes) -> None:
-        """Record an image that is JPEG already, byte for byte."""
+        """Record an image that is already JPEG-encoded, byte for byte."""
         pixels = np.frombuffer(data, dtype=np.uint8)
         self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=pixels)
 
@@ -147,11 +147,11 @@ class BagRecorder:
         """Record attitude, angular rates and specific force.
 
         Args:
-            stamp_ns: when they were measured.
-            quaternion: x, y, z, w; body to east, north, up.
-            rate_radps: (3,) in the body.
-            acceleration_mps2: (3,) in the body.
-            attitude_deg: standard deviations about east, north and up.
+            stamp_ns: time of the measurement.
+            quaternion: rotation from the body to east, north, up; x, y, z, w.
+            rate_radps: (3,) angular rates in the body frame.
+            acceleration_mps2: (3,) specific force in the body frame.
+            attitude_deg: standard deviations of the attitude about east, north and up.
         """
         self._write(
             "imu",
@@ -204,7 +204,7 @@ class BagRecorder:
         altitude_m: float = math.nan,
         deviation_m: float = 0.0,
     ) -> None:
-        """Record the reference position; altitude above the WGS 84 ellipsoid, NaN where unknown."""
+        """Record the reference position; altitude above the WGS 84 ellipsoid, NaN if unknown."""
         status = self._make("sensor_msgs/msg/NavSatStatus", status=_STATUS_FIX, service=_NO_SERVICE)
         self._write(
             "truth",
@@ -247,7 +247,7 @@ class BagRecorder:
         try:
             self._writer.write(self._connections[role], int(stamp_ns) + late_ns, raw)
         except OSError as error:
-            raise BagError(f"{self.path} cannot be written ({error}); is the disk full?") from error
+            raise BagError(f"{self.path} cannot be written ({error}); check free disk space.") from error
 
 
 def _xyz(vector: ArrayLike) -> dict[str, float]:
@@ -259,8 +259,8 @@ def _check_free(path: Path, overwrite: bool) -> None:
     if not path.exists():
         return
     if not overwrite:
-        raise BagError(f"{path} exists already; choose another name, or overwrite it (--overwrite)")
+        raise BagError(f"{path} exists already; choose another name, or replace it with --overwrite.")
     if not (path / "metadata.yaml").is_file():
         raise BagError(
-            f"{path} exists and is no rosbag2 folder, so it is not overwritten; choose another name"
+            f"{path} exists and is not a rosbag2 folder, so it is not overwritten; choose another name."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrates a model on evaluated flights over its validation region: covariance and thresholds."""
+"""Calibrates a model's covariance and thresholds on evaluated flights over its validation region."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,17 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurements that a calibration was made from.
+    """The measurements from which a calibration was derived.
 
     Attributes:
         flights: titles of the reports.
-        frames, fixes: numbers of frames and fixes with a truth.
-        fit: correction of the filter's covariance, on top of the calibration that flew; None with too few
-            unrefined fixes.
-        registration: correction of the covariance of refined positions; None with too few refined fixes.
-        point: the thresholds.
-        before, after: consistency as flown, and after calibration among the fixes that the thresholds accept.
+        frames, fixes: number of frames with a truth, and of fixes among them.
+        fit: correction of the filter's covariance, applied after the calibration used in flight; None if
+            there are too few unrefined fixes.
+        registration: correction of the covariance of refined positions; None if there are too few of them.
+        point: the chosen thresholds.
+        before: consistency of the covariance as flown.
+        after: consistency of the calibrated covariance, over the fixes that the thresholds accept.
     """
 
     flights: tuple[str, ...]
@@ -47,21 +48,21 @@ class Measured:
 def calibrate(
     reports: Sequence[WrittenReport], model_id: str, date: str, target: Target
 ) -> tuple[Calibration, Measured]:
-    """Measure a model's calibration.
+    """Derive a model's calibration from evaluated flights.
 
     Args:
-        reports: flights over the validation region, flown with open thresholds; a calibration cannot recover
-            frames that were refused.
-        model_id: the model that must have flown.
+        reports: reports of flights over the validation region, evaluated with open thresholds, because a
+            calibration cannot recover frames that were refused.
+        model_id: id of the model; every report must be of it.
         date: date of the calibration, for the model card.
-        target: the rate of false fixes to keep.
+        target: the rate of false fixes not to exceed.
 
     Returns:
-        The calibration for the model card, and what it was made from.
+        The calibration for the model card, and the measurements behind it.
 
     Raises:
-        ParameterError: without reports, for reports of other models or of different calibrations of this one,
-            or for too few fixes.
+        ParameterError: if there is no report, if reports are of other models or of different calibrations of
+            this one, or if there are too few fixes.
     """
     flown, filtered = _common_calibration(reports, model_id)
     answers = joined([report.answers for report in reports])
@@ -79,7 +80,7 @@ def calibrate(
     )
     scale, floor_m = _covariance_of(flown)[:2] if fit is None else fit.after(flown)
     calibration = Calibration(
-        # A filter asks no score of a single frame: what was measured of those stays as it is.
+        # The filter applies no score threshold to single frames, so the thresholds for those are kept.
         min_score=flown.min_score if filtered else point.rules.min_score,
         min_margin=flown.min_margin if filtered else point.rules.min_margin,
         derivation=flown.derivation if filtered else _derivation(measured, target),
@@ -96,9 +97,9 @@ def calibrate(
 def _fitted(
     answers: Answers, flown: Calibration
 ) -> tuple[CovarianceFit | None, CovarianceFit | None, Answers]:
-    """Fit the covariances of unrefined and of refined fixes separately, each where there are enough.
+    """Fit the covariances of unrefined and of refined fixes separately, each if there are enough fixes.
 
-    The contribution of the attitude error is known and stays as it is.
+    The contribution of the attitude error is known and is not fitted.
     """
     attitude_m2 = answers.attitude_m**2
     known = attitude_m2 + np.where(answers.refined, flown.registration_m**2, 0.0)
@@ -120,7 +121,7 @@ def _isotropic(variance_m2: Float64Array) -> Float64Array:
 
 
 def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
-    """Return the mean of two medians: scores of right tiles, and of the best tiles on other ground."""
+    """Return the midpoint of the median score of correct tiles and that of the best tiles on other ground."""
     right = answers.distance_m <= beyond_m
     scores = answers.score[right], (answers.score - answers.margin)[right]
     if not all(np.isfinite(some).any() for some in scores):
@@ -130,23 +131,23 @@ def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
 
 def _common_calibration(reports: Sequence[WrittenReport], model_id: str) -> tuple[Calibration, bool]:
     if not reports:
-        raise ParameterError("no report to calibrate with: name folders that `geoloc evaluate` wrote")
+        raise ParameterError("a calibration needs a report; name folders that `geoloc evaluate` wrote.")
     first = reports[0]
     for report in reports:
         if report.model != model_id:
             raise ParameterError(
-                f"{report.folder} was flown by model {report.model}, not by {model_id}: evaluate the flight "
-                f"with {model_id}"
+                f"{report.folder} is of model {report.model}, not of {model_id}; evaluate the flight "
+                f"with {model_id}."
             )
         if _covariance_of(report.calibration) != _covariance_of(first.calibration):
             raise ParameterError(
-                f"{first.folder} and {report.folder} were flown with different calibrations of {model_id}: "
-                "evaluate both flights again"
+                f"{first.folder} and {report.folder} are of different calibrations of {model_id}; "
+                "evaluate both flights again."
             )
         if report.filtered != first.filtered:
             raise ParameterError(
-                f"of {first.folder} and {report.folder} one was flown with the filter and one without: "
-                "evaluate both flights alike, with --alone or without"
+                f"one of {first.folder} and {report.folder} was evaluated with the filter and one without; "
+                "evaluate both with --alone, or both without it."
             )
     return first.calibration, first.filtered
 
@@ -157,11 +158,11 @@ def _covariance_of(calibration: Calibration) -> tuple[float, float, float]:
 
 def _derivation(measured: Measured, target: Target) -> str:
     point = measured.point
-    reached = "shown" if point.proven else f"not shown: that takes {point.fixes_needed} independent fixes"
+    reached = "shown" if point.proven else f"not shown, which takes {point.fixes_needed} independent fixes"
     return (
         f"geoloc calibrate on {_named(measured.flights)} ({measured.frames} frames): of "
-        f"{point.seen.accepted} fixes accepted, worth {point.seen.independent:.0f} independent ones, "
-        f"{point.seen.false} were more than {target.beyond_m:g} m off, "
+        f"{point.seen.accepted} accepted fixes (effectively {point.seen.independent:.0f} independent ones), "
+        f"{point.seen.false} had an error above {target.beyond_m:g} m, "
         f"at most {point.seen.upper:.2%} with 95 % confidence; the target of {target.false_share:.2%} is "
         f"{reached}"
     )
@@ -193,7 +194,7 @@ def _facts(measured: Measured, target: Target, date: str) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
-    """Return plain values for YAML: floats to five digits, NaN as null, tuples as lists, keys as text."""
+    """Convert a value for YAML: floats to five decimals, NaN to null, tuples to lists, keys to text."""
     if isinstance(value, Mapping):
         return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

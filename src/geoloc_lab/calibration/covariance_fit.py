@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fits scale and floor of a covariance by maximum likelihood, with a mixture model for false fixes.
 
-The calibrated covariance is s Σ + f² I. The scale s corrects the measured spread; the floor f covers errors
-that the claim does not see (height, attitude, map and truth). Errors are modelled as drawn from it, except
-for a share ε that is uniform over a disc of the radius of the largest error, or of ten median errors. ε is
-fitted too. It keeps a few false fixes of kilometres from inflating the ellipse of the others: false fixes are
-to be refused, not covered.
+The calibrated covariance is s Σ + f² I. The scale s corrects the claimed spread Σ. The floor f covers errors
+that Σ does not model (height, attitude, map and truth). Errors are modelled as Gaussian with the calibrated
+covariance, except for a share ε that is uniform over a disc. The disc's radius is the largest error, or ten
+median errors if that is more. ε is fitted too, so that a few false fixes of kilometres do not inflate the
+ellipse of the others: false fixes should be refused, not covered.
 """
 
 import math
@@ -21,7 +21,7 @@ from geoloc.errors import ParameterError
 
 FEWEST_FIXES = 20
 _WIDE = 10.0
-_LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, share of false fixes
+_LIMITS = ((1e-3, 1e4), (1e-3, 1e3), (1e-4, 0.5))  # of scale, floor in metres, false share
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class CovarianceFit:
 
     Attributes:
         scale: s, above 0.
-        floor_m: f, metres; 0 where none is needed.
-        false_share: ε, the share of fixes that the ellipse does not explain.
-        fixes: number of fixes that were used.
+        floor_m: f, metres; 0 if negligible.
+        false_share: ε, the share of fixes that the model attributes to false fixes.
+        fixes: number of fixes used.
     """
 
     scale: float
@@ -45,7 +45,7 @@ class CovarianceFit:
         return integrity.scaled_covariance(covariance_m2, self.scale, self.floor_m)
 
     def after(self, before: Calibration) -> tuple[float, float]:
-        """Return scale and floor of this correction applied after the calibration `before`."""
+        """Return scale and floor of the calibration `before` followed by this correction."""
         floor_m = math.sqrt(self.scale * before.sigma_floor_m**2 + self.floor_m**2)
         return self.scale * before.covariance_scale, floor_m
 
@@ -59,12 +59,12 @@ def fit_covariance(
 ) -> CovarianceFit:
     """Fit scale and floor to errors (n, 2) and claimed covariances (n, 2, 2), east and north, metres.
 
-    Rows with NaN, and matrices that are no covariance, are ignored.
+    Rows with NaN, and matrices that are not a covariance, are ignored.
 
     Args:
-        error_m: estimate minus truth.
-        covariance_m2: as claimed, without the known part.
-        known_m2: (n,) known variance per axis that is added and not fitted; 0 by default.
+        error_m: (n, 2) estimate minus truth.
+        covariance_m2: (n, 2, 2) claimed covariance, without the known part.
+        known_m2: (n,) known variance per axis, added and not fitted; 0 by default.
         scaled: fit the scale; if False, s is 1 and only the floor is fitted.
 
     Raises:
@@ -75,14 +75,15 @@ def fit_covariance(
     error_m, covariance_m2, known_m2 = error_m[usable], covariance_m2[usable], known_m2[usable]
     if len(error_m) < FEWEST_FIXES:
         raise ParameterError(
-            f"{len(error_m)} fixes have a truth and a usable covariance, a calibration takes {FEWEST_FIXES} "
-            "at least: give more or longer flights"
+            f"{len(error_m)} fixes have a truth and a usable covariance, fewer than the {FEWEST_FIXES} that "
+            "a calibration needs; give more or longer flights."
         )
     distance_m = np.hypot(*error_m.T)
     widest_m = max(1.0, float(distance_m.max()), _WIDE * float(np.median(distance_m)))
 
     def loss(logs: Float64Array) -> float:
-        # Equal claims make scale and floor indistinguishable; a weak prior then favours a scale of 1.
+        # If all claimed covariances are equal, scale and floor are indistinguishable; a weak prior then
+        # favours a scale of 1.
         return float(logs[0] ** 2) / 2.0 - _log_likelihood(
             error_m, covariance_m2, known_m2, widest_m, *np.exp(logs)
         )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chooses thresholds that keep the rate of false fixes under a target.
 
-Each candidate threshold refuses 0 to 50 % of the right answers. Among the candidates whose upper bound of the
-false-fix rate (Clopper and Pearson, one-sided 95 %, effective number of fixes) is within the target, the one
-with the most right answers is chosen. Where too few frames were flown for any candidate, the one with the
-lowest upper bound is chosen and reported as not proven.
+Each candidate threshold refuses 0 to 50 % of the correct answers. A candidate meets the target if the upper
+bound of its false-fix rate does (Clopper and Pearson, one-sided 95 %, with the effective number of fixes).
+Among these candidates, the one with the most correct answers is chosen. If there are too few frames for any
+candidate to meet the target, the one with the lowest upper bound is chosen and reported as not proven.
 
-The rate on the frames that thresholds were chosen on is too optimistic. Two-fold cross-validation over blocks
-of successive frames gives the rate on other frames.
+The rate is too optimistic on the frames that the thresholds were chosen on. Two-fold cross-validation over
+blocks of successive frames gives the rate on other frames.
 """
 
 import math
@@ -22,12 +22,12 @@ from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.bootstrap import CONFIDENCE, block_length, upper_bound
 from geoloc_lab.metrics.risk import independent_fixes
 
-GIVE_UP = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+REFUSED_SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target: at most `false_share` of the accepted answers are more than `beyond_m` metres off.
+    """The target: at most `false_share` of the accepted answers have an error above `beyond_m` metres.
 
     Raises:
         ParameterError: for a share that is not between 0 and 1, or a distance that is not above 0.
@@ -39,20 +39,20 @@ class Target:
     def __post_init__(self) -> None:
         if not 0.0 < self.false_share < 1.0:
             raise ParameterError(
-                f"the target share of false fixes is {self.false_share}: give a number between 0 and 1"
+                f"the target share of false fixes is {self.false_share}; give a number between 0 and 1."
             )
         if not 0.0 < self.beyond_m < math.inf:
-            raise ParameterError(f"false fixes cannot begin {self.beyond_m} m off: give a distance above 0")
+            raise ParameterError(f"the limit of a false fix is {self.beyond_m} m; give a distance above 0.")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds of an answer; the defaults refuse nothing.
+    """Thresholds for accepting an answer; the defaults accept every answer.
 
     Attributes:
-        min_score: cosine of the best tile; unknown scores pass.
-        min_margin: its lead over tiles of other ground; unknown margins pass.
-        max_sigma_m: calibrated standard deviation; 0 for no limit; unknown deviations fail any limit.
+        min_score: smallest cosine of the best tile; unknown scores pass.
+        min_margin: smallest margin of the best tile over tiles of other ground; unknown margins pass.
+        max_sigma_m: largest calibrated standard deviation, 0 for no limit; unknown deviations fail any limit.
     """
 
     min_score: float = -1.0
@@ -60,7 +60,7 @@ class Rules:
     max_sigma_m: float = 0.0
 
     def accept(self, answers: Answers) -> BoolArray:
-        """Return which frames (n,) are answered under these thresholds."""
+        """Return True for each frame (n,) that is answered under these thresholds."""
         accepted = answers.answered & ~(answers.score < self.min_score) & ~(answers.margin < self.min_margin)
         return accepted & (answers.sigma_m <= self.max_sigma_m) if self.max_sigma_m > 0.0 else accepted
 
@@ -70,10 +70,10 @@ class Rate:
     """The rate of false fixes among accepted answers.
 
     Attributes:
-        accepted, false: numbers of frames.
+        accepted, false: number of accepted fixes, and of false fixes among them.
         independent: effective number of accepted fixes, given their correlation.
-        rate: false over accepted; NaN where nothing was accepted.
-        upper: one-sided 95 % upper bound of the rate; 1 where nothing was accepted.
+        rate: `false` divided by `accepted`; NaN if no fix was accepted.
+        upper: one-sided 95 % upper bound of the rate; 1 if no fix was accepted.
         available: share of all frames that were accepted.
     """
 
@@ -91,10 +91,10 @@ class OperatingPoint:
 
     Attributes:
         rules: the thresholds.
-        proven: whether both upper bounds are within the target.
+        proven: whether the upper bounds of both rates are within the target.
         seen: rate on the frames that the thresholds were chosen on.
         crossed: rate by cross-validation.
-        fixes_needed: number of independent accepted fixes, none of them false, that would prove the target.
+        fixes_needed: number of independent accepted fixes without a false one that would prove the target.
     """
 
     rules: Rules
@@ -109,12 +109,12 @@ def choose(answers: Answers, target: Target, *, filtered: bool = False) -> Opera
 
     Args:
         answers: frames with calibrated covariances.
-        target: the rate to keep.
-        filtered: whether a filter ran over the flights; scores and margins of single frames then refuse
-            nothing, and only the limit on the deviation is chosen.
+        target: the rate not to exceed.
+        filtered: whether a filter ran over the flights. The filter ignores thresholds of score and margin, so
+            only the limit on the standard deviation is chosen.
 
     Raises:
-        ParameterError: where no answer is right.
+        ParameterError: if no answer is correct.
     """
     rules = _best(answers, target, filtered)
     seen = rate_of(rules.accept(answers), answers, target.beyond_m)
@@ -157,7 +157,7 @@ def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
     right = answers.distance_m <= target.beyond_m
     if not right.any():
         raise ParameterError(
-            f"no answer lies within {target.beyond_m:g} m of the truth: there is nothing to set thresholds by"
+            f"no answer lies within {target.beyond_m:g} m of the truth; evaluate flights over the map's area."
         )
 
     def worth(rules: Rules) -> tuple[bool, float, float]:
@@ -166,16 +166,16 @@ def _best(answers: Answers, target: Target, filtered: bool) -> Rules:
         kept = rate.upper <= target.false_share
         return kept, float((accepted & right).sum()) if kept else -rate.upper, -rate.upper
 
-    # Candidates go from lenient to strict, and the first of equally good ones is chosen.
+    # Candidates are ordered from lenient to strict; max() returns the first of equally good ones.
     return max(_candidates(answers, right, filtered), key=worth)
 
 
 def _candidates(answers: Answers, right: BoolArray, filtered: bool) -> list[Rules]:
     scores, margins = [-1.0], [0.0]
     if not filtered:
-        scores += _quantiles(answers.score[right], GIVE_UP[1:], 3)
-        margins += np.maximum(_quantiles(answers.margin[right], GIVE_UP[1:], 3), 0.0).tolist()
-    sigmas = [0.0, *_quantiles(answers.sigma_m[right], [1.0 - share for share in GIVE_UP[1:]], 1)]
+        scores += _quantiles(answers.score[right], REFUSED_SHARES[1:], 3)
+        margins += np.maximum(_quantiles(answers.margin[right], REFUSED_SHARES[1:], 3), 0.0).tolist()
+    sigmas = [0.0, *_quantiles(answers.sigma_m[right], [1.0 - share for share in REFUSED_SHARES[1:]], 1)]
     steps = sorted(product(range(len(scores)), range(len(margins)), range(len(sigmas))), key=sum)
     return [Rules(float(scores[i]), float(margins[j]), float(sigmas[k])) for i, j, k in steps]
 
@@ -186,7 +186,7 @@ def _quantiles(values: Float64Array, shares: list[float] | tuple[float, ...], di
 
 
 def _crossed(answers: Answers, target: Target, filtered: bool) -> Rate:
-    """Return the rate by two-fold cross-validation over blocks of frames."""
+    """Return the rate of false fixes by two-fold cross-validation over blocks of frames."""
     blocks = np.arange(len(answers)) // block_length(len(answers))
     accepted = np.zeros(len(answers), dtype=np.bool_)
     for half in (0, 1):

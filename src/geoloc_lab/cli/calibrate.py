@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from geoloc_lab.calibration.calibrate import Measured
     from geoloc_lab.calibration.covariance_fit import CovarianceFit
 
-_HELP = """Measure a model's covariance and thresholds on flights over a validation region; store both.
+_HELP = """Calibrate a model's covariance and thresholds on flights over a validation region.
 
-Fits a scale and a floor of the covariance to the errors. Chooses max_sigma_m, and for flights evaluated with
---alone min_score and min_margin too, so that false fixes stay under a target rate. Also measures the score
-below which a view counts as off the map. The results are stored in the model's model.yaml and params.yaml.
+Fits a scale and a floor of the covariance to the errors. Chooses max_sigma_m so that the rate of false fixes
+stays below a target; for flights evaluated with --alone, chooses min_score and min_margin too. Measures the
+score below which a view counts as off the map. Stores the results in the model's model.yaml and params.yaml.
 
-Evaluate the flights with open thresholds first, over ground that neither training nor your tests use:
+First evaluate the flights with open thresholds, over ground that neither training nor your tests use:
 
   geoloc evaluate flight --map my_map --model my_model --params-file config/open.yaml --out runs/open
 
@@ -41,20 +41,20 @@ def register(app: typer.Typer) -> None:
 
 def calibrate(
     model: ModelArgument,
-    reports: Annotated[list[Path], typer.Argument(help="Folders that `geoloc evaluate` wrote.")],
+    reports: Annotated[list[Path], typer.Argument(help="Report folders that `geoloc evaluate` wrote.")],
     target_false_fix: Annotated[
         float,
-        typer.Option(help="Share of answers that may be false, as an upper bound with 95 % confidence."),
+        typer.Option(help="Largest share of false fixes, as an upper bound with 95 % confidence."),
     ] = 0.001,
     false_beyond: Annotated[
-        float, typer.Option(min=0.1, help="Error from which an answer is false, metres.")
+        float, typer.Option(min=0.1, help="Error above which a fix is false, metres.")
     ] = 50.0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a calibration measured on more frames, too.")
+        bool, typer.Option("--overwrite", help="Replace even a calibration that was measured on more frames.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the result without storing it.")] = False,
 ) -> None:
-    """Measure a calibration and store it in the model."""
+    """Calibrate a model and store the result in it."""
     from geoloc.encoder.card import load_card
     from geoloc.encoder.card_writing import store_calibration
     from geoloc.errors import ParameterError
@@ -73,7 +73,7 @@ def calibrate(
     typer.echo(_table(calibration, measured))
     if not measured.point.proven:
         typer.echo(
-            f"note: {measured.frames} frames do not show a rate of {target_false_fix:.2%}: that takes "
+            f"note: {measured.frames} frames do not prove a rate of {target_false_fix:.2%}, which takes "
             f"{measured.point.fixes_needed} independent fixes without a false one",
             err=True,
         )
@@ -82,8 +82,8 @@ def calibrate(
         typer.echo("\nnothing stored: --dry-run")
     elif measured.frames < stored and not overwrite:
         raise ParameterError(
-            f"{card.id} holds a calibration by {stored} frames, this one is by {measured.frames}: give more "
-            "flights, or --overwrite to replace it all the same"
+            f"{card.id} holds a calibration on {stored} frames, more than the {measured.frames} of this one; "
+            "give more flights, or replace it with --overwrite."
         )
     else:
         typer.echo(f"\nstored in {store_calibration(card.directory, calibration).directory}")
@@ -92,15 +92,15 @@ def calibrate(
 def _covariances(found: "Calibration", measured: "Measured") -> str:
     scale, floor_m, more_m = found.covariance_scale, found.sigma_floor_m, found.registration_m
     return (
-        f"covariance of beliefs: {scale:g} Σ + ({floor_m:g} m)²{_by(measured.fit)}\n"
-        f"of refined positions: ({more_m:g} m)² more{_by(measured.registration)}\n"
+        f"covariance of the filter: {scale:g} Σ + ({floor_m:g} m)²{_source(measured.fit)}\n"
+        f"added for refined positions: ({more_m:g} m)²{_source(measured.registration)}\n"
     )
 
 
-def _by(fit: "CovarianceFit | None") -> str:
+def _source(fit: "CovarianceFit | None") -> str:
     if fit is None:
-        return ", as it was: too few to measure"
-    return f", by {fit.fixes} fixes, {fit.false_share:.1%} of them taken for false"
+        return " (unchanged: too few fixes)"
+    return f" (from {fit.fixes} fixes, {fit.false_share:.1%} of them modelled as false)"
 
 
 def _table(found: "Calibration", measured: "Measured") -> str:
@@ -109,19 +109,22 @@ def _table(found: "Calibration", measured: "Measured") -> str:
     before, after = measured.before, measured.after
     seen, crossed = measured.point.seen, measured.point.crossed
     covariance = [
-        ("", ("before", "after, of the accepted")),
-        ("NEES (2 is honest)", (number(before.nees), number(after.nees))),
+        ("", ("before", "after, accepted fixes")),
+        ("NEES (2 if consistent)", (number(before.nees), number(after.nees))),
         *(
-            (f"inside the {sigma}σ ellipse", (percent(before.inside[sigma]), percent(after.inside[sigma])))
+            (
+                f"truth inside the {sigma}σ ellipse",
+                (percent(before.inside[sigma]), percent(after.inside[sigma])),
+            )
             for sigma in after.inside
         ),
     ]
     point = [
-        ("", ("chosen on", "cross-validated")),
-        ("answered, of all frames", (percent(seen.available), percent(crossed.available))),
+        ("", ("on all frames", "cross-validated")),
+        ("availability", (percent(seen.available), percent(crossed.available))),
         ("false fixes", (f"{seen.false} of {seen.accepted}", f"{crossed.false} of {crossed.accepted}")),
-        ("  independent fixes", (f"{seen.independent:.0f}", f"{crossed.independent:.0f}")),
-        ("  at most, with 95 % confidence", (percent(seen.upper), percent(crossed.upper))),
+        ("  effective number of fixes", (f"{seen.independent:.0f}", f"{crossed.independent:.0f}")),
+        ("  95 % upper bound of the rate", (percent(seen.upper), percent(crossed.upper))),
     ]
     return "\n".join(
         (

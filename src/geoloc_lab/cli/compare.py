@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-_HELP = """Compare reports of the same flight: two models, two settings, with and without the filter.
+_HELP = """Compare reports of the same flight, such as those of two models or two settings.
 
-Frames are paired by their stamps. Every difference has a 95 % interval; a star marks intervals that exclude
-0. Writes compare.html (one self-contained page), compare.png and compare.json into --out.
+Frames are paired by their stamps. Every difference has a 95 % interval; a star marks differences whose
+interval excludes 0. Writes compare.html (one self-contained page), compare.png and compare.json into --out.
 
 Examples:
 
@@ -27,9 +27,9 @@ def register(app: typer.Typer) -> None:
 def compare(
     reports: Annotated[
         list[Path],
-        typer.Argument(help="Report folders, or their report.json; the others are compared with the first."),
+        typer.Argument(help="Report folders or their report.json; each is compared with the first."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the page and the picture.")] = Path("runs/comparison"),
+    out: Annotated[Path, typer.Option(help="Folder for page, plot and figures.")] = Path("runs/comparison"),
 ) -> None:
     """Compare reports of one flight."""
     from geoloc_lab.reports import comparison as comparing
@@ -40,5 +40,5 @@ def compare(
     comparison = comparing.compare([read_report(path) for path in reports])
     page = write_comparison(comparison, out)
     table = aligned([(label, cells) for label, *cells in comparing.comparison_table(comparison)])
-    typer.echo(f"{comparison.frames} frames that all reports have; * where the interval excludes 0\n")
+    typer.echo(f"{comparison.frames} frames that all reports have; *: the 95 % interval excludes 0\n")
     typer.echo(f"{table}\n\ncomparison: {page}")

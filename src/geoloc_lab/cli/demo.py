@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc demo`: runs everything, from map to report, on a procedural world."""
+"""`geoloc demo`: runs all steps, from map to report, on a procedural world."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ import typer
 from geoloc.cli.options import Model, option
 from geoloc_lab.nodes.settings import ReplayNodeSettings
 
-_HELP = """Localize a simulated drone without GNSS on a map, and report the errors in metres; needs no data.
+_HELP = """Localize a simulated drone without GNSS and report the errors in metres; needs no data.
 
-Renders a procedural town at two dates, builds a map of the first, flies a camera over the second, replays the
-flight into the real ROS 2 nodes and writes a report. World and flight are kept for the next run.
+Renders a procedural town at two dates, builds a map of the first date and flies a camera over the second.
+Replays the flight into the real ROS 2 nodes and writes a report. World and flight are kept for the next run.
 
 Examples:
 
@@ -36,10 +36,10 @@ def demo(
     rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=10.0)] = ReplayNodeSettings.rate,
     model: Model = "",
 ) -> None:
-    """Render a world, build its map, fly, and report."""
+    """Render a world, build its map, simulate a flight, and report the errors."""
     from geoloc.installed import default_model
     from geoloc_lab.demo import Demo, run_demo
 
     chosen = Demo(out, model or default_model(), seed, duration_s, rate)
     run_demo(chosen, typer.echo)
-    typer.echo(f"\nthe same without ROS: {chosen.evaluation()}")
+    typer.echo(f"\nto repeat it without ROS: {chosen.evaluation()}")

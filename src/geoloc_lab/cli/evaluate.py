@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _HELP = """Localize every frame of a bag and report the errors.
 
-Needs no ROS: one process reads the bag and processes the frames, with the code that the nodes run.
+Needs no ROS: one process reads the bag and processes the frames by the code that the nodes run.
 The model must be the one that the map was built with.
 
-Writes report.html (one self-contained page), report.json, frames.csv and pictures into --out.
+Writes report.html (one self-contained page), report.json, frames.csv and plots into --out.
 
 Examples:
 
@@ -36,30 +36,34 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, or .mcap file.")],
-    map_: Annotated[Path, typer.Option("--map", help="Map directory, from `geoloc map build`.")],
+    bag: Annotated[Path, typer.Argument(help="Bag: rosbag2 folder or .mcap file.")],
+    map_: Annotated[Path, typer.Option("--map", help="Map directory, made by `geoloc map build`.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     model: Model = "",
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with stamp_ns (or photo file), latitude, longitude; default: the bag's NavSatFix."
+            help="CSV of the truth with stamp_ns (or photo file), latitude, longitude. "
+            "Default: the bag's NavSatFix."
         ),
     ] = None,
     topic: Annotated[
-        list[str] | None, typer.Option(help="role=name: image, camera_info, imu, altitude, odom or truth.")
+        list[str] | None,
+        typer.Option(
+            help="Topic as ROLE=NAME; may be repeated. Roles: image, camera_info, imu, altitude, odom, truth."
+        ),
     ] = None,
     params_file: Annotated[
         list[Path] | None,
-        typer.Option(help="ROS parameter file that overrides the model's own; may be repeated."),
+        typer.Option(help="ROS parameter file, which overrides the model's; may be repeated."),
     ] = None,
     alone: Annotated[
         bool, typer.Option("--alone", help="Localize each frame on its own, without filter.")
     ] = False,
-    unrefined: Annotated[
-        bool, typer.Option("--unrefined", help="Answer from look-ups alone, without refinement.")
-    ] = False,
-    backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or torch.")] = "auto",
+    unrefined: Annotated[bool, typer.Option("--unrefined", help="Answer without refinement.")] = False,
+    backend: Annotated[
+        str, typer.Option(help="Encoder backend: auto, onnxruntime, openvino or torch.")
+    ] = "auto",
 ) -> None:
     """Localize every frame of a bag and write the report."""
     from geoloc.encoder import load_encoder
@@ -87,7 +91,7 @@ def parse_topics(entries: list[str]) -> "Topics":
     """Parse `role=name` entries into topic names.
 
     Raises:
-        ParameterError: for an entry of another form or an unknown role.
+        ParameterError: if an entry has another form or an unknown role.
     """
     from geoloc_lab.bags.reading import Topics
 
@@ -96,6 +100,6 @@ def parse_topics(entries: list[str]) -> "Topics":
     for entry in entries:
         role, separator, name = entry.partition("=")
         if not separator or role not in roles:
-            raise ParameterError(f"--topic {entry}: write ROLE=NAME with a role of {', '.join(roles)}")
+            raise ParameterError(f"--topic is '{entry}'; write ROLE=NAME with a role of {', '.join(roles)}.")
         chosen[role] = name
     return Topics(**chosen)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc flight`: evaluates real flights from photos and a GeoTIFF."""
+"""`geoloc flight`: evaluates real flights, given as photos and a GeoTIFF."""
 
 import importlib.util
 from dataclasses import replace
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from geoloc_lab.metrics.records import EvaluationRun
     from geoloc_lab.photo_flights.evaluation import PreparedFlight
 
-_HELP = """Replay flights of photos: build their maps, localize every photo, and report the errors in metres.
+_HELP = """Evaluate flights of photos: build their maps, localize every photo, and report the errors.
 
-DATA holds flight folders. Each has images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF, the map. The
-table has a row for each photo: file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg,
-footprint_center_lat, footprint_center_lon. DATA/calibration/cameras.json holds the lenses. Attitude and
-height are those measured on board where the photos carry them (DJI), otherwise those of the table.
+DATA holds flight folders. Each has images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF for the map.
+The table has a row for each photo with the columns file, cam_lat, cam_lon (truth), agl_m, pitch_deg,
+image_up_azimuth_deg, footprint_center_lat, footprint_center_lon. DATA/calibration/cameras.json holds the
+lenses. Attitude and height come from the photos if these contain them (DJI), otherwise from the table.
 
-Where the map was made from some of the photos, list the others in independent.txt in the flight folder, one
-file name a line. The report then has two more columns: `independent` for them, `in the map` for the rest.
+If the map was made from some of the photos, list the other photos in independent.txt in the flight folder,
+one file name per line. The report then has two more columns: `independent` and `in the map`.
 
-Other imagery under DATA (maps of other flights, folders with an index.csv of EPSG bounds) gives distractors.
+Distractor tiles are cut from other imagery under DATA: the maps of other flights, and the images of folders
+with an index.csv.
 
-Where ROS 2 is installed, the photos go through the nodes, otherwise through the same code in one process.
+If ROS 2 is installed, the nodes process the photos, otherwise one process does by the same code.
 
 Examples:
 
@@ -37,7 +38,7 @@ Examples:
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
 """
 
-# Photos of nearly a megabyte need reliable transport: best effort loses the image with one of its packets.
+# Photos of nearly a megabyte need reliable transport: best effort loses an image with any of its packets.
 # Photos are seconds apart without odometry, so a filter would carry little from one to the next.
 _FOR_PHOTOS = """/**/camera_node:
   ros__parameters:
@@ -58,17 +59,23 @@ def register(app: typer.Typer) -> None:
 
 
 def flight(
-    data: Annotated[Path, typer.Argument(help="Folder with flight folders.")],
+    data: Annotated[Path, typer.Argument(help="Folder that holds the flight folders.")],
     out: Annotated[Path, typer.Option(help="Folder for maps, bags and reports.")] = Path("flight"),
     model: Model = "",
-    view_size: Annotated[float, typer.Option(help="Tile size, metres; 0 fits it to the flight.")] = 0.0,
-    overlap: Annotated[float, typer.Option(help="Share of a tile that its neighbour shows too.")] = 0.75,
-    distractors: Annotated[
-        int, typer.Option(help="Number of tiles of other places added to each map.")
-    ] = 1000,
+    view_size: Annotated[
+        float, typer.Option(help="Width of a tile, metres; 0 derives it from the flight.")
+    ] = 0.0,
+    overlap: Annotated[
+        float, typer.Option(help="Overlap of neighbouring tiles, as a share of their width.")
+    ] = 0.75,
+    distractors: Annotated[int, typer.Option(help="Number of distractor tiles added to each map.")] = 1000,
     rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=20.0)] = 4.0,
     nodes: Annotated[
-        bool | None, typer.Option("--nodes/--no-nodes", help="Through ROS nodes, or in one process.")
+        bool | None,
+        typer.Option(
+            "--nodes/--no-nodes",
+            help="Use the ROS nodes, or one process. Default: the nodes if ROS 2 is installed.",
+        ),
     ] = None,
 ) -> None:
     """Prepare, localize and report every flight under DATA."""
@@ -94,7 +101,7 @@ def flight(
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
     from geoloc_lab.photo_flights.evaluation import evaluate_photos
 
-    return evaluate_photos(prepared, encoder, "every photo in turn, without ROS, with the code the nodes run")
+    return evaluate_photos(prepared, encoder, "photo by photo, without ROS, by the code that the nodes run")
 
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
@@ -111,11 +118,11 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
         Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
     )
     records = read_frames(report / FRAMES)
-    if rate != 1.0:  # the nodes measure ages in the flight's time, which ran faster
+    if rate != 1.0:  # the nodes measure latency in flight time, which ran at `rate`
         records = tuple(replace(record, latency_ms={}) for record in records)
     views = _in_one_process(prepared, encoder).views
     calibration = encoder.card.calibration
     run = EvaluationRun(
         title, records, prepared.map_directory, views=views, calibration=calibration, filtered=False
     )
-    return described(run, prepared, f"replayed {rate:g} times as fast through the ROS nodes")
+    return described(run, prepared, f"by the ROS nodes, replayed at {rate:g} times the speed of the flight")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc replay`: plays a recorded flight onto the topics, where `ros2 bag play` is not installed."""
+"""`geoloc replay`: plays a recorded flight where `ros2 bag play` is not installed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+    bag: Annotated[Path, typer.Argument(help="Bag: rosbag2 folder, .mcap or .db3 file.")],
     rename: Annotated[
         list[str] | None,
-        typer.Argument(help="Renames, /recorded:=played, where types are ambiguous."),
+        typer.Argument(help="Renames of topics, /recorded:=played, if types are ambiguous."),
     ] = None,
     rate: Annotated[float, option(ReplayNodeSettings, "rate")] = ReplayNodeSettings.rate,
     start: Annotated[float, option(ReplayNodeSettings, "start_s")] = ReplayNodeSettings.start_s,
@@ -30,11 +30,11 @@ def replay(
     wait: Annotated[float, option(ReplayNodeSettings, "wait_s")] = ReplayNodeSettings.wait_s,
     report: Annotated[bool, option(ReplayNodeSettings, "report")] = ReplayNodeSettings.report,
 ) -> None:
-    """Play a recorded flight onto the topics that the nodes subscribe to, with /clock.
+    """Play a recorded flight to the topics that the nodes subscribe to, and publish /clock.
 
-    Start the nodes first, with their time from /clock: `geoloc up --map my_map --use-sim-time`. Playback
-    begins once they have subscribed. Topics are found by their types: Image or CompressedImage, CameraInfo,
-    Imu, Range (height above ground), Odometry, and a NavSatFix as the truth.
+    Start the nodes first, and let them take their time from /clock: `geoloc up --map my_map --use-sim-time`.
+    Playback begins once they have subscribed. Topics are found by their types: Image or CompressedImage,
+    CameraInfo, Imu, Range (height above ground), Odometry, and NavSatFix (truth).
 
     Examples:
         geoloc replay flight

@@ -15,14 +15,14 @@ _commands = typer.Typer(
     no_args_is_help=True,
 )
 
-_SCENARIOS_HELP = """Fly the scenarios, each hard in one way, and check the results against targets.
+_SCENARIOS_HELP = """Fly the scenarios, each with one difficulty, and check the results against targets.
 
-The flights go over the procedural world, with map and camera at two dates, and with --data over Massachusetts
-imagery, where the camera sees a simulated other season through another sensor. No prior position is given.
+The flights cross the procedural world; map and camera show it at different dates. With --data, flights also
+cross Massachusetts imagery, which the camera sees in a simulated other season. No prior position is given.
 Without --only, each real flight in --data (see `geoloc flight`) adds a row to the table.
 
-Imagery, maps, bags and reports go to --out. Finished work is kept, so an interrupted run continues where it
-stopped. Each flight has a report.html; scenarios.md, .json and .png summarise all of them.
+Writes imagery, maps, bags and reports into --out. Finished work is kept, so an interrupted run continues
+where it stopped. Each flight has a report.html; scenarios.md, .json and .png summarize all flights.
 
 Examples:
 
@@ -42,24 +42,24 @@ def register(app: typer.Typer) -> None:
 @_commands.command()
 def world(
     out: Annotated[
-        Path, typer.Option(help="Folder for date0.tif (the map), date1.tif (what the camera sees) …")
+        Path, typer.Option(help="Folder for date0.tif (for the map), date1.tif (for the camera) and so on.")
     ],
     seed: Annotated[int, typer.Option(help="Seed of the world.")] = 1,
-    size_m: Annotated[float, typer.Option(help="Side of the square, metres.")] = 2048.0,
-    gsd_m: Annotated[float, typer.Option(help="Metres per pixel.")] = 0.3,
-    dates: Annotated[int, typer.Option(help="Number of dates to render; each has another season.")] = 2,
+    size_m: Annotated[float, typer.Option(help="Width of the square world, metres.")] = 2048.0,
+    gsd_m: Annotated[float, typer.Option(help="Ground sampling distance, metres per pixel.")] = 0.3,
+    dates: Annotated[int, typer.Option(help="Number of dates to render, each in another season.")] = 2,
 ) -> None:
-    """Render a procedural town and its fields on several dates, as GeoTIFFs.
+    """Render a procedural town and its fields at several dates, as GeoTIFFs.
 
-    The map's date and the later ones differ in season, sun and shadows, colour, vehicles, crops and a few
-    buildings, so a flight over a later date is never localized on its own image.
+    The dates differ in season, sun and shadows, colours, vehicles, crops and a few buildings. A flight over a
+    later date is therefore never localized on the image that the camera sees.
 
     Example: geoloc simulate world --seed 1 --out world/
     """
     from geoloc_lab.world.world import write_world
 
     if not 1 <= dates <= 100:
-        raise ParameterError(f"--dates is {dates}; from 1 to 100 dates can be rendered")
+        raise ParameterError(f"--dates is {dates}; give a number from 1 to 100.")
     for path in write_world(out, seed, size_m, gsd_m, tuple(range(dates))):
         typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
@@ -69,16 +69,18 @@ def flight(
     out: Annotated[Path, typer.Option(help="Folder of the bag.")],
     raster: Annotated[Path | None, typer.Option(help="Imagery to fly over, such as world/date1.tif.")] = None,
     map_dir: Annotated[
-        Path | None, typer.Option("--map", help="A map directory, to fly over its own imagery.")
+        Path | None, typer.Option("--map", help="Map directory whose imagery to fly over.")
     ] = None,
-    pattern: Annotated[str, typer.Option(help="tour, survey, straight, orbit or back.")] = "tour",
+    pattern: Annotated[
+        str, typer.Option(help="Flight pattern: tour, survey, straight, orbit or back.")
+    ] = "tour",
     seed: Annotated[int, typer.Option(help="Seed of the tour, gusts, noise and sensor errors.")] = 0,
     height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
     gust_deg: Annotated[
-        float, typer.Option(help="Pitch and roll by gusts, degrees (root mean square).")
+        float, typer.Option(help="Pitch and roll caused by gusts, degrees (root mean square).")
     ] = 2.5,
-    max_bank_deg: Annotated[float, typer.Option(help="Steepest bank in turns, degrees.")] = 20.0,
+    max_bank_deg: Annotated[float, typer.Option(help="Largest bank angle in turns, degrees.")] = 20.0,
     frame_rate_hz: Annotated[float, typer.Option(help="Images per second.")] = 2.0,
     duration_s: Annotated[float, typer.Option(help="Longest duration of the flight, seconds.")] = 60.0,
     margin_m: Annotated[float, typer.Option(help="Distance kept from the raster's edges, metres.")] = 250.0,
@@ -87,16 +89,16 @@ def flight(
     height: Annotated[int, typer.Option(help="Height of the images, pixels.")] = 480,
     hfov_deg: Annotated[float, typer.Option(help="Horizontal field of view, degrees.")] = 70.0,
     mount_pitch_deg: Annotated[
-        float, typer.Option(help="90 looks straight down, smaller angles look ahead.")
+        float, typer.Option(help="Pitch of the camera, degrees; 90 looks straight down, less looks ahead.")
     ] = 90.0,
-    raw: Annotated[bool, typer.Option("--raw", help="Record Image messages, not JPEG.")] = False,
-    storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bag of that name.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Record raw Image messages instead of JPEG.")] = False,
+    storage: Annotated[str, typer.Option(help="Storage of the bag: mcap or sqlite3.")] = "mcap",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bag.")] = False,
 ) -> None:
-    """Fly a camera over imagery and record what a drone would publish, as a rosbag2 with its truth.
+    """Fly a camera over imagery and record the messages of the drone, with the truth, as a rosbag2.
 
-    The bag holds images, calibration, attitude, height above ground, drifting odometry and the true position,
-    on the topics that the nodes subscribe to.
+    The bag holds images, camera calibration, attitude, height above ground, drifting odometry and the true
+    position, on the topics that the nodes subscribe to.
 
     Examples:
       geoloc simulate flight --raster world/date1.tif --out flight_bag
@@ -135,15 +137,17 @@ def scenarios(
         Path | None,
         typer.Option(help="Folder with massachusetts_ortho/ and other imagery.", show_default=False),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Name of a scenario; may be repeated.")] = None,
-    jobs: Annotated[int, typer.Option(help="Number of flights at a time; 0 uses all cores.")] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Name of a scenario to run; may be repeated.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Number of flights to run in parallel; 0 uses all cores.")] = 0,
     model: Model = "",
     again: Annotated[
-        bool, typer.Option("--again", help="Localize again flights that have a report.")
+        bool, typer.Option("--again", help="Localize flights again even if they have a report.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and exit.")] = False,
 ) -> None:
-    """Run scenarios and print their table."""
+    """Run scenarios and print a table of the results."""
     from geoloc.installed import find_model
     from geoloc_lab.scenarios.definitions import chosen
 
@@ -161,12 +165,12 @@ def scenarios(
     try:
         results = run_suite(suite, typer.echo)
     except KeyboardInterrupt:
-        typer.echo(f"stopped: the same command goes on from here; {out} keeps what is done.", err=True)
+        typer.echo(f"stopped; run the same command again to continue ({out} keeps finished work)", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"\n{summary(results)}\n\ntable, picture and figures: {out / 'scenarios.md'}, .png, .json")
+    typer.echo(f"\n{summary(results)}\n\ntable, plot and figures: {out / 'scenarios.md'}, .png, .json")
 
 
 def _imagery(raster: Path | None, map_dir: Path | None) -> Path:
     if (raster is None) == (map_dir is None):
-        raise ParameterError("give either --raster FILE or --map DIRECTORY to fly over")
+        raise ParameterError("the imagery is not defined; give either --raster FILE or --map DIRECTORY.")
     return raster if raster is not None else Path(str(map_dir)) / "raster.tif"

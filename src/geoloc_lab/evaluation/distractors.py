@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds distractor tiles from imagery of other places to a map, so that a small map is not easy to search.
+"""Adds distractor tiles from imagery of other places to a map, so that searching a small map is harder.
 
-Distractor tiles keep their true coordinates. The search treats them like any other tile: a view that is
-matched to one gets an answer hundreds of kilometres off, which counts as an error.
+Distractor tiles keep their true coordinates, and the search treats them like any other tile. A view that is
+matched to one gets an answer with an error of hundreds of kilometres.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ _WHITE, _WHITE_PX = 250, 9
 
 @dataclass(frozen=True)
 class Picture:
-    """A georeferenced image to cut distractors from.
+    """A georeferenced image to cut distractor tiles from.
 
     Attributes:
         path: the file.
-        bounds: left, bottom, right, top in `crs`; None where the file is georeferenced.
-        crs: such as "EPSG:26986"; None where the file is georeferenced.
-        white_is_nodata: whether white means nodata, for imagery without a nodata mask.
+        bounds: left, bottom, right, top in `crs`; None if the file is georeferenced.
+        crs: coordinate reference system, such as "EPSG:26986"; None if the file is georeferenced.
+        white_is_nodata: whether white pixels are nodata, for imagery without a nodata mask.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Draw:
-    """Which tiles to draw: at most `count` (None: all), at most `per_picture` from one image."""
+    """Size and seed of a random sample of tiles; `count` is the limit over all images, None for no limit."""
 
     count: int | None = 1000
     per_picture: int = 25
@@ -71,15 +71,15 @@ class Draw:
 
 
 def indexed_pictures(index: Path) -> list[Picture]:
-    """Return the images that a table with columns file, epsg, left, bottom, right, top georeferences.
+    """Return the images listed in a table with columns file, epsg, left, bottom, right, top.
 
-    The files lie beside the table or in its folder `images`.
+    The files lie beside the table, or in a folder `images` beside it.
 
     Raises:
-        BagError: for a table that cannot be read, or lacks a column.
+        BagError: if the table cannot be read or lacks a column.
     """
     folder = index.parent / "images" if (index.parent / "images").is_dir() else index.parent
-    rows = read_rows(index, "table of georeferenced pictures")
+    rows = read_rows(index, "table of georeferenced images")
     try:
         return [
             Picture(
@@ -90,11 +90,11 @@ def indexed_pictures(index: Path) -> list[Picture]:
             for row in rows
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise BagError(f"{index} is no table of georeferenced pictures ({error})") from error
+        raise BagError(f"{index} is not a table of georeferenced images ({error}); correct it.") from error
 
 
 def placed_pictures(index: Path) -> list[Picture]:
-    """Return `indexed_pictures`, or nothing where the table has no column `epsg`.
+    """Return `indexed_pictures`, or an empty list if the table has no column `epsg`.
 
     Raises:
         BagError: as `indexed_pictures`.
@@ -112,31 +112,33 @@ def add_distractors(
     draw: Draw | None = None,
     progress: bool = False,
 ) -> MapDirectory:
-    """Write a copy of a map with distractor tiles added, or open it where it exists.
+    """Write a copy of a map with distractor tiles added, or open it if it exists.
 
-    Tiles are cut side by side, at the map's own tile size.
+    Distractor tiles are cut side by side, at the map's tile size.
 
     Args:
         base: the map, without index file.
-        encoder: the model it was built with.
-        pictures: images to cut from, in this order.
+        encoder: encoder of the model that the map was built with.
+        pictures: images to cut tiles from, in this order.
         out: folder of the new map.
-        draw: which tiles to draw.
+        draw: number of tiles and seed of the random sample.
         progress: whether to show a progress bar.
 
     Raises:
-        MapError: where `out` holds another map, or the images hold no whole tile.
-        RasterError: for an image that cannot be read.
+        MapError: if `out` holds another map, or no image holds a whole tile.
+        RasterError: if an image cannot be read.
     """
     draw = draw or Draw()
     recipe = _recipe(base, pictures, draw)
     if (out / MANIFEST).is_file():
         if load_manifest(out).recipe_sha256 == recipe:
             return open_map(out, encoder.card)
-        raise MapError(f"{out} holds another map; remove it, or choose another folder")
+        raise MapError(f"{out} holds another map; remove it, or choose another folder.")
     tiles, descriptors = _described(pictures, base, encoder, draw, progress=progress)
     if not len(tiles):
-        raise MapError(f"the distractor imagery holds no whole tile of {base.view_size_m:g} m")
+        raise MapError(
+            f"the distractor imagery holds no whole tile of {base.view_size_m:g} m; add larger images."
+        )
     _publish(
         base, out, recipe, np.concatenate([base.tiles, tiles]), np.vstack([base.descriptors, descriptors])
     )
@@ -175,7 +177,7 @@ def _described(
 
 
 def tile_centres_m(raster: Raster, size_m: float) -> Float64Array:
-    """Return centres (n, 2), east and north in the raster's local frame, of tiles side by side."""
+    """Return the centres (n, 2) of adjacent tiles, east and north in the raster's local frame."""
     left, bottom, right, top = raster.bounds_m
     east_m = np.arange(left + size_m / 2, right - size_m / 2 + 1e-6, size_m)
     north_m = np.arange(bottom + size_m / 2, top - size_m / 2 + 1e-6, size_m)
@@ -198,13 +200,13 @@ def _views(
         if white_is_nodata:
             valid = valid & ~is_white(picture)
         views[i] = fill_invalid(picture, valid)
-        # Some imagery is one colour where it has no data.
+        # Some imagery marks nodata by a uniform colour.
         share[i] = valid.mean() if has_texture(views[i]) else 0.0
     return views, share
 
 
 def is_white(rgb: Rgb) -> BoolArray:
-    """Return where an image (H, W, 3) is white throughout a neighbourhood, as ground never is: (H, W)."""
+    """Return a mask (H, W), True where an image (H, W, 3) is white over a whole neighbourhood: nodata."""
     white = (rgb.min(axis=2) >= _WHITE).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((_WHITE_PX, _WHITE_PX))) > 0)
 
@@ -236,4 +238,4 @@ def _publish(
     manifest = replace(
         base.manifest, tile_count=len(tiles), files=files, recipe_sha256=recipe, imagery=imagery
     )
-    write_manifest(out, manifest)  # last: a folder without it is not a map
+    write_manifest(out, manifest)  # written last: a folder without a manifest is not a map

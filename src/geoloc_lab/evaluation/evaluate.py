@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Localizes every frame of a bag without ROS, with the code the nodes run, and compares with the truth."""
+"""Localizes every frame of a bag without ROS, by the code that the nodes run, and compares with the truth."""
 
 import time
 from collections import Counter
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BagEvaluation:
-    """A bag to evaluate, and how.
+    """A bag to evaluate, and the options of the evaluation.
 
     Attributes:
-        bag: a rosbag2 folder or .mcap file.
+        bag: rosbag2 folder or .mcap file.
         truth: the reference track; None reads it from the bag.
-        topics: names, where types are ambiguous.
-        params_files: ROS parameter files, as the nodes take them; they override the model's own.
-        alone: localize each frame on its own, without filter.
-        unrefined: answer from the look-up alone, without refinement against the map's imagery.
-        by_arrival: process samples in the order of their arrival, as the nodes do, not of their stamps.
+        topics: names of topics whose type is ambiguous.
+        params_files: ROS parameter files, as for the nodes; they override the model's params.yaml.
+        alone: whether to localize each frame on its own, without filter.
+        unrefined: whether to answer without refinement against the map's imagery.
+        by_arrival: whether to process samples in order of arrival, as the nodes do, instead of by stamp.
         progress: whether to show a progress bar.
     """
 
@@ -64,8 +64,8 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     """Localize every frame of a bag.
 
     Raises:
-        BagError: for a bag that cannot be read, or has no truth.
-        ParameterError: for settings that cannot be used, or a map of another model.
+        BagError: if the bag cannot be read or has no truth.
+        ParameterError: if a setting is invalid, or the map was built with another model.
     """
     flight = read_flight(what.bag, what.topics)
     truth = what.truth or flight.truth()
@@ -107,7 +107,7 @@ class _Pipeline:
 
     @property
     def refinement(self) -> RefineStage:
-        """The refinement stage with its counts."""
+        """The refinement stage, which counts its outcomes."""
         return self._localizer.refinement
 
     def ready(self, stamp_ns: int) -> bool:
@@ -162,19 +162,19 @@ class _StopWatch:
 
 def _rules(rules: LocalizerSettings) -> str:
     if rules.filter:
-        return f"filter over the flight, answers from a probability of {rules.motion.confidence:g} on"
+        return f"filter over the flight; answers from a probability of {rules.motion.confidence:g}"
     return (
-        f"every frame alone, min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
+        f"each frame on its own; min_score {rules.min_score:g}, min_margin {rules.min_margin:g}, "
         f"temperature {rules.temperature:g}"
     )
 
 
 def _hypotheses(tried: Hypotheses) -> str:
     if tried.count == 1:
-        return "one: heading and height as given"
+        return "one: heading and height as measured"
     return (
-        f"{tried.count}: the heading may be {tried.heading_error_deg:g} degrees off, "
-        f"the height {tried.height_error:.0%}"
+        f"{tried.count}: heading errors up to {tried.heading_error_deg:g} degrees, "
+        f"height errors up to {tried.height_error:.0%}"
     )
 
 
@@ -192,12 +192,12 @@ def _notes(
         "odometry": flight.topics.odom or "none",
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
         "rules": _rules(settings.localizer),
-        "rows of a view": _hypotheses(settings.localizer.hypotheses),
-        "how": "every frame in turn, without ROS, with the code the nodes run",
+        "hypotheses": _hypotheses(settings.localizer.hypotheses),
+        "how": "frame by frame, without ROS, by the code that the nodes run",
     }
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
-        notes["messages thrown away"] = counts
+        notes["unusable messages"] = counts
     return notes

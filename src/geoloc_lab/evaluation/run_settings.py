@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of a run without ROS, from the parameter files the nodes fly with."""
+"""Reads the settings of a run without ROS from the parameter files of the nodes."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How frames become views, and views answers: what `geoloc evaluate` takes from parameter files."""
+    """The settings that `geoloc evaluate` takes from parameter files: those of the rig and the localizer."""
 
     rig: RigSettings = group(RigSettings)
     localizer: LocalizerSettings = group(LocalizerSettings)
@@ -39,14 +39,14 @@ _OF_NODES = frozenset(
 def read_settings(
     encoder: "Encoder", map_directory: "MapDirectory", params_files: Sequence[Path] = ()
 ) -> RunSettings:
-    """Read the settings: the model's params.yaml, then each file of `params_files`; a later one wins.
+    """Read the settings from the model's params.yaml, then from each of `params_files`; later files win.
 
-    The size of a view is the map's and the encoder's, whatever the files say. Parameters that mean nothing
-    without ROS, or belong to other programs' nodes, are ignored.
+    The size of a view always comes from the map and the encoder. Parameters that only nodes have, or nodes of
+    other programs, are ignored.
 
     Raises:
-        ParameterError: for a file that is missing or no ROS parameter file, a value of another type or
-            outside its range, or an unknown name that resembles one of ours.
+        ParameterError: if a file is missing or is not a ROS parameter file, if a value is of another type or
+            outside its range, or if an unknown name resembles one of ours.
     """
     model_file = encoder.card.directory / PARAMETERS_NAME
     values = _values([model_file] * model_file.is_file() + list(params_files))
@@ -56,32 +56,34 @@ def read_settings(
 
 
 def read_rig_settings(view_size_m: float, encoder_px: int, params_files: Sequence[Path] = ()) -> RigSettings:
-    """Read the rig's settings alone, for views that are not looked up; raises as `read_settings`."""
+    """Read only the rig's settings, for views that are not localized; raise as `read_settings`."""
     return fill(RigSettings, _values(params_files) | {"view_size_m": view_size_m, "encoder_px": encoder_px})
 
 
 def read_ros_parameters(path: Path) -> dict[str, Any]:
-    """Return the parameters of a ROS parameter file, of all its nodes together.
+    """Return the parameters of all nodes in a ROS parameter file, merged.
 
     Raises:
-        ParameterError: where the file is missing, no YAML, or not `node: {ros__parameters: {...}}`.
+        ParameterError: if the file is missing, is not YAML, or lacks `node: {ros__parameters: {...}}`.
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(f"{path} cannot be read as a ROS parameter file: {error}") from error
+        raise ParameterError(
+            f"{path} cannot be read as a ROS parameter file ({error}); correct its YAML."
+        ) from error
     if not isinstance(tree, Mapping):
-        raise ParameterError(f"{path} is no ROS parameter file: it must hold `/**: ros__parameters: ...`")
+        raise ParameterError(f"{path} is not a ROS parameter file; write `/**: ros__parameters: ...` in it.")
     found: dict[str, Any] = {}
     for node, content in tree.items():
         if not isinstance(content, Mapping) or not isinstance(content.get("ros__parameters"), Mapping):
-            raise ParameterError(f"{path}: `{node}` has no `ros__parameters`; see config/bringup.yaml")
+            raise ParameterError(f"`{node}` in {path} has no `ros__parameters`; see config/bringup.yaml.")
         found.update(content["ros__parameters"])
     return found
 
 
 def _values(files: Sequence[Path]) -> dict[str, Any]:
-    """Return the values of the files by name, checked; the last file wins."""
+    """Return the checked values of the files by name; the last file wins."""
     merged: dict[str, Any] = {}
     for path in files:
         merged.update(read_ros_parameters(path))
@@ -90,10 +92,10 @@ def _values(files: Sequence[Path]) -> dict[str, Any]:
             try:
                 _HONOURED[name].read(name, value)
             except ParameterError as error:
-                raise ParameterError(f"{error}: edit {name} in {_file_that_sets(name, files)}") from error
+                raise ParameterError(f"{_file_that_sets(name, files)}: {error}") from error
         elif name not in _OF_NODES and (like := difflib.get_close_matches(name, _HONOURED, 1)):
             raise ParameterError(
-                f"{name} in {_file_that_sets(name, files)} is unknown; did you mean {like[0]}?"
+                f"{name} in {_file_that_sets(name, files)} is unknown; remove it or rename it to {like[0]}."
             )
     return merged
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of a flight: error, availability, consistency, risk and latency, with their intervals."""
+"""Metrics of a flight: errors, availability, consistency, risk and latency, with confidence intervals."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records of a flight as arrays, one row for each frame with a truth; metrics are computed from them."""
+"""The records of a flight as arrays with one row for each frame with a truth, the input of all metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,11 +19,11 @@ class Answers:
 
     Attributes:
         stamp_ns: (n,) integer nanoseconds.
-        truth_deg: (n, 2) true latitude and longitude.
+        truth_deg: (n, 2) true latitude and longitude, WGS 84.
         answered: (n,) True where the frame has an estimate.
         error_m: (n, 2) estimate minus truth, east and north; NaN without an estimate.
-        covariance_m2: (n, 2, 2) as claimed, east and north; NaN where none is claimed.
-        score, margin: (n,) of the best tile; NaN where unknown.
+        covariance_m2: (n, 2, 2) claimed covariance, east and north; NaN without one.
+        score, margin: (n,) score and margin of the best tile; NaN if unknown.
         refined: (n,) True where the estimate was refined against the map's imagery.
         attitude_m: (n,) standard deviation per axis that the attitude error contributes to the covariance.
     """
@@ -40,7 +40,7 @@ class Answers:
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Answers":
-        """Gather the records that have a truth."""
+        """Make arrays of the records that have a truth."""
         known = [record for record in records if record.has_truth]
         truth = _columns([(r.truth_latitude_deg, r.truth_longitude_deg) for r in known])
         estimate = _columns([(r.latitude_deg, r.longitude_deg) for r in known])
@@ -75,15 +75,15 @@ class Answers:
 
     @cached_property
     def sigma_m(self) -> Float64Array:
-        """Claimed standard deviation (n,): the root of the covariance's trace; NaN where none is claimed."""
+        """Claimed standard deviation (n,): the root of the covariance's trace; NaN without one."""
         return integrity.sigma_m(self.covariance_m2)
 
     @cached_property
     def normalised(self) -> Float64Array:
-        """Normalised squared error (n,), e'Σ⁻¹e; its mean is 2 for a consistent covariance.
+        """Normalized squared error (n,), e'Σ⁻¹e; its mean is 2 for a consistent covariance.
 
-        NaN where no covariance is claimed; inf where the matrix is no covariance (zero, singular, negative),
-        which counts as outside every ellipse.
+        It is NaN without a covariance. It is inf if the matrix is not a covariance (zero, singular,
+        negative); such a fix counts as outside every ellipse.
         """
         return integrity.normalised_error(self.error_m, self.covariance_m2)
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Confidence intervals of metrics whose frames are correlated: block bootstrap and effective sample size.
+"""Confidence intervals of metrics over correlated frames: block bootstrap and effective sample size.
 
 Frames of a flight are not independent: an error at one frame tends to persist at the next. The bootstrap
 therefore resamples blocks of √n successive frames (moving-block bootstrap, Künsch 1989; circular, so that
 every frame has the same weight, Politis and Romano 1992).
 
-Where a formula needs a number of trials it gets the effective one: n divided by the integrated
+A formula that needs a number of trials gets the effective sample size: n divided by the integrated
 autocorrelation time. That time is estimated from the variance of means over the same blocks and over blocks
 half as long (overlapping batch means with the lugsail window of Vats and Flegal 2022, which corrects for
 blocks shorter than the correlation).
@@ -23,7 +23,7 @@ from geoloc.arrays import Float64Array
 
 SAMPLES = 1000
 CONFIDENCE = 0.95
-_TOO_SHORT = 8  # fewer values do not show their correlation
+_TOO_SHORT = 8  # too few values to estimate a correlation from
 
 
 def block_length(count: int) -> int:
@@ -45,13 +45,13 @@ def resamples(count: int, samples: int = SAMPLES, seed: int = 0) -> Iterator[NDA
 def interval(
     metrics: Callable[[NDArray[np.intp]], Float64Array], count: int, samples: int = SAMPLES, seed: int = 0
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the 95 % intervals of several metrics at once: lower and upper ends, each (k,).
+    """Return the 95 % bootstrap intervals of several metrics: lower and upper ends, each (k,).
 
     Args:
-        metrics: computes the metrics (k,) from the rows of a resampled flight; NaN where one is undefined.
+        metrics: function from the rows of a resampled flight to the metrics (k,); NaN if undefined.
         count: number of frames of the flight.
         samples: number of resampled flights.
-        seed: of the resampling; the same seed gives the same interval.
+        seed: seed of the resampling; the same seed gives the same interval.
     """
     drawn = np.array([metrics(rows) for rows in resamples(count, samples, seed)], dtype=np.float64)
     known = np.isfinite(drawn)
@@ -65,7 +65,7 @@ def interval(
 def effective_count(values: Float64Array) -> float:
     """Return the effective sample size, from 1 to n, of a series (n,) in time order.
 
-    NaN and inf are ignored. Every value counts in a series that is constant or shorter than 8 values.
+    NaN and inf are ignored. The values of a series that is constant or shorter than 8 count as independent.
     """
     known = values[np.isfinite(values)]
     if known.size < _TOO_SHORT or not float(known.var()) > 0.0:
@@ -76,7 +76,7 @@ def effective_count(values: Float64Array) -> float:
 
 
 def _autocorrelation_time(values: Float64Array, length: int) -> float:
-    """Return the variance of block means over that of means of as many independent values."""
+    """Return the ratio of the variance of block means to that of means of as many independent values."""
     means = sliding_window_view(values, length).mean(axis=1)
     # Block means scatter less about the sample mean than about the true one.
     scatter = float(np.mean((means - values.mean()) ** 2)) / (1.0 - length / values.size)
@@ -86,8 +86,8 @@ def _autocorrelation_time(values: Float64Array, length: int) -> float:
 def proportion_interval(hits: float, trials: float) -> tuple[float, float]:
     """Return the 95 % interval of a share by Clopper and Pearson (1934), exact for independent trials.
 
-    Unlike the bootstrap it is right for rare events: no hit among few trials leaves an upper end above 0.
-    The numbers may be fractional, as effective sample sizes are. NaN without trials.
+    Unlike the bootstrap, it is valid for rare events: without a hit among few trials, the upper end is above
+    0. The arguments may be fractional, as effective sample sizes are. The ends are NaN without trials.
     """
     if trials <= 0:
         return math.nan, math.nan

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consistency of the claimed covariance with the errors: NEES, coverage of ellipses, integrity risk.
 
-Where an error e is Gaussian with the claimed covariance Σ, e'Σ⁻¹e follows χ² with two degrees of freedom. Its
-mean (the NEES, Bar-Shalom) is then 2, and 39.3 / 86.5 / 98.9 % of the errors lie inside the 1σ / 2σ / 3σ
-ellipse.
+If an error e is Gaussian with the claimed covariance Σ, e'Σ⁻¹e follows χ² with two degrees of freedom. Its
+mean (NEES, normalized estimation error squared, Bar-Shalom) is then 2, and 39.3 / 86.5 / 98.9 % of the errors
+lie inside the 1σ / 2σ / 3σ ellipse.
 """
 
 import math
@@ -26,21 +26,21 @@ DIMENSIONS = 2
 
 @dataclass(frozen=True)
 class Consistency:
-    """How well the claimed covariance describes the errors; NaN where none was claimed.
+    """How well the claimed covariance describes the errors; NaN if no fix claims one.
 
     Attributes:
-        fixes: answered frames that claim a covariance.
-        unclaimed: answered frames that claim none (NaN); nothing else here counts them.
-        impossible: claims that are no covariance (zero, singular, negative). They count as outside every
-            ellipse; the NEES, which they would make infinite, leaves them out.
-        nees: mean normalised squared error; 2 is consistent, more is over-confident.
-        nees_of_right: NEES of the fixes within 50 m of the truth, so that a few false fixes do not dominate.
+        fixes: number of fixes with a claimed covariance.
+        unclaimed: number of fixes without one (NaN); the other attributes ignore them.
+        impossible: number of claimed matrices that are not a covariance (zero, singular, negative). They
+            count as outside every ellipse. The NEES, which they would make infinite, ignores them.
+        nees: mean normalized squared error; 2 is consistent, more is over-confident.
+        nees_of_right: NEES of the fixes within 50 m of the truth, which no false fix dominates.
         band_low, band_high: 95 % band of a consistent NEES: χ² with 2m degrees of freedom over m, where m is
             the effective number of fixes (see `geoloc_lab.metrics.bootstrap`).
-        effective_fixes: m.
+        effective_fixes: m, the effective number of fixes.
         verdict: "honest" inside the band, "over-confident" above, "over-cautious" below, or "unknown".
-        inside: share of fixes inside the 1σ, 2σ, 3σ ellipse.
-        integrity_risk: share of all frames that were answered and have their truth outside the 3σ ellipse.
+        inside: share of fixes whose truth lies inside the 1σ, 2σ, 3σ ellipse.
+        integrity_risk: share of all frames whose fix has the truth outside its 3σ ellipse.
     """
 
     fixes: int
@@ -83,18 +83,18 @@ def consistency_of(answers: Answers) -> Consistency:
 
 
 def mean_nees(normalised: Float64Array) -> float:
-    """Return the NEES of normalised squared errors (n,); those that are NaN or infinite are left out."""
+    """Return the NEES, the mean of normalized squared errors (n,); NaN and infinite ones are ignored."""
     return mean(normalised[np.isfinite(normalised)])
 
 
 def share_inside(normalised: Float64Array, sigma: float) -> float:
-    """Return the share of normalised squared errors (n,) inside the `sigma` ellipse; NaN is left out."""
+    """Return the share of normalized squared errors (n,) inside the `sigma` ellipse; NaN is ignored."""
     known = normalised[~np.isnan(normalised)]
     return mean(known <= sigma**2)
 
 
 def chi2_band(effective_fixes: float) -> tuple[float, float]:
-    """Return the 95 % band of the NEES of that many independent, consistent fixes; NaN for none."""
+    """Return the 95 % band of the NEES of as many independent, consistent fixes; NaN for 0 fixes."""
     if effective_fixes <= 0:
         return math.nan, math.nan
     tail = (1.0 - CONFIDENCE) / 2.0

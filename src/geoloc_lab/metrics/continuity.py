@@ -17,13 +17,13 @@ RECOVERED_M = 50.0
 
 @dataclass(frozen=True)
 class FirstFix:
-    """The first fix of a flight; -1 frames and NaN where there is none.
+    """The first fix of a flight; a flight without one has -1 frames and NaN.
 
     Attributes:
-        frames: number of frames refused before it.
-        seconds, metres: time and distance flown from the first frame to it.
-        error_m: its error.
-        availability_after: share of the frames from it on that were answered.
+        frames: number of frames refused before the first fix.
+        seconds, metres: time and distance flown from the first frame to the first fix.
+        error_m: error of the first fix.
+        availability_after: share of frames with a fix, from the first fix on.
     """
 
     frames: int
@@ -47,14 +47,15 @@ class Outage:
 
 @dataclass(frozen=True)
 class Recovery:
-    """Recovery after a kidnap: the drone was moved elsewhere without being told.
+    """Recovery after a kidnap: the drone was moved to another place without odometry of the way.
+
+    A kidnap is not recovered from if no fix lies within 50 m of the truth before the next kidnap or the end.
 
     Attributes:
-        stamp_ns: when the drone was at the new place.
-        seconds: time to the first fix within 50 m of the truth; NaN where none came before the next kidnap or
-            the end.
-        frames: number of frames until then, or until the next kidnap or the end.
-        false_fixes: number of those frames that were answered, more than 50 m off.
+        stamp_ns: time at which the drone was at the new place.
+        seconds: time to the first fix within 50 m of the truth; NaN if not recovered.
+        frames: number of frames before that fix; if not recovered, before the next kidnap or the end.
+        false_fixes: number of these frames that were answered; their errors exceed 50 m.
     """
 
     stamp_ns: int
@@ -77,14 +78,14 @@ def continuity(answers: Answers, kidnaps_ns: Sequence[int] | None = None) -> Con
 
     Args:
         answers: the frames with a truth.
-        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
+        kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
     """
     stamps_ns = kidnap_stamps_ns(answers) if kidnaps_ns is None else sorted(kidnaps_ns)
     return Continuity(first_fix(answers), longest_outage(answers), recoveries(answers, stamps_ns))
 
 
 def flown_m(answers: Answers) -> Float64Array:
-    """Return the distance flown (n,) since the first frame, without the jumps of kidnaps."""
+    """Return the distance flown (n,) since the first frame, excluding the jumps of kidnaps."""
     if len(answers) < 2:
         return np.zeros(len(answers))
     steps_m, jumps = _steps(answers)
@@ -147,6 +148,6 @@ def _recovery(after: Answers, stamp_ns: int) -> Recovery:
 
 
 def _steps(answers: Answers) -> tuple[Float64Array, BoolArray]:
-    """Return the distances between successive truths, metres, and which of them are jumps, (n - 1,) each."""
+    """Return the distances between successive truths, metres, and a mask of jumps, (n - 1,) each."""
     steps_m = geodesy.distance_m(*answers.truth_deg[:-1].T, *answers.truth_deg[1:].T)
     return steps_m, jumped(steps_m, np.diff(answers.stamp_ns) * 1e-9)

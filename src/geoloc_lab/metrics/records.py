@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of frames: estimate beside truth. Every metric and picture of a report is made from them."""
+"""Records of frames, each with estimate and truth: the input of every metric and plot of a report."""
 
 import math
 from collections.abc import Mapping
@@ -27,22 +27,23 @@ _NO_LATENCY: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Record:
-    """One frame: truth, estimate and look-up. Unknown numbers are NaN, unknown tiles -1.
+    """Truth, estimate and look-up of one frame; unknown numbers are NaN, unknown tiles -1.
 
     Attributes:
         stamp_ns: stamp of the image.
         truth_latitude_deg, truth_longitude_deg: true position of the camera, WGS 84.
         latitude_deg, longitude_deg: estimated position.
-        covariance_m2: (2, 2) east-north, metres², as claimed.
-        reason, sentence: why there is no fix; None and "" for a fix.
+        covariance_m2: (2, 2) claimed covariance, east and north, metres².
+        reason, sentence: reason of the refusal, as code and in words; None and "" for a fix.
         score: cosine of the best tile.
-        top_tile, true_tile: the best tile, and the tile nearest to the true centre of the view.
+        top_tile: index of the best tile.
+        true_tile: index of the tile nearest to the true centre of the view.
         top_tile_error_m: distance from the true centre of the view to the centre of the best tile.
         oracle_error_m: distance from the true centre of the view to the centre of the nearest tile.
-        latency_ms: milliseconds by stage.
-        name: file or label of the frame, where it has one.
-        margin: score of the best tile minus that of the best candidate that shares no ground with it; NaN
-            where all candidates share ground with it.
+        latency_ms: latency of each stage, milliseconds.
+        name: file or label of the frame; empty without one.
+        margin: score of the best tile minus that of the best candidate that shares no ground with it; NaN if
+            all candidates share ground with it.
         refined: whether the estimate was refined against the map's imagery.
         attitude_m: standard deviation per axis that the attitude error contributes to the covariance.
     """
@@ -78,7 +79,7 @@ class Record:
 
 
 class Recorder:
-    """Makes the record of a frame from its fix, the truth and the map's tiles.
+    """Makes records of frames from their fixes, the truth and the map's tiles.
 
     Args:
         map_directory: the map that was searched.
@@ -105,8 +106,9 @@ class Recorder:
 
         Args:
             fix: the answer or the refusal.
-            offset_m: east, north from the view's centre to the camera; with NaN the tile fields are unknown.
-            latency_ms: milliseconds by stage.
+            offset_m: offset from the view's centre to the camera, east and north; NaN makes the tiles and
+                their errors unknown.
+            latency_ms: latency of each stage, milliseconds.
             name: label of the frame.
         """
         latitude, longitude = self._truth.at(fix.stamp_ns)
@@ -154,18 +156,17 @@ class Recorder:
 
 @dataclass(frozen=True)
 class EvaluationRun:
-    """An evaluated flight: everything that a report is made from.
+    """An evaluated flight, the input of a report.
 
     Attributes:
         title: one line that names flight and map.
-        records: one for each frame, in stamp order.
+        records: one record for each frame, in stamp order.
         map_directory: the map that was searched.
-        notes: short facts for the reader (source of truth, of attitude, settings), name to text.
-        groups: further columns of the table beside `all`: name to the stamps of the column's frames.
-        views: images that the encoder saw, by stamp, for the picture of the worst frames; any subset.
-        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
-        calibration: the calibration of the model that flew, already applied to the covariances; None where
-            unknown.
+        notes: facts for the reader by name, such as the source of the truth.
+        groups: groups of frames that get a column of their own in the table: name to stamps of the frames.
+        views: images that the encoder saw, by stamp, for the plot of the worst frames; may be incomplete.
+        kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
+        calibration: calibration of the evaluated model, already applied to the covariances; None if unknown.
         filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
     """
 
@@ -183,5 +184,5 @@ class EvaluationRun:
         if not any(record.has_truth for record in self.records):
             raise BagError(
                 f"{self.title}: no frame has a truth position at its stamp; check that truth and images "
-                "share one clock, or give --truth a CSV with stamp_ns, latitude, longitude"
+                "share one clock, or give --truth a CSV with stamp_ns, latitude, longitude."
             )

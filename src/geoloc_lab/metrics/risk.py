@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Risk–coverage curves, their area (AURC), and the rate of false fixes.
 
-A well-behaved σ is largest where the errors are. Frames are answered in order of σ, smallest first; the risk
-of the answered frames is plotted over their share of all frames (coverage). AURC is the mean of that risk
-over all numbers of answered frames (Geifman et al. 2019).
+A useful σ is large where the error is large. Fixes are accepted in order of σ, smallest first. The risk
+of the accepted fixes is plotted over their share of all frames (coverage). AURC is the mean of that risk over
+all numbers of accepted fixes (Geifman et al. 2019).
 """
 
 import math
@@ -21,10 +21,10 @@ FALSE_BEYOND_M = (50, 100)
 
 @dataclass(frozen=True)
 class FalseFixes:
-    """The fixes with an error above `beyond_m`, and their share of all fixes; NaN without a fix.
+    """Number of fixes with an error above `beyond_m`, and their share of all fixes; NaN without a fix.
 
-    `low` and `high` are the interval by Clopper and Pearson for the effective number of fixes, which follows
-    from the autocorrelation of the ranks of their errors.
+    `low` and `high` are the 95 % interval by Clopper and Pearson for the effective number of fixes, which is
+    computed from the autocorrelation of the ranks of their errors.
     """
 
     beyond_m: int
@@ -40,8 +40,8 @@ class Area:
     """Area under the risk–coverage curve by two measures of risk; smaller is better, NaN without a fix.
 
     Attributes:
-        metres: the risk is the error in metres.
-        false: the risk is the share of fixes with an error above 50 m.
+        metres: area with the mean error in metres as the risk.
+        false: area with the share of fixes with an error above 50 m as the risk.
     """
 
     metres: float
@@ -53,9 +53,9 @@ class Risk:
     """How well σ separates good fixes from bad ones.
 
     Attributes:
-        aurc: area with the flight's own σ.
-        best: area of the same fixes with a σ that orders them perfectly.
-        blind: area with a σ that is the same for all: the mean risk of all fixes.
+        aurc: area with the claimed σ.
+        best: area with the fixes ordered by their errors, the smallest possible.
+        blind: area with the same σ for all fixes, which is their mean risk.
     """
 
     aurc: Area
@@ -65,7 +65,7 @@ class Risk:
 
 @dataclass(frozen=True, eq=False)
 class RiskCurve:
-    """A row for each fix, smallest σ first: share of all frames answered so far (n,), and their risk (n,)."""
+    """Share of all frames accepted and their risk, (n,) each, with a row for each fix, smallest σ first."""
 
     coverage: Float64Array
     mean_error_m: Float64Array
@@ -85,7 +85,7 @@ def aurc_metres(answers: Answers) -> float:
 
 
 def aurc_false(answers: Answers) -> float:
-    """Return the AURC of a flight with the share of fixes more than 50 m off as the risk."""
+    """Return the AURC of a flight with the share of fixes with an error above 50 m as the risk."""
     distance_m, sigma_m = _fixes(answers)
     return _area(_false(distance_m), sigma_m)
 
@@ -116,13 +116,13 @@ def false_fixes(answers: Answers, beyond_m: int) -> FalseFixes:
 def independent_fixes(distance_m: Float64Array) -> float:
     """Return the effective number of fixes with these errors (n,), in time order.
 
-    It uses ranks, because one error of kilometres would dominate the autocorrelation of the others.
+    The autocorrelation is that of the ranks, because one error of kilometres would dominate the others.
     """
     return effective_count(stats.rankdata(distance_m)) if distance_m.size else 0.0
 
 
 def selective_risk(risk: Float64Array, sigma_m: Float64Array) -> Float64Array:
-    """Return the mean risk of the 1, 2, … n fixes with the smallest σ; fixes of equal σ share their risk."""
+    """Return the mean risk of the 1, 2, … n fixes of smallest σ; fixes of equal σ count with their mean."""
     order = np.argsort(sigma_m, kind="stable")
     _, group = np.unique(sigma_m[order], return_inverse=True)
     shared = np.bincount(group, risk[order]) / np.maximum(1, np.bincount(group))
@@ -138,6 +138,6 @@ def _false(distance_m: Float64Array) -> Float64Array:
 
 
 def _fixes(answers: Answers) -> tuple[Float64Array, Float64Array]:
-    """Return error and σ of each fix; σ is infinite where none is claimed."""
+    """Return error and σ of each fix; σ is infinite without a covariance."""
     fixed: BoolArray = answers.answered
     return answers.distance_m[fixed], np.nan_to_num(answers.sigma_m[fixed], nan=math.inf)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics that are one number: a report gives their intervals, a comparison their differences."""
+"""The metrics that are one number each, for the intervals of a report and the differences of a comparison."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,8 @@ class ScalarMetric:
         key: name in JSON.
         label: name in tables.
         unit: "%", "m", or "" for a bare number.
-        of: computes it from a flight; NaN where it is undefined. Shares are of 1, also where the unit is "%".
+        of: function that computes the metric from a flight; NaN if undefined. Shares are 0 to 1, also if the
+            unit is "%".
     """
 
     key: str
@@ -48,17 +49,19 @@ def _quantile(share: float) -> Callable[[Answers], float]:
     return lambda answers: quantile(answers.distance_m[answers.answered], share)
 
 
-ELLIPSES = tuple(ScalarMetric(f"inside_{s}", f"inside the {s}σ ellipse", "%", _inside(s)) for s in SIGMAS)
+ELLIPSES = tuple(
+    ScalarMetric(f"inside_{s}", f"truth inside the {s}σ ellipse", "%", _inside(s)) for s in SIGMAS
+)
 SCALAR_METRICS: tuple[ScalarMetric, ...] = (
     ScalarMetric("availability", "availability", "%", lambda answers: float(np.mean(answers.answered))),
-    *(ScalarMetric(f"within_{r}_m", f"within {r} m, of all frames", "%", _within(r)) for r in (10, 25, 50)),
+    *(ScalarMetric(f"within_{r}_m", f"frames within {r} m", "%", _within(r)) for r in (10, 25, 50)),
     ScalarMetric("median_m", "median error", "m", _quantile(0.5)),
     ScalarMetric("p95_m", "p95 error", "m", _quantile(0.95)),
-    *(ScalarMetric(f"false_{r}_m", f"fixes more than {r} m off", "%", _beyond(r)) for r in FALSE_BEYOND_M),
+    *(ScalarMetric(f"false_{r}_m", f"fixes with error above {r} m", "%", _beyond(r)) for r in FALSE_BEYOND_M),
     *ELLIPSES,
-    ScalarMetric("nees", "NEES (2 is honest)", "", lambda answers: mean_nees(answers.normalised)),
-    ScalarMetric("aurc_m", "AURC, error", "m", aurc_metres),
-    ScalarMetric("aurc_false", "AURC, fixes more than 50 m off", "%", aurc_false),
+    ScalarMetric("nees", "NEES (2 if consistent)", "", lambda answers: mean_nees(answers.normalised)),
+    ScalarMetric("aurc_m", "AURC of the mean error", "m", aurc_metres),
+    ScalarMetric("aurc_false", "AURC of errors above 50 m", "%", aurc_false),
 )
 
 
@@ -72,6 +75,6 @@ def values_of(answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS
 def intervals_of(
     answers: Answers, metrics: Sequence[ScalarMetric] = SCALAR_METRICS
 ) -> Mapping[str, tuple[float, float]]:
-    """Return the bootstrap 95 % interval of every metric, by its key."""
+    """Return the 95 % bootstrap interval of every metric by its key."""
     low, high = interval(lambda rows: values_of(answers.take(rows), metrics), len(answers))
     return {metric.key: (float(a), float(b)) for metric, a, b in zip(metrics, low, high, strict=True)}

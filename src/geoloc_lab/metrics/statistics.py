@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mean, quantile and share that are NaN for no values, where numpy would warn or fail."""
+"""Mean, quantile and share that return NaN for empty arrays, where numpy would warn or fail."""
 
 import math
 
@@ -14,10 +14,10 @@ def mean(values: FloatArray | BoolArray) -> float:
 
 
 def quantile(values: Float64Array, share: float) -> float:
-    """Return the value under which a share of the values (n,) lies."""
+    """Return the quantile of values (n,) at `share`, 0 to 1."""
     return float(np.quantile(values, share)) if values.size else math.nan
 
 
 def share_within(errors_m: Float64Array, radius_m: float) -> float:
-    """Return the share of all frames (n,) whose error is at most `radius_m`; NaN, no fix, is a miss."""
+    """Return the share of frames (n,) whose error is at most `radius_m`; NaN (no fix) counts as a miss."""
     return mean(np.nan_to_num(errors_m, nan=math.inf) <= radius_m)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All metrics of a report, from its records; distances are metres on the WGS 84 ellipsoid."""
+"""Computes all metrics of a report from its records; distances are metres on the WGS 84 ellipsoid."""
 
 import math
 from collections import Counter
@@ -20,17 +20,17 @@ from geoloc_lab.metrics.scalar_metrics import intervals_of
 from geoloc_lab.metrics.statistics import mean, quantile, share_within
 
 RADII_M = (5, 10, 25, 50, 100)
-_MIN_STEP_M = 0.5  # shorter steps between truth positions do not show the direction of flight
+_MIN_STEP_M = 0.5  # shorter steps between true positions are too short to give the direction of flight
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The metrics of a run; NaN where nothing could be measured.
+    """The metrics of a run; NaN if a metric cannot be computed.
 
     Errors are over the frames with a fix. The shares `within_*` and `availability` are over all frames with a
-    truth, so a refused frame counts as a miss. Biases are medians of signed errors: along is positive ahead
-    of the truth, cross is positive to its right. `intervals` are bootstrap 95 % intervals by the key of a
-    metric (`geoloc_lab.metrics.scalar_metrics`).
+    truth, so a refused frame counts as a miss. Biases are medians of signed errors: along-track is positive
+    ahead of the truth, cross-track is positive to its right. `intervals` holds 95 % bootstrap intervals by
+    the key of the metric (`geoloc_lab.metrics.scalar_metrics`).
     """
 
     frames: int
@@ -69,16 +69,16 @@ def summarise(
 
     Args:
         records: frames in stamp order.
-        pitch_m: distance between neighbouring tiles of the map.
+        pitch_m: spacing of the map's tiles.
         tile_m: width of a tile.
-        kidnaps_ns: stamps of the kidnaps; None finds them where the truth jumps.
+        kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
 
     Raises:
-        BagError: where no record has a truth.
+        BagError: if no record has a truth.
     """
     scored = [record for record in records if record.has_truth]
     if not scored:
-        raise BagError("no frame has a truth position: there is nothing to measure against")
+        raise BagError("no frame has a truth position; give a truth that covers the flight.")
     answers = Answers.of(scored)
     errors_m = answers.distance_m
     fixed_m = errors_m[np.isfinite(errors_m)]
@@ -146,7 +146,7 @@ def track_directions(east_m: Float64Array, north_m: Float64Array) -> Float64Arra
 def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
     """Return the median error along the true track (ahead positive) and across it (right positive).
 
-    A delay shows as a negative along-track bias. NaN with fewer than two truths, or in a hover.
+    A delay shows as a negative along-track bias. Both are NaN with fewer than two truths, or in a hover.
     """
     known = [record for record in records if record.has_truth]
     if len(known) < 2:
@@ -174,16 +174,16 @@ def refusals(records: Sequence[Record]) -> dict[str, int]:
 
 
 def recall_at_1(records: Sequence[Record]) -> float:
-    """Return the share of frames whose best tile is the one nearest to the true view.
+    """Return the share of frames whose best tile is the tile nearest to the true centre of the view.
 
-    Frames whose true view is unknown do not count; a frame without a best tile is a miss.
+    Frames whose true tile is unknown do not count; a frame without a best tile counts as a miss.
     """
     known = [record.top_tile == record.true_tile for record in records if record.true_tile >= 0]
     return mean(np.array(known))
 
 
 def latency_quantiles_ms(records: Sequence[Record]) -> dict[str, tuple[float, float]]:
-    """Return median and 95th percentile of each stage's milliseconds, stages in order of appearance."""
+    """Return median and 95th percentile of each stage's latency, milliseconds, in order of appearance."""
     stages = dict.fromkeys(stage for record in records for stage in record.latency_ms)
     values = {s: _known([record.latency_ms.get(s, math.nan) for record in records]) for s in stages}
     return {stage: (quantile(ms, 0.5), quantile(ms, 0.95)) for stage, ms in values.items()}

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that replay a bag and score the answers; the only folder of this package that imports ROS."""
+"""The nodes that replay a bag and evaluate the answers; the only folder of this package that imports ROS."""

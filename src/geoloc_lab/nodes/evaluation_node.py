@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`evaluation_node`: compares the answers of the running nodes with a truth topic and writes a report.
 
-The service `~/report`, which replay_node calls at its end, writes the report; so does the end of the node.
-Frames without a fix count as misses, and so do frames that were dropped for a newer one.
+The service `~/report` writes the report; replay_node calls it at the end of the bag. The node also writes it
+on shutdown. Frames without a fix count as misses, including frames that were dropped for a newer one.
 """
 
 import sys
@@ -34,9 +34,9 @@ _VIEWS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class EvaluationNode(GeolocNode):
-    """Collects the messages of a flight in a logbook and writes its report."""
+    """Collects the messages of a flight in a logbook and writes the report."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - options of rclpy's Node
         super().__init__("evaluation_node", **options)
         self._settings = declare(self, EvaluationNodeSettings, NODES.values())
         card = load_card(find_model(self._settings.model))
@@ -58,12 +58,12 @@ class EvaluationNode(GeolocNode):
         self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self._logbook.take_view), _VIEWS)
 
     def close(self) -> None:
-        """Write a report if frames came since the last one."""
+        """Write a report if frames have arrived since the last one."""
         if self._logbook.frames > self._reported:
             try:
                 print(self._write_report(), flush=True)
             except GeolocError as error:
-                print(f"geoloc: no report: {error}", file=sys.stderr, flush=True)
+                print(f"geoloc: no report was written: {error}", file=sys.stderr, flush=True)
 
     def _listener(self, take: Callable[[Any, int], None]) -> Callable[[Any], None]:
         return lambda message: take(message, self.get_clock().now().nanoseconds)
@@ -73,11 +73,11 @@ class EvaluationNode(GeolocNode):
             response.message = self._write_report()
             response.success = True
         except GeolocError as error:
-            response.message = f"no report: {error}"
+            response.message = f"no report was written: {error}"
         return response
 
     def _write_report(self) -> str:
-        """Write the report and return its table and its path, for a terminal."""
+        """Write the report and return its table and its path as text for the terminal."""
         frames = self._logbook.frames
         truth = self._logbook.truth(self._settings.max_truth_gap_s)
         report = EvaluationRun(
@@ -87,7 +87,7 @@ class EvaluationNode(GeolocNode):
             notes={
                 "map": self._settings.map,
                 "truth": truth.source,
-                "how": "by the ROS nodes; latency as a listener sees it, in the nodes' time",
+                "how": "by the ROS nodes; latency as measured by a subscriber, in the nodes' time",
             },
             views=self._logbook.views,
             calibration=self._calibration,
@@ -98,7 +98,7 @@ class EvaluationNode(GeolocNode):
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until a signal comes."""
+    """Run the node until it receives a signal."""
     run(EvaluationNode, args)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS 2 launch actions for a replay with its report; only launch files import this."""
+"""Launch actions of ROS 2 for a replay with its report; only launch files import this module."""
 
 from pathlib import Path
 
@@ -14,28 +14,30 @@ from geoloc_lab.nodes.programs import EVALUATION_NODE, REPLAY_NODE
 
 
 def replay_arguments() -> list[DeclareLaunchArgument]:
-    """Declare the launch arguments of a replay beyond those of bringup."""
+    """Declare the launch arguments that a replay adds to those of bringup."""
     return [
-        DeclareLaunchArgument("bag", description="rosbag2 folder, .mcap or .db3 file."),
-        DeclareLaunchArgument("rate", default_value="1.0", description="Seconds of flight in a second."),
+        DeclareLaunchArgument("bag", description="Bag: rosbag2 folder, .mcap or .db3 file."),
         DeclareLaunchArgument(
-            "start_s", default_value="0.0", description="Start this many seconds into the bag."
+            "rate", default_value="1.0", description="Playback rate: seconds of flight per second."
+        ),
+        DeclareLaunchArgument(
+            "start_s", default_value="0.0", description="Start of the playback, seconds into the bag."
         ),
         DeclareLaunchArgument(
             "rename",
             default_value="",
-            description="Renames of recorded topics to those the nodes read: /cam/image:=image,/gps:=truth",
+            description="Renames, recorded to played topic: /cam/image:=image,/gps:=truth.",
         ),
         DeclareLaunchArgument("out", default_value="runs/replay", description="Folder of the report."),
     ]
 
 
 def replay_actions(context: LaunchContext) -> list[Node]:
-    """Return the actions of bringup, of evaluation_node and of replay_node, whose end ends the launch.
+    """Return the actions of bringup, evaluation_node and replay_node; the launch ends with replay_node.
 
     Raises:
         GeolocError: as `bringup_actions`.
-        ParameterError: for a rate or a start that is not a number.
+        ParameterError: if the rate or the start is not a number.
     """
     choices = bringup_choices(context)
     played: dict[str, str | bool | float] = {
@@ -43,7 +45,7 @@ def replay_actions(context: LaunchContext) -> list[Node]:
         "rate": _number(context, "rate"),
         "start_s": _number(context, "start_s"),
         "rename": argument(context, "rename"),
-        "use_sim_time": False,  # it makes /clock
+        "use_sim_time": False,  # it publishes /clock
         "await_evaluation": True,
     }
     out = str(Path(argument(context, "out")).expanduser().absolute())
@@ -56,4 +58,4 @@ def _number(context: LaunchContext, name: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise ParameterError(f"{name} is '{text}': give a number") from error
+        raise ParameterError(f"{name} is '{text}'; give a number.") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Joins the messages about each frame by stamp; they arrive in any order, and some never."""
+"""Joins the messages about each frame by stamp; they may arrive in any order or not at all."""
 
 import contextlib
 import math
@@ -22,12 +22,12 @@ from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import Record, Recorder
 from geoloc_lab.reports.view_album import ViewAlbum
 
-_OVERTAKEN = "no answer: a newer frame came first"
+_OVERTAKEN = "no node answered this frame: a newer frame replaced it"
 
 
 @dataclass
 class _Page:
-    """One frame; a field is None until its message comes."""
+    """The messages about one frame; a field is None until its message arrives."""
 
     offset_m: tuple[float, float] | None = None
     candidates: Candidates | None = None
@@ -39,7 +39,7 @@ class _Page:
 
 
 class Logbook:
-    """The messages of every frame since the start, and the truth."""
+    """Collects the messages about every frame since the start, and the truth."""
 
     def __init__(self) -> None:
         self._pages: dict[int, _Page] = {}
@@ -52,16 +52,16 @@ class Logbook:
         return sum(page.offset_m is not None for page in self._pages.values())
 
     def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
-        """Store a `view/offset`; every frame has one, refused frames too."""
+        """Store a `view/offset`; every frame has one, including refused frames."""
         self._arrival("view", message, now_ns).offset_m = (message.vector.x, message.vector.y)
 
     def take_view(self, message: Image, _now_ns: int) -> None:
-        """Store a `view/image`, the first of a stack, for the picture of worst frames; skip damaged ones."""
+        """Store the first view of a `view/image` for the plot of the worst frames; skip damaged messages."""
         with contextlib.suppress(FrameRefused):
             self.views.put(messages.stamp_ns(message), messages.decode_image(message)[: message.width])
 
     def take_descriptor(self, message: Image, now_ns: int) -> None:
-        """Store when a `descriptor` arrived."""
+        """Store the arrival time of a `descriptor`."""
         self._arrival("descriptor", message, now_ns)
 
     def take_candidates(self, message: PointCloud2, now_ns: int) -> None:
@@ -82,7 +82,7 @@ class Logbook:
             self._truth.append((messages.stamp_ns(message), message.latitude, message.longitude))
 
     def take_diagnostics(self, message: DiagnosticArray, _now_ns: int) -> None:
-        """Store why a frame was refused: the reason of the first node that refused it."""
+        """Store the reason why a frame was refused; the first node that refused it counts."""
         for status in message.status:
             values = {item.key: item.value for item in status.values}
             if status.hardware_id == "geoloc" and values.get("reason") in set(Reason):
@@ -93,7 +93,7 @@ class Logbook:
         """Return the reference track.
 
         Raises:
-            BagError: where no truth came.
+            BagError: if no truth has arrived.
         """
         return TruthTrack.of(self._truth, "the truth topic", max_gap_s)
 
@@ -118,7 +118,7 @@ class Logbook:
 
 
 def _fix(stamp_ns: int, page: _Page) -> Fix:
-    """Return the fix of a frame as the localizer gave it, without its position in the map frame."""
+    """Return the fix of a frame as published, without its position in the map frame."""
     candidates = page.candidates or Candidates.none()
     if page.geopoint is None:
         reason, sentence = page.refusal or (None, "" if page.fix else _OVERTAKEN)
@@ -127,13 +127,13 @@ def _fix(stamp_ns: int, page: _Page) -> Fix:
     else:
         reason, sentence = None, ""
         latitude, longitude = page.geopoint.position.latitude, page.geopoint.position.longitude
-        told = page.fix.position_covariance if page.fix else np.full(9, math.nan)
-        covariance = np.array(told, dtype=np.float64).reshape(3, 3)[:2, :2]
+        values = page.fix.position_covariance if page.fix else np.full(9, math.nan)
+        covariance = np.array(values, dtype=np.float64).reshape(3, 3)[:2, :2]
     return Fix(stamp_ns, latitude, longitude, math.nan, math.nan, covariance, reason, sentence, candidates)
 
 
 def _latency_ms(page: _Page) -> Mapping[str, float]:
-    """Return milliseconds by stage, as a subscriber sees them; empty for a frame without a position."""
+    """Return the latency of each stage in ms, as a subscriber measures it; empty without a position."""
     if page.geopoint is None:
         return {}
     stages = {"camera_node": page.age_ms.get("view", math.nan)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to start replay_node and evaluation_node; see `geoloc.nodes.startup.programs` for the other nodes."""
+"""Start-up entries of replay_node and evaluation_node; `geoloc.nodes.startup.programs` has the others."""
 
 from geoloc.nodes.startup.programs import NodeEntry
 
@@ -9,7 +9,7 @@ EVALUATION_NODE = NodeEntry(
     "evaluation_node",
     takes_model=True,
     takes_map=True,
-    patience_s=60.0,  # it writes its report at the end
+    patience_s=60.0,  # it writes its report on shutdown
     package=_PACKAGE,
 )
 REPLAY_NODE = NodeEntry("replay_node", package=_PACKAGE)

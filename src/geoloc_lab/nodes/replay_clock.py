@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maps wall time to bag time for a replay."""
+"""The clock of a replay: converts wall time to bag time."""
 
 import time
 
@@ -8,17 +8,17 @@ _LATEST_S = 0.1
 
 
 class ReplayClock:
-    """Tells when a time of the bag is due, and when `/clock` is to be published again.
+    """Clock that determines when a message of the bag is due and when to publish `/clock`.
 
-    A delayed player continues from where it was. Catching up would send frames in a burst, which the
-    nodes would drop.
+    After a delay, playback continues from where it was. Catching up would publish frames in a burst, and the
+    nodes would drop them.
 
     Args:
         start_ns: bag time at the start.
-        rate: bag seconds per second of wall time.
+        rate: seconds of bag time per second of wall time.
 
     Attributes:
-        lost_s: total delay of the player, wall time.
+        lost_s: total delay of the playback, wall time.
     """
 
     def __init__(self, start_ns: int, rate: float) -> None:
@@ -33,7 +33,7 @@ class ReplayClock:
         return self._start_ns + round((time.monotonic() - self._began_s) * self._rate * 1e9)
 
     def nap_s(self, time_ns: int) -> float:
-        """Return how long to sleep before asking again: at most a tick, 0 once `time_ns` is due."""
+        """Return the time to sleep before the next call: at most a tick, 0 once `time_ns` is due."""
         ahead_s = (time_ns - self.now_ns()) / 1e9 / self._rate
         if ahead_s < -_LATEST_S:
             self.lost_s -= ahead_s
@@ -41,7 +41,7 @@ class ReplayClock:
         return min(max(ahead_s, 0.0), _TICK_S)
 
     def tick_is_due(self) -> bool:
-        """Return True, once every hundredth of a second, when `/clock` is to be published."""
+        """Return True if `/clock` is to be published, which is every hundredth of a second."""
         now_s = time.monotonic()
         due = now_s - self._ticked_s >= 0.9 * _TICK_S
         if due:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`replay_node`: plays a rosbag2 recording onto the topics that the nodes subscribe to, with `/clock`.
 
-It replaces `ros2 bag play` where that is not installed. Messages are published byte for byte as recorded. The
-node waits for subscribers, so that the first frame is not lost, and finally calls the report service of
-evaluation_node, if that runs.
+It replaces `ros2 bag play` where that command is not installed. Messages are published byte for byte as
+recorded. The node waits for subscribers, so that no frame is lost at the start. At the end it calls the
+report service of evaluation_node, if that node runs.
 """
 
 import math
@@ -39,7 +39,7 @@ _AWAITED = (
     topics.VIEW_IMAGE,
     topics.DESCRIPTOR,
 )
-_STEADY_S = 3.0  # the period of DDS announcements: after it the nodes have discovered each other
+_STEADY_S = 3.0  # period of DDS announcements, after which the nodes have discovered each other
 _SETTLE_S = 2.0
 _REPORT_TIMEOUT_S = 300.0
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of flight [{elapsed}<{remaining}]"
@@ -49,11 +49,11 @@ class ReplayNode(GeolocNode):
     """Plays one bag once.
 
     Args:
-        settings: what to play; None takes ROS parameters.
-        options: as rclpy's Node takes them.
+        settings: settings of the playback; None takes ROS parameters.
+        options: options of rclpy's Node.
 
     Raises:
-        BagError: for a bag that cannot be played.
+        BagError: if the bag cannot be played.
     """
 
     def __init__(self, settings: ReplayNodeSettings | None = None, **options: Any) -> None:  # noqa: ANN401
@@ -72,22 +72,25 @@ class ReplayNode(GeolocNode):
         self._playlist.close()
 
     def play(self, stop: StopSignal) -> None:
-        """Wait for subscribers, play, leave time for the last answer, and request the report.
+        """Wait for subscribers, play the bag, wait for the last answer, and request the report.
 
         Raises:
-            BagError: where the bag is damaged or ends before the start.
+            BagError: if the bag is damaged or ends before `start_s`.
         """
         for note in self._playlist.notes:
             self._say(note)
         start_ns = self._playlist.start_ns + round(self._settings.start_s * 1e9)
         if start_ns > self._playlist.end_ns:
             length_s = (self._playlist.end_ns - self._playlist.start_ns) / 1e9
-            raise BagError(f"start_s is {self._settings.start_s:g}, the bag is {length_s:.1f} s long")
+            raise BagError(
+                f"start_s is {self._settings.start_s:g}, but the bag is {length_s:.1f} s long; "
+                "give a smaller start_s."
+            )
         self._await_subscribers(stop)
         clock = ReplayClock(start_ns, self._settings.rate)
         self._play_messages(start_ns, clock, stop)
         if clock.lost_s:
-            self._say(f"this machine was too slow for the rate: {clock.lost_s:.1f} s longer than planned")
+            self._say(f"this machine is too slow for the rate: playback took {clock.lost_s:.1f} s longer")
         self._sleep_until(clock.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), clock, stop)
         if self._settings.report and not stop.is_set:
             self._request_report()
@@ -100,7 +103,7 @@ class ReplayNode(GeolocNode):
                 if stop.is_set:
                     return
                 if topic.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
-                    self._publish_clock(time_ns)  # a frame's age is then counted from its own moment
+                    self._publish_clock(time_ns)  # so that the age of a frame starts at 0
                 self._publishers_by_topic[topic.target].publish(raw)
                 bar.update((time_ns - start_ns) / 1e9 - bar.n)
 
@@ -111,24 +114,26 @@ class ReplayNode(GeolocNode):
         try:
             return self.create_publisher(kind, target, quality)
         except InvalidTopicNameException as error:
-            raise ParameterError(f"'{target}' is no name of a topic ({error}): change rename") from error
+            raise ParameterError(f"'{target}' is not a topic name ({error}); change rename.") from error
 
     def _await_subscribers(self, stop: StopSignal) -> None:
-        """Wait until every topic that a fix needs has a subscriber, and a little longer for others."""
+        """Wait until every topic that a fix needs has a subscriber, then a little longer for other topics."""
         needed = (*_AWAITED, topics.TRUTH) if self._settings.await_evaluation else _AWAITED
         deadline_s = time.monotonic() + self._settings.wait_s
         complete_since_s = math.inf
         while not stop.is_set and time.monotonic() < deadline_s:
             now_s = time.monotonic()
-            complete_since_s = math.inf if self._unheard(needed) else min(complete_since_s, now_s)
+            complete_since_s = math.inf if self._without_subscriber(needed) else min(complete_since_s, now_s)
             if now_s - complete_since_s > _STEADY_S:
                 return
             time.sleep(0.05)
-        for topic in self._unheard(needed):
-            self._say(f"nobody listens to {self.resolve_topic_name(topic)}: start the nodes with `geoloc up`")
+        for topic in self._without_subscriber(needed):
+            self._say(
+                f"no node subscribes to {self.resolve_topic_name(topic)}; start the nodes with `geoloc up`"
+            )
 
-    def _unheard(self, names: Sequence[str]) -> list[str]:
-        """Return those topics that this bag feeds, directly or through nodes, and that have no subscriber."""
+    def _without_subscriber(self, names: Sequence[str]) -> list[str]:
+        """Return the topics that the bag feeds, directly or through nodes, and that have no subscriber."""
         fed = {*self._publishers_by_topic, topics.VIEW_IMAGE, topics.DESCRIPTOR}
         return [
             name
@@ -152,9 +157,10 @@ class ReplayNode(GeolocNode):
         if self._reporter.wait_for_service(timeout_sec=0.5):
             future = self._reporter.call_async(Trigger.Request())
             rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)
-            answer = future.result() or Trigger.Response(message="evaluation_node gave no report in time")
+            late = Trigger.Response(message="evaluation_node did not write its report in time.")
+            answer = future.result() or late
         elif self._settings.await_evaluation:
-            answer = Trigger.Response(message="evaluation_node, which makes the report, is not there")
+            answer = Trigger.Response(message="there is no report: evaluation_node does not run.")
         else:
             return
         if not answer.success and self._settings.await_evaluation:
@@ -174,12 +180,12 @@ def _play(node: ReplayNode, stop: StopSignal) -> None:
 
 
 def replay(settings: ReplayNodeSettings, namespace: str) -> None:
-    """Play a bag; what `geoloc replay` does."""
+    """Play a bag, for `geoloc replay`."""
     run(lambda: ReplayNode(settings, namespace=namespace), [], _play)
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Play the bag that the ROS parameters name."""
+    """Play the bag given by the ROS parameters."""
     run(ReplayNode, args, _play)
 
 

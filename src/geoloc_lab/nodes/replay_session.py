@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a recorded flight through the real nodes, from start-up to report (`geoloc demo`, `geoloc flight`)."""
+"""Replays a recorded flight into the real nodes, from start-up to report (`geoloc demo`, `geoloc flight`)."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from geoloc_lab.nodes.settings import EvaluationNodeSettings, ReplayNodeSettings
 
 _POLL_S = 0.1
 _DOMAINS = 100
-"""Domain ids up to here use ports outside the ephemeral range of operating systems."""
+"""Domain ids up to this number use ports outside the ephemeral range of operating systems."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Session:
         map: map directory.
         model: model directory, or the id of a shipped one.
         out: folder of the report.
-        title: headline of the report.
-        rate: seconds of flight in a second.
-        max_truth_gap_s: the truth is not interpolated across a longer gap.
+        title: title of the report.
+        rate: playback rate, seconds of flight per second.
+        max_truth_gap_s: longest gap across which the truth is interpolated.
         params_file: ROS parameter files, which override the model's and the map's own.
     """
 
@@ -45,13 +45,13 @@ class Session:
 
 
 def run_session(session: Session) -> Path:
-    """Start the nodes, replay the bag into them, write the report, and return the path of its page.
+    """Start the nodes, replay the bag, write the report, and return the path of its page.
 
     The nodes are separate processes that communicate over DDS, on this machine only and in their own domain.
 
     Raises:
-        NodeError: for a node that ended; its own message says why.
-        BagError: where the replay or the report failed.
+        NodeError: if a node ended; its own message says why.
+        BagError: if the replay or the report failed.
     """
     choices = BringUp(
         params_file=session.params_file,
@@ -63,10 +63,10 @@ def run_session(session: Session) -> Path:
     page = session.out / "report.html"
     page.unlink(missing_ok=True)
     listeners = [*bring_up(choices), _evaluation(choices, session)]
-    with _apart(), running(listeners) as processes, running([_replay(choices, session)]) as player:
+    with _isolated(), running(listeners) as processes, running([_replay(choices, session)]) as player:
         code = _played(player, processes)
     if code != 0 or not page.is_file():
-        raise BagError(f"the replay of {session.bag} gave no report; the messages above say why")
+        raise BagError(f"the replay of {session.bag} wrote no report; see the messages above.")
     return page
 
 
@@ -83,7 +83,7 @@ def _replay(choices: BringUp, session: Session) -> NodeStart:
     own: dict[str, str | bool | float] = {
         "bag": str(session.bag.absolute()),
         "rate": session.rate,
-        "use_sim_time": False,  # it makes /clock
+        "use_sim_time": False,  # it publishes /clock
         "await_evaluation": True,
     }
     return start(REPLAY_NODE, choices, own)
@@ -98,8 +98,8 @@ def _played(player: Processes, processes: Processes) -> int:
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """Isolate processes started inside the `with` from other ROS nodes, here and in the network."""
+def _isolated() -> Iterator[None]:
+    """Isolate processes started inside the `with` from other ROS nodes on this machine and in the network."""
     own = {
         "ROS_DOMAIN_ID": str(1 + os.getpid() % _DOMAINS),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of the nodes that replay and evaluate; nothing of ROS is imported here."""
+"""The parameters of replay_node and evaluation_node; this module does not import ROS."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +18,9 @@ class EvaluationNodeSettings:
     map: str = map_directory()
     model: str = model_directory()
     out: str = setting("runs/evaluation", "folder of the report")
-    title: str = setting("flight", "headline of the report")
+    title: str = setting("flight", "title of the report")
     max_truth_gap_s: float = setting(
-        2.0, "largest time between two truth samples that are interpolated", unit="s", low=0.01, high=60.0
+        2.0, "longest gap between truth samples to interpolate across", unit="s", low=0.01, high=60.0
     )
 
     def __post_init__(self) -> None:
@@ -33,11 +33,13 @@ class ReplayNodeSettings:
 
     bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True)
     rate: float = setting(1.0, "playback rate: seconds of flight per second", low=0.01, high=100.0)
-    start_s: float = setting(0.0, "start this far into the bag", unit="s", low=0.0, high=1e6)
-    rename: str = setting("", "topics by name, /recorded:=played, separated by commas")
+    start_s: float = setting(
+        0.0, "start of the playback, from the beginning of the bag", unit="s", low=0.0, high=1e6
+    )
+    rename: str = setting("", "renames of topics, /recorded:=played, separated by commas")
     keep_names: bool = setting(False, "play every topic under its recorded name")
     wait_s: float = setting(30.0, "longest wait for the nodes to subscribe", unit="s", low=0.0, high=3600.0)
-    report: bool = setting(True, "request the report of evaluation_node at the end, where it runs")
+    report: bool = setting(True, "request the report of evaluation_node at the end, if it runs")
     await_evaluation: bool = setting(False, "wait for evaluation_node too, and fail without its report")
 
     def __post_init__(self) -> None:

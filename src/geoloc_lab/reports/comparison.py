@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares reports of one flight: paired differences with their intervals, as table, page and picture.
+"""Compares reports of one flight: paired differences with their intervals, as table, page and plot.
 
-The bootstrap resamples the same frames in all reports at once. What is hard about a place then cancels out of
-the difference, so a paired comparison resolves smaller differences than two intervals side by side.
+The bootstrap resamples the same frames in all reports at once. The difficulty of a place then cancels out of
+the difference, so a paired comparison resolves smaller differences than two separate intervals do.
 """
 
 import json
@@ -28,15 +28,15 @@ from geoloc_lab.reports.plot_style import save_png
 from geoloc_lab.reports.report import data_uri, page_of, plain
 from geoloc_lab.reports.written_report import WrittenReport
 
-_SAME_TRUTH_M = 5.0  # truths of two recordings of one flight differ by interpolation, not by more
+_SAME_TRUTH_M = 5.0  # the truths of one flight differ only by interpolation between recordings
 _COLOURS = ("#1f6feb", "#d62728", "#2ca02c", "#cc7a00", "#7b3fc6", "#17a2b8", "#888888", "#000000")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of another report minus that of the first; NaN where one of them is undefined.
+    """A metric of another report, and its difference from the first report's; NaN if one is undefined.
 
-    `low` and `high` are the bootstrap 95 % interval of the difference.
+    `low` and `high` are the 95 % bootstrap interval of the difference.
     """
 
     value: float
@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class ComparedMetric:
-    """One metric in all reports: `unit` is "%" for a share of 1, "m", or "" for a bare number."""
+    """One metric in all reports; `unit` is "%" for a share (0 to 1), "m", or "" without a unit."""
 
     key: str
     label: str
@@ -69,9 +69,9 @@ class ReportComparison:
         names: short names of the reports; the others are compared with the first.
         titles: titles of their flights.
         frames: number of frames with a truth that all reports have.
-        left_out: for each report, the number of its frames that another report lacks.
+        left_out: number of frames of each report that another report lacks.
         rows: the compared metrics.
-        answers: for each report, the compared frames.
+        answers: the compared frames of each report.
     """
 
     names: tuple[str, ...]
@@ -82,7 +82,7 @@ class ReportComparison:
     answers: tuple[Answers, ...]
 
     def as_json(self) -> dict[str, object]:
-        """Return everything but the frames as plain values."""
+        """Return all attributes except the frames as plain values."""
         return {
             "reports": list(self.names),
             "titles": list(self.titles),
@@ -93,13 +93,13 @@ class ReportComparison:
 
 
 def compare(reports: Sequence[WrittenReport]) -> ReportComparison:
-    """Compare reports with the first one.
+    """Compare every report with the first one.
 
     Raises:
-        ParameterError: for fewer than two reports, or reports of different flights.
+        ParameterError: if there are fewer than two reports, or they are of different flights.
     """
     if len(reports) < 2:
-        raise ParameterError("a comparison takes two reports or more: geoloc compare A B")
+        raise ParameterError("a comparison needs two reports or more; give several folders.")
     names = names_of(reports)
     paired = _paired([report.answers for report in reports], names)
     count = len(paired[0])
@@ -141,7 +141,7 @@ def names_of(reports: Sequence[WrittenReport]) -> tuple[str, ...]:
         names = tuple("/".join(parts[-length:]) for parts in paths)
         if len(set(names)) == len(names):
             return names
-    raise ParameterError(f"{reports[0].folder} is given twice: name different reports")
+    raise ParameterError(f"{reports[0].folder} is given twice; name different reports.")
 
 
 def _paired(flights: Sequence[Answers], names: Sequence[str]) -> list[Answers]:
@@ -152,22 +152,22 @@ def _paired(flights: Sequence[Answers], names: Sequence[str]) -> list[Answers]:
     shortest = min(len(flight) for flight in flights)
     if shared.size * 2 < shortest:
         raise ParameterError(
-            f"{' and '.join(names)} share {shared.size} frames by stamp, the shortest has {shortest}: they "
-            "are not of one flight; compare reports of the same bag"
+            f"{' and '.join(names)} are not of one flight: they share {shared.size} stamps, the shortest has "
+            f"{shortest} frames; compare reports of the same bag."
         )
     paired = [flight.take(np.searchsorted(flight.stamp_ns, shared)) for flight in flights]
     for name, other in zip(names[1:], paired[1:], strict=True):
         apart_m = geodesy.distance_m(*paired[0].truth_deg.T, *other.truth_deg.T)
         if not float(np.median(apart_m)) <= _SAME_TRUTH_M:
             raise ParameterError(
-                f"{names[0]} and {name} have the same stamps, but their truths lie {np.median(apart_m):.0f} "
-                "m apart: they are not of one flight; compare reports of the same bag"
+                f"{names[0]} and {name} are not of one flight: their truths lie {np.median(apart_m):.0f} m "
+                "apart at the same stamps; compare reports of the same bag."
             )
     return paired
 
 
 def comparison_table(comparison: ReportComparison) -> list[tuple[str, ...]]:
-    """Return the table as text, header first; a star marks a difference whose interval excludes 0."""
+    """Return the cells of the table, header first; a star marks differences whose interval excludes 0."""
     first, *others = comparison.names
     header = ("", first, *(cell for name in others for cell in (name, "difference", "95 % interval")))
     lines = [header]
@@ -186,10 +186,10 @@ def write_comparison(comparison: ReportComparison, out: Path) -> Path:
     """Write compare.html, compare.png and compare.json into the folder `out`; return the page's path.
 
     Raises:
-        ParameterError: where `out` is a file.
+        ParameterError: if `out` is a file.
     """
     if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out} is a file; give the folder the comparison goes to")
+        raise ParameterError(f"{out} is a file; give a folder for the comparison.")
     out.mkdir(parents=True, exist_ok=True)
     _draw(comparison, out / "compare.png")
     content = json.dumps(plain(comparison.as_json()), indent=2, allow_nan=False)
@@ -216,7 +216,7 @@ def _draw(comparison: ReportComparison, out: Path) -> None:
         errors.step(np.maximum(distance_m, 0.1), share, where="post", color=colour, label=name)
         curves[name] = (risk_curve(answers), colour)
     errors.set(
-        xlabel="horizontal error, m", ylabel="% of all frames", title="Share of frames within", ylim=(0, 101)
+        xlabel="horizontal error, m", ylabel="share of all frames, %", title="Cumulative error", ylim=(0, 101)
     )
     errors.set_xscale("log")
     errors.xaxis.set_major_formatter(FormatStrFormatter("%g"))

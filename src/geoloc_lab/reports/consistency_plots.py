@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plots of claimed covariance against errors: ellipses, NEES and 3σ over time, and risk over coverage."""
+"""Draws plots of claimed covariance against errors: ellipses, NEES and 3σ over time, risk over coverage."""
 
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ _BINS = 8
 
 
 def draw_consistency(answers: Answers, out: Path) -> bool:
-    """Write a PNG of the claimed covariance against the errors, over the flight and over time.
+    """Write a PNG of the claimed covariance against the errors, over the whole flight and over time.
 
     Returns:
-        False, and no file, where no fix claims a covariance.
+        False if no fix claims a covariance; then no file is written.
     """
     if not np.isfinite(answers.normalised).any():
         return False
@@ -41,19 +41,19 @@ def draw_consistency(answers: Answers, out: Path) -> bool:
 
 
 def draw_risk(answers: Answers, out: Path) -> bool:
-    """Write a PNG of the risk–coverage curves; return False, and write nothing, without a fix."""
+    """Write a PNG of the risk–coverage curves; return False and write no file if there is no fix."""
     if not answers.answered.any():
         return False
     figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
     in_metres, false = figure.subplots(1, 2)
-    draw_curves(in_metres, false, {"σ as claimed": (risk_curve(answers), MEASURED)})
+    draw_curves(in_metres, false, {"ordered by claimed σ": (risk_curve(answers), MEASURED)})
     fixed_m = answers.distance_m[answers.answered]
     coverage = np.arange(1, fixed_m.size + 1) / len(answers) * 100.0
     best_m = np.sort(fixed_m)
     for axes, risk in ((in_metres, best_m), (false, 100.0 * (best_m > FALSE_BEYOND_M[0]))):
         means = np.cumsum(risk) / np.arange(1, risk.size + 1)
-        axes.plot(coverage, means, "--", color=GOOD, linewidth=1, label="perfect order")
-        axes.axhline(risk.mean(), color=REFERENCE, linestyle=":", linewidth=1, label="no order")
+        axes.plot(coverage, means, "--", color=GOOD, linewidth=1, label="ordered by error (best)")
+        axes.axhline(risk.mean(), color=REFERENCE, linestyle=":", linewidth=1, label="random order")
         axes.legend()
     save_png(figure, out)
     return True
@@ -65,10 +65,10 @@ def draw_curves(in_metres: Axes, false: Axes, curves: dict[str, tuple[RiskCurve,
         style: dict[str, Any] = {"color": colour, "label": label, "linewidth": 1.6}
         in_metres.plot(curve.coverage * 100.0, curve.mean_error_m, **style)
         false.plot(curve.coverage * 100.0, curve.false_rate * 100.0, **style)
-    in_metres.set(ylabel="mean error of the answered, m", title="Risk–coverage: error", ylim=(0, None))
-    false.set(ylabel="% of the answered", title="Risk–coverage: more than 50 m off", ylim=(0, None))
+    in_metres.set(ylabel="mean error of accepted fixes, m", title="Mean error over coverage", ylim=(0, None))
+    false.set(ylabel="share of accepted fixes, %", title="Errors above 50 m over coverage", ylim=(0, None))
     for axes in (in_metres, false):
-        axes.set(xlabel="answered, surest first, % of all frames", xlim=(0, 100))
+        axes.set(xlabel="coverage: fixes accepted, smallest σ first, % of all frames", xlim=(0, 100))
         axes.grid(alpha=0.3)
 
 
@@ -76,7 +76,7 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
     normalised = np.sort(answers.normalised[~np.isnan(answers.normalised)])
     claimed = 1.0 - np.exp(-normalised / 2.0)
     found = np.arange(1, normalised.size + 1) / normalised.size
-    axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", linewidth=1, label="honest")
+    axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", linewidth=1, label="consistent")
     axes.step(
         np.r_[0.0, claimed, 1.0] * 100,
         np.r_[0.0, found, 1.0] * 100,
@@ -100,9 +100,9 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
             in_layout=False,
         )
     axes.set(
-        xlabel="ellipse claimed to hold, %",
-        ylabel="fixes inside, %",
-        title="Calibration: below the line is over-confident",
+        xlabel="probability of the ellipse, %",
+        ylabel="fixes with the truth inside, %",
+        title="Truth inside the ellipse (below the line: over-confident)",
         xlim=(0, 101),
         ylim=(0, 101),
     )
@@ -111,7 +111,7 @@ def _draw_ellipses(axes: Axes, answers: Answers) -> None:
 
 
 def _draw_reliability(axes: Axes, answers: Answers) -> None:
-    """Draw the root mean square error of fixes of similar σ over that σ."""
+    """Draw the root mean square error of groups of fixes of similar σ over their σ."""
     known = np.isfinite(answers.normalised)
     order = np.argsort(answers.sigma_m[known], kind="stable")
     sigma_m, distance_m = answers.sigma_m[known][order], answers.distance_m[known][order]
@@ -123,12 +123,16 @@ def _draw_reliability(axes: Axes, answers: Answers) -> None:
         sigma_m, np.maximum(distance_m, 0.01), ".", color=REFERENCE, markersize=3, alpha=0.5, label="fixes"
     )
     axes.plot(
-        claimed_m, np.maximum(found_m, 0.01), "o-", color=MEASURED, label="RMS error of an eighth of them"
+        claimed_m,
+        np.maximum(found_m, 0.01),
+        "o-",
+        color=MEASURED,
+        label=f"RMS error of {len(groups)} groups by σ",
     )
     ends = np.array([min(claimed_m) / 2, max(claimed_m) * 2])
-    axes.plot(ends, ends, color=REFERENCE, linestyle="--", linewidth=1, label="honest")
+    axes.plot(ends, ends, color=REFERENCE, linestyle="--", linewidth=1, label="consistent")
     axes.set(
-        xlabel="claimed σ, m", ylabel="error, m", title="Reliability by claimed σ", xscale="log", yscale="log"
+        xlabel="claimed σ, m", ylabel="error, m", title="Error against claimed σ", xscale="log", yscale="log"
     )
     for axis in (axes.xaxis, axes.yaxis):
         log_ticks(axis)
@@ -139,20 +143,23 @@ def _draw_reliability(axes: Axes, answers: Answers) -> None:
 def _draw_nees(axes: Axes, answers: Answers) -> None:
     known = np.isfinite(answers.normalised)
     values, seconds = answers.normalised[known], _seconds(answers)[known]
-    axes.plot(seconds, np.maximum(values, 1e-3), ".", color=REFERENCE, markersize=4, label="e'Σ⁻¹e of a fix")
+    axes.plot(seconds, np.maximum(values, 1e-3), ".", color=REFERENCE, markersize=4, label="single fix")
     low, high = chi2_band(1.0)
-    axes.axhspan(low, high, color=GOOD, alpha=0.12, label=f"95 % of honest fixes: {low:.2f} to {high:.2f}")
+    axes.axhspan(low, high, color=GOOD, alpha=0.12, label=f"95 % of single fixes: {low:.2f} to {high:.2f}")
     flight = consistency_of(answers)
-    label = (
-        f"… of means over this flight ({flight.nees:.2f}): {flight.band_low:.2f} to {flight.band_high:.2f}"
-    )
+    band = f"{flight.band_low:.2f} to {flight.band_high:.2f}"
+    label = f"95 % of flight means: {band} (this flight: {flight.nees:.2f})"
     axes.axhspan(flight.band_low, flight.band_high, color=GOOD, alpha=0.35, label=label)
     length = block_length(values.size)
     if values.size > length > 1:
         means = sliding_window_view(values, length).mean(axis=1)
         middle = sliding_window_view(seconds, length).mean(axis=1)
         axes.plot(middle, means, color=MEASURED, linewidth=1.4, label=f"mean of {length} successive fixes")
-    axes.set(ylabel="normalised error", title="NEES over time", yscale="log")
+    axes.set(
+        ylabel="squared error / covariance",
+        title="Normalized squared error over time, with bands expected of a consistent covariance",
+        yscale="log",
+    )
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", ncols=2)
 
@@ -161,30 +168,30 @@ def _draw_three_sigma(axes: Axes, answers: Answers) -> None:
     seconds, normalised = _seconds(answers), answers.normalised
     reach_m = _three_sigma_m(answers)
     top_m = 2.5 * float(np.nanmax(reach_m, initial=1.0))
-    shown_m = np.minimum(answers.distance_m, top_m)  # so that kilometres do not hide the metres
+    shown_m = np.minimum(
+        answers.distance_m, top_m
+    )  # errors of kilometres would flatten the rest of the curve
     axes.fill_between(seconds, 0.0, reach_m, color=MEASURED, alpha=0.15, label="3σ, longest axis")
     axes.plot(seconds, shown_m, ".-", color=MEASURED, markersize=4, linewidth=0.7, label="error")
     outside, refused = normalised > SIGMAS[-1] ** 2, ~answers.answered
     beyond = answers.distance_m > top_m
     axes.plot(seconds[outside], shown_m[outside], "o", color=WRONG, markersize=5, label="outside 3σ")
     if beyond.any():
-        label = (
-            f"… {beyond.sum()} beyond the picture, up to {metres(float(answers.distance_m[beyond].max()))}"
-        )
+        label = f"{beyond.sum()} beyond the axis, up to {metres(float(answers.distance_m[beyond].max()))}"
         axes.plot(
             seconds[beyond], shown_m[beyond], "^", color=WRONG, markersize=9, label=label, clip_on=False
         )
     if refused.any():
         axes.plot(
-            seconds[refused], np.zeros(refused.sum()), "x", color=REFUSED, label="refused", clip_on=False
+            seconds[refused], np.zeros(refused.sum()), "x", color=REFUSED, label="no fix", clip_on=False
         )
-    axes.set(xlabel="time, s", ylabel="metres", title="Error and claimed 3σ over time", ylim=(0, top_m))
+    axes.set(xlabel="time, s", ylabel="error, m", title="Error and claimed 3σ over time", ylim=(0, top_m))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", ncols=5)
 
 
 def _three_sigma_m(answers: Answers) -> Float64Array:
-    """Return three times the longest axis of each ellipse (n,); NaN where nothing is claimed."""
+    """Return three times the longest semi-axis of each ellipse (n,); NaN without a covariance."""
     reach_m = np.full(len(answers), np.nan)
     known = np.isfinite(answers.covariance_m2).all(axis=(1, 2))
     variance = np.linalg.eigvalsh(answers.covariance_m2[known])[:, -1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes and reads frames.csv: the records of a run, one row for each frame."""
+"""Writes and reads frames.csv, the records of a run with one row for each frame."""
 
 import csv
 import math
@@ -32,7 +32,7 @@ _COLUMNS = ("stamp_ns", "name", *_NUMBERS[:4], "error_m", *_COVARIANCE, "reason"
 
 
 def write_frames(records: Sequence[Record], path: Path) -> None:
-    """Write records as CSV: degrees to 1e-9, metres to 0.1 mm; unknown numbers are empty cells."""
+    """Write records as CSV: degrees to 1e-9, metres to 0.1 mm, unknown numbers as empty cells."""
     stages = list(dict.fromkeys(stage for record in records for stage in record.latency_ms))
     columns = [*_COLUMNS, *_WHOLE[1:], *(f"{_LATENCY}{stage}" for stage in stages)]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -43,16 +43,16 @@ def write_frames(records: Sequence[Record], path: Path) -> None:
 
 
 def read_frames(path: Path) -> tuple[Record, ...]:
-    """Read what `write_frames` wrote.
+    """Read the records that `write_frames` wrote.
 
     Raises:
-        BagError: for a file that is missing or no such table.
+        BagError: if the file is missing or is not such a table.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return tuple(_record(row) for row in csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise BagError(f"{path} is no table of frames ({error}); write the report again") from error
+        raise BagError(f"{path} is not a table of frames ({error}); write the report again.") from error
 
 
 def _row(record: Record, error_m: float) -> dict[str, str | int]:

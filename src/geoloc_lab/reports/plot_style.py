@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all plots share: colours by meaning, ticks of a logarithmic axis, and how a PNG is saved."""
+"""Style of all plots: colours by meaning, ticks of logarithmic axes, and PNG compression."""
 
 from pathlib import Path
 
@@ -22,5 +22,5 @@ def log_ticks(axis: Axis, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Save a figure: twice the size of the smallest file, in a third of the time."""
+    """Save a figure as PNG with weak compression: twice the smallest file size, in a third of the time."""
     figure.savefig(path, pil_kwargs={"compress_level": 3})

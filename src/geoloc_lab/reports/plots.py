@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plots of a report: track and estimates on the map, errors over time, and the worst frames."""
+"""Draws the plots of a report: positions on the map, errors over time, and the worst frames."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,49 @@ Window = tuple[float, float, float]  # centre east, centre north, width; metres
 _TRUTH, _ESTIMATE, _ERROR = "#19d3f3", "#ffd400", "#ff5a36"
 _MAP_PX = 1100
 _WORST = 6
-_FARTHEST_MAPS = 10.0  # largest width of the plot, in widths of the map
+_HEADINGS = {
+    "map.png": (
+        "True and estimated positions on the map",
+        "A line connects each true position with its estimate.",
+    ),
+    "errors.png": (
+        "Position error",
+        "Left: horizontal distance from truth to estimate over time. Right: share of all frames with at most "
+        "this error; frames without a fix keep the curve below 100 %. Grey: distance from the true centre of "
+        "the view to the nearest tile centre, the error of a perfect choice of tile without refinement.",
+    ),
+    "belief.png": (
+        "Consistency of covariance and error",
+        "The covariance is consistent if it predicts the size of the errors. Top left: share of fixes whose "
+        "truth lies inside the ellipse of a given probability. Top right: error against claimed σ. Below, "
+        "over time: squared error normalized by the covariance (2 on average if consistent), and error with "
+        "claimed 3σ.",
+    ),
+    "risk.png": (
+        "Risk and coverage",
+        "Fixes are accepted in the order of their claimed σ, smallest first. If σ is useful, inaccurate "
+        "fixes come last: the curve lies near that of the best order and rises only at the right.",
+    ),
+    "worst.png": (
+        "Frames with the largest errors",
+        "The view that the encoder saw, the most similar tile of the map, and the tile nearest to the true "
+        "centre of the view.",
+    ),
+}
+_FARTHEST_MAPS = 10.0  # largest plot, in widths of the map
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of the page: PNG file, heading and caption."""
+
+    path: Path
+    title: str
+    caption: str
 
 
 def draw_map(run: EvaluationRun, out: Path) -> None:
-    """Write a PNG of the map with the true track, the estimates, and a line from truth to estimate."""
+    """Write a PNG of the map with the true track, the estimates, and lines from truths to estimates."""
     truth_m, estimate_m = _positions_m(run)
     with run.map_directory.raster() as raster:
         window = _window(raster, truth_m)
@@ -49,9 +87,7 @@ def draw_map(run: EvaluationRun, out: Path) -> None:
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="east, m", ylabel="north, m", title=run.title)
     outside = int(np.sum(np.isfinite(estimate_m[:, 0]) & ~_inside(estimate_m, window)))
     if outside:
-        axes.text(
-            0.01, 0.01, f"{outside} estimates lie outside this picture", transform=axes.transAxes, **_LABEL
-        )
+        axes.text(0.01, 0.01, f"estimates outside this plot: {outside}", transform=axes.transAxes, **_LABEL)
     axes.legend(loc="upper right", framealpha=0.85)
     save_png(figure, out)
 
@@ -70,10 +106,10 @@ def draw_errors(run: EvaluationRun, out: Path) -> None:
 
 
 def draw_worst(run: EvaluationRun, out: Path) -> bool:
-    """Write a PNG of the worst frames: the view, the retrieved tile, and the true tile.
+    """Write a PNG of the worst frames: the view, the best tile, and the nearest tile.
 
     Returns:
-        False, and no file, for a run without views.
+        False if the run has no views; then no file is written.
     """
     worst = worst_records(run)
     if not worst:
@@ -84,16 +120,16 @@ def draw_worst(run: EvaluationRun, out: Path) -> bool:
     with run.map_directory.raster() as raster:
         for row, (record, error_m) in zip(rows, worst, strict=True):
             label = record.name or f"{(record.stamp_ns - run.records[0].stamp_ns) * 1e-9:.1f} s"
-            _show(row[0], run.views[record.stamp_ns], f"{label}: {metres(error_m)} off")
-            retrieved = f"retrieved, {metres(record.top_tile_error_m)} away, score {record.score:.2f}"
-            _show(row[1], _tile_picture(raster, tiles, record.top_tile), retrieved)
-            _show(row[2], _tile_picture(raster, tiles, record.true_tile), "true tile")
+            _show(row[0], run.views[record.stamp_ns], f"view, {label}: error {metres(error_m)}")
+            best = f"best tile: {metres(record.top_tile_error_m)} away, score {record.score:.2f}"
+            _show(row[1], _tile_image(raster, tiles, record.top_tile), best)
+            _show(row[2], _tile_image(raster, tiles, record.true_tile), "tile nearest to the truth")
     save_png(figure, out)
     return True
 
 
 def worst_records(run: EvaluationRun, count: int = _WORST) -> list[tuple[Record, float]]:
-    """Return the frames with the largest errors among those with a view, and the errors, worst first."""
+    """Return the frames with the largest errors and a view, each with its error, worst first."""
     errors_m = horizontal_errors_m(run.records)
     order = np.argsort(-np.nan_to_num(errors_m, nan=-1.0), kind="stable")
     shown = [i for i in order if math.isfinite(errors_m[i]) and run.records[i].stamp_ns in run.views]
@@ -117,7 +153,7 @@ def _finite(points: Float64Array) -> Float64Array:
 
 
 def _window(raster: "Raster", truth_m: Float64Array) -> Window:
-    """Return the square that shows the map and the true track; the map alone where the track is far off."""
+    """Return the square that shows the map and the true track, or only the map if the track is far away."""
     left, bottom, right, top = raster.bounds_m
     low = np.fmin([left, bottom], np.nanmin(truth_m, axis=0))
     high = np.fmax([right, top], np.nanmax(truth_m, axis=0))
@@ -154,7 +190,7 @@ def _draw_over_time(
 ) -> None:
     axes.plot(seconds, errors_m, ".-", color=MEASURED, markersize=4, linewidth=0.8, label="error")
     if np.isfinite(oracle_m).any():
-        axes.plot(seconds, oracle_m, color=REFERENCE, linewidth=0.8, label="nearest tile centre (oracle)")
+        axes.plot(seconds, oracle_m, color=REFERENCE, linewidth=0.8, label="distance to nearest tile centre")
     lost = ~np.isfinite(errors_m)
     if lost.any():
         axes.plot(seconds[lost], np.zeros(lost.sum()), "x", color=REFUSED, label="no fix", clip_on=False)
@@ -167,13 +203,19 @@ def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Arra
     known = oracle_m[np.isfinite(oracle_m)]
     if known.size:
         axes.step(
-            *_cumulative(known, known.size), where="post", color=REFERENCE, label="nearest tile (oracle)"
+            *_cumulative(known, known.size),
+            where="post",
+            color=REFERENCE,
+            label="distance to nearest tile centre",
         )
     fixed = errors_m[np.isfinite(errors_m)]
-    axes.step(*_cumulative(fixed, errors_m.size), where="post", color=MEASURED, label="error, of all frames")
-    axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"one tile, {tile_m:g} m")
+    axes.step(*_cumulative(fixed, errors_m.size), where="post", color=MEASURED, label="error")
+    axes.axvline(tile_m, color="#cc7a00", linestyle="--", linewidth=1, label=f"tile width, {tile_m:g} m")
     axes.set(
-        xlabel="horizontal error, m", ylabel="% of frames", title="Share of frames within", ylim=(0, 101)
+        xlabel="horizontal error, m",
+        ylabel="share of all frames, %",
+        title="Cumulative distribution of the error",
+        ylim=(0, 101),
     )
     axes.set_xscale("log")
     axes.set_xlim(0.5, max(2 * tile_m, float(fixed.max(initial=0.0)) * 1.2))
@@ -183,39 +225,39 @@ def _draw_distribution(axes: Axes, errors_m: Float64Array, oracle_m: Float64Arra
 
 
 def _cumulative(values: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
-    """Return the cumulative distribution of values as steps, in per cent of `count`, starting at 0."""
+    """Return the cumulative distribution of values as steps from 0, in per cent of `count`."""
     steps = np.concatenate([[0.0], np.sort(values)])
     return steps, np.arange(steps.size) / count * 100.0
 
 
-def _tile_picture(raster: "Raster", tiles: NDArray[np.void], tile: int) -> Rgb | None:
-    """Return the imagery of a tile; None where the raster lacks it, as for distractor tiles."""
+def _tile_image(raster: "Raster", tiles: NDArray[np.void], tile: int) -> Rgb | None:
+    """Return the imagery of a tile; None if the raster does not cover it, as with distractor tiles."""
     if tile < 0:
         return None
     row = tiles[tile]
-    picture, valid = raster.view(float(row["east_m"]), float(row["north_m"]), float(row["size_m"]), 256)
-    return fill_invalid(picture, valid) if valid.any() else None
+    image, valid = raster.view(float(row["east_m"]), float(row["north_m"]), float(row["size_m"]), 256)
+    return fill_invalid(image, valid) if valid.any() else None
 
 
-def _show(axes: Axes, picture: Rgb | None, title: str) -> None:
+def _show(axes: Axes, image: Rgb | None, title: str) -> None:
     axes.set_axis_off()
     axes.set_title(title, fontsize=9)
-    if picture is None:
-        axes.text(0.5, 0.5, "not on this map's picture", ha="center", va="center", transform=axes.transAxes)
+    if image is None:
+        axes.text(0.5, 0.5, "outside the map's imagery", ha="center", va="center", transform=axes.transAxes)
     else:
-        axes.imshow(picture)
+        axes.imshow(image)
 
 
-def pictures(run: EvaluationRun, folder: Path) -> Sequence[tuple[str, Path]]:
-    """Draw every plot into the folder; return titles and paths, in the order of the page."""
-    paths = [("Truth and estimate on the map", folder / "map.png"), ("Errors", folder / "errors.png")]
-    draw_map(run, paths[0][1])
-    draw_errors(run, paths[1][1])
+def draw_plots(run: EvaluationRun, folder: Path) -> list[Plot]:
+    """Draw every plot into the folder and return them in the order of the page."""
     answers = Answers.of(run.records)
-    if draw_consistency(answers, folder / "belief.png"):
-        paths.append(("Consistency: is the claimed covariance the real one?", folder / "belief.png"))
-    if draw_risk(answers, folder / "risk.png"):
-        paths.append(("Risk and coverage: does it know what it does not know?", folder / "risk.png"))
-    if draw_worst(run, folder / "worst.png"):
-        paths.append(("Worst frames: view, retrieved tile, true tile", folder / "worst.png"))
-    return paths
+    draw_map(run, folder / "map.png")
+    draw_errors(run, folder / "errors.png")
+    drawn = {
+        "map.png": True,
+        "errors.png": True,
+        "belief.png": draw_consistency(answers, folder / "belief.png"),
+        "risk.png": draw_risk(answers, folder / "risk.png"),
+        "worst.png": draw_worst(run, folder / "worst.png"),
+    }
+    return [Plot(folder / name, *_HEADINGS[name]) for name, exists in drawn.items() if exists]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the report of a run: report.json, frames.csv, pictures, and report.html, one self-contained page."""
+"""Writes the report of a run: report.json, frames.csv, plots, and the self-contained page report.html."""
 
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from geoloc.errors import ParameterError
 from geoloc_lab.metrics.records import EvaluationRun
 from geoloc_lab.metrics.summary import Summary, summarise
 from geoloc_lab.reports.frames_csv import FRAMES, write_frames
-from geoloc_lab.reports.plots import pictures
+from geoloc_lab.reports.plots import Plot, draw_plots
 from geoloc_lab.reports.tables import (
     CONSISTENCY_HEADER,
     consistency_rows,
@@ -30,22 +30,22 @@ def write_report(run: EvaluationRun, out: Path) -> Path:
     """Write the report of a run into the folder `out` and return the path of the page.
 
     Raises:
-        ParameterError: where `out` is a file.
-        BagError: where no frame has a truth.
+        ParameterError: if `out` is a file.
+        BagError: if no frame has a truth.
     """
     if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out} is a file; give the folder the report goes to")
+        raise ParameterError(f"{out} is a file; give a folder for the report.")
     out.mkdir(parents=True, exist_ok=True)
     summaries = summaries_of(run)
     _write_json(run, summaries, out / "report.json")
     write_frames(run.records, out / FRAMES)
-    page = _page(run, summaries, pictures(run, out))
+    page = _page(run, summaries, draw_plots(run, out))
     (out / "report.html").write_text(page, encoding="utf-8")
     return out / "report.html"
 
 
 def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
-    """Return summaries by column name: of all frames, and of each group that has a frame with a truth."""
+    """Return summaries by column: `all` for all frames, then each group that has a frame with a truth."""
     pitch_m, tile_m = run.map_directory.pitch_m, run.map_directory.view_size_m
     summaries = {"all": summarise(run.records, pitch_m, tile_m, run.kidnaps_ns)}
     for name, stamps in run.groups.items():
@@ -75,12 +75,12 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
 
 
 def _summary_json(summary: Summary) -> dict[str, Any]:
-    """Return a summary under the keys of report.json, where its consistency is called `belief`."""
+    """Return a summary under the keys of report.json, in which `consistency` is called `belief`."""
     return {"belief" if key == "consistency" else key: value for key, value in asdict(summary).items()}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value for JSON, which has no NaN and no infinity: they become null."""
+    """Convert a value for JSON: mappings and sequences to plain ones, NaN and infinity to null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -88,8 +88,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - what the template asks for
-    """Render one of the templates beside this module; markup in the content is escaped."""
+def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - any variable of the template
+    """Render a template from the folder of this module; markup in the content is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("geoloc_lab.reports", "."),
         autoescape=True,
@@ -98,7 +98,7 @@ def page_of(template: str, **content: Any) -> str:  # noqa: ANN401 - what the te
     return environment.get_template(template).render(version=__version__, **content)
 
 
-def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> str:  # noqa: ANN401
+def _page(run: EvaluationRun, summaries: Mapping[str, Summary], plots: Sequence[Plot]) -> str:
     return page_of(
         "report.html.j2",
         title=run.title,
@@ -110,10 +110,10 @@ def _page(run: EvaluationRun, summaries: Mapping[str, Summary], images: Any) -> 
         consistency=consistency_rows(summaries["all"]),
         latency=latency_rows(summaries["all"]),
         map=run.map_directory,
-        images=[(title, data_uri(path)) for title, path in images],
+        plots=[(plot.title, plot.caption, data_uri(plot.path)) for plot in plots],
     )
 
 
 def data_uri(path: Path) -> str:
-    """Return a PNG file as a URI, for a page that is one file."""
+    """Return a PNG file as a data URI, to embed it in a page."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

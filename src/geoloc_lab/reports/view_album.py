@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps every view of a flight in memory as JPEG: an hour at two per second takes about 60 MB."""
+"""Keeps every view of a flight in memory as JPEG; an hour at two frames per second takes about 60 MB."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,13 +13,13 @@ _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 90]
 
 
 class ViewAlbum(Mapping[int, Rgb]):
-    """Views, uint8 RGB (S, S, 3), by the stamp of their frame; decoded on access."""
+    """Mapping from stamps of frames to their views, uint8 RGB (S, S, 3), which are decoded on access."""
 
     def __init__(self) -> None:
         self._jpegs: dict[int, UInt8Array] = {}
 
     def put(self, stamp_ns: int, view: Rgb) -> None:
-        """Keep a view; it replaces one of the same stamp."""
+        """Add a view, or replace the view of the same stamp."""
         self._jpegs[stamp_ns] = cv2.imencode(".jpg", cv2.cvtColor(view, cv2.COLOR_RGB2BGR), _QUALITY)[1]
 
     def __getitem__(self, stamp_ns: int) -> Rgb:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a report back from its folder, without the plotting packages that writing it needs."""
+"""Reads a report from its folder, without the plotting packages that writing it needs."""
 
 import json
 from dataclasses import dataclass, fields
@@ -22,11 +22,11 @@ class WrittenReport:
     """The content of a report folder.
 
     Attributes:
-        folder: the folder.
+        folder: folder of the report.
         title: title of the flight.
-        model: id of the model that flew.
+        model: id of the evaluated model.
         calibration: calibration of that model at the time, already applied to the covariances.
-        records: one for each frame.
+        records: one record for each frame.
         filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
     """
 
@@ -44,15 +44,15 @@ class WrittenReport:
 
 
 def read_report(path: Path) -> WrittenReport:
-    """Read the report in a folder, given the folder or its report.json.
+    """Read a report, given its folder or its report.json.
 
     Raises:
-        BagError: for a folder without a report, a damaged report, or one without a frame with a truth.
+        BagError: if there is no report, or it is damaged, or none of its frames has a truth.
     """
     folder = path.parent if path.name == REPORT else path
     file = folder / REPORT
     if not file.is_file():
-        raise BagError(f"{path} is no report: it has no {REPORT}; name a folder that `geoloc evaluate` wrote")
+        raise BagError(f"{path} is not a report (no {REPORT}); name a folder that `geoloc evaluate` wrote.")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         report = WrittenReport(
@@ -65,10 +65,10 @@ def read_report(path: Path) -> WrittenReport:
         )
     except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
         raise BagError(
-            f"{file} is damaged or of another version ({error}); write the report again"
+            f"{file} is damaged or of another version ({error}); write the report again."
         ) from error
     if not len(report.answers):
-        raise BagError(f"{folder}: no frame has a truth, so nothing can be measured; write the report again")
+        raise BagError(f"no frame of {folder} has a truth; evaluate the flight again with a truth.")
     return report
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bags that are whole, and every way a bag can be bad."""
+"""Intact bags, and bags that are incomplete, ambiguous or damaged."""
 
 import itertools
 
@@ -83,7 +83,7 @@ def test_truth_is_interpolated_between_its_samples_only(flight_bag):
     assert np.isnan(track.at(start + 6_000_000_000)).all()
 
 
-def test_a_message_that_makes_no_sense_becomes_a_faulty_sample(tmp_path):
+def test_an_invalid_message_becomes_a_faulty_sample(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", count=1, imu=(float("nan"), 0.0, 0.0, 1.0), height_m=-3.0)
     faulty = [sample for sample in read_flight(bag).samples() if isinstance(sample, FaultySample)]
     assert {sample.topic: sample.refusal.reason for sample in faulty} == {
@@ -93,13 +93,13 @@ def test_a_message_that_makes_no_sense_becomes_a_faulty_sample(tmp_path):
     assert all(isinstance(sample.refusal, FrameRefused) for sample in faulty)
 
 
-def test_named_topics_win_and_wrong_names_are_told(flight_bag):
+def test_named_topics_take_precedence_and_wrong_names_are_refused(flight_bag):
     assert read_flight(flight_bag, Topics(truth="")).topics.truth == ""
-    with pytest.raises(BagError, match=r"no topic /cam of type .*; it has /geoloc/image"):
+    with pytest.raises(BagError, match=r"no topic /cam of type .*; its topics of that type: /geoloc/image"):
         read_flight(flight_bag, Topics(image="/cam"))
 
 
-def test_two_image_topics_must_be_told_apart(tmp_path):
+def test_two_image_topics_are_refused_without_a_name(tmp_path):
     with BagRecorder(tmp_path / "bag") as bag:
         for compressed in (True, False):
             bag.image(1, np.zeros((8, 8, 3), np.uint8), compressed=compressed)
@@ -145,7 +145,7 @@ def test_a_truncated_bag_is_refused(tmp_path, flight_bag, share):
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_a_damaged_bag_is_refused_or_read_but_never_anything_else(tmp_path, storage):
+def test_a_damaged_bag_is_read_or_raises_bag_error(tmp_path, storage):
     with BagRecorder(tmp_path / "bag", storage=storage) as bag:
         for second in range(4):
             bag.image(second, np.zeros((8, 8, 3), np.uint8))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Covariances fitted to flights of known scale and floor, thresholds by a target, and the model card."""
+"""Covariances fitted to flights of known scale and floor, chosen thresholds, and the model card."""
 
 import math
 import shutil
@@ -32,7 +32,7 @@ def report(records, name="a", calibration=UNCALIBRATED, model="toy", filtered=Fa
 
 
 def shaken(records, floor_m, seed=5):
-    """The flight with errors that no covariance told of, `floor_m` a axis."""
+    """Return the flight's errors with unclaimed noise added, `floor_m` per axis."""
     rng = np.random.default_rng(seed)
     answers = flown.answers(records)
     error_m = answers.error_m + rng.normal(0.0, floor_m, answers.error_m.shape)
@@ -40,7 +40,7 @@ def shaken(records, floor_m, seed=5):
 
 
 def with_false(records, share, score=0.5, margin=0.01, sigma_m=20.0, seed=6):
-    """Some frames false: 300 m off with a low score, a small lead and a large σ."""
+    """Return the flight with some false fixes: error 300 m, low score, small margin, large σ."""
     rng = np.random.default_rng(seed)
     values = {"covariance_m2": np.eye(2) * sigma_m**2 / 2, "score": score, "margin": margin}
     return [
@@ -58,13 +58,13 @@ def test_the_scale_of_a_flight_is_found(claimed):
     assert fit.false_share < 0.01
 
 
-def test_a_floor_is_found_and_told_from_a_scale():
+def test_floor_and_scale_are_distinguished():
     fit = fit_covariance(*shaken(flown.gaussian(900, claimed=0.5), floor_m=9.0))
     assert fit.scale == pytest.approx(2.0, rel=0.3)
     assert fit.floor_m == pytest.approx(9.0, rel=0.15)
 
 
-def test_false_fixes_do_not_blow_the_ellipses_up():
+def test_false_fixes_do_not_inflate_the_ellipses():
     answers = flown.answers(with_false(flown.gaussian(600), 0.05))
     fit = fit_covariance(answers.error_m, answers.covariance_m2)
     assert fit.scale == pytest.approx(1.0, rel=0.2)
@@ -81,7 +81,7 @@ def test_the_calibrated_ellipses_hold_their_share_on_flights_that_were_not_seen(
         assert found.inside[sigma] == pytest.approx(nominal, abs=0.04)
 
 
-def test_where_all_claims_are_alike_the_claim_is_kept_and_the_rest_is_floor():
+def test_equal_covariances_keep_the_scale_and_get_a_floor():
     rng = np.random.default_rng(0)
     covariance = np.tile(np.eye(2) * 25.0, (500, 1, 1))
     fit = fit_covariance(rng.normal(0.0, 10.0, (500, 2)), covariance)
@@ -89,7 +89,7 @@ def test_where_all_claims_are_alike_the_claim_is_kept_and_the_rest_is_floor():
     assert fit.floor_m == pytest.approx(math.sqrt(75.0), rel=0.1)
 
 
-def test_what_claims_nothing_or_nonsense_takes_no_part():
+def test_missing_and_impossible_covariances_are_ignored():
     answers = flown.answers(flown.gaussian(60))
     covariance = answers.covariance_m2.copy()
     covariance[:5], covariance[5:10] = math.nan, 0.0
@@ -98,7 +98,7 @@ def test_what_claims_nothing_or_nonsense_takes_no_part():
         fit_covariance(answers.error_m[:25], covariance[:25])
 
 
-def test_a_second_calibration_comes_on_top_of_the_first():
+def test_a_second_calibration_is_applied_after_the_first():
     first, fit = (
         Calibration(0, 0, "", covariance_scale=2.0, sigma_floor_m=3.0),
         CovarianceFit(1.5, 4.0, 0.0, 99),
@@ -125,7 +125,7 @@ def test_rules_at_their_limits():
 @pytest.mark.parametrize(
     "tell", [{"margin": 0.2, "sigma_m": 10}, {"score": 0.8, "sigma_m": 10}, {"score": 0.8}]
 )
-def test_the_rule_that_tells_false_fixes_is_the_one_that_is_used(tell):
+def test_the_threshold_that_separates_false_fixes_is_chosen(tell):
     point = choose(flown.answers(with_false(flown.gaussian(700), 0.05, **tell)), Target(0.02))
     assert point.proven
     assert point.seen.upper <= 0.02
@@ -140,14 +140,14 @@ def test_without_false_fixes_nothing_is_refused():
     assert (point.seen.false, point.seen.available) == (0, 1.0)
 
 
-def test_few_frames_prove_nothing_and_it_is_said():
+def test_few_frames_are_reported_as_not_proven():
     point = choose(flown.answers(flown.gaussian(60)), Target(0.001))
     assert not point.proven
     assert point.seen.upper >= 1 - 0.05 ** (1 / 60) - 1e-9
     assert point.fixes_needed == 2995  # (1 - 0.001)^n ≤ 0.05
 
 
-def test_false_fixes_that_nothing_tells_apart_are_not_denied():
+def test_inseparable_false_fixes_are_reported_as_not_proven():
     point = choose(
         flown.answers(with_false(flown.gaussian(500), 0.1, score=0.75, margin=0.2, sigma_m=12)), Target(0.01)
     )
@@ -159,7 +159,7 @@ def test_false_fixes_that_nothing_tells_apart_are_not_denied():
 @pytest.mark.parametrize(
     ("share", "beyond_m"), [(0.0, 50), (1.0, 50), (math.nan, 50), (0.1, 0.0), (0.1, math.nan)]
 )
-def test_a_target_that_is_none_is_refused(share, beyond_m):
+def test_an_invalid_target_is_refused(share, beyond_m):
     with pytest.raises(ParameterError):
         Target(share, beyond_m)
 
@@ -169,7 +169,7 @@ def test_without_a_right_answer_nothing_can_be_chosen():
         choose(flown.answers(flown.marked("wwxx")), Target())
 
 
-def test_a_calibration_tells_what_it_was_made_from():
+def test_a_calibration_records_its_measurements():
     flights = [report(with_false(flown.gaussian(300, 0.5, seed=s), 0.04), str(s)) for s in (1, 2)]
     found, measured = calibrate(flights, "toy", DATE, Target(0.02))
     assert found.covariance_scale == pytest.approx(2.0, rel=0.3)
@@ -183,7 +183,7 @@ def test_a_calibration_tells_what_it_was_made_from():
     assert "flight 1; flight 2 (600 frames)" in found.derivation
 
 
-def test_of_a_filter_only_the_deviation_is_chosen_for_it_asks_no_score_of_a_frame():
+def test_with_a_filter_only_the_limit_on_sigma_is_chosen():
     before = replace(UNCALIBRATED, min_score=0.4, min_margin=0.02)
     records = with_false(flown.gaussian(700), 0.05)
     found, _ = calibrate([report(records, calibration=before, filtered=True)], "toy", DATE, Target(0.02))
@@ -193,7 +193,7 @@ def test_of_a_filter_only_the_deviation_is_chosen_for_it_asks_no_score_of_a_fram
     assert (alone.min_score, alone.min_margin) != (0.4, 0.02)
 
 
-def test_off_the_map_begins_halfway_between_right_places_and_the_best_of_others():
+def test_the_off_map_score_lies_halfway_between_correct_and_best_other_tiles():
     """Right places score 0.6 to 0.9, others 0.1 to 0.3 less."""
     records = with_false(flown.gaussian(700), 0.05)
     found, _ = calibrate([report(records)], "toy", DATE, Target(0.02))
@@ -204,7 +204,7 @@ def test_off_the_map_begins_halfway_between_right_places_and_the_best_of_others(
 
 
 def refined(count, floor_m, attitude_m, seed=4):
-    """Refined fixes that claim a decimetre and their attitude, and are `floor_m` off besides."""
+    """Return refined fixes that claim a decimetre plus the attitude error, and err by `floor_m` more."""
     rng = np.random.default_rng(seed)
     off_m = rng.normal(0.0, math.sqrt(0.1**2 + attitude_m**2 + floor_m**2), (count, 2))
     claim = np.eye(2) * (0.1**2 + attitude_m**2)
@@ -212,7 +212,7 @@ def refined(count, floor_m, attitude_m, seed=4):
     return [flown.frame_at(i, (8.0 * i, 0.0), error, **values) for i, error in enumerate(off_m)]
 
 
-def test_beliefs_and_refined_positions_are_measured_apart_and_attitude_is_left_out():
+def test_unrefined_and_refined_fixes_are_fitted_separately_without_the_attitude_error():
     beliefs = [
         replace(r, attitude_m=1.0, covariance_m2=r.covariance_m2 + np.eye(2))
         for r in flown.gaussian(400, 4.0)
@@ -233,7 +233,7 @@ def test_beliefs_and_refined_positions_are_measured_apart_and_attitude_is_left_o
     )
 
 
-def test_too_few_refined_positions_leave_what_was_measured_of_them():
+def test_too_few_refined_fixes_keep_the_former_registration_error():
     before = replace(UNCALIBRATED, registration_m=0.7)
     flights = [report(flown.gaussian(200), calibration=before), report(refined(5, 0.5, 1.0), "r", before)]
     found, measured = calibrate(flights, "toy", DATE, Target(0.05))
@@ -241,7 +241,7 @@ def test_too_few_refined_positions_leave_what_was_measured_of_them():
     assert found.registration_m == 0.7
 
 
-def test_calibrating_what_is_calibrated_changes_little():
+def test_calibrating_twice_changes_little():
     records = flown.gaussian(400, 0.25)
     first, _ = calibrate([report(records)], "toy", DATE, Target(0.05))
     flown_again = [replace(r, covariance_m2=integrity.calibrated(r.covariance_m2, first)) for r in records]
@@ -252,14 +252,14 @@ def test_calibrating_what_is_calibrated_changes_little():
 
 def test_reports_that_do_not_belong_to_the_model_are_refused():
     records = flown.gaussian(40)
-    with pytest.raises(ParameterError, match="flown by model other, not by toy"):
+    with pytest.raises(ParameterError, match="is of model other, not of toy"):
         calibrate([report(records, model="other")], "toy", DATE, Target())
     other = replace(UNCALIBRATED, covariance_scale=2.0)
     with pytest.raises(ParameterError, match="different calibrations"):
         calibrate([report(records), report(records, "b", other)], "toy", DATE, Target())
-    with pytest.raises(ParameterError, match="one was flown with the filter and one without"):
+    with pytest.raises(ParameterError, match="was evaluated with the filter and one without"):
         calibrate([report(records), report(records, "c", filtered=True)], "toy", DATE, Target())
-    with pytest.raises(ParameterError, match="no report"):
+    with pytest.raises(ParameterError, match="needs a report"):
         calibrate([], "toy", DATE, Target())
 
 
@@ -268,7 +268,7 @@ def model(tmp_path):
     return Path(shutil.copytree(SHIPPED, tmp_path / "model"))
 
 
-def test_a_stored_calibration_is_read_back_and_the_model_stays_whole(model):
+def test_a_stored_calibration_is_read_back_and_the_model_stays_intact(model):
     before = load_card(model)
     found, _ = calibrate([report(flown.gaussian(200, 0.5))], "toy", DATE, Target(0.05))
     found = replace(found, min_score=0.6, max_sigma_m=12.5)
@@ -287,7 +287,7 @@ def test_a_stored_calibration_is_read_back_and_the_model_stays_whole(model):
     assert not list(model.glob("*.new"))
 
 
-def test_a_title_cannot_bring_parameters_along(model):
+def test_a_title_cannot_inject_parameters(model):
     evil = Calibration(0.1, 0.0, "a\n/**:\n  ros__parameters: {min_score: 9.0}")
     store_calibration(model, evil)
     parameters = yaml.safe_load((model / "params.yaml").read_text(encoding="utf-8"))["/**"]["ros__parameters"]

@@ -26,7 +26,7 @@ def invoke(*arguments):
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    """Reports of one flight, over-confident and not, and of another."""
+    """Reports of one flight, over-confident and consistent, and of another flight."""
     folder = tmp_path_factory.mktemp("reports")
     calibration = replace(load_card(SHIPPED).calibration, covariance_scale=1.0)
     other = [replace(r, stamp_ns=r.stamp_ns + 7) for r in flown.gaussian(30)]
@@ -55,17 +55,17 @@ def test_compare_prints_differences_and_writes_a_page(reports, tmp_path):
     assert (out / "compare.png").stat().st_size > 10_000
 
 
-def test_reports_of_different_flights_end_in_a_sentence(reports, tmp_path):
+def test_reports_of_different_flights_are_refused(reports, tmp_path):
     result = invoke("compare", reports / "sure", reports / "other", "--out", tmp_path / "out")
     assert isinstance(result.exception, ParameterError)
     assert "not of one flight" in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_a_report_ends_in_a_sentence(reports, tmp_path):
+def test_a_folder_without_a_report_is_refused(reports, tmp_path):
     result = invoke("compare", reports / "sure", tmp_path)
     assert isinstance(result.exception, BagError)
-    assert "is no report" in str(result.exception)
+    assert "is not a report" in str(result.exception)
 
 
 def test_calibrate_stores_what_it_measured(reports, model):
@@ -78,19 +78,19 @@ def test_calibrate_stores_what_it_measured(reports, model):
     assert "note:" not in result.output
 
 
-def test_a_target_that_few_frames_cannot_show_is_told(reports, model):
+def test_a_target_that_few_frames_cannot_prove_is_noted(reports, model):
     result = invoke("calibrate", model, reports / "sure", "--overwrite")
     assert result.exit_code == 0, result.output
-    assert "note: 60 frames do not show a rate of 0.10%: that takes 2995 independent fixes" in result.output
+    assert "note: 60 frames do not prove a rate of 0.10%, which takes 2995 independent fixes" in result.output
     assert load_card(model).calibration.measured["proven"] is False
 
 
-def test_a_calibration_by_more_frames_is_not_replaced_unasked(reports, model):
+def test_a_calibration_on_more_frames_is_not_replaced_without_overwrite(reports, model):
     before = load_card(model)
     result = invoke("calibrate", model, reports / "sure")
     assert isinstance(result.exception, ParameterError)
     frames = before.calibration.measured["frames"]
-    assert f"a calibration by {frames} frames, this one is by 60" in str(result.exception)
+    assert f"a calibration on {frames} frames, more than the 60 of this one" in str(result.exception)
     assert load_card(model) == before
 
 
@@ -101,7 +101,7 @@ def test_a_dry_run_stores_nothing(reports, model):
     assert load_card(model) == before
 
 
-def test_help_teaches():
+def test_help_names_inputs():
     for command, words in (("compare", "report folders"), ("calibrate", "config/open.yaml")):
         output = " ".join(invoke(command, "--help").output.lower().split())
         assert words in output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo leaves for its user to go on with."""
+"""The command that the demo prints for evaluating its bag again."""
 
 from pathlib import Path
 

@@ -34,7 +34,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_evaluate_prints_metres_and_the_way_to_the_report(tmp_path, pixel_encoder):
+def test_evaluate_prints_errors_and_the_path_of_the_report(tmp_path, pixel_encoder):
     folder = photo_folder.write_folder(tmp_path / "data")
     build_map(folder / "map.tif", pixel_encoder, tmp_path / "map", BuildOptions(view_size_m=40.0))
     bag = toy_flight.write_flight(tmp_path / "bag", count=3)
@@ -65,7 +65,7 @@ def test_flight_in_one_process_prints_a_table_for_each_flight(tmp_path, pixel_en
     assert (tmp_path / "out" / "toy_flight" / "report" / "report.html").is_file()
 
 
-def test_a_missing_bag_ends_in_a_sentence(tmp_path, pixel_encoder):
+def test_a_missing_bag_is_refused(tmp_path, pixel_encoder):
     folder = photo_folder.write_folder(tmp_path / "data")
     build_map(folder / "map.tif", pixel_encoder, tmp_path / "map", BuildOptions(view_size_m=40.0))
     result = invoke(
@@ -82,7 +82,7 @@ def test_a_missing_bag_ends_in_a_sentence(tmp_path, pixel_encoder):
     assert "there is no bag" in str(result.exception)
 
 
-def test_help_teaches():
+def test_help_shows_examples_and_inputs():
     for command, words in (("evaluate", "Examples"), ("flight", "queries*.csv")):
         output = invoke(command, "--help").output
         assert words in output

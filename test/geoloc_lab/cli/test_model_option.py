@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command takes a model by its directory, by its id, and none for the one that ships."""
+"""Every command takes a model by directory or id, and the shipped model by default."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ WAYS = {"directory": ["--model", str(DIRECTORY)], "id": ["--model", ID], "none":
 
 
 class Opened(Exception):
-    """What a command opened as its model; nothing after that is run."""
+    """Raised with the model that a command opens, so that the command goes no further."""
 
 
 def opened(model, *_, **__):
@@ -72,7 +72,7 @@ def test_the_model_to_calibrate_is_named_by_directory_or_by_id(model):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_model_that_is_nowhere_ends_in_a_sentence(command):
+def test_a_model_that_does_not_exist_is_refused(command):
     if command == "demo":
         pytest.importorskip("rclpy")
     result = run([*COMMANDS[command], "--model", "nowhere"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tiles of other imagery come into a map."""
+"""Which tiles of other imagery are added to a map."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def added(base, picture, out, draw=ALL):
     return len(add_distractors(base, ENCODER, [picture], out, draw=draw).tiles) - len(base.tiles)
 
 
-def test_a_tile_that_is_mostly_white_is_left_out_where_white_is_said_to_be_nodata(base, tmp_path):
+def test_a_mostly_white_tile_is_left_out_if_white_is_nodata(base, tmp_path):
     picture = ground(240, 240, 5)
     picture[:, 80:] = 255  # of the second column of 4 x 4 tiles a third is ground
     path = write_bands(tmp_path / "third.tif", picture.transpose(2, 0, 1))
@@ -39,7 +39,7 @@ def test_a_tile_that_is_mostly_white_is_left_out_where_white_is_said_to_be_nodat
     assert added(base, Picture(path, white_is_nodata=True), tmp_path / "without") == 4
 
 
-def test_a_draw_without_a_count_takes_all(base, tmp_path):
+def test_a_draw_without_a_count_takes_every_tile(base, tmp_path):
     path = write_bands(tmp_path / "whole.tif", ground(240, 240, 5).transpose(2, 0, 1))
     assert added(base, Picture(path), tmp_path / "five", Draw(count=5)) == 5
     assert added(base, Picture(path), tmp_path / "all") == 16
@@ -53,7 +53,7 @@ def test_a_map_with_white_left_out_is_another_map(base, half_white, tmp_path):
     assert kept.manifest.recipe_sha256 != left_out.manifest.recipe_sha256
 
 
-def test_white_roofs_are_not_taken_for_missing_imagery():
+def test_white_roofs_are_not_nodata():
     picture = np.full((60, 60, 3), 120, np.uint8)
     picture[:30] = 255
     picture[45:50, 10:15] = 255  # a roof of five pixels

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole bag through the recipe and into a report, and flights that lack something."""
+"""Evaluation of a bag up to its report, and flights that lack a topic."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def test_the_notes_say_what_was_measured_and_how(run):
     assert "min_score" in run.notes["rules"]
 
 
-def test_with_the_filter_the_first_frames_are_a_search_and_the_last_is_answered(tmp_path):
+def test_with_the_filter_the_first_frames_are_refused_and_the_last_is_answered(tmp_path):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight"), alone=False)
     assert "filter" in run.notes["rules"]
     assert run.notes["odometry"] == "/geoloc/odom"
@@ -59,7 +59,7 @@ def test_with_the_filter_the_first_frames_are_a_search_and_the_last_is_answered(
     assert summaries_of(run)["all"].max_m < toy_map.PITCH_M / 2
 
 
-def test_compressed_images_do_as_well(tmp_path):
+def test_compressed_images_are_evaluated_too(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", compressed=True)
     assert summaries_of(evaluated(bag))["all"].max_m < toy_map.PITCH_M
 
@@ -76,19 +76,19 @@ def test_compressed_images_do_as_well(tmp_path):
         ({"height_m": math.nan}, "bad_height"),
     ],
 )
-def test_a_flight_that_lacks_something_is_refused_frame_by_frame_with_the_reason(tmp_path, options, reason):
+def test_a_flight_that_lacks_a_topic_is_refused_frame_by_frame_with_the_reason(tmp_path, options, reason):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, **options))
     summary = summaries_of(run)["all"]
     assert summary.availability == 0.0
     assert summary.refusals == {reason: 2}
 
 
-def test_messages_thrown_away_are_told(tmp_path):
+def test_unusable_messages_are_counted_in_the_notes(tmp_path):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, height_m=-1.0))
-    assert run.notes["messages thrown away"] == "2 on /geoloc/altitude"
+    assert run.notes["unusable messages"] == "2 on /geoloc/altitude"
 
 
-def test_truth_may_come_from_elsewhere(tmp_path):
+def test_truth_may_come_from_another_source(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", count=2, truth=False)
     with pytest.raises(BagError, match="--truth"):
         evaluated(bag)
@@ -103,7 +103,7 @@ def test_truth_of_another_time_is_refused(tmp_path):
         evaluated(bag, truth=TruthTrack.of([(0, 47.0, 8.0)], "elsewhere"))
 
 
-def test_the_report_is_one_folder_with_a_page_that_needs_nothing_else(run, tmp_path):
+def test_the_report_is_one_folder_with_a_self_contained_page(run, tmp_path):
     page = write_report(run, tmp_path / "deep" / "report")
     names = {path.name for path in page.parent.iterdir()}
     assert names == {"report.html", "report.json", "frames.csv", *PICTURES}
@@ -119,12 +119,12 @@ def test_the_report_is_one_folder_with_a_page_that_needs_nothing_else(run, tmp_p
     assert set(content["summary"]["all"]["intervals"]) >= {"median_m", "nees", "inside_3", "aurc_m"}
     assert content["summary"]["all"]["continuity"]["first_fix"]["frames"] == 0
     assert content["calibration"]["covariance_scale"] == 1.0
-    for words in ("Belief and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
+    for words in ("Consistency and integrity", "inside the 3σ ellipse", "χ² band", "AURC"):
         assert words in text
     assert len(read_frames(page.parent / "frames.csv")) == 6
 
 
-def test_a_flight_without_a_fix_has_a_report_too_with_null_for_what_is_unknown(tmp_path):
+def test_a_flight_without_a_fix_has_a_report_with_null_for_unknown_values(tmp_path):
     record = Record(0, 47.0, 8.0, reason=Reason.TILT)
     page = write_report(EvaluationRun("nothing", (record,), MAP), tmp_path)
     assert "tilt" in page.read_text(encoding="utf-8")
@@ -145,13 +145,13 @@ def test_groups_are_columns_beside_all(run):
     assert header.split() == ["all", "first", "two"]
 
 
-def test_a_title_cannot_bring_markup_into_the_page(run, tmp_path):
+def test_markup_in_a_title_is_escaped(run, tmp_path):
     evil = EvaluationRun("<script>alert(1)</script>", run.records, MAP)
     assert "<script>" not in write_report(evil, tmp_path).read_text(encoding="utf-8")
     assert not (tmp_path / "worst.png").exists()  # without views there is nothing to show
 
 
-def test_a_report_does_not_go_where_a_file_is(run, tmp_path):
+def test_a_report_folder_that_is_a_file_is_refused(run, tmp_path):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(ParameterError, match="is a file"):
         write_report(run, tmp_path / "taken")
@@ -173,7 +173,7 @@ def test_estimates_beyond_every_projection_do_not_break_the_map(tmp_path):
 
 
 @pytest.mark.parametrize(("away_m", "shown"), [(300.0, True), (5e5, False)])
-def test_the_picture_shows_a_track_beside_the_map_but_not_one_in_another_country(away_m, shown):
+def test_the_map_plot_includes_a_track_beside_the_map_but_not_one_far_away(away_m, shown):
     with MAP.raster() as raster:
         left, bottom, right, top = raster.bounds_m
         place_m = np.array([[right + away_m, top]])
@@ -182,7 +182,7 @@ def test_the_picture_shows_a_track_beside_the_map_but_not_one_in_another_country
     assert plots._inside(np.array([[left, bottom], [right, top]]), window).all()
 
 
-def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
+def test_the_open_settings_answer_every_frame_and_measure_the_margin(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", count=2)
     run = evaluated(bag, params_files=(config_file("open.yaml"),))
     assert all(record.has_fix and math.isfinite(record.margin) for record in run.records)
@@ -190,7 +190,7 @@ def test_the_open_settings_answer_everything_and_measure_the_lead(tmp_path):
     assert (settings.localizer.min_score, settings.localizer.min_margin) == (-1.0, 0.0)
 
 
-def test_refinement_is_asked_for_in_a_parameter_file_and_told_in_the_notes(tmp_path):
+def test_refinement_is_set_in_a_parameter_file_and_named_in_the_notes(tmp_path):
     file, bag = tmp_path / "drone.yaml", toy_flight.write_flight(tmp_path / "flight", count=2)
     file.write_text("/**:\n  ros__parameters: {refine: off}\n", encoding="utf-8")  # false, to YAML
     assert read_settings(ENCODER, MAP, [file]).localizer.refine == "off"
@@ -210,12 +210,12 @@ def params(path, **values):
     return path
 
 
-def test_a_compass_that_is_wrong_is_borne_where_a_parameter_file_says_how_wrong(tmp_path):
+def test_a_wrong_compass_is_tolerated_if_a_parameter_file_states_its_error(tmp_path):
     eastward = (0.0, 0.0, 0.0, 1.0)  # the drone's nose is north
     bag = toy_flight.write_flight(tmp_path / "flight", imu=eastward)
     file = params(tmp_path / "drone.yaml", heading_error_deg=180)
     lost, found = evaluated(bag), evaluated(bag, params_files=(file,))
     assert summaries_of(lost)["all"].median_m > toy_map.PITCH_M
     assert summaries_of(found)["all"].max_m < toy_map.PITCH_M
-    assert lost.notes["rows of a view"] == "one: heading and height as given"
-    assert found.notes["rows of a view"] == "24: the heading may be 180 degrees off, the height 0%"
+    assert lost.notes["hypotheses"] == "one: heading and height as measured"
+    assert found.notes["hypotheses"] == "24: heading errors up to 180 degrees, height errors up to 0%"

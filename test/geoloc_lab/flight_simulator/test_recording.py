@@ -161,7 +161,7 @@ def test_an_existing_bag_is_kept_unless_told(tmp_path):
     with pytest.raises(BagError, match="exists already"):
         BagRecorder(tmp_path / "bag")
     (tmp_path / "letters").mkdir()
-    with pytest.raises(BagError, match="no rosbag2 folder"):
+    with pytest.raises(BagError, match="not a rosbag2 folder"):
         BagRecorder(tmp_path / "letters", overwrite=True)
     assert (tmp_path / "letters").is_dir()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals against closed forms, and what autocorrelation does to them."""
+"""Intervals compared with closed forms, and the effect of autocorrelation on them."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_the_interval_of_a_mean_is_the_normal_one_for_independent_values():
     assert high - low == pytest.approx(2 * 1.96 / 30, rel=0.25)
 
 
-def test_values_that_hang_together_get_a_wider_interval():
+def test_correlated_values_get_a_wider_interval():
     # An autoregression of 0.9 is worth 1/19 of its length: intervals are √19 = 4.4 times as wide.
     values = autoregressive(2500, 0.9, seed=2)
     (low,), (high,) = bootstrap.interval(mean_of(values), values.size)
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert not np.array_equal(first, other)
 
 
-def test_blocks_keep_neighbours_together_and_every_frame_counts_alike():
+def test_blocks_keep_neighbours_together_and_all_frames_have_equal_weight():
     drawn = np.array(list(bootstrap.resamples(25, samples=2000)))
     assert drawn.shape == (2000, 25)
     assert np.all((drawn[:, 1:5] - drawn[:, :4]) % 25 == 1)  # blocks of √25
@@ -56,7 +56,7 @@ def test_blocks_keep_neighbours_together_and_every_frame_counts_alike():
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_hardly_any_frame_is_no_crash(count):
+def test_few_frames_do_not_fail(count):
     values = np.arange(float(count))
     low, high = bootstrap.interval(lambda rows: np.array([values[rows].sum(), math.nan]), count, samples=10)
     assert 0.0 <= low[0] <= high[0] <= 2.0
@@ -64,7 +64,7 @@ def test_hardly_any_frame_is_no_crash(count):
     assert bootstrap.effective_count(values) == count
 
 
-def test_nothing_known_is_no_trial():
+def test_unknown_values_are_not_counted():
     assert bootstrap.effective_count(np.array([math.nan, math.inf])) == 0.0
     assert bootstrap.effective_count(np.full(50, 3.0)) == 50.0
 
@@ -79,6 +79,6 @@ def test_clopper_pearson_by_closed_forms():
     assert bootstrap.proportion_interval(4, 20) == pytest.approx((0.0573, 0.4366), abs=1e-4)
 
 
-def test_without_trials_anything_is_possible():
+def test_without_trials_the_upper_bound_is_1():
     assert all(map(math.isnan, bootstrap.proportion_interval(0, 0)))
     assert bootstrap.upper_bound(0, 0) == 1.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NEES and ellipses on flights whose honesty is known."""
+"""NEES and ellipses on flights of known consistency."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_a_correlated_covariance_by_hand():
     assert integrity.normalised_error(np.array([1.0, -2.0]), covariance) == pytest.approx(expected)
 
 
-def test_an_honest_flight_is_found_honest():
+def test_a_consistent_flight_is_recognized():
     answers = flown.answers(flown.gaussian(1500))
     found = consistency_of(answers)
     assert found.verdict == "honest"
@@ -51,7 +51,7 @@ def test_an_honest_flight_is_found_honest():
 
 
 @pytest.mark.parametrize(("claimed", "verdict"), [(0.25, "over-confident"), (4.0, "over-cautious")])
-def test_a_dishonest_flight_is_found_out(claimed, verdict):
+def test_an_inconsistent_flight_is_recognized(claimed, verdict):
     answers = flown.answers(flown.gaussian(200, claimed))
     found = consistency_of(answers)
     assert found.verdict == verdict
@@ -60,7 +60,7 @@ def test_a_dishonest_flight_is_found_out(claimed, verdict):
     assert not low <= consistency.NOMINAL[2] <= high
 
 
-def test_the_band_holds_its_promise_for_errors_that_hang_together():
+def test_the_band_holds_for_correlated_errors():
     honest = [consistency_of(flown.answers(flown.gaussian(150, seed=s, correlation=0.8))) for s in range(40)]
     inside = np.mean([found.band_low <= found.nees <= found.band_high for found in honest])
     naive = np.mean([1.68 <= found.nees <= 2.34 for found in honest])  # χ² band of 150 independent fixes
@@ -69,7 +69,7 @@ def test_the_band_holds_its_promise_for_errors_that_hang_together():
     assert np.median([found.effective_fixes for found in honest]) < 75
 
 
-def test_a_false_certainty_lies_outside_every_ellipse():
+def test_an_invalid_covariance_lies_outside_every_ellipse():
     for covariance in (
         np.zeros((2, 2)),
         np.ones((2, 2)),
@@ -85,7 +85,7 @@ def test_a_false_certainty_lies_outside_every_ellipse():
         assert found.integrity_risk == 1.0
 
 
-def test_false_fixes_do_not_hide_how_honest_the_others_are():
+def test_false_fixes_do_not_hide_the_consistency_of_the_others():
     records = flown.gaussian(100, claimed=4.0)
     records[50] = flown.frame_at(50, (400.0, 0.0), (900.0, 0.0), covariance_m2=np.eye(2) * 25.0)
     found = consistency_of(flown.answers(records))
@@ -94,7 +94,7 @@ def test_false_fixes_do_not_hide_how_honest_the_others_are():
     assert found.nees_of_right == pytest.approx(0.5, abs=0.15)
 
 
-def test_who_claims_nothing_is_counted_apart():
+def test_fixes_without_a_covariance_are_counted_separately():
     records = [flown.frame_at(0, (0, 0), (1, 1), covariance_m2=NAN2), *flown.gaussian(20)[1:]]
     found = consistency_of(flown.answers(records))
     assert (found.fixes, found.unclaimed, found.impossible) == (19, 1, 0)
@@ -108,7 +108,7 @@ def test_without_fixes_nothing_is_known(records):
     assert all(math.isnan(low) for low, _ in [intervals_of(flown.answers(records))["nees"]])
 
 
-def test_frames_without_truth_are_no_rows():
+def test_frames_without_truth_are_left_out():
     blind = flown.Record(0, math.nan, math.nan, 47.0, 8.0, np.eye(2))
     assert len(flown.answers([blind])) == 0
     assert len(flown.answers([blind, *flown.marked("fx")])) == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""First fixes, outages and kidnaps, on flights of ten metres a second."""
+"""First fixes, outages and kidnaps on flights at ten metres per second."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_without_a_fix_there_is_no_first_one(pattern):
 
 
 def kidnapped(pattern, at, jump_m=5000.0):
-    """The flight of `pattern`, taken `jump_m` north before frame `at`."""
+    """Return the flight of `pattern`, moved `jump_m` north before frame `at`."""
     records = flown.marked(pattern)
     moved = flown.marked(pattern)
     for i in range(at, len(pattern)):
@@ -52,14 +52,14 @@ def kidnapped(pattern, at, jump_m=5000.0):
     return records[:at] + moved[at:]
 
 
-def test_a_kidnap_is_seen_in_the_truth_and_timed_until_the_first_good_fix():
+def test_a_kidnap_is_detected_in_the_truth_and_timed_until_the_first_good_fix():
     found = continuity.continuity(flown.answers(kidnapped("ffffwxwwff", at=4)))
     (recovery,) = found.kidnaps
     assert recovery.stamp_ns == 4 * flown.S
     assert (recovery.seconds, recovery.frames, recovery.false_fixes) == (4.0, 4, 3)
 
 
-def test_a_kidnap_may_be_told_where_the_truth_does_not_jump():
+def test_kidnaps_may_be_given_without_a_jump_of_the_truth():
     answers = flown.answers(flown.marked("fffwwf"))
     assert continuity.continuity(answers).kidnaps == ()
     told = continuity.continuity(answers, kidnaps_ns=[int(2.5 * flown.S)])
@@ -67,7 +67,7 @@ def test_a_kidnap_may_be_told_where_the_truth_does_not_jump():
     assert continuity.continuity(answers, kidnaps_ns=[99 * flown.S]).kidnaps == ()
 
 
-def test_a_flight_that_never_finds_back_says_so_and_the_next_kidnap_ends_the_wait():
+def test_a_kidnap_without_recovery_ends_at_the_next_kidnap():
     answers = flown.answers(flown.marked("ffwwwfff"))
     first, second = continuity.recoveries(answers, [2 * flown.S, 4 * flown.S])
     assert math.isnan(first.seconds)
@@ -76,7 +76,7 @@ def test_a_flight_that_never_finds_back_says_so_and_the_next_kidnap_ends_the_wai
     assert math.isnan(continuity.recoveries(flown.answers(flown.marked("fwxw")), [flown.S])[0].seconds)
 
 
-def test_the_jump_itself_is_not_flown():
+def test_the_jump_does_not_count_as_distance_flown():
     travelled_m = continuity.flown_m(flown.answers(kidnapped("ffffff", at=3)))
     np.testing.assert_allclose(travelled_m, [0, 10, 20, 20, 30, 40], atol=0.01)
 

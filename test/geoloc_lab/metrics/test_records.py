@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Truth tracks, truth tables, records, and their way to CSV and back."""
+"""Truth tracks, truth tables, and records, written to CSV and read back."""
 
 import math
 
@@ -33,7 +33,7 @@ def test_a_track_is_sorted_and_loses_its_nans():
     assert track.at(2 * S) == pytest.approx((47.0002, 8.0))
 
 
-def test_nothing_is_interpolated_over_a_gap_or_beyond_the_ends():
+def test_nothing_is_interpolated_across_a_gap_or_beyond_the_ends():
     track = TruthTrack.of([(0, 47.0, 8.0), (5 * S, 47.5, 8.0)], "here", max_gap_s=2.0)
     assert track.at(0) == (47.0, 8.0)
     assert track.at(5 * S) == (47.5, 8.0)
@@ -41,7 +41,7 @@ def test_nothing_is_interpolated_over_a_gap_or_beyond_the_ends():
         assert np.isnan(track.at(stamp)).all()
 
 
-def test_nothing_is_interpolated_over_a_jump_that_no_drone_flies():
+def test_nothing_is_interpolated_across_a_jump():
     kidnapped = TruthTrack.of([(0, 47.0, 8.0), (S, 47.01, 8.0), (2 * S, 47.0103, 8.0)], "here")
     assert np.isnan(kidnapped.at(S // 2)).all()  # 1.1 km in a second
     assert kidnapped.at(S) == (47.01, 8.0)
@@ -63,7 +63,7 @@ def test_interpolation_is_linear(stamp):
     assert longitude - 8.0 == pytest.approx(-stamp / S * 1e-4, abs=1e-12)
 
 
-def test_a_record_knows_the_true_tile_by_view_centre_not_by_camera():
+def test_the_true_tile_is_nearest_to_the_view_centre_not_to_the_camera():
     # The camera stands at (30, 0), the view's centre 9 m west of it: nearest to the tile at (20, 0).
     descriptor = ENCODER.at(np.array(21.0), np.array(0.0))
     fix = Localizer(MAP, None, LocalizerSettings(filter=False)).answer(Query(S, descriptor, (9.0, 0.0)))
@@ -89,7 +89,7 @@ def test_a_record_without_offset_or_truth_leaves_the_tiles_unknown():
     assert not no_truth.has_truth
 
 
-def test_the_margin_is_the_lead_over_the_best_tile_of_other_ground():
+def test_the_margin_is_relative_to_the_best_tile_of_other_ground():
     # Seen from (0, 0): tiles of 40 m every 20 m; the nearest that shares no ground is 40 m off.
     descriptor = ENCODER.at(np.array(0.0), np.array(0.0))
     rivals = [
@@ -109,7 +109,7 @@ def test_a_run_without_any_truth_is_refused():
         EvaluationRun("night flight", (Record(0, math.nan, math.nan),), MAP)
 
 
-def test_frames_survive_the_way_through_csv(tmp_path):
+def test_frames_are_written_to_csv_and_read_back(tmp_path):
     covariance = np.array([[4.0, 1.5], [1.5, 9.0]])
     full = Record(
         S,
@@ -154,7 +154,7 @@ def test_frames_survive_the_way_through_csv(tmp_path):
 def test_a_table_that_holds_no_frames_is_refused_or_empty(tmp_path, content):
     (tmp_path / "frames.csv").write_text(content, encoding="utf-8")
     if content:
-        with pytest.raises(BagError, match="no table of frames"):
+        with pytest.raises(BagError, match="not a table of frames"):
             read_frames(tmp_path / "frames.csv")
     else:
         assert read_frames(tmp_path / "frames.csv") == ()
@@ -168,7 +168,7 @@ def test_a_missing_table_of_frames_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "header", ["stamp_ns,latitude,longitude", "stamp_ns,lat,lon", "stamp_ns,cam_lat,cam_lon"]
 )
-def test_truth_tables_go_by_several_names(tmp_path, header):
+def test_truth_tables_may_have_several_column_names(tmp_path, header):
     (tmp_path / "truth.csv").write_text(
         f"{header}\n2000000000,47.2,8.2\n1000000000,47.1,8.1\n", encoding="utf-8"
     )
@@ -189,7 +189,7 @@ def test_truth_tables_go_by_several_names(tmp_path, header):
         ("file,latitude,longitude\ngone.jpg,47,8\n", r"gone\.jpg cannot be read"),
     ],
 )
-def test_bad_truth_tables_are_refused_in_a_sentence(tmp_path, content, sentence):
+def test_bad_truth_tables_are_refused(tmp_path, content, sentence):
     (tmp_path / "truth.csv").write_text(content, encoding="utf-8")
     with pytest.raises(BagError, match=sentence):
         read_truth_csv(tmp_path / "truth.csv")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every figure against a hand computation or a brute force."""
+"""Every metric compared with a computation by hand or by brute force."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ S = 1_000_000_000
 
 
 def frame_at(second, truth_m, estimate_m=None, **values):
-    """A record whose truth and estimate lie at metres east and north of (47, 8)."""
+    """Return a record with truth and estimate in metres east and north of (47, 8)."""
     latitude, longitude = (float(v) for v in FRAME.to_geodetic(*truth_m))
     if estimate_m is not None:
         values["latitude_deg"], values["longitude_deg"] = (float(v) for v in FRAME.to_geodetic(*estimate_m))
@@ -79,7 +79,7 @@ def test_no_bias_without_a_direction_or_a_fix(records: Sequence[Record]):
     assert all(map(math.isnan, summary.track_bias_m(records)))
 
 
-def test_frames_of_a_hover_do_not_spoil_the_bias_of_the_flight():
+def test_frames_of_a_hover_do_not_affect_the_bias():
     flying = [frame_at(i, (10.0 * i, 0.0), (10.0 * i - 4.0, 0.0)) for i in range(4)]
     hovering = [frame_at(10 + i, (30.0, 0.0), (500.0, 500.0)) for i in range(2, 9)]
     along, _ = summary.track_bias_m([*flying, *hovering])
@@ -140,7 +140,7 @@ def test_summary_of_a_small_flight_by_hand():
     assert summary.cross_track_bias_m == pytest.approx(-6.0, abs=1e-3)
 
 
-def test_a_flight_without_a_single_fix_is_summed_up_all_the_same():
+def test_a_flight_without_a_fix_has_a_summary():
     summary = summarise([lost(0), lost(1, (20.0, 0.0))], 5.0, 10.0)
     assert summary.availability == 0.0
     assert summary.within_m[100] == 0.0
@@ -148,6 +148,6 @@ def test_a_flight_without_a_single_fix_is_summed_up_all_the_same():
     assert math.isnan(summary.max_m)
 
 
-def test_without_truth_there_is_nothing_to_sum_up():
+def test_a_flight_without_truth_is_refused():
     with pytest.raises(BagError, match="truth"):
         summarise([Record(0, math.nan, math.nan)], 5.0, 10.0)

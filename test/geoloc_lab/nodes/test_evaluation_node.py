@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flight over a map on disk, replayed, answered and scored: the report has a row for every frame."""
+"""A flight over a map on disk, replayed and evaluated: the report has a row for every frame."""
 
 import csv
 import json
@@ -92,7 +92,7 @@ def test_a_replay_ends_in_a_report_of_every_frame(scorer, drone, folder, capsys)
     )
 
 
-def test_a_report_without_truth_is_a_sentence(scorer, drone, spinner, map_folder, folder):
+def test_a_report_without_truth_is_refused(scorer, drone, spinner, map_folder, folder):
     with knowing(evaluation_node):
         given = options("unscored", model="pixels", map=str(map_folder), out=str(folder / "none"))
         spinner.add(evaluation_node.EvaluationNode(**given))
@@ -188,18 +188,17 @@ def test_an_overtaken_frame_is_a_record_without_a_fix():
     assert "newer frame" in record.sentence
 
 
-def test_what_is_no_frame_is_no_record():
+def test_messages_without_a_frame_make_no_record():
     book = logbook_with_truth()
-    book.take_fix(
-        messages_out.nav_sat_fix(answer(NS, 0.0, 0.0), "camera"), NS
-    )  # silence told in the nodes' time
+    # A fix without an offset reports silence, stamped with the nodes' time.
+    book.take_fix(messages_out.nav_sat_fix(answer(NS, 0.0, 0.0), "camera"), NS)
     book.take_diagnostics(refusal(NS, "tilt", "of a stranger", hardware_id="motor"), NS)
     book.take_diagnostics(refusal(NS, "overheated", "of a stranger"), NS)
     assert book.frames == 0
     assert records_of(book) == ()
 
 
-def test_a_truth_that_has_no_fix_is_no_truth():
+def test_a_truth_message_without_a_fix_is_ignored():
     book = Logbook()
     lost = reference(NS, 47.0, 8.0)
     lost.status.status = -1

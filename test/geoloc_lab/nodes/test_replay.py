@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bag played through the nodes: every frame is answered, the clock runs, a mistake is a sentence."""
+"""A bag replayed into the nodes: every frame is answered, the clock runs, errors are clear."""
 
 from types import SimpleNamespace
 
@@ -83,12 +83,12 @@ def test_a_replay_takes_its_time_at_its_rate(bag, monkeypatch):
     assert length_s / 4 <= time.monotonic() - began < length_s
 
 
-def test_topics_that_nobody_hears_are_named(bag, capsys, monkeypatch):
+def test_topics_without_a_subscriber_are_named(bag, capsys, monkeypatch):
     monkeypatch.setattr("geoloc_lab.nodes.replay_node._SETTLE_S", 0.0)
     play(bag=str(bag), rate=10.0, wait_s=0.1, namespace="nobody")
     told = capsys.readouterr().err
     for topic in ("image", "camera_info", "imu", "altitude"):
-        assert f"nobody listens to /nobody/{topic}: start the nodes with `geoloc up`" in told
+        assert f"no node subscribes to /nobody/{topic}; start the nodes with `geoloc up`" in told
     assert "truth" not in told
 
 
@@ -108,32 +108,32 @@ def scorer(listener):
 
 @pytest.fixture
 def hurried(monkeypatch):
-    """Play fast, and wait for nobody."""
+    """Settings that play fast and wait for no subscriber."""
     monkeypatch.setattr("geoloc_lab.nodes.replay_node._SETTLE_S", 0.0)
     return {"rate": 10.0, "wait_s": 0.0, "namespace": "scored", "report": True}
 
 
-def test_the_report_is_asked_for_at_the_end(bag, scorer, hurried, capsys):
+def test_the_report_is_requested_at_the_end(bag, scorer, hurried, capsys):
     play(bag=str(bag), **hurried)
     assert "the table\nreport: here.html" in capsys.readouterr().err
 
 
-def test_a_report_that_must_be_is_an_error_where_it_is_not(bag, scorer, hurried):
+def test_a_failed_report_is_an_error_if_required(bag, scorer, hurried):
     scorer.success = False
     play(bag=str(bag), **hurried)
     with pytest.raises(BagError, match="the table"):
         play(bag=str(bag), await_evaluation=True, **hurried)
 
 
-def test_an_evaluation_that_must_be_is_an_error_where_it_is_not(bag, listener, hurried):
-    with pytest.raises(BagError, match="is not there"):
+def test_a_missing_evaluation_node_is_an_error_if_required(bag, listener, hurried):
+    with pytest.raises(BagError, match="does not run"):
         play(bag=str(bag), await_evaluation=True, **{**hurried, "namespace": "nobody"})
 
 
-def test_the_evaluation_is_waited_for_where_it_must_be(bag, hurried, capsys):
+def test_a_required_evaluation_node_is_waited_for(bag, hurried, capsys):
     with pytest.raises(BagError):
         play(bag=str(bag), await_evaluation=True, **{**hurried, "namespace": "nobody", "wait_s": 0.1})
-    assert "nobody listens to /nobody/truth" in capsys.readouterr().err
+    assert "no node subscribes to /nobody/truth" in capsys.readouterr().err
 
 
 def test_a_stop_ends_a_replay_at_once(bag):
@@ -142,11 +142,11 @@ def test_a_stop_ends_a_replay_at_once(bag):
     assert time.monotonic() - began < 1.0
 
 
-def test_a_start_after_the_end_is_a_sentence(bag):
-    with pytest.raises(BagError, match=r"start_s is 60, the bag is 0\.6 s long"):
+def test_a_start_after_the_end_is_refused(bag):
+    with pytest.raises(BagError, match=r"start_s is 60, but the bag is 0\.6 s long"):
         play(bag=str(bag), start_s=60.0)
 
 
-def test_a_name_that_is_no_topic_is_a_sentence(bag):
-    with pytest.raises(ParameterError, match="'my image' is no name of a topic"):
+def test_an_invalid_topic_name_is_refused(bag):
+    with pytest.raises(ParameterError, match="'my image' is not a topic name"):
         play(bag=str(bag), rename="/drone/camera/image_raw:=my image")

@@ -254,9 +254,9 @@ def test_distractors_stand_where_they_are_and_dull_ground_is_left_out(tmp_path):
 )
 def test_a_table_of_pictures_without_places_is_refused(tmp_path, content):
     (tmp_path / "index.csv").write_text(content, encoding="utf-8")
-    with pytest.raises(BagError, match="no table of georeferenced pictures"):
+    with pytest.raises(BagError, match="not a table of georeferenced images"):
         indexed_pictures(tmp_path / "index.csv")
-    with pytest.raises(BagError, match="cannot be read as a table of georeferenced pictures"):
+    with pytest.raises(BagError, match="cannot be read as a table of georeferenced images"):
         indexed_pictures(tmp_path / "gone.csv")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports side by side: differences by hand, honest intervals, and reports that do not belong together."""
+"""Comparison of reports: differences computed by hand, their intervals, and reports of different flights."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ def row_of(comparison, key):
 
 
 def moved(records, east_m, north_m):
-    """The same frames, the estimates farther off."""
+    """Return the same frames with estimates moved by this offset."""
     scale = 1 / 111_200
     return [
         replace(
@@ -52,7 +52,7 @@ def test_a_report_does_not_differ_from_itself():
             assert not found.clear
 
 
-def test_what_is_worse_everywhere_is_clearly_worse_although_the_intervals_overlap():
+def test_a_consistent_difference_is_clear_although_the_intervals_overlap():
     records = flown.gaussian(100)
     comparison = compare([report(records, "a"), report(moved(records, 12.0, 0.0), "b")])
     nees = row_of(comparison, "nees").others[0]
@@ -62,26 +62,28 @@ def test_what_is_worse_everywhere_is_clearly_worse_although_the_intervals_overla
     assert median.low <= median.difference <= median.high
 
 
-def test_only_frames_that_all_have_are_compared():
+def test_only_frames_common_to_all_reports_are_compared():
     whole = flown.marked("ffffffffww")
     comparison = compare([report(whole, "a"), report(whole[:8], "b")])
     assert (comparison.frames, comparison.left_out) == (8, (2, 0))
     assert row_of(comparison, "false_50_m").first == 0.0
 
 
-def test_reports_of_other_flights_are_refused_in_a_sentence():
+def test_reports_of_other_flights_are_refused():
     flight = flown.marked("ffff")
     later = [replace(record, stamp_ns=record.stamp_ns + flown.S // 2) for record in flight]
-    with pytest.raises(ParameterError, match=r"a and b share 0 frames by stamp, the shortest has 4"):
+    with pytest.raises(
+        ParameterError, match=r"a and b are not of one flight: they share 0 stamps, the shortest has 4"
+    ):
         compare([report(flight, "a"), report(later, "b")])
     elsewhere = [replace(record, truth_latitude_deg=46.0) for record in flight]
-    with pytest.raises(ParameterError, match=r"same stamps, but their truths lie 1111\d\d m apart"):
+    with pytest.raises(ParameterError, match=r"their truths lie 1111\d\d m apart at the same stamps"):
         compare([report(flight, "a"), report(elsewhere, "b")])
     with pytest.raises(ParameterError, match="two reports or more"):
         compare([report(flight, "a")])
 
 
-def test_names_are_as_short_as_they_may_be():
+def test_names_are_as_short_as_possible():
     flight = flown.marked("f")
     deep = [report(flight, "x/report"), report(flight, "y/report")]
     assert names_of(deep) == ("x/report", "y/report")
@@ -98,7 +100,7 @@ def test_a_flight_without_a_fix_is_compared_too(tmp_path):
     assert write_comparison(comparison, tmp_path).is_file()
 
 
-def test_the_page_needs_nothing_else_and_the_json_has_all(tmp_path):
+def test_the_page_is_self_contained_and_the_json_complete(tmp_path):
     records = flown.gaussian(40)
     evil = replace(report(records, "b"), title="<script>alert(1)</script>")
     comparison = compare([report(records, "a"), evil])
@@ -115,7 +117,7 @@ def test_the_page_needs_nothing_else_and_the_json_has_all(tmp_path):
 
 
 def test_a_folder_that_is_no_report_is_refused(tmp_path):
-    with pytest.raises(BagError, match="is no report"):
+    with pytest.raises(BagError, match="is not a report"):
         read_report(tmp_path)
     (tmp_path / "report.json").write_text("{", encoding="utf-8")
     with pytest.raises(BagError, match="is damaged or of another version"):

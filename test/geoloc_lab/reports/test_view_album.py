@@ -5,7 +5,7 @@ import pytest
 from geoloc_lab.reports.view_album import ViewAlbum
 
 
-def test_a_view_comes_back_nearly_as_it_was_and_under_its_stamp() -> None:
+def test_a_view_is_returned_by_its_stamp_nearly_unchanged() -> None:
     ramp = np.linspace(0, 255, 48, dtype=np.uint8)
     view = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(90)), axis=2)
     album = ViewAlbum()
