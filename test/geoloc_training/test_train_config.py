@@ -173,7 +173,7 @@ def test_evaluation_names_its_data():
         ("data.validation_share=1", "validation_share=1.0 must lie"),
         ("data.sources.0.view_size_m=[90, 60]", "rising range"),
         ("data.sources.0.view_size_m=[90]", r"list of 2 values, found \[90\]"),
-        ("data.validation=[claremont:2016:2020]", "both trained on and validated"),
+        ("data.validation=[claremont:2016:2020]", "both in cities and in data.validation"),
         ("seed", "is not key=value"),
         ("seed=[1", "cannot be read"),
         ("checkpoint_every=0", "checkpoint_every=0"),

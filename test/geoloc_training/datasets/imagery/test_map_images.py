@@ -92,7 +92,7 @@ def test_colours_are_rgb(tmp_path):
     [
         ({"gsd_m": -1.0}, "gsd_m of 'towns' is -1.0; give metres per pixel"),
         ({"gsd_m": 2018.0}, "gsd_m of 'towns' is 2018.0"),
-        ({"white_is_nodata": True}, "white_is_nodata of 'towns' is for plain pictures"),
+        ({"white_is_nodata": True}, "white_is_nodata of 'towns' applies to plain images"),
     ],
 )
 def test_impossible_settings_are_sentences(settings, sentence):

@@ -294,5 +294,5 @@ def test_an_unreadable_picture_is_named_by_the_check(made: tuple[str, Path]) -> 
     place = next(shelves_of(root, "query_drone")[0].iterdir())
     bad = next(place.iterdir())
     bad.write_bytes(bad.read_bytes()[:-20])
-    assert f"{bad} is missing, empty, cut short or no picture" in only(check_dataset(name, root))
+    assert f"{bad} is missing, empty, truncated or not an image" in only(check_dataset(name, root))
     load_benchmark(name, root)

@@ -110,7 +110,7 @@ def test_imagery_of_ones_own_is_made_and_checked(tmp_path: Path) -> None:
     picture.write_bytes(picture.read_bytes()[:100])
     shown = RUN.invoke(app, ["check", "map", str(tiny)])
     assert shown.exit_code == 1
-    assert f"- {picture} cannot be read as a picture" in shown.output
+    assert f"- {picture} cannot be read as an image" in shown.output
     assert "1 finding." in shown.output
 
 
