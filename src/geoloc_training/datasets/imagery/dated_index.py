@@ -187,9 +187,7 @@ def _columns(index: Path, found: Collection[str]) -> tuple[str, str]:
     absent = [name for name in _ALWAYS if name not in found]
     absent += [" or ".join(names) for names in _EITHER if not set(names) & set(found)]
     if absent:
-        raise RasterError(
-            f"{index} lacks the columns {', '.join(absent)}; add them, or give another folder."
-        )
+        raise RasterError(f"{index} lacks the columns {', '.join(absent)}; add them, or give another folder.")
     group, date = (next(name for name in names if name in found) for names in _EITHER)
     return group, date
 

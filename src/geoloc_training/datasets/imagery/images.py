@@ -80,7 +80,7 @@ def _where_else(root: Path) -> str:
     """Return a sentence for a folder without images, which names subfolders that hold imagery."""
     below = [path.name for path in sorted(root.iterdir()) if _is_imagery(path)]
     if below:
-        return f"{root} holds no imagery itself, but in folders below it ({named(below)}); give one of them."
+        return f"{root} holds imagery in subfolders only ({named(below)}); give one of them."
     return _no_pictures(root)
 
 
@@ -89,9 +89,7 @@ def _is_imagery(path: Path) -> bool:
 
 
 def _holds_none(path: Path) -> str:
-    return (
-        f"{path} holds neither {INDEX} nor georeferenced images; for plain images, give their gsd_m."
-    )
+    return f"{path} holds neither {INDEX} nor georeferenced images; for plain images, give their gsd_m."
 
 
 def load_orthophotos(path: Path, gsd_m: float, *, group: str, white_is_nodata: bool = False) -> list[Ground]:

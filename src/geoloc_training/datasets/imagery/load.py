@@ -91,8 +91,7 @@ def _grounds(source: SourceConfig, root: Path, tested: set[str], cache: Path) ->
         return load_worlds(source.seeds, source.world_size_m, source.world_dates, cache)
     if source.kind != IMAGES:
         raise ParameterError(
-            f"the kind '{source.kind}' of a source is unknown; use {IMAGES}, with the folder as images, or "
-            f"{WORLD}."
+            f"source kind '{source.kind}' is unknown; use {IMAGES} (with the folder as images) or {WORLD}."
         )
     if not source.cities:
         return load_images(root, source, lambda city: city not in tested)

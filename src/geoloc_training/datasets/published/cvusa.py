@@ -62,9 +62,7 @@ def _read(root: Path, found: list[str]) -> tuple[list[Pair], list[Pair]]:
     tests = _read_pairs(root, root / _TEST, positions, found)
     shared = sorted({pair.id for pair in training} & {pair.id for pair in tests})
     if shared:
-        found.append(
-            f"{root / _TEST} has test places that {_TRAIN} trains on: {named(shared)}; remove them."
-        )
+        found.append(f"{root / _TEST} has test places that {_TRAIN} trains on: {named(shared)}; remove them.")
     return training, tests
 
 
@@ -116,9 +114,7 @@ def _read_positions(table: Path, found: list[str]) -> _Positions:
             )
             return []
         if max(abs(latitude), abs(ground_latitude)) > 90 or max(abs(longitude), abs(ground_longitude)) > 180:
-            found.append(
-                f"{table}, line {line}: {row[:4]} are not on the Earth; check for swapped columns."
-            )
+            found.append(f"{table}, line {line}: {row[:4]} are not on the Earth; check for swapped columns.")
             return []
         positions.append((GeoLocation(latitude, longitude), GeoLocation(ground_latitude, ground_longitude)))
     return positions

@@ -78,9 +78,7 @@ def data_set(name: str) -> DataSet:
         ParameterError: the name is unknown.
     """
     if name not in DATA_SETS:
-        raise ParameterError(
-            f"there is no published data set '{name}'; use one of {', '.join(DATA_SETS)}."
-        )
+        raise ParameterError(f"there is no published data set '{name}'; use one of {', '.join(DATA_SETS)}.")
     return DATA_SETS[name]
 
 

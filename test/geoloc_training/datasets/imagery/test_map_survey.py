@@ -107,7 +107,7 @@ def test_georeferenced_images_are_read_and_their_dates_compared(tmp_path: Path) 
 
 def test_the_right_folder_is_named_one_level_down(root: Path, tmp_path: Path) -> None:
     (finding,) = survey_images(tmp_path).findings
-    assert finding == f"{tmp_path} holds no imagery itself, but in folders below it (towns); give one of them."
+    assert finding == f"{tmp_path} holds imagery in subfolders only (towns); give one of them."
     assert "does not exist" in survey_images(tmp_path / "nowhere").findings[0]
     (tmp_path / "empty").mkdir()
     assert "holds no images" in survey_images(tmp_path / "empty").findings[0]
