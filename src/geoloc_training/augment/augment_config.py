@@ -22,7 +22,7 @@ class AugmentConfig:
         wide_yaw_share: share of samples with a wide heading error, 0..1.
         scale: largest relative change of scale.
         perspective: standard deviation of the two tilt terms.
-        border_share: share of drone views that extend beyond the camera's frame, 0..1.
+        border_share: share of drone views that extend beyond the camera frame, 0..1.
         ramp_steps: number of steps over which the strength rises from 0.3 to 1; 0 for full strength at once.
         run_on: where views are warped and coloured: loader (threads of the loader, with OpenCV), device (in
             batches on the training device) or auto (device on a GPU, loader on a CPU).

@@ -47,7 +47,7 @@ class Draws:
         return self.parted(count, share)[0]
 
     def parted(self, count: int, *shares: float) -> tuple[Tensor, ...]:
-        """Return disjoint sets of rows, one with the probability of each share, ascending, int64."""
+        """Return disjoint sets of rows, one for each share, drawn with that probability; ascending, int64."""
         # Divided on the CPU: on the device, the number of rows would force a synchronization.
         place = torch.rand(count, generator=self._choices)
         ends = np.cumsum(shares).tolist()

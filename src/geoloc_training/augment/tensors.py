@@ -44,7 +44,7 @@ def hue(angle_rad: Tensor) -> Tensor:
 
 
 def blurred(pixels: Tensor, deviation_px: Tensor) -> Tensor:
-    """Return images (N, C, H, W), each blurred by a Gaussian with its own standard deviation (N,), pixels."""
+    """Return images (N, C, H, W), each blurred by a Gaussian with its own deviation (N,) in pixels."""
     side = min(_BLUR_PX, 2 * ((min(pixels.shape[2:]) - 1) // 2) + 1)
     both = deviation_px[:, None].expand(-1, 2)
     return gaussian_blur2d(pixels, side, both, "reflect")

@@ -16,7 +16,7 @@ class ClusterConfig:
         eps: largest Jaccard distance between neighbours for DBSCAN, between 0 and 1, both excluded.
         k1: number of most similar images, including the image itself, in its neighbourhood.
         k2: number of most similar images over which the neighbourhood is averaged; 1 for no average.
-        min_samples: number of neighbours, including the image itself, of a core of a cluster.
+        min_samples: minimum number of neighbours, including the image itself, of a core point of DBSCAN.
     """
 
     eps: float

@@ -24,7 +24,7 @@ class Dbscan:
 
     Args:
         copies: number of equal points that each point represents, (N,).
-        min_samples: number of neighbours of a core point.
+        min_samples: minimum number of neighbours of a core point, including itself.
     """
 
     def __init__(self, copies: Int64Array, min_samples: int) -> None:

@@ -26,7 +26,7 @@ from geoloc_training.items import Item, TrainingSplit
 
 Augment = Callable[[Batch, int, int], Batch]
 
-_DRAW_STREAM = 2  # keeps these random numbers apart from those of other uses of the same seed
+_DRAW_STREAM = 2  # separates these random numbers from other uses of the same seed
 
 
 class ImageBatches:

@@ -16,10 +16,10 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 _HEAD_BYTES = 1 << 16
 _TAIL_BYTES = 1 << 12
-_MAX_PIXELS = 1 << 30  # what OpenCV decodes
+_MAX_PIXELS = 1 << 30  # limit of OpenCV's decoders
 _TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
-_TIFF_NUMBERS = {3: "H", 4: "I"}  # short and long
-_TIFF_OFFSETS, _TIFF_LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
+_TIFF_NUMBERS = {3: "H", 4: "I"}  # TIFF types SHORT and LONG
+_TIFF_OFFSETS, _TIFF_LENGTHS = (273, 324), (279, 325)  # tags for strips and for tiles
 _THREADS = 8
 _NAMED = 10
 

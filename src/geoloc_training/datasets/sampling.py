@@ -18,7 +18,7 @@ from geoloc.errors import ParameterError
 from geoloc.search.index import open_index
 from geoloc_training.items import GeoLocation, Location, PlaneLocation, TrainingSplit
 
-_PLAN_STREAM = 1  # keeps the plan's random numbers apart from those of other uses of the same seed
+_PLAN_STREAM = 1  # separates the plan's random numbers from other uses of the same seed
 _CHUNK_ROWS = 4096
 _PASSES_WITHOUT_A_BATCH = 3
 

@@ -9,7 +9,7 @@ from geoloc.arrays import BoolArray, Int64Array
 from geoloc.errors import ParameterError
 from geoloc_training.items import GeoLocation, Location, Task, TrainingSplit
 
-_STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
+_STREAM = 3  # separates these random numbers from other uses of the same seed
 
 
 def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSplit, Task | None]:

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def nearest(features, k1):
-    """Return lists (N, k1) by descending cosine; rounding makes copies equal, and the lower index is first."""
+    """Return lists (N, k1) by descending cosine; rounding makes copies equal, lower indices first."""
     cosines = np.round(features.astype(np.float64) @ features.T.astype(np.float64), 12)
     return np.argsort(-cosines, axis=1, kind="stable")[:, :k1]
 

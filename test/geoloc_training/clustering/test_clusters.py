@@ -123,7 +123,7 @@ def test_other_floats_and_orders_are_taken():
         ({"eps": 0.0}, "eps=0.0 must lie between 0 and 1"),
         ({"eps": 1.0}, "eps=1.0 must lie between 0 and 1"),
         ({"eps": float("nan")}, "eps=nan must lie between 0 and 1"),
-        ({"k1": 0}, "k1=0 be above 0"),
+        ({"k1": 0}, "k1=0 must be above 0"),
         ({"k2": 0}, "k2=0 must lie in 1..k1"),
         ({"k1": 5}, "k2=6 must lie in 1..k1, and k1=5"),
         ({"min_samples": 0}, "min_samples=0 must be above 0"),
