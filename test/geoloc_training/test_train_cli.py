@@ -169,9 +169,9 @@ def test_missing_data_and_runs_are_sentences(run, tmp_path):
         _command("export", tmp_path / "no-run", "--out", tmp_path / "m")
     with pytest.raises(ModelError, match="neither a model directory nor a shipped model"):
         _command("evaluate", tmp_path / "no-run", "data=map", "data.root=x")
-    with pytest.raises(ParameterError, match=r"data 'u1652' needs its folder: add data\.root=DIR"):
+    with pytest.raises(ParameterError, match=r"data 'u1652' has no folder; add data\.root=DIR"):
         _command("fit", "+preset=sample4geo", "--out", tmp_path / "r")
-    with pytest.raises(ParameterError, match="nothing to train on"):
+    with pytest.raises(ParameterError, match="no source to train on"):
         _command("fit", *recipe, "--out", tmp_path / "r", "data.sources.1.share=0.0")
 
 

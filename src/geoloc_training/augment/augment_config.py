@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How views are varied while a network learns from them."""
+"""Configuration of the augmentation of views during training."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ _TURNS = ("none", "reference", "joint", "panorama")
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far a drone view may differ from the map view, at full strength.
+    """Largest differences between a drone view and the map view, at full strength.
 
     Attributes:
-        offset: largest offset per axis of most samples, as a fraction of the view.
-        wide_offset: largest offset of the others; a map with half-overlapping tiles needs 0.25.
-        wide_offset_share: how many of those there are.
-        yaw_deg: largest heading error of most samples.
-        wide_yaw_deg: largest heading error of the others.
-        wide_yaw_share: how many of those there are.
+        offset: largest offset along each axis for most samples, as a share of the view.
+        wide_offset: largest offset for the other samples; a map whose tiles overlap by half needs 0.25.
+        wide_offset_share: share of samples with a wide offset, 0..1.
+        yaw_deg: largest heading error for most samples.
+        wide_yaw_deg: largest heading error for the other samples.
+        wide_yaw_share: share of samples with a wide heading error, 0..1.
         scale: largest relative change of scale.
         perspective: standard deviation of the two tilt terms.
-        border_share: how often part of the view lies outside the camera's frame.
-        ramp_steps: steps until full strength, beginning at 0.3.
-        run_on: where views are warped and coloured: loader (threads, OpenCV), device (in batches where the
-            network is) or auto, which is device on a GPU and loader on a CPU.
+        border_share: share of drone views that extend beyond the camera frame, 0..1.
+        ramp_steps: number of steps over which the strength rises from 0.3 to 1; 0 for full strength at once.
+        run_on: where views are warped and coloured: loader (threads of the loader, with OpenCV), device (in
+            batches on the training device) or auto (device on a GPU, loader on a CPU).
     """
 
     offset: float = 0.15
@@ -60,27 +60,27 @@ class AugmentConfig:
             require(value >= 0, f"augment.{name}={value} must not be negative; 0 is off.")
 
     def strength(self, step: int) -> float:
-        """Return how strong the augmentation is at a step, 0.3..1."""
+        """Return the strength of the augmentation at a step, 0.3..1."""
         return min(1.0, 0.3 + 0.7 * step / self.ramp_steps) if self.ramp_steps else 1.0
 
 
 @dataclass(frozen=True)
 class ImageAugmentConfig:
-    """How pictures of published sets are varied; the defaults are Sample4Geo's for University-1652.
+    """Augmentation of published data sets; the defaults are those of Sample4Geo for University-1652.
 
     Attributes:
-        flip_share: how often both pictures of a pair are mirrored.
-        turns: by quarters, each as often: none, reference (the satellite picture alone, for drones that look
-            from any side), joint (both, for pictures with north up) or panorama (the satellite picture turns
-            and the panorama rolls with it).
-        yaw_deg: largest turn of a query.
+        flip_share: share of pairs whose two images are mirrored, 0..1.
+        turns: random quarter turns: none, reference (of the satellite image only, for drones that look from
+            any side), joint (of both images, if north is up in both) or panorama (of the satellite image,
+            with the panorama rolled to match).
+        yaw_deg: largest rotation of a query.
         scale: largest relative change of a query's scale.
         perspective: standard deviation of a query's two tilt terms.
-        shift: largest shift of a picture along each axis, as a share of its side.
-        colour: largest relative change of brightness, contrast and saturation, and of hue in turns.
-        colour_share: how many pictures have their colours changed.
-        sharpness_share: how many are blurred or sharpened.
-        dropout_share: how many get holes, in a grid or anywhere.
+        shift: largest shift of an image along each axis, as a share of its side.
+        colour: largest relative change of brightness, contrast and saturation, and of hue in full turns.
+        colour_share: share of images with changed colours, 0..1.
+        sharpness_share: share of images that are blurred or sharpened, 0..1.
+        dropout_share: share of images with holes, in a grid or at random places, 0..1.
     """
 
     flip_share: float = 0.5

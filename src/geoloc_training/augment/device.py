@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drone and map appearance in batches on any device: the changes of `augment.opencv`, drawn alike.
+"""Drone and map appearance in batches on any device, equivalent to `augment.opencv`.
 
-Views go in and come out as uint8 (N, S, S, 3). What is drawn has the same distributions as there, not the
-same numbers.
+Views are uint8 (N, S, S, 3), before and after. The random changes have the same distributions as in
+`augment.opencv`, but not the same values.
 """
 
 import math
@@ -32,17 +32,17 @@ _Change = Callable[[Tensor, Draws, float], Tensor]
 
 
 def map_colours(views: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Apply light colour changes to map views, as between two map providers."""
+    """Apply slight colour changes to map views, as between two map providers."""
     return to_views(_colour(to_pixels(views), draws, 0.4 * strength))
 
 
 def drone_appearance(views: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Apply everything a flight may change in the look of the ground.
+    """Change the appearance of the ground as another date, another light and a camera do.
 
     Args:
         views: uint8 (N, S, S, 3).
-        draws: source of randomness.
-        strength: 0 leaves light, season and noise alone, 1 is full strength.
+        draws: random numbers.
+        strength: 0 leaves light, season and noise unchanged, 1 is full strength.
 
     Returns:
         New uint8 views (N, S, S, 3).
@@ -58,10 +58,12 @@ def drone_appearance(views: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def frame_border(count: int, size_px: int, draws: Draws, share: float, minimum: float = 0.5) -> Tensor:
-    """Return frames that do not fill their views: turned rectangles of at least `minimum` of the view.
+    """Return masks of camera frames that do not fill their views, as rotated rectangles.
+
+    A frame covers at least a share `minimum` of its view.
 
     Returns:
-        bool (N, S, S); a `share` of the views have a frame, the others are all true.
+        bool (N, S, S); a `share` of the views have a frame, the masks of the others are all True.
     """
     centre = size_px * (0.5 + draws.uniform((count, 2), -0.12, 0.12))
     sides = size_px * torch.stack([draws.uniform((count,), 0.75, 1.4), draws.uniform((count,), 0.9, 1.5)], 1)
@@ -71,7 +73,7 @@ def frame_border(count: int, size_px: int, draws: Draws, share: float, minimum: 
 
 
 def _some(pixels: Tensor, change: _Change, rows: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Change some rows of a batch only."""
+    """Apply a change to some rows of a batch."""
     if not len(rows):
         return pixels
     return pixels.index_copy(0, rows, change(pixels[rows], draws, strength))
@@ -96,7 +98,7 @@ def _colour(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _season(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Move vegetation towards straw, brown or a deeper green, by how green each pixel is."""
+    """Shift vegetation towards straw, brown or a deeper green, in proportion to the green of each pixel."""
     count = len(pixels)
     excess = 2 * pixels[:, 1] - pixels[:, 0] - pixels[:, 2]
     green = torch.sigmoid((excess - draws.uniform((count, 1, 1), 5, 25)) / 6)[:, None]
@@ -106,7 +108,7 @@ def _season(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _shadows(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Deepen or lift what is dark, as under another sun or a clouded one."""
+    """Darken or lighten dark pixels, as under another position of the sun or under clouds."""
     count = len(pixels)
     grey = (pixels * pixels.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True)
     levels = grey[:, 0, ::4, ::4].flatten(1).sort(1).values
@@ -118,7 +120,7 @@ def _shadows(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _occlude(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Add a few small flat patches: cars, tarps, dust on the lens. At any strength, as with OpenCV."""
+    """Add a few small flat patches (cars, tarpaulins, dust on the lens) at any strength, as with OpenCV."""
     count, size = len(pixels), pixels.shape[3]
     patches = 1 + draws.whole((count,), _MOST_PATCHES)
     for number in range(_MOST_PATCHES):
@@ -131,7 +133,7 @@ def _occlude(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _blur(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Blur some views by defocus, others by motion along a random line."""
+    """Blur some views by defocus, and others by motion along a random line."""
     out_of_focus, moved = draws.parted(len(pixels), 0.3, 0.15)
     pixels = _some(pixels, _defocus, out_of_focus, draws, strength)
     return _some(pixels, _smear, moved, draws, strength)
@@ -151,14 +153,14 @@ def _smear(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def _noise(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Add sensor noise, the same in all channels or independent."""
+    """Add sensor noise, equal or independent in the channels."""
     noise = draws.noise(pixels.shape)
-    alike = draws.uniform((len(pixels), 1, 1, 1)) < 0.5
-    noise = torch.where(alike, noise[:, :1], noise)
+    grey = draws.uniform((len(pixels), 1, 1, 1)) < 0.5
+    noise = torch.where(grey, noise[:, :1], noise)
     return (pixels + noise * draws.uniform((len(pixels), 1, 1, 1), 0, 12 * strength)).clamp(0, 255)
 
 
 def _jpeg(pixels: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Compress views; at any strength, as with OpenCV."""
+    """Compress views as JPEG at any strength, as with OpenCV."""
     quality = draws.uniform((len(pixels),), 25, 90)
     return 255 * jpeg_codec_differentiable((pixels / 255).clamp(0, 1), quality)

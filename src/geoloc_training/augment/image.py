@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of published sets, varied in batches on the device, after Sample4Geo (Deuser et al. 2023).
+"""Augmentation of published data sets in batches on the device, after Sample4Geo (Deuser et al. 2023).
 
-Flips are joint; the satellite picture, or both, turn by quarters; colours, sharpness and holes are drawn for
-each picture; a query may be turned, scaled and tilted besides.
+Both images of a pair are flipped together. Quarter turns apply to the satellite image or to both images.
+Colours, sharpness and holes are drawn for each image. Queries may also be rotated, scaled and tilted.
 """
 
 import math
@@ -28,18 +28,18 @@ from geoloc_training.augment.tensors import (
 )
 from geoloc_training.contract import Batch
 
-_STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
-_GRID_HOLE = 0.4  # of a cell's side
+_STREAM = 3  # separates these random numbers from other uses of the same seed
+_GRID_HOLE = 0.4  # share of a cell's side
 _HOLES = (10, 25)
-_HOLE_SIDES = (0.1, 0.2)  # of the view
+_HOLE_SIDES = (0.1, 0.2)  # share of the view
 
 
 class ImageAugment:
-    """Varies a batch where it lies; depends on seed, step and rank alone.
+    """Augmentation of a batch of pairs on its device; depends on seed, step and rank only.
 
     Args:
-        config: how far.
-        seed: of the run.
+        config: configuration of the augmentation.
+        seed: seed of the run.
     """
 
     def __init__(self, config: ImageAugmentConfig, seed: int) -> None:
@@ -65,13 +65,13 @@ class ImageAugment:
             if self.config.turns == "joint":
                 query = query.index_copy(0, rows, query[rows].rot90(number, (1, 2)))
             elif self.config.turns == "panorama":
-                # What was a quarter to the right of the middle is now ahead.
+                # The direction that was a quarter turn right of the centre is now at the centre.
                 rolled = query[rows].roll(-number * (query.shape[2] // 4), 2)
                 query = query.index_copy(0, rows, rolled)
         return query, reference
 
     def disturbed(self, views: Tensor, draws: Draws) -> Tensor:
-        """Turn, scale and tilt queries about their centres; what comes in from outside has a mean colour."""
+        """Rotate, scale and tilt queries about their centres; uncovered pixels get the mean colour."""
         config, count, size = self.config, len(views), views.shape[1]
         if not (config.yaw_deg or config.scale or config.perspective):
             return views
@@ -82,7 +82,7 @@ class ImageAugment:
         return fill_invalid(moved, valid)
 
     def varied(self, views: Tensor, draws: Draws) -> Tensor:
-        """Shift, colour, blur or sharpen and pierce views (N, S, S, 3), each by itself."""
+        """Shift, recolour, blur or sharpen views (N, S, S, 3) and cut holes in them, each independently."""
         config, count = self.config, len(views)
         pixels = to_pixels(self._shifted(views, draws))
         rows = draws.some(count, config.colour_share)
@@ -108,7 +108,7 @@ class ImageAugment:
 
 
 def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int) -> Tensor:
-    """Return homographies (N, 3, 3) of pixels, by yaw (N,), scale (N,) and two tilt terms (N, 2)."""
+    """Return homographies (N, 3, 3) of pixels for yaw (N,), scale (N,) and two tilt terms (N, 2)."""
     half = size_px / 2
     cos, sin, none = scale * torch.cos(yaw_rad), scale * torch.sin(yaw_rad), torch.zeros_like(scale)
     rows = (
@@ -121,7 +121,7 @@ def _about_the_centre(yaw_rad: Tensor, scale: Tensor, tilt: Tensor, size_px: int
 
 
 def _jittered(pixels: Tensor, most: float, draws: Draws) -> Tensor:
-    """Change brightness, contrast and saturation by up to a share, hue by up to a share of the circle."""
+    """Change brightness, contrast and saturation by a relative amount, and hue by a share of the circle."""
     count = len(pixels)
     brightness, contrast, colour = (draws.uniform((count,), 1 - most, 1 + most) for _ in range(3))
     matrix = hue(2 * math.pi * draws.uniform((count,), -most, most)) @ saturation(colour)
@@ -135,14 +135,14 @@ def _softened(pixels: Tensor, draws: Draws) -> Tensor:
 
 
 def _sharpened(pixels: Tensor, draws: Draws) -> Tensor:
-    """Sharpen views, moving them away from their blurred selves."""
+    """Sharpen views by unsharp masking."""
     count = len(pixels)
     amount = draws.uniform((count, 1, 1, 1), 0.2, 1.0)
     return pixels + amount * (pixels - blurred(pixels, pixels.new_ones(count)))
 
 
 def _grid_holes(count: int, size_px: int, draws: Draws) -> Tensor:
-    """Return a grid of square holes, bool (N, S, S), with cells of an eighth to a quarter of the view."""
+    """Return a grid of square holes, bool (N, S, S); its cells are 1/8 to 1/4 of the view."""
     axis = torch.arange(size_px, device=draws.device)[None]
     cell = size_px * draws.uniform((count, 1), 0.125, 0.25)
     across, down = (((axis / cell + draws.uniform((count, 1))) % 1) < _GRID_HOLE for _ in range(2))
@@ -150,7 +150,7 @@ def _grid_holes(count: int, size_px: int, draws: Draws) -> Tensor:
 
 
 def _coarse_holes(count: int, size_px: int, draws: Draws) -> Tensor:
-    """Return 10 to 25 upright rectangles, bool (N, S, S)."""
+    """Return 10 to 25 axis-aligned rectangular holes, bool (N, S, S)."""
     least, most = _HOLES
     number = least + draws.whole((count,), most - least + 1)
     holes = torch.zeros((count, size_px, size_px), dtype=torch.bool, device=draws.device)

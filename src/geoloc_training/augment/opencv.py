@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What changes between a map and a camera: light, season, shadows, optics, noise, frame borders."""
+"""Augmentation of single views with OpenCV: light, season, shadows, optics, noise and frame borders."""
 
 import cv2
 import numpy as np
@@ -15,17 +15,17 @@ _GREY = np.array([0.299, 0.587, 0.114])
 
 
 def map_colours(image: Image, rng: Rng, strength: float) -> Image:
-    """Apply light colour changes to a map view, as between two map providers."""
+    """Apply slight colour changes to a map view, as between two map providers."""
     return _colour(image, rng, 0.4 * strength)
 
 
 def drone_appearance(image: Image, rng: Rng, strength: float) -> Image:
-    """Apply everything a flight may change in the look of the ground.
+    """Change the appearance of the ground as another date, another light and a camera do.
 
     Args:
         image: uint8 RGB (S, S, 3).
-        rng: source of randomness.
-        strength: 0 leaves the view alone, 1 is full strength.
+        rng: random generator.
+        strength: 0 leaves light, season and noise unchanged, 1 is full strength.
 
     Returns:
         A new uint8 RGB view of the same shape.
@@ -46,7 +46,10 @@ def drone_appearance(image: Image, rng: Rng, strength: float) -> Image:
 
 
 def frame_border(size_px: int, rng: Rng, minimum: float = 0.5) -> BoolArray:
-    """Return a frame that does not fill the view: a rotated rectangle, bool (S, S), from `minimum` on."""
+    """Return the mask of a camera frame that does not fill the view, a rotated rectangle, bool (S, S).
+
+    The mask is all True if the frame would cover less than a share `minimum` of the view.
+    """
     centre = size_px / 2 + rng.uniform(-0.12, 0.12, 2) * size_px
     sides = size_px * np.array([rng.uniform(0.75, 1.4), rng.uniform(0.9, 1.5)])
     box = cv2.boxPoints((tuple(centre), tuple(sides), float(rng.uniform(0, 180))))
@@ -76,7 +79,7 @@ def _colour(image: Image, rng: Rng, strength: float) -> Image:
 
 
 def _hue(angle_rad: float) -> Float64Array:
-    """Return the rotation of colours about the grey axis."""
+    """Return the rotation matrix of colours about the grey axis."""
     axis = np.ones(3) / np.sqrt(3)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
@@ -85,7 +88,7 @@ def _hue(angle_rad: float) -> Float64Array:
 
 
 def _season(image: Image, rng: Rng, strength: float) -> Image:
-    """Move vegetation towards straw, brown or a deeper green, by how green each pixel is."""
+    """Shift vegetation towards straw, brown or a deeper green, in proportion to the green of each pixel."""
     pixels = image.astype(np.float32)
     excess = 2 * pixels[..., 1] - pixels[..., 0] - pixels[..., 2]
     green = 1 / (1 + np.exp(-(excess - rng.uniform(5, 25)) / 6))
@@ -95,7 +98,7 @@ def _season(image: Image, rng: Rng, strength: float) -> Image:
 
 
 def _shadows(image: Image, rng: Rng, strength: float) -> Image:
-    """Deepen or lift what is dark, as under another sun or a clouded one."""
+    """Darken or lighten dark pixels, as under another position of the sun or under clouds."""
     pixels = image.astype(np.float32)
     grey = pixels @ _GREY.astype(np.float32)
     edge = np.quantile(grey[::4, ::4], rng.uniform(0.1, 0.4))
@@ -105,7 +108,7 @@ def _shadows(image: Image, rng: Rng, strength: float) -> Image:
 
 
 def _occlude(image: Image, rng: Rng) -> Image:
-    """Add a few small flat patches: cars, tarps, dust on the lens."""
+    """Add a few small flat patches: cars, tarpaulins, dust on the lens."""
     image = image.copy()
     size = image.shape[0]
     for _ in range(rng.integers(1, 6)):
@@ -143,7 +146,7 @@ def _streak(rng: Rng, length_px: int) -> Float32Array:
 
 
 def _noise(image: Image, rng: Rng, strength: float) -> Image:
-    """Add sensor noise, the same in all channels or independent."""
+    """Add sensor noise, equal or independent in the channels."""
     channels = 3 if rng.random() < 0.5 else 1
     noise = rng.standard_normal((*image.shape[:2], channels), dtype=np.float32) * (
         12 * strength * rng.random()

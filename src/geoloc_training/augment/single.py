@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that nobody has paired, each varied by itself, in batches on the device."""
+"""Augmentation of unpaired images in batches on the device, each image independently."""
 
 from dataclasses import replace
 
@@ -12,34 +12,34 @@ from geoloc_training.augment.draws import Draws
 from geoloc_training.augment.image import ImageAugment
 from geoloc_training.contract import Batch
 
-_STREAM = 4  # keeps these random numbers apart from those of other uses of the same seed
+_STREAM = 4  # separates these random numbers from other uses of the same seed
 _TURNS = ("none", "reference")
 
 
 class SingleAugment:
-    """Varies a batch where it lies; depends on seed, step and rank alone.
+    """Augmentation of a batch of unpaired images on its device; depends on seed, step and rank only.
 
-    Flips and quarter turns, which keep a pair together in `ImageAugment`, are drawn for each picture here.
+    Flips and quarter turns are drawn for each image, not for each pair as in `ImageAugment`.
 
     Args:
-        config: how far.
-        seed: of the run.
+        config: configuration of the augmentation.
+        seed: seed of the run.
 
     Raises:
-        ParameterError: turns that only pairs can make.
+        ParameterError: the configured turns need pairs.
     """
 
     def __init__(self, config: ImageAugmentConfig, seed: int) -> None:
         if config.turns not in _TURNS:
             raise ParameterError(
-                f"image_augment.turns={config.turns} turns the pictures of a pair together and the method "
-                f"knows no pairs; use {' or '.join(_TURNS)}."
+                f"image_augment.turns={config.turns} turns the images of a pair together, but the method "
+                f"has no pairs; use {' or '.join(_TURNS)}."
             )
         self.config, self.seed = config, seed
         self._pictures = ImageAugment(config, seed)
 
     def __call__(self, batch: Batch, step: int, rank: int) -> Batch:
-        """Return a new batch of the same pictures; views stay uint8 (N, S, S, 3)."""
+        """Return a new batch of the augmented images, views uint8 (N, S, S, 3)."""
         draws = Draws([self.seed, step, _STREAM, rank], batch.query.device)
         query = self._pictures.disturbed(self._flipped(batch.query, draws), draws)
         reference = self._turned(self._flipped(batch.reference, draws), draws)

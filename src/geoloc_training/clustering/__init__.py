@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors become pseudo-labels: k-reciprocal Jaccard distances and DBSCAN, sparse and exact.
+"""Pseudo-labels from descriptors, by k-reciprocal Jaccard distances and DBSCAN, sparse and exact.
 
-Needs NumPy and SciPy alone, so any method may use it.
+This package needs NumPy and SciPy only, so any method may use it.
 """
 
 from geoloc_training.clustering.cluster_config import ClusterConfig

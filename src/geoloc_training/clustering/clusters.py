@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo-labels: which images DBSCAN takes for pictures of one place."""
+"""Pseudo-labels: clusters of images that presumably show one place, by DBSCAN."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ _GIANT = 0.5
 
 @dataclass(frozen=True)
 class Clusters:
-    """What N images fell into.
+    """Clusters of N images.
 
     Attributes:
         labels: cluster of each image, 0..count - 1, or -1 for an outlier, int64 (N,).
-        sizes: images of each cluster, int64 (count,).
+        sizes: number of images in each cluster, int64 (count,).
     """
 
     labels: NDArray[np.int64]
@@ -27,45 +27,42 @@ class Clusters:
 
     @property
     def count(self) -> int:
-        """Return how many clusters there are."""
+        """Return the number of clusters."""
         return len(self.sizes)
 
     @property
     def outliers(self) -> int:
-        """Return how many images are in no cluster."""
+        """Return the number of images in no cluster."""
         return len(self.labels) - int(self.sizes.sum())
 
     @property
     def largest(self) -> int:
-        """Return how many images the largest cluster has; 0 where there is none."""
+        """Return the number of images in the largest cluster; 0 if there is no cluster."""
         return int(self.sizes.max(initial=0))
 
     @property
     def warning(self) -> str:
-        """Return why these labels teach little, in a sentence; empty where nothing is wrong.
-
-        All images are outliers, or one cluster has more than half of them.
-        """
+        """Return a warning if all images are outliers or one cluster has more than half of them, else ""."""
         images = len(self.labels)
         if self.count == 0:
             return f"all {images} images are outliers; raise eps, or lower min_samples."
         if self.largest > _GIANT * images:
             return (
                 f"one cluster has {self.largest} of {images} images; lower eps or k1, or start from weights "
-                "that tell places apart."
+                "that distinguish places."
             )
         return ""
 
 
 def cluster(features: NDArray[np.float32], config: ClusterConfig) -> Clusters:
-    """Cluster descriptors by DBSCAN on Jaccard distances; copies of an image get one label.
+    """Cluster descriptors by DBSCAN on Jaccard distances; copies of an image get the same label.
 
     Args:
         features: L2-normalised descriptors, float32 (N, D).
-        config: what makes neighbours and clusters.
+        config: parameters of neighbourhoods and clusters.
 
     Raises:
-        ParameterError: descriptors that are not finite, not of length 1, or fewer than k1.
+        ParameterError: descriptors are not finite, not of length 1, or fewer than k1.
     """
     found = find_neighbourhoods(features, config.k1, config.k2)
     clusters = Dbscan(np.bincount(found.group), config.min_samples)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DBSCAN (Ester et al., KDD 1996) over pairs that come piece by piece, in memory linear in the points."""
+"""DBSCAN (Ester et al., KDD 1996) over a stream of pairs, with memory linear in the number of points."""
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -11,20 +11,20 @@ _PAIRS_HELD = 1 << 22
 
 
 class Dbscan:
-    """Clusters of points, from the pairs of them that are within eps of each other.
+    """Clusters of points, from the pairs of points within eps of each other.
 
-    Core points have `min_samples` points within eps, themselves included; those within eps of each other are
-    in one cluster. Clusters are numbered in the order of their first core points. A point within eps of cores
-    of several clusters, and no core itself, belongs to the cluster of the lowest number. All this is what
-    scikit-learn's DBSCAN does.
+    Core points have at least `min_samples` points within eps, including themselves. Core points within eps of
+    each other are in one cluster. Clusters are numbered in the order of their first core points. A non-core
+    point within eps of cores of several clusters belongs to the cluster with the lowest number. All of this
+    equals scikit-learn's DBSCAN.
 
-    Pairs of cores count by whom they connect alone, and a point that is no core yet has few pairs. So no more
-    is held than `min_samples` + 1 pairs a point and the last pieces, even where all points are within eps of
-    each other.
+    Pairs of cores matter only for the components they connect, and a point that is not yet a core has few
+    pairs. Memory is therefore limited to `min_samples` + 1 pairs for each point and the last pieces, even if
+    all points are within eps of each other.
 
     Args:
-        copies: how many equal points each point stands for, (N,).
-        min_samples: neighbours that make a core point.
+        copies: number of equal points that each point represents, (N,).
+        min_samples: minimum number of neighbours of a core point, including itself.
     """
 
     def __init__(self, copies: Int64Array, min_samples: int) -> None:
@@ -35,7 +35,7 @@ class Dbscan:
         self._room = _PAIRS_HELD
 
     def add(self, rows: Int32Array, columns: Int32Array) -> None:
-        """Take pairs within eps (P,); each pair comes once, and each point with itself."""
+        """Add pairs within eps (P,); over all calls, each pair and each point with itself comes once."""
         size, pairs = len(self._copies), np.stack([rows, columns])
         self._neighbours += np.bincount(rows, self._copies[columns], size)
         rows, columns = pairs = pairs[:, rows != columns]
@@ -49,7 +49,7 @@ class Dbscan:
         """Return the cluster of each point, -1 for outliers, int64 (N,)."""
         self._condense()
         size, core = len(self._copies), self._core()
-        # An outlier's label is above all others until a core claims it.
+        # The label `size` is above all others, and stays for points that no core reaches.
         labels = np.full(size, size, np.int64)
         labels[core] = _in_order(_components(self._pairs[:, core[self._pairs].all(axis=0)], size)[core])
         for border, other in (self._pairs, self._pairs[::-1]):
@@ -58,11 +58,11 @@ class Dbscan:
         return np.where(labels < size, labels, -1)
 
     def _core(self) -> BoolArray:
-        """Return which points are cores by what was added so far."""
+        """Return the mask of points that are cores by the pairs added so far."""
         return self._neighbours >= self._min_samples
 
     def _condense(self) -> None:
-        """Replace the pairs of cores by as few as connect the same."""
+        """Replace the pairs of cores by the fewest pairs that connect the same components."""
         pairs = np.concatenate([self._pairs, *self._pieces], axis=1)
         joined = self._core()[pairs].all(axis=0)
         _, first, component = np.unique(
@@ -75,12 +75,12 @@ class Dbscan:
 
 
 def _components(pairs: Int32Array, size: int) -> Int32Array:
-    """Return the number of the component of each point (N,)."""
+    """Return the component number of each point (N,)."""
     graph = coo_array((np.ones(pairs.shape[1], np.bool_), (pairs[0], pairs[1])), (size, size))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _in_order(numbers: Int32Array) -> Int64Array:
-    """Return numbers 0, 1, … for given ones, in the order of their first appearance."""
+    """Renumber labels as 0, 1, … in the order of their first appearance."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The most similar descriptors of each among all, exactly, with half of the products that a search makes.
+"""Exact nearest neighbours of every descriptor among all, with half of the products of a search.
 
-A search among N descriptors multiplies every pair twice. Here the Gram matrix is made in tiles above its
-diagonal, and a tile serves its rows and its columns. What remains beside the product is cheap: a cosine
-matters only where it exceeds the least of the best k so far, and after a few tiles few do.
+A search for each of N descriptors multiplies every pair twice. Here the Gram matrix is computed in tiles on
+and above its diagonal, and each tile serves its rows and its columns. The rest is cheap: a cosine matters
+only if it exceeds the lowest of the best k so far, and after a few tiles few cosines do.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ _ROUND = 64
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For each of U distinct descriptors the k most similar of all N.
+    """The k most similar of all N descriptors, for each of U distinct descriptors.
 
     A descriptor is the first in its own list. Copies, equal bit for bit, share one list, and follow each
-    other in all lists by their indices. Where k cuts a run of copies the lowest indices stay, so those behind
-    the k-th copy are in no list, not even in their own.
+    other by index in all lists. If a list ends within a run of copies, the lowest indices stay. Copies after
+    the k-th are therefore in no list, not even in their own.
 
     Attributes:
         ids: indices of images, most similar first, int32 (U, k).
-        kept: of each distinct descriptor the lowest index, rising, int64 (U,).
-        group: of each image the number of its descriptor, int64 (N,).
+        kept: lowest index of each distinct descriptor, ascending, int64 (U,).
+        group: number of each image's distinct descriptor, int64 (N,).
     """
 
     ids: Int32Array
@@ -39,13 +39,13 @@ class Neighbours:
 
 
 def find_neighbours(features: Float32Array, k: int) -> Neighbours:
-    """Find the k descriptors of highest cosine for each.
+    """Find the k descriptors with the highest cosine for each descriptor.
 
-    Which of different descriptors with equal cosines stays where k cuts is not defined, but always the same.
+    The order of different descriptors with equal cosines is undefined, but deterministic.
 
     Args:
-        features: L2-normalised, float32 (N, D), contiguous, N at least k.
-        k: how many, the descriptor itself included.
+        features: L2-normalised descriptors, float32 (N, D), contiguous, N at least k.
+        k: number of neighbours, including the descriptor itself.
     """
     kept, group = np.unique(_first_copies(features), return_inverse=True)
     if len(kept) == len(features):
@@ -54,18 +54,18 @@ def find_neighbours(features: Float32Array, k: int) -> Neighbours:
 
 
 def _first_copies(features: Float32Array) -> Int64Array:
-    """Return for each row the index of the first that is equal bit for bit, (N,)."""
+    """Return the index of the first row that equals each row bit for bit, (N,)."""
     seen: dict[bytes, int] = {}
     keys = (hashlib.blake2b(row, digest_size=16).digest() for row in features)
     return np.fromiter((seen.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(features))
 
 
 def _with_copies(ids: Int32Array, group: Int64Array, k: int) -> Int32Array:
-    """Put all copies in the place of each distinct descriptor, and cut to k again.
+    """Replace each distinct descriptor by all its copies, and cut the lists to length k.
 
     Args:
         ids: neighbours among the U distinct descriptors (U, ≤ k).
-        group: of each image the number of its descriptor (N,).
+        group: number of each image's distinct descriptor (N,).
         k: length of the lists.
     """
     sizes = np.bincount(group)
@@ -80,7 +80,7 @@ def _with_copies(ids: Int32Array, group: Int64Array, k: int) -> Int32Array:
 
 
 def _search(features: Float32Array, k: int) -> Int32Array:
-    """Return the k neighbours of N rows of which no two are equal, (N, k)."""
+    """Return the k neighbours of N distinct rows, (N, k)."""
     best = _Best(len(features), k)
     tiles = [slice(begin, begin + _TILE) for begin in range(0, len(features), _TILE)]
     for tile in tiles:
@@ -95,8 +95,8 @@ def _search(features: Float32Array, k: int) -> Int32Array:
 
 
 def _best_within(gram: Float32Array, k: int, start: int) -> tuple[Int64Array, Int64Array, Float32Array]:
-    """Return rows, columns and cosines of each row's best k in the diagonal's tile at `start`."""
-    # Whatever rounding makes of it, a row is the most similar to itself.
+    """Return rows, columns and cosines of each row's best k in the diagonal tile at `start`."""
+    # A row is the most similar to itself, whatever the rounding of its cosine.
     np.fill_diagonal(gram, np.inf)
     width = len(gram)
     k = min(k, width)
@@ -106,18 +106,18 @@ def _best_within(gram: Float32Array, k: int, start: int) -> tuple[Int64Array, In
 
 
 def _exceeding(gram: Float32Array, bounds: Float32Array) -> tuple[Int64Array, Int64Array, Float32Array]:
-    """Return rows, columns and values of a tile above its bounds, which broadcast to it."""
+    """Return rows, columns and values of a tile's entries above the bounds, which broadcast to the tile."""
     at = np.flatnonzero(gram > bounds)
     rows, columns = np.divmod(at, gram.shape[1])
     return rows, columns, gram.ravel()[at]
 
 
 class _Best:
-    """The k best of what each row was offered so far.
+    """The k best candidates of each row so far.
 
     Attributes:
-        ids: int32 (N, k), best first.
-        cosines: float32 (N, k); -inf where fewer than k were offered.
+        ids: indices of the candidates, best first, int32 (N, k).
+        cosines: cosines of the candidates, float32 (N, k); -inf if a row had fewer than k candidates.
     """
 
     def __init__(self, rows: int, k: int) -> None:
@@ -126,18 +126,18 @@ class _Best:
 
     @property
     def bounds(self) -> Float32Array:
-        """Return what a row's next candidate must exceed, (N,)."""
+        """Return the cosine that the next candidate of each row must exceed, (N,)."""
         return self.cosines[:, -1]
 
     def offer(self, rows: Int64Array, ids: Int64Array, cosines: Float32Array) -> None:
-        """Take what belongs to the best of its row; all (C,), rows in any order, no pair twice."""
-        # A few candidates a row at a time keep the tables narrow, even where one row has thousands.
+        """Insert the candidates among the best of their rows; all (C,), in any order, no pair twice."""
+        # A few candidates of each row at a time keep the tables narrow, even if one row has thousands.
         for now in _rounds(rows):
             fresh = now[cosines[now] > self.bounds[rows[now]]]
             self._insert(rows[fresh], ids[fresh], cosines[fresh])
 
     def _insert(self, rows: Int64Array, ids: Int64Array, cosines: Float32Array) -> None:
-        """Take candidates that are sorted by row."""
+        """Insert candidates sorted by row."""
         touched, counts = np.unique(rows, return_counts=True)
         if not len(touched):
             return
@@ -152,7 +152,7 @@ class _Best:
 
 
 def _rounds(rows: Int64Array) -> Iterator[Int64Array]:
-    """Return indices of candidates sorted by row, at most _ROUND of each row at a time."""
+    """Yield the indices of candidates sorted by row, with at most _ROUND candidates of each row at a time."""
     order = np.argsort(rows, kind="stable")
     counts = np.unique(rows, return_counts=True)[1]
     turns = _places(counts) // _ROUND
@@ -161,5 +161,5 @@ def _rounds(rows: Int64Array) -> Iterator[Int64Array]:
 
 
 def _places(counts: Int64Array) -> Int64Array:
-    """Return 0, 1, … within each of several runs of given lengths."""
+    """Return 0, 1, … within each of several consecutive runs of the given lengths."""
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

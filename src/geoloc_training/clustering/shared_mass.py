@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much two sparse rows have in common: m_ij = Σ_g min(V_ig, V_jg), for all pairs that share anything."""
+"""Mass that two sparse rows share, m_ij = Σ_g min(V_ig, V_jg), for all pairs with m_ij > 0."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,19 @@ _MINIMA_AT_ONCE = 1 << 21
 
 
 def shared_mass(vectors: csr_array) -> Iterator[tuple[Int32Array, Int32Array, Float32Array]]:
-    """Return masses that pairs of rows share, in pieces of some rows at a time.
+    """Yield the masses that pairs of rows share, a piece of consecutive rows at a time.
 
-    Each stored V_ig meets the entries of column g from its own row downwards: pairs with j ≥ i, each once.
+    Each stored V_ig is compared with the entries of column g from row i downwards, so that each pair with
+    j ≥ i occurs once.
 
     Args:
-        vectors: V, not negative, float32 (U, N).
+        vectors: non-negative matrix V, float32 (U, N).
 
     Yields:
         Rows i, columns j ≥ i and m_ij > 0, each (P,).
     """
     columns = vectors.tocsc()
-    vectors = columns.tocsr()  # as it was, with columns in order
+    vectors = columns.tocsr()  # the same matrix, with sorted columns
     numbered = np.arange(columns.nnz, dtype=np.int32)
     places = csc_array((numbered, columns.indices, columns.indptr), columns.shape).tocsr().data
     counts = columns.indptr[vectors.indices + 1] - places
@@ -39,7 +40,7 @@ def shared_mass(vectors: csr_array) -> Iterator[tuple[Int32Array, Int32Array, Fl
 
 
 def _pieces(ends: Int64Array) -> Iterator[tuple[int, int]]:
-    """Return first and last row of pieces with a bounded number of minima, but of one row at least."""
+    """Yield begin and end of pieces of rows, with a bounded number of minima but at least one row."""
     first = 0
     while first < len(ends) - 1:
         last = int(np.searchsorted(ends, ends[first] + _MINIMA_AT_ONCE, "right")) - 1
@@ -49,14 +50,14 @@ def _pieces(ends: Int64Array) -> Iterator[tuple[int, int]]:
 
 
 def _runs(begins: Int32Array, counts: Int32Array) -> Int32Array:
-    """Return several runs of consecutive numbers, one behind the other."""
+    """Return several runs of consecutive numbers, one after the other."""
     ends = np.cumsum(counts, dtype=np.int32)
     return np.arange(ends[-1], dtype=np.int32) + np.repeat(begins - (ends - counts), counts)
 
 
 def _summed(values: Float32Array, columns: Int32Array, starts: Int64Array, width: int) -> csr_array:
-    """Return rows of values with columns, those of equal columns added up."""
-    # A product with ones takes time linear in the values, where adding up duplicates would sort them.
+    """Return sparse rows of values, with the sum of the values of equal columns."""
+    # A product with ones takes linear time, whereas summing duplicates would sort them.
     numbers = np.arange(len(values) + 1, dtype=np.int32)
     each = csr_array((values, columns, numbers), (len(values), width))
     ones = np.ones(len(values), np.float32)

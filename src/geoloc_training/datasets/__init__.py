@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets to train on: published ones, imagery of your own, and a region's map and footage."""
+"""Data sets for training: published sets, the user's own imagery, and the map and footage of a region."""

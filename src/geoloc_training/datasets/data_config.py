@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is learnt from: which data set, how its batches are filled, and the imagery that `map` draws from."""
+"""Configuration of the training data: the data set, the sampling of batches, and the sources of `map`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from geoloc_training.checks import require, require_choice
 
-MAP = "map"  # data: imagery of one's own
-REGION = "region"  # data: a map and footage of it, nothing paired
+MAP = "map"  # data set: the user's own imagery
+REGION = "region"  # data set: a map and unpaired footage of the same region
 IMAGES, WORLD = "map", "world"  # kinds of a source of `map`
 MAX_GSD_M = 100.0
 _WITHOUT_LOCATIONS = ("u1652", "sues200")
@@ -15,24 +15,25 @@ _WITHOUT_LOCATIONS = ("u1652", "sues200")
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """One kind of imagery in the batch.
+    """One source of imagery for the batches of `map`.
 
     Attributes:
         kind: map (georeferenced images) or world (procedural).
         share: weight of this source in a batch, relative to the others.
-        view_size_m: smallest and largest view drawn from it.
-        images: of a map, a folder or a file under data.root: pictures with an index.csv, GeoTIFFs, or plain
-            pictures whose `gsd_m` is given; empty for data.root itself.
-        gsd_m: metres per pixel of plain pictures; 0 where the images say it themselves.
-        white_is_nodata: of plain pictures, whether areas of pure white are missing.
-        group: of GeoTIFFs and plain pictures, what they share as an index's city does; empty for the folder's
-            name.
-        cities: which groups are trained on; empty for all but those of data.validation.
-        seeds: which procedural worlds.
+        view_size_m: smallest and largest width of a view.
+        images: folder or file under data.root, for kind map: images with an index.csv, GeoTIFFs, or plain
+            images with `gsd_m`; empty for data.root itself.
+        gsd_m: metres per pixel of plain images; 0 for images that carry their georeference.
+        white_is_nodata: whether pure white areas of plain images count as missing data.
+        group: group of all GeoTIFFs or plain images, the equivalent of the city in an index; empty for the
+            name of the folder.
+        cities: groups to train on; empty for all groups except those of data.validation.
+        seeds: seeds of the procedural worlds.
         world_size_m: side of each procedural world.
-        world_dates: dates each of them is seen at.
-        spots_per_ground: most views of one picture in one batch.
-        one_group_share: how often all of a source's pairs of a batch come from one group (hard negatives).
+        world_dates: number of dates of each procedural world.
+        spots_per_ground: maximum number of views of one image in a batch.
+        one_group_share: probability that all pairs of this source in a batch come from one group, 0..1
+            (hard negatives).
     """
 
     kind: str
@@ -57,42 +58,45 @@ class SourceConfig:
         require(self.share >= 0, f"share of '{self.label}' is {self.share}; it must not be negative.")
         require(
             0 <= self.gsd_m <= MAX_GSD_M,
-            f"gsd_m of '{self.label}' is {self.gsd_m}; give metres per pixel, or 0 where the images say it.",
+            f"gsd_m of '{self.label}' is {self.gsd_m}; give metres per pixel, at most {MAX_GSD_M:g}, or 0 "
+            "for images that carry their georeference.",
         )
         require(
             self.gsd_m > 0 or not self.white_is_nodata,
-            f"white_is_nodata of '{self.label}' is for plain pictures, whose gsd_m is given; give gsd_m or "
-            "leave it out.",
+            f"white_is_nodata of '{self.label}' applies to plain images with gsd_m only; set gsd_m, or "
+            "leave white_is_nodata out.",
         )
 
     @property
     def label(self) -> str:
-        """Return what the source is called in sentences and on cards: its images, or its kind."""
+        """Return the name of the source for messages and model cards: its images, or its kind."""
         return self.images or self.kind
 
     @property
     def dated(self) -> bool:
-        """Return True where its images say where they lie and may show a place on several dates."""
+        """Return True if the images are georeferenced and may show a place on several dates."""
         return self.kind == IMAGES and self.gsd_m == 0
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learnt from.
+    """Configuration of the training data.
+
+    The defaults of `neighbours`, `pool` and `resample_every` are those of Sample4Geo for CVUSA.
 
     Attributes:
-        name: map, or a published set (`geoloc-train datasets list`).
-        root: folder of the data; for `map` empty means the procedural worlds alone.
-        validation_share: share of the training places held out to choose the best weights by; 0 for none.
-        sampling: how batches of a published set are filled: random, gps (places drawn at random, each with
-            its neighbours on the ground) or similarity (with its likes by the present descriptors; until
-            these exist gps, or random without positions).
-        neighbours: of each drawn place, half of them its nearest, half drawn from the rest of the pool; the
-            default is Sample4Geo's for CVUSA, as are those below.
-        pool: nearest places that neighbours are drawn from.
-        resample_every: epochs between two searches for similar places, the first after so many.
-        sources: kinds of imagery of `map`, with their shares of a batch.
-        validation: `city:map_date:query_date` of `map` that select; never trained on.
+        name: map, region, or a published data set (`geoloc-train datasets list`).
+        root: folder of the data; if empty, `map` uses the procedural worlds only.
+        validation_share: share of the training places held out for model selection; 0 for none.
+        sampling: how batches of a published set are filled. random: random places. gps: random places, each
+            with its neighbours on the ground. similarity: random places, each with its neighbours by
+            descriptor; before the first search gps, or random if positions are missing.
+        neighbours: number of neighbours added to each random place, half of them the nearest, half sampled
+            from the rest of the pool.
+        pool: number of nearest places from which neighbours are sampled.
+        resample_every: number of epochs before the first search for similar places and between searches.
+        sources: sources of imagery of `map`, with their shares of a batch.
+        validation: cities of `map` for model selection, as `city:map_date:query_date`; never trained on.
     """
 
     name: str = MAP
@@ -113,32 +117,32 @@ class DataConfig:
         require_choice(self, "data", "sampling", "random", "gps", "similarity")
         require(
             0 < self.neighbours <= self.pool and self.resample_every > 0,
-            f"data.neighbours={self.neighbours} must be above 0 and at most data.pool={self.pool}, "
-            f"data.resample_every={self.resample_every} above 0.",
+            f"data.neighbours={self.neighbours} must be above 0 and at most data.pool={self.pool}, and "
+            f"data.resample_every={self.resample_every} must be above 0.",
         )
         require(
             self.sampling != "gps" or not self.name.startswith(_WITHOUT_LOCATIONS),
-            f"data.sampling=gps needs positions and data '{self.name}' has none to sample by; use random.",
+            f"data.sampling=gps needs positions and data '{self.name}' has none; use random.",
         )
         require(
             self.sampling == "random" or self.name != MAP,
-            f"data.sampling={self.sampling} is for published sets; data '{MAP}' draws its own neighbours: "
-            "use random.",
+            f"data.sampling={self.sampling} applies to published sets only, and data '{MAP}' samples "
+            "neighbours by itself; use random.",
         )
         self._check_validation_city()
 
     def folder(self) -> Path:
-        """Return where the data lies.
+        """Return the folder of the data.
 
         Raises:
             ParameterError: data.root is empty.
         """
-        require(bool(self.root), f"data '{self.name}' needs its folder: add data.root=DIR.")
+        require(bool(self.root), f"data '{self.name}' has no folder; add data.root=DIR.")
         return Path(self.root)
 
     @property
     def tested(self) -> set[str]:
-        """Return cities of `map` that select; never trained on."""
+        """Return the cities of `map` that are used for model selection and never trained on."""
         return {name.split(":")[0] for name in self.validation}
 
     def _check_validation_city(self) -> None:
@@ -146,5 +150,5 @@ class DataConfig:
             both = set(source.cities) & self.tested
             require(
                 not both,
-                f"{', '.join(sorted(both))} is both trained on and validated with; remove it from one.",
+                f"{', '.join(sorted(both))} is both in cities and in data.validation; remove it from one.",
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image files as squares of one size, the same for training and evaluation."""
+"""Reading of image files as RGB squares of one size, for training and evaluation."""
 
 from pathlib import Path
 
@@ -11,21 +11,21 @@ from geoloc_training.arrays import Image
 
 
 def read_picture(path: Path) -> Image:
-    """Return a picture as uint8 RGB (H, W, 3).
+    """Return an image as uint8 RGB (H, W, 3).
 
     Raises:
-        RasterError: the file is missing, empty, truncated beyond reading or not a picture.
+        RasterError: the file is missing, empty, truncated or not an image.
     """
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if picture is None:
         raise RasterError(
-            f"{path} cannot be read as a picture; replace the file or remove it from the data set."
+            f"{path} cannot be read as an image; replace the file or remove it from the data set."
         )
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_square(path: Path, size_px: int) -> Image:
-    """Return a picture as uint8 RGB (S, S, 3), whatever its shape: squeezed, as the published loaders do.
+    """Return an image as uint8 RGB (S, S, 3), stretched to a square as the published loaders do.
 
     Raises:
         RasterError: as `read_picture`.
@@ -34,9 +34,10 @@ def read_square(path: Path, size_px: int) -> Image:
 
 
 def _resized(picture: Image, size_px: int) -> Image:
-    """Shrink by area along each axis that is too long, then enlarge linearly along one that is too short.
+    """Shrink by area along each axis that is too long, then enlarge linearly along each that is too short.
 
-    In one call OpenCV would shrink a panorama's long side without averaging, because the short one grows.
+    A single call of OpenCV would shrink the long side of a panorama without averaging, because the short side
+    grows.
     """
     height, width = picture.shape[:2]
     for size, method in (

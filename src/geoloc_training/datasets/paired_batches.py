@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of a published data set: pairs of picture files, by the plan of the epoch."""
+"""Batches of a published data set: pairs of image files, in the order planned for the epoch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,19 +26,19 @@ from geoloc_training.items import Item, TrainingSplit
 
 Augment = Callable[[Batch, int, int], Batch]
 
-_DRAW_STREAM = 2  # keeps these random numbers apart from those of other uses of the same seed
+_DRAW_STREAM = 2  # separates these random numbers from other uses of the same seed
 
 
 class ImageBatches:
-    """A `BatchSource` of picture files; places are numbered in the order of their sorted ids.
+    """A `BatchSource` of image files; places are numbered in the order of their sorted ids.
 
     Args:
-        split: what is learnt from; queries without a right reference are left out.
+        split: training split; queries without a match are left out.
         size_px: side of the views.
-        pairs: of a batch, over all ranks.
-        seed: of the run.
-        data: says which pairs share a batch.
-        augment: varies a batch on the training device: (batch, step, rank) -> batch; None leaves it as it is.
+        pairs: number of pairs in a batch, over all ranks.
+        seed: seed of the run.
+        data: configuration that decides which pairs share a batch.
+        augment: augmentation of a batch on the training device, (batch, step, rank) -> batch, or None.
 
     Raises:
         ParameterError: fewer places than a batch needs, or GPS sampling without positions.
@@ -60,67 +60,69 @@ class ImageBatches:
         self.places = self.table.place_count
         self.steps_per_epoch = steps_per_epoch(self.table, pairs)
         self._on_the_ground = self._positions_neighbours()
-        self._alike: Int32Array | None = None
+        self._similar: Int32Array | None = None
         self._epoch = -1
         self._plan: Int64Array | None = None
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
-        """Plan an epoch; one that is planned already, because it was resumed, keeps its plan.
+        """Plan an epoch; a resumed epoch keeps its plan.
 
-        On several ranks `describe` must give all of them the same descriptors.
+        `describe` must return the same descriptors on all ranks.
         """
         if epoch == self._epoch:
             return
         due = epoch > 0 and epoch % self.data.resample_every == 0
         if self.data.sampling == "similarity" and due and describe is not None:
-            self._alike = self._described_neighbours(describe)
-        near = self._on_the_ground if self._alike is None else self._alike
+            self._similar = self._described_neighbours(describe)
+        near = self._on_the_ground if self._similar is None else self._similar
         self._plan = plan_epoch(self.table, self.pairs, self.seed, epoch, near, select=self.data.neighbours)
         self._epoch = epoch
 
     def batch(self, step: int, rank: int, ranks: int) -> Batch:
-        """Return this rank's rows of a step's batch, views uint8 (N, S, S, 3).
+        """Return this rank's part of the batch of a step, views uint8 (N, S, S, 3).
 
         Raises:
-            RasterError: a picture cannot be read; the sentence names it.
+            RasterError: an image cannot be read.
             ParameterError: the ranks cannot share the batch evenly.
         """
         part = share_of(self.pairs, rank, ranks)
         epoch, row = divmod(step, self.steps_per_epoch)
         if self._plan is None or epoch != self._epoch:
-            raise RuntimeError(f"step {step} is of epoch {epoch}, which start_epoch has not planned")
+            raise RuntimeError(
+                f"step {step} belongs to epoch {epoch}, which is not planned; call start_epoch first."
+            )
         samples = self._plan[row]
         drawn = self._draw(samples, step)
         return self._load(samples[part], drawn[part])
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
-        """Vary the batch where it lies."""
+        """Augment the batch on its device."""
         return batch if self.augment is None else self.augment(batch, step, rank)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the epoch's plan and the neighbours it was made with, as tensors and plain values."""
+        """Return the plan of the epoch and the neighbours behind it, as tensors and plain values."""
         return {
             "epoch": self._epoch,
             "plan": None if self._plan is None else torch.from_numpy(self._plan.copy()),
-            "alike": None if self._alike is None else torch.from_numpy(self._alike.copy()),
+            "alike": None if self._similar is None else torch.from_numpy(self._similar.copy()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with a saved plan.
+        """Restore a saved plan.
 
         Raises:
-            ModelError: the plan is of other data or another batch size.
+            ModelError: the plan was made for other data or another batch size.
         """
-        plan, alike = _array(state["plan"]), _array(state["alike"])
+        plan, similar = _array(state["plan"]), _array(state["alike"])
         samples, groups = len(self.table.queries), len(self.table.references)
         fits = plan is None or (plan.shape == (self.steps_per_epoch, self.pairs) and plan.max() < samples)
-        fits &= alike is None or (len(alike) == samples and alike.max(initial=-1) < groups)
+        fits &= similar is None or (len(similar) == samples and similar.max(initial=-1) < groups)
         if not fits:
             raise ModelError(
-                f"the checkpoint's plan is not of these {samples} training pictures in batches of "
-                f"{self.pairs}; give the data and optimiser.pairs that the run began with, or another --out."
+                f"the checkpoint's plan does not fit {samples} training images in batches of {self.pairs}; "
+                "give the data and optimiser.pairs that the run began with, or another --out."
             )
-        self._epoch, self._plan, self._alike = int(state["epoch"]), plan, alike
+        self._epoch, self._plan, self._similar = int(state["epoch"]), plan, similar
 
     def _positions_neighbours(self) -> Int32Array | None:
         if self.data.sampling == "random":
@@ -128,7 +130,7 @@ class ImageBatches:
         near = neighbours_on_the_ground(self.split, self.table, self.data.pool)
         if near is None and self.data.sampling == "gps":
             raise ParameterError(
-                "data.sampling=gps needs a position for every training picture and some have none; "
+                "data.sampling=gps needs a position for every training image and some images have none; "
                 "use similarity or random."
             )
         return near
@@ -139,7 +141,7 @@ class ImageBatches:
         return neighbours_by_descriptor(queries, references, self.table.groups, self.data.pool)
 
     def _draw(self, samples: Int64Array, step: int) -> Int64Array:
-        """Return the match that each sample of the batch is paired with, drawn by weight, int64 (N,)."""
+        """Return which match each sample of the batch is paired with, drawn by weight, int64 (N,)."""
         rng = np.random.default_rng([self.seed, _DRAW_STREAM, step])
         weights = [self.split.weights[self.table.queries[sample]] for sample in samples]
         return np.array([_choose(some, rng.random()) for some in weights], np.int64)
@@ -160,7 +162,7 @@ class ImageBatches:
 
 
 def _choose(weights: Sequence[float], at: float) -> int:
-    """Return an index drawn by weights with a number `at` of 0..1; all alike where none has weight."""
+    """Return an index drawn by weight, for a random number `at` in 0..1; uniform if all weights are 0."""
     shares = np.asarray(weights, np.float64)
     edges = np.cumsum(shares if shares.sum() > 0 else np.ones_like(shares))
     return int(np.searchsorted(edges, at * edges[-1], side="right"))

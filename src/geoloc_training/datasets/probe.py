@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether picture files can be read, told from their headers and ends: none is decoded."""
+"""Check of image files by their headers and ends, without decoding them."""
 
 import os
 import struct
@@ -16,16 +16,16 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 _HEAD_BYTES = 1 << 16
 _TAIL_BYTES = 1 << 12
-_MAX_PIXELS = 1 << 30  # what OpenCV decodes
+_MAX_PIXELS = 1 << 30  # limit of OpenCV's decoders
 _TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
-_TIFF_NUMBERS = {3: "H", 4: "I"}  # short and long
-_TIFF_OFFSETS, _TIFF_LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
+_TIFF_NUMBERS = {3: "H", 4: "I"}  # TIFF types SHORT and LONG
+_TIFF_OFFSETS, _TIFF_LENGTHS = (273, 324), (279, 325)  # tags for strips and for tiles
 _THREADS = 8
 _NAMED = 10
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Return the pictures that lie straight in a folder, by name; none where the folder is missing."""
+    """Return the image files directly in a folder, sorted by name; empty if the folder is missing."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -34,7 +34,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def readable(path: Path) -> bool:
-    """Return True where a file is a JPEG, PNG or TIFF that begins and ends as it should."""
+    """Return True if a file is a complete JPEG, PNG or TIFF, judged by its header and end."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -42,29 +42,29 @@ def readable(path: Path) -> bool:
             if head[:4] in _TIFF_ORDERS:
                 return _tiff_is_whole(file, head, size)
             file.seek(max(len(head), size - _TAIL_BYTES))
-            # A header longer than the head is rare (maps of colour, thumbnails), so only then all is read.
+            # Colour profiles and thumbnails may make a header longer than the head; read the whole file then.
             return _is_whole(head + file.read()) or (size > len(head) and _is_whole(path.read_bytes()))
     except (OSError, struct.error):
         return False
 
 
 def unreadable(paths: Iterable[Path]) -> list[str]:
-    """Return a sentence for each picture that cannot be read: ten by name, then how many more."""
+    """Return a sentence for each of the first ten unreadable images, and one that counts the others."""
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(_THREADS) as pool:
         answers = pool.map(readable, distinct, chunksize=64)
-        bar = progress_bar(answers, label="pictures", unit="file", total=len(distinct))
+        bar = progress_bar(answers, label="images", unit="file", total=len(distinct))
         bad = [path for path, fine in zip(distinct, bar, strict=True) if not fine]
     found = [
-        f"{path} is missing, empty, cut short or no picture; fetch it again or remove it."
+        f"{path} is missing, empty, truncated or not an image; fetch it again or remove it."
         for path in bad[:_NAMED]
     ]
     more = len(bad) - len(found)
-    return [*found, f"{more} more pictures cannot be read either."] if more else found
+    return [*found, f"{more} more images cannot be read."] if more else found
 
 
 def named(names: Sequence[str], most: int = 5) -> str:
-    """Return the first few names of a list and how many more there are, for a sentence."""
+    """Return the first names of a list and the number of the others, for a message."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
@@ -78,9 +78,10 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _tiff_is_whole(file: BinaryIO, head: bytes, size: int) -> bool:
-    """Return True where the first directory and its pixels lie inside the file; struct.error if not.
+    """Return True if the pixels of the first directory lie inside the file.
 
-    Some writers put the directory before the pixels and others behind them.
+    Raises `struct.error` if the directory itself does not. Some writers put the directory before the pixels,
+    others after them.
     """
     order = _TIFF_ORDERS[head[:4]]
     (directory,) = struct.unpack(order + "I", head[4:8])
@@ -100,7 +101,7 @@ def _tiff_is_whole(file: BinaryIO, head: bytes, size: int) -> bool:
 
 
 def _tiff_numbers(file: BinaryIO, order: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
-    """Return the numbers of a directory's entry, which lie in its field or where that points."""
+    """Return the numbers of a directory entry, stored in its field or at the offset in its field."""
     letter = _TIFF_NUMBERS.get(kind, "I")
     needed = count * struct.calcsize(letter)
     if needed > len(field):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A region of one's own: frames of a flight and tiles of a map as pictures of one size, nothing paired.
+"""The data set `region`: views of a flight and tiles of a map as images of one size, without pairs.
 
-    root/frames.csv   file, source, name, stamp_ns, kind: a row a picture, in the order of flight
+    root/frames.csv   file, source, name, stamp_ns, kind: one row for each view, in the order of flight
     root/tiles.csv    file, latitude, longitude, east_m, north_m, size_m
-    root/frames/      north-up views, as many metres wide as the tiles
-    root/tiles/       what the map shows
+    root/frames/      north-up views of the camera, as many metres wide as the tiles
+    root/tiles/       images of the map
 
-`geoloc-train adapt` writes it; where the drone was is not in it.
+`geoloc-train adapt` writes this folder. It holds no positions of the drone.
 """
 
 import csv
@@ -22,7 +22,7 @@ from geoloc.errors import ParameterError
 from geoloc_training.items import GeoLocation, Item, TrainingSplit
 
 _FRAMES, _TILES = "frames", "tiles"
-_LONGEST_GAPS = 3.0  # median gaps; what is further apart in time was not taken one after the other
+_LONGEST_GAPS = 3.0  # in median gaps; frames further apart in time are not successive
 _Row = TypeVar("_Row")
 
 
@@ -31,11 +31,11 @@ class FrameRow:
     """A view of the camera.
 
     Attributes:
-        file: name of the picture.
-        source: recording or folder it is from.
-        name: of the frame there.
-        stamp_ns: when it was taken; of pictures without a time, their number in seconds.
-        kind: how it became a view, see `geoloc_training.adaptation.warping`.
+        file: file name of the view.
+        source: recording or folder of the frame.
+        name: name of the frame in its source.
+        stamp_ns: time of the frame, nanoseconds; the frame's number in seconds if the time is unknown.
+        kind: how the frame became a view, see `geoloc_training.adaptation.warping`.
     """
 
     file: str
@@ -47,7 +47,7 @@ class FrameRow:
 
 @dataclass(frozen=True)
 class TileRow:
-    """A tile of the map: its picture, its centre on WGS 84 and in the map's local frame, its side."""
+    """A tile of the map: image file, centre on WGS 84 and in the map's local frame, side in metres."""
 
     file: str
     latitude: float
@@ -59,12 +59,12 @@ class TileRow:
 
 @dataclass(frozen=True)
 class Region:
-    """What `read_region` finds.
+    """Frames and tiles of a region, as `read_region` returns them.
 
     Attributes:
-        root: folder of the pictures.
-        frames: in the order of flight.
-        tiles: row by row from the north.
+        root: folder of the region.
+        frames: views in the order of flight.
+        tiles: tiles row by row, from the north.
     """
 
     root: Path
@@ -72,7 +72,7 @@ class Region:
     tiles: tuple[TileRow, ...]
 
     def split(self) -> TrainingSplit:
-        """Return all pictures, nothing matched, every id empty."""
+        """Return all images as a training split without matches and with empty ids."""
         frames = tuple(Item("", "drone", self.root / _FRAMES / row.file) for row in self.frames)
         tiles = tuple(
             Item("", "satellite", self.root / _TILES / row.file, GeoLocation(row.latitude, row.longitude))
@@ -82,9 +82,9 @@ class Region:
         return TrainingSplit(frames, tiles, none, none)
 
     def successive(self) -> Int64Array:
-        """Return pairs of frames that were taken one after the other, numbers of frames, int64 (P, 2).
+        """Return pairs of successive frames, as frame numbers, int64 (P, 2).
 
-        A source's pairs that lie three times as far apart in time as half of them do are left out.
+        Pairs further apart in time than three times the median gap of their source are left out.
         """
         pairs = [
             (i, i + 1)
@@ -100,36 +100,36 @@ class Region:
         return np.array(pairs, np.int64).reshape(-1, 2)[near]
 
     def positions_m(self) -> Float64Array:
-        """Return centres of the tiles, east and north, metres, (M, 2)."""
+        """Return the centres of the tiles, east and north in metres, float64 (M, 2)."""
         return np.array([(row.east_m, row.north_m) for row in self.tiles], np.float64)
 
 
 def read_region(root: Path) -> Region:
-    """Return the region that lies in a folder; its pictures are not opened.
+    """Read the tables of a region; its images are not opened.
 
     Raises:
-        ParameterError: a table is missing or malformed, or without rows.
+        ParameterError: a table is missing, malformed or empty.
     """
     return Region(root, _read(root / f"{_FRAMES}.csv", FrameRow), _read(root / f"{_TILES}.csv", TileRow))
 
 
 def frame_file(root: Path, number: int) -> Path:
-    """Return where the picture of a frame belongs."""
+    """Return the file of a frame's view."""
     return root / _FRAMES / f"{number:06d}.jpg"
 
 
 def tile_file(root: Path, number: int) -> Path:
-    """Return where the picture of a tile belongs."""
+    """Return the file of a tile's image."""
     return root / _TILES / f"{number:06d}.jpg"
 
 
 def write_frames(root: Path, rows: Iterable[FrameRow]) -> None:
-    """Write the table of the frames."""
+    """Write the table of frames."""
     _write(root / f"{_FRAMES}.csv", FrameRow, list(rows))
 
 
 def write_tiles(root: Path, rows: Iterable[TileRow]) -> None:
-    """Write the table of the tiles."""
+    """Write the table of tiles."""
     _write(root / f"{_TILES}.csv", TileRow, list(rows))
 
 
@@ -150,11 +150,11 @@ def _read(path: Path, kind: type[_Row]) -> tuple[_Row, ...]:
             ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise ParameterError(
-            f"{path} is no table of {path.stem} ({error}); give data.root the folder `views` that "
+            f"{path} is not a table of {path.stem} ({error}); set data.root to the folder `views` that "
             "`geoloc-train adapt` wrote."
         ) from error
     if not rows:
-        raise ParameterError(f"{path} has no row: there is nothing to learn from; cut the region anew.")
+        raise ParameterError(f"{path} has no rows; run `geoloc-train adapt` again to cut the region.")
     return tuple(rows)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pairs share a batch: an epoch's plan as a pure function of the seed, the epoch and tables.
+"""Plans of epochs: which pairs share a batch, as a pure function of seed, epoch and neighbours.
 
-A batch never holds two pairs of one place, nor two that share a right reference (Game4Loc's mutually
-exclusive sampling), so every other row is a true negative. Hard negatives are neighbours put in one batch:
-near on the ground or alike by descriptors (Sample4Geo's GPS and dynamic similarity sampling).
+A batch never holds two pairs of one place, nor two pairs with a common match (the mutually exclusive sampling
+of Game4Loc), so every other row is a true negative. Hard negatives are neighbours in one batch: near on the
+ground or similar by descriptor (the GPS and dynamic similarity sampling of Sample4Geo).
 """
 
 from collections import deque
@@ -18,21 +18,21 @@ from geoloc.errors import ParameterError
 from geoloc.search.index import open_index
 from geoloc_training.items import GeoLocation, Location, PlaneLocation, TrainingSplit
 
-_PLAN_STREAM = 1  # keeps the plan's random numbers apart from those of other uses of the same seed
+_PLAN_STREAM = 1  # separates the plan's random numbers from other uses of the same seed
 _CHUNK_ROWS = 4096
 _PASSES_WITHOUT_A_BATCH = 3
 
 
 @dataclass(frozen=True)
 class SampleTable:
-    """A training split as plans see it; sample i is a query with one of its references.
+    """Samples of a training split; sample i is a query that has a match.
 
     Attributes:
-        queries: each sample's query in the split, int64 (N,).
-        keys: what each sample must have for itself in a batch: its place and its right references.
+        queries: index of each sample's query in the split, int64 (N,).
+        keys: place and matches of each sample, which no other sample of its batch may share.
         places: number of each sample's place, int64 (N,), 0..P-1 in the order of the sorted ids.
-        groups: number of each sample's best reference, int64 (N,), 0..G-1.
-        references: each group's reference in the split, int64 (G,).
+        groups: number of each sample's best match, int64 (N,), 0..G-1.
+        references: index of each group's reference in the split, int64 (G,).
     """
 
     queries: Int64Array
@@ -43,12 +43,12 @@ class SampleTable:
 
     @property
     def place_count(self) -> int:
-        """Return P, how many places there are."""
+        """Return the number of places P."""
         return int(self.places.max()) + 1 if len(self.places) else 0
 
 
 def sample_table(split: TrainingSplit) -> SampleTable:
-    """Return the table of a split; queries without a right reference are left out."""
+    """Return the samples of a split; queries without a match are left out."""
     queries = np.array([i for i, right in enumerate(split.matches) if right], np.int64)
     ids, places = np.unique([split.queries[i].id for i in queries], return_inverse=True)
     best = np.array([split.matches[i][0] for i in queries], np.int64)
@@ -61,7 +61,7 @@ def sample_table(split: TrainingSplit) -> SampleTable:
 
 
 def steps_per_epoch(table: SampleTable, pairs: int) -> int:
-    """Return how many batches an epoch has: as many full ones as there are samples for.
+    """Return the number of full batches in an epoch.
 
     Raises:
         ParameterError: there are fewer places than a batch needs.
@@ -69,13 +69,13 @@ def steps_per_epoch(table: SampleTable, pairs: int) -> int:
     places = table.place_count
     if places < 2:
         raise ParameterError(
-            f"the training split has {places} places with a query and a right reference; add data, or hold "
-            "out less with data.validation_share."
+            f"the training split has {places} places with a query and a matching reference, fewer than 2; "
+            "add data, or lower data.validation_share."
         )
     if places < pairs:
         raise ParameterError(
-            f"optimiser.pairs={pairs} is more than the {places} places of the training split, and a batch "
-            f"holds each place once; set optimiser.pairs={places} or less."
+            f"optimiser.pairs={pairs} is more than the {places} places of the training split, but a batch "
+            f"holds each place only once; set optimiser.pairs={places} or less."
         )
     return len(table.queries) // pairs
 
@@ -90,22 +90,22 @@ def plan_epoch(
 ) -> Int64Array:
     """Return the batches of an epoch.
 
-    Every sample comes once, as long as batches can be filled; what then remains is dropped, and batches still
-    missing are drawn from a second pass, so that all epochs are of one length.
+    Every sample is used once, until no further batch can be filled. The remaining samples are dropped, and a
+    second pass over all samples fills the missing batches, so that all epochs have the same length.
 
     Args:
-        table: of the split.
-        pairs: samples of a batch.
-        seed: of the run.
+        table: samples of the split.
+        pairs: number of samples in a batch.
+        seed: seed of the run.
         epoch: number of the epoch.
         neighbours: groups near each sample, nearest first, (N, K); None fills batches at random.
-        select: neighbours put beside each sample that is drawn at random.
+        select: number of neighbours added to each sample that is drawn at random.
 
     Returns:
         Sample numbers, int64 (steps, pairs).
 
     Raises:
-        ParameterError: no batch of different places and references can be found.
+        ParameterError: no batch of distinct places and references exists.
     """
     rng = np.random.default_rng([seed, _PLAN_STREAM, epoch])
     steps = steps_per_epoch(table, pairs)
@@ -117,22 +117,22 @@ def plan_epoch(
         failures += not drawn
         if failures == _PASSES_WITHOUT_A_BATCH:
             raise ParameterError(
-                f"no {pairs} pairs of the training split have places and references of their own; "
+                f"the training split has no {pairs} pairs with distinct places and references; "
                 "lower optimiser.pairs."
             )
     return np.array(batches[:steps], np.int64)
 
 
 def neighbours_on_the_ground(split: TrainingSplit, table: SampleTable, pool: int) -> Int32Array | None:
-    """Return the groups nearest to each sample in metres, its own left out.
+    """Return the groups nearest to each sample on the ground, without its own group.
 
     Args:
-        split: with locations; a missing one is taken from the other side of the pair.
-        table: of the split.
-        pool: how many; fewer where there are not so many groups.
+        split: training split; a missing location is taken from the other side of the pair.
+        table: samples of the split.
+        pool: number of groups to return; fewer if the split has fewer.
 
     Returns:
-        Group numbers, nearest first, int32 (N, min(pool, G - 1)); None where positions are missing.
+        Group numbers, nearest first, int32 (N, min(pool, G - 1)); None if positions are missing.
     """
     of_samples = [split.queries[i].location for i in table.queries]
     of_groups = [split.references[j].location for j in table.references]
@@ -149,13 +149,13 @@ def neighbours_on_the_ground(split: TrainingSplit, table: SampleTable, pool: int
 def neighbours_by_descriptor(
     queries: Float32Array, references: Float32Array, groups: Int64Array, pool: int
 ) -> Int32Array:
-    """Return the groups whose references look most like each sample's query, its own left out.
+    """Return the groups whose references are most similar to each sample's query, without its own group.
 
     Args:
         queries: L2-normalised descriptors of the samples' queries (N, D).
-        references: of the groups' references (G, D).
-        groups: each sample's own group (N,).
-        pool: how many; fewer where there are not so many groups.
+        references: L2-normalised descriptors of the groups' references (G, D).
+        groups: group of each sample (N,).
+        pool: number of groups to return; fewer if there are fewer.
 
     Returns:
         Group numbers, most similar first, int32 (N, min(pool, G - 1)).
@@ -172,7 +172,7 @@ def neighbours_by_descriptor(
 
 
 class _Pass:
-    """One way through all samples: which are left, in the order in which they are tried."""
+    """One pass over all samples: the samples not yet used, in the order in which they are tried."""
 
     def __init__(
         self, table: SampleTable, rng: np.random.Generator, neighbours: Int32Array | None, select: int
@@ -186,14 +186,14 @@ class _Pass:
             self.of_group[table.groups[sample]].append(sample)
 
     def batches(self, pairs: int) -> list[list[int]]:
-        """Return full batches until none can be filled any more."""
+        """Return full batches until no further batch can be filled."""
         found = []
         while len(batch := self._next(pairs)) == pairs:
             found.append(batch)
         return found
 
     def _next(self, pairs: int) -> list[int]:
-        """Take samples in turn with their neighbours; what clashes waits for the next batch, at the front."""
+        """Take samples in order, each with its neighbours; conflicting samples wait for the next batch."""
         batch: list[int] = []
         taken: set[int] = set()
         waiting: list[int] = []
@@ -221,7 +221,7 @@ class _Pass:
         return True
 
     def _take_from(self, group: int, batch: list[int], taken: set[int]) -> None:
-        """Take the group's first sample that is left, unless it clashes."""
+        """Take the group's first unused sample, unless it conflicts with the batch."""
         members = self.of_group[group]
         while members and self.used[members[0]]:
             members.popleft()
@@ -229,7 +229,7 @@ class _Pass:
             self._take(members[0], batch, taken)
 
     def _near(self, sample: int) -> list[int]:
-        """Return neighbours, half the nearest, half from the pool: the hardest alone are too alike."""
+        """Return neighbours, half of them the nearest, half random: the nearest alone are too similar."""
         if self.neighbours is None:
             return []
         pool, nearest = self.neighbours[sample], self.select // 2
@@ -238,7 +238,7 @@ class _Pass:
 
 
 def _points(locations: Sequence[Location | None]) -> Float64Array | None:
-    """Return points whose straight distances order as those on the ground: (N, 3) or plane (N, 2)."""
+    """Return points whose Euclidean distances sort as distances on the ground, (N, 3) or (N, 2)."""
     if all(isinstance(where, PlaneLocation) for where in locations):
         return np.array([(where.x_m, where.y_m) for where in locations])  # type: ignore[union-attr]
     if not all(isinstance(where, GeoLocation) for where in locations):
@@ -250,6 +250,6 @@ def _points(locations: Sequence[Location | None]) -> Float64Array | None:
 
 
 def _without_own(found: Int64Array, own: Int64Array) -> Int32Array:
-    """Return each row's numbers without its own, or without the last where that is absent, (N, K - 1)."""
+    """Return each row of `found` without its own number, or without the last if absent, (N, K - 1)."""
     order = np.argsort(found == own[:, None], axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)[:, :-1].astype(np.int32)

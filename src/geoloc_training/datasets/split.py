@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A validation test out of training places, so that the published tests choose nothing."""
+"""A validation test from training places, so that model selection never uses the published tests."""
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -9,27 +9,28 @@ from geoloc.arrays import BoolArray, Int64Array
 from geoloc.errors import ParameterError
 from geoloc_training.items import GeoLocation, Location, Task, TrainingSplit
 
-_STREAM = 3  # keeps these random numbers apart from those of other uses of the same seed
+_STREAM = 3  # separates these random numbers from other uses of the same seed
 
 
 def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSplit, Task | None]:
-    """Hold out some places of a training split to choose the best weights by.
+    """Hold out some places of a training split for model selection.
 
-    A place is what hangs together: pictures of one id and the references that are right for them. Where
-    nearly everything hangs together, because references overlap (GTA-UAV), what lies within a circle is held
-    out, and what shares a reference with it is left out of training too.
+    A place is a connected component: all images of one id, and their matches. If overlapping references
+    connect nearly all images (GTA-UAV), the queries within a circle are held out instead. Queries that share
+    a reference with the circle are then left out of training.
 
     Args:
-        split: all that may be learnt from.
-        share: of its places, or of the queries in the circle, 0..1; at least one place; 0 for none.
-        seed: draws the places; the same seed draws the same.
+        split: training split.
+        share: share of the places (of the queries, for a circle) to hold out, 0..1; at least one place, and
+            none if 0.
+        seed: seed of the selection.
 
     Returns:
-        What is left to learn from, and the test: queries held out, looked up among the references held out.
-        None where share is 0.
+        The remaining training split, and a test of the held-out queries among the held-out references; the
+        test is None if share is 0.
 
     Raises:
-        ParameterError: a share outside 0..1, or a split that cannot be cut in two.
+        ParameterError: share is outside 0..1, or the split cannot be divided.
     """
     if not 0 <= share < 1:
         raise ParameterError(f"data.validation_share={share} must lie in 0..1, 1 excluded.")
@@ -40,8 +41,8 @@ def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSpl
     matched = np.array([bool(right) for right in split.matches], np.bool_)
     places, sizes = np.unique(of_queries[matched], return_counts=True)
     if not len(places):
-        raise ParameterError("no query of the training split has a right reference; check the data set.")
-    if _hangs_together(sizes, share):
+        raise ParameterError("no query of the training split has a match; check the data set.")
+    if _connected(sizes, share):
         return _cut(split, *_circle(split, matched, share, rng))
     drawn = places[_draw(sizes, share, rng)]
     return _cut(split, np.isin(of_queries, drawn), np.isin(of_references, drawn))
@@ -61,13 +62,13 @@ def _places(split: TrainingSplit) -> tuple[Int64Array, Int64Array]:
     return places[:queries], places[queries:nodes]
 
 
-def _hangs_together(sizes: Int64Array, share: float) -> bool:
-    """Return True where all places but the largest do not make up half of the share of the queries."""
+def _connected(sizes: Int64Array, share: float) -> bool:
+    """Return True if the places other than the largest hold less than half of the requested queries."""
     return len(sizes) == 1 or bool(sizes.sum() - sizes.max() < share / 2 * sizes.sum())
 
 
 def _draw(sizes: Int64Array, share: float, rng: np.random.Generator) -> Int64Array:
-    """Draw the share of the places; those with more queries than the share of all are passed over."""
+    """Draw the requested share of the places, passing over places with more queries than requested in all."""
     wanted = min(max(1, round(share * len(sizes))), len(sizes) - 1)
     room = max(share * sizes.sum(), sizes.min())
     order: Int64Array = rng.permutation(len(sizes))
@@ -78,12 +79,12 @@ def _draw(sizes: Int64Array, share: float, rng: np.random.Generator) -> Int64Arr
 def _circle(
     split: TrainingSplit, matched: BoolArray, share: float, rng: np.random.Generator
 ) -> tuple[BoolArray, BoolArray]:
-    """Return the queries nearest to a random one, and all their references, as masks (Q,) and (R,)."""
+    """Return the queries nearest to a random query, and all their matches, as masks (Q,) and (R,)."""
     numbers = np.flatnonzero(matched)
     where = [_flat(split.queries[number].location) for number in numbers]
     if None in where:
         raise ParameterError(
-            "the training places hang together by their references and have no positions to cut them by; "
+            "the training places share references and have no positions to cut them by; "
             "set data.validation_share=0."
         )
     points = np.array(where, np.float64)
@@ -97,7 +98,7 @@ def _circle(
 
 
 def _flat(location: Location | None) -> tuple[float, float] | None:
-    """Return coordinates whose distances can be compared."""
+    """Return plane coordinates whose distances can be compared."""
     if isinstance(location, GeoLocation):
         return location.longitude_deg * float(
             np.cos(np.radians(location.latitude_deg))
@@ -106,13 +107,13 @@ def _flat(location: Location | None) -> tuple[float, float] | None:
 
 
 def _cut(split: TrainingSplit, queries: BoolArray, references: BoolArray) -> tuple[TrainingSplit, Task]:
-    """Return training without, and a test of, some queries (Q,) and references (R,)."""
+    """Return a training split without the given queries (Q,) and references (R,), and a test of them."""
     touched = np.array([any(references[right] for right in some) for some in split.matches], np.bool_)
     learnt = np.flatnonzero(~queries & ~touched)
     if not any(split.matches[query] for query in learnt):
         raise ParameterError(
-            "nothing would be left to learn from beside the validation places; set data.validation_share=0 "
-            "or use more data."
+            "no training pair would remain beside the validation places; set data.validation_share=0, or use "
+            "more data."
         )
     training = TrainingSplit(
         tuple(split.queries[query] for query in learnt),
@@ -134,6 +135,6 @@ def _cut(split: TrainingSplit, queries: BoolArray, references: BoolArray) -> tup
 def _renumbered(
     split: TrainingSplit, queries: Int64Array, references: BoolArray
 ) -> tuple[tuple[int, ...], ...]:
-    """Return the matches of some queries among some references."""
+    """Return the matches of the given queries, renumbered among the given references."""
     numbers = np.cumsum(references) - 1
     return tuple(tuple(int(numbers[right]) for right in split.matches[query]) for query in queries)

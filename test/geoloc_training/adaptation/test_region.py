@@ -131,11 +131,11 @@ def test_a_single_frame_follows_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("frames.csv", None, "is no table of frames"),
-        ("tiles.csv", "file,latitude\n1,2\n", "is no table of tiles"),
-        ("tiles.csv", "file,latitude,longitude,east_m,north_m,size_m\na,b,1,1,1,1\n", "is no table of tiles"),
-        ("frames.csv", "file,source,name,stamp_ns,kind,lat\na,a,a,1,posed,47\n", "is no table of frames"),
-        ("frames.csv", "file,source,name,stamp_ns,kind\n", "has no row"),
+        ("frames.csv", None, "is not a table of frames"),
+        ("tiles.csv", "file,latitude\n1,2\n", "is not a table of tiles"),
+        ("tiles.csv", "file,latitude,longitude,east_m,north_m,size_m\na,b,1,1,1,1\n", "not a table of tiles"),
+        ("frames.csv", "file,source,name,stamp_ns,kind,lat\na,a,a,1,posed,47\n", "is not a table of frames"),
+        ("frames.csv", "file,source,name,stamp_ns,kind\n", "has no rows; run"),
     ],
 )
 def test_what_is_no_region_is_refused(tmp_path, name, text, sentence):

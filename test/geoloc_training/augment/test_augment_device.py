@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Appearance in batches: the same for the same key, within bounds, and drawn as view by view."""
+"""Appearance in batches: the same for the same key, within bounds, and distributed as with OpenCV."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of published sets varied in batches: what is joint stays joint, what is off stays off."""
+"""Augmentation of published sets: joint changes apply to both images, disabled changes to none."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_only_the_satellite_picture_turns_where_drones_look_from_any_side():
 
 
 def test_a_panorama_rolls_as_its_satellite_picture_turns():
-    """What lies right of the satellite picture's middle is up after a quarter turn, and so ahead."""
+    """A quarter turn moves the right side of the satellite image up, so the panorama must look there."""
     bearings = torch.arange(SIDE).view(1, 1, SIDE, 1).expand(24, SIDE, SIDE, 3).to(torch.uint8)
     satellite = torch.zeros((24, SIDE, SIDE, 3), dtype=torch.uint8)
     satellite[:, SIDE // 2, -1] = 255  # a mark in the east, a quarter right of a panorama's middle
@@ -99,7 +99,7 @@ def test_shifts_move_each_picture_by_itself_and_fill_the_rest():
 
 
 def _moved(old, new, down, right):
-    """Whether a picture is another moved, the uncovered edge being of one colour."""
+    """Return True if an image equals another one shifted, with an uncovered edge of one colour."""
     inside = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     inside[max(down, 0) : SIDE + min(down, 0), max(right, 0) : SIDE + min(right, 0)] = True
     same = torch.equal(new[inside], old.roll((down, right), (0, 1))[inside])

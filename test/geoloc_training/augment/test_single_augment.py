@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures without partners: each is varied by itself, and one view may have more than the other."""
+"""Augmentation of unpaired images: each is changed independently, and the views may differ in number."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ OFF = ImageAugmentConfig(flip_share=0, turns="none", colour_share=0, sharpness_s
 
 
 def _batch(queries=12, references=24):
-    """The same pictures in both views, those of the map twice."""
+    """Return a batch with the same images in both views, those of the map twice."""
     views = torch.from_numpy(np.stack([picture(number, SIDE) for number in range(queries)]))
     numbers, labels = torch.arange(references) // 2, torch.arange(references)
     return UnpairedBatch(
@@ -86,5 +86,5 @@ def test_seed_step_and_rank_decide_and_nothing_else():
 
 @pytest.mark.parametrize("turns", ["joint", "panorama"])
 def test_turns_that_only_a_pair_can_make_are_refused(turns):
-    with pytest.raises(ParameterError, match=f"turns={turns} turns the pictures of a pair together"):
+    with pytest.raises(ParameterError, match=f"turns={turns} turns the images of a pair together"):
         SingleAugment(replace(OFF, turns=turns), 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows seen through homographies in batches, against the views of `ground.render`."""
+"""Windows warped by homographies in batches, compared with the views of `ground.render`."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_windows_are_no_larger_than_what_is_looked_at():
     assert (windows.crops[0, :, :, 3] == 255).sum() <= 54 * 54
 
 
-def test_a_look_beside_the_ground_sees_nothing():
+def test_a_view_beside_the_ground_has_no_data():
     views, valid = _seen([Aim(place(4), "2016", Look(-500.0, 0.0, 60.0))])
     assert not valid.any()
     assert not views.any()
@@ -73,7 +73,7 @@ def test_without_a_mask_every_pixel_of_a_crop_is_data():
     assert valid.all()
 
 
-def test_what_is_unknown_is_filled_as_in_flight():
+def test_invalid_pixels_are_filled_as_in_flight():
     views = torch.from_numpy(np.stack([picture(number, 48) for number in range(3)]))
     valid = torch.zeros((3, 48, 48), dtype=torch.bool)
     valid[0, :17], valid[1] = True, True

@@ -27,8 +27,8 @@ def test_labels_are_those_of_the_dense_form(numbers, noise):
     assert len(counts) > 3
 
 
-def test_places_are_found_and_what_belongs_to_none_is_left_out():
-    """Five sixths of a stranger's mass are its five nearest images', so at eps 2/7 it joins them."""
+def test_places_are_found_and_outliers_are_left_out():
+    """Five sixths of an outlier's mass lie on its five nearest images, so it joins them at eps 2/7."""
     rng = np.random.default_rng(0)
     truth = np.repeat(np.arange(6), 40)
     features = unit(rng.standard_normal((6, 64))[truth] + 0.3 * rng.standard_normal((240, 64)))
@@ -64,14 +64,14 @@ def test_one_image_many_times_over_is_one_cluster_at_once():
     assert found.largest == 30_000
 
 
-def test_images_with_nothing_in_common_are_all_outliers_which_is_said():
+def test_images_without_common_neighbours_are_outliers_with_a_warning():
     found = cluster(unit(np.random.default_rng(0).standard_normal((200, 512))), replace(CONFIG, eps=0.2))
     assert (found.labels == -1).all()
     assert (found.count, found.largest, found.outliers, len(found.sizes)) == (0, 0, 200, 0)
     assert found.warning == "all 200 images are outliers; raise eps, or lower min_samples."
 
 
-def test_one_giant_cluster_is_said():
+def test_one_giant_cluster_gives_a_warning():
     found = cluster(
         unit(1 + 0.1 * np.random.default_rng(0).standard_normal((60, 3))), replace(CONFIG, eps=0.9)
     )
@@ -95,7 +95,7 @@ def test_fewer_images_than_neighbours_are_refused(images):
 def test_descriptors_that_are_not_finite_are_refused(value):
     features = noisy_copies(50, 8, 5, 1.0)
     features[[7, 9], 3] = value
-    with pytest.raises(ParameterError, match="descriptor 7 is not finite, one of 2"):
+    with pytest.raises(ParameterError, match="descriptor 7 is not finite, as the first of 2"):
         cluster(features, CONFIG)
 
 
@@ -123,13 +123,13 @@ def test_other_floats_and_orders_are_taken():
         ({"eps": 0.0}, "eps=0.0 must lie between 0 and 1"),
         ({"eps": 1.0}, "eps=1.0 must lie between 0 and 1"),
         ({"eps": float("nan")}, "eps=nan must lie between 0 and 1"),
-        ({"k1": 0}, "k1=0 be above 0"),
+        ({"k1": 0}, "k1=0 must be above 0"),
         ({"k2": 0}, "k2=0 must lie in 1..k1"),
         ({"k1": 5}, "k2=6 must lie in 1..k1, and k1=5"),
         ({"min_samples": 0}, "min_samples=0 must be above 0"),
     ],
 )
-def test_settings_that_cannot_be_are_a_sentence(wrong, sentence):
+def test_impossible_settings_are_refused(wrong, sentence):
     with pytest.raises(ParameterError, match=sentence):
         replace(CONFIG, **wrong)
 

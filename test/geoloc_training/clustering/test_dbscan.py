@@ -10,7 +10,7 @@ from geoloc_training.clustering.dbscan import Dbscan
 
 
 def labels_of(distances, eps, min_samples, copies=None, piece=10**9):
-    """Labels from the upper triangle of a full matrix, some pairs at a time."""
+    """Return labels from the upper triangle of a full matrix, some pairs at a time."""
     copies = np.ones(len(distances), np.int64) if copies is None else copies
     found = Dbscan(copies, min_samples)
     rows, columns = np.nonzero(np.triu(distances <= eps))
@@ -21,17 +21,17 @@ def labels_of(distances, eps, min_samples, copies=None, piece=10**9):
 
 
 def on_a_line(*places):
-    """Distances of points on a line."""
+    """Return the distances of points on a line."""
     return np.abs(np.subtract.outer(places, places))
 
 
-def test_clusters_are_numbered_by_their_first_core_and_the_lonely_are_outliers():
+def test_clusters_are_numbered_by_their_first_core_and_isolated_points_are_outliers():
     distances = on_a_line(50, 10, 11, 12, 90, 0, 1, 2)
     assert labels_of(distances, 1, 3).tolist() == [-1, 0, 0, 0, -1, 1, 1, 1]
 
 
 def test_a_border_point_between_two_clusters_belongs_to_the_lower_number():
-    """3 is within 1 of a core on each side, and has three neighbours, one too few for a core."""
+    """Point 3 is within 1 of a core on each side, and has three neighbours, one too few for a core."""
     places = [2, 1.5, 1, 3, 4, 4.5, 5, 1.7, 4.3]
     for order in (range(9), reversed(range(9))):
         distances = on_a_line(*(places[at] for at in order))
@@ -77,7 +77,7 @@ def test_rows_for_several_copies_give_what_the_copies_give(seed, points, min_sam
     np.testing.assert_array_equal(np.repeat(found, copies), dbscan(on_a_line(*each), 0.05, min_samples))
 
 
-def test_what_is_held_does_not_grow_with_the_pairs(monkeypatch):
+def test_memory_does_not_grow_with_the_number_of_pairs(monkeypatch):
     monkeypatch.setattr(module, "_PAIRS_HELD", 50)
     points, min_samples = 400, 4
     found = Dbscan(np.ones(points, np.int64), min_samples)

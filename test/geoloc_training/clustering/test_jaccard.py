@@ -13,11 +13,11 @@ from geoloc_training.clustering.neighbours import Neighbours
 
 LINE = np.radians([0.0, 10.0, 25.0, 90.0])
 ON_A_LINE = np.stack([np.cos(LINE), np.sin(LINE)], axis=1).astype(np.float32)
-"""With k1 = 2 the lists are 01, 10, 21 and 32, so only 0 and 1 have each other."""
+"""With k1 = 2 the lists are 01, 10, 21 and 32, so only 0 and 1 are reciprocal neighbours."""
 
 
 def full(found):
-    """J as a full matrix, 1 where nothing is stored."""
+    """Return J as a full matrix, 1 where no entry is stored."""
     table, stored = np.ones(found.shape), found.tocoo()
     table[stored.row, stored.col] = stored.data
     return table
@@ -33,7 +33,7 @@ def test_neighbourhoods_worked_out_by_hand():
 
 
 def test_neighbourhoods_averaged_by_hand():
-    """Over two neighbours V_0 = V_1, and V_2 and V_3 take half of their mass from those before them."""
+    """With k2 = 2, V_0 = V_1, and V_2 and V_3 take half of their mass from V_1 and V_2."""
     third = 2 / 3  # of half a mass in common: 1 - 0.5 / 1.5
     wanted = [[0, 0, third, 1], [0, 0, third, 1], [third, third, 0, third], [1, 1, third, 0]]
     found = jaccard_distances(ON_A_LINE, 2, 2)
@@ -42,7 +42,7 @@ def test_neighbourhoods_averaged_by_hand():
 
 
 def test_two_thirds_of_a_half_neighbourhood_in_common_bring_in_the_rest():
-    """Of R½(1) = {0, 1, 2, 7}, three are in R(0), enough to bring in 7; two are in R(7), too few."""
+    """Three of R½(1) = {0, 1, 2, 7} are in R(0), enough to add 7; two of them are in R(7), too few."""
     others = [3, 4, 5, 6, 8, 9, 10, 11]
     lists = {0: [0, 1, 2, 8, 9, 10], 1: [1, 0, 2, 7, 8, 9], 2: [2, 0, 1, 8, 9, 10], 7: [7, 1, 8, 9, 10, 11]}
     lists |= {one: [one, *(other for other in others if other != one)][:6] for one in others}
@@ -86,7 +86,7 @@ def test_the_dense_form_gives_the_same_with_copies_or_without(seed, images, k1, 
     )
 
 
-def test_an_image_is_at_distance_nought_from_itself_and_from_its_copy():
+def test_an_image_is_at_distance_zero_from_itself_and_from_its_copy():
     features = np.repeat(noisy_copies(40, 8, 10, 0.5), 3, axis=0)
     found = full(jaccard_distances(features, 10, 4))
     for copy in range(3):
@@ -113,6 +113,6 @@ def test_shared_mass_of_small_rows():
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(0, 0), (5, 0), (5, 6), (-1, 1)])
-def test_neighbourhoods_that_cannot_be_are_refused(k1, k2):
+def test_impossible_neighbourhoods_are_refused(k1, k2):
     with pytest.raises(ParameterError, match=r"k1=30 and k2=6 are usual"):
         jaccard_distances(noisy_copies(10, 4, 2, 1.0), k1, k2)

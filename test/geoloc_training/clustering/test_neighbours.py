@@ -19,7 +19,7 @@ def test_lists_are_those_of_the_full_matrix_whatever_the_tiles(tile, k, monkeypa
 
 
 def test_many_candidates_for_one_row_are_taken_some_at_a_time(monkeypatch):
-    """All rows lean towards one direction, the later the more, so what comes is better than what was."""
+    """Rows lean towards one direction, later rows more, so later candidates are always better."""
     monkeypatch.setattr(neighbours, "_TILE", 100)
     monkeypatch.setattr(neighbours, "_ROUND", 8)
     features = np.random.default_rng(0).standard_normal((500, 6))

@@ -15,7 +15,7 @@ PLACES, EACH, SIZE = 8, 3, 4
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory) -> TrainingSplit:
-    """Eight places of three queries and two references; red says which place, green which file."""
+    """Return eight places of three queries and two references; red encodes the place, green the file."""
     root = tmp_path_factory.mktemp("tree")
 
     def item(place: int, view: str, number: int) -> Item:
@@ -73,7 +73,7 @@ def test_references_are_drawn_by_their_weight(split):
     assert np.mean(np.array(weights) == 0.75) == pytest.approx(0.75, abs=0.06)
 
 
-def test_matches_without_weight_are_drawn_alike(split):
+def test_matches_without_weight_are_drawn_uniformly(split):
     weightless = TrainingSplit(split.queries, split.references, split.matches, ((0.0, 0.0),) * PLACES * EACH)
     batches = _started(weightless)
     green = torch.cat([batches.batch(step, 0, 1).reference[:, 0, 0, 1] for step in range(6)])
@@ -99,13 +99,13 @@ def test_a_batch_depends_on_seed_step_and_plan_alone(split):
 
 
 def _line(items) -> np.ndarray:
-    """Descriptors by which place p is most like p + 4, unlike on the ground."""
+    """Return descriptors by which place p is most similar to p + 4, unlike on the ground."""
     angle = [np.pi / 4 * (int(item.id) % 4) + 0.01 * int(item.id) for item in items]
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
 def _share_together(batches, epoch, apart) -> float:
-    """Share of rows whose place comes with one that is so many numbers away."""
+    """Return the share of rows whose batch has a place with a number that differs by `apart`."""
     steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
     found = []
     for step in steps:

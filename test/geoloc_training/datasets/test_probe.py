@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that cannot be read are told from their headers and ends."""
+"""Unreadable images are recognized by their headers and ends."""
 
 from pathlib import Path
 

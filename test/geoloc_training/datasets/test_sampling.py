@@ -19,7 +19,7 @@ from geoloc_training.items import GeoLocation, Item, PlaneLocation, TrainingSpli
 
 
 def _split(matches, ids=None, locations=None, references=None) -> TrainingSplit:
-    """Queries with the given right references; by default each is a place of its own."""
+    """Return queries with the given matches; by default each query is a place of its own."""
     count = 1 + max((j for right in matches for j in right), default=0) if references is None else references
     ids = [f"{i:04d}" for i in range(len(matches))] if ids is None else ids
     return TrainingSplit(
@@ -34,7 +34,7 @@ def _split(matches, ids=None, locations=None, references=None) -> TrainingSplit:
 
 
 def _places(places: int, each: int) -> TrainingSplit:
-    """As University-1652: one reference a place, several queries."""
+    """Return a split like University-1652: one reference and several queries for each place."""
     numbers = [p for p in range(places) for _ in range(each)]
     return _split([[p] for p in numbers], [f"{p:04d}" for p in numbers])
 

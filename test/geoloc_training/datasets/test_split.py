@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Validation places are taken from training whole: no place and no reference is on both sides."""
+"""Whole places are held out for validation: no place and no reference is in both parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def by_id(places: int, views: int = 3, tiles: int = 2) -> TrainingSplit:
 
 
 def overlapping(side: int = 12) -> TrainingSplit:
-    """A lattice of tiles; every drone view lies on a corner and overlaps the four tiles about it."""
+    """Return a lattice of tiles; every drone view lies on a corner and overlaps the four tiles around it."""
     tiles = [Item(f"t{x}_{y}", "satellite", Path(f"t{x}_{y}.png")) for y in range(side) for x in range(side)]
     queries, matches = [], []
     for y in range(side - 1):
@@ -60,7 +60,7 @@ def test_nothing_is_on_both_sides_and_every_match_is_still_right(split: Training
     assert {number for some in task.positives for number in some} == set(range(len(task.gallery)))
 
 
-def test_so_many_places_are_held_out_as_asked_for() -> None:
+def test_the_requested_share_of_places_is_held_out() -> None:
     training, task = hold_out(by_id(20), 0.2, seed=1)
     assert task is not None
     assert len({i.id for i in task.gallery}) == 4
@@ -120,7 +120,7 @@ def test_overlapping_tiles_without_positions_are_refused() -> None:
         hold_out(bare, 0.1, 1)
 
 
-def test_islands_beside_what_hangs_together_are_held_out_whole() -> None:
+def test_small_components_beside_a_large_one_are_held_out_whole() -> None:
     split, island = overlapping(4), by_id(3, views=2, tiles=1)
     first = len(split.references)
     both = TrainingSplit(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Valid trees in the layouts of the public data sets, made from overhead imagery."""
+"""Generation of small valid trees in the layouts of the published data sets, from overhead imagery."""
 
 from geoloc_training.datasets.generate.make import LAYOUTS, make_tiny
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of the drone data sets' layouts."""
+"""Writers of the layouts of the drone data sets."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ _DENSE_HEIGHTS_M = (100, 90, 80)
 
 
 def write_university(out: Path, cast: Cast) -> None:
-    """Write University-1652: a folder a place, a satellite picture, `image-01.jpeg` and on from the drone."""
+    """Write University-1652: for each place a folder with a satellite image, and one with drone images."""
     for number, scene in cast.scenes(cast.training):
         _university_place(out / "train", f"{number:04d}", scene, ("satellite",), ("drone",))
     first = len(cast.training) + 1
@@ -39,10 +39,10 @@ def _university_place(
 
 
 def write_denseuav(out: Path, cast: Cast) -> None:
-    """Write DenseUAV: three heights, a new and an old tile each; the gallery holds the training places too.
+    """Write DenseUAV: three heights, a new and an old tile each; the gallery includes the training places.
 
-    The old tile is of the place's first other date, and the drone then keeps to the rest; where there is
-    one other date, the old tile repeats the map's.
+    The old tile shows the first of the drone dates, and the drone images the others. If there is only one
+    drone date, the old tile shows the date of the map.
     """
     tables: dict[str, list[str]] = {"train": [], "test": []}
     for number, scene in cast.scenes((*cast.training, *cast.tests, *cast.distractors)):
@@ -84,7 +84,7 @@ def _denseuav_place(out: Path, name: str, scene: Scene, folders: list[str]) -> N
 
 
 def write_sues200(out: Path, cast: Cast) -> None:
-    """Write SUES-200 as its users split it; its distractors are the training places, others are left out."""
+    """Write SUES-200 in its split layout; training places are the distractors, and others are left out."""
     for name, learn, scene in _sues_scenes(cast):
         split = "Training/{}/" if learn else "Testing/{}/query_"
         for height in HEIGHTS_M:
@@ -97,7 +97,7 @@ def write_sues200(out: Path, cast: Cast) -> None:
 
 
 def write_sues200_raw(out: Path, cast: Cast) -> None:
-    """Write SUES-200 as it is downloaded: all places and heights, not split."""
+    """Write SUES-200 in its published layout, with all places and heights and without a split."""
     for name, _, scene in _sues_scenes(cast):
         write_picture(out / "satellite-view" / name / "0.png", scene.satellite())
         for height in HEIGHTS_M:
@@ -106,19 +106,19 @@ def write_sues200_raw(out: Path, cast: Cast) -> None:
 
 
 def _sues_views(scene: Scene, height_m: int) -> list[Image]:
-    """Return drone views of a height; the highest shows as much ground as the map."""
+    """Return the drone views of a height; those of the largest height show as much ground as the map."""
     return [scene.drone(view, height_m / HEIGHTS_M[-1]) for view in range(scene.camera.drone_views)]
 
 
 def _sues_scenes(cast: Cast) -> Iterator[tuple[str, bool, Scene]]:
-    """Return scenes by the names of the published split, and whether they are learnt from."""
+    """Yield the name in the published split, whether it is a training place, and the scene, of each place."""
     learnt = sorted(training_places())
     tested = sorted({f"{number:04d}" for number in range(1, _SUES_PLACES + 1)} - set(learnt))
     for places, names in ((cast.training, learnt), (cast.tests, tested)):
         if len(places) > len(names):
             raise ParameterError(
-                f"SUES-200 has {len(learnt)} places to learn from and {len(tested)} to test on, and "
-                f"{len(cast.training)} and {len(cast.tests)} were asked for; ask for fewer."
+                f"SUES-200 has {len(learnt)} training and {len(tested)} test places, fewer than the "
+                f"requested {len(cast.training)} and {len(cast.tests)}; ask for fewer places."
             )
         for number, scene in cast.scenes(places, 0):
             yield names[number], names is learnt, scene

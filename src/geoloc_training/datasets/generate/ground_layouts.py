@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of the layouts whose queries are ground panoramas; the panoramas are made up (see `scenes`)."""
+"""Writers of the layouts with ground panoramas as queries; the panoramas are synthetic (see `scenes`)."""
 
 import io
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from geoloc_training.datasets.generate.writing import Cast, write_bytes, write_p
 from geoloc_training.items import GeoLocation
 
 _CANBERRA_EAST_M, _CANBERRA_NORTH_M = 690_000.0, 6_090_000.0
-_VIGOR_TILE = 0.75  # of `view_m`: four tiles half a tile apart must fit on a place
-_VIGOR_CITIES = (("NewYork", "Seattle"), ("Chicago", "SanFrancisco"))  # to learn from, to test on
+_VIGOR_TILE = 0.75  # share of `view_m`, so that four tiles, half a tile apart, fit on a place
+_VIGOR_CITIES = (("NewYork", "Seattle"), ("Chicago", "SanFrancisco"))  # training, test
 
 
 def write_cvusa(out: Path, cast: Cast) -> None:
-    """Write CVUSA: numbered pairs, listed in two splits; distractors have no place in it and are left out."""
+    """Write CVUSA: numbered pairs, listed in two splits; distractors are left out."""
     places = (*cast.training, *cast.tests)
     rows = []
     for number, scene in cast.scenes(places):
@@ -45,7 +45,7 @@ def write_cvusa(out: Path, cast: Cast) -> None:
 
 
 def write_cvact(out: Path, cast: Cast) -> None:
-    """Write CVACT: pairs by panorama id; splits and made-up UTM positions in `ACT_data.mat`."""
+    """Write CVACT: pairs by panorama id, with splits and synthetic UTM positions in `ACT_data.mat`."""
     names = []
     for number, scene in cast.scenes((*cast.training, *cast.tests, *cast.distractors)):
         side, name = scene.camera.size_px, f"pano_{number:017d}"
@@ -76,21 +76,20 @@ def _write_mat(path: Path, names: list[str], learn: int, tests: int) -> None:
     }
     coded = io.BytesIO()
     savemat(coded, table)
-    header = b"MATLAB 5.0 MAT-file".ljust(
-        116
-    )  # scipy's holds the time, and the same seed gives the same bytes
+    # SciPy writes the time into the header, but the same seed must give the same bytes.
+    header = b"MATLAB 5.0 MAT-file".ljust(116)
     write_bytes(path, header + coded.getvalue()[len(header) :])
 
 
 def write_vigor(out: Path, cast: Cast) -> None:
-    """Write VIGOR: four overlapping tiles and two panoramas a place; cities to learn from, cities to test on.
+    """Write VIGOR: four overlapping tiles and two panoramas of each place, in training and test cities.
 
-    The first panorama of a place is in the same-area training split, the second in the same-area test.
+    The first panorama of a place belongs to the same-area training split, the second to the same-area test.
     """
     if min(len(cast.training), len(cast.tests)) < 2:
         raise ParameterError(
-            f"VIGOR has two cities to learn from and two to test on, so {len(cast.training)} and "
-            f"{len(cast.tests)} places are too few; ask for more places."
+            f"VIGOR has two training and two test cities, so {len(cast.training)} training and "
+            f"{len(cast.tests)} test places are too few; ask for more places."
         )
     for number, city in enumerate(_VIGOR_CITIES[0]):
         _vigor_city(out, city, cast, cast.training[number::2], ())
@@ -119,7 +118,7 @@ def _vigor_city(
 
 
 def _vigor_offsets(scene: Scene) -> list[tuple[float, float]]:
-    """Return metres east and south of a place's tiles: the right one, then those half a tile off."""
+    """Return the offsets of a place's tiles in metres east and south: positive tile, then semi-positives."""
     half_m = scene.camera.view_m * _VIGOR_TILE / 2
     return [(0.0, 0.0), (half_m, 0.0), (0.0, half_m), (half_m, half_m)]
 
@@ -135,10 +134,10 @@ def _vigor_tiles(out: Path, scene: Scene) -> list[str]:
 
 
 def _vigor_panorama(out: Path, scene: Scene, number: int, tiles: list[str]) -> str:
-    """Write a panorama near the first tile's centre and return its label line.
+    """Write a panorama near the centre of the first tile, and return its label line.
 
-    The two numbers after each tile are how many of the tile's pixels the panorama lies south and east of
-    its centre.
+    The two numbers after each tile are the offset of the panorama from the centre of the tile, south and
+    east, in pixels of the tile.
     """
     side, tile_m = scene.camera.size_px, scene.camera.view_m * _VIGOR_TILE
     east_m, south_m = (0.05 + 0.05 * number) * tile_m, 0.08 * tile_m
@@ -161,6 +160,6 @@ def _moved(location: GeoLocation, east_m: float, south_m: float) -> GeoLocation:
     return GeoLocation(float(latitude), float(longitude))
 
 
-@lru_cache
+@lru_cache  # a local frame is slow to create, and a place has many tiles
 def _frame(location: GeoLocation) -> LocalFrame:
-    return LocalFrame(location.latitude_deg, location.longitude_deg)  # dear to make; a place has many tiles
+    return LocalFrame(location.latitude_deg, location.longitude_deg)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writer of GTA-UAV's layout: tiles and drone views placed in the plane of a game."""
+"""Writer of the layout of GTA-UAV: tiles and drone views in the plane of a game's world."""
 
 import json
 import math
@@ -16,19 +16,19 @@ from geoloc_training.datasets.imagery.ground import Look
 _MAP_PX, _PIXEL_M = 24576, 0.45
 _ZOOM = 7
 _TILE_M = _MAP_PX / 2**_ZOOM * _PIXEL_M
-_COLUMNS = 2 ** (_ZOOM - 1)  # every other tile, so that places do not touch
-_OFFSETS = (0, 64)  # of a tile, in 256ths of its width: each place has a tile and one that overlaps it
-_POSITIVE, _SEMI_POSITIVE = 0.39, 0.14  # overlap of footprints as published
+_COLUMNS = 2 ** (_ZOOM - 1)  # every second tile, so that places do not touch
+_OFFSETS = (0, 64)  # in 256ths of a tile's width: each place has a tile, and a shifted tile that overlaps it
+_POSITIVE, _SEMI_POSITIVE = 0.39, 0.14  # published thresholds on the overlap of footprints
 _DEGREES = 180 / math.pi
-_ASPECT = 3 / 4  # drone pictures are 4:3
+_ASPECT = 3 / 4  # height by width of drone images
 
 
 def write_gta_uav(out: Path, cast: Cast) -> None:
-    """Write GTA-UAV: drone views with the tiles they overlap; same area: even views learn, odd ones test."""
+    """Write GTA-UAV: drone views and tiles; in the same-area split, even views train and odd views test."""
     known = (*cast.training, *cast.tests, *cast.distractors)
     if len(known) > _COLUMNS**2:
         raise ParameterError(
-            f"GTA-UAV's plane has room for {_COLUMNS**2} places, not {len(known)}; ask for fewer."
+            f"{len(known)} places are more than the {_COLUMNS**2} of GTA-UAV's plane; ask for fewer."
         )
     camera = replace(cast.camera, drone_views=max(2, cast.camera.drone_views))
     rows: list[list[dict[str, object]]] = []
@@ -64,7 +64,7 @@ def _tile_centre(number: int, offset: int) -> tuple[float, float]:
 
 
 def _view(out: Path, scene: Scene, number: int, view: int) -> dict[str, object]:
-    """Write a drone view and return its row; metres of the imagery become metres of the game."""
+    """Write a drone view and return its row; metres of the imagery are scaled to metres of the game."""
     aim, stretch = scene.aim(view), _TILE_M / scene.camera.view_m
     centre = _tile_centre(number, 0)
     aim = replace(
@@ -104,7 +104,7 @@ def _matches(name: str, number: int, overlaps: dict[int, float], least: float) -
 
 def _overlap(aim: Look, tile: tuple[float, float]) -> float:
     """Return the intersection over union of a drone view's footprint and a tile's."""
-    # About the tile's centre: OpenCV works in single precision.
+    # OpenCV computes in single precision, so coordinates are relative to the centre of the tile.
     centre = (aim.east_m - tile[0], aim.south_m - tile[1])
     footprint = (centre, (aim.size_m, aim.size_m * _ASPECT), float(aim.heading_rad) * _DEGREES)
     _, corners = cv2.rotatedRectangleIntersection(footprint, ((0.0, 0.0), (_TILE_M, _TILE_M), 0.0))

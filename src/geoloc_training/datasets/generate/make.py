@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make_tiny`: from imagery to a valid tree in a data set's layout."""
+"""`make_tiny`, which generates a valid tree in the layout of a data set."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -11,7 +11,7 @@ from geoloc_training.datasets.generate.scenes import Camera
 from geoloc_training.datasets.generate.writing import Cast, write_text
 from geoloc_training.datasets.published.sues200 import HEIGHTS_M
 
-# By the names of `datasets.published.registry`; a name for one split or height makes the whole tree.
+# Keys are the names of `datasets.published.registry`; a name for one split or height writes the whole tree.
 LAYOUTS: dict[str, Callable[[Path, Cast], None]] = {
     "u1652": drone_layouts.write_university,
     "sues200": drone_layouts.write_sues200,
@@ -48,40 +48,41 @@ def make_tiny(
     distractor_groups: Collection[str] = (),
     gsd_m: float | None = None,
 ) -> Path:
-    """Write a valid tree in the layout of a data set: for tests, for demos, or whole for a study.
+    """Write a valid tree in the layout of a data set, for tests, demos or studies.
 
-    Places of one date are photographed on that date; in `test_groups` they become distractors, so that
-    nothing is looked up in its own picture. `places.csv` in the tree says what became of which place.
+    If a place has one date, its map and drone views show the same date. Such places of `test_groups` become
+    distractors, so that no query equals its reference. `places.csv` in the tree lists the part of each place.
 
     Args:
         name: one of `LAYOUTS`.
-        out: folder to make; it must not exist or be empty.
+        out: folder to write; it must be empty or not exist.
         imagery: folder of a multi-date set or of orthophotos; None for the procedural world.
-        places: how many places, drawn at random; None for all there are.
-        seed: the same seed and options give the same bytes.
-        size_px: side of the pictures.
-        drone_views: drone views of a place.
-        view_m: width of a satellite picture on the ground.
-        yaw_deg: drone views are turned by up to this, either way.
-        offset_m: and off the centre by up to this, east and south each.
-        scale: and show up to this share more or less ground.
-        appearance: strength of the made-up changes in drone views, 0..1; 0 for those of the dates alone.
-        map_date: date of the satellite pictures; None for the newest of each place.
-        train_groups: cities to learn from; with `test_groups` and none here, all that are not used otherwise.
-        test_groups: cities to test on; empty: half of the places learn, three quarters of the rest are
-            looked up and the others are distractors.
-        distractor_groups: cities that only stand in the galleries.
+        places: number of places, drawn at random; None for all.
+        seed: random seed; the same seed and options give the same bytes.
+        size_px: side of the images.
+        drone_views: number of drone views of each place.
+        view_m: width of a satellite image on the ground.
+        yaw_deg: largest heading error of a drone view, in both directions.
+        offset_m: largest offset of a drone view from the centre, east and south each.
+        scale: largest relative change of a drone view's width on the ground.
+        appearance: strength of the synthetic changes in drone views, 0..1; 0 keeps the imagery unchanged.
+        map_date: date of the satellite images; None for the newest date of each place.
+        train_groups: training cities; if empty and `test_groups` is not, all cities not named otherwise.
+        test_groups: test cities; if empty, half of the places are training places, and three quarters of the
+            rest queries, the others distractors.
+        distractor_groups: cities whose places appear in the galleries only.
         gsd_m: metres per pixel of orthophotos.
 
     Returns:
         `out`.
 
     Raises:
-        ParameterError: an unknown layout, a folder in use, an option outside its range, too few places.
-        RasterError: imagery that cannot be read, or a tree that cannot be written.
+        ParameterError: the layout is unknown, the folder is in use, an option is outside its range, or there
+            are too few places.
+        RasterError: the imagery cannot be read, or the tree cannot be written.
     """
     if name not in LAYOUTS:
-        raise ParameterError(f"there is no layout named '{name}'; choose one of {', '.join(LAYOUTS)}.")
+        raise ParameterError(f"there is no layout '{name}'; choose one of {', '.join(LAYOUTS)}.")
     _refuse_used(out)
     camera = Camera(size_px, view_m, drone_views, yaw_deg, offset_m, scale, appearance, seed)
     parts = (tuple(train_groups), tuple(test_groups), tuple(distractor_groups))
@@ -98,7 +99,7 @@ def _refuse_used(out: Path) -> None:
     try:
         used = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
-        raise RasterError(f"{out} cannot be looked into ({error}); choose another folder.") from error
+        raise RasterError(f"{out} cannot be listed ({error}); choose another folder.") from error
     if used:
         raise ParameterError(f"{out} is not an empty folder; remove it or choose another.")
 
@@ -108,8 +109,8 @@ def _refuse_shared(parts: tuple[tuple[str, ...], ...]) -> None:
     shared = sorted({group for group in groups if groups.count(group) > 1})
     if shared:
         raise ParameterError(
-            f"{', '.join(shared)} would play two parts; name a city once among train_groups, test_groups "
-            "and distractor_groups."
+            f"{', '.join(shared)} has two parts; name a city in only one of train_groups, test_groups and "
+            "distractor_groups."
         )
     if (parts[0] or parts[2]) and not parts[1]:
         raise ParameterError(
@@ -123,7 +124,7 @@ def _by_group(found: list[Place], parts: tuple[tuple[str, ...], ...], camera: Ca
     missing = sorted({*train, *test, *distractor} - present)
     if missing:
         raise ParameterError(
-            f"no place of {', '.join(missing)} among those drawn, only of {', '.join(sorted(present))}; "
+            f"no drawn place is of {', '.join(missing)}, only of {', '.join(sorted(present))}; "
             "correct the group's name or ask for more places."
         )
     learn = set(train) or present - set(test) - set(distractor)
@@ -149,8 +150,8 @@ def _by_share(found: list[Place], camera: Camera) -> Cast:
 def _checked(cast: Cast) -> Cast:
     if not cast.training or not cast.tests:
         raise ParameterError(
-            f"{len(cast.training)} places to learn from and {len(cast.tests)} to test on are too few; ask "
-            "for more places, or name cities of several dates in test_groups."
+            f"{len(cast.training)} training and {len(cast.tests)} test places are too few; ask for more "
+            "places, or name cities of several dates in test_groups."
         )
     return cast
 

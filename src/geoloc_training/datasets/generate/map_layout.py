@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writer of `map`'s layout: dated pictures with an index, to draw views from."""
+"""Writer of the layout of `map`: dated images with an index."""
 
 import csv
 import io
@@ -11,11 +11,14 @@ from geoloc_training.datasets.imagery.dated_index import DATE, INDEX
 from geoloc_training.datasets.imagery.ground import Look, render
 
 _COLUMNS = ("file", "location_id", "city", "year", "gsd_m", "center_lat", "center_lon")
-_FIRST_YEAR = 2016  # of imagery whose dates are only counted
+_FIRST_YEAR = 2016  # year of date "0", for imagery whose dates are only numbered
 
 
 def write_map(out: Path, cast: Cast) -> None:
-    """Write every date of every place, whole; cities are the parts, so that one can be validated with."""
+    """Write an image for each date of each place, with the place's part as its city.
+
+    A part can thus be used for validation.
+    """
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(_COLUMNS)
@@ -32,7 +35,7 @@ def write_map(out: Path, cast: Cast) -> None:
 
 
 def _write(path: Path, place: Place, date: str, gsd_m: float) -> int:
-    """Write the picture of a place, about `gsd_m` a pixel, and return its side in pixels."""
+    """Write the image of a place, at about `gsd_m` metres per pixel, and return its side in pixels."""
     side_px = round(place.extent_m / gsd_m)
     look = Look(place.east_m, place.south_m, place.extent_m)
     write_picture(path, render(place.ground, date, look, side_px)[0])

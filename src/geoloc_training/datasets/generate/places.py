@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places to photograph, from a multi-date set, a folder of orthophotos or the procedural world."""
+"""Places of a generated data set, from a multi-date set, a folder of orthophotos or the procedural world."""
 
 import math
 from collections.abc import Collection
@@ -16,25 +16,25 @@ from geoloc_training.datasets.imagery.ground import Ground, pyramid
 from geoloc_training.datasets.imagery.images import load_multiyear, load_orthophotos
 from geoloc_training.items import GeoLocation
 
-CELL_M = 153.6  # the crops of the multi-date set; other imagery is cut into cells as wide
+CELL_M = 153.6  # width of the images of the multi-date set; other imagery is cut into cells of this width
 _WORLD_GSD_M = 0.6
-_NOWHERE = LocalFrame(0.0, 0.0)  # where pictures without a georeference are said to be
+_NOWHERE = LocalFrame(0.0, 0.0)  # nominal position of images without a georeference
 
 
 @dataclass(frozen=True)
 class Place:
-    """A spot on a ground, with the dates its map and its flights are from.
+    """A place on a ground, with the dates of its map and of its drone views.
 
     Attributes:
-        name: unique in a set.
-        group: what is split together (a city, an image set).
-        ground: the imagery.
-        east_m: the spot, east of the ground's left edge.
-        south_m: the spot, south of the ground's top edge.
-        extent_m: width of the square around the spot that may be looked at.
-        location: the spot on WGS 84.
-        map_date: date of the satellite picture.
-        drone_dates: the other dates, or `map_date` alone where the imagery has one date.
+        name: name, unique in a set.
+        group: group that stays in one part of the split (a city, an image set).
+        ground: imagery of the place.
+        east_m: centre of the place, east of the ground's left edge.
+        south_m: centre of the place, south of the ground's top edge.
+        extent_m: width of the square around the centre that views may show.
+        location: centre of the place on WGS 84.
+        map_date: date of the satellite image.
+        drone_dates: all other dates, or `map_date` if the imagery has one date.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Place:
 
     @property
     def cross_date(self) -> bool:
-        """Return True where map and flights show the place on different dates."""
+        """Return True if map and drone views show different dates."""
         return self.map_date not in self.drone_dates
 
 
@@ -61,33 +61,35 @@ def find_places(
     map_date: str | None = None,
     gsd_m: float | None = None,
 ) -> list[Place]:
-    """Find places, in random order.
+    """Return places in random order.
 
     Args:
-        imagery: folder with `index.csv` and `images/` (several dates of a place), or with `images/` alone
-            (orthophotos of one date, whose locations are made up); None for the procedural world.
-        wanted: how many, or None for all there are.
-        seed: of the order and of the world.
-        groups: cities to take; all where empty. For a multi-date set only.
-        map_date: date of the satellite pictures; None for the newest of each place.
+        imagery: folder with `index.csv` and `images/` (several dates of a place), or with `images/` only
+            (orthophotos of one date, with nominal positions); None for the procedural world.
+        wanted: number of places, or None for all.
+        seed: seed of the order and of the world.
+        groups: cities to use, for a multi-date set only; all if empty.
+        map_date: date of the satellite images; None for the newest date of each place.
         gsd_m: metres per pixel of orthophotos.
 
     Raises:
-        ParameterError: too few places, no such date, or orthophotos without `gsd_m`.
-        RasterError: the folder or a picture cannot be read.
+        ParameterError: there are too few places, a place lacks the date, or orthophotos come without `gsd_m`.
+        RasterError: the folder or an image cannot be read.
     """
     if wanted is not None and wanted < 1:
         raise ParameterError(f"places is {wanted}; ask for 1 or more.")
     if imagery is None:
         if wanted is None:
-            raise ParameterError("the procedural world has no end of places; say how many with places.")
+            raise ParameterError("the procedural world needs a number of places; give places.")
         found = _world_places(wanted, seed)
     elif _is_multiyear(imagery):
         found = _multiyear_places(imagery, groups, map_date)
     else:
         found = _orthophoto_places(imagery, gsd_m)
     if wanted is not None and len(found) < wanted:
-        raise ParameterError(f"{imagery} has {len(found)} places, not {wanted}; ask for fewer.")
+        raise ParameterError(
+            f"{imagery} has {len(found)} places, fewer than the requested {wanted}; ask for fewer."
+        )
     order = np.random.default_rng([seed, 1]).permutation(len(found))
     return [found[i] for i in order[:wanted]]
 
@@ -107,14 +109,14 @@ def _multiyear_places(imagery: Path, groups: Collection[str], map_date: str | No
     for ground in load_multiyear(imagery, sorted(groups) or None):
         if ground.location is None:
             raise RasterError(
-                f"{imagery / INDEX} does not say where {ground.name} lies; add center_lat and center_lon, or "
+                f"{imagery / INDEX} has no position of {ground.name}; add center_lat and center_lon, or "
                 "epsg, left, bottom, right and top."
             )
         newest = max(ground.dates)
         if map_date is not None and map_date not in ground.dates and len(ground.dates) > 1:
             raise ParameterError(
                 f"{ground.name} has no date {map_date}, only {', '.join(sorted(ground.dates))}; "
-                "choose another map_date, or leave it out for the newest."
+                "choose another map_date, or leave it out for the newest date."
             )
         chosen = map_date if map_date in ground.dates else newest
         others = tuple(sorted(date for date in ground.dates if date != chosen))
@@ -138,7 +140,7 @@ def _multiyear_places(imagery: Path, groups: Collection[str], map_date: str | No
 def _orthophoto_places(imagery: Path, gsd_m: float | None) -> list[Place]:
     if gsd_m is None or not gsd_m > 0:
         raise ParameterError(
-            f"{imagery} holds orthophotos without an index of dates; say their metres per pixel with gsd_m."
+            f"{imagery} holds orthophotos without an index of dates; give their metres per pixel as gsd_m."
         )
     grounds = load_orthophotos(imagery, gsd_m, group=imagery.name, white_is_nodata=True)
     places: list[Place] = []
@@ -164,7 +166,7 @@ def _world_places(wanted: int, seed: int) -> list[Place]:
 
 
 def _cells(ground: Ground, row: int, drone_dates: tuple[str, ...]) -> list[Place]:
-    """Cut a ground of date "0" into cells; grounds lie one north of the other, 10 km apart."""
+    """Cut a ground with map date "0" into cells; nominal positions put row after row 10 km further north."""
     width_m, height_m = ground.extent_m
     places = []
     for south in range(int(height_m / CELL_M + 1e-6)):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A place as the cameras of a data set see it: satellite picture, drone views, ground panorama.
+"""Images of a place for a generated data set: satellite image, drone views, ground panorama.
 
-The panorama is synthetic: the overhead picture unrolled about its centre (the inverse of the polar transform
-of Shi et al. 2019) below a plain sky. It has the geometry of a street panorama and none of its facades.
+The panorama is synthetic: an overhead image unrolled about its centre (the inverse of the polar transform of
+Shi et al. 2019), below a plain sky. It has the geometry of a street panorama, but shows no facades.
 """
 
 import zlib
@@ -17,27 +17,27 @@ from geoloc_training.arrays import Image
 from geoloc_training.datasets.generate.places import Place
 from geoloc_training.datasets.imagery.ground import Look, render
 
-_SKY_SHARE = 0.4  # of a panorama's height
-_AIM, _DRONE, _PANORAMA = 1, 2, 3  # streams of randomness
+_SKY_SHARE = 0.4  # share of a panorama's height
+_AIM, _DRONE, _PANORAMA = 1, 2, 3  # streams of random numbers
 
 
 @dataclass(frozen=True)
 class Camera:
-    """How places are photographed.
+    """Settings of the images of a generated data set.
 
     Attributes:
-        size_px: side of satellite and drone pictures.
-        view_m: width of a satellite picture on the ground.
-        drone_views: drone views of a place.
-        yaw_deg: drone views are turned by up to this, either way.
-        offset_m: and off the place's centre by up to this, east and south each.
-        scale: and show up to this share more or less ground.
-        appearance: strength of the made-up changes of light, season and optics in drone views, 0..1; 0 leaves
-            the difference of the dates alone.
-        seed: of all of it.
+        size_px: side of satellite and drone images.
+        view_m: width of a satellite image on the ground.
+        drone_views: number of drone views of each place.
+        yaw_deg: largest heading error of a drone view, in both directions.
+        offset_m: largest offset of a drone view from the centre, east and south each.
+        scale: largest relative change of a drone view's width on the ground.
+        appearance: strength of the synthetic changes of light, season and optics in drone views, 0..1; 0
+            keeps the imagery unchanged.
+        seed: random seed.
 
     Raises:
-        ParameterError: a value outside its range.
+        ParameterError: a value is outside its range.
     """
 
     size_px: int = 128
@@ -63,7 +63,7 @@ class Camera:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(
-                    f"{name} is {getattr(self, name)}; choose it between {low:g} and {high:g}."
+                    f"{name} is {getattr(self, name)}; choose a value between {low:g} and {high:g}."
                 )
 
     @property
@@ -76,7 +76,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scene:
-    """A place before a camera; the same place and camera give the same pictures, in whatever order."""
+    """A place and a camera; the images depend on these only, not on the order of the calls."""
 
     place: Place
     camera: Camera
@@ -87,16 +87,23 @@ class Scene:
     def satellite(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float | None = None, date: str | None = None
     ) -> Image:
-        """Return the map, uint8 RGB (S, S, 3), north up; off the place's centre, `view_m` wide by default."""
+        """Return a satellite image, uint8 RGB (S, S, 3), north up.
+
+        Args:
+            east_m: offset of the image from the centre of the place, east.
+            south_m: offset of the image from the centre of the place, south.
+            size_m: width of the image on the ground; None for `view_m` of the camera.
+            date: date of the image; None for the map date.
+        """
         look = self._look(east_m, south_m, size_m or self.camera.view_m)
         return render(self.place.ground, date or self.place.map_date, look, self.camera.size_px)[0]
 
     def aim(self, number: int, zoom: float = 1.0) -> Look:
-        """Return where a drone view looks, in metres from the place's centre.
+        """Return position and shape of a drone view, in metres from the centre of the place.
 
         Args:
-            number: 0 or more; each number is another view.
-            zoom: share of the ground that a view shows, 0..1 (the flying height's effect).
+            number: number of the view, 0 or more.
+            zoom: factor on the width of the view, 0..1, the effect of the flying height.
         """
         rng = self._rng(_AIM, number)
         offset_m = rng.uniform(-1, 1, 2) * self.camera.offset_m
@@ -105,7 +112,7 @@ class Scene:
         return Look(float(offset_m[0]), float(offset_m[1]), float(size_m), float(heading_rad))
 
     def drone(self, number: int, zoom: float = 1.0) -> Image:
-        """Return the drone view of an `aim`, uint8 RGB (S, S, 3), of another date than the map's if any."""
+        """Return the drone view of an `aim`, uint8 RGB (S, S, 3), on one of the drone dates."""
         aim = self.aim(number, zoom)
         look = replace(aim, east_m=self.place.east_m + aim.east_m, south_m=self.place.south_m + aim.south_m)
         image, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
@@ -114,7 +121,7 @@ class Scene:
     def panorama(
         self, width_px: int, height_px: int, number: int = 0, east_m: float = 0.0, south_m: float = 0.0
     ) -> Image:
-        """Return a made-up ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
+        """Return a synthetic ground panorama, uint8 RGB (height, width, 3), north in the middle column."""
         look = self._look(east_m, south_m, self.camera.view_m)
         above, _ = render(self.place.ground, self._flown(number), look, self.camera.size_px)
         return self._changed(unroll(above, width_px, height_px), self._rng(_PANORAMA, number))
@@ -126,7 +133,7 @@ class Scene:
     def _refuse_beyond(self, reach_m: float) -> None:
         if reach_m > self.place.extent_m + 1e-6:
             raise ParameterError(
-                f"the views reach over {reach_m:.0f} m of ground and {self.place.name} is "
+                f"the views extend over {reach_m:.0f} m of ground, but {self.place.name} is only "
                 f"{self.place.extent_m:.0f} m wide; choose a smaller view_m, offset_m, scale or yaw_deg."
             )
 
@@ -134,7 +141,7 @@ class Scene:
         return self.place.drone_dates[number % len(self.place.drone_dates)]
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        if self.camera.appearance == 0:  # patches and coding come at any strength
+        if self.camera.appearance == 0:  # `drone_appearance` adds patches and JPEG artefacts at any strength
             return image
         return augment.drone_appearance(image, rng, self.camera.appearance)
 
@@ -144,10 +151,10 @@ class Scene:
 
 
 def unroll(above: Image, width_px: int, height_px: int) -> Image:
-    """Unroll an overhead picture (S, S, 3), north up, to a panorama (height, width, 3) about its centre.
+    """Unroll an overhead image (S, S, 3), north up, about its centre to a panorama (height, width, 3).
 
-    Columns are azimuths, north in the middle, east to the right of it; rows from the horizon down are
-    distances from half the picture's width to nothing, evenly spaced. Sky above the horizon.
+    Columns are azimuths, with north in the middle and east to the right. Rows below the horizon are evenly
+    spaced distances, from half the image's width down to 0. Above the horizon is sky.
     """
     sky_px = round(height_px * _SKY_SHARE)
     azimuth = (np.arange(width_px) + 0.5) / width_px * 2 * np.pi - np.pi

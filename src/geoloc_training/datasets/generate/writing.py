@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every layout's writer is given, and how it puts pictures on disk."""
+"""Input of the layouts' writers, and functions that write files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from geoloc_training.datasets.generate.scenes import Camera, Scene
 
 @dataclass(frozen=True)
 class Cast:
-    """Which place plays what part.
+    """Places of a generated data set by part, and the camera.
 
     Attributes:
-        training: places to learn from.
-        tests: places that are looked up.
-        distractors: places that only stand in the galleries.
-        camera: how they are photographed.
+        training: training places.
+        tests: places of the queries.
+        distractors: places that appear in the galleries only.
+        camera: settings of the images.
     """
 
     training: tuple[Place, ...]
@@ -31,39 +31,37 @@ class Cast:
     camera: Camera
 
     def scenes(self, places: Iterable[Place], first: int = 1) -> Iterator[tuple[int, Scene]]:
-        """Yield places set before the camera, numbered from `first` on, with a progress bar."""
+        """Yield the scenes of places, numbered from `first`, with a progress bar."""
         bar = progress_bar(list(places), label="make", unit="place")
         for number, place in enumerate(bar, first):
             yield number, Scene(place, self.camera)
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write RGB uint8 (H, W, 3) in the format of the file's name, making its folder.
+    """Write an RGB image, uint8 (H, W, 3), in the format given by the suffix; create the folder.
 
     Raises:
-        RasterError: where it cannot be written.
+        RasterError: the file cannot be written.
     """
     ok, coded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not ok:
-        raise RasterError(f"{path} cannot be coded as a picture; choose another format.")
+        raise RasterError(f"{path} cannot be encoded as an image; choose another format.")
     write_bytes(path, coded.tobytes())
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a table or a list, making its folder; errors as in `write_bytes`."""
+    """Write a text file and create its folder; raises as `write_bytes`."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, making its folder.
+    """Write a file and create its folder.
 
     Raises:
-        RasterError: where it cannot be written.
+        RasterError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        raise RasterError(
-            f"{path} cannot be written ({error}); is there space, and may you write there?"
-        ) from error
+        raise RasterError(f"{path} cannot be written ({error}); check free space and permissions.") from error

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places seen on several dates: pictures and an `index.csv` that says where and when each was taken.
+"""Images of places on several dates, with an `index.csv` of their positions and dates.
 
-    file           in images/ beside the index, or beside the index itself
-    location_id    the place; its pictures show the same ground in the same number of pixels
-    city or group  what places share: cities are trained on or validated with as a whole
+    file           image file in the folder images/ beside the index, or beside the index itself
+    location_id    id of the place; its images show the same ground in the same number of pixels
+    city or group  group of the place; a city is either trained on or used for validation, as a whole
     year or date   2018, 2018-05 or 2018-05-17
     gsd_m          metres per pixel
 
-Columns `center_lat` and `center_lon`, or `epsg`, `left`, `bottom`, `right` and `top`, say where a place lies.
+The columns `center_lat` and `center_lon`, or `epsg`, `left`, `bottom`, `right` and `top`, hold the position.
 """
 
 import csv
@@ -43,7 +43,7 @@ _Row = dict[str, str]
 
 @dataclass(frozen=True)
 class _Shot:
-    """A row: one picture of a place."""
+    """One row of the index: an image of a place."""
 
     file: str
     place: str
@@ -54,35 +54,35 @@ class _Shot:
 
 
 def load_multiyear(root: Path, cities: Collection[str] | None) -> list[Ground]:
-    """Return the places of some cities, or with None of all; else as `load_dated`."""
+    """Return the places of the given cities, or of all cities if None; raises as `load_dated`."""
     grounds = load_dated(root, lambda city: cities is None or city in cities)
     check_cities(root / INDEX, cities or (), grounds)
     return grounds
 
 
 def check_cities(where: Path, cities: Collection[str], grounds: Sequence[Ground]) -> None:
-    """Refuse cities that nothing was found of.
+    """Check that every given city has a place.
 
     Raises:
-        RasterError: which they are.
+        RasterError: a city has no place.
     """
     missing = set(cities) - {ground.group for ground in grounds}
     if missing:
-        raise RasterError(f"{where} has no city named {', '.join(sorted(missing))}; correct `cities`.")
+        raise RasterError(f"{where} has no city {', '.join(sorted(missing))}; correct `cities`.")
 
 
 def load_dated(root: Path, wanted: Callable[[str], bool]) -> list[Ground]:
-    """Return one ground a place, one date a picture.
+    """Load one ground for each place, with one date for each image.
 
     Args:
         root: folder with `index.csv`.
-        wanted: whether to take a city (or group); pictures of the others are not read.
+        wanted: predicate that selects cities (groups); images of other cities are not read.
 
     Returns:
-        Grounds named by `location_id`, grouped by city, in the order of the index.
+        Grounds named by `location_id`, with the city as group, in the order of the index.
 
     Raises:
-        RasterError: the index, a column or a picture is missing, or rows contradict each other.
+        RasterError: the index, a column or an image is missing, or rows contradict each other.
     """
     index = root / INDEX
     places = _by_place(shot for shot in _shots(index) if wanted(shot.group))
@@ -93,7 +93,7 @@ def load_dated(root: Path, wanted: Callable[[str], bool]) -> list[Ground]:
 
 
 def survey_dated(root: Path) -> Survey:
-    """Return what is wrong with a folder's index and its pictures; each of them is read, none is kept."""
+    """Return the faults of an index and its images; every image is read, one place at a time."""
     index, found = root / INDEX, list[str]()
     table = attempt(found, _rows, index)
     if table is None:
@@ -101,7 +101,7 @@ def survey_dated(root: Path) -> Survey:
     columns, rows = table
     shots = [shot for where, row in rows if (shot := attempt(found, _shot, where, row, columns))]
     places, folder = _by_place(shots), _folder(root)
-    for of_place in progress_bar(places, label="pictures", unit="place"):
+    for of_place in progress_bar(places, label="images", unit="place"):
         attempt(found, _check_place, index, of_place)
         pictures = [attempt(found, _picture, folder, shot) for shot in of_place]
         shapes = [picture.shape for picture in pictures if picture is not None]
@@ -110,7 +110,7 @@ def survey_dated(root: Path) -> Survey:
 
 
 def _by_place(shots: Iterable[_Shot]) -> list[list[_Shot]]:
-    """Return the pictures of each place, in the order of the index."""
+    """Return the images of each place, in the order of the index."""
     places: dict[str, list[_Shot]] = {}
     for shot in shots:
         places.setdefault(shot.place, []).append(shot)
@@ -137,7 +137,7 @@ def _picture(folder: Path, shot: _Shot) -> Image:
 def _check_shapes(index: Path, place: str, shapes: Sequence[tuple[int, ...]]) -> None:
     if len(set(shapes)) > 1:
         raise RasterError(
-            f"{index}: the pictures of {place} differ in size; a place needs the same ground in each."
+            f"{index}: the images of {place} differ in size; crop them to the same ground and resample them."
         )
 
 
@@ -147,14 +147,14 @@ def _check_place(index: Path, shots: list[_Shot]) -> None:
     for shot in shots:
         if shot.date in files:
             raise RasterError(
-                f"{index} lists {shot.place} in {shot.date} twice, as {files[shot.date]} and {shot.file}; "
-                "keep one of them."
+                f"{index} lists {shot.place} twice on the date {shot.date}, as {files[shot.date]} and "
+                f"{shot.file}; keep one of them."
             )
         files[shot.date] = shot.file
         if (shot.group, shot.gsd_m) != (first.group, first.gsd_m):
             raise RasterError(
                 f"{index}: {first.file} and {shot.file} show {shot.place}, one in {first.group} at "
-                f"{first.gsd_m:g} m and one in {shot.group} at {shot.gsd_m:g} m; a place has one city and "
+                f"{first.gsd_m:g} m and one in {shot.group} at {shot.gsd_m:g} m; give a place one city and "
                 "one gsd_m."
             )
 
@@ -165,10 +165,10 @@ def _shots(index: Path) -> list[_Shot]:
 
 
 def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
-    """Return names of the columns of group and date, and each row with the words that say where it stands."""
+    """Return the names of the columns of group and date, and each row with its file and line number."""
     if not index.is_file():
         raise RasterError(
-            f"{index} does not exist; data.root must name the folder above {index.parent.name}/."
+            f"{index} does not exist; set data.root to the folder that contains {index.parent.name}/."
         )
     try:
         with index.open(newline="", encoding="utf-8-sig") as file:
@@ -176,20 +176,18 @@ def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
             columns = _columns(index, reader.fieldnames or ())
             rows = [(f"{index}, line {number}", row) for number, row in enumerate(reader, 2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{index} is no table of text ({error}); save it as CSV in UTF-8.") from error
+        raise RasterError(f"{index} is not a text table ({error}); save it as CSV in UTF-8.") from error
     if not rows:
-        raise RasterError(f"{index} lists no pictures; add a row for each.")
+        raise RasterError(f"{index} lists no images; add a row for each image.")
     return columns, rows
 
 
 def _columns(index: Path, found: Collection[str]) -> tuple[str, str]:
-    """Return names of the columns that hold group and date."""
+    """Return the names of the columns of group and date."""
     absent = [name for name in _ALWAYS if name not in found]
     absent += [" or ".join(names) for names in _EITHER if not set(names) & set(found)]
     if absent:
-        raise RasterError(
-            f"{index} lacks the columns {', '.join(absent)}; it is not an index of dated places."
-        )
+        raise RasterError(f"{index} lacks the columns {', '.join(absent)}; add them, or give another folder.")
     group, date = (next(name for name in names if name in found) for names in _EITHER)
     return group, date
 
@@ -201,13 +199,14 @@ def _shot(where: str, row: _Row, columns: tuple[str, str]) -> _Shot:
         raise RasterError(f"{where} has no {', '.join(empty)}; fill it in or remove the row.")
     if not DATE.fullmatch(row[date]):
         raise RasterError(
-            f"{where}: {date} is '{row[date]}' and not a date like 2018 or 2018-05-17; are columns swapped?"
+            f"{where}: {date} is '{row[date]}' and not a date like 2018 or 2018-05-17; check for swapped "
+            "columns."
         )
     gsd_m = _number(where, row, "gsd_m")
     if not 0 < gsd_m <= MAX_GSD_M:
         raise RasterError(
-            f"{where}: gsd_m is {row['gsd_m']} and not metres per pixel, above 0 and at most {MAX_GSD_M:g}; "
-            "are columns swapped?"
+            f"{where}: gsd_m is {row['gsd_m']}, but must be above 0 and at most {MAX_GSD_M:g} metres per "
+            "pixel; check for swapped columns."
         )
     return _Shot(row["file"], row["location_id"], row[group], row[date], gsd_m, _location(where, row))
 
@@ -218,7 +217,9 @@ def _number(where: str, row: _Row, column: str) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value):
-        raise RasterError(f"{where}: {column} is '{row[column]}' and not a number; are columns swapped?")
+        raise RasterError(
+            f"{where}: {column} is '{row[column]}' and not a number; check for swapped columns."
+        )
     return value
 
 
@@ -228,17 +229,20 @@ def _location(where: str, row: _Row) -> GeoLocation | None:
     elif all(row.get(name) for name in _BOUNDS):
         code, left, bottom, right, top = (_number(where, row, name) for name in _BOUNDS)
         if not (left < right and bottom < top):
-            raise RasterError(f"{where}: its bounds are empty or reversed; are columns swapped?")
+            raise RasterError(f"{where}: the bounds are empty or reversed; check for swapped columns.")
         try:
             longitude, latitude = _to_wgs84(int(code)).transform((left + right) / 2, (bottom + top) / 2)
         except CRSError as error:
             raise RasterError(
-                f"{where}: EPSG:{code:g} is no coordinate reference system; correct it."
+                f"{where}: EPSG:{code:g} is not a coordinate reference system; correct it."
             ) from error
     else:
         return None
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise RasterError(f"{where} lies at {latitude}, {longitude}, which is nowhere; are columns swapped?")
+        raise RasterError(
+            f"{where}: latitude {latitude}, longitude {longitude} is not on the Earth; check for swapped "
+            "columns."
+        )
     return GeoLocation(latitude, longitude)
 
 

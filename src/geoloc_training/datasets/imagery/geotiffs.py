@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GeoTIFFs and other georeferenced images as grounds: what covers the same ground is one place, each a date.
+"""GeoTIFFs and other georeferenced images as grounds; images of the same ground are the dates of one place.
 
-Any reference system: each place is resampled once to square pixels, north up, in metres. A file's date is the
-one in its name (town_2018.tif, town-2018-05.tif), or its whole name.
+Files may have any coordinate reference system. Each place is resampled once to square pixels, north up, in
+metres. The date of a file is the date in its name (town_2018.tif, town-2018-05.tif), or else its whole name.
 """
 
 import math
@@ -28,21 +28,21 @@ from geoloc_training.datasets.imagery.survey import Survey, attempt, surveyed
 from geoloc_training.datasets.probe import PICTURE_SUFFIXES
 from geoloc_training.items import GeoLocation
 
-_CARRY = (".tif", ".tiff", ".jp2")  # may say in themselves where they lie; of others a file beside them does
+_CARRY = (".tif", ".tiff", ".jp2")  # may contain a georeference; other formats need a file beside them
 _SAME_GROUND = 0.9  # intersection over union of footprints
 _IN_NAME = re.compile(rf"(?<!\d){DATE.pattern}(?!\d)")
 
 
 @dataclass(frozen=True)
 class _Footprint:
-    """Where a file lies.
+    """Footprint of a georeferenced file.
 
     Attributes:
-        path: of the file.
-        date: in its name, or the name.
-        frame: centred on it.
-        gsd_m: metres per pixel in its middle.
-        corners: latitude and longitude of its corners in order, float64 (4, 2).
+        path: path of the file.
+        date: date in the file name, or the name itself.
+        frame: local frame at the centre of the file.
+        gsd_m: metres per pixel at the centre of the file.
+        corners: latitude and longitude of the corners, in order, float64 (4, 2).
     """
 
     path: Path
@@ -53,9 +53,9 @@ class _Footprint:
 
 
 def georeferenced_in(path: Path) -> list[Path]:
-    """Return the georeferenced images of a folder or of its `images`, by name.
+    """Return the georeferenced images in a folder or in its subfolder `images`, sorted by name.
 
-    A file is itself, and a folder of XYZ tiles is one image.
+    A path to a file is returned as it is, and a folder of XYZ tiles counts as one image.
     """
     if path.is_file() or (path.is_dir() and is_xyz_folder(path)):
         return [path]
@@ -72,20 +72,22 @@ def _georeferenced(file: Path) -> bool:
 
 
 def load_geotiffs(path: Path, group: str) -> list[Ground]:
-    """Return one ground a place, in the order of the files' names; nodata is invalid where any date has it.
+    """Load one ground for each place, in the order of the file names.
+
+    A pixel is invalid if it has no data on any of the dates.
 
     Args:
         path: a georeferenced image or a folder of them.
-        group: name that the grounds share, and that theirs begin with.
+        group: group of the grounds, and prefix of their names.
 
     Raises:
-        RasterError: a file cannot be read or says not where it lies, or two of a place say the same date.
+        RasterError: a file cannot be read or has no georeference, or two files of a place have one date.
     """
     return [_ground(place, group) for place in _places(map(_footprint, georeferenced_in(path)))]
 
 
 def survey_geotiffs(path: Path) -> Survey:
-    """Return what is wrong with the georeferenced images of a folder; each of them is read, none is kept."""
+    """Return the faults of the georeferenced images in a folder; every image is read, one place at a time."""
     found: list[str] = []
     files = georeferenced_in(path)
     footprints = [footprint for file in files if (footprint := attempt(found, _footprint, file))]
@@ -96,7 +98,7 @@ def survey_geotiffs(path: Path) -> Survey:
 
 
 def _places(footprints: Iterable[_Footprint]) -> list[list[_Footprint]]:
-    """Group those of the same ground."""
+    """Group the footprints that cover the same ground."""
     places: list[list[_Footprint]] = []
     for footprint in footprints:
         known = next((place for place in places if _same_ground(place[0], footprint)), None)
@@ -126,7 +128,7 @@ def _corners(source: Source) -> NDArray[np.float64]:
 
 
 def _same_ground(one: _Footprint, other: _Footprint) -> bool:
-    # Two that share nine tenths have centres close by; projecting all pairs would take long.
+    # A cheap test of the centres first: projecting all pairs of footprints would take long.
     reach = np.ptp(one.corners, axis=0)
     if (np.abs(one.corners.mean(axis=0) - other.corners.mean(axis=0)) > reach).any():
         return False
@@ -141,7 +143,7 @@ def _outline(frame: LocalFrame, footprint: _Footprint) -> NDArray[np.float32]:
 
 
 def _ground(place: Sequence[_Footprint], group: str) -> Ground:
-    """Return all dates of a place on one grid, that of the finest."""
+    """Return all dates of a place on one grid, with the finest resolution among them."""
     _check_dates(place)
     first, gsd_m = place[0], min(footprint.gsd_m for footprint in place)
     dates, known = {}, []
@@ -165,7 +167,7 @@ def _check_dates(place: Sequence[_Footprint]) -> None:
     for footprint in place:
         if footprint.date in files:
             raise RasterError(
-                f"{files[footprint.date]} and {footprint.path.name} cover the same ground and both say "
-                f"{footprint.date}; put different dates in their names, as 2018 or 2018-05, or remove one."
+                f"{files[footprint.date]} and {footprint.path.name} cover the same ground on the same date, "
+                f"{footprint.date}; put different dates like 2018-05 in their names, or remove one."
             )
         files[footprint.date] = footprint.path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A piece of ground held in memory as picture pyramids, one per date, and the warp that looks at it."""
+"""Grounds as image pyramids in memory, one for each date, and the rendering of views from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from geoloc_training.arrays import (
 from geoloc_training.items import GeoLocation
 
 _MAX_LEVELS = 4
-_LONGEST_SIDE = 32_766  # of what OpenCV can warp
+_LONGEST_SIDE = 32_766  # limit of OpenCV's warps
 
 
 @dataclass(frozen=True)
 class Ground:
-    """One georeferenced picture, or the same ground at several dates, square pixels, north up.
+    """Imagery of one piece of ground on one or several dates, with square pixels, north up.
 
     Attributes:
-        name: unique in a set of grounds.
-        group: what hard negatives share (a city, an image set).
+        name: name, unique in a set of grounds.
+        group: group from which hard negatives are drawn (a city, an image set).
         gsd_m: metres per pixel of level 0.
-        dates: date name -> pyramid; level l is a uint8 (H / 2**l, W / 2**l, 3) picture.
-        valid: pyramid of uint8 masks (255 where every date has data), or None where every pixel is data.
-        location: its centre, or None where nobody says.
+        dates: pyramid by date; level l is a uint8 (H / 2**l, W / 2**l, 3) image.
+        valid: pyramid of uint8 masks (255 where every date has data), or None if every pixel has data.
+        location: centre of the ground, or None if unknown.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Ground:
 
 @dataclass(frozen=True)
 class Look:
-    """Where a view looks: a square of ground, in metres east and south of the ground's north-west corner.
+    """Position and shape of a view on a ground, in metres east and south of the ground's north-west corner.
 
     Attributes:
         east_m: centre of the view, east of the left edge.
         south_m: centre of the view, south of the top edge.
         size_m: width of the view on the ground.
         heading_rad: direction that points up in the view, clockwise from north.
-        perspective: two small numbers; 0.05 makes one edge 10 % longer than the opposite one.
+        perspective: two tilt terms; 0.05 makes one edge 10 % longer than the opposite edge.
     """
 
     east_m: float
@@ -65,7 +65,7 @@ class Look:
     perspective: tuple[float, float] = (0.0, 0.0)
 
     def ground_from_view(self, size_px: int) -> Float64Array:
-        """Return 3 x 3 homography from view pixels (column, row) to metres (east, south) on the ground."""
+        """Return the 3 x 3 homography from view pixels (column, row) to ground metres (east, south)."""
         half = size_px / 2
         normalise = np.array([[1 / half, 0, 0.5 / half - 1], [0, 1 / half, 0.5 / half - 1], [0, 0, 1]])
         tilt = np.array([[1, 0, 0], [0, 1, 0], [*self.perspective, 1]])
@@ -79,20 +79,20 @@ class Look:
 
 
 def check_side(path: Path, shape: Sequence[int]) -> None:
-    """Refuse a picture (H, W, …) that views cannot be warped from.
+    """Check that OpenCV can warp an image of shape (H, W, …).
 
     Raises:
         RasterError: a side is too long.
     """
     if max(shape[:2]) > _LONGEST_SIDE:
         raise RasterError(
-            f"{path} has {shape[1]} x {shape[0]} pixels and a side may have {_LONGEST_SIDE}; cut it into "
-            "tiles, with gdal_retile.py say."
+            f"{path} has {shape[1]} x {shape[0]} pixels, but a side may have at most {_LONGEST_SIDE}; cut it "
+            "into tiles, for example with gdal_retile.py."
         )
 
 
 def pyramid(image: Image) -> tuple[Image, ...]:
-    """Halve a picture (or mask) by area averaging up to three times; level 0 is the picture itself."""
+    """Return an image (or mask) and up to three successive halvings of it by area averaging."""
     levels = [np.ascontiguousarray(image)]
     while len(levels) < _MAX_LEVELS and min(levels[-1].shape[:2]) >= 64:
         height, width = levels[-1].shape[:2]
@@ -102,10 +102,10 @@ def pyramid(image: Image) -> tuple[Image, ...]:
 
 
 def aim(ground: Ground, look: Look, size_px: int) -> tuple[int, Float64Array]:
-    """Return the pyramid level whose pixels are nearest in size to the view's, and the way there.
+    """Return the pyramid level with the pixel size nearest to the view's, and the homography to it.
 
     Returns:
-        The level, and the 3 x 3 homography from view pixels (column, row) to the level's.
+        The level, and the 3 x 3 homography from view pixels (column, row) to pixels of the level.
     """
     levels = next(iter(ground.dates.values()))
     ratio = look.size_m / size_px / ground.gsd_m
@@ -117,16 +117,16 @@ def aim(ground: Ground, look: Look, size_px: int) -> tuple[int, Float64Array]:
 
 
 def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, BoolArray]:
-    """Look at a ground.
+    """Render a view of a ground.
 
     Args:
-        ground: what is looked at.
+        ground: ground to render.
         date: one of `ground.dates`.
-        look: where; may leave the ground.
+        look: position and shape of the view; it may extend beyond the ground.
         size_px: side of the view in pixels.
 
     Returns:
-        The view, uint8 (S, S, 3), zero outside the ground, and where it has data, bool (S, S).
+        The view, uint8 (S, S, 3), zero outside the ground, and the mask of pixels with data, bool (S, S).
     """
     level, matrix = aim(ground, look, size_px)
     levels = ground.dates[date]
@@ -139,12 +139,12 @@ def render(ground: Ground, date: str, look: Look, size_px: int) -> tuple[Image, 
 
 
 def _inside(matrix: Float64Array, size_px: int, shape: tuple[int, ...]) -> bool:
-    """Return True where the four corners of the view fall on the picture."""
+    """Return True if the four corners of the view fall on the image."""
     last = size_px - 1.0
     corners = np.array([[0, 0, 1], [last, 0, 1], [0, last, 1], [last, last, 1]]).T
     x, y, w = matrix @ corners
     x, y = x / w, y / w
-    # Rounding of the matrix product may put a corner a hair outside; a thousandth of a pixel shows nowhere.
+    # Rounding of the matrix product may put a corner outside by less than a thousandth of a pixel.
     slack = 1e-3
     return bool(
         x.min() >= -slack

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imagery of one's own as grounds: an index of dated pictures, georeferenced images, plain pictures."""
+"""The user's own imagery as grounds: an index of dated images, georeferenced images or plain images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,22 +22,24 @@ __all__ = ["load_images", "load_multiyear", "load_orthophotos", "survey_images"]
 
 
 def load_images(root: Path, source: SourceConfig, wanted: Callable[[str], bool]) -> list[Ground]:
-    """Return the grounds of a source of kind `map`.
+    """Load the grounds of a source of kind `map`.
 
-    With `gsd_m` its images are plain pictures. Without, they are what their `index.csv` lists, or GeoTIFFs
-    and other images that say where they lie.
+    If the source has `gsd_m`, its images are plain images. Otherwise they are the images of an `index.csv`,
+    or GeoTIFFs and other georeferenced images.
 
     Args:
-        root: the data's folder, which `source.images` lies under.
-        source: which images, and how they are read.
-        wanted: whether to take a group (a city).
+        root: folder of the data, which contains `source.images`.
+        source: configuration of the source.
+        wanted: predicate that selects groups (cities).
 
     Raises:
-        RasterError: no such images, or some that cannot be read or used.
+        RasterError: the images do not exist, or cannot be read or used.
     """
     path = root / source.images
     if not path.exists():
-        raise RasterError(f"{path} does not exist; data.root must name the folder above '{source.images}'.")
+        raise RasterError(
+            f"{path} does not exist; set data.root to the folder that contains '{source.images}'."
+        )
     if source.dated and (path / INDEX).is_file():
         return load_dated(path, wanted)
     group = source.group or (path.stem if path.is_file() else path.resolve().name)
@@ -51,11 +53,11 @@ def load_images(root: Path, source: SourceConfig, wanted: Callable[[str], bool])
 
 
 def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
-    """Return what is missing or malformed in one folder of imagery, or one image; each picture is read once.
+    """Return the faults of a folder of imagery or of one image; every image is read once.
 
     Args:
-        root: what `images` of a source names.
-        gsd_m: metres per pixel of plain pictures; 0 where the images say it themselves.
+        root: folder or file, as in `images` of a source.
+        gsd_m: metres per pixel of plain images; 0 for images that carry their georeference.
     """
     if not root.exists():
         return Survey((f"{root} does not exist; give a folder of imagery.",))
@@ -69,16 +71,16 @@ def survey_images(root: Path, gsd_m: float = 0.0) -> Survey:
     if gsd_m == 0:
         return Survey((_holds_none(root),))
     found: list[str] = []
-    for file in progress_bar(files, label="pictures", unit="file"):
+    for file in progress_bar(files, label="images", unit="file"):
         attempt(found, _read_plain, file)
     return surveyed(found, len(files), len(files))
 
 
 def _where_else(root: Path) -> str:
-    """Return what to do with a folder that holds no pictures."""
+    """Return a sentence for a folder without images, which names subfolders that hold imagery."""
     below = [path.name for path in sorted(root.iterdir()) if _is_imagery(path)]
     if below:
-        return f"{root} holds no imagery itself, but {named(below)} in it do; give one of them."
+        return f"{root} holds imagery in subfolders only ({named(below)}); give one of them."
     return _no_pictures(root)
 
 
@@ -87,23 +89,20 @@ def _is_imagery(path: Path) -> bool:
 
 
 def _holds_none(path: Path) -> str:
-    return (
-        f"{path} holds neither {INDEX} nor images that say where they lie; if its pictures are plain, give "
-        "their gsd_m."
-    )
+    return f"{path} holds neither {INDEX} nor georeferenced images; for plain images, give their gsd_m."
 
 
 def load_orthophotos(path: Path, gsd_m: float, *, group: str, white_is_nodata: bool = False) -> list[Ground]:
-    """Return pictures of one resolution, a ground each, of one date "0".
+    """Load plain images of one resolution as grounds with the single date "0".
 
     Args:
-        path: a picture, or a folder that holds them or whose `images` does.
-        gsd_m: metres per pixel of every picture.
-        group: name shared by the grounds.
-        white_is_nodata: treat areas of pure white as missing.
+        path: an image, or a folder that contains images directly or in its subfolder `images`.
+        gsd_m: metres per pixel of every image.
+        group: group of the grounds.
+        white_is_nodata: whether pure white areas count as missing data.
 
     Raises:
-        RasterError: no picture there, or one that cannot be read.
+        RasterError: there is no image, or an image cannot be read.
     """
     files = _plain_files(path)
     if not files:
@@ -117,7 +116,7 @@ def _plain_files(path: Path) -> list[Path]:
 
 def _no_pictures(path: Path) -> str:
     return (
-        f"{path} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), nor does its images/; "
+        f"{path} holds no images ({', '.join(sorted(PICTURE_SUFFIXES))}), neither directly nor in images/; "
         "correct the folder's name."
     )
 
@@ -135,7 +134,7 @@ def _orthophoto(path: Path, gsd_m: float, group: str, white_is_nodata: bool) -> 
 
 
 def _not_white(image: Image) -> Image:
-    """Return 255 where there is data; compression smears the edge of the white, hence the margin."""
+    """Return 255 where there is data; the margin covers the edge of the white, which compression smears."""
     white = (image.min(axis=2) >= 250).astype(np.uint8)
     white = cv2.morphologyEx(white, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
     grown = cv2.dilate(white, np.ones((7, 7), np.uint8))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the configuration of the data to grounds in memory."""
+"""Loading of the grounds that a data configuration names."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -14,27 +14,28 @@ from geoloc_training.datasets.imagery.world import load_worlds
 
 
 def load_sources(data: DataConfig, cache: Path) -> list[Source]:
-    """Load every source that can be had: without `data.root`, the procedural worlds alone.
+    """Load every available source; without `data.root` these are the procedural worlds only.
 
     Raises:
-        ParameterError: nothing is left to train on.
-        RasterError: a folder or a picture is missing or damaged.
+        ParameterError: no source is available.
+        RasterError: a folder or an image is missing or damaged.
     """
     wanted = [s for s in data.sources if s.share > 0 and (data.root or s.kind == WORLD)]
     if not wanted:
         raise ParameterError(
-            "nothing to train on: give data.root, or a source of kind 'world' in the configuration."
+            "data 'map' has no source to train on; give data.root, or add a source of kind 'world' to "
+            "data.sources."
         )
     root = Path(data.root)
     return [Source(_grounds(source, root, data.tested, cache), source) for source in wanted]
 
 
 def load_places(data: DataConfig) -> list[Ground]:
-    """Load all dated places of the cities that are trained on or validated with: galleries and distractors.
+    """Load all dated places of the training and validation cities, as galleries and distractors.
 
     Raises:
-        ParameterError: a validation city is in none of the sources.
-        RasterError: a folder or a picture is missing or damaged.
+        ParameterError: no source has a validation city.
+        RasterError: a folder or an image is missing or damaged.
     """
     tested = data.tested
     if not data.root or not tested:
@@ -47,23 +48,23 @@ def load_places(data: DataConfig) -> list[Ground]:
     if missing:
         raise ParameterError(
             f"data.validation names {', '.join(sorted(missing))}, which no source of dated images has; "
-            "correct it, or empty it for training without validation."
+            "correct data.validation, or leave it empty to train without validation."
         )
     return grounds
 
 
 def load_every_place(data: DataConfig) -> list[Ground]:
-    """Load all dated places of the sources, of every split: galleries and distractors of an evaluation.
+    """Load all dated places of all cities, as galleries and distractors of an evaluation.
 
     Raises:
-        ParameterError: no source may have several dates.
-        RasterError: a folder or a picture is missing or damaged.
+        ParameterError: no source has dated images.
+        RasterError: a folder or an image is missing or damaged.
     """
     dated = _dated(data.sources)
     if not dated:
         raise ParameterError(
-            "no source has images of several dates to evaluate on; add one of kind 'map' without gsd_m to "
-            "data.sources."
+            "no source of data.sources has images of several dates, which the evaluation needs; add one of "
+            "kind 'map' without gsd_m."
         )
     return [ground for source in dated for ground in load_images(data.folder(), source, _any)]
 
@@ -77,7 +78,7 @@ def _is_in(cities: Collection[str]) -> Callable[[str], bool]:
 
 
 def _dated(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
-    """Return a source of dated images for each folder, the one that takes all cities where there is one."""
+    """Return one source of dated images for each folder, preferably the one that takes all cities."""
     found: dict[str, SourceConfig] = {}
     for source in sources:
         if source.dated and (source.images not in found or not source.cities):
@@ -90,7 +91,7 @@ def _grounds(source: SourceConfig, root: Path, tested: set[str], cache: Path) ->
         return load_worlds(source.seeds, source.world_size_m, source.world_dates, cache)
     if source.kind != IMAGES:
         raise ParameterError(
-            f"source kind '{source.kind}' is unknown; use {IMAGES} (with images: the folder) or {WORLD}."
+            f"source kind '{source.kind}' is unknown; use {IMAGES} (with the folder as images) or {WORLD}."
         )
     if not source.cities:
         return load_images(root, source, lambda city: city not in tested)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data set `map` as batches: views drawn anew at every step, in the loader's threads or on the device."""
+"""Batches of the data set `map`: random views for every step, rendered in the loader or on the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ from geoloc_training.datasets.imagery.view_pairs import (
 )
 from geoloc_training.datasets.imagery.windows import Aim, cut_windows
 
-_PAIR_STREAM, _DEVICE_STREAM = 1, 2  # keep these random numbers apart from those of the spots
+_PAIR_STREAM, _DEVICE_STREAM = 1, 2  # separate these random numbers from those of the spots
 
 
 @dataclass(frozen=True)
 class RawBatch(Batch):
-    """Pairs that a device has yet to render.
+    """Pairs to be rendered on the device.
 
     Attributes:
-        query: windows that drone views look at, uint8 (N, P, P, 4): RGB and where there is data.
-        reference: windows that map views look at, uint8 (N, Q, Q, 4).
+        query: windows of the ground in the drone views, uint8 (N, P, P, 4), RGB and mask of pixels with data.
+        reference: windows of the ground in the map views, uint8 (N, Q, Q, 4).
         query_homographies: float32 (N, 3, 3), from view pixels to pixels of `query`.
         reference_homographies: float32 (N, 3, 3), from view pixels to pixels of `reference`.
     """
@@ -45,21 +45,21 @@ class RawBatch(Batch):
 
 
 class MapBatches:
-    """A `BatchSource` of places drawn without end from georeferenced imagery.
+    """An endless `BatchSource` of random places in georeferenced imagery.
 
-    A batch depends on seed and step alone; several ranks share the places of one batch, which lie apart.
+    A batch depends on seed and step only. Several ranks share the places of one batch, which do not overlap.
 
     Args:
-        sources: where pairs come from.
-        augment: how far drone views differ from map views.
-        pairs: of a batch, over all ranks.
+        sources: sources of pairs.
+        augment: differences between drone views and map views.
+        pairs: number of pairs in a batch, over all ranks.
         size_px: side of the views.
-        seed: of the run.
-        on_device: whether the training device is worth rendering on, for `augment.run_on=auto`.
-        steps_per_epoch: an epoch is nothing but a count here.
+        seed: seed of the run.
+        on_device: whether `augment.run_on=auto` renders on the training device.
+        steps_per_epoch: number of steps that count as an epoch.
 
     Raises:
-        ParameterError: no source.
+        ParameterError: there is no source.
     """
 
     places = 0
@@ -82,20 +82,22 @@ class MapBatches:
         self.steps_per_epoch = steps_per_epoch
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
-        """Do nothing: there is nothing to plan."""
+        """Do nothing, as epochs need no plan."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: there is nothing to keep."""
+        """Return an empty dictionary, as batches depend on seed and step only."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing: there is nothing to go on with."""
+        """Do nothing, as there is no state to restore."""
 
     def batch(self, step: int, rank: int, ranks: int) -> Batch:
-        """Return this rank's pairs of a step; fewer, but as many on each rank, where ground is short.
+        """Return this rank's pairs of a step.
+
+        If the sources have too little ground, every rank returns the same smaller number of pairs.
 
         Returns:
-            Views, uint8 (N, S, S, 3), or a `RawBatch` where the device renders.
+            A batch of views, uint8 (N, S, S, 3), or a `RawBatch` if the device renders.
 
         Raises:
             ParameterError: the sources have too little ground to give each rank a pair.
@@ -117,7 +119,7 @@ class MapBatches:
         return _batch(maps, drones, numbers)
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
-        """Render and colour what the loader has only cut out; the same on every call."""
+        """Render and colour a `RawBatch`, the same on every call; other batches are returned unchanged."""
         if not isinstance(batch, RawBatch):
             return batch
         strength = self.augment.strength(step)
@@ -130,13 +132,13 @@ class MapBatches:
         return Batch(query, reference, batch.ids, batch.weights)
 
     def _part(self, rng: np.random.Generator, rank: int, ranks: int) -> tuple[NDArray[np.int64], list[Spot]]:
-        """Return a rank's spots of the whole batch's, every so-manyth, and their numbers."""
+        """Return a rank's spots, one in every `ranks` spots of the batch, and their numbers."""
         spots = list(draw_spots(self.sources, self.pairs, rng))
         numbers = np.arange(rank, len(spots) // ranks * ranks, ranks)
         if not len(numbers):
             raise ParameterError(
-                f"the sources of data 'map' have ground for {len(spots)} pairs, not one for each of {ranks} "
-                "devices; use smaller views (view_size_m) or more imagery."
+                f"the sources of data 'map' have ground for {len(spots)} pairs only, fewer than one for each "
+                f"of {ranks} devices; use smaller views (view_size_m) or more imagery."
             )
         return numbers, [spots[number] for number in numbers]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look through imagery of one's own found: faults in sentences, and how much there is."""
+"""Result of a check of the user's own imagery: sentences about faults, and the amount of imagery."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """Faults and size of a folder of imagery.
 
     Attributes:
-        findings: sentences about what is missing or malformed.
-        pictures: how many there are.
-        places: how many places they show; several pictures of one are its dates.
+        findings: one sentence for each missing or malformed file.
+        pictures: number of images.
+        places: number of places; several images of a place are its dates.
     """
 
     findings: tuple[str, ...]
@@ -28,14 +28,14 @@ class Survey:
 
 
 def surveyed(found: list[str], pictures: int, places: int) -> Survey:
-    """Return a survey with the first findings, and how many more there are."""
+    """Return a survey with the first findings and a sentence with the number of the others."""
     more = len(found) - _NAMED
-    rest = [f"{more} more of the kind."] if more > 0 else []
+    rest = [f"{more} more findings are not listed."] if more > 0 else []
     return Survey((*found[:_NAMED], *rest), pictures, places)
 
 
 def attempt(found: list[str], work: Callable[..., Result], *values: object) -> Result | None:
-    """Return what the work gives, or None with the sentence of its error added to `found`."""
+    """Return the result of `work(*values)`; on a RasterError append its text to `found` and return None."""
     try:
         return work(*values)
     except RasterError as error:

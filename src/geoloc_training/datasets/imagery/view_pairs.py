@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of views of the same ground: what a map shows and what a drone would see there on another day."""
+"""Pairs of views of the same ground: a map view, and the view of a drone on another date."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Spot:
-    """One place of a batch: where on which ground, how large, and the dates of map and drone view."""
+    """One place of a batch: the ground, the view on it, and the dates of map and drone view."""
 
     ground: Ground
     look: Look
@@ -40,7 +40,7 @@ class Source:
         self.groups = sorted({ground.group for ground in grounds})
 
     def spots(self, count: int, size_m: float, rng: Rng) -> list[Spot]:
-        """Draw up to `count` spots whose views do not overlap; half of the time all from one group."""
+        """Draw up to `count` spots without overlap, all from one group with probability `one_group_share`."""
         grounds = self.grounds
         if len(self.groups) > 1 and rng.random() < self.config.one_group_share:
             group = self.groups[int(rng.integers(len(self.groups)))]
@@ -55,7 +55,7 @@ class Source:
         return spots
 
     def _on_ground(self, ground: Ground, size_m: float, count: int, rng: Rng) -> Iterator[Spot]:
-        """Yield spots on a grid of 1.3 views with a random origin: hard neighbours, never the same ground."""
+        """Yield spots on a grid of 1.3 views with a random origin: hard negatives without overlap."""
         limit = min(count, self.config.spots_per_ground)
         for east, south in _grid(ground, size_m, rng)[:limit]:
             heading = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2
@@ -72,7 +72,7 @@ def _capacity(ground: Ground, size_m: float) -> int:
 
 
 def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
-    """Return centres (east, south) of views on ground with data, in random order, float64 (N, 2)."""
+    """Return the centres (east, south) of views with data, in random order, float64 (N, 2)."""
     axes = []
     for extent in ground.extent_m:
         room = max(extent - size_m, 0.0)
@@ -90,7 +90,7 @@ def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
 
 
 def _has_data(mask: Image, pixel_m: float, east_m: float, south_m: float, size_m: float) -> bool:
-    """Return True where a window of a validity mask is data all but 2 %, at the mask's resolution."""
+    """Return True if more than 98 % of a window of a validity mask is data."""
     rows = slice(int((south_m - size_m / 2) / pixel_m), int((south_m + size_m / 2) / pixel_m) + 1)
     columns = slice(int((east_m - size_m / 2) / pixel_m), int((east_m + size_m / 2) / pixel_m) + 1)
     return bool((mask[rows, columns] > 250).mean() > 0.98)
@@ -113,7 +113,7 @@ def draw_pair(
 
 
 def disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> Look:
-    """Return the same place as the camera meets it: off centre, turned, scaled, a little tilted."""
+    """Return a view of the same place with the random offset, heading, scale and tilt of a camera."""
     reach = config.wide_offset if rng.random() < config.wide_offset_share else config.offset
     offset = rng.uniform(-1, 1, 2) * reach * look.size_m * strength
     swing = config.wide_yaw_deg if rng.random() < config.wide_yaw_share else config.yaw_deg
@@ -130,12 +130,12 @@ def disturbed(look: Look, config: AugmentConfig, strength: float, rng: Rng) -> L
 
 
 def draw_spots(sources: Sequence[Source], pairs: int, rng: Rng) -> Iterator[Spot]:
-    """Draw the spots of a batch, each of other ground; a source's are drawn when its first is asked for.
+    """Yield the spots of a batch, without overlap; the spots of a source are drawn at its first spot.
 
     Args:
-        sources: where spots come from; each gives its share of the batch.
-        pairs: number asked for; fewer come where the sources are too small.
-        rng: source of randomness.
+        sources: sources of spots, each with its share of the batch.
+        pairs: requested number of spots; fewer if the sources are too small.
+        rng: random generator.
     """
     shares = np.array([source.config.share for source in sources], float)
     counts = np.floor(shares / shares.sum() * pairs).astype(int)
@@ -149,15 +149,15 @@ def draw_spots(sources: Sequence[Source], pairs: int, rng: Rng) -> Iterator[Spot
 def draw_batch(
     sources: Sequence[Source], pairs: int, size_px: int, config: AugmentConfig, strength: float, rng: Rng
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw a batch of pairs, each from other ground.
+    """Draw a batch of pairs of views without overlap between pairs.
 
     Args:
-        sources: where pairs come from; each gives its share of the batch.
-        pairs: number of pairs N asked for; fewer come back where the sources are too small for N.
+        sources: sources of pairs, each with its share of the batch.
+        pairs: requested number of pairs N; fewer if the sources are too small.
         size_px: side of the views.
-        config: strengths of the augmentation.
-        strength: 0..1, scales every augmentation.
-        rng: source of randomness; the same state gives the same batch.
+        config: configuration of the augmentation.
+        strength: factor on every augmentation, 0..1.
+        rng: random generator; the same state gives the same batch.
 
     Returns:
         Map views and drone views, uint8 (N, S, S, 3) each, in matching order.

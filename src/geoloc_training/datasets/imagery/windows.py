@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pixels that looks need, cut out of the pyramids: what a device takes to render a batch by itself."""
+"""Windows cut out of the pyramids, with the pixels that a device needs to render a batch of views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from geoloc.arrays import Float64Array
 from geoloc_training.arrays import Image
 from geoloc_training.datasets.imagery.ground import Ground, Look, aim
 
-_STEP_PX = 16  # windows of few different sizes are cheaper to place in memory
+_STEP_PX = 16  # few distinct window sizes make memory allocation cheaper
 _MARGIN_PX = 2
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Parts of pictures, and where views look at them.
+    """Crops of images, and the homographies of views on them.
 
     Attributes:
-        crops: uint8 (N, P, P, 4), RGB and 255 where there is data, 0 beyond the picture.
-        homographies: float32 (N, 3, 3), from view pixels (column, row) to those of the crop.
+        crops: uint8 (N, P, P, 4), RGB and a mask, 255 where there is data; 0 beyond the image.
+        homographies: float32 (N, 3, 3), from view pixels (column, row) to pixels of the crop.
     """
 
     crops: NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Aim:
-    """A look at a ground on a date; `mirrored` swaps left and right."""
+    """A view of a ground on a date; `mirrored` swaps left and right."""
 
     ground: Ground
     date: str
@@ -39,17 +39,17 @@ class Aim:
 
 
 def cut_windows(aims: Sequence[Aim], size_px: int) -> Windows:
-    """Cut what views of `size_px` need, squares of the widest one's size.
+    """Cut the windows for views of side `size_px`, squares of the size of the widest window.
 
-    The views are those of `ground.render`: the same pyramid level, the same homography.
+    The views equal those of `ground.render`: the same pyramid level and the same homography.
     """
-    ways = [_way(aimed, size_px) for aimed in aims]
-    boxes = [_box(matrix, size_px, image.shape) for image, _, matrix in ways]
+    views = [_view(aimed, size_px) for aimed in aims]
+    boxes = [_box(matrix, size_px, image.shape) for image, _, matrix in views]
     widest = max((max(right - left, bottom - top) for left, top, right, bottom in boxes), default=1)
     side = -(-max(widest, 1) // _STEP_PX) * _STEP_PX
     crops = np.zeros((len(aims), side, side, 4), np.uint8)
     homographies = np.empty((len(aims), 3, 3), np.float32)
-    for crop, homography, (image, mask, matrix), box in zip(crops, homographies, ways, boxes, strict=True):
+    for crop, homography, (image, mask, matrix), box in zip(crops, homographies, views, boxes, strict=True):
         left, top, right, bottom = box
         inside = slice(0, bottom - top), slice(0, right - left)
         crop[(*inside, slice(3))] = image[top:bottom, left:right]
@@ -58,8 +58,8 @@ def cut_windows(aims: Sequence[Aim], size_px: int) -> Windows:
     return Windows(crops, homographies)
 
 
-def _way(aimed: Aim, size_px: int) -> tuple[Image, Image | None, Float64Array]:
-    """Return picture, mask and homography of a view."""
+def _view(aimed: Aim, size_px: int) -> tuple[Image, Image | None, Float64Array]:
+    """Return image, mask and homography of a view."""
     level, matrix = aim(aimed.ground, aimed.look, size_px)
     if aimed.mirrored:
         matrix = matrix @ np.array([[-1, 0, size_px - 1], [0, 1, 0], [0, 0, 1]])
@@ -68,7 +68,7 @@ def _way(aimed: Aim, size_px: int) -> tuple[Image, Image | None, Float64Array]:
 
 
 def _box(matrix: Float64Array, size_px: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of the part of a picture that a view touches; empty where it misses."""
+    """Return left, top, right and bottom of the part of an image in a view; empty if the view misses it."""
     last = size_px - 1.0
     x, y, w = matrix @ np.array([[0, 0, 1], [last, 0, 1], [0, last, 1], [last, last, 1]]).T
     x, y = x / w, y / w

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The procedural world as grounds with several dates, rendered once and kept."""
+"""Procedural worlds as grounds with several dates, rendered once and cached on disk."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,19 +15,21 @@ _GSD_M = 0.3
 
 
 def load_worlds(seeds: Iterable[int], size_m: float, dates: int, cache: Path) -> list[Ground]:
-    """Return one ground a seed with dates "0" (the map's) to `dates - 1`.
+    """Return one ground for each seed, with the dates "0" (date of the map) to `dates - 1`.
 
     Args:
-        seeds: of the worlds.
-        size_m: side of each.
-        dates: how many dates, two or more.
-        cache: folder that keeps the pictures (about 35 MB a date and square kilometre).
+        seeds: seeds of the worlds.
+        size_m: side of each world.
+        dates: number of dates, at least 2.
+        cache: folder of rendered images, about 35 MB for each date and square kilometre.
 
     Raises:
-        ParameterError: fewer than two dates, or a size or seed no world can have.
+        ParameterError: there are fewer than two dates, or a world cannot have this size or seed.
     """
     if dates < 2:
-        raise ParameterError(f"world_dates is {dates}; a pair of views needs at least 2.")
+        raise ParameterError(
+            f"world_dates is {dates}, but a pair of views needs two dates; set it to 2 or more."
+        )
     return [
         Ground(
             f"world-{seed}",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published data sets, read and checked as their authors lay them out."""
+"""Loaders and checks of the published data sets, in the folder layouts of their authors."""

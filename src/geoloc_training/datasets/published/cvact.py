@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CVACT: panoramas of Canberra and the satellite picture of each (Liu and Li 2019).
+"""CVACT: panoramas of Canberra, each with a satellite image (Liu and Li 2019).
 
     ACT_data.mat                 panoIds, utm, and 1-based indices trainSet.trainInd, valSet.valInd
     ANU_data_small/streetview/<panoId>_grdView.jpg, satview_polish/<panoId>_satView_polish.jpg
-    ANU_data_test/…              the same, optional: the 92,802 pairs of the test
+    ANU_data_test/…              the same layout, optional: the 92,802 pairs of the test set
 
-`streetview/` and `satview_polish/` may also stand straight under the root, as in UCVGL. Positions are UTM
-metres as the set gives them.
+`streetview/` and `satview_polish/` may also lie directly under the root, as in UCVGL. Positions are UTM
+metres as given in the data set.
 
-A few of the published pictures are missing; like the published loaders, ours leaves such pairs out, and says
-so.
+A few of the published images are missing. Like the published loaders, this one leaves such pairs out, and
+logs a warning.
 """
 
 import logging
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 _TABLE, _TEST_FOLDER = "ACT_data.mat", "ANU_data_test"
 _GROUND_FOLDER, _SATELLITE_FOLDER = "streetview", "satview_polish"
 _GROUND, _SATELLITE = "_grdView.jpg", "_satView_polish.jpg"
-# What SciPy's reader trips over in a file of another kind, cut short, or without the fields.
+# Errors of SciPy's reader for a file of another format, a truncated file, or a file without the fields.
 _DAMAGED = (
     OSError,
     ValueError,
@@ -52,7 +52,7 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class _Table:
-    """What `ACT_data.mat` says: positions by panorama id, and the ids of both splits."""
+    """Content of `ACT_data.mat`: positions by panorama id, and the panorama ids of both splits."""
 
     positions: dict[str, PlaneLocation]
     training: list[str]
@@ -60,15 +60,15 @@ class _Table:
 
 
 def load(root: Path, test_radius_m: float | None = None) -> Benchmark:
-    """Load the published split: 35,532 pairs to learn from, 8,884 and, where present, 92,802 to test on.
+    """Load the published split: 35,532 training pairs, 8,884 test pairs, and 92,802 of the optional test set.
 
     Args:
-        root: the folder with `ACT_data.mat`.
-        test_radius_m: adds the test in which every satellite picture within so many metres of the panorama
-            is right, 5 in the authors' paper. Not checked against their code.
+        root: folder with `ACT_data.mat`.
+        test_radius_m: adds a test in which every satellite image within this distance of the panorama is
+            correct, 5 m in the authors' paper. Not verified against their code.
 
     Raises:
-        ParameterError: the first thing that is missing or malformed; a few missing pictures are a warning.
+        ParameterError: a file or folder is missing or malformed; a few missing images only log a warning.
     """
     found: list[str] = []
     table, folder = _read_table(root, found), _pictures_folder(root, found)
@@ -84,7 +84,7 @@ def load(root: Path, test_radius_m: float | None = None) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     found: list[str] = []
     table, folder = _read_table(root, found), _pictures_folder(root, found)
     if found:
@@ -119,12 +119,12 @@ def _read_table(root: Path, found: list[str]) -> _Table:
     found += twice(path, "a panorama", names)
     shared = sorted(set(training) & set(validation))
     if shared:
-        found.append(f"{path} learns from and tests on the same panoramas: {named(shared)}; fetch it again.")
+        found.append(f"{path} has panoramas in both training and test: {named(shared)}; fetch it again.")
     return _Table(positions, training, validation)
 
 
 def _members(names: list[str], indices: NDArray[Any]) -> list[str]:
-    """Return names by MATLAB's indices, which count from 1 and lie in a cell of a struct."""
+    """Return the names at MATLAB's indices, which count from 1 and lie in a cell of a struct."""
     flat = np.ravel(np.ravel(indices)[0]).astype(np.int64)
     if len(flat) == 0 or flat.min() < 1 or flat.max() > len(names):
         raise ValueError(f"the indices of a split must lie between 1 and {len(names)}")
@@ -137,7 +137,7 @@ def _pictures_folder(root: Path, found: list[str]) -> Path:
             return folder
     if not found:
         found.append(
-            f"{root} has {_GROUND_FOLDER}/ and {_SATELLITE_FOLDER}/ neither in ANU_data_small/ nor beside "
+            f"{root} lacks {_GROUND_FOLDER}/ and {_SATELLITE_FOLDER}/, neither in ANU_data_small/ nor beside "
             f"{_TABLE}; complete the download."
         )
     return root
@@ -158,21 +158,21 @@ def _present(folder: Path, names: Sequence[str], table: _Table) -> list[Pair]:
         else:
             absent.append(pair.id)
     if not pairs:
-        raise ParameterError(f"{folder} has none of the pictures of {named(absent)}; complete the download.")
+        raise ParameterError(f"{folder} has none of the images of {named(absent)}; complete the download.")
     if absent:
-        _log.warning("%s: %d pairs lack a picture and are left out: %s.", folder, len(absent), named(absent))
+        _log.warning("%s: %d pairs lack an image and are left out: %s.", folder, len(absent), named(absent))
     return pairs
 
 
 def _test_names(folder: Path) -> tuple[set[str], set[str]]:
-    """Return ids of the test's panoramas and of its satellite pictures."""
+    """Return the ids of the panoramas and of the satellite images of the test set."""
     grounds = {path.name.removesuffix(_GROUND) for path in (folder / _GROUND_FOLDER).glob("*" + _GROUND)}
     satellites = (folder / _SATELLITE_FOLDER).glob("*" + _SATELLITE)
     return grounds, {path.name.removesuffix(_SATELLITE) for path in satellites}
 
 
 def _test_pairs(root: Path, table: _Table) -> list[Pair]:
-    """Return the pairs of the test: those whose two pictures are there, in the order of their names."""
+    """Return the complete pairs of the test set, sorted by name."""
     folder = root / _TEST_FOLDER
     grounds, satellites = _test_names(folder)
     return [_pair(folder, name, table) for name in sorted(grounds & satellites)]
@@ -184,7 +184,7 @@ def _half_pairs(folder: Path) -> list[str]:
     if not halves:
         return []
     return [
-        f"{folder} has one picture of two of {len(halves)} places: {named(halves)}; complete the download."
+        f"{folder} has one of two images of {len(halves)} places: {named(halves)}; complete the download."
     ]
 
 
@@ -193,7 +193,7 @@ def _within(task: Task, radius_m: float) -> Task:
     for item in task.queries:
         if not isinstance(item.location, PlaneLocation):
             raise ParameterError(
-                f"{_TABLE} has no position of {item.id} of the test; leave test_radius_m out."
+                f"{_TABLE} has no position of {item.id} of the test set; leave test_radius_m out."
             )
         points.append((item.location.x_m, item.location.y_m))
     near = cKDTree(points).query_ball_point(points, radius_m, return_sorted=True)

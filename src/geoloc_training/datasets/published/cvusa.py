@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CVUSA: panoramas of the United States and the satellite picture of each, one to one (Workman et al. 2015).
+"""CVUSA: panoramas of the United States, each with one satellite image (Workman et al. 2015).
 
     bingmap/19/<7 digits>.jpg  streetview/panos/<7 digits>.jpg
-    splits/train-19zl.csv      splits/val-19zl.csv      rows: satellite picture, panorama, annotation (unused)
+    splits/train-19zl.csv      splits/val-19zl.csv      rows: satellite image, panorama, annotation (unused)
     split_locations/all.csv    optional: positions, for hard negatives that are near on the ground
 
-`all.csv` has no heading. As Sample4Geo's script reads it, row n (from 1) belongs to picture number n and
-holds latitude and longitude of the satellite picture, then of the panorama, then a column of unknown meaning.
-This was not checked against the authors' own description.
+`all.csv` has no header. According to the script of Sample4Geo, row n (from 1) belongs to image number n. It
+holds latitude and longitude of the satellite image, then of the panorama, then a column of unknown meaning.
+This is not verified against the authors' own description.
 """
 
 import csv
@@ -28,13 +28,13 @@ _Positions = list[tuple[GeoLocation, GeoLocation]]
 
 
 def load(root: Path) -> Benchmark:
-    """Load the published split: 35,532 pairs to learn from, 8,884 to test on.
+    """Load the published split: 35,532 training pairs and 8,884 test pairs.
 
     Args:
-        root: the folder with `bingmap`, `streetview` and `splits`.
+        root: folder with `bingmap`, `streetview` and `splits`.
 
     Raises:
-        ParameterError: the first thing that is missing or malformed.
+        ParameterError: a file or folder is missing or malformed.
     """
     found: list[str] = []
     training, tests = _read(root, found)
@@ -43,7 +43,7 @@ def load(root: Path) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     found: list[str] = []
     training, tests = _read(root, found)
     folders = Folders()
@@ -52,7 +52,7 @@ def check(root: Path) -> list[str]:
 
 
 def _read(root: Path, found: list[str]) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs of both splits; what is wrong with them is added to `found`."""
+    """Return the pairs of both splits; append a sentence for each fault to `found`."""
     wrong = wrong_root(root, _NEEDS, "CVUSA")
     if wrong:
         found.append(wrong)
@@ -62,9 +62,7 @@ def _read(root: Path, found: list[str]) -> tuple[list[Pair], list[Pair]]:
     tests = _read_pairs(root, root / _TEST, positions, found)
     shared = sorted({pair.id for pair in training} & {pair.id for pair in tests})
     if shared:
-        found.append(
-            f"{root / _TEST} tests on places that {_TRAIN} learns from: {named(shared)}; remove them."
-        )
+        found.append(f"{root / _TEST} has test places that {_TRAIN} trains on: {named(shared)}; remove them.")
     return training, tests
 
 
@@ -83,15 +81,15 @@ def _read_pairs(root: Path, table: Path, positions: _Positions, found: list[str]
 
 def _fault(row: list[str]) -> str:
     if len(row) < 2:
-        return f"{len(row)} columns instead of 3 (satellite picture, panorama, annotation); fetch it again"
+        return f"{len(row)} columns instead of 3 (satellite image, panorama, annotation); fetch it again"
     for number, (cell, folder) in enumerate(zip(row, (_SATELLITES, _PANORAMAS), strict=False), 1):
         if Path(cell.strip()).parts[:1] != (folder,):
             return (
-                f"column {number} is '{cell}' and not a picture under {folder}/; the columns are satellite "
-                "picture, panorama, annotation"
+                f"column {number} is '{cell}' and not an image under {folder}/; put the columns in the order "
+                "satellite image, panorama, annotation"
             )
     if not Path(row[0].strip()).stem.isdecimal():
-        return f"'{row[0]}' is not named by a number, as CVUSA's pictures are"
+        return f"'{row[0]}' is not named by a number, as the images of CVUSA are; fetch it again"
     return ""
 
 
@@ -110,10 +108,13 @@ def _read_positions(table: Path, found: list[str]) -> _Positions:
         try:
             latitude, longitude, ground_latitude, ground_longitude = (float(cell) for cell in row[:4])
         except ValueError:
-            found.append(f"{table}, line {line}: not latitude and longitude twice; fetch it again.")
+            found.append(
+                f"{table}, line {line}: the first four columns are not latitude and longitude, twice; "
+                "fetch it again."
+            )
             return []
         if max(abs(latitude), abs(ground_latitude)) > 90 or max(abs(longitude), abs(ground_longitude)) > 180:
-            found.append(f"{table}, line {line}: {row[:4]} are not on the Earth; are columns swapped?")
+            found.append(f"{table}, line {line}: {row[:4]} are not on the Earth; check for swapped columns.")
             return []
         positions.append((GeoLocation(latitude, longitude), GeoLocation(ground_latitude, ground_longitude)))
     return positions

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DenseUAV: points 20 m apart over universities, from three heights; where each lies is in a table.
+"""DenseUAV: points 20 m apart over universities, seen from three heights, with a table of positions.
 
-All pictures of a point share its position, as in the authors' script, which keeps the last row of a point;
-the table has rows for some of them alone.
+All images of a point share one position, as in the authors' script, which keeps the last row of a point. The
+table has rows for some of the images only.
 """
 
 from pathlib import Path
@@ -24,14 +24,14 @@ from geoloc_training.items import Benchmark, GeoLocation
 
 _WHOLE_TABLE = "Dense_GPS_ALL.txt"
 _PART_TABLES = ("Dense_GPS_train.txt", "Dense_GPS_test.txt")
-_FARTHEST_DEG = 1e-3  # between rows of one point: its three pictures were not taken on the very same spot
+_FARTHEST_DEG = 1e-3  # between rows of one point, whose three images were not taken at exactly one position
 
 
 def load(root: Path) -> Benchmark:
-    """Load the data set, with a position for every picture.
+    """Load the data set, with a position for every image.
 
     Raises:
-        ParameterError: the first thing that is missing or malformed.
+        ParameterError: a file or folder is missing or malformed.
     """
     layout = _layout(root)
     shelves = read(layout)
@@ -41,7 +41,7 @@ def load(root: Path) -> Benchmark:
 
 
 def check(root: Path) -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     layout = _layout(root)
     shelves = read(layout)
     return [*_survey(layout, shelves)[0], *unreadable_on(shelves)]
@@ -61,13 +61,15 @@ def _layout(root: Path) -> Layout:
 
 
 def _trials(folder: Path) -> tuple[Trial, ...]:
-    """Return drone→satellite, and the other way where its folders were fetched: not every copy has them."""
-    there, back = both_ways(folder)
-    return (there, back) if back.queries.path.exists() or back.gallery.path.exists() else (there,)
+    """Return drone→satellite, and satellite→drone if its folders exist: not every copy has them."""
+    forward, backward = both_ways(folder)
+    if backward.queries.path.exists() or backward.gallery.path.exists():
+        return forward, backward
+    return (forward,)
 
 
 def _survey(layout: Layout, shelves: dict[Shelf, Places]) -> tuple[list[str], dict[str, GeoLocation]]:
-    """Return what is wrong with folders and table, and the positions."""
+    """Return the faults of folders and tables, and the position of each point."""
     found = malformed(layout, shelves)
     if not any(shelves.values()):
         return found, {}
@@ -75,7 +77,7 @@ def _survey(layout: Layout, shelves: dict[Shelf, Places]) -> tuple[list[str], di
     if not tables[0].is_file():
         tables = [path for path in (layout.root / name for name in _PART_TABLES) if path.is_file()]
     if not tables:
-        missing = f"{layout.root / _WHOLE_TABLE} is missing; it says where every point lies."
+        missing = f"{layout.root / _WHOLE_TABLE} is missing, the table of positions; complete the download."
         return [*found, missing], {}
     positions: dict[str, GeoLocation] = {}
     for table in tables:
@@ -91,7 +93,7 @@ def _survey(layout: Layout, shelves: dict[Shelf, Places]) -> tuple[list[str], di
 
 
 def _read_table(table: Path, positions: dict[str, GeoLocation]) -> list[str]:
-    """Add the positions of a table's points to those known; a faulty row ends the reading."""
+    """Add the positions of a table's points to `positions`; stop at the first faulty row."""
     try:
         lines = table.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -106,11 +108,11 @@ def _read_table(table: Path, positions: dict[str, GeoLocation]) -> list[str]:
             return [f"{table}, line {number}: {error}."]
         point, known = path.split("/")[-2], rows.setdefault(path, where)
         if known != where:
-            return [f"{table}, line {number}: {path} has another position further up; keep one of the rows."]
+            return [f"{table}, line {number}: {path} has another position in an earlier row; keep one row."]
         near = positions.setdefault(point, where)
         if _apart_deg(near, where) > _FARTHEST_DEG:
             return [
-                f"{table}, line {number}: point {point} lies elsewhere than in an earlier row; "
+                f"{table}, line {number}: the position of point {point} differs from an earlier row; "
                 "correct or remove one of them."
             ]
         positions[point] = where
@@ -118,7 +120,11 @@ def _read_table(table: Path, positions: dict[str, GeoLocation]) -> list[str]:
 
 
 def _parse(line: str) -> tuple[str, GeoLocation]:
-    """Return path and position of `<path>/<id>/<file> E<longitude> N<latitude> <height>`, or ValueError."""
+    """Return path and position of a row `<path>/<id>/<file> E<longitude> N<latitude> <height>`.
+
+    Raises:
+        ValueError: the row has another form, or its position is not on the Earth.
+    """
     words = line.rsplit(maxsplit=3)
     path = words[0].replace("\\", "/")
     if len(words) != 4 or path.count("/") < 1:

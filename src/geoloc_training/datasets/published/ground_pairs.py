@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What CVUSA and CVACT share: pairs of a ground panorama and a satellite picture, one to one."""
+"""One-to-one pairs of a ground panorama and a satellite image, as in CVUSA and CVACT."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from geoloc_training.items import Item, Location, Task, TrainingSplit
 
 @dataclass(frozen=True)
 class Pair:
-    """A panorama and the satellite picture of its place.
+    """A panorama and the satellite image of its place.
 
     Attributes:
-        id: of the place.
-        ground: the panorama's file.
-        satellite: the satellite picture's file.
-        ground_location: where the camera stood, or None.
-        satellite_location: the satellite picture's centre, or None.
+        id: id of the place.
+        ground: file of the panorama.
+        satellite: file of the satellite image.
+        ground_location: position of the camera, or None if unknown.
+        satellite_location: centre of the satellite image, or None if unknown.
     """
 
     id: str
@@ -34,17 +34,17 @@ class Pair:
 
     @property
     def reference(self) -> Item:
-        """Return the satellite picture as an item."""
+        """Return the satellite image as an item."""
         return Item(self.id, "satellite", self.satellite, self.satellite_location)
 
 
 def training_of(pairs: Sequence[Pair]) -> TrainingSplit:
-    """Return pairs to learn from."""
+    """Return a training split of pairs."""
     return matched_by_id([pair.query for pair in pairs], [pair.reference for pair in pairs])
 
 
 def task_of(name: str, pairs: Sequence[Pair]) -> Task:
-    """Return pairs to test on: panoramas looked up among their own satellite pictures."""
+    """Return a test of pairs: the panoramas are queries, their satellite images the gallery."""
     return Task(
         name=name,
         queries=tuple(pair.query for pair in pairs),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GTA-UAV and GTA-UAV-LR: drone views of a game's world, each overlapping several tiles of four sizes.
+"""GTA-UAV and GTA-UAV-LR: drone views of a game's world that overlap tiles of four sizes.
 
-Tiles are right for a drone view by how much their footprints overlap: positive above 0.39, semi-positive
-above 0.14. As the authors do, training takes both, weighted by the overlap, and the test asks for positives.
-There is no place of several pictures here: every drone view has an id of its own.
+A tile matches a drone view if their footprints overlap: positive above an overlap of 0.39, semi-positive
+above 0.14. As in the authors' code, training uses both, weighted by the overlap, and the test counts
+positives only. Every drone view has its own id, so no place has several drone views.
 """
 
 import json
@@ -22,7 +22,7 @@ Overlap = tuple[str, float]
 _TITLE = "GTA-UAV"
 _MAP_PX = 24576
 _PIXEL_M = 0.45
-_OFFSET_PARTS = 256  # a tile may be shifted by so many parts of its width
+_OFFSET_PARTS = 256  # unit of a tile's offset, in parts of its width
 _EXCHANGED_SHARE = 0.5
 _NAMED_ENTRIES = 10
 
@@ -32,11 +32,11 @@ class _Row:
     """A drone view.
 
     Attributes:
-        folder: where its picture lies, from the root.
-        name: of its picture.
-        location: of the middle of what it shows.
-        positives: pictures of the tiles that are right for it, with the overlap, most first.
-        overlapping: the same for all tiles it overlaps enough to learn from, positives among them.
+        folder: folder of the image, relative to the root.
+        name: file name of the image.
+        location: centre of the ground in view.
+        positives: image names and overlaps of the positive tiles, largest overlap first.
+        overlapping: image names and overlaps of the positive and semi-positive tiles, largest overlap first.
     """
 
     folder: str
@@ -48,7 +48,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What lies in the folder, and what is wrong with it."""
+    """Content of the folder, and a sentence for each fault in it."""
 
     found: tuple[str, ...]
     training: tuple[_Row, ...] = ()
@@ -57,10 +57,10 @@ class _Survey:
 
 
 def load(root: Path, area: Area = "cross") -> Benchmark:
-    """Load the data set, split into regions apart (cross) or not (same).
+    """Load the data set, with training and test in different regions (cross) or in one region (same).
 
     Raises:
-        ParameterError: the first thing that is missing or malformed.
+        ParameterError: a file or folder is missing or malformed.
     """
     survey = _survey(root, area)
     refuse(survey.found)
@@ -78,7 +78,7 @@ def load(root: Path, area: Area = "cross") -> Benchmark:
 
 
 def check(root: Path, area: Area = "cross") -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     survey = _survey(root, area)
     rows = (*survey.training, *survey.test)
     pictures = (*(_drone(root, row).path for row in rows), *(tile.path for tile in survey.tiles))
@@ -86,17 +86,17 @@ def check(root: Path, area: Area = "cross") -> list[str]:
 
 
 def tile_centre(name: str) -> PlaneLocation:
-    """Return where a tile lies, from its name `<zoom>_<offset>_<x>_<y>` (first release: no offset).
+    """Return the centre of a tile from its name `<zoom>_<offset>_<x>_<y>` (first release: no offset).
 
     Raises:
-        ParameterError: the name is not of this form.
+        ParameterError: the name has another form.
     """
     try:
         zoom, *offset, x, y = (int(word) for word in name.split("_"))
         (shift,) = offset or [0]
     except ValueError as error:
         raise ParameterError(
-            f"tile '{name}' has no name of the form <zoom>_<offset>_<x>_<y>; rename or remove it."
+            f"tile '{name}' is not named in the form <zoom>_<offset>_<x>_<y>; rename or remove it."
         ) from error
     tile_m = _MAP_PX / 2**zoom * _PIXEL_M
     return PlaneLocation(*(tile_m * (number + 0.5 + shift / _OFFSET_PARTS) for number in (x, y)))
@@ -119,9 +119,9 @@ def _survey(root: Path, area: Area) -> _Survey:
 
 
 def _tiles(folder: Path) -> tuple[tuple[Item, ...], list[str]]:
-    """Return every tile in a folder and below it, by name, and what is wrong with them."""
+    """Return every tile below a folder, sorted by path, and a sentence for each fault."""
     if not folder.is_dir():
-        return (), [f"{folder} is missing; the tiles of the map belong there."]
+        return (), [f"{folder} is missing, the folder of the map's tiles; complete the download."]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     found, tiles, names = [], [], set()
     for path in paths:
@@ -133,7 +133,7 @@ def _tiles(folder: Path) -> tuple[tuple[Item, ...], list[str]]:
         except ParameterError as error:
             found.append(f"{path}: {error}")
     if not paths:
-        found.append(f"{folder} holds no picture; the tiles of the map belong there.")
+        found.append(f"{folder} holds no images, the tiles of the map; complete the download.")
     return tuple(tiles), found
 
 
@@ -145,7 +145,7 @@ def _lacking_pictures(root: Path, rows: tuple[_Row, ...], tiles: tuple[Item, ...
     wanted = sorted({name for row in rows for name, _ in (*row.positives, *row.overlapping)} - names)
     missing = ((drones, "drone views", " and ".join(sorted(folders))), (wanted, "tiles", "satellite"))
     return [
-        f"{root / where} lacks {what} that are listed, {len(lost)} in all: {named(lost)}; fetch them again."
+        f"{root / where} lacks {len(lost)} {what} of the lists: {named(lost)}; fetch them again."
         for lost, what, where in missing
         if lost
     ]
@@ -154,14 +154,14 @@ def _lacking_pictures(root: Path, rows: tuple[_Row, ...], tiles: tuple[Item, ...
 def _both_parts(training: tuple[_Row, ...], test: tuple[_Row, ...]) -> list[str]:
     both = sorted({row.name for row in training} & {row.name for row in test})
     return (
-        [f"{named(both)} are listed to learn from and to be tested; remove them from one list."]
+        [f"{named(both)} are in both the training and the test list; remove them from one list."]
         if both
         else []
     )
 
 
 def _exchanged(path: Path, rows: tuple[_Row, ...]) -> list[str]:
-    """Return True where drone views lie near their tiles only with x and y exchanged."""
+    """Return a sentence if most drone views lie near their tiles only with x and y exchanged."""
     placed = [(row.location, _centre_of_best(row)) for row in rows if row.overlapping]
     swapped = sum(
         _apart_m(here.x_m, here.y_m, tile) > 2 * _apart_m(here.y_m, here.x_m, tile) + 1.0
@@ -170,7 +170,7 @@ def _exchanged(path: Path, rows: tuple[_Row, ...]) -> list[str]:
     )
     if not placed or swapped <= _EXCHANGED_SHARE * len(placed):
         return []
-    return [f"{path}: drone_loc_x_y lies by its tiles only with x and y swapped; write x first."]
+    return [f"{path}: drone_loc_x_y matches the tiles only with x and y swapped; write x first."]
 
 
 def _centre_of_best(row: _Row) -> PlaneLocation | None:
@@ -189,7 +189,7 @@ def _drone(root: Path, row: _Row) -> Item:
 
 
 def _training(root: Path, survey: _Survey) -> TrainingSplit:
-    """Return drone views with the tiles they overlap; other tiles may be the test's and are left out."""
+    """Return the drone views and the tiles they overlap; other tiles may belong to the test."""
     wanted = {name for row in survey.training for name, _ in row.overlapping}
     tiles = tuple(tile for tile in survey.tiles if tile.path.name in wanted)
     numbers = {tile.path.name: number for number, tile in enumerate(tiles)}
@@ -202,15 +202,15 @@ def _training(root: Path, survey: _Survey) -> TrainingSplit:
 
 
 def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
-    """Return the rows of a list, and sentences about those that are malformed."""
+    """Return the rows of a list, and a sentence for each malformed row."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return (), [f"{path} is missing; it lists drone views and their tiles."]
+        return (), [f"{path} is missing, the list of drone views and their tiles; complete the download."]
     except (OSError, ValueError) as error:
         return (), [f"{path} is not readable JSON ({error}); fetch it again."]
     if not isinstance(listed, list) or not listed:
-        return (), [f"{path} must hold a list of drone views; fetch it again."]
+        return (), [f"{path} is not a list of drone views, or is empty; fetch it again."]
     rows: dict[str, _Row] = {}
     found = []
     for number, entry in enumerate(listed):
@@ -221,15 +221,15 @@ def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
             found.append(f"{path}, entry {number}: {what}.")
             continue
         if row.name in rows:
-            found.append(f"{path}, entry {number}: {row.name} is listed already; keep one of its rows.")
+            found.append(f"{path}, entry {number}: {row.name} is listed twice; keep one of its entries.")
         rows[row.name] = row
     more = len(found) - _NAMED_ENTRIES
-    rest = [f"{more} more entries of {path}."] if more > 0 else []
+    rest = [f"{more} more entries of {path} are faulty."] if more > 0 else []
     return tuple(rows.values()), [*found[:_NAMED_ENTRIES], *rest]
 
 
 def _row_of(entry: dict[str, Any]) -> _Row:
-    """Return a row; KeyError or ValueError says what is wrong with it."""
+    """Return the row of an entry; a KeyError, TypeError or ValueError names the fault."""
     x_m, y_m = (float(value) for value in entry["drone_loc_x_y"])
     return _Row(
         str(entry["drone_img_dir"]),
@@ -248,5 +248,5 @@ def _overlaps(entry: dict[str, Any], of: str) -> tuple[Overlap, ...]:
         raise ValueError(f"{of}_img_list names a tile twice")
     if not all(0 <= overlap <= 1 for overlap in overlaps):
         raise ValueError(f"{of}_weight_list has weights outside 0..1")
-    # The order among equals is the list's.
+    # A stable sort keeps the order of the list among equal overlaps.
     return tuple(sorted(zip(map(str, names), overlaps, strict=True), key=lambda pair: -pair[1]))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published data sets by the names that `data=…` and `geoloc-train datasets` know them by.
+"""Table of the published data sets, by the names that `data=…` and `geoloc-train datasets` use.
 
-`map`, imagery of one's own, is no published set: it can be checked, and has no tests to load.
+`map`, the user's own imagery, is not a published set: it can be checked, but has no tests to load.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ class DataSet:
     """A published data set, or one of its published splits.
 
     Attributes:
-        title: the name its authors gave it.
-        views: what is located, and what it is located in.
-        module: with `load(root, …)` and `check(root, …)`.
-        options: what these are given beside the root.
-        published: pictures and places of each part (`benchmark_sizes`), as far as they are published.
+        title: name given by the authors.
+        views: views of the queries and of the references, such as drone and satellite.
+        module: module with `load(root, …)` and `check(root, …)`.
+        options: further arguments of `load` and `check`.
+        published: published numbers of images and places of each part, as in `benchmark_sizes`.
     """
 
     title: str
@@ -38,31 +38,32 @@ class DataSet:
     published: Mapping[str, Size] = field(default_factory=dict)
 
     def load(self, root: Path) -> Benchmark:
-        """Read it; GeolocError with the first thing that is missing or malformed."""
+        """Load the data set; a GeolocError names the first missing or malformed file or folder."""
         loaded: Benchmark = self.module.load(root, **self.options)
         return loaded
 
     def check(self, root: Path) -> list[str]:
-        """Return sentences that say what is missing or malformed."""
+        """Return a sentence for each missing or malformed file or folder."""
         return list(self.module.check(root, **self.options))
 
 
 def load_benchmark(name: str, root: Path | str) -> Benchmark:
-    """Load a published data set from the folder it was unpacked to.
+    """Load a published data set from its unpacked folder.
 
     Raises:
-        ParameterError: no such data set, no folder, or the first thing that is missing or malformed in it.
-        RasterError: a table of the data set that cannot be read.
+        ParameterError: the data set is unknown, no folder is given, or a file or folder is missing or
+            malformed.
+        RasterError: a table of the data set cannot be read.
     """
     known = data_set(name)
     return known.load(_folder(known.title, root))
 
 
 def check_dataset(name: str, root: Path | str) -> list[str]:
-    """Return sentences that say what is missing or malformed in a folder; none where all is well.
+    """Return a sentence for each missing or malformed file in the folder of a data set.
 
     Raises:
-        ParameterError: no such data set, or no folder named.
+        ParameterError: the data set is unknown, or no folder is given.
     """
     if name == MAP:
         return list(survey_images(_folder("the imagery", root)).findings)
@@ -74,17 +75,15 @@ def data_set(name: str) -> DataSet:
     """Return a data set by name.
 
     Raises:
-        ParameterError: no such data set.
+        ParameterError: the name is unknown.
     """
     if name not in DATA_SETS:
-        raise ParameterError(
-            f"there is no published data set named '{name}'; use one of {', '.join(DATA_SETS)}."
-        )
+        raise ParameterError(f"there is no published data set '{name}'; use one of {', '.join(DATA_SETS)}.")
     return DATA_SETS[name]
 
 
 def benchmark_sizes(benchmark: Benchmark) -> dict[str, Size]:
-    """Return pictures and places of each part: of the training split and of each test."""
+    """Return the numbers of images and places of each part of the training split and of each test."""
     parts = {
         "training, queries": benchmark.training.queries,
         "training, references": benchmark.training.references,
@@ -97,7 +96,7 @@ def benchmark_sizes(benchmark: Benchmark) -> dict[str, Size]:
 
 def _folder(title: str, root: Path | str) -> Path:
     if not str(root):
-        raise ParameterError(f"say where {title} lies: data.root=DIR.")
+        raise ParameterError(f"the folder of {title} is not given; add data.root=DIR.")
     return Path(root).expanduser()
 
 

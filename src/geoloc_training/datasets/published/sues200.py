@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SUES-200: 200 places from four heights, as published (raw) or as its users split it.
+"""SUES-200: 200 places seen from four heights, in the published (raw) layout or in its usual split layout.
 
-Each height is a test of its own. The authors train a model for each height; here the heights are chosen, and
-the satellite picture of a place, the same for all of them, is taken once.
+Each height has its own tests. The authors train one model for each height. Here the heights are an option,
+and the satellite image of a place, which is the same for all heights, is used once.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ HEIGHTS_M = (150, 200, 250, 300)
 _SPLITS = (("Training", "Testing"), ("train", "test"))
 _RAW = ("drone_view_512", "satellite-view")
 
-# The published 120 places to learn from; the other 80 are looked up among all 200.
+# The published 120 training places; the other 80 are the queries, with a gallery of all 200.
 _LEARNT = (
     "1-7 9-11 13 15 16 20 21 24-34 36 37 39 43-45 51 55-58 60 64 66 67 69 70 73 74 76 77 80-82 84-91 94 96 "
     "97 100-106 113 116 118-120 123 125-127 129 132 134 137 139 141 142 145-149 151 152 155-160 163 166-169 "
@@ -25,21 +25,25 @@ _LEARNT = (
 
 
 def load(root: Path, heights_m: Sequence[int] = HEIGHTS_M) -> Benchmark:
-    """Load the data set at some of its heights, the places learnt from standing in the galleries too.
+    """Load the data set at the given heights; the galleries include the training places.
 
     Raises:
-        ParameterError: another height, or the first thing that is missing or malformed.
+        ParameterError: a height is unknown, or a file or folder is missing or malformed.
     """
     return load_tree(_layout(root, heights_m))
 
 
 def check(root: Path, heights_m: Sequence[int] = HEIGHTS_M) -> list[str]:
-    """Return sentences that say what is missing or malformed; ParameterError on another height."""
+    """Return a sentence for each missing or malformed file or folder.
+
+    Raises:
+        ParameterError: a height is unknown.
+    """
     return check_tree(_layout(root, heights_m))
 
 
 def training_places() -> frozenset[str]:
-    """Return the names of the 120 places of the published split."""
+    """Return the names of the 120 training places of the published split."""
     ends = [[int(end) for end in word.split("-")] for word in _LEARNT.split()]
     return frozenset(f"{number:04d}" for end in ends for number in range(end[0], end[-1] + 1))
 
@@ -47,17 +51,18 @@ def training_places() -> frozenset[str]:
 def _layout(root: Path, heights_m: Sequence[int]) -> Layout:
     if not heights_m or not set(heights_m) <= set(HEIGHTS_M):
         raise ParameterError(
-            f"heights_m={tuple(heights_m)} are not SUES-200's; choose among {', '.join(map(str, HEIGHTS_M))}."
+            f"heights_m={tuple(heights_m)} are not heights of SUES-200; choose among "
+            f"{', '.join(map(str, HEIGHTS_M))}."
         )
     if any((root / name).exists() for name in _RAW):
         return _raw(root, heights_m)
     names = next((pair for pair in _SPLITS if any((root / name).exists() for name in pair)), None)
     if names is not None:
         return _split(root, heights_m, names)
-    # No layout at all: whichever of them lies one level off says what the right root is.
-    ways = (_raw(root, heights_m), *(_split(root, heights_m, pair) for pair in _SPLITS))
+    # The root has no known layout. A layout found one level up or down lets the check name the right root.
+    layouts = (_raw(root, heights_m), *(_split(root, heights_m, pair) for pair in _SPLITS))
     near = [root.resolve().parent, *(root.iterdir() if root.is_dir() else ())]
-    return next((way for way in ways for path in near if _holds(path, way.needs)), ways[1])
+    return next((layout for layout in layouts for path in near if _holds(path, layout.needs)), layouts[1])
 
 
 def _holds(folder: Path, names: Sequence[str]) -> bool:

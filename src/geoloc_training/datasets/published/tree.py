@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets that are folders of places: `train/drone/0839/image-01.jpeg`. One reader and one check for all.
+"""Reader and check of data sets with one folder for each place, such as `train/drone/0839/image-01.jpeg`.
 
-A data set of this kind is a `Layout`: which folders are learnt from and which tests look what up in what.
+A `Layout` describes such a data set: the folders of the training split, and the queries and galleries of the
+tests.
 """
 
 from collections import defaultdict
@@ -18,13 +19,13 @@ Places = dict[str, list[Path]]
 
 @dataclass(frozen=True)
 class Shelf:
-    """A folder that holds a folder for each place.
+    """A folder that holds one folder for each place.
 
     Attributes:
-        path: the folder.
-        view: what its pictures show: drone or satellite.
-        within: folder of each place that holds its pictures; empty where they lie straight in the place's.
-        only: the places that belong to it; None for all.
+        path: path of the folder.
+        view: view of its images, drone or satellite.
+        within: folder of the images inside the folder of a place; empty if they lie directly in the latter.
+        only: names of the places that belong to the shelf; None for all.
     """
 
     path: Path
@@ -38,7 +39,7 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Trial:
-    """A test: the pictures of one shelf are looked up among those of another."""
+    """A test: the images of one shelf are the queries, the images of another the gallery."""
 
     name: str
     queries: Shelf
@@ -47,17 +48,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lies on disk.
+    """Layout of a data set on disk.
 
     Attributes:
         name: short name, as in `data=u1652`.
-        title: the name its authors gave it.
-        root: the folder the user named.
-        needs: what lies in that folder; by these the right folder is known.
-        queries: shelves of the view that is located, to learn from.
-        references: shelves of the map, to learn from.
-        trials: the published tests.
-        metrics: what the authors' script reports.
+        title: name given by the authors.
+        root: folder given by the user.
+        needs: names of folders that identify the root.
+        queries: shelves of the training queries.
+        references: shelves of the training references.
+        trials: published tests.
+        metrics: metrics reported by the authors' script.
     """
 
     name: str
@@ -77,11 +78,11 @@ class Layout:
 
 
 def both_ways(folder: Path, of: str = "") -> tuple[Trial, Trial]:
-    """Return University-1652's two tests, whose four folders other sets took over.
+    """Return the tests drone→satellite and satellite→drone in the folders of University-1652.
 
     Args:
-        folder: holds query_drone, gallery_satellite, query_satellite and gallery_drone.
-        of: what is tested, for the tests' names: ", 150 m".
+        folder: folder with query_drone, gallery_satellite, query_satellite and gallery_drone.
+        of: suffix of the tests' names, such as ", 150 m".
     """
     drone, satellite = (
         {part: Shelf(folder / f"{part}_{view}", view) for part in ("query", "gallery")}
@@ -94,15 +95,15 @@ def both_ways(folder: Path, of: str = "") -> tuple[Trial, Trial]:
 
 
 def read(layout: Layout) -> dict[Shelf, Places]:
-    """Return the pictures of every place on every shelf, by name; none on a shelf that is missing."""
+    """Return the images of every place on every shelf, sorted by name; empty for a missing shelf."""
     return {shelf: _read_shelf(shelf) for shelf in layout.shelves}
 
 
 def load_tree(layout: Layout) -> Benchmark:
-    """Return a data set without locations.
+    """Load a data set without locations.
 
     Raises:
-        ParameterError: the first thing that is missing or malformed.
+        ParameterError: a file or folder is missing or malformed.
     """
     shelves = read(layout)
     refuse(malformed(layout, shelves))
@@ -110,7 +111,7 @@ def load_tree(layout: Layout) -> Benchmark:
 
 
 def check_tree(layout: Layout) -> list[str]:
-    """Return sentences that say what is missing or malformed, down to pictures that cannot be read."""
+    """Return a sentence for each missing or malformed folder and for each unreadable image."""
     shelves = read(layout)
     return [*malformed(layout, shelves), *unreadable_on(shelves)]
 
@@ -118,7 +119,7 @@ def check_tree(layout: Layout) -> list[str]:
 def benchmark(
     layout: Layout, shelves: Mapping[Shelf, Places], locations: Mapping[str, Location] | None = None
 ) -> Benchmark:
-    """Return the data set that was read, with the locations of its places where they are known."""
+    """Return the data set on the given shelves, with the locations of places where known."""
     items = {shelf: _items(shelf, places, locations or {}) for shelf, places in shelves.items()}
     training = matched_by_id(
         [item for shelf in layout.queries for item in items[shelf]],
@@ -129,7 +130,7 @@ def benchmark(
 
 
 def matched_by_id(queries: Sequence[Item], references: Sequence[Item]) -> TrainingSplit:
-    """Return a training split in which all references of a query's place are right, and equally so."""
+    """Return a training split in which all references of a query's place match with equal weight."""
     places: dict[str, list[int]] = defaultdict(list)
     for number, item in enumerate(references):
         places[item.id].append(number)
@@ -145,16 +146,16 @@ def refuse(findings: Sequence[str]) -> None:
 
 
 def wrong_root(root: Path, needs: Sequence[str], title: str) -> str | None:
-    """Return a sentence where a folder is not of this data set; a right one nearby is named in it.
+    """Return a sentence if a folder is not the root of a data set; it names a correct root nearby.
 
     Args:
-        root: the folder the user named.
-        needs: what lies in the right folder; one of them is enough to take it for that.
-        title: of the data set.
+        root: folder given by the user.
+        needs: names of folders in the correct root, any of which identifies it.
+        title: title of the data set.
     """
     content = " and ".join(needs)
     if not root.is_dir():
-        what = "is no folder" if root.exists() else "does not exist"
+        what = "is not a folder" if root.exists() else "does not exist"
         return f"{root} {what}; give the folder of {title} that holds {content}."
     if any((root / name).exists() for name in needs):
         return None
@@ -163,11 +164,11 @@ def wrong_root(root: Path, needs: Sequence[str], title: str) -> str | None:
         for folder in folders:
             if all((folder / name).exists() for name in needs):
                 return f"{root} is not {title} itself, which lies one level {where}; give {folder}."
-    return f"{root} is not {title}: {content} are not in it; give the folder that holds them."
+    return f"{root} is not {title}, as {content} are not in it; give the folder that holds them."
 
 
 def malformed(layout: Layout, shelves: Mapping[Shelf, Places]) -> list[str]:
-    """Return sentences about folders and names; pictures are not opened."""
+    """Return a sentence for each missing or malformed folder, without opening images."""
     wrong = wrong_root(layout.root, layout.needs, layout.title)
     if wrong:
         return [wrong]
@@ -180,13 +181,13 @@ def malformed(layout: Layout, shelves: Mapping[Shelf, Places]) -> list[str]:
         both = sorted(set(learnt) & set(queries))
         if both:
             found.append(
-                f"{named(both)} are learnt from and looked up in {trial.queries}; leave each in one of them."
+                f"{named(both)} are training places and queries in {trial.queries}; remove them from one."
             )
     return list(dict.fromkeys(found))
 
 
 def unreadable_on(shelves: Mapping[Shelf, Places]) -> list[str]:
-    """Return sentences about pictures that cannot be read."""
+    """Return a sentence for each unreadable image."""
     return unreadable(path for places in shelves.values() for paths in places.values() for path in paths)
 
 
@@ -212,16 +213,16 @@ def _together(shelves: Sequence[Shelf], read_shelves: Mapping[Shelf, Places]) ->
 
 def _on_shelf(shelf: Shelf, places: Places) -> list[str]:
     if not shelf.path.is_dir():
-        return [f"{shelf.path} is missing; the {shelf.view} pictures of every place belong there."]
-    if not places:
         return [
-            f"{shelf} holds no folders of places; each place has a folder with its {shelf.view} pictures."
+            f"{shelf.path} is missing, the folder of the places' {shelf.view} images; complete the download."
         ]
+    if not places:
+        return [f"{shelf} holds no folders of places; add one folder of {shelf.view} images for each place."]
     found = []
     empty = [place for place, paths in places.items() if not paths]
     if empty:
         found.append(
-            f"{len(empty)} of {len(places)} places in {shelf} hold no picture: {named(empty)}; fetch them "
+            f"{len(empty)} of {len(places)} places in {shelf} hold no images: {named(empty)}; fetch them "
             "again or remove their folders."
         )
     spelt: dict[str, list[str]] = defaultdict(list)
@@ -236,11 +237,11 @@ def _on_shelf(shelf: Shelf, places: Places) -> list[str]:
 
 
 def _lacking(what: str, queries: Sequence[str] | Places, gallery: Sequence[str] | Places) -> list[str]:
-    # A shelf without places has a sentence of its own, and would drown it here.
+    # A shelf without places is reported by itself, and would repeat all places here.
     missing = sorted(set(queries) - set(gallery)) if queries and gallery else []
     if not missing:
         return []
     return [
-        f"{what}: for {len(missing)} of {len(queries)} places there is nothing to be found: "
-        f"{named(missing)}; add their pictures to what is searched, or remove their queries."
+        f"{what}: {len(missing)} of {len(queries)} places have queries but no references: "
+        f"{named(missing)}; add their reference images, or remove their queries."
     ]

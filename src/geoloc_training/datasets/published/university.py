@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""University-1652: 701 buildings to learn from, 701 to look up among 951, from the drone and from above."""
+"""University-1652: drone and satellite images of 701 training buildings, and of 701 queries among 951."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from geoloc_training.items import Benchmark
 
 
 def load(root: Path) -> Benchmark:
-    """Load the data set, with the galleries' 250 distractors; errors as `tree.load_tree`."""
+    """Load the data set, with 250 distractors in the galleries; raises as `tree.load_tree`."""
     return load_tree(_layout(root))
 
 
 def check(root: Path) -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     return check_tree(_layout(root))
 
 

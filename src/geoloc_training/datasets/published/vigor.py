@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VIGOR: panoramas of four cities that lie off the centre of overlapping satellite tiles (Zhu et al. 2021).
+"""VIGOR: panoramas of four cities, off the centres of overlapping satellite tiles (Zhu et al. 2021).
 
     <City>/panorama/*.jpg         <City>/satellite/satellite_<latitude>_<longitude>.png    as published
     ground/<City>/*.jpg           satellite/<City>/…                                       as in Sample4Geo
     splits/<City>/satellite_list.txt
     splits/<City>/{same_area_balanced_train,same_area_balanced_test,pano_label_balanced}.txt
 
-A label line is the panorama, its tile, and three nearly right tiles (semi-positives), each with two offsets
-in pixels, which are not used. Same area: all four cities learn and test. Cross area: New York and Seattle
-learn, Chicago and San Francisco test.
+A label line names the panorama, its tile, and three semi-positive tiles, each tile with two offsets in
+pixels, which are not used. Same area: training and test in all four cities. Cross area: training in New York
+and Seattle, test in Chicago and San Francisco.
 """
 
 import re
@@ -26,14 +26,14 @@ _CITIES = ("Chicago", "NewYork", "SanFrancisco", "Seattle")
 _CROSS_TRAINING, _CROSS_TESTS = ("NewYork", "Seattle"), ("Chicago", "SanFrancisco")
 _TILE = re.compile(r"satellite_(-?\d+\.?\d*)_(-?\d+\.?\d*)\.\w+")
 _PANORAMA = re.compile(r".+,(-?\d+\.\d+),(-?\d+\.\d+),\.\w+")
-_TILE_COLUMNS = (1, 4, 7, 10)  # the right tile, then the semi-positives
+_TILE_COLUMNS = (1, 4, 7, 10)  # the positive tile, then the semi-positives
 
 Area = Literal["same", "cross"]
 
 
 @dataclass(frozen=True)
 class _Label:
-    """A panorama and its tiles' file names, the right one first."""
+    """A panorama and the file names of its tiles, the positive tile first."""
 
     city: str
     panorama: str
@@ -42,24 +42,24 @@ class _Label:
 
 @dataclass(frozen=True)
 class _Lists:
-    """Tiles of the cities by file name, and labels, of a split."""
+    """The tiles of a split by file name, and its labels."""
 
     tiles: dict[str, Item]
     labels: list[_Label]
 
 
 def load(root: Path, area: Area = "same") -> Benchmark:
-    """Load one of the two published arrangements.
+    """Load one of the two published splits.
 
-    The training references are the tiles that are right for a panorama; the gallery holds all tiles of the
-    tested cities.
+    The training references are the positive tiles of the panoramas. The gallery holds all tiles of the test
+    cities.
 
     Args:
-        root: the folder with `splits` and the cities.
-        area: whether the tested cities are learnt from, too.
+        root: folder with `splits` and the cities.
+        area: same to train and test in the same cities, cross to test in other cities.
 
     Raises:
-        ParameterError: the first thing that is missing or malformed.
+        ParameterError: a file or folder is missing or malformed.
     """
     found: list[str] = []
     training, tests = _read(root, area, found)
@@ -70,7 +70,7 @@ def load(root: Path, area: Area = "same") -> Benchmark:
 
 
 def check(root: Path, area: Area = "same") -> list[str]:
-    """Return sentences that say what is missing or malformed."""
+    """Return a sentence for each missing or malformed file or folder."""
     found: list[str] = []
     parts = _read(root, area, found)
     pictures = [item.path for part in parts for item in part.tiles.values()]
@@ -80,7 +80,7 @@ def check(root: Path, area: Area = "same") -> list[str]:
 
 
 def _read(root: Path, area: Area, found: list[str]) -> tuple[_Lists, _Lists]:
-    """Return both splits; what is wrong with them is added to `found`."""
+    """Return both splits; append a sentence for each fault to `found`."""
     wrong = wrong_root(root, ("splits",), "VIGOR")
     absent = [city for city in _CITIES if not _satellites(root, city).is_dir()]
     if wrong or absent:
@@ -98,7 +98,7 @@ def _read(root: Path, area: Area, found: list[str]) -> tuple[_Lists, _Lists]:
     )
     if shared:
         found.append(
-            f"{root / 'splits'}: same area learns from and tests on {named(shared)}; fetch it again."
+            f"{root / 'splits'} has panoramas in both training and test: {named(shared)}; fetch it again."
         )
     return training, tests
 
@@ -132,7 +132,10 @@ def _read_tiles(table: Path, folder: Path, found: list[str]) -> dict[str, Item]:
     names = [line[0] for line in _lines(table, found)]
     wrong = [name for name in names if not _TILE.fullmatch(name)]
     if wrong:
-        found.append(f"{table} lists {named(wrong)}; tiles are named satellite_<latitude>_<longitude>.png.")
+        found.append(
+            f"{table} lists {named(wrong)}, but tiles are named satellite_<latitude>_<longitude>.png; "
+            "fetch it again."
+        )
         return {}
     found += twice(table, "a tile", names)
     found += missing(table, (folder / name for name in names), Folders())
@@ -164,11 +167,12 @@ def _fault(row: list[str]) -> str:
     if len(row) <= _TILE_COLUMNS[-1]:
         return f"{len(row)} columns instead of 13 (a panorama, then four tiles with two offsets each)"
     if _TILE.fullmatch(row[0]):
-        return f"column 1 is the satellite tile '{row[0]}' where the panorama belongs; are columns swapped?"
+        return f"column 1 is the satellite tile '{row[0]}' instead of a panorama; check for swapped columns"
     for column in _TILE_COLUMNS:
         if not _TILE.fullmatch(row[column]):
             return (
-                f"column {column + 1} is '{row[column]}' where a satellite tile belongs; are columns swapped?"
+                f"column {column + 1} is '{row[column]}' instead of a satellite tile; check for swapped "
+                "columns"
             )
     return ""
 
@@ -185,7 +189,7 @@ def _lines(table: Path, found: list[str]) -> list[list[str]]:
 
 
 def _location(pattern: re.Pattern[str], name: str) -> GeoLocation | None:
-    """Return the position that a file's name carries; None where it carries none that is on the Earth."""
+    """Return the position in a file name, or None if the name has no position on the Earth."""
     found = pattern.fullmatch(name)
     if not found:
         return None

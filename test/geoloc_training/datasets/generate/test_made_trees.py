@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every layout that is made is read by its own loader, whole, and checked without a word."""
+"""Every generated layout is read in full by its own loader, and its check finds no fault."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trees made from imagery: places are split by city and date, twice the same, and refused in words."""
+"""Trees generated from imagery: split by city and date, the same for the same seed, and refused options."""
 
 import csv
 import hashlib
@@ -65,7 +65,7 @@ def test_cities_are_split_and_the_map_is_never_its_own_query(imagery: Path, tmp_
     assert len(list((out / "test" / "gallery_satellite").iterdir())) == 6
 
 
-def test_cities_to_learn_from_can_be_named(imagery: Path, tmp_path: Path) -> None:
+def test_training_cities_can_be_named(imagery: Path, tmp_path: Path) -> None:
     out = make_tiny(
         "u1652", tmp_path / "out", imagery, None, size_px=16, train_groups=["north"], test_groups=["south"]
     )
@@ -135,20 +135,20 @@ def test_a_world_needs_no_imagery(tmp_path: Path) -> None:
     [
         ({"name": "u1653"}, "u1653"),
         ({"places": 0}, "places is 0"),
-        ({"places": 99}, "has 10 places, not 99"),
+        ({"places": 99}, "has 10 places, fewer than the requested 99"),
         ({"places": 1}, "too few"),
-        ({"places": None, "imagery": None}, "say how many"),
+        ({"places": None, "imagery": None}, "needs a number of places"),
         ({"size_px": 2}, "size_px is 2"),
         ({"view_m": 140.0}, "smaller view_m"),
         ({"map_date": "1999"}, "no date 1999"),
         ({"places": None, "test_groups": ["east"]}, "east"),
-        ({"test_groups": ["south"], "train_groups": ["south"]}, "two parts"),
+        ({"test_groups": ["south"], "train_groups": ["south"]}, "south has two parts"),
         ({"train_groups": ["south"]}, "need test_groups"),
-        ({"name": "vigor", "places": 3}, "VIGOR has two cities"),
+        ({"name": "vigor", "places": 3}, "VIGOR has two training and two test cities"),
         ({"imagery": Path("nowhere")}, "nowhere is not a folder"),
     ],
 )
-def test_what_cannot_be_made_is_refused(options: dict, sentence: str, imagery: Path, tmp_path: Path) -> None:
+def test_impossible_options_are_refused(options: dict, sentence: str, imagery: Path, tmp_path: Path) -> None:
     whole = {"name": "u1652", "out": tmp_path / "out", "imagery": imagery, "size_px": 16, "places": 8}
     with pytest.raises(GeolocError, match=sentence):
         make_tiny(**(whole | options))
@@ -183,7 +183,7 @@ def test_places_lie_where_the_bounds_of_the_index_say(imagery: Path, tmp_path: P
     made = make_tiny("u1652", tmp_path / "out", copied, 8, size_px=16)
     assert {row["longitude"] for row in table(made)} == {"3.00000000"}
     rewrite({})
-    with pytest.raises(RasterError, match=r"index\.csv does not say where \w+ lies; add center_lat"):
+    with pytest.raises(RasterError, match=r"index\.csv has no position of \w+; add center_lat"):
         make_tiny("u1652", tmp_path / "again", copied, 8, size_px=16)
 
 

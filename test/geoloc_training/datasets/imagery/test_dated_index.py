@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dated pictures with an index: what becomes a place, and what is refused in which words."""
+"""Dated images with an index: the places they become, and the sentences that refuse faulty ones."""
 
 import csv
 
@@ -36,7 +36,7 @@ def test_years_of_a_place_become_dates(tmp_path):
     assert len(load_multiyear(tmp_path, None)) == 2
 
 
-def test_groups_days_and_pictures_beside_the_index_will_do(tmp_path):
+def test_groups_days_and_images_beside_the_index_are_accepted(tmp_path):
     columns = ("file", "location_id", "group", "date", "gsd_m")
     _write(tmp_path, [("a.png", "p0", "x", "2016-05-17", 0.6)], columns)
     (tmp_path / "images" / "a.png").rename(tmp_path / "a.png")
@@ -59,18 +59,18 @@ def test_bounds_or_a_centre_say_where_a_place_lies(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([ROW, ("b.png", "p0", "x", 2016, 0.6)], r"lists p0 in 2016 twice, as a\.png and b\.png; keep one"),
+        ([ROW, ("b.png", "p0", "x", 2016, 0.6)], r"p0 twice on the date 2016, as a\.png and b\.png; keep"),
         ([ROW, ("b.png", "p0", "x", 2020, 0.3)], "in x at 0.6 m and one in x at 0.3 m"),
-        ([ROW, ("b.png", "p0", "z", 2020, 0.6)], "a place has one city"),
-        ([("a.png", "p0", 2016, "x", 0.6)], "line 2: year is 'x' and not a date .* are columns swapped"),
+        ([ROW, ("b.png", "p0", "z", 2020, 0.6)], "give a place one city"),
+        ([("a.png", "p0", 2016, "x", 0.6)], "line 2: year is 'x' and not a date .* swapped columns"),
         ([("a.png", "p0", "x", 0.6, 2016)], "line 2: year is '0.6' and not a date"),
-        ([("a.png", 0.6, "x", 2016, "p0")], "gsd_m is 'p0' and not a number; are columns swapped"),
-        ([(*ROW[:4], 2016)], "gsd_m is 2016 and not metres per pixel"),
-        ([(*ROW[:4], -0.6)], "gsd_m is -0.6 and not metres per pixel"),
+        ([("a.png", 0.6, "x", 2016, "p0")], "gsd_m is 'p0' and not a number; check for swapped"),
+        ([(*ROW[:4], 2016)], "gsd_m is 2016, but must be above 0 and at most"),
+        ([(*ROW[:4], -0.6)], "gsd_m is -0.6, but must be above 0 and at most"),
         ([(*ROW[:4], "nan")], "gsd_m is 'nan' and not a number"),
         ([ROW, ("b.png", "", "x", 2020, 0.6)], "line 3 has no location_id; fill it in"),
         ([ROW[:4]], "line 2 has no gsd_m"),
-        ([], "lists no pictures"),
+        ([], "lists no images"),
     ],
 )
 def test_rows_that_contradict_are_sentences(tmp_path, rows, sentence):
@@ -82,7 +82,7 @@ def test_rows_that_contradict_are_sentences(tmp_path, rows, sentence):
     ("bounds", "sentence"),
     [
         ((1, 500100, 0, 500000, 100), "bounds are empty or reversed"),
-        ((99999, 0, 0, 100, 100), "EPSG:99999 is no coordinate reference system"),
+        ((99999, 0, 0, 100, 100), "EPSG:99999 is not a coordinate reference system"),
         (("utm", 0, 0, 100, 100), "epsg is 'utm' and not a number"),
     ],
 )
@@ -94,7 +94,7 @@ def test_impossible_bounds_are_sentences(tmp_path, bounds, sentence):
 
 def test_swapped_degrees_are_a_sentence(tmp_path):
     _write(tmp_path, [(*ROW, -120.25, 40.5)], (*COLUMNS, "center_lat", "center_lon"))
-    with pytest.raises(RasterError, match=r"lies at -120\.25, 40\.5, which is nowhere; are columns swapped"):
+    with pytest.raises(RasterError, match=r"latitude -120\.25, longitude 40\.5 is not on the Earth; check"):
         load_multiyear(tmp_path, None)
 
 
@@ -102,7 +102,7 @@ def test_missing_index_city_and_column_are_sentences(tmp_path):
     with pytest.raises(RasterError, match="does not exist"):
         load_multiyear(tmp_path / "nowhere", None)
     _write(tmp_path, [ROW])
-    with pytest.raises(RasterError, match="no city named z"):
+    with pytest.raises(RasterError, match="no city z"):
         load_multiyear(tmp_path, ["z"])
     _write(tmp_path, [ROW[:4]], COLUMNS[:-1])
     with pytest.raises(RasterError, match="lacks the columns gsd_m"):
@@ -114,7 +114,7 @@ def test_missing_index_city_and_column_are_sentences(tmp_path):
 
 def test_an_index_that_is_no_text_is_a_sentence(tmp_path):
     (tmp_path / "index.csv").write_bytes(b"file,location_id,city,year,gsd_m\n\xff\xfe\xff")
-    with pytest.raises(RasterError, match="is no table of text"):
+    with pytest.raises(RasterError, match="is not a text table"):
         load_multiyear(tmp_path, None)
 
 
@@ -137,5 +137,5 @@ def test_pictures_of_other_cities_need_not_be_there(tmp_path):
 def test_years_of_different_size_are_refused(tmp_path):
     _write(tmp_path, [ROW, LATER])
     cv2.imwrite(str(tmp_path / "images" / "b.png"), np.zeros((80, 80, 3), np.uint8))
-    with pytest.raises(RasterError, match="pictures of p0 differ in size"):
+    with pytest.raises(RasterError, match="images of p0 differ in size"):
         load_multiyear(tmp_path, None)

@@ -58,7 +58,7 @@ def test_files_of_the_same_ground_are_dates_of_a_place(tmp_path):
 
 
 def test_dates_register_on_one_grid(tmp_path):
-    """The second date is cut 2 m further east; the same look shows the same ground in both."""
+    """The second date is cut 2 m further east; the same view shows the same ground in both."""
     shown = picture(4, SIDE + 4)
     for name, first, east_m in (("a_2016.tif", 0, 0.0), ("a_2018.tif", 4, 2.0)):
         cut = np.ascontiguousarray(shown[:SIDE, first : first + SIDE])
@@ -103,7 +103,7 @@ def test_a_source_of_geotiffs_is_a_folder_or_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(("driver", "name"), [("JP2OpenJPEG", "b.jp2"), ("PNG", "b.png"), ("JPEG", "b.jpg")])
-def test_other_images_that_say_where_they_lie_will_do(tmp_path, driver, name):
+def test_georeferenced_images_of_other_formats_are_accepted(tmp_path, driver, name):
     _tiff(tmp_path, "a.tif")
     cv2.imwrite(str(tmp_path / "plain.png"), picture(2, SIDE))
     options = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
@@ -137,7 +137,7 @@ def test_a_folder_of_web_map_tiles_is_one_image(tmp_path):
 def test_two_files_of_one_date_are_a_sentence(tmp_path):
     _tiff(tmp_path, "a_2016.tif")
     _tiff(tmp_path, "b_2016.tif")
-    with pytest.raises(RasterError, match=r"b_2016\.tif cover the same ground and both say 2016"):
+    with pytest.raises(RasterError, match=r"b_2016\.tif cover the same ground on the same date, 2016"):
         load_geotiffs(tmp_path, "here")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which grounds train, validate and distract, by a configuration."""
+"""The grounds that a configuration uses for training, validation and as distractors."""
 
 import cv2
 import pytest
@@ -51,13 +51,13 @@ def _groups(grounds):
     return sorted(ground.group for ground in grounds)
 
 
-def test_cities_are_trained_on_and_by_default_all_that_are_not_validated_with(data, tmp_path):
+def test_named_cities_are_trained_on_and_by_default_all_but_validation_cities(data, tmp_path):
     (some,) = load_sources(_data(data, _towns(cities=["x"])), tmp_path)
     every, plain = load_sources(_data(data, _towns(), PLAIN), tmp_path)
     assert (some.groups, every.groups, plain.groups) == (["x"], ["x", "y"], ["plain"])
 
 
-def test_without_data_worlds_alone_are_learnt_from(tmp_path):
+def test_without_data_root_only_worlds_are_trained_on(tmp_path):
     (world,) = load_sources(_data(None, _towns(), WORLD), tmp_path)
     assert world.groups == ["world"]
     with pytest.raises(ParameterError, match=r"give data\.root"):
@@ -76,12 +76,12 @@ def test_validation_searches_what_is_trained_on_and_the_city_itself(data):
 def test_an_evaluation_searches_every_place_once(data):
     config = _data(data, _towns(cities=["x"]), _towns(cities=["y"]), PLAIN)
     assert _groups(load_every_place(config)) == ["x", "y", "z"]
-    with pytest.raises(ParameterError, match="no source has images of several dates"):
+    with pytest.raises(ParameterError, match=r"no source of data\.sources has images of several dates"):
         load_every_place(_data(data, PLAIN))
 
 
 def test_unknown_kinds_and_cities_are_sentences(data, tmp_path):
     with pytest.raises(ParameterError, match=r"kind 'naip' is unknown; use map .* or world"):
         load_sources(_data(data, _towns(kind="naip")), tmp_path)
-    with pytest.raises(RasterError, match="towns has no city named moon; correct `cities`"):
+    with pytest.raises(RasterError, match="towns has no city moon; correct `cities`"):
         load_sources(_data(data, _towns(cities=["x", "moon"])), tmp_path)

@@ -40,7 +40,7 @@ def _batches(pairs=6, on_device=False, sources=None, **augment):
 
 
 def test_one_rank_s_batch_is_the_one_drawn_view_by_view():
-    """The recipe of a run that exists already goes on to mean the same views."""
+    """The configuration of an existing run keeps producing the same views."""
     source = _batches()
     batch = source.batch(60, 0, 1)
     rng = np.random.default_rng([7, 60])
@@ -79,7 +79,7 @@ def test_short_ground_gives_every_rank_as_many_pairs():
     source = _batches(pairs=8, sources=[_source(5)])
     assert [len(source.batch(0, rank, 2).ids) for rank in range(2)] == [2, 2]
     assert len(source.batch(0, 0, 1).ids) == 5
-    with pytest.raises(ParameterError, match="ground for 5 pairs, not one for each of 6 devices"):
+    with pytest.raises(ParameterError, match="ground for 5 pairs only, fewer than one for each of 6 devices"):
         source.batch(0, 0, 6)
 
 

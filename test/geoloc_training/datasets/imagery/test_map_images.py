@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of kind `map`: which form a folder has, plain pictures, and what trains or validates."""
+"""Sources of kind `map`: the form of a folder, plain images, and settings that are refused."""
 
 import cv2
 import numpy as np
@@ -63,11 +63,11 @@ def test_white_of_an_orthophoto_is_nodata(tmp_path):
 
 
 def test_folders_without_pictures_are_sentences(tmp_path):
-    with pytest.raises(RasterError, match=r"nowhere does not exist; data\.root must name the folder above"):
+    with pytest.raises(RasterError, match=r"nowhere does not exist; set data\.root to the folder that"):
         _load(tmp_path, images="nowhere")
-    with pytest.raises(RasterError, match="holds no pictures"):
+    with pytest.raises(RasterError, match="holds no images"):
         _load(tmp_path, gsd_m=1.0)
-    with pytest.raises(RasterError, match=r"neither index\.csv nor images that .* give their gsd_m"):
+    with pytest.raises(RasterError, match=r"neither index\.csv nor georeferenced .* give their gsd_m"):
         _load(_pictures(tmp_path))
 
 
@@ -78,7 +78,7 @@ def test_a_picture_that_cannot_be_read_is_a_sentence(tmp_path):
 
 
 def test_a_picture_too_long_to_warp_is_a_sentence(tmp_path):
-    with pytest.raises(RasterError, match="has 40000 x 10 pixels and a side may have 32766; cut it"):
+    with pytest.raises(RasterError, match="has 40000 x 10 pixels, but a side may have at most 32766; cut it"):
         check_side(tmp_path / "a.png", (10, 40000, 3))
 
 
@@ -92,7 +92,7 @@ def test_colours_are_rgb(tmp_path):
     [
         ({"gsd_m": -1.0}, "gsd_m of 'towns' is -1.0; give metres per pixel"),
         ({"gsd_m": 2018.0}, "gsd_m of 'towns' is 2018.0"),
-        ({"white_is_nodata": True}, "white_is_nodata of 'towns' is for plain pictures"),
+        ({"white_is_nodata": True}, "white_is_nodata of 'towns' applies to plain images"),
     ],
 )
 def test_impossible_settings_are_sentences(settings, sentence):

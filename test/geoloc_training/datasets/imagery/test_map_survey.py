@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of imagery for `map`: everything wrong is said at once, in the sentences of the loaders."""
+"""The check of imagery for `map`: all faults are reported at once, in the sentences of the loaders."""
 
 import csv
 import re
@@ -49,9 +49,7 @@ def test_good_imagery_has_no_findings_and_is_counted(root: Path) -> None:
     assert (survey.findings, survey.pictures, survey.places) == ((), 26, 10)
 
 
-def test_everything_wrong_with_an_index_is_said_at_once_and_the_first_as_the_loader_says_it(
-    root: Path,
-) -> None:
+def test_all_faults_of_an_index_are_reported_and_the_first_equals_the_loaders_error(root: Path) -> None:
     (root / "images" / "north_2018_1.png").write_bytes(b"no picture")
     (root / "images" / "north_2020_1.png").unlink()
     cv2.imwrite(str(root / "images" / "south_2018_0.png"), np.zeros((80, 80, 3), np.uint8))
@@ -65,11 +63,11 @@ def test_everything_wrong_with_an_index_is_said_at_once_and_the_first_as_the_loa
     findings = survey_images(root).findings
     said = (
         "line 2: year is '0.6' and not a date .* swapped",
-        r"line 27 lies at -122\.0, 40.*, which is nowhere",
-        "lists north_0 in 2018 twice",
+        r"line 27: latitude -122\.0, longitude 40.* is not on the Earth",
+        "lists north_0 twice on the date 2018",
         r"north_2018_1\.png cannot be read",
         r"north_2020_1\.png cannot be read",
-        "pictures of south_0 differ in size",
+        "images of south_0 differ in size",
     )
     assert len(findings) == len(said)
     for sentence, finding in zip(said, findings, strict=True):
@@ -84,7 +82,7 @@ def test_many_findings_are_counted(root: Path) -> None:
         path.unlink()
     findings = survey_images(root).findings
     assert len(findings) == 21
-    assert findings[-1] == "6 more of the kind."
+    assert findings[-1] == "6 more findings are not listed."
 
 
 def test_an_index_of_another_kind_is_one_finding(root: Path) -> None:
@@ -103,21 +101,21 @@ def test_georeferenced_images_are_read_and_their_dates_compared(tmp_path: Path) 
     damaged.write_bytes(damaged.read_bytes()[:200])
     findings = survey_images(tmp_path).findings
     assert len(findings) == 3
-    for words in ("c.tif has no georeference", "d.tif cannot be read", "both say 2018"):
+    for words in ("c.tif has no georeference", "d.tif cannot be read", "same date, 2018"):
         assert any(words in finding for finding in findings), words
 
 
 def test_the_right_folder_is_named_one_level_down(root: Path, tmp_path: Path) -> None:
     (finding,) = survey_images(tmp_path).findings
-    assert finding == f"{tmp_path} holds no imagery itself, but towns in it do; give one of them."
+    assert finding == f"{tmp_path} holds imagery in subfolders only (towns); give one of them."
     assert "does not exist" in survey_images(tmp_path / "nowhere").findings[0]
     (tmp_path / "empty").mkdir()
-    assert "holds no pictures" in survey_images(tmp_path / "empty").findings[0]
+    assert "holds no images" in survey_images(tmp_path / "empty").findings[0]
 
 
 def test_plain_pictures_are_read_too(tmp_path: Path) -> None:
     photos = orthophoto(tmp_path / "photos")
-    assert "neither index.csv nor images that say where they lie" in survey_images(photos).findings[0]
+    assert "neither index.csv nor georeferenced images" in survey_images(photos).findings[0]
     assert survey_images(photos, 0.6).findings == ()
     (photos / "images" / "b.png").write_bytes(b"")
     survey = survey_images(photos, 0.6)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CVACT: MATLAB's table is read, both arrangements of the folders are, and what is wrong is said."""
+"""CVACT: the MATLAB table and both folder layouts are read, and faults are reported."""
 
 import logging
 import shutil
@@ -87,21 +87,21 @@ def test_pairs_without_a_picture_are_left_out_and_named(root: Path, caplog: pyte
         benchmark = load(root)
     assert [item.id for item in benchmark.training.queries] == [name(n) for n in (1, 3, 4)]
     assert [item.id for item in benchmark.training.references] == [name(n) for n in (1, 3, 4)]
-    assert "1 pairs lack a picture" in caplog.text
+    assert "1 pairs lack an image" in caplog.text
     assert name(2) in caplog.text
-    assert "names 1 pictures that are not there" in check(root)[0]
+    assert "names 1 images that do not exist" in check(root)[0]
 
 
 def test_half_a_pair_of_the_test_is_left_out_and_named(root: Path) -> None:
     (root / "ANU_data_test" / "satview_polish" / f"{name(6)}_satView_polish.jpg").unlink()
     assert [item.id for item in load(root).tests[1].queries] == [name(n) for n in (5, 7, 8)]
-    assert any("one picture of two" in sentence and name(6) in sentence for sentence in check(root))
+    assert any("one of two images" in sentence and name(6) in sentence for sentence in check(root))
 
 
 def test_no_picture_at_all_is_refused(root: Path) -> None:
     shutil.rmtree(root / "ANU_data_small" / "streetview")
     (root / "ANU_data_small" / "streetview").mkdir()
-    with pytest.raises(ParameterError, match="none of the pictures"):
+    with pytest.raises(ParameterError, match="none of the images"):
         load(root)
 
 
@@ -141,12 +141,12 @@ def test_indices_outside_the_table_are_refused(indices: list[int], root: Path) -
 
 def test_a_panorama_in_both_splits_is_named(root: Path) -> None:
     rewrite(root, valSet={"valNum": 2, "valInd": np.array([4, 5])[:, None]})
-    refused(root, f"same panoramas: {name(4)}")
+    refused(root, f"has panoramas in both training and test: {name(4)}")
 
 
 def test_a_panorama_listed_twice_is_named(root: Path) -> None:
     rewrite(root, panoIds=np.array([name(n) for n in (1, 2, 2, 4, 5, 6, 7, 8)]))
-    refused(root, f"holds a panorama twice: {name(2)}")
+    refused(root, f"lists a panorama twice: {name(2)}")
 
 
 def test_unreadable_pictures_are_found_by_the_check(root: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CVUSA: the published split is read with its positions, and what is wrong with a folder is said."""
+"""CVUSA: the published split and its positions are read, and faults of a folder are reported."""
 
 import shutil
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_swapped_columns_are_seen(root: Path) -> None:
     table = root / "splits" / "train-19zl.csv"
     rows = [line.split(",") for line in table.read_text().splitlines()]
     table.write_text("\n".join(f"{row[1]},{row[0]},{row[2]}" for row in rows))
-    refused(root, "column 1 is 'streetview/panos/0000001.jpg' and not a picture under bingmap/")
+    refused(root, "column 1 is 'streetview/panos/0000001.jpg' and not an image under bingmap/")
 
 
 def test_swapped_positions_are_seen(root: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_place_listed_twice_is_named(root: Path) -> None:
     table = root / "splits" / "train-19zl.csv"
     first = table.read_text().splitlines()[0]
     table.write_text(table.read_text() + first + "\n")
-    refused(root, "holds a place twice: 0000001")
+    refused(root, "lists a place twice: 0000001")
 
 
 def test_a_tested_place_that_is_learnt_from_is_named(root: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_tested_place_that_is_learnt_from_is_named(root: Path) -> None:
 
 def test_missing_pictures_are_named(root: Path) -> None:
     (root / "streetview" / "panos" / "0000003.jpg").unlink()
-    refused(root, "names 1 pictures that are not there: ")
+    refused(root, "names 1 images that do not exist: ")
     assert "0000003.jpg" in check(root)[0]
 
 

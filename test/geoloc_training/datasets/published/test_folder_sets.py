@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""University-1652, SUES-200 and DenseUAV: what is loaded from good trees, and what is said of bad ones."""
+"""University-1652, SUES-200 and DenseUAV: content of valid trees, and reports of faulty ones."""
 
 import shutil
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_university_has_its_places_and_pictures(tmp_path: Path) -> None:
     assert there.queries[0].path.is_file()
 
 
-def test_the_published_split_of_sues_leaves_80_places_to_be_looked_up() -> None:
+def test_the_published_split_of_sues_leaves_80_places_as_queries() -> None:
     assert len(training_places()) == 120
     rest = sorted(set(every_sues_place()) - training_places())
     assert " ".join(str(int(place)) for place in rest) == SUES_LOOKED_UP
@@ -152,7 +152,7 @@ def test_a_height_that_was_not_flown_is_refused(tmp_path: Path) -> None:
         load_sues200(tmp_path, ())
 
 
-def test_denseuav_places_every_picture_of_a_point_alike(tmp_path: Path) -> None:
+def test_denseuav_gives_every_image_of_a_point_one_position(tmp_path: Path) -> None:
     loaded = load_benchmark("denseuav", denseuav(tmp_path))
     there, back = loaded.tests
     assert there.metrics == ("recall", "ap_trapezoid", "sdm_degrees", "ma")
@@ -162,7 +162,7 @@ def test_denseuav_places_every_picture_of_a_point_alike(tmp_path: Path) -> None:
     assert len(back.queries) == 2
 
 
-def test_denseuav_without_the_way_back_is_tested_one_way(tmp_path: Path) -> None:
+def test_denseuav_without_satellite_queries_is_tested_one_way(tmp_path: Path) -> None:
     root = denseuav(tmp_path)
     for folder in ("query_satellite", "gallery_drone"):
         shutil.rmtree(root / "test" / folder)
@@ -197,8 +197,8 @@ def test_the_last_row_of_a_point_counts(tmp_path: Path) -> None:
         ("train/satellite/000000/H80.tif E120.38", "is not 'path/id/file"),
         ("H80.tif E120.38 N30.32 94.6", "is not 'path/id/file"),
         ("train/satellite/000000/H80.tif Eeast N30.3 94.6", "east"),
-        ("train/satellite/000001/H80.tif E120.9 N30.9 94.6", "another position further up"),
-        ("train/satellite/000001/H90.tif E120.9 N30.9 94.6", "point 000001 lies elsewhere"),
+        ("train/satellite/000001/H80.tif E120.9 N30.9 94.6", "another position in an earlier row"),
+        ("train/satellite/000001/H90.tif E120.9 N30.9 94.6", "the position of point 000001 differs"),
     ],
 )
 def test_a_faulty_row_of_the_table_is_named(tmp_path: Path, row: str, said: str) -> None:
@@ -232,11 +232,11 @@ def test_the_raw_root_of_sues_is_named_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_root_that_is_nothing_of_the_kind(tmp_path: Path, name: str) -> None:
+def test_a_root_that_is_no_data_set_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "other").mkdir()
     assert "does not exist" in refused(name, tmp_path / "nowhere")
-    assert "is no folder" in refused(name, tmp_path / "file")
+    assert "is not a folder" in refused(name, tmp_path / "file")
     assert "are not in it" in refused(name, tmp_path / "other")
 
 
@@ -253,7 +253,7 @@ def test_empty_folders_of_places_are_counted_and_named(made: tuple[str, Path]) -
     place = sorted(shelf_path.iterdir())[0]
     for picture in place.iterdir():
         picture.unlink()
-    assert f"1 of 2 places in {shelf_path} hold no picture: {place.name}" in refused(name, root)
+    assert f"1 of 2 places in {shelf_path} hold no images: {place.name}" in refused(name, root)
 
 
 def test_a_shelf_without_places(made: tuple[str, Path]) -> None:
@@ -269,7 +269,7 @@ def test_a_query_whose_place_is_not_in_the_gallery(made: tuple[str, Path]) -> No
     gallery = shelves_of(root, "gallery_satellite")[0]
     query = sorted(shelves_of(root, "query_drone")[0].iterdir())[0].name
     shutil.rmtree(gallery / query)
-    assert f"places there is nothing to be found: {query}" in refused(name, root)
+    assert f"places have queries but no references: {query}" in refused(name, root)
 
 
 def test_a_place_named_twice(made: tuple[str, Path]) -> None:
@@ -286,7 +286,7 @@ def test_a_place_that_is_learnt_from_and_looked_up(tmp_path: Path) -> None:
     root = university(tmp_path)
     shelf(root / "test" / "query_drone", ("0001",), ("image-01.jpeg",))
     shelf(root / "test" / "gallery_satellite", ("0001",), ("above.jpg",))
-    assert "0001 are learnt from and looked up" in refused("u1652", root)
+    assert "0001 are training places and queries" in refused("u1652", root)
 
 
 def test_an_unreadable_picture_is_named_by_the_check(made: tuple[str, Path]) -> None:
@@ -294,5 +294,5 @@ def test_an_unreadable_picture_is_named_by_the_check(made: tuple[str, Path]) -> 
     place = next(shelves_of(root, "query_drone")[0].iterdir())
     bad = next(place.iterdir())
     bad.write_bytes(bad.read_bytes()[:-20])
-    assert f"{bad} is missing, empty, cut short or no picture" in only(check_dataset(name, root))
+    assert f"{bad} is missing, empty, truncated or not an image" in only(check_dataset(name, root))
     load_benchmark(name, root)

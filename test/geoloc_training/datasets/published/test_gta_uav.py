@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GTA-UAV: tiles where their names say, overlaps as weights, and what is said of faulty lists."""
+"""GTA-UAV: tile positions from names, overlaps as weights, and reports of faulty lists."""
 
 import json
 import shutil
@@ -100,7 +100,7 @@ def change(root: Path, part: str, how: Change) -> None:
         (lambda rows: rows[1].pop("drone_loc_x_y"), "entry 1: it has no 'drone_loc_x_y'"),
         (lambda rows: rows[1].update(drone_loc_x_y=[1.0]), "entry 1: not enough values"),
         (lambda rows: rows[1].update(drone_loc_x_y=None), "entry 1: 'NoneType'"),
-        (lambda rows: rows.append(rows[0]), "entry 2: 200_0001_0000000001.png is listed already"),
+        (lambda rows: rows.append(rows[0]), "entry 2: 200_0001_0000000001.png is listed twice"),
         (lambda rows: rows[0]["pair_pos_sate_weight_list"].append(0.1), "1 tiles and 2 weights"),
         (lambda rows: rows[0].update(pair_pos_sate_weight_list=[7]), "weights outside 0..1"),
         (
@@ -109,17 +109,17 @@ def change(root: Path, part: str, how: Change) -> None:
         ),
         (
             lambda rows: rows[0].update(drone_img_name="gone.png"),
-            "lacks drone views that are listed, 1 in all: gone.png",
+            "lacks 1 drone views of the lists: gone.png",
         ),
         (
             lambda rows: rows[0].update(pair_pos_sate_img_list=["4_0_15_15.png"]),
-            "lacks tiles that are listed, 1 in all: 4_0_15_15.png",
+            "lacks 1 tiles of the lists: 4_0_15_15.png",
         ),
         (
             lambda rows: rows.append(gta_entry("200_0002_0000000003.png", 8, 3)),
-            "200_0002_0000000003.png are listed to learn from and to be tested",
+            "200_0002_0000000003.png are in both the training and the test list",
         ),
-        (lambda rows: rows.clear(), "must hold a list of drone views"),
+        (lambda rows: rows.clear(), "is not a list of drone views, or is empty"),
     ],
 )
 def test_a_faulty_list_is_named(tmp_path: Path, how: Change, said: str) -> None:
@@ -127,14 +127,14 @@ def test_a_faulty_list_is_named(tmp_path: Path, how: Change, said: str) -> None:
     change(root, "train", how)
     sentence = refused(root)
     assert said in sentence
-    assert str(root) in sentence or "listed to learn from" in sentence
+    assert str(root) in sentence or "in both the training and the test list" in sentence
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_swapped_coordinates_are_named_in_either_list(tmp_path: Path, part: str) -> None:
     root = gta(tmp_path)
     change(root, part, lambda rows: [row.update(drone_loc_x_y=row["drone_loc_x_y"][::-1]) for row in rows])
-    assert f"{part}.json: drone_loc_x_y lies by its tiles only with x and y swapped" in refused(root)
+    assert f"{part}.json: drone_loc_x_y matches the tiles only with x and y swapped" in refused(root)
 
 
 def test_a_list_that_is_no_json(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_tiles_that_are_missing_or_strange(tmp_path: Path) -> None:
     shutil.rmtree(tiles)
     assert f"{tiles} is missing" in refused(root)
     tiles.mkdir()
-    assert f"{tiles} holds no picture" in refused(root)
+    assert f"{tiles} holds no images" in refused(root)
 
 
 def test_an_unreadable_tile_is_named_by_the_check(tmp_path: Path) -> None:

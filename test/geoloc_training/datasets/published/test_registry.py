@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets by name, and the commands that list, check and make them."""
+"""Data sets by name, and the commands that list, check and generate them."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_every_data_set_refuses_an_empty_folder_in_a_sentence(tmp_path: Path, na
     ("name", "make"),
     [("u1652", university), ("sues200", sues_split), ("denseuav", denseuav), ("gta_uav", gta)],
 )
-def test_published_sizes_are_those_of_parts_there_are(tmp_path: Path, name: str, make) -> None:
+def test_published_sizes_belong_to_existing_parts(tmp_path: Path, name: str, make) -> None:
     loaded = load_benchmark(name, str(make(tmp_path)))
     assert loaded.name == name
     assert set(data_set(name).published) <= set(benchmark_sizes(loaded))
@@ -51,9 +51,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"University-1652 lies: data\.root=DIR"):
+    with pytest.raises(ParameterError, match=r"folder of University-1652 is not given; add data\.root=DIR"):
         load_benchmark("u1652", "")
-    with pytest.raises(ParameterError, match=r"the imagery lies: data\.root=DIR"):
+    with pytest.raises(ParameterError, match=r"folder of the imagery is not given; add data\.root=DIR"):
         check_dataset("map", "")
 
 
@@ -100,7 +100,7 @@ def test_make_takes_orthophotos_of_known_scale(tmp_path: Path) -> None:
     assert check_dataset("u1652", Path(tiny)) == []
 
 
-def test_imagery_of_ones_own_is_made_and_checked(tmp_path: Path) -> None:
+def test_the_users_own_imagery_is_generated_and_checked(tmp_path: Path) -> None:
     tiny = tmp_path / "tiny"
     assert RUN.invoke(app, ["make", "map", str(tiny), "--places", "4"]).exit_code == 0
     shown = RUN.invoke(app, ["check", "map", str(tiny)])
@@ -110,7 +110,7 @@ def test_imagery_of_ones_own_is_made_and_checked(tmp_path: Path) -> None:
     picture.write_bytes(picture.read_bytes()[:100])
     shown = RUN.invoke(app, ["check", "map", str(tiny)])
     assert shown.exit_code == 1
-    assert f"- {picture} cannot be read as a picture" in shown.output
+    assert f"- {picture} cannot be read as an image" in shown.output
     assert "1 finding." in shown.output
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VIGOR: both arrangements of splits and of folders are read, and what is wrong with a folder is said."""
+"""VIGOR: both splits and both folder layouts are read, and faults of a folder are reported."""
 
 import shutil
 from pathlib import Path
@@ -148,7 +148,7 @@ def test_swapped_columns_are_seen(root: Path) -> None:
 
 def test_columns_in_the_wrong_place_are_seen(root: Path) -> None:
     write(table(root), [[*line[:4], line[5], line[4], *line[6:]] for line in rows(table(root))])
-    refused(root, "where a satellite tile belongs")
+    refused(root, "instead of a satellite tile")
 
 
 def test_a_label_cut_short_is_seen(root: Path) -> None:
@@ -171,17 +171,17 @@ def test_tiles_that_no_list_holds_are_named(root: Path) -> None:
 def test_what_is_listed_twice_is_named(root: Path) -> None:
     labels = rows(table(root))
     write(table(root), [*labels, labels[0]])
-    refused(root, "holds a panorama twice: ")
+    refused(root, "lists a panorama twice: ")
     write(table(root), labels)
     tiles = rows(table(root, name="satellite_list"))
     write(table(root, name="satellite_list"), [*tiles, tiles[0]])
-    refused(root, "holds a tile twice: ")
+    refused(root, "lists a tile twice: ")
 
 
 def test_a_panorama_that_is_learnt_from_and_tested_on_is_named(root: Path) -> None:
     tests = rows(table(root, name="same_area_balanced_test"))
     write(table(root), [*rows(table(root)), tests[0]])
-    refused(root, "learns from and tests on")
+    refused(root, "has panoramas in both training and test")
     assert check(root, "cross") == []
 
 
@@ -189,7 +189,7 @@ def test_a_panorama_that_is_learnt_from_and_tested_on_is_named(root: Path) -> No
 def test_missing_pictures_are_named(kind: str, root: Path) -> None:
     path = sorted((root / "NewYork" / kind).iterdir())[0]
     path.unlink()
-    refused(root, "names 1 pictures that are not there", "cross")
+    refused(root, "names 1 images that do not exist", "cross")
     assert path.name in check(root, "cross")[0]
 
 
