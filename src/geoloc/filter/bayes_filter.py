@@ -124,7 +124,7 @@ class BayesFilter:
         if not off_m <= reach_m + 3.0 * float(np.sqrt(np.linalg.eigvalsh(prior.covariance_m2)[-1])):
             raise FrameRefused(
                 Reason.OFF_MAP,
-                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check it, or the map.",
+                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check both.",
             )
         with self._lock:
             # A nanosecond earlier, so that a look-up of the same stamp is applied on top of it.

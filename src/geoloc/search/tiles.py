@@ -70,7 +70,7 @@ class Tiles:
         return float(self.pitches_m.min())
 
     def bounds_m(self, margin_m: float) -> tuple[float, float, float, float]:
-        """Return left, bottom, right, top of the tiles plus a margin for cameras that look in from outside."""
+        """Return left, bottom, right, top of the tiles, with a margin for a camera beside the map."""
         half_m = self.sizes_m[self.level][:, None] / 2.0
         left, bottom = (self.centres_m - half_m).min(axis=0) - margin_m
         right, top = (self.centres_m + half_m).max(axis=0) + margin_m

@@ -90,7 +90,9 @@ def _values(files: Sequence[Path]) -> dict[str, Any]:
             try:
                 _HONOURED[name].read(name, value)
             except ParameterError as error:
-                raise ParameterError(f"{error}: edit {name} in {_file_that_sets(name, files)}") from error
+                raise ParameterError(
+                    f"{str(error).rstrip('.')}; edit {name} in {_file_that_sets(name, files)}."
+                ) from error
         elif name not in _OF_NODES and (like := difflib.get_close_matches(name, _HONOURED, 1)):
             raise ParameterError(
                 f"{name} in {_file_that_sets(name, files)} is unknown; did you mean {like[0]}?"
