@@ -89,7 +89,7 @@ def test_nodes_that_disagree_name_the_parameters_to_correct(flying):
     (stamp_ns,) = fly_over(sender, [(0.0, 0.0)])
     assert sender.reason(stamp_ns) == "bad_descriptor"
     status, _ = sender.heard[topics.DIAGNOSTICS][f"disagreeing/{NAME}"]
-    assert "has 3 rows, heading_error_deg 0 and height_error 0 make 1" in status.message
+    assert "has 3 rows, but heading_error_deg 0 and height_error 0 need 1" in status.message
 
 
 def test_by_default_heading_and_height_are_not_reported(drone):
