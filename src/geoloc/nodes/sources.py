@@ -11,7 +11,7 @@ _FORGET_AFTER_S = 2.0
 
 
 class SourceWatch:
-    """Record of the sources of the last seconds.
+    """Record of the sources that published in the last seconds.
 
     Args:
         forget_after_s: silence after which a source is forgotten.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Topic names and qualities of service of the nodes; a launch file puts the names in a namespace."""
+"""Topic names and QoS profiles of the nodes; a launch file puts the names in a namespace."""
 
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -22,20 +22,20 @@ DIAGNOSTICS = "/diagnostics"
 
 
 def newest_only() -> QoSProfile:
-    """Return the quality for images: best effort, keep last 1, because a late image is useless."""
+    """Return the QoS profile of images: best effort, keep last 1, because a late image is useless."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def newest_whole() -> QoSProfile:
-    """Return the quality for views: reliable, keep last 1, because best effort loses stacks of megabytes."""
+    """Return the QoS profile of views: reliable, keep last 1; best effort loses stacks of megabytes."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def sensor_stream() -> QoSProfile:
-    """Return the quality for fast sensor samples: best effort, with a queue for busy moments."""
+    """Return the QoS profile of fast sensor samples: best effort, with a queue for busy moments."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def every_answer() -> QoSProfile:
-    """Return the quality for answers: reliable, keep last 10."""
+    """Return the QoS profile of answers: reliable, keep last 10."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
