@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make` alone lists what there is. Every target makes .venv first, and quickly finds it there the next time.
+# `make` lists the targets. Targets that need .venv create it first; with an existing .venv this is quick.
 
 PYTHON ?= python3
 DATA ?= ../shared/data
@@ -8,36 +8,36 @@ VENV := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters clean
 
-help:  ## this list
+help:  ## list the targets
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 14
 
-setup:  ## .venv with ROS 2 and all that flies, measures and simulates, no torch
+setup:  ## create .venv with ROS 2 and the tools to fly, measure and simulate, without torch
 	@$(PYTHON) tools/setup_venv.py
 
-setup-train:  ## the same with what training needs (torch, 5 GB more)
+setup-train:  ## create .venv as above, plus the tools to train (torch, 5 GB more)
 	@$(PYTHON) tools/setup_venv.py --train
 
-demo: setup  ## a simulated flight, localised by the real nodes: a table in metres and a report
+demo: setup  ## localize a simulated flight with the real nodes: a table in metres and a report
 	@$(VENV)/geoloc demo
 
-flight: setup  ## the same with real flights: make flight DATA=folder
+flight: setup  ## localize real flights: make flight DATA=folder
 	@$(VENV)/geoloc flight $(DATA)
 
-scenarios: setup  ## hard flights in simulation, held against targets; half of them over imagery in DATA
+scenarios: setup  ## compare hard simulated flights with targets; half of them use imagery in DATA
 	@$(VENV)/geoloc simulate scenarios --data $(DATA)
 
-adapt-demo: setup-train  ## an encoder adapts to a made region it has not seen: before and after, in metres
+adapt-demo: setup-train  ## adapt an encoder to an unseen procedural region: errors before and after
 	@$(VENV)/python tools/adapt_demo.py
 
-test: setup-train lint  ## ruff, mypy and pytest, all of it
+test: setup-train lint  ## run ruff, mypy and all tests
 	@$(VENV)/python -m pytest
 
-bench: setup  ## speed and memory, as ratios within one run
+bench: setup  ## measure speed and memory, as ratios within one run
 	@$(VENV)/python tools/bench/bench.py
 
-lint: setup  ## ruff and mypy alone
+lint: setup  ## run ruff and mypy alone
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
@@ -45,5 +45,5 @@ lint: setup  ## ruff and mypy alone
 parameters: setup  ## write docs/parameters.md from the settings' declarations
 	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
 
-clean:  ## remove .venv and everything that was made
+clean:  ## remove .venv, build products and caches
 	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Geoloc as an `ament_python` package: what colcon and pip install, and where `ros2` looks for it."""
+"""Set up geoloc as an `ament_python` package for pip and colcon, with files where `ros2` finds them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SHARE = Path("share/geoloc")
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
-    """List the files that belong under `share/`, folder by folder, as `data_files` wants them."""
+    """List the files under `share/` by folder, in the form of `data_files`."""
     files = [
         ("share/ament_index/resource_index/packages", ["resource/geoloc"]),
         (str(SHARE), ["package.xml"]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that fly: a camera frame goes in, a GeoPoint comes out.
+"""Launch the flight nodes, which turn camera frames into GeoPoints.
 
 ros2 launch geoloc bringup.launch.py map:=my_map image_topic:=/camera/image_raw
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded flight through the nodes that fly, with a report at its end.
+"""Replay a recorded flight through the flight nodes, and write a report at its end.
 
 ros2 launch geoloc replay.launch.py bag:=flight.mcap map:=my_map
 """

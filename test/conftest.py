@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS for the tests of this folder: its own domain, this machine only, up once for all of them."""
+"""ROS for the tests of this folder, initialized once, in a domain of its own on this machine."""
 
 import os
 
@@ -11,7 +11,7 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 @pytest.fixture(scope="session")
 def ros():
-    """ROS, up for the whole session; nothing where a test needs none."""
+    """ROS, initialized for the whole session."""
     import rclpy
 
     rclpy.init(args=[])
@@ -31,7 +31,7 @@ def spinner(ros):
 
 @pytest.fixture(scope="module")
 def suite(spinner):
-    """The three nodes that fly, in the namespace `geoloc`, over the little world's map."""
+    """The three flight nodes in the namespace `geoloc`, with the map of the small world."""
     from flying import fly
 
     return fly(spinner, "geoloc")
@@ -39,7 +39,7 @@ def suite(spinner):
 
 @pytest.fixture(scope="module")
 def drone(spinner, suite):
-    """Sensors in, answers out."""
+    """Node that publishes sensors and records answers."""
     from flying import Drone
 
     sensors = spinner.add(Drone("geoloc"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins that tests share: an encoder without a network, and ground to look at."""
+"""Stand-ins that tests share: an encoder without a network, and synthetic ground."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class FakeEncoder:
 
 
 def ground(height, width, seed=0):
-    """RGB of an imaginary landscape (H, W, 3): blobs of several sizes, no place like another."""
+    """Return RGB (H, W, 3) of a synthetic landscape: blobs of several sizes, all places different."""
     rng = np.random.default_rng(seed)
     picture = np.zeros((height, width, 3), dtype=np.float32)
     for cell in (64, 24, 8):
@@ -66,7 +66,7 @@ def ground(height, width, seed=0):
 
 
 def write_bands(path, values, crs="EPSG:32615", transform=UTM_TRANSFORM, **profile):
-    """A GeoTIFF of bands (B, H, W) of any type, georeferenced and masked as asked for."""
+    """Write bands (B, H, W) of any type as a GeoTIFF."""
     count, height, width = values.shape
     mask = profile.pop("mask", None)
     with (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights made of numbers: records whose errors and claimed covariances are known."""
+"""Synthetic flights: records with known errors and claimed covariances."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ S = 1_000_000_000
 
 
 def frame_at(second, truth_m, error_m=None, **values):
-    """A record at metres east and north of (47, 8); without an error it is refused."""
+    """Return a record at metres east and north of (47, 8); without an error the frame is refused."""
     latitude, longitude = (float(v) for v in FRAME.to_geodetic(*truth_m))
     if error_m is None:
         values.setdefault("reason", Reason.LOW_SCORE)
@@ -24,7 +24,7 @@ def frame_at(second, truth_m, error_m=None, **values):
 
 
 def marked(pattern, step_m=10.0):
-    """A flight east, a frame a second: `f` a perfect fix, `w` one 200 m off, `x` a refusal."""
+    """Return a flight east, one frame a second: `f` a perfect fix, `w` a fix 200 m off, `x` a refusal."""
     errors = {"f": (0.0, 0.0), "w": (200.0, 0.0), "x": None}
     return [frame_at(i, (step_m * i, 0.0), errors[mark]) for i, mark in enumerate(pattern)]
 

@@ -63,13 +63,13 @@ def photo(east_m, north_m, across_m, down_m, size):
 
 
 def frame_at(east_m, north_m):
-    """Return what the drone's camera sees from HEIGHT_M over a place."""
+    """Return the frame of the drone's camera from HEIGHT_M above a place."""
     across_m, down_m = WIDTH * HEIGHT_M / FOCAL_PX, HEIGHT * HEIGHT_M / FOCAL_PX
     return photo(east_m, north_m, across_m, down_m, (WIDTH, HEIGHT))
 
 
 class PixelEncoder:
-    """Describes a view by its own coarse pixels: enough to recognise this world."""
+    """Describes a view by its coarse pixels, which is enough to recognize places of this world."""
 
     card = SimpleNamespace(
         id="pixels",
@@ -88,7 +88,7 @@ class PixelEncoder:
 
 
 class GroundPicture:
-    """The map's picture, as `geoloc.raster.views.Raster` gives one."""
+    """Imagery of the map, with the interface of `geoloc.raster.views.Raster`."""
 
     def view(self, east_m, north_m, size_m, size_px):
         return photo(east_m, north_m, size_m, size_m, (size_px, size_px)), np.ones((size_px, size_px), bool)
@@ -138,7 +138,7 @@ def camera_node(namespace, **values):
 
 
 def knowing(module, map_directory=None):
-    """Let a module find this world's encoder under any name, and this map unless a real one is meant."""
+    """Patch a module to load this world's encoder under any name, and the given map."""
     patches = contextlib.ExitStack()
     for name, answer in (
         ("find_model", None),
@@ -153,7 +153,7 @@ def knowing(module, map_directory=None):
 
 
 def fly(spinner, namespace, silence_s=60.0, camera=(), **parameters):
-    """Start the three nodes that fly, each frame alone unless `filter`, as it is believed unless `refine`.
+    """Start the three flight nodes, without the filter and refinement unless parameters enable them.
 
     Model and map are this module's. `camera` are parameters of camera_node, all others of retrieval_node.
     """
@@ -172,7 +172,7 @@ def fly(spinner, namespace, silence_s=60.0, camera=(), **parameters):
 
 
 class Spinner:
-    """An executor in a thread; nodes come and go between two callbacks, in that thread."""
+    """Executor in a thread; nodes are added and removed in that thread, between callbacks."""
 
     def __init__(self):
         self._executor = SingleThreadedExecutor()
@@ -211,7 +211,7 @@ class Spinner:
                 while not self._errands.empty():
                     self._errands.get()()
                 self._executor.spin_once(timeout_sec=0.02)
-        except Exception as failure:  # noqa: BLE001 - told by stop(), in the thread that can fail the test
+        except Exception as failure:  # noqa: BLE001 - stop() raises it in the thread of the test
             self._failure = failure
 
 
@@ -222,7 +222,7 @@ def _end(node):
 
 
 def wait_for(condition, timeout_s=5.0):
-    """Poll until the condition holds; return what it gave last."""
+    """Poll until the condition holds; return its last value."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -230,7 +230,7 @@ def wait_for(condition, timeout_s=5.0):
 
 
 class Drone(Node):
-    """Publishes what sensors would and keeps what the suite answers, by topic and stamp."""
+    """Publishes sensor messages, and records the answers by topic and stamp."""
 
     moment = 0
 
@@ -264,15 +264,15 @@ class Drone(Node):
         told = (topics.VIEW_OFFSET, topics.GEOPOINT, topics.FIX, topics.DIAGNOSTICS)
         names = [self.resolve_topic_name(name) for name in told]
         assert wait_for(lambda: all(self.count_publishers(name) for name in names))
-        time.sleep(0.1)  # the graph knows a moment before the endpoints have met
+        time.sleep(0.1)  # the graph is updated a moment before the endpoints match
 
     def next_stamp(self):
-        """Return a stamp ten seconds after the last: nothing that was sent before is fresh any more."""
+        """Return a stamp ten seconds after the last one, so that all earlier samples are stale."""
         Drone.moment += 1
         return START_NS + Drone.moment * 10_000_000_000
 
     def sense(self, stamp_ns, height_m=HEIGHT_M, attitude=NORTH_UP, camera=True):
-        """Send what belongs to a frame, before the frame; None leaves a sensor out."""
+        """Send the sensor samples of a frame, before the frame; None leaves a sensor out."""
         if camera:
             self.cameras.publish(camera_info(stamp_ns))
         if height_m is not None:
@@ -299,13 +299,13 @@ class Drone(Node):
         return stamp_ns
 
     def wait(self, topic, stamp_ns, timeout_s=5.0):
-        """Return the message of a topic and stamp, None where none comes."""
+        """Return the message of a topic and stamp; None if it does not come."""
         return wait_for(lambda: self.heard[topic].get(stamp_ns), timeout_s)
 
     def reason(self, stamp_ns):
         """Return why a frame was refused, once `fix` has said that it was."""
         fix = self.wait(topics.FIX, stamp_ns)
-        assert fix is not None, "a refused frame must be told as STATUS_NO_FIX with its own stamp"
+        assert fix is not None, "a refused frame must be reported as STATUS_NO_FIX with its own stamp"
         assert fix.status.status == -1
         assert math.isnan(fix.latitude)
         assert stamp_ns not in self.heard[topics.GEOPOINT]
@@ -325,7 +325,7 @@ class Drone(Node):
 
 
 class Sender(Drone):
-    """Sends what camera_node and inference_node would, past both."""
+    """Publishes in place of camera_node and inference_node."""
 
     def __init__(self, namespace):
         super().__init__(namespace)
@@ -333,7 +333,7 @@ class Sender(Drone):
         self.descriptors = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
 
     def see(self, stamp_ns, place_m):
-        """Send what is seen over a place; return the `fix` that comes of it."""
+        """Send the descriptor of a place; return the resulting `fix`."""
         vectors = PixelEncoder().describe(photo(*place_m, VIEW_M, VIEW_M, (PX, PX))[None])
         self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
         self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))

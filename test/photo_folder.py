@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flight folder on disk: JPEGs with EXIF and DJI's XMP, table, calibration, GeoTIFF of toy ground."""
+"""Write a flight folder: JPEGs with EXIF and DJI's XMP, a table, a calibration, a GeoTIFF of toy ground."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ def write_photo(
     gimbal=None,
     turned=False,
 ):
-    """A picture of the toy ground, north up; `gimbal` writes yaw, pitch, roll and height as DJI does."""
+    """Write a photo of the toy ground, north up; `gimbal` adds yaw, pitch, roll and height as DJI does."""
     pixels = toy_map.ToyRaster().view(*place, FOOTPRINT_M, SIZE_PX)[0]
     exif = Image.Exif()
     exif[0x0110] = model
@@ -55,7 +55,7 @@ def write_photo(
 
 
 def row_of(name, place, *, up_deg=0.0, height_m=HEIGHT_M):
-    """A row of the table for a level photo."""
+    """Return a row of the table for a level photo."""
     latitude, longitude = (f"{float(v):.9f}" for v in FRAME.to_geodetic(*place))
     values = (name, latitude, longitude, f"{height_m}", "-90.0", f"{up_deg}", latitude, longitude)
     return dict(zip(COLUMNS, values, strict=True))
@@ -69,7 +69,7 @@ def write_table(path, rows):
 
 
 def write_folder(data, name="toy_flight", *, gimbal=None, **photo):
-    """A whole flight folder under `data`, with the calibration beside it."""
+    """Write a complete flight folder under `data`, with the calibration beside it."""
     folder = data / name
     (folder / "images").mkdir(parents=True)
     rows = []

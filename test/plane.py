@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flat ground with known landmarks, and a camera above it that owes nothing to geoloc's own projection.
+"""Flat ground with known landmarks, and a camera above it that is independent of geoloc's projection.
 
 Frames are rendered by casting a ray through every pixel; OpenCV inverts the lens, and is itself checked by
 projecting the ray again.
@@ -23,14 +23,14 @@ PEAK = 160.0
 
 
 def landmarks() -> np.ndarray:
-    """(N, 2) east, north of bright spots: 22 m apart and jittered, so that no shift of them fits itself."""
+    """Return east, north (N, 2) of bright spots, 22 m apart and jittered, so that no shift of them fits."""
     axis = np.arange(-8, 9) * 22.0
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     return grid + np.random.default_rng(3).uniform(-4.5, 4.5, grid.shape)
 
 
 def spots(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """Brightness of the ground, 0 to 255, at any points."""
+    """Return the brightness of the ground, 0 to 255, at any points."""
     # Only the landmark of a point's own cell can be near it.
     places = landmarks().reshape(17, 17, 2)
     column = np.clip(np.rint(east / 22.0), -8, 8).astype(int) + 8
@@ -41,7 +41,7 @@ def spots(east: np.ndarray, north: np.ndarray) -> np.ndarray:
 
 
 def nadir(heading_rad: float) -> np.ndarray:
-    """Optical axes of a camera that looks straight down, the top of its picture along the heading."""
+    """Return the optical axes of a camera that looks straight down, its image's top along the heading."""
     s, c = np.sin(heading_rad), np.cos(heading_rad)
     return np.array([[c, -s, 0.0], [-s, -c, 0.0], [0.0, 0.0, -1.0]])
 
@@ -62,14 +62,14 @@ class Camera:
     coefficients: tuple[float, ...]
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """OpenCV's word on where points in front of the camera are seen."""
+        """Project points in front of the camera with OpenCV."""
         zero, k = np.zeros(3), np.array(self.coefficients)
         if self.model == "equidistant":
             return cv2.fisheye.projectPoints(points[:, None], zero, zero, self.matrix, k)[0].reshape(-1, 2)
         return cv2.projectPoints(points, zero, zero, self.matrix, k)[0].reshape(-1, 2)
 
     def rays(self) -> np.ndarray:
-        """(H, W, 3) a ray through every pixel, in the optical frame."""
+        """Return a ray through every pixel, (H, W, 3), in the optical frame."""
         grid = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), axis=-1)
         pixels, k = grid.reshape(-1, 1, 2).astype(float), np.array(self.coefficients)
         until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-12)
@@ -93,7 +93,7 @@ def camera(model: str, width: int = 320, height: int = 240) -> Camera:
 
 
 def render(lens: Camera, rotation: np.ndarray, height_m: float, at=(0.0, 0.0)) -> np.ndarray:
-    """(H, W, 3) uint8: what a camera `height_m` above east, north `at` sees."""
+    """Return the image, (H, W, 3) uint8, of a camera `height_m` above east, north `at`."""
     world = lens.rays() @ rotation.T
     assert (world[..., 2] < 0).all(), "the tests' cameras see no horizon"
     ground = world[..., :2] * (-height_m / world[..., 2])[..., None] + at
@@ -101,7 +101,7 @@ def render(lens: Camera, rotation: np.ndarray, height_m: float, at=(0.0, 0.0)) -
 
 
 def landmark_errors_px(image: np.ndarray, centre: np.ndarray, gsd_m: float) -> np.ndarray:
-    """(N, 2) how far each landmark lies from where a view centred at `centre` should show it."""
+    """Return the distance (N, 2) of each landmark from its expected pixel in a view centred at `centre`."""
     size = len(image)
     reach = int(np.ceil(2.7 * SIGMA_M / gsd_m))
     errors = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bags of the little world, written by rosbags from rclpy's own messages."""
+"""Bags of the small world, written by rosbags from messages of rclpy."""
 
 import math
 
@@ -16,7 +16,7 @@ FRAMES = 12
 
 
 def place(index):
-    """Return east, north of the drone at a frame."""
+    """Return the drone's position, east and north, at a frame."""
     return 5.0 * index - 30.0, 20.0 - 3.0 * index
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ground that refinement is tried on: a picture, views of it with known truth, patches and a map of it."""
+"""Scene for tests of refinement: an image of ground, views of it with known truth, patches and a map."""
 
 import math
 
@@ -18,7 +18,7 @@ ENCODER = FakeEncoder(input_px=SIDE_PX)
 
 
 def town(seed=0, side_px=400, lean_px=0.0):
-    """Roofs and streets (side, side, 3): rectangles of many sizes, turns and colours.
+    """Return an image (side, side, 3) of roofs and streets: rectangles of many sizes, turns and colours.
 
     Each is moved by `lean_px` or so, as roofs are that are seen from elsewhere, and shadows of another hour.
     """
@@ -32,13 +32,13 @@ def town(seed=0, side_px=400, lean_px=0.0):
 
 
 def later(picture, seed=0, grain=6.0):
-    """The same ground on another date: inverted in brightness, paler, noisy."""
+    """Return the same ground on another date: inverted in brightness, paler, noisy."""
     noise = np.random.default_rng(seed).normal(0.0, grain, picture.shape)
     return np.clip(200.0 - 0.6 * picture + noise, 0, 255).astype(np.uint8)
 
 
 def view_of(picture, east_m=0.0, north_m=0.0, heading_rad=0.0, scale=1.0, side_px=SIDE_PX):
-    """What a camera sees whose view's centre lies (east, north) of the picture's, its top turned clockwise.
+    """Return the view centred (east, north) of the image's centre, its top turned clockwise.
 
     The view is taken for `side_px * GSD_M` metres wide and shows `scale` times as much.
     """
@@ -52,7 +52,7 @@ def view_of(picture, east_m=0.0, north_m=0.0, heading_rad=0.0, scale=1.0, side_p
 
 
 def patch_of(picture, valid=None, side_px=SIDE_PX):
-    """The map twice as wide as a view, about the picture's centre."""
+    """Return the patch of the map around the image's centre, twice as wide as a view."""
     first = (len(picture) - 2 * side_px) // 2
     window = slice(first, first + 2 * side_px)
     mask = np.ones(picture.shape[:2], bool) if valid is None else valid
@@ -61,7 +61,7 @@ def patch_of(picture, valid=None, side_px=SIDE_PX):
 
 
 def build_town_map(folder, picture):
-    """A map of a picture without imagery in its east, on the disk: two levels of tiles, a quarter apart."""
+    """Build a map of an image, without imagery in its east: two levels of tiles, a quarter apart."""
     valid = np.full(picture.shape[:2], 255, np.uint8)
     valid[:, 400:] = 0
     # On the zone's central meridian, where its grid points north.
@@ -72,7 +72,7 @@ def build_town_map(folder, picture):
 
 
 def centre_of(town_map, east_m, north_m):
-    """The picture's middle is not quite the frame's origin; where (east, north) of the picture lies in it."""
+    """Convert (east, north) of the image's centre to the map's frame, whose origin differs a little."""
     with town_map.raster() as raster:
         left, bottom, right, top = raster.bounds_m
     return (left + right) / 2 + east_m, (bottom + top) / 2 + north_m

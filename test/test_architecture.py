@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that hold the design together: who may import what, and how large things may grow."""
+"""Rules of the design: allowed imports, and limits on the size of files, functions and folders."""
 
 import ast
 from collections import Counter
@@ -63,7 +63,7 @@ MODULES = {module_of(path): path for path in SOURCES}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the full name of every import, wherever it stands, `import_module("x")` too."""
+    """Yield the full name of every import anywhere in a file, including `import_module("x")`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -87,7 +87,7 @@ def roots(path: Path) -> set[str]:
 
 
 def offenders(paths: Iterable[Path], forbidden: set[str]) -> dict[str, list[str]]:
-    """Return which files import something forbidden: a package, or a module with all below it."""
+    """Return the files that import a forbidden package or module, or anything below it."""
     found = {
         relative(path): sorted(
             name
@@ -117,7 +117,7 @@ def bodies(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def folder(module: str) -> str:
-    """Return what a module counts as among folders: its package, or itself where it lies in a top folder."""
+    """Return the folder of a module: its package, or the module itself at the top of a package."""
     if MODULES[module].name == "__init__.py":
         return module
     parent = module.rpartition(".")[0]
@@ -125,7 +125,7 @@ def folder(module: str) -> str:
 
 
 def own_imports(path: Path) -> Iterator[str]:
-    """Yield the modules of ours that a file imports; `from package import module` is the module alone."""
+    """Yield our modules that a file imports; `from package import module` counts as the module alone."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import | ast.Call):
             yield from imports(ast.Module([node], []))
@@ -137,7 +137,7 @@ def own_imports(path: Path) -> Iterator[str]:
 
 
 def imports_among(unit: Callable[[str], str]) -> dict[str, set[str]]:
-    """Return which units of our own each unit imports, wherever the import stands."""
+    """Return the units of ours that each unit imports, anywhere in a file."""
     graph: dict[str, set[str]] = {unit(module): set() for module in MODULES}
     for module, path in MODULES.items():
         found = set(own_imports(path)) & set(MODULES)
@@ -145,8 +145,8 @@ def imports_among(unit: Callable[[str], str]) -> dict[str, set[str]]:
     return graph
 
 
-def circle_in(graph: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """Return the units of one circle, empty where there is none."""
+def cycle_in(graph: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Return the units of one cycle; empty if there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -177,39 +177,39 @@ def test_an_import_is_found_wherever_it_stands(code: str, found: str) -> None:
     assert found in seen | {name.partition(".")[0] for name in seen}
 
 
-def test_ros_is_imported_by_the_nodes_alone() -> None:
+def test_only_nodes_import_ros() -> None:
     assert offenders((path for path in SOURCES if not in_nodes(path)), ROS) == {}
 
 
-def test_torch_is_imported_by_training_and_torch_modules_alone() -> None:
+def test_only_training_and_torch_modules_import_torch() -> None:
     assert offenders((path for path in SOURCES if not may_learn(path)), LEARNING) == {}
 
 
-def test_training_knows_nothing_of_ros_and_nodes() -> None:
+def test_training_imports_neither_ros_nor_nodes() -> None:
     training = [path for path in SOURCES if "src/geoloc_training/" in relative(path)]
     assert offenders(training, ROS | {"geoloc.nodes", "geoloc_lab.nodes"}) == {}
 
 
-def test_what_flies_knows_nothing_of_what_measures_and_learns() -> None:
+def test_geoloc_imports_neither_the_lab_nor_training() -> None:
     flying = [path for path in SOURCES if "src/geoloc/" in relative(path)]
     assert offenders(flying, {"geoloc_lab", "geoloc_training"}) == {}
 
 
-def test_what_measures_knows_nothing_of_what_learns() -> None:
+def test_the_lab_does_not_import_training() -> None:
     measuring = [path for path in SOURCES if "src/geoloc_lab/" in relative(path)]
     assert offenders(measuring, {"geoloc_training"}) == {}
 
 
 @pytest.mark.parametrize("unit", [str, folder], ids=["modules", "folders"])
-def test_no_circle_of_imports(unit: Callable[[str], str]) -> None:
-    assert circle_in(imports_among(unit)) == ()
+def test_no_cycle_of_imports(unit: Callable[[str], str]) -> None:
+    assert cycle_in(imports_among(unit)) == ()
 
 
-def test_a_circle_is_found() -> None:
-    assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()})) == {"a", "b", "c"}
+def test_a_cycle_is_found() -> None:
+    assert set(cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()})) == {"a", "b", "c"}
 
 
-def test_no_folder_holds_more_than_can_be_surveyed() -> None:
+def test_no_folder_holds_too_many_modules() -> None:
     counts = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
     assert {relative(where): count for where, count in counts.items() if count > FULLEST_FOLDER} == {}
 

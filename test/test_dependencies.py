@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each package imports is installed with it: base, [lab], [train]; what only flies installs no more."""
+"""Each package's imports are installed with it: base, [lab] or [train]; the base installs nothing else."""
 
 import ast
 import re
@@ -27,11 +27,11 @@ INSTALLED_AS = {
 OURS = {"geoloc", "geoloc_lab", "geoloc_training"}
 TYPE_STUBS = {"_typeshed"}  # for type checkers; no such module exists at run time
 OPTIONAL_BACKENDS = {"openvino"}
-"""The user chooses one of these; without it the error says what to install."""
+"""Backends that the user may choose; without one, the error says what to install."""
 
 
 def named(requirements: list[str]) -> set[str]:
-    """Return the distributions that requirements name; geoloc's own extras are resolved."""
+    """Return the distributions in a list of requirements; geoloc's own extras are resolved."""
     found = set()
     for requirement in requirements:
         name, extras = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", requirement).groups()
@@ -43,7 +43,7 @@ def named(requirements: list[str]) -> set[str]:
 
 
 def third_party(package: str) -> Iterator[tuple[str, str]]:
-    """Yield every distribution that a package imports, and the module that does."""
+    """Yield every distribution that a package imports, and the importing module."""
     for path in sorted((ROOT / "src" / package).rglob("*.py")):
         for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
             root = name.partition(".")[0]
@@ -52,7 +52,7 @@ def third_party(package: str) -> Iterator[tuple[str, str]]:
 
 
 def needed(package: str) -> set[str]:
-    """Return what a package imports, but for modules of torch and of a backend that is the user's choice."""
+    """Return the imports of a package, except those of torch modules and optional backends."""
     return {
         name
         for name, module in third_party(package)
@@ -76,7 +76,7 @@ def test_training_imports_what_its_extra_installs() -> None:
     assert named(EXTRAS["lab"]) <= named(EXTRAS["train"])
 
 
-def test_torch_modules_of_what_flies_need_training_alone() -> None:
+def test_torch_modules_of_geoloc_need_only_the_train_extra() -> None:
     optional = {name for name, module in third_party("geoloc") if Path(module).name.startswith("torch_")}
     assert optional - BASE <= named(EXTRAS["train"])
 
@@ -86,11 +86,11 @@ def test_optional_backends_have_an_extra_each() -> None:
     assert not OPTIONAL_BACKENDS & BASE
 
 
-def test_the_manifest_has_a_key_for_all_that_flies_and_measures() -> None:
+def test_the_manifest_has_a_key_for_every_dependency_of_geoloc_and_the_lab() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     keys = {str(element.text) for element in manifest if element.tag.endswith("depend")}
     words = {key.removeprefix("python3-").removesuffix("-pip") for key in keys if key.startswith("python3-")}
     ros_names = {"opencv-python-headless": "opencv", "faiss-cpu": "faiss", "pyyaml": "yaml", "pillow": "pil"}
-    without_a_key = {"affine", "dacite"}  # the first comes with rasterio, for the second there is a comment
+    without_a_key = {"affine", "dacite"}  # affine comes with rasterio; a comment covers dacite
     wanted = {ros_names.get(name, name) for name in BASE | named(EXTRAS["lab"])} - without_a_key
     assert wanted == words - {"pytest"}

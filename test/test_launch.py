@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The launch files, where the launch system is installed: arguments described, the table's nodes started."""
+"""The launch files, if the launch system is installed: descriptions of arguments, and nodes to start."""
 
 import importlib.util
 from pathlib import Path
@@ -29,7 +29,7 @@ def entities(name: str) -> list[Any]:
 
 
 def nodes(name: str, **arguments: str) -> list[Node]:
-    """Visit a launch file's entities with these arguments; returns the nodes it would start."""
+    """Return the nodes that a launch file would start with these arguments."""
     context = LaunchContext()
     context.launch_configurations.update(arguments)
     started: list[Node] = []

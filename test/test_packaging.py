@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package as pip, colcon and `ros2` see it: one version, one list of programs, files in place."""
+"""The package for pip, colcon and `ros2`: one version, one list of programs, files in place."""
 
 import ast
 import configparser
@@ -80,7 +80,7 @@ def test_colcon_puts_programs_where_ros2_looks() -> None:
 
 
 def test_colcon_can_read_the_metadata() -> None:
-    """It takes setup.py's answers as literals; a `requires-python` in pyproject.toml would be an object."""
+    """Colcon needs literals from setup.py; a `requires-python` in pyproject.toml would be an object."""
     pytest.importorskip("setuptools")
     code = (
         "import setuptools, sys; from distutils.core import run_setup; "

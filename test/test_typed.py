@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dataclass is built from a mapping that fits it to the letter, or refused in one sentence."""
+"""A dataclass is built from a mapping that fits exactly, or refused in one sentence."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +104,7 @@ def test_the_part_of_a_mapping_that_a_dataclass_knows():
     [
         (b"a: [1", "not valid YAML"),
         (b"\xff\xfe\x00", "not valid YAML"),
-        (b"- 1\n", "is not a card, it must hold a mapping"),
+        (b"- 1\n", "is not a card: it must hold a mapping"),
         (b"", "is not a card"),
         (b"a: 1\n" * 300_000, "larger than any card"),
         (None, "cannot be read"),

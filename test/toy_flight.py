@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A level flight over the toy ground, as a bag: each picture is the ground below, so metres are known."""
+"""A level flight over the toy ground as a bag: each image is the ground below, so the truth is known."""
 
 import dataclasses
 import math
@@ -26,7 +26,7 @@ START_S = 1_700_000_000
 
 
 class PixelEncoder:
-    """Describes a view by its own coarse pixels: enough for a ground that is its own query."""
+    """Describes a view by its coarse pixels, which is enough because map and views show the same image."""
 
     def __init__(self):
         self.card = toy_map.ToyEncoder().card
@@ -39,7 +39,7 @@ class PixelEncoder:
 
 
 def pixel_map(encoder=None, **options):
-    """The toy map, described by what its ground looks like."""
+    """Return the toy map with descriptors of its ground's pixels."""
     encoder = encoder or PixelEncoder()
     tiles = toy_map.toy_map(toy_map.ToyEncoder(), **options)
     raster = tiles.raster()
@@ -48,14 +48,14 @@ def pixel_map(encoder=None, **options):
 
 
 def places(count=6):
-    """Where the drone is at each second, metres."""
+    """Return the drone's positions, one a second, metres."""
     return [(-50.0 + 18.0 * i, -20.0 + 9.0 * i) for i in range(count)]
 
 
 def write_flight(
     path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False, track=None
 ):
-    """Write the flight; `leave_out` names roles that are not recorded, `track` the places, one a second."""
+    """Write the flight; `leave_out` names roles that are not recorded, `track` gives one place a second."""
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
         for second, place in enumerate(places(count) if track is None else track):

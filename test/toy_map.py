@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A map in memory whose descriptors are smooth functions of the place, so that answers can be foretold."""
+"""A map in memory whose descriptors are smooth functions of the place, so that answers are predictable."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ _FRAME = LocalFrame(47.0, 8.0)
 
 
 class ToyEncoder:
-    """Describes a place: cosines of random waves, whose dot product falls with the distance as a Gaussian."""
+    """Describes a place by cosines of random waves, whose dot product is a Gaussian of the distance."""
 
     def __init__(self, seed=0, reach_m=25.0):
         rng = np.random.default_rng(seed)
@@ -36,7 +36,7 @@ class ToyEncoder:
         return (waves / np.linalg.norm(waves, axis=-1, keepdims=True)).astype(np.float32)
 
 
-# Waves of 50 m and more in all directions: no two places look alike.
+# Waves of 50 m and more in all directions, so that all places look different.
 _WAVES = np.column_stack(
     [
         np.random.default_rng(1).uniform(-0.12, 0.12, (12, 2)),
@@ -68,7 +68,7 @@ class ToyRaster:
 
 @dataclass(frozen=True, eq=False)
 class ToyMap:
-    """What `MapDirectory` offers, without a disk."""
+    """Stand-in for `MapDirectory` in memory."""
 
     tiles: np.ndarray
     descriptors: np.ndarray
@@ -87,7 +87,7 @@ class ToyMap:
 
 
 def toy_map(encoder, east=(-80, 80), north=(-60, 60), level_sizes=(SIZE_M,), **options):
-    """A grid of tiles every `PITCH_M` (scaled with the level) over the given range of centres, metres."""
+    """Return a map of tiles every `PITCH_M` (scaled with the level) over a range of centres, metres."""
     parts = []
     for level, size_m in enumerate(level_sizes):
         step = PITCH_M * size_m / SIZE_M

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for numpy arrays by what they hold; the docstrings of their users give shapes and units."""
+"""Type aliases of numpy arrays by element type; the docstrings of functions state shapes and units."""
 
 from typing import TypeAlias
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Float64Array: TypeAlias = NDArray[np.float64]
 Float32Array: TypeAlias = NDArray[np.float32]
 FloatArray: TypeAlias = NDArray[np.floating]
-"""Of either width."""
+"""Floats of single or double precision."""
 
 Int64Array: TypeAlias = NDArray[np.int64]
 Int32Array: TypeAlias = NDArray[np.int32]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checksums of files, which show that model and map directories are whole."""
+"""Checksums of files, which detect damaged or incomplete model and map directories."""
 
 import hashlib
 from pathlib import Path

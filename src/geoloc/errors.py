@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class GeolocError(Exception):
-    """Anything that a user can mend; the message is one sentence with the remedy."""
+    """Base class of errors that a user can fix; the message is one sentence with the cause and the fix."""
 
 
 class RasterError(GeolocError):
@@ -17,7 +17,7 @@ class MapError(GeolocError):
 
 
 class ModelError(GeolocError):
-    """A model directory that is missing, damaged, or not one of geoloc."""
+    """A model directory that is missing, damaged, or not a geoloc model."""
 
 
 class CameraError(GeolocError):
@@ -33,7 +33,7 @@ class BagError(GeolocError):
 
 
 class Reason(str, Enum):
-    """Why a frame got no fix; the value is what `/diagnostics` and reports show."""
+    """Reason why a frame has no fix; `/diagnostics` and reports show the value."""
 
     BAD_IMAGE = "bad_image"
     NO_CAMERA_INFO = "no_camera_info"
@@ -65,11 +65,11 @@ class Reason(str, Enum):
 
 
 class FrameRefused(GeolocError):  # noqa: N818 - a refusal is an answer, not an error
-    """One frame that gets no fix, with the reason a pilot reads; never fatal to a node.
+    """Refusal of one frame, with a reason for the pilot; a node continues with the next frame.
 
     Args:
-        reason: the code, stable across versions.
-        sentence: what was wrong with this frame, with the measured value and the limit.
+        reason: code of the refusal, stable across versions.
+        sentence: what is wrong with the frame, with the measured value and the limit.
     """
 
     def __init__(self, reason: Reason, sentence: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answer for one frame: a position and its covariance, or the reason why there is none."""
+"""The answer for one frame: a position with its covariance, or the reason for the refusal."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from geoloc.errors import FrameRefused, Reason
 
 @dataclass(frozen=True)
 class Candidates:
-    """The tiles most similar to the view, best first; every array has the same length (k or fewer)."""
+    """The tiles most similar to a view, best first; all arrays have the same length, at most k."""
 
     ids: Int64Array
     latitude_deg: Float64Array
@@ -23,25 +23,25 @@ class Candidates:
 
     @classmethod
     def none(cls) -> "Candidates":
-        """Return no candidates, for a frame that was never looked up."""
+        """Return empty candidates, for a frame without a look-up."""
         empty = np.empty(0)
         return cls(np.empty(0, dtype=np.int64), empty, empty, empty, empty, empty)
 
 
 @dataclass(frozen=True)
 class Fix:
-    """Where the camera was at `stamp_ns`, or why that is not known.
+    """Position of the camera at `stamp_ns`, or the reason why it is unknown.
 
     Attributes:
-        stamp_ns: stamp of the image the answer belongs to.
-        latitude_deg, longitude_deg: camera position, WGS 84; NaN without a position.
-        east_m, north_m: the same in the map's frame; NaN without a position.
-        covariance_m2: (2, 2) east-north, metres²; NaN without a position.
-        reason: why a frame was refused; None for a position, and where there was no frame to refuse.
-        sentence: what was wrong; empty without a reason.
-        candidates: the best tiles, also of a refused frame that was looked up.
-        is_calibrated: whether the covariance was measured against truth, with this model.
-        is_refined: whether the view was registered with the map's picture.
+        stamp_ns: stamp of the image.
+        latitude_deg, longitude_deg: position of the camera, WGS 84; NaN if unknown.
+        east_m, north_m: the same position in the map's frame; NaN if unknown.
+        covariance_m2: covariance (2, 2) of the position, east-north, metres²; NaN if unknown.
+        reason: reason for the refusal; None with a position, or if this node refused no frame.
+        sentence: explanation of the reason; empty without a reason.
+        candidates: best tiles of the look-up, also if the frame was refused after it.
+        is_calibrated: whether the covariance was calibrated against truth with this model.
+        is_refined: whether the view was registered with the map's imagery.
         attitude_m: standard deviation per axis that the attitude's error adds; 0 without a position.
     """
 
@@ -65,12 +65,12 @@ class Fix:
 
     @classmethod
     def refused(cls, stamp_ns: int, refusal: FrameRefused, candidates: Candidates | None = None) -> "Fix":
-        """Return the fix of a refused frame: no position, and the reason."""
+        """Return the fix of a refused frame, which has a reason and no position."""
         known = Candidates.none() if candidates is None else candidates
         return replace(cls.none(stamp_ns), reason=refusal.reason, sentence=refusal.sentence, candidates=known)
 
     @classmethod
     def none(cls, stamp_ns: int) -> "Fix":
-        """Return no position and no reason: no frame came, or another node gave the reason."""
+        """Return a fix without position and reason: no frame came, or an earlier node refused it."""
         nan = math.nan
         return cls(stamp_ns, nan, nan, nan, nan, np.full((2, 2), nan), None, "", Candidates.none())

@@ -39,12 +39,13 @@ class LocalFrame:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.latitude_deg) and abs(self.latitude_deg) <= _MAX_LATITUDE_DEG):
             raise ParameterError(
-                f"a local frame at latitude {self.latitude_deg} is not possible: give degrees within "
+                f"latitude {self.latitude_deg} cannot be the origin of a local frame; give degrees within "
                 f"±{_MAX_LATITUDE_DEG:g}."
             )
         if not (math.isfinite(self.longitude_deg) and abs(self.longitude_deg) <= 180.0):
             raise ParameterError(
-                f"a local frame at longitude {self.longitude_deg} is not possible: give degrees within ±180."
+                f"longitude {self.longitude_deg} cannot be the origin of a local frame; give degrees within "
+                "±180."
             )
 
     @property
@@ -67,13 +68,13 @@ class LocalFrame:
     def to_local(
         self, latitude_deg: ArrayLike, longitude_deg: ArrayLike
     ) -> tuple[Float64Array, Float64Array]:
-        """Return metres (east, north) of WGS 84 positions; arrays of one shape, scalars give 0-d arrays."""
+        """Convert WGS 84 degrees to metres (east, north); arguments broadcast, scalars give 0-d arrays."""
         lat, lon = _pair(latitude_deg, longitude_deg)
         east, north = self._from_geodetic.transform(lon, lat)
         return np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
 
     def to_geodetic(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[Float64Array, Float64Array]:
-        """Return WGS 84 (latitude, longitude) in degrees of metres east and north; inverse of `to_local`."""
+        """Convert metres east and north to WGS 84 (latitude, longitude) degrees; inverse of `to_local`."""
         east, north = _pair(east_m, north_m)
         lon, lat = self._from_geodetic.transform(east, north, direction="INVERSE")
         return np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
@@ -93,9 +94,10 @@ def offset_m(
     latitude_deg: ArrayLike,
     longitude_deg: ArrayLike,
 ) -> tuple[Float64Array, Float64Array]:
-    """Return metres (east, north) from a reference to a position: the geodesic, resolved by its azimuth.
+    """Return metres (east, north) from a reference to a position; arguments broadcast.
 
-    Exact in length at any range, so `hypot(*offset_m(...)) == distance_m(...)`. Arguments broadcast.
+    The length of the geodesic is resolved by its azimuth at the reference, so at any range
+    `hypot(*offset_m(...)) == distance_m(...)`.
     """
     azimuth_rad, length_m = _inverse(
         reference_latitude_deg, reference_longitude_deg, latitude_deg, longitude_deg
@@ -113,6 +115,6 @@ def _inverse(
 
 
 def _pair(first: ArrayLike, second: ArrayLike) -> tuple[Float64Array, Float64Array]:
-    # Copies: PROJ transforms contiguous float64 arrays in place.
+    # Copy, because PROJ transforms contiguous float64 arrays in place.
     a, b = np.broadcast_arrays(np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64))
     return np.array(a), np.array(b)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed: the models and parameter files that ship with geoloc, and ROS 2."""
+"""Find what is installed: the models and parameter files that ship with geoloc, and ROS 2."""
 
 import importlib.util
 import os
@@ -10,7 +10,7 @@ from geoloc.errors import GeolocError, ModelError, ParameterError
 
 
 def share_folders() -> list[Path]:
-    """List the folders that may hold `models/` and `config/`: this checkout's, then the installed ones."""
+    """List the folders that may hold `models/` and `config/`: this checkout, then the installed prefixes."""
     checkout = Path(__file__).resolve().parents[2]
     prefixes = [
         Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix
@@ -19,7 +19,7 @@ def share_folders() -> list[Path]:
 
 
 def shipped_models() -> dict[str, Path]:
-    """Return every model that comes with geoloc, by id."""
+    """Return the directory of every shipped model by its id."""
     found: dict[str, Path] = {}
     for share in share_folders():
         for card in sorted((share / "models").glob("*/model.yaml")):
@@ -31,11 +31,10 @@ def find_model(model: str = "") -> Path:
     """Return a model's directory.
 
     Args:
-        model: a directory, or the id of a shipped model; empty for the default model.
+        model: model directory, or id of a shipped model; empty for the default model.
 
     Raises:
-        ModelError: where it is neither; the sentence lists the ids of shipped models. Where none is named, as
-            `default_model`.
+        ModelError: the model is neither a directory nor shipped, or there is no default model.
     """
     model = model or default_model()
     folder = Path(model).expanduser()
@@ -46,24 +45,24 @@ def find_model(model: str = "") -> Path:
         return shipped[model]
     known = ", ".join(shipped) or "none"
     raise ModelError(
-        f"{model} is neither a model directory nor a shipped model ({known}): "
-        "export one with `geoloc-train export`"
+        f"{model} is neither a model directory nor a shipped model ({known}); "
+        "export one with `geoloc-train export`."
     )
 
 
 def default_model() -> str:
-    """Return the id of the default model: the shipped one, called geoloc-….
+    """Return the id of the default model, the shipped model whose name begins with `geoloc-`.
 
-    Other models in `models/` are the user's own, exported or adapted there, and have to be named.
+    Other models in `models/` were exported or adapted by the user and must be named.
 
     Raises:
-        ModelError: unless exactly one ships.
+        ModelError: there is not exactly one such model.
     """
     found = list(shipped_models())
     shipped = [name for name in found if name.startswith("geoloc-")] or found
     if len(shipped) != 1:
         known = ", ".join(shipped) or "none"
-        raise ModelError(f"name a model with --model: {len(shipped)} ship here ({known})")
+        raise ModelError(f"{len(shipped)} models are shipped ({known}); name one with --model.")
     return shipped[0]
 
 
@@ -73,23 +72,23 @@ def default_parameters() -> Path:
 
 
 def config_file(name: str) -> Path:
-    """Return a file of `config/`.
+    """Return the path of a file in `config/`.
 
     Raises:
-        ParameterError: where it is not installed.
+        ParameterError: the file is not installed.
     """
     for share in share_folders():
         file = share / "config" / name
         if file.is_file():
             return file
-    raise ParameterError(f"config/{name} is not installed: install geoloc again, or start from a checkout")
+    raise ParameterError(f"config/{name} is not installed; install geoloc again, or start from a checkout.")
 
 
 def require_ros() -> None:
     """Check that ROS 2's Python library is installed.
 
     Raises:
-        GeolocError: where it is not.
+        GeolocError: it is not installed.
     """
     if importlib.util.find_spec("rclpy") is None:
-        raise GeolocError("rclpy is not installed: source your ROS 2, or run `make setup` and use .venv")
+        raise GeolocError("rclpy is not installed; source your ROS 2, or run `make setup` and use .venv.")

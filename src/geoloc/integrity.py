@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def checked_descriptor(descriptor: FloatArray, size: int) -> Float32Array:
-    """Return the descriptor (D,) as float32 of unit length; refuse what this map's encoder cannot have made.
+    """Return a descriptor (D,) as float32 of unit length; refuse one that the map's encoder cannot produce.
 
     Raises:
-        FrameRefused: BAD_DESCRIPTOR for a wrong shape, a NaN or infinity, or a zero vector.
+        FrameRefused: BAD_DESCRIPTOR for a wrong shape, NaN or infinity, or a zero vector.
     """
     vector = np.asarray(descriptor, dtype=np.float32)
     if vector.shape != (size,):
         raise FrameRefused(
             Reason.BAD_DESCRIPTOR,
-            f"the descriptor has shape {vector.shape}, the map holds vectors of {size}: "
-            "start the nodes with the model that built the map",
+            f"the descriptor has shape {vector.shape}, but the map's descriptors have {size} values; "
+            "start the nodes with the model that built the map.",
         )
     length = float(np.linalg.norm(vector))
     if not math.isfinite(length):
-        raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor holds NaN or infinity")
+        raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor holds NaN or infinity; check the model.")
     if length < 1e-6:
-        raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor is a zero vector: the encoder saw nothing")
+        raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor is a zero vector; check the model.")
     return np.asarray(vector / length, dtype=np.float32)
 
 
@@ -50,43 +50,47 @@ def checked_descriptors(descriptors: FloatArray, size: int, hypotheses: "Hypothe
     if len(rows) != hypotheses.count:
         raise FrameRefused(
             Reason.BAD_DESCRIPTOR,
-            f"the descriptor has {len(rows)} rows, heading_error_deg {hypotheses.heading_error_deg:g} and "
-            f"height_error {hypotheses.height_error:g} make {hypotheses.count}: give camera_node and "
-            "retrieval_node the same two, under `/**` as config/bringup.yaml shows, and one model's "
-            "params.yaml",
+            f"the descriptor has {len(rows)} rows, but heading_error_deg {hypotheses.heading_error_deg:g} "
+            f"and height_error {hypotheses.height_error:g} need {hypotheses.count}; give camera_node and "
+            "retrieval_node the same values of both, under `/**` as in config/bringup.yaml, and the "
+            "params.yaml of one model.",
         )
     return np.stack([checked_descriptor(row, size) for row in rows])
 
 
 def check_offset(east_m: float, north_m: float) -> None:
-    """Refuse an offset from the view to the camera that is not a number."""
+    """Refuse an offset from the view to the camera that is not finite."""
     if not (math.isfinite(east_m) and math.isfinite(north_m)):
-        raise FrameRefused(Reason.NO_OFFSET, f"the view's offset ({east_m}, {north_m}) m is not a number")
+        raise FrameRefused(
+            Reason.NO_OFFSET, f"the view's offset ({east_m}, {north_m}) m is not finite; check camera_node."
+        )
 
 
 def check_score(score: float, min_score: float) -> None:
-    """Refuse a best tile that is not similar to the view."""
+    """Refuse a best tile that is not similar enough to the view."""
     if not score >= min_score:
         raise FrameRefused(
-            Reason.LOW_SCORE, f"the best tile scores {score:.3f}, below min_score {min_score:.3f}"
+            Reason.LOW_SCORE, f"the best tile scores {score:.3f}, below min_score {min_score:.3f}."
         )
 
 
 def check_margin(margin: float, min_margin: float) -> None:
-    """Refuse a best tile that another place rivals; `margin` is inf where the map has no other place."""
+    """Refuse a best tile if another place scores almost as high; `margin` is inf without another place."""
     if not margin >= min_margin:
         raise FrameRefused(
             Reason.LOW_MARGIN,
-            f"another place scores only {margin:.3f} less than the best tile, "
-            f"below min_margin {min_margin:.3f}",
+            f"another place scores only {margin:.3f} less than the best tile; "
+            f"min_margin is {min_margin:.3f}.",
         )
 
 
 def check_degrees(latitude_deg: float, longitude_deg: float) -> None:
-    """Refuse degrees outside the Earth's."""
+    """Refuse a latitude outside ±90 degrees or a longitude outside ±180."""
     if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
         raise FrameRefused(
-            Reason.OFF_MAP, f"latitude {latitude_deg}, longitude {longitude_deg} is not a place on Earth"
+            Reason.OFF_MAP,
+            f"latitude {latitude_deg}, longitude {longitude_deg} is not a place on Earth; "
+            "give WGS 84 degrees.",
         )
 
 
@@ -96,20 +100,20 @@ def check_on_map(east_m: float, north_m: float, bounds_m: tuple[float, float, fl
     if not (left <= east_m <= right and bottom <= north_m <= top):
         raise FrameRefused(
             Reason.OFF_MAP,
-            f"the camera would be at ({east_m:.0f}, {north_m:.0f}) m of the map's frame, off the map, "
-            f"which ends at ({left:.0f}, {bottom:.0f}) and ({right:.0f}, {top:.0f}) m",
+            f"the position ({east_m:.0f}, {north_m:.0f}) m in the map's frame is off the map, which extends "
+            f"from ({left:.0f}, {bottom:.0f}) to ({right:.0f}, {top:.0f}) m.",
         )
 
 
 def covariance_m2(positions_m: Float64Array, weights: Float64Array, pitch_m: float) -> Float64Array:
     """Return the covariance (2, 2) of a position, east-north, metres².
 
-    It is that of the posterior over tiles plus the resolution of the grid: a position uniform within a cell
-    of side p has variance p²/12 along each axis.
+    It is the covariance of the posterior over tiles plus that of the grid's resolution: a position uniform
+    within a cell of side p has variance p²/12 along each axis.
 
     Args:
         positions_m: tile centres (n, 2), east and north.
-        weights: their posterior (n,), summing to one.
+        weights: posterior of the tiles (n,), summing to one.
         pitch_m: distance between neighbouring tiles.
     """
     centred = positions_m - weights @ positions_m
@@ -119,45 +123,45 @@ def covariance_m2(positions_m: Float64Array, weights: Float64Array, pitch_m: flo
 
 
 def calibrated(covariance_m2: Float64Array, calibration: "Calibration") -> Float64Array:
-    """Return covariances (…, 2, 2), metres², with the calibration of `geoloc calibrate`: s Σ + f² I.
+    """Apply the calibration of `geoloc calibrate` to covariances (…, 2, 2), metres²: s Σ + f² I.
 
     Args:
-        covariance_m2: as computed; NaN stays NaN.
-        calibration: of the model card; the default one changes nothing.
+        covariance_m2: covariances as computed; NaN stays NaN.
+        calibration: calibration of the model card; the default one changes nothing.
     """
     return scaled_covariance(covariance_m2, calibration.covariance_scale, calibration.sigma_floor_m)
 
 
 def scaled_covariance(covariance_m2: Float64Array, scale: float, floor_m: float) -> Float64Array:
-    """Return s Σ + f² I for covariances (…, 2, 2), metres², a scale s and a floor f in metres."""
+    """Return s Σ + f² I for covariances Σ (…, 2, 2), metres², a scale s and a floor f in metres."""
     return np.asarray(scale * covariance_m2 + np.eye(2) * floor_m**2, dtype=np.float64)
 
 
 def attitude_m(height_m: float, attitude_error_deg: float) -> float:
-    """Return the standard deviation per axis that an error of roll and pitch gives at this height."""
+    """Return the standard deviation per axis that an error of roll and pitch causes at a height."""
     return height_m * math.tan(math.radians(attitude_error_deg))
 
 
 def sigma_m(covariance_m2: Float64Array) -> Float64Array:
-    """Return the standard deviation of a position: the root of its covariance's trace (…, 2, 2), or NaN."""
+    """Return the standard deviation of positions: the root of the trace of covariances (…, 2, 2), or NaN."""
     variance = np.trace(covariance_m2, axis1=-2, axis2=-1)
     return np.asarray(np.sqrt(np.where(variance >= 0.0, variance, math.nan)), dtype=np.float64)
 
 
 def check_sigma(sigma: float, max_sigma_m: float) -> None:
-    """Refuse an answer whose standard deviation exceeds `max_sigma_m`; 0 allows any."""
+    """Refuse an answer whose standard deviation exceeds `max_sigma_m`; 0 disables the check."""
     if max_sigma_m > 0.0 and not sigma <= max_sigma_m:
         raise FrameRefused(
             Reason.UNSURE,
-            f"the answer's standard deviation is {sigma:.1f} m, more than max_sigma_m {max_sigma_m:.1f} m",
+            f"the answer's standard deviation is {sigma:.1f} m, more than max_sigma_m {max_sigma_m:.1f} m.",
         )
 
 
 def normalised_error(error_m: Float64Array, covariance_m2: Float64Array) -> Float64Array:
-    """Return the normalised squared error e'Σ⁻¹e of errors (…, 2) and covariances (…, 2, 2).
+    """Return the normalized squared error e'Σ⁻¹e of errors e (…, 2) and covariances Σ (…, 2, 2).
 
-    It follows χ² with two degrees of freedom where the covariance is consistent. NaN where either is NaN;
-    inf where Σ is not positive definite.
+    It follows χ² with two degrees of freedom if the covariance is consistent. It is NaN where an input is
+    NaN, and inf where Σ is not positive definite.
     """
     east_m, north_m = np.moveaxis(error_m, -1, 0)
     ee, nn = covariance_m2[..., 0, 0], covariance_m2[..., 1, 1]

@@ -42,33 +42,33 @@ __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings", "Query"]
 
 @dataclass(frozen=True)
 class LocalizerSettings:
-    """What may be tuned; the defaults are meant to fly.
+    """Settings of the localizer; the defaults suit most flights.
 
     Attributes:
-        likelihood_model: how much the filter trusts look-ups.
-        calibration: of the model, from its card; None leaves covariances as computed.
+        likelihood_model: model that turns the scores of look-ups into likelihoods.
+        calibration: calibration of the model card; None leaves covariances as computed.
 
     Raises:
-        ParameterError: for a value outside its range.
+        ParameterError: a value is outside its range.
     """
 
     k: int = setting(10, "number of candidate tiles published with an answer", low=1, high=1000)
-    filter: bool = setting(True, "filter over the whole flight; false localizes each frame alone")
+    filter: bool = setting(True, "filter over the whole flight; false localizes each frame by itself")
     min_score: float = setting(
         -1.0,
-        "with filter false: least cosine of the best tile; -1 accepts any",
+        "least cosine of the best tile, if filter is false; -1 accepts any",
         low=-1.0,
         high=1.0,
     )
     min_margin: float = setting(
         0.0,
-        "with filter false: least lead of the best tile's cosine over any other place",
+        "least lead of the best tile's cosine over any other place, if filter is false",
         low=0.0,
         high=2.0,
     )
     temperature: float = setting(
         0.1,
-        "with filter false: temperature of the softmax over tiles; smaller trusts the best tile more",
+        "temperature of the softmax over tiles, if filter is false; a lower one trusts the best tile more",
         low=1e-4,
         high=10.0,
     )
@@ -77,14 +77,14 @@ class LocalizerSettings:
     )
     refine: str = setting(
         "auto",
-        "method that refines a sure position on the map's picture, to metres within a tile",
+        "method that registers the view with the map's imagery, for metres within a tile",
         choices=METHODS,
     )
-    refine_weights: str = setting("", "folder of the learned matcher's weights, for refine lightglue")
+    refine_weights: str = setting("", "folder with the learned matcher's weights, if refine is lightglue")
     attitude_error_deg: float = setting(
         1.5,
-        "standard deviation of roll and pitch; 1.5, measured on photos of a DJI, is 2.6 m on the ground from "
-        "100 m",
+        "standard deviation of roll and pitch; the default was measured on photos of a DJI drone and is "
+        "2.6 m on the ground from 100 m",
         unit="deg",
         low=0.0,
         high=30.0,
@@ -102,17 +102,17 @@ class Localizer:
     """Localizes the frames of one flight on one map.
 
     Args:
-        map_directory: an open map.
-        encoder: describes views; None where only `answer` is used, with descriptors from another process.
+        map_directory: open map.
+        encoder: encoder of views; None if only `answer` is used, with descriptors from another process.
         settings: filter, thresholds and temperatures.
 
     Attributes:
-        state: of the filter.
-        refinement: refines the belief and counts the outcomes.
+        state: state of the filter.
+        refinement: stage that refines beliefs and counts the outcomes.
 
     Raises:
-        ModelError: where the method of `refine` is not installed.
-        ParameterError: where the encoder is not the one the map was built with.
+        ModelError: the method of `refine` is not installed.
+        ParameterError: the map was built with another encoder.
     """
 
     def __init__(
@@ -123,16 +123,16 @@ class Localizer:
     ) -> None:
         if encoder is not None and encoder.card.sha256 != map_directory.model_sha256:
             raise ParameterError(
-                f"the map was built with model {map_directory.model_id}, the encoder is {encoder.card.id}: "
-                "rebuild the map with `geoloc map build`"
+                f"the map was built with model {map_directory.model_id}, but the encoder is "
+                f"{encoder.card.id}; rebuild the map with `geoloc map build`."
             )
         settings = settings or LocalizerSettings()
         self.settings = settings
         self._map = map_directory
         self._encoder = encoder
-        self._frame = map_directory.frame  # kept: making its projection takes milliseconds
+        self._frame = map_directory.frame  # kept, because creating its projection takes milliseconds
         self._tiles = Tiles(map_directory.tiles, map_directory.pitch_m, map_directory.view_size_m)
-        # A full search of every frame is meant to score every tile, so it is never coarse.
+        # full_search_every 1 asks for a comparison with every tile, so the search is not coarse then.
         coarse = settings.filter and settings.motion.full_search_every > 1
         descriptors = map_directory.descriptors
         self._coarse_search = worthwhile_coarse_search(self._tiles, descriptors) if coarse else None
@@ -152,7 +152,7 @@ class Localizer:
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""
         if self._encoder is None:
-            raise ParameterError("this localizer has no encoder: give it one, or call answer() with a query")
+            raise ParameterError("this localizer has no encoder; give it one, or call answer() with a query.")
         descriptors = self._encoder.describe(view.images)
         offset_m = view.offset_east_m, view.offset_north_m
         return self.answer(Query(view.stamp_ns, descriptors, offset_m, view.images, view.height_m))
@@ -160,7 +160,7 @@ class Localizer:
     def answer(self, query: Query) -> Fix:
         """Return the camera's position from the descriptors of one frame.
 
-        A frame that cannot be answered comes back as a `Fix` with a reason; nothing is raised.
+        A frame that cannot be answered returns a `Fix` with a reason; no exception is raised.
         """
         lookup = None
         try:
@@ -170,11 +170,11 @@ class Localizer:
             descriptors = integrity.checked_descriptors(query.descriptors, size, hypotheses)
             integrity.check_offset(*query.offset_m)
 
-            # Measure: look up the tiles that matter, those around the track or all
+            # Look up the view: its cosines with tiles are computed when the filter asks for them
             offsets_m = hypotheses.offsets_m(query.offset_m)
             lookup = self._look_up(descriptors, offsets_m)
 
-            # Filter: the belief after the flight so far, the motion and this look-up
+            # Filter: predict the belief by the motion, and update it with the look-up
             belief = self._estimator.update(query.stamp_ns, lookup)
             self.state, self._hypothesis_weights = belief.state, belief.hypothesis_weights
             lookup = lookup.marginalized(
@@ -186,13 +186,13 @@ class Localizer:
                 raise belief.refusal
             integrity.check_on_map(belief.east_m, belief.north_m, self._bounds_m)
 
-            # Refine: register the view with the map's picture, for metres within the tile
+            # Refine: register the view with the map's imagery, for metres within the tile
             likeliest = int(belief.hypothesis_weights.argmax())
             place = self.refinement.refine(
                 self._estimate(belief), _view(query, likeliest), offsets_m[likeliest]
             )
 
-            # Answer for the camera, whose attitude error adds to that of the ground it looks at
+            # Answer: the camera's position, with the attitude's error added
             fix = self._fix(belief.stamp_ns, place, query.height_m, self._candidates(lookup))
             integrity.check_sigma(float(integrity.sigma_m(fix.covariance_m2)), self.settings.max_sigma_m)
             return fix
@@ -202,9 +202,10 @@ class Localizer:
     def add_odometry(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
-        """Add a position (2,) in odometry's own frame, metres, and its covariance (2, 2) where it is known.
+        """Add an odometry position (2,), metres, with its covariance (2, 2) if known.
 
-        Only differences count. The frame's axes are east and north, unless `odom_heading_known` is false.
+        The origin is arbitrary, because only differences of positions are used. The axes are east and north,
+        unless `odom_heading_known` is false.
         """
         if self._filter is not None:
             self._filter.add_odometry(stamp_ns, position_m, covariance_m2)
@@ -216,10 +217,10 @@ class Localizer:
         longitude_deg: float,
         covariance_m2: Float64Array | None = None,
     ) -> None:
-        """Restart from a known position (WGS 84) and its covariance (2, 2) east-north; None where unknown.
+        """Restart from a known position, WGS 84, with its covariance (2, 2) east-north; None if unknown.
 
         Raises:
-            FrameRefused: OFF_MAP where it is not on the map; the belief stays as it was.
+            FrameRefused: OFF_MAP if the position is not on the map; the belief does not change.
         """
         if self._filter is not None:
             integrity.check_degrees(latitude_deg, longitude_deg)
@@ -234,12 +235,12 @@ class Localizer:
 
     @property
     def heading_offset_deg(self) -> float:
-        """Estimated angle from the assumed heading to the true one, clockwise; NaN where unknown."""
+        """Estimated angle from the assumed heading to the true one, clockwise; NaN if unknown."""
         return hypothesis_weights.heading_offset_deg(self._hypothesis_weights, self.settings.hypotheses)
 
     @property
     def height_scale(self) -> float:
-        """Estimated ratio of the true height to the assumed one; 1 before anything is known."""
+        """Estimated ratio of the true height to the assumed one; 1 if unknown."""
         return hypothesis_weights.height_scale(self._hypothesis_weights, self.settings.hypotheses)
 
     def _look_up(self, descriptors: Float32Array, offsets_m: Float64Array) -> LookUp:
@@ -259,7 +260,7 @@ class Localizer:
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
     def _estimate(self, belief: Belief) -> Estimate:
-        """Return the place of the belief, its covariance calibrated where the model has a calibration."""
+        """Return the belief as an estimate, with its covariance calibrated if the model has a calibration."""
         calibration, covariance = self.settings.calibration, belief.covariance_m2
         if calibration is not None:
             covariance = integrity.calibrated(covariance, calibration)
@@ -288,7 +289,7 @@ class Localizer:
 
 
 def _view(query: Query, hypothesis: int) -> UInt8Array | None:
-    """Return the view (S, S, 3) of a hypothesis; None where it did not come."""
+    """Return the view (S, S, 3) of a hypothesis; None if it is missing."""
     if query.views is None or hypothesis >= len(query.views):
         return None
     return np.asarray(query.views[hypothesis])

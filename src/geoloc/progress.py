@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The progress of long work: a bar on a terminal, a line now and then in a log or a pipe."""
+"""Progress of long work: a bar on a terminal, a line every half minute in a log or a pipe."""
 
 import sys
 from collections.abc import Iterable, Sized
@@ -8,11 +8,11 @@ from typing import Any, TextIO, cast
 from tqdm import tqdm
 
 LINE_EVERY_S = 30.0
-"""Work that is done sooner leaves no line."""
+"""Seconds between two lines; shorter work writes none."""
 
-_CURSOR_UP = "\x1b[A"  # written after each state of a bar that runs inside another one
-_OF_TOTAL = "{desc}: {percentage:.0f} %, {elapsed} gone, {remaining} left"
-_WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} gone"
+_CURSOR_UP = "\x1b[A"  # tqdm writes it after each update of a bar inside another bar
+_OF_TOTAL = "{desc}: {percentage:.0f} %, {elapsed} elapsed, {remaining} left"
+_WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} elapsed"
 
 
 def progress_bar(
@@ -25,18 +25,18 @@ def progress_bar(
     bar_format: str | None = None,
     shown: bool = True,
 ) -> "tqdm[Any]":
-    """Return a tqdm over `work`, or one to be updated by hand.
+    """Return a tqdm over `work`, or one that the caller updates.
 
-    Where stderr is a terminal it draws a bar there, elsewhere it writes a line every `LINE_EVERY_S` seconds.
+    It draws a bar if stderr is a terminal, and otherwise writes a line every `LINE_EVERY_S` seconds.
 
     Args:
-        work: what to iterate over.
-        label: word before the progress.
-        unit: of one piece of work.
-        total: how many pieces there are; None for the length of `work`, where that has one.
-        initial: pieces that are done already.
-        bar_format: of the bar, as tqdm takes it; None for tqdm's own.
-        shown: whether to show anything.
+        work: iterable of pieces of work; None if the caller updates the bar.
+        label: text before the progress.
+        unit: name of one piece of work.
+        total: number of pieces; None takes the length of `work` if it has one.
+        initial: number of pieces that are already done.
+        bar_format: format of the bar, as tqdm takes it; None for tqdm's default.
+        shown: whether to show any progress.
     """
     if total is None and isinstance(work, Sized):
         total = len(work)
@@ -48,20 +48,20 @@ def progress_bar(
             "file": _Lines(sys.stderr),
             "bar_format": _WITHOUT_TOTAL if total is None else _OF_TOTAL,
             "mininterval": LINE_EVERY_S,
-            "miniters": 0,  # time alone counts
+            "miniters": 0,  # only the interval decides
             "delay": LINE_EVERY_S,
         }
     return tqdm(cast("Any", work), **options)
 
 
 class _Lines:
-    """A stream that turns each state of a bar into a line."""
+    """Stream that writes each update of a bar as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write what is left of a state without the characters that move the cursor."""
+        """Write an update of the bar without the characters that move the cursor."""
         state = text.replace(_CURSOR_UP, "").strip()
         if state:
             self._stream.write(f"{state}\n")

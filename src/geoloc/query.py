@@ -12,12 +12,11 @@ class Query:
     """One frame to be localized.
 
     Attributes:
-        stamp_ns: of the image.
-        descriptors: (D,), or (n, D) with one for each hypothesis of heading and height.
-        offset_m: (2,) east and north from the view's centre on the ground to the camera, of hypothesis 0.
-        views: (n, S, S, 3) uint8, for refinement alone; None leaves the position unrefined.
-        height_m: of the camera above the ground, which scales the error of the attitude; NaN stands for the
-            width of a view.
+        stamp_ns: stamp of the image.
+        descriptors: descriptor (D,), or descriptors (n, D), one for each hypothesis of heading and height.
+        offset_m: offset (2,), east and north, from the centre of the view of hypothesis 0 to the camera.
+        views: views (n, S, S, 3) uint8, used by refinement alone; None leaves the position unrefined.
+        height_m: height above ground, which scales the error of the attitude; NaN takes the width of a view.
     """
 
     stamp_ns: int

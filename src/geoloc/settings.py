@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings, each declared once: on the frozen dataclass that uses it.
+"""Settings, each declared once, on the frozen dataclass that uses it.
 
     @dataclass(frozen=True)
     class Limits:
@@ -13,9 +13,9 @@
         limits: Limits = group(Limits)
         use_tf: bool = setting(False, "take the mount from TF")
 
-`settings_of(NodeSettings)` returns both by name, `max_tilt_deg` and `use_tf`: these are a node's ROS
-parameters, what a parameter file may hold, and the rows of docs/parameters.md. `fill` builds the dataclasses
-from values by name.
+`settings_of(NodeSettings)` returns both settings by name, `max_tilt_deg` and `use_tf`. They are the ROS
+parameters of a node, the keys of a parameter file, and the rows of docs/parameters.md. `fill` builds the
+dataclasses from values by name.
 """
 
 import array
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound="DataclassInstance")
 _SETTING, _GROUP = "setting", "group"
-_KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+_KINDS = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One declaration.
+    """Declaration of one setting.
 
     Attributes:
-        default: value where nobody gives one. A setting that must be given, such as `view_size_m`, has a
-            default outside its range.
-        text: what it means, in a few words.
-        unit: as in "m/s"; empty for a number without one.
-        low, high: range of a number, or of each number of a tuple, both inclusive; both None for any.
-        choices: the texts it may be; empty for any.
-        in_flight: whether it may change while the node runs.
+        default: default value. A number that must be given, such as `view_size_m`, has a default outside its
+            range.
+        text: meaning of the setting, in a few words.
+        unit: unit, such as "m/s"; empty if there is none.
+        low, high: inclusive range of a number, or of each number of a tuple; None for any number.
+        choices: allowed texts; empty for any text.
+        in_flight: whether the value may change while the node runs.
         required: whether an empty text is refused.
     """
 
@@ -61,11 +61,11 @@ class Setting:
 
     @property
     def text_with_unit(self) -> str:
-        """The text, its unit in brackets behind it."""
+        """The text, followed by the unit in brackets."""
         return f"{self.text} [{self.unit}]" if self.unit else self.text
 
     def allowed(self) -> str:
-        """Return what is allowed in words, without the unit; empty where anything goes."""
+        """Return the allowed values in words, without the unit; empty if every value is allowed."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.required:
@@ -73,22 +73,22 @@ class Setting:
         return "" if self.low is None else f"{self.low:g} to {self.high:g}"
 
     def constraints(self) -> str:
-        """Return what is allowed in words, numbers with their unit."""
+        """Return the allowed values in words, with the unit."""
         unit = f" {self.unit}" if self.unit and self.low is not None else ""
         return self.allowed() + unit
 
     def read(self, name: str, given: Any) -> Any:  # noqa: ANN401 - of the default's type
-        """Return a value in the default's type.
+        """Check a value and convert it to the default's type.
 
-        A whole number counts as a float and a list as a tuple. False counts as "off" where that is a choice:
-        YAML reads it so without quotes.
+        A whole number is accepted as a float, and a list as a tuple. False is accepted as "off" if that is a
+        choice, because YAML reads an unquoted off as false.
 
         Raises:
-            ParameterError: for a value of another type or outside the range.
+            ParameterError: the value has another type or is outside the range.
         """
         value = "off" if given is False and "off" in self.choices else _like(self.default, given)
         if value is None or not self._admits(value):
-            raise ParameterError(f"{name} is {given!r}; it must be {self._wanted()}")
+            raise ParameterError(f"{name} is {given!r}; it must be {self._wanted()}.")
         return value
 
     def _admits(self, value: Any) -> bool:  # noqa: ANN401
@@ -128,17 +128,17 @@ def setting(
 
 
 def group(kind: type[Kind]) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """Declare a dataclass of settings as the field of another one, whose settings then include its own."""
+    """Declare a dataclass of settings as a field of another dataclass, which then has its settings too."""
     return dataclasses.field(default_factory=kind, metadata={_GROUP: kind})
 
 
 def settings_of(kind: "type[DataclassInstance]") -> dict[str, Setting]:
-    """Return the settings of a dataclass and of its groups by name; other fields are left out.
+    """Return the settings of a dataclass and of its groups by name; other fields are omitted.
 
-    Two groups may hold the same setting, and both get its value.
+    Two groups may declare the same setting; both receive its value.
 
     Raises:
-        TypeError: where two settings of one name are declared differently.
+        TypeError: two settings of one name are declared differently.
     """
     found: dict[str, Setting] = {}
     for field in dataclasses.fields(kind):
@@ -154,10 +154,12 @@ def settings_of(kind: "type[DataclassInstance]") -> dict[str, Setting]:
 
 
 def check(instance: "DataclassInstance") -> None:
-    """Bring the settings of a new instance to their types, in `__post_init__`; groups check their own.
+    """Check the settings of a new instance and convert them to their types; groups check their own.
+
+    A dataclass of settings calls this in its `__post_init__`.
 
     Raises:
-        ParameterError: for a value of another type or outside its range.
+        ParameterError: a value has another type or is outside its range.
     """
     for field in dataclasses.fields(instance):
         if _SETTING in field.metadata:
@@ -166,12 +168,12 @@ def check(instance: "DataclassInstance") -> None:
 
 
 def fill(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
-    """Return an instance whose settings, and those of its groups, have the values of their names.
+    """Build a dataclass and its groups from values of settings by name.
 
-    Settings without a value keep their default; names that are no setting are ignored.
+    Settings without a value keep their default; names that are not settings are ignored.
 
     Raises:
-        ParameterError: for a value that cannot be used.
+        ParameterError: a value has another type or is outside its range.
     """
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
@@ -183,7 +185,7 @@ def fill(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 
 
 def _like(default: Any, given: Any) -> Any:  # noqa: ANN401
-    """Return the value in the default's type, None where that would change its meaning."""
+    """Convert a value to the default's type; return None if that would change its meaning."""
     if isinstance(default, tuple):
         if not isinstance(given, Sequence | array.array) or len(given) != len(default):
             return None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen dataclasses from YAML: every key known, every value of its field's type, every error a sentence.
+"""Build frozen dataclasses from YAML, with strict types and errors that name the key.
 
-Cards of models, manifests of maps and configurations of training runs are read with it. dacite fills in
-defaults, finds what is missing and keeps track of the key; what a value may be is decided here, more strictly
-than dacite does: a bool is no number, a list has the length of its tuple, and a number is finite.
+Model cards, map manifests and configurations of training runs are read with it. dacite fills in defaults,
+finds missing keys and tracks the path of each key. This module checks values more strictly than dacite: a
+bool is not a number, a list has the length of its tuple, and numbers are finite.
 """
 
 import math
@@ -29,10 +29,10 @@ def read_mapping(path: Path, error: type[GeolocError], what: str, fix: str) -> d
     """Read a YAML file that holds a mapping.
 
     Args:
-        path: the file.
-        error: raised where it cannot be read.
-        what: what the file should be, "model card" say.
-        fix: what to do about a damaged file; ends the sentence.
+        path: path of the file.
+        error: exception to raise if the file cannot be read.
+        what: what the file should be, such as "model card".
+        fix: end of the sentence, which says what to do about a damaged file.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -42,37 +42,37 @@ def read_mapping(path: Path, error: type[GeolocError], what: str, fix: str) -> d
         raise error(f"{path} cannot be read ({reason.strerror}); {fix}.") from reason
     except (yaml.YAMLError, UnicodeDecodeError) as reason:
         said = " ".join(str(reason).split())
-        raise error(f"{path} is damaged, it is not valid YAML ({said}); {fix}.") from reason
+        raise error(f"{path} is damaged: it is not valid YAML ({said}); {fix}.") from reason
     if not isinstance(tree, dict):
-        raise error(f"{path} is not a {what}, it must hold a mapping of keys to values; {fix}.")
+        raise error(f"{path} is not a {what}: it must hold a mapping of keys to values; {fix}.")
     return tree
 
 
 def part_for(kind: type, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a mapping that a dataclass has fields for."""
+    """Return the entries of a mapping whose keys are fields of a dataclass."""
     return {entry.name: tree[entry.name] for entry in fields(kind) if entry.name in tree}
 
 
 def build(
     kind: type[_T], tree: object, error: type[GeolocError], *, where: str = "", key: str = "", fix: str = ""
 ) -> _T:
-    """Build a frozen dataclass from a mapping, such as YAML holds.
+    """Build a frozen dataclass from a mapping, such as the content of a YAML file.
 
-    Fields may be int, float, str, bool, dict, tuples of these or of dataclasses, dataclasses, and unions of
-    dataclasses that their field `name` tells apart; the first of a union is taken where the name is missing.
-    Whole numbers are accepted as floats, lists become tuples.
+    Fields may be int, float, str, bool, dict, dataclasses, tuples of these, and unions of dataclasses. The
+    field `name` selects the dataclass of a union; without a name the first one is taken. Whole numbers are
+    accepted as floats, and lists become tuples.
 
     Args:
-        kind: the dataclass.
-        tree: the mapping.
-        error: raised where the mapping does not fit.
-        where: begins the sentence, the file say.
-        key: of the mapping in that file; empty for all of it.
-        fix: ends the sentence, what to do about it.
+        kind: dataclass to build.
+        tree: mapping of field names to values.
+        error: exception to raise if the mapping does not fit.
+        where: beginning of the sentence, such as the path of the file.
+        key: path of the mapping within the file; empty if it is the whole file.
+        fix: end of the sentence, which says what to do.
 
     Raises:
-        GeolocError: of the kind `error`: an unknown or missing key, a value of the wrong type; and whatever
-            the dataclasses themselves refuse.
+        GeolocError: an `error` for an unknown or missing key or a value of the wrong type, and any error that
+            a dataclass raises itself.
     """
     try:
         return _dataclass(kind, tree)
@@ -87,7 +87,7 @@ def build(
 
 
 class _Refused(DaciteFieldError):  # noqa: N818 - dacite's family
-    """A value that cannot be; dacite adds the names of the fields on the way up to the root."""
+    """A refused value; dacite adds the names of the fields on the way up to the root."""
 
     def __init__(self, said: str, field_path: str | None = None) -> None:
         super().__init__(field_path=field_path)
@@ -115,7 +115,7 @@ def _dataclass(kind: type[_T], tree: Any) -> _T:  # noqa: ANN401 - straight from
 
 
 def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401
-    """Return a value as its field's type wants it, or refuse it."""
+    """Convert a value to its field's type, or refuse it."""
     if isinstance(hint, type) and is_dataclass(hint):
         return value if isinstance(value, hint) else _dataclass(hint, value)
     if get_origin(hint) in (Union, UnionType):
@@ -137,12 +137,12 @@ def _value(hint: Any, value: Any) -> Any:  # noqa: ANN401
 def _is_finite(value: float) -> bool:
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond the floats
+    except OverflowError:  # a whole number too large for a float
         return False
 
 
 def _chosen(kinds: tuple[type, ...], value: Any) -> Any:  # noqa: ANN401
-    """Return one of several dataclasses, by the field `name`."""
+    """Build the dataclass of a union that the field `name` selects."""
     if isinstance(value, kinds):
         return value
     if not isinstance(value, Mapping):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model that is used where none is named."""
+"""The default model, used if none is named."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def models(tmp_path, monkeypatch):
     return make
 
 
-def test_models_of_ones_own_beside_the_shipped_one_do_not_take_its_place(models):
+def test_the_users_own_models_do_not_replace_the_shipped_one(models):
     models("first", "geoloc-small-2", "region")
     assert installed.default_model() == "geoloc-small-2"
 
 
-def test_a_lone_model_is_it_whatever_its_name(models):
+def test_a_single_model_is_the_default_whatever_its_name(models):
     models("mine")
     assert installed.default_model() == "mine"
 
@@ -52,8 +52,8 @@ def test_a_model_directory_in_the_working_folder_is_not_taken_unnamed(models, tm
 
 
 @pytest.mark.parametrize("names", [(), ("one", "two"), ("geoloc-a", "geoloc-b")])
-def test_none_or_several_must_be_named(models, names):
+def test_a_name_is_required_unless_exactly_one_model_is_shipped(models, names):
     models(*names)
     for search in (installed.default_model, installed.find_model):
-        with pytest.raises(ModelError, match=f"{len(names)} ship here"):
+        with pytest.raises(ModelError, match=f"{len(names)} models are shipped"):
             search()

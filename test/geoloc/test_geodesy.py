@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local frames and distances, against PROJ's own forms and against themselves."""
+"""Local frames and distances, compared with PROJ and with each other."""
 
 import math
 

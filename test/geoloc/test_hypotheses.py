@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hypotheses: which there are, where their views lie, and that no truth is far from all of them."""
+"""Hypotheses: their number, the places of their views, and their distance from any truth."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_scales_go_as_far_down_as_up(error, count):
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(0, 180), st.floats(0, 0.6), st.floats(-1, 1), st.floats(-1, 1))
-def test_whatever_is_true_a_hypothesis_is_as_near_as_the_encoder_bears(
+def test_every_truth_within_the_errors_is_tolerably_near_a_hypothesis(
     error_deg, error, turn_share, scale_share
 ):
     tried = Hypotheses(error_deg, error)
@@ -62,7 +62,7 @@ def test_an_encoder_that_tolerates_more_needs_fewer_hypotheses(heading_deg, heig
     assert Hypotheses(30.0, 0.2, Tolerances(heading_deg, height)).count == count
 
 
-def test_no_parameters_ask_for_more_views_than_a_message_may_have():
+def test_no_parameters_need_more_views_than_a_message_may_have():
     assert Hypotheses(180.0, 0.6, Tolerances(7.5, 0.1)).count == MAX_HYPOTHESES == 264
 
 
@@ -110,6 +110,6 @@ def test_a_value_out_of_range_names_itself(name, value):
         Hypotheses(**{name: value})
 
 
-def test_the_height_may_not_be_wrong_altogether():
+def test_a_height_error_above_its_limit_is_refused():
     with pytest.raises(ParameterError, match=r"height_error is 0.61; it must be a number from 0 to 0.6"):
         Hypotheses(height_error=0.61)

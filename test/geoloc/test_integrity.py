@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refusal rules, each at, above and below its limit, and the covariance against a hand computation."""
+"""Refusal rules at, above and below their limits, and the covariance against a hand computation."""
 
 import math
 
@@ -25,7 +25,7 @@ def refusal_of(call, *arguments):
         (np.zeros(4), "zero vector"),
         (np.array([1.0, math.nan, 0.0, 0.0]), "NaN"),
         (np.array([math.inf, 0.0, 0.0, 0.0]), "NaN or infinity"),
-        (np.ones(3), "vectors of 4"),
+        (np.ones(3), "have 4 values"),
         (np.ones((2, 2)), "shape (2, 2)"),
         (np.ones(0), "shape (0,)"),
     ],
@@ -126,5 +126,5 @@ def test_the_normalised_error_is_that_of_linear_algebra():
         ((math.nan, 1.0), np.eye(2), math.nan),
     ],
 )
-def test_what_is_no_covariance_is_infinitely_wrong_and_what_is_unknown_is_nan(error, covariance, expected):
+def test_the_error_is_inf_for_an_invalid_covariance_and_nan_if_unknown(error, covariance, expected):
     np.testing.assert_array_equal(integrity.normalised_error(np.array(error), covariance), expected)

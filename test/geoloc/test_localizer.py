@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recipe on a map whose descriptors are known functions of the place."""
+"""The localizer on a map whose descriptors are known functions of the place."""
 
 import dataclasses
 import math
@@ -134,7 +134,7 @@ def test_covariance_grows_with_the_temperature_and_has_a_floor():
 
 
 @pytest.mark.parametrize(("height_m", "expected_m"), [(100.0, 1.746), (math.nan, 0.698)])
-def test_an_attitude_that_may_be_wrong_counts_by_the_height_or_else_by_the_views_width(height_m, expected_m):
+def test_the_attitude_error_grows_with_the_height_or_else_with_the_views_width(height_m, expected_m):
     level = LocalizerSettings(filter=False, attitude_error_deg=0.0)
     descriptor = ENCODER.at(np.array([3.0]), np.array([0.0]))[0]
     plain, tilted = (
@@ -161,7 +161,7 @@ def test_localize_describes_the_view_and_answers():
     assert math.hypot(fix.east_m - 45.0, fix.north_m - 26.0) < 1.5
 
 
-def test_without_an_encoder_only_answers_are_to_be_had():
+def test_without_an_encoder_a_view_cannot_be_localized():
     view = View(np.zeros((1, 32, 32, 3), np.uint8), 1.0, 0.0, 0.0, 100.0, 7, 1.0)
     with pytest.raises(ParameterError, match="no encoder"):
         Localizer(MAP, None).localize(view)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress is a bar on a terminal and a line now and then in a pipe."""
+"""Progress is a bar on a terminal, and lines in a pipe."""
 
 import fcntl
 import os
@@ -52,7 +52,7 @@ def on_a_terminal(code):
         while True:
             try:
                 part = os.read(ours, 4096)
-            except OSError:  # Linux says so where the other end has closed
+            except OSError:  # Linux raises it if the other end has closed
                 break
             if not part:
                 break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A setting is declared once: its dataclass checks it, and its name leads to it, without ROS."""
+"""A setting is declared once; its dataclass checks it, and it is found by name, without ROS."""
 
 import array
 import dataclasses
@@ -68,8 +68,8 @@ def test_values_by_name_fill_the_groups_and_the_rest_keeps_its_default():
         ("mode", "fast", "mode is 'fast'; it must be one of auto, raw, off"),
         ("mode", 1, "mode is 1; it must be one of auto, raw, off"),
         ("use_tf", 1, "use_tf is 1; it must be true or false"),
-        ("bag", "", "bag is ''; it must be a text, not empty"),
-        ("bag", None, "bag is None; it must be a text, not empty"),
+        ("bag", "", "bag is ''; it must be text, not empty"),
+        ("bag", None, "bag is None; it must be text, not empty"),
         ("gain", math.inf, "gain is inf; it must be a number"),
         ("gain", "1", "gain is '1'; it must be a number"),
     ],
@@ -77,7 +77,7 @@ def test_values_by_name_fill_the_groups_and_the_rest_keeps_its_default():
 def test_a_value_that_cannot_be_used_is_named_with_what_it_must_be(name, value, wanted):
     with pytest.raises(ParameterError) as raised:
         Camera(GIVEN, **{name: value})
-    assert str(raised.value) == wanted
+    assert str(raised.value) == f"{wanted}."
 
 
 @pytest.mark.parametrize("value", [0.0, 501.0, math.nan, "20", True, None])
@@ -114,7 +114,7 @@ def test_two_settings_of_one_name_in_one_dataclass_are_a_defect():
         settings_of(Twice)
 
 
-def test_a_name_means_the_same_in_every_node_and_in_evaluation():
+def test_a_setting_has_one_declaration_in_all_nodes_and_in_evaluation():
     declared: dict[str, Setting] = {}
     for kind in KINDS:
         for name, found in settings_of(kind).items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Bayes filter over places: the belief from a sequence of look-ups and motion."""
+"""Bayes filter over places: computes the belief from a sequence of look-ups and motions."""
 
 from geoloc.filter.bayes_filter import BayesFilter
 from geoloc.filter.belief import Belief, State

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Bayes filter over one flight: predict by motion, update by a look-up, answer the belief or refuse.
+"""Bayes filter over one flight: predict by motion, update by a look-up, answer the belief or refuse.
 
 While the drone may be anywhere, the belief is a weight for each tile of the map (`global_belief`). Once
-nearly all of it lies at one place, it becomes a fine lattice around that place (`local_belief`), and a
-look-up scores only the tiles there. Both are point-mass filters, because the likelihood of a look-up has many
-peaks of any shape: nothing is fitted to it, and the covariance is that of the weights. A particle filter
-would need thousands of particles to cover a map, and its answers would be random; Gaussians would need a
-search for the peaks.
+nearly all weight lies at one place, the belief becomes a fine lattice around that place (`local_belief`), and
+a look-up scores only the tiles there. Both are point-mass filters, because the likelihood of a look-up has
+many peaks of arbitrary shape. The covariance is that of the weights, without a fitted distribution. A
+particle filter would need thousands of particles to cover a map, and its answers would be random. A mixture
+of Gaussians would need a search for the peaks.
 
-A tracked place never has all of the probability. A part is kept for every other place (`wrong_track`), and
-grows when look-ups are likelier at an average place than at the tracked one. Above a half, the drone is lost:
-the track goes back onto the tiles with the probability it still has, and the search goes on from there. So no
-gate can lock the filter out, and a track that was right after all wins again.
+A tracked place never has all of the probability. Some is kept for all other places (`wrong_track`), and it
+grows when look-ups are likelier at an average place than at the tracked one. Above one half, the drone is
+lost: the track returns to the tiles with its remaining probability, and the search continues from there. So
+no gate can lock the filter out, and a track that was right can recover.
 """
 
 import threading
@@ -43,25 +43,25 @@ from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
 _NS_PER_S = 1_000_000_000
-_MIN_MAP_SHARE = 0.02  # of the map that a track must outweigh, or it is compared with the whole map at once
-_PRIOR_WRONG = 0.005  # probability; small enough that a prior is answered at once, by the default confidence
-_MAX_TRACK_PITCHES = 2.0  # standard deviation of a track, on a map of tiles far apart
+_MIN_MAP_SHARE = 0.02  # of the map's likelihood; with less at the track, the whole map is compared at once
+_PRIOR_WRONG = 0.005  # probability, small enough to answer a prior at once at the default confidence
+_MAX_TRACK_PITCHES = 2.0  # largest standard deviation of a track, for maps with a large pitch
 _NOT_WRONG = WrongTrack()
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """The belief after the look-up of one stamp, or after the prediction to it, with all its parts.
+    """Complete state of the filter at one stamp, after the look-up or after the prediction to it.
 
     Attributes:
-        stamp_ns: of the look-up.
+        stamp_ns: stamp of the look-up.
         place: belief about the place: local while the drone is tracked, else global.
-        motion: the state beside the position.
-        hypothesis_weights: (n,) of heading and height.
-        wrong: the hypothesis that a tracked place is wrong.
-        lookup: the last one, by which the share of the next one that is new is estimated.
-        frames_since_full: look-ups since one was compared with the whole map.
-        had_fix: whether a place was ever sure.
+        motion: state of the motion model.
+        hypothesis_weights: weights (n,) of the hypotheses of heading and height.
+        wrong: hypothesis that the tracked place is wrong.
+        lookup: last look-up, from which the new share of the next look-up is estimated.
+        frames_since_full: number of look-ups since the last comparison with the whole map.
+        had_fix: whether any place was sure enough to answer.
     """
 
     stamp_ns: int
@@ -75,13 +75,13 @@ class Posterior:
 
 
 class BayesFilter:
-    """The belief about one flight over one map; odometry may be added from another thread.
+    """Bayes filter of one flight over one map; odometry may be added from another thread.
 
     Args:
-        tiles: the map.
-        likelihood_model: of look-ups.
-        settings: how the belief moves, and when it is sure.
-        hypotheses: of heading and height, one for each query of a look-up.
+        tiles: tiles of the map.
+        likelihood_model: likelihood model of look-ups.
+        settings: motion model and confidence.
+        hypotheses: hypotheses of heading and height, one for each query of a look-up.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class BayesFilter:
 
         Args:
             stamp_ns: when the camera was there.
-            mean_m: (2,) in the map's frame.
-            covariance_m2: (2, 2); None or zeros where it is not known.
+            mean_m: position (2,) in the map's frame.
+            covariance_m2: covariance (2, 2); None or zeros if unknown.
 
         Raises:
-            FrameRefused: OFF_MAP where it is not a number, or lies more than three sigmas off the map.
+            FrameRefused: OFF_MAP if the position is not finite, or more than three sigmas off the map.
         """
         prior = Prior.of(mean_m, covariance_m2, self._tiles.pitch_m)
         off_m = float(self._tiles.nearest(mean_m)[0]) if np.isfinite(mean_m).all() else np.inf
@@ -124,24 +124,24 @@ class BayesFilter:
         if not off_m <= reach_m + 3.0 * float(np.sqrt(np.linalg.eigvalsh(prior.covariance_m2)[-1])):
             raise FrameRefused(
                 Reason.OFF_MAP,
-                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check it, or the map",
+                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check both.",
             )
         with self._lock:
             # A nanosecond earlier, so that a look-up of the same stamp is applied on top of it.
             return self._belief(self._timeline.restart(stamp_ns - 1, prior))
 
     def forget(self) -> None:
-        """Forget where the drone is: the next frame may be anywhere."""
+        """Forget the belief, so that the next frame may be anywhere."""
         with self._lock:
             self._timeline.forget()
 
     def update(self, stamp_ns: int, lookup: LookUp) -> Belief:
         """Add a look-up and return the belief at its stamp.
 
-        A second look-up of the same stamp is ignored; a late one is inserted in the order of stamps.
+        A second look-up of the same stamp is ignored; a late look-up is inserted in the order of stamps.
 
         Raises:
-            FrameRefused: LATE for a frame older than the memory.
+            FrameRefused: LATE if the frame is older than the memory.
         """
         with self._lock:
             return self._belief(self._timeline.put(stamp_ns, lookup))
@@ -169,7 +169,7 @@ class BayesFilter:
         )
 
     def _predict(self, posterior: Posterior, stamp_ns: int) -> Posterior:
-        """Predict the belief at a stamp from odometry, or from the estimated speed without it."""
+        """Predict the belief at a stamp from odometry, or else from the estimated speed."""
         odometry = self._odometer.between(posterior.stamp_ns, stamp_ns)
         duration_s = (stamp_ns - posterior.stamp_ns) / _NS_PER_S
         weights = hypothesis_weights.predict(posterior.hypothesis_weights, self._hypotheses, duration_s)
@@ -196,7 +196,7 @@ class BayesFilter:
     def _predict_global(
         self, posterior: Posterior, place: GlobalBelief, odometry: Displacement | None, duration_s: float
     ) -> Posterior:
-        # Over several places the motion cannot be estimated, so its prior is kept.
+        # The motion cannot be estimated over several places, so its prior is kept.
         axes_error = hypothesis_weights.odometry_error(posterior.hypothesis_weights, self._hypotheses)
         state = motion.prior(odometry is not None, self.settings, axes_error=axes_error)
         step = motion.predict(state, odometry, duration_s, self.settings)
@@ -205,7 +205,7 @@ class BayesFilter:
         return replace(posterior, place=place, motion=state, wrong=_NOT_WRONG)
 
     def _update(self, predicted: Posterior, lookup: LookUp) -> Posterior:
-        """Update the beliefs about hypotheses and place with a look-up, by the share of it that is new."""
+        """Update the beliefs about hypotheses and place with a look-up, tempered by its new share."""
         model, weights = self.likelihood_model, predicted.hypothesis_weights
         last, likeliest = predicted.lookup, int(weights.argmax())
         exponent = model.exponent(-1.0 if last is None else lookup.cosine_with(last, likeliest))
@@ -244,14 +244,14 @@ class BayesFilter:
             frames_since_full=0 if full else predicted.frames_since_full + 1,
         )
         if wrong.probability > 0.5 or _sigma_m(updated.moments()[1]) > self._max_sigma_m:
-            # Heading and height were estimated at a place that is now given up.
+            # Heading and height were estimated at the place that is given up here.
             restarted = replace(posterior, hypothesis_weights=self._uniform_weights)
             return self._tracked_where_sure(restarted, self._to_global(updated, wrong))
         sure = wrong.probability <= 1.0 - self.settings.confidence
         return replace(posterior, had_fix=posterior.had_fix or sure)
 
     def _tracked_where_sure(self, posterior: Posterior, place: GlobalBelief) -> Posterior:
-        """Return the posterior with this place, local once it is confident and narrow enough."""
+        """Return the posterior with a global belief, which becomes local if it is sure and narrow enough."""
         mode = global_belief.mode(place, self._tiles)
         sure = mode.probability >= self.settings.confidence
         if not sure or _sigma_m(mode.covariance_m2) > self._max_sigma_m:
@@ -260,7 +260,7 @@ class BayesFilter:
         return replace(posterior, place=tracked, wrong=WrongTrack(1.0 - mode.probability), had_fix=True)
 
     def _to_global(self, place: LocalBelief, wrong: WrongTrack) -> GlobalBelief:
-        """Return a track as a global belief, together with its alternative."""
+        """Convert a track and its alternative to a global belief."""
         points_m, weights = place.points()
         weights = weights * (1.0 - wrong.probability)
         return global_belief.from_points(self._tiles, points_m, weights, wrong.alternative)

@@ -14,13 +14,13 @@ _UNKNOWN_SIGMA_M = 30.0
 
 
 class State(str, Enum):
-    """State of the filter; the value is what `/diagnostics` shows."""
+    """State of the filter; `/diagnostics` shows the value."""
 
     STARTING = "starting"
     TRACKING = "tracking"
     LOST = "lost"
     ALONE = "alone"
-    """No filter: each frame is answered by itself."""
+    """Each frame is answered by itself, without a filter."""
 
     def __str__(self) -> str:
         return self.value
@@ -28,16 +28,16 @@ class State(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Belief:
-    """Where the camera is at `stamp_ns`.
+    """Belief about the camera's position at `stamp_ns`.
 
     Attributes:
         stamp_ns: stamp of the frame.
-        east_m, north_m: in the map's frame; the most likely place also where it is refused.
-        covariance_m2: (2, 2) east-north, metres².
-        state: of the filter.
-        probability: that the camera is at this place, 0 to 1.
-        hypothesis_weights: (n,) of heading and height; see `geoloc.hypotheses`.
-        refusal: why there is no answer; None where there is one.
+        east_m, north_m: most likely position in the map's frame, also if it is refused.
+        covariance_m2: covariance (2, 2) of the position, east-north, metres².
+        state: state of the filter.
+        probability: probability that the camera is at this place.
+        hypothesis_weights: weights (n,) of the hypotheses of heading and height; see `geoloc.hypotheses`.
+        refusal: refusal to answer; None if the position is answered.
     """
 
     stamp_ns: int
@@ -62,9 +62,9 @@ class Prior:
         """Return the prior of a position whose covariance may be missing, invalid or too small.
 
         Args:
-            mean_m: (2,) in the map's frame.
-            covariance_m2: (2, 2); where it is None, zeros or invalid, a wide one is assumed.
-            pitch_m: of the map's tiles; the deviation is widened by a quarter of it.
+            mean_m: position (2,) in the map's frame.
+            covariance_m2: covariance (2, 2); a wide one is assumed if it is None, zeros or invalid.
+            pitch_m: pitch of the map's tiles, a quarter of which widens the covariance along each axis.
         """
         return cls(np.asarray(mean_m), _usable(covariance_m2, pitch_m))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The belief while the drone may be anywhere: a weight for each tile, and one for "off the map".
+"""Belief while the drone may be anywhere: a weight for each tile, and one for "off the map".
 
-The grid of weights is displaced by the drone's motion; a weight moves on to the next tile only when the
-displacement exceeds half a pitch. So motion does not blur the weights, and they are never interpolated.
+The grid of weights is displaced by the drone's motion. A weight moves to the next tile only when the
+displacement exceeds half a pitch, so motion does not blur the weights.
 """
 
 import math
@@ -15,24 +15,25 @@ from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import EAST, NORTH, SOUTH, WEST, Tiles
 
-_OFF_MAP = 0.05  # prior probability
-_AWAY_S = 20.0  # time constant after which a drone that left the map returns
+_OFF_MAP = 0.05  # prior probability of being off the map
+_AWAY_S = 20.0  # time constant with which a drone that left the map returns
 _KIDNAPPED_PER_S = 1e-4
 _RADIUS_PITCHES = 2.5
-_MAX_DOUBLINGS = 8  # of the step by which weights spread: hundreds of pitches
+_MAX_DOUBLINGS = 8  # of the step by which weights spread; reaches hundreds of pitches
 _NO_SPREAD = 1e-4
-_MIN_SPREAD = 0.02  # squared pitches; less is spread later, since a seventh of a pitch shows in no mode
+_MIN_SPREAD = 0.02  # squared pitches; a smaller variance (a seventh of a pitch) is spread later
 _AXES = ((EAST, WEST), (NORTH, SOUTH))
 
 
 @dataclass(frozen=True, eq=False)
 class GlobalBelief:
-    """A belief over all tiles.
+    """Belief over all tiles.
 
     Attributes:
-        weights: (N + 1,) float32, summing to one; the last is off the map, where look-ups are uninformative.
-        displacement_m: (levels, 2) from a tile's centre to the camera position of its weight, east, north.
-        pending_variance_m2: (2,) variance of the motion, east and north, still too small to be spread.
+        weights: weights (N + 1,) float32, summing to one; the last one is that of being off the map.
+        displacement_m: displacement from a tile's centre to the camera position of its weight, east and
+            north, (levels, 2).
+        pending_variance_m2: variance (2,) of the motion, east and north, that is not yet spread.
     """
 
     weights: Float32Array
@@ -63,16 +64,16 @@ def uniform(tiles: Tiles) -> GlobalBelief:
 def from_points(
     tiles: Tiles, points_m: Float64Array, weights: Float64Array, remainder: GlobalBelief | None = None
 ) -> GlobalBelief:
-    """Return the belief with these weights at points.
+    """Return a belief with given weights at points.
 
     Args:
-        tiles: the map.
-        points_m: (n, 2) east and north.
-        weights: (n,), summing to one at most.
-        remainder: the belief that takes the rest of the weight; None for a uniform one.
+        tiles: tiles of the map.
+        points_m: points (n, 2), east and north.
+        weights: weights (n,), summing to at most one.
+        remainder: belief that takes the rest of the weight; None for a uniform belief.
     """
     belief = remainder or uniform(tiles)
-    # The displacement depends on the level, so the nearest tile has to be found twice.
+    # The displacement depends on the level, so the nearest tile is found in two steps.
     ids = tiles.nearest(points_m)[1]
     distance_m, ids = tiles.nearest(points_m - belief.displacement_m[tiles.level[ids]])
     on_map = distance_m <= np.hypot(*tiles.pitches_m.max(axis=0))
@@ -84,7 +85,7 @@ def from_points(
 def gaussian(
     tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array, uniform_share: float
 ) -> GlobalBelief:
-    """Return a Gaussian belief, wider than a pitch, mixed with a uniform one of this share."""
+    """Return a Gaussian belief, which must be wider than a pitch, mixed with a share of a uniform one."""
     belief = uniform(tiles)
     away_m = tiles.centres_m - mean_m
     power = np.einsum("ni,ij,nj->n", away_m, np.linalg.inv(covariance_m2), away_m)
@@ -99,15 +100,16 @@ def predict(
 ) -> GlobalBelief:
     """Predict the belief after a motion.
 
-    A share of it becomes uniform, so that no place is ever ruled out (a kidnapped drone); more where the
-    drone may have left the map, to which it returns. The edges of the map reflect what is spread.
+    A share of the belief becomes uniform, because the drone may have been kidnapped. The share is larger if
+    the drone may have left the map, because it returns at an unknown place. The edges of the map reflect
+    spreading weights.
 
     Args:
-        belief: before the motion.
-        tiles: the map.
-        shift_m: (2,) displacement of the drone, east and north.
-        variance_m2: (2,) of the displacement, east and north.
-        duration_s: of the motion.
+        belief: belief before the motion.
+        tiles: tiles of the map.
+        shift_m: displacement (2,) of the drone, east and north.
+        variance_m2: variance (2,) of the displacement, east and north.
+        duration_s: duration of the motion.
     """
     weights = belief.weights.copy()
     off_map, weights[-1] = float(weights[-1]), 0.0
@@ -128,7 +130,7 @@ def predict(
 
 
 def kidnap_probability(duration_s: float) -> float:
-    """Return the probability that the drone was carried off, or restarted elsewhere, in this time."""
+    """Return the probability that the drone was carried to, or restarted at, another place meanwhile."""
     return -math.expm1(-_KIDNAPPED_PER_S * duration_s)
 
 
@@ -137,17 +139,18 @@ def update(
 ) -> tuple[GlobalBelief, float]:
     """Update the belief with a look-up.
 
-    Between tiles only the scores of the fine pass are interpolated; the others are too low to matter.
+    Only scores of the fine pass are interpolated between tiles; the other scores are too low to matter.
 
     Args:
-        belief: before the look-up.
-        tiles: the map.
-        lookup: the measurement.
-        model: its likelihood.
-        exponent: power that the likelihood is raised to.
+        belief: belief before the look-up.
+        tiles: tiles of the map.
+        lookup: look-up of the frame.
+        model: likelihood model of look-ups.
+        exponent: exponent that tempers the likelihood.
 
     Returns:
-        The belief, and the likelihood of the look-up under it, relative to the average place.
+        The belief after the look-up, and the look-up's expected likelihood under the belief before it,
+        relative to the average place.
     """
     belief = _realigned(belief, tiles, lookup.offset_m)
     scores, fine_ids = lookup.scores(), lookup.fine_ids()
@@ -165,7 +168,7 @@ def update(
 def outside(
     belief: GlobalBelief, tiles: Tiles, centre_m: Float64Array, half_m: float
 ) -> tuple[GlobalBelief, float]:
-    """Return the belief given a place outside a square of this half side, and the probability of that."""
+    """Condition a belief on a place outside a square; return it and the probability of such a place."""
     weights = belief.weights.copy()
     weights[tiles.in_square(centre_m, half_m)] = 0.0
     probability = float(weights.sum())
@@ -175,12 +178,12 @@ def outside(
 
 
 def tile_weights(belief: GlobalBelief, tiles: Tiles, offset_m: Float64Array) -> Float32Array:
-    """Return the weights (N,) by the tile that the view is centred on, `offset_m` (2,) from the camera."""
+    """Return the weight (N,) of each tile as the view's centre, which lies `offset_m` from the camera."""
     return np.asarray(_realigned(belief, tiles, offset_m).weights[:-1])
 
 
 def mode(belief: GlobalBelief, tiles: Tiles) -> Mode:
-    """Return the place around the most likely tile, with all the belief within two and a half pitches."""
+    """Return the place around the most likely tile, from the belief within two and a half pitches."""
     best = int(belief.weights[:-1].argmax())
     near = tiles.in_circle(
         tiles.centres_m[best], _RADIUS_PITCHES * float(tiles.pitches_m[tiles.level[best]].max())
@@ -192,18 +195,18 @@ def mode(belief: GlobalBelief, tiles: Tiles) -> Mode:
     points_m = tiles.centres_m[near] + belief.displacement_m[tiles.level[near]]
     mean_m = weights @ points_m / total
     centred = points_m - mean_m
-    # The position is uniform within a tile's cell, and some variance is still to be spread.
+    # The position is uniform within a tile's cell, and the pending variance is not yet spread.
     within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0 + belief.pending_variance_m2)
     return Mode(mean_m, (centred * weights[:, None]).T @ centred / total + within, total)
 
 
 def _odds(tiles: Tiles) -> float:
-    """Return the prior odds of a tile to off the map."""
+    """Return the prior odds of a tile against being off the map."""
     return (1.0 - _OFF_MAP) * float(tiles.prior.max()) / _OFF_MAP
 
 
 def _realigned(belief: GlobalBelief, tiles: Tiles, offset_m: Float64Array) -> GlobalBelief:
-    """Shift the weights by whole tiles, until the grid is displaced by half a pitch at most."""
+    """Shift the weights by whole tiles until the grid is displaced by at most half a pitch."""
     steps = np.rint((belief.displacement_m - offset_m) / tiles.pitches_m).astype(np.int64)
     weights = belief.weights
     for axis, (forward, backward) in enumerate(_AXES):
@@ -218,7 +221,7 @@ def _realigned(belief: GlobalBelief, tiles: Tiles, offset_m: Float64Array) -> Gl
 
 
 def _source(tiles: Tiles, steps: Int64Array, step: int, backward: int, forward: int) -> Int64Array:
-    """Return the tile that each takes its weight from in this step; itself on levels that are done."""
+    """Return the tile from which each tile takes its weight; on finished levels, the tile itself."""
     if len(steps) == 1:
         return np.asarray(tiles.neighbours[backward if steps[0] > 0 else forward])
     source = np.arange(len(tiles) + 1)
@@ -231,9 +234,9 @@ def _source(tiles: Tiles, steps: Int64Array, step: int, backward: int, forward: 
 def _interpolated(
     scores: Float32Array, tiles: Tiles, displaced: Float64Array, ids: Int64Array
 ) -> Float32Array:
-    """Return the scores (N,), with those of `ids` interpolated at places displaced from their centres.
+    """Return the scores (N,); those of the tiles `ids` are interpolated at places beside their centres.
 
-    The displacement is (levels, 2) pitches, half a pitch at most. Interpolation is cubic (Catmull-Rom): a
+    `displaced` (levels, 2) is at most half a pitch. The interpolation is cubic (Catmull-Rom), because a
     linear one would cut off a peak between two tiles.
     """
     of_levels = [ids[tiles.level[ids] == level] for level in range(len(displaced))]
@@ -262,7 +265,7 @@ def _spread(
 ) -> Float32Array:
     """Spread the weights along one axis by a variance (levels,) in squared pitches; the last becomes 0.
 
-    Three taps reach a variance of 2/3 of a squared step; the rest is spread with steps twice as long.
+    A kernel of three taps spreads by at most 2/3 of a squared step; the rest follows with doubled steps.
     """
     weights[-1] = 0.0
     for doubling in range(_MAX_DOUBLINGS):

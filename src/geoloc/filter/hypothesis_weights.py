@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The belief about heading and height: a weight for each hypothesis of a look-up (see `geoloc.hypotheses`).
+"""Belief about heading and height: a weight for each hypothesis of a look-up (see `geoloc.hypotheses`).
 
-The belief about the place and the one about the hypothesis are independent factors. A look-up of scores
-s(x, h) multiplies them by
+The beliefs about the place and about the hypothesis are treated as independent. A look-up with scores s(x, h)
+multiplies them by
 
     place x: sum over h of p(h) exp(s(x, h) / T)        hypothesis h: sum over x of p(x) exp(s(x, h) / T)
 
-both with the beliefs before it. The first is `LookUp.marginalized`, the second is here; like the likelihood
-of a place it has a floor for outliers, and is raised to the exponent of the look-up.
+where p is the belief before the look-up. `LookUp.marginalized` computes the first factor, and this module the
+second. Like the likelihood of a place, the second factor has a floor for outliers and is raised to the
+exponent of the look-up.
 """
 
 import math
@@ -23,10 +24,10 @@ from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
-# Share of a weight that moves on to each neighbour: a heading held by a gyro drifts by some degrees a minute.
+# Share of a weight that moves to each neighbour: a heading held by a gyro drifts by some degrees a minute.
 _CHANGES_PER_S = 2e-3
 _MAX_CHANGE = 0.2
-_UNIFORM_SHARE = 0.02  # of the belief, spread over all hypotheses after each look-up
+_UNIFORM_SHARE = 0.02  # share of the belief that becomes uniform after each look-up
 
 
 def uniform(hypotheses: Hypotheses) -> Float64Array:
@@ -35,7 +36,7 @@ def uniform(hypotheses: Hypotheses) -> Float64Array:
 
 
 def predict(weights: Float64Array, hypotheses: Hypotheses, duration_s: float) -> Float64Array:
-    """Predict the weights (n,) after a time in which the errors of heading and height may have changed."""
+    """Predict the weights (n,) after a time during which the errors of heading and height may change."""
     change = min(_CHANGES_PER_S * duration_s, _MAX_CHANGE)
     neighbours = hypotheses.neighbours
     return np.asarray(weights * (1.0 - change * neighbours.sum(axis=0)) + change * (neighbours @ weights))
@@ -52,12 +53,12 @@ def update(
     """Update the weights with a look-up.
 
     Args:
-        weights: (n,) before the look-up.
-        lookup: the measurement, not marginalized.
+        weights: weights (n,) before the look-up.
+        lookup: look-up of the frame, not marginalized.
         place: belief about the place before the look-up.
-        tiles: the map.
-        model: the likelihood of scores.
-        exponent: power that the likelihood is raised to.
+        tiles: tiles of the map.
+        model: likelihood model of look-ups.
+        exponent: exponent that tempers the likelihood.
     """
     if len(weights) == 1:
         return weights
@@ -77,18 +78,18 @@ def update(
 def odometry_error(weights: Float64Array, hypotheses: Hypotheses) -> motion.OdometryError:
     """Return the error of odometry whose axes share the error of the attitude's heading.
 
-    Both have their north from the same compass, or without one from the same start. While all headings are
-    equally likely this is the error of an unknown heading; it becomes known as the heading does.
+    Odometry and attitude take north from the same compass or, without a compass, from the same start. While
+    all headings are equally likely, the heading of odometry is unknown; it becomes known with the attitude's.
     """
     turns = np.radians(hypotheses.turns_deg)
-    errors = np.column_stack([np.cos(turns) - 1.0, -np.sin(turns)])  # to be corrected clockwise
+    errors = np.column_stack([np.cos(turns) - 1.0, -np.sin(turns)])  # a clockwise turn is negative
     mean = weights @ errors
     centred = errors - mean
     return mean, (centred * weights[:, None]).T @ centred
 
 
 def heading_offset_deg(weights: Float64Array, hypotheses: Hypotheses) -> float:
-    """Return the estimated angle from the assumed heading to the true one, clockwise; NaN where unknown."""
+    """Return the estimated angle from the assumed heading to the true one, clockwise; NaN if unknown."""
     mean = complex(weights @ np.exp(1j * np.radians(hypotheses.turns_deg)))
     return math.degrees(math.atan2(mean.imag, mean.real)) if abs(mean) > 0.5 else math.nan
 
@@ -99,7 +100,7 @@ def height_scale(weights: Float64Array, hypotheses: Hypotheses) -> float:
 
 
 def _expected(tile_weights: FloatArray, cosines: Float32Array, model: LikelihoodModel) -> Float64Array:
-    """Return the expected likelihood (n,) over tiles of weights (m,) and cosines (m, n), unscaled."""
+    """Return the unscaled expected likelihood (n,) over tiles with weights (m,) and cosines (m, n)."""
     if not tile_weights.size:  # off the map a look-up is uninformative
         return np.ones(cosines.shape[1])
     likelihood = np.exp((cosines - cosines.max()) / np.float32(model.temperature))

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The likelihood of a look-up: what its scores say about the place, and how much of that is new.
+"""Likelihood of a look-up: how its scores weigh the places of the map, tempered by how much of it is new.
 
-A place x of score s(x) is this many times likelier than the average place of the map:
+The likelihood of a place x with score s(x), relative to the average place of the map, is
 
     L(x) = (1 - o) exp(s(x) / T) / mean over the map of exp(s / T) + o
 
-T is the temperature and o the share of outliers, look-ups that are uninformative about the place. As a floor,
-o lets a belief survive a wrong look-up and keeps a single one from convincing. Where all places score the
-same L is 1, so featureless ground is uninformative, without a rule for it.
+T is the temperature, and o is the share of outliers: look-ups that are uninformative about the place. The
+floor o lets a belief survive a wrong look-up, and limits the effect of a single look-up. Where all places
+have the same score, L is 1, so featureless ground is uninformative without a special rule.
 
-Successive look-ups have correlated errors, because they see nearly the same ground on nearly the same tiles.
-Multiplied as if they were independent, they would soon make the filter overconfident. So L is raised to an
-exponent of at most one (tempering), which grows with the change of the descriptor since the last look-up.
+Successive look-ups have correlated errors, because they compare nearly the same ground with nearly the same
+tiles. Treated as independent, they would make the filter overconfident. So L is raised to an exponent of at
+most one (tempering), which grows with the change of the descriptor since the last look-up.
 """
 
 import math
@@ -27,27 +27,27 @@ _MAX_POWER = 27.6  # log of 1e12, to stay within float32
 
 @dataclass(frozen=True)
 class LikelihoodModel:
-    """How much look-ups are trusted; no node has these as parameters.
+    """Parameters of the likelihood, which nodes do not expose.
 
     Raises:
-        ParameterError: for a value outside its range.
+        ParameterError: a value is outside its range.
     """
 
     temperature: float = setting(
-        0.04, "cosine by which a place must score more to be e times likelier", low=1e-4, high=10.0
+        0.04, "difference of two cosines at which one place is e times likelier", low=1e-4, high=10.0
     )
     outlier_share: float = setting(
         0.1, "share of look-ups that are uninformative about the place", low=1e-6, high=0.9
     )
     off_map_score: float = setting(
         -1.0,
-        "score of the best tile at which, during a search, one look-up makes off the map as likely as on it; "
-        "-1 turns this off",
+        "score of the best tile at which, during a search, one look-up makes being off the map as likely as "
+        "being at that tile; -1 disables this",
         low=-1.0,
         high=1.0,
     )
     independent_drop: float = setting(
-        0.6, "drop of the cosine between two views at which their errors are independent", low=0.01, high=2.0
+        0.6, "drop of the cosine of two views at which their errors are independent", low=0.01, high=2.0
     )
     min_exponent: float = setting(
         0.05, "least exponent of a likelihood, for a view of the same ground", low=1e-3, high=1.0
@@ -63,8 +63,8 @@ class LikelihoodModel:
         """Return the score of the average place: T log sum of prior exp(s / T).
 
         Args:
-            scores: (n,) cosines.
-            prior: (n,) share of the map that each stands for, summing to one.
+            scores: cosines (n,).
+            prior: share (n,) of the map that each score stands for, summing to one.
         """
         top = float(scores.max())
         power = scores - top
@@ -72,9 +72,9 @@ class LikelihoodModel:
         return top + self.temperature * math.log(max(float(prior @ np.exp(power, out=power)), 1e-30))
 
     def likelihood(self, scores: FloatArray, background: float) -> FloatArray:
-        """Return the likelihood of each score relative to the average place, in the scores' own type."""
+        """Return the likelihood of each score relative to the average place, in the dtype of the scores."""
         kind = scores.dtype.type
-        power = np.asarray(scores - kind(background))  # one array throughout: there may be 200,000
+        power = np.asarray(scores - kind(background))  # reused in place, as there may be 200,000 scores
         power /= kind(self.temperature)
         np.exp(np.minimum(power, kind(_MAX_POWER), out=power), out=power)
         power *= kind(1.0 - self.outlier_share)
@@ -86,15 +86,15 @@ class LikelihoodModel:
 
         Args:
             background: score of the average place.
-            odds: prior odds of a tile to off the map.
+            odds: prior odds of a tile against being off the map.
         """
         power = (self.off_map_score - background) / self.temperature + math.log(odds)
         return math.exp(min(max(power, 0.0), _MAX_POWER))
 
     def exponent(self, cosine: float) -> float:
-        """Return the power that a likelihood is raised to: the share of its look-up that is new.
+        """Return the exponent that tempers a likelihood: the share of its look-up that is new.
 
         Args:
-            cosine: between its descriptor and the one before it; -1 for the first.
+            cosine: cosine between the descriptors of this look-up and the last one; -1 for the first.
         """
         return min(1.0, max(self.min_exponent, (1.0 - cosine) / self.independent_drop))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The belief while the drone is tracked: a point-mass filter on a fine square lattice that moves with it.
+"""Belief while the drone is tracked: a point-mass filter on a fine square lattice.
 
-Because the lattice moves with the drone, motion needs no interpolation. The uncertainty of the motion is a
-Gaussian that the weights are convolved with, exactly, as a product of spectra. Likelihoods come from a cubic
-spline through the tiles' scores, because the peak of the scores lies between tiles.
+The lattice moves with the drone, so motion needs no interpolation. The weights are convolved with the
+Gaussian uncertainty of the motion, exactly, as a product of spectra. Likelihoods come from a cubic spline
+through the tiles' scores, because the peak of the scores lies between tiles.
 """
 
 from dataclasses import dataclass, replace
@@ -21,17 +21,17 @@ _CELLS_PER_PITCH = 8
 _MIN_CELLS = 64
 _REACH_SIGMAS = 5.0
 _MARGIN_PITCHES = 2.0
-_OUTLIER_REACH = 2.5  # standard deviations of the outliers' spread that the lattice holds
-_SMALL_MAP = 2000  # tiles: scoring all of them costs nothing
+_OUTLIER_REACH = 2.5  # half the lattice holds at least this many standard deviations of the outliers
+_SMALL_MAP = 2000  # tiles; the cost of scoring a smaller map as a whole is negligible
 
 
 @dataclass(frozen=True, eq=False)
 class LocalBelief:
-    """A belief on a lattice.
+    """Belief on a lattice.
 
     Attributes:
-        weights: (n, n) summing to one, rows from the south, columns from the west.
-        corner_m: (2,) the place of weights[0, 0], east, north.
+        weights: weights (n, n) summing to one, rows from the south, columns from the west.
+        corner_m: place (2,) of weights[0, 0], east, north.
         cell_m: step of the lattice.
     """
 
@@ -41,18 +41,18 @@ class LocalBelief:
 
     @property
     def axes_m(self) -> tuple[Float64Array, Float64Array]:
-        """East of the columns and north of the rows."""
+        """East coordinates of the columns and north coordinates of the rows, (n,) each."""
         steps_m = np.arange(len(self.weights)) * self.cell_m
         return self.corner_m[0] + steps_m, self.corner_m[1] + steps_m
 
     @property
     def centre_m(self) -> Float64Array:
-        """The middle of the lattice (2,)."""
+        """Centre of the lattice, (2,)."""
         return np.asarray(self.corner_m + (len(self.weights) - 1) * self.cell_m / 2.0)
 
     @property
     def half_m(self) -> float:
-        """Half the side of the lattice."""
+        """Half side of the lattice."""
         return len(self.weights) * self.cell_m / 2.0
 
     def moments(self) -> tuple[Float64Array, Float64Array]:
@@ -87,9 +87,9 @@ def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) ->
 
 
 def predict(belief: LocalBelief, step: MotionStep) -> LocalBelief:
-    """Predict the belief after a motion: spread by its Gaussian, mixed with the wider one of its outliers.
+    """Predict the belief after a motion: spread it by a Gaussian, mixed with a wider one for outliers.
 
-    The outliers let look-ups correct a turn, and odometry that is worse than it claims or has stuck.
+    The outliers let look-ups correct a sharp turn, or odometry that is stuck or worse than it claims.
     """
     mean_m, covariance = belief.moments()
     framed = _framed(belief, mean_m, _cells(covariance + step.spread_m2, belief.cell_m))
@@ -110,12 +110,12 @@ def update(belief: LocalBelief, likelihood: Float64Array, exponent: float) -> tu
     """Update the belief with a likelihood.
 
     Args:
-        belief: before the look-up.
-        likelihood: (n, n) of each cell, relative to the average place of the map.
-        exponent: power that the likelihood is raised to.
+        belief: belief before the look-up.
+        likelihood: likelihood (n, n) of each cell, relative to the average place of the map.
+        exponent: exponent that tempers the likelihood.
 
     Returns:
-        The belief, and the expected likelihood under the one before.
+        The belief after the look-up, and the expected tempered likelihood under the belief before it.
     """
     weights = belief.weights * likelihood**exponent
     expected = float(weights.sum())
@@ -125,10 +125,10 @@ def update(belief: LocalBelief, likelihood: Float64Array, exponent: float) -> tu
 def tile_weights(
     belief: LocalBelief, tiles: Tiles, offset_m: Float64Array
 ) -> tuple[Int64Array, Float64Array]:
-    """Return tiles and their weights: how near each lies to the view's centre, `offset_m` from the camera.
+    """Return the ids (m,) and weights (m,) of tiles near the view's centre, `offset_m` from the camera.
 
-    They are of a Gaussian with the belief's moments, wider by half a pitch, because a view between tiles
-    resembles each of them.
+    The weights follow a Gaussian with the belief's moments, wider by half a pitch, because a view between
+    tiles resembles each of them.
     """
     mean_m, covariance = belief.moments()
     covariance = covariance + np.eye(2) * (tiles.pitch_m / 2.0) ** 2
@@ -144,8 +144,8 @@ def likelihood(
 ) -> Float64Array:
     """Return the likelihood of a look-up at each cell (n, n), relative to the average place of the map.
 
-    Only the tiles around the lattice are scored, and a sample of the others, unless `full`. Where the map
-    has no tile a look-up is uninformative: the likelihood is 1.
+    Unless `full`, only the tiles around the lattice and a sample of the other tiles are scored. The
+    likelihood is 1 where the map has no tile, because a look-up is uninformative there.
     """
     centre_m = belief.centre_m - lookup.offset_m
     near = tiles.in_square(centre_m, belief.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max()))
@@ -166,9 +166,9 @@ def likelihood(
 def _from_sample(
     tiles: Tiles, lookup: LookUp, near: Int64Array, scores: Float64Array, model: LikelihoodModel
 ) -> tuple[float, float]:
-    """Estimate the average place's score (see `LikelihoodModel.background`) and the mean from a sample.
+    """Estimate the score of the average place (`LikelihoodModel.background`) and the mean from a sample.
 
-    The tiles near by are counted in full, because one of them may outweigh the rest of the map together.
+    All tiles nearby are counted, because one of them may outweigh the rest of the map.
     """
     others = np.setdiff1d(tiles.sample, near, assume_unique=True)
     of_near, of_others = tiles.prior[near], tiles.prior[others]
@@ -185,15 +185,15 @@ def _surface(
     level: int,
     fill: float,
 ) -> tuple[Float64Array, BoolArray]:
-    """Return a level's scores (n, n) over the lattice, and where it has tiles; `fill` is the score of holes.
+    """Return the scores (n, n) of a level over the lattice, and a mask (n, n) of where it has tiles.
 
-    `centre_m` is the place of the view where the camera is in the middle of the lattice.
+    `centre_m` is the view's centre if the camera is at the centre of the lattice, `fill` the score of holes.
     """
     near, all_scores = scored
     ids, steps, origin_m = tiles.grid(near, level, centre_m)
     if not ids.size:
         return np.full(belief.weights.shape, fill), np.zeros(belief.weights.shape, dtype=bool)
-    # Places of the lattice in steps of the grid, and the part of the grid that they need.
+    # Express the lattice in steps of the grid, and take the part of the grid that it needs.
     middle = (centre_m - origin_m) / tiles.pitches_m[level]
     steps_m = (np.arange(len(belief.weights)) - (len(belief.weights) - 1) / 2.0) * belief.cell_m
     east, north = (middle[axis] + steps_m / tiles.pitches_m[level, axis] for axis in (0, 1))
@@ -210,7 +210,7 @@ def _surface(
 
 
 def _cells(covariance_m2: Float64Array, cell_m: float) -> int:
-    """Return how many cells a side a belief of this covariance needs: a size whose FFT is fast."""
+    """Return the number of cells per side for a belief of this covariance, a size whose FFT is fast."""
     sigma_m = float(np.sqrt(np.diag(covariance_m2).max()))
     wanted = 2.0 * _REACH_SIGMAS * sigma_m / cell_m
     cells = _MIN_CELLS
@@ -220,7 +220,7 @@ def _cells(covariance_m2: Float64Array, cell_m: float) -> int:
 
 
 def _framed(belief: LocalBelief, mean_m: Float64Array, cells: int) -> LocalBelief:
-    """Return the belief on a lattice of this many cells a side around its mean; the rest is cut off."""
+    """Return the belief on a lattice with `cells` per side around its mean; weights outside are dropped."""
     first = np.rint((mean_m - belief.corner_m) / belief.cell_m - (cells - 1) / 2.0).astype(int)
     count = len(belief.weights)
     weights = np.zeros((cells, cells))

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The motion model between two frames: displacement by odometry, or by an estimated speed without it.
+"""Motion model between two frames: displacement by odometry, or by an estimated speed without odometry.
 
-A belief's grid holds the position alone. The rest of the state, odometry's error or the drone's speed, is
-linear in the position. It is carried beside the grid as a Gaussian, u, with its covariance with the position,
-so a look-up that corrects the position corrects u too (a marginalised point-mass filter: Schön, Gustafsson
-and Nordlund, "Marginalized particle filters", IEEE Trans. Signal Processing 53, 2005).
+The grid of a belief holds only the position. The rest of the state, u, is the error of odometry or the speed
+of the drone, and is linear in the position. It is kept beside the grid as a Gaussian with its covariance with
+the position, so a look-up that corrects the position corrects u too. This is a marginalized point-mass filter
+(Schön, Gustafsson and Nordlund, "Marginalized particle filters", IEEE Trans. Signal Processing 53, 2005).
 
-With odometry, u = (scale, turn) is the error of its displacement d: the drone moved by d + D u, D = [d, d
-turned left]. This is exact for any turn, so an unknown heading is the same model with a wide prior. Without
-odometry, u is the speed over ground, an Ornstein-Uhlenbeck process: it is bounded, returns to its prior after
-a minute without frames, and its contribution to the position is known exactly.
+With odometry, u = (scale, turn) is the error of its displacement d: the drone moves by d + D u, with D = [d,
+d turned left]. This is exact for any turn, so an unknown heading is the same model with a wide prior. Without
+odometry, u is the speed over ground, modelled as an Ornstein-Uhlenbeck process. It is bounded, returns to its
+prior after a minute without frames, and its contribution to the position has a closed form.
 """
 
 import math
@@ -25,28 +25,28 @@ _WALK = 0.05  # metres per square root of a metre travelled
 _WALK_IN_TIME = 0.2  # metres per square root of a second, also at rest
 _ERROR_WALK = 0.02  # change of odometry's error over 100 m
 _SPEED_TIME_S = 30.0  # time constant of the speed
-_STRAIGHT_S = 20.0  # after which a drone turns sharply, or stops
-_ODOMETRY_OUTLIERS = 1e-3  # probability that in a step it is worse than it claims, or has stuck
+_STRAIGHT_S = 20.0  # mean time until a drone turns sharply or stops
+_ODOMETRY_OUTLIERS = 1e-3  # probability per step that odometry is stuck, or worse than it claims
 _ODOMETRY_OUTLIER_M = 30.0
-_HAND_OVER_MPS = 4.0  # standard deviation of odometry's last speed once odometry has gone
+_HAND_OVER_MPS = 4.0  # standard deviation of odometry's last speed when odometry ends
 
 
 OdometryError = tuple[Float64Array, Float64Array]
-"""Mean (2,) and covariance (2, 2) of odometry's u."""
+"""Mean (2,) and covariance (2, 2) of u with odometry."""
 
 NO_ERROR: OdometryError = (np.zeros(2), np.zeros((2, 2)))
 
 
 @dataclass(frozen=True, eq=False)
 class MotionState:
-    """The Gaussian u: the state beside the position.
+    """Gaussian u, the part of the state beside the position.
 
     Attributes:
-        by_odometry: whether u is odometry's error, else the speed, m/s.
-        mean: (2,).
-        covariance: (2, 2).
-        with_position: (2, 2) covariance of u, by rows, with the position.
-        speed_mps: (2,) the last known speed, for when odometry goes; None before the first.
+        by_odometry: True if u is the error of odometry, False if it is the speed, m/s.
+        mean: mean of u, (2,).
+        covariance: covariance of u, (2, 2).
+        with_position: covariance (2, 2) of u (rows) with the position (columns).
+        speed_mps: last known speed (2,), east and north, used when odometry ends; None if unknown.
     """
 
     by_odometry: bool
@@ -58,13 +58,13 @@ class MotionState:
 
 @dataclass(frozen=True, eq=False)
 class MotionStep:
-    """The predicted motion of the drone over one step.
+    """Predicted motion of the drone over one step.
 
     Attributes:
-        shift_m: (2,) displacement, east and north.
-        spread_m2: (2, 2) covariance that it adds to the position.
+        shift_m: displacement (2,), east and north.
+        spread_m2: covariance (2, 2) that the step adds to the position.
         state: u after the step.
-        outlier_probability: probability of a motion that this model does not foresee.
+        outlier_probability: probability that the motion does not follow this model.
         outlier_sigma_m: standard deviation that such a motion adds to the position.
     """
 
@@ -84,13 +84,13 @@ def prior(
     """Return the prior of u.
 
     Args:
-        by_odometry: whether u is odometry's error.
+        by_odometry: whether u is the error of odometry.
         settings: error of odometry, and largest speed.
-        speed_mps: (2,) the last speed by odometry; None where there never was any.
-        axes_error: further error of odometry whose axes share the error of the heading.
+        speed_mps: last speed (2,) by odometry; None if unknown.
+        axes_error: additional error if the axes of odometry share the error of the heading.
     """
     if by_odometry:
-        # With an unknown heading the displacement is zero, with a standard deviation of its own length.
+        # With an unknown heading the mean displacement is zero, its standard deviation the length.
         known = settings.odom_heading_known
         mean, spread = axes_error if known else (np.array([-1.0, 0.0]), np.zeros((2, 2)))
         covariance = spread + np.eye(2) * (settings.odom_error if known else 1.0) ** 2
@@ -113,10 +113,10 @@ def predict(
 
     Args:
         state: u before the step.
-        odometry: its displacement; None where there is none to trust.
-        duration_s: of the step.
+        odometry: displacement by odometry; None if it cannot be trusted.
+        duration_s: duration of the step.
         settings: error of odometry, and largest speed.
-        axes_error: see `prior`, for odometry that has just begun.
+        axes_error: error of the axes when odometry begins; see `prior`.
     """
     if state.by_odometry != (odometry is not None):
         state = prior(odometry is not None, settings, state.speed_mps, axes_error)
@@ -128,7 +128,7 @@ def predict(
 def update(
     state: MotionState, before: tuple[Float64Array, Float64Array], after: tuple[Float64Array, Float64Array]
 ) -> MotionState:
-    """Update u with the position's mean (2,) and covariance (2, 2), before and after a look-up."""
+    """Update u from the mean (2,) and covariance (2, 2) of the position before and after a look-up."""
     gain = state.with_position @ np.linalg.pinv(before[1])
     mean = state.mean + gain @ (after[0] - before[0])
     covariance = _positive(state.covariance + gain @ (after[1] - before[1]) @ gain.T)
@@ -180,7 +180,7 @@ def _by_speed(state: MotionState, duration_s: float, settings: FilterSettings) -
 def _spread(
     state: MotionState, jacobian: Float64Array, noise: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the growth of the position's covariance (2, 2), and u's with the new position (2, 2)."""
+    """Return the growth (2, 2) of the position's covariance, and the covariance (2, 2) of u with it."""
     shared = jacobian @ state.with_position
     grown = shared + shared.T + jacobian @ state.covariance @ jacobian.T + noise
     return _positive(grown), state.with_position + state.covariance @ jacobian.T

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The displacement between two stamps by odometry; None where odometry cannot be trusted."""
+"""Displacement between two stamps by odometry, if odometry can be trusted."""
 
 import math
 import threading
@@ -13,16 +13,16 @@ from geoloc.camera.stamped import StampedBuffer
 _KEPT = 4000
 _MAX_GAP_S = 1.0
 _MAX_EXTRAPOLATION_S = 0.3
-_JITTER_M = 1.0  # error of a sample that is not a jump
+_JITTER_M = 1.0  # largest error of a sample that does not count as a jump
 
 
 @dataclass(frozen=True, eq=False)
 class Displacement:
-    """The displacement between two stamps by odometry.
+    """Displacement between two stamps by odometry.
 
     Attributes:
-        shift_m: (2,) along odometry's own axes.
-        covariance_m2: (2, 2) growth of odometry's own covariance; None where odometry gives none.
+        shift_m: displacement (2,) along the axes of odometry.
+        covariance_m2: growth (2, 2) of the covariance that odometry claims; None if unknown.
     """
 
     shift_m: Float64Array
@@ -30,10 +30,10 @@ class Displacement:
 
 
 class Odometer:
-    """Buffers odometry by stamp; one thread may add samples while another asks for displacements.
+    """Buffer of odometry by stamp; one thread may add samples while another asks for displacements.
 
     Args:
-        max_speed_mps: a faster motion is a jump.
+        max_speed_mps: largest speed; a faster motion counts as a jump.
     """
 
     def __init__(self, max_speed_mps: float) -> None:
@@ -44,12 +44,12 @@ class Odometer:
     def add(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
-        """Insert a sample by its stamp; one that is not finite is dropped.
+        """Insert a sample by its stamp; ignore a position that is not finite.
 
         Args:
-            stamp_ns: of the sample. When stamps jump back by more than a second, earlier samples are dropped.
-            position_m: in odometry's own frame, east and north where `odom_heading_known`.
-            covariance_m2: (2, 2) of the position; None, or zeros, where it is not known.
+            stamp_ns: stamp of the sample. If it jumps back by more than a second, the buffer is cleared.
+            position_m: position in odometry's frame, whose axes are east and north if `odom_heading_known`.
+            covariance_m2: covariance (2, 2) of the position; None or zeros if unknown.
         """
         if not all(map(math.isfinite, position_m)):
             return
@@ -59,7 +59,7 @@ class Odometer:
             self._samples.add(stamp_ns, (np.array(position_m, dtype=np.float64), _usable(covariance_m2)))
 
     def between(self, from_ns: int, to_ns: int) -> Displacement | None:
-        """Return the displacement; None where odometry jumps, has a gap, or does not reach the stamps."""
+        """Return the displacement; None if odometry jumps, has a gap, or does not reach the stamps."""
         with self._lock:
             samples = self._samples.span(from_ns, to_ns)
         if len(samples) < 2:
@@ -77,7 +77,7 @@ class Odometer:
 
 
 def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float64Array:
-    """Interpolate a place, or extrapolate it from the last two samples."""
+    """Interpolate a place, or extrapolate it from the two nearest samples."""
     after = int(np.clip(np.searchsorted(stamps_s, at_s), 1, len(stamps_s) - 1))
     start_s, end_s = stamps_s[after - 1], stamps_s[after]
     share = (at_s - start_s) / (end_s - start_s)
@@ -85,7 +85,7 @@ def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float
 
 
 def _usable(covariance_m2: Float64Array | None) -> Float64Array | None:
-    """Return the covariance, symmetric; None unless it is finite, not negative and not zeros."""
+    """Return the covariance made symmetric; None unless it is finite, not negative and not zero."""
     if covariance_m2 is None or not np.isfinite(covariance_m2).all():
         return None
     symmetric = np.asarray((covariance_m2 + covariance_m2.T) / 2.0)
@@ -94,5 +94,5 @@ def _usable(covariance_m2: Float64Array | None) -> Float64Array | None:
 
 
 def _growth(before: Float64Array | None, after: Float64Array | None) -> Float64Array | None:
-    """Return the growth of odometry's own covariance; None where it shrank or is not known."""
+    """Return the growth of odometry's covariance; None if it shrank or is unknown."""
     return None if before is None or after is None else _usable(after - before)

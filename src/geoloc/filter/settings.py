@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be tuned in the filter; the defaults are meant to fly."""
+"""Settings of the filter; the defaults suit most flights."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from geoloc.settings import check, setting
 
 @dataclass(frozen=True)
 class FilterSettings:
-    """How the belief moves, and when it is sure.
+    """Motion model and confidence of the filter.
 
     Raises:
-        ParameterError: for a value outside its range.
+        ParameterError: a value is outside its range.
     """
 
     max_speed_mps: float = setting(
         25.0,
-        "largest speed over ground: faster odometry counts as a jump; without odometry the drone may fly "
+        "largest speed over ground; faster odometry counts as a jump; without odometry the drone may fly "
         "this fast in any direction",
         unit="m/s",
         low=0.1,
@@ -24,29 +24,29 @@ class FilterSettings:
     )
     odom_error: float = setting(
         0.15,
-        "relative error of odometry along and across its way; 0.15 across is a heading error of 9 degrees; "
-        "the filter estimates the error in flight",
+        "relative error of odometry along and across its displacement; 0.15 across is a heading error of "
+        "9 degrees; the filter estimates the error in flight",
         low=1e-3,
         high=1.0,
     )
     odom_heading_known: bool = setting(
         True,
-        "the axes of odom are east and north (REP-103), to within heading_error_deg; false: the filter "
-        "estimates their heading in flight",
+        "whether the axes of odom are east and north (REP-103), to within heading_error_deg; if false, the "
+        "filter estimates their heading in flight",
     )
     confidence: float = setting(
-        0.99, "least probability of a position that is answered", low=0.5, high=0.999999
+        0.99, "least probability at which a position is answered", low=0.5, high=0.999999
     )
     lost_sigma_m: float = setting(
         40.0,
-        "standard deviation from which a track is given up and the whole map searched",
+        "standard deviation above which the filter gives up a track and searches the whole map",
         unit="m",
         low=1.0,
         high=1e4,
     )
     memory_s: float = setting(
         2.0,
-        "largest age of a frame, relative to the newest, that is still used",
+        "largest age of a frame, relative to the newest one, at which it is still used",
         unit="s",
         low=0.0,
         high=60.0,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each frame answered by itself, without a filter: the softmax mean over the tiles around the best one.
+"""Answer each frame by itself, without a filter: the softmax mean over the tiles around the best one.
 
-Of several hypotheses the largest score of each tile counts to find the best tile; then the hypothesis that
-matches this tile best is taken as true.
+With several hypotheses, the best tile is the one with the largest cosine under any hypothesis. The hypothesis
+that matches this tile best is then taken as true.
 """
 
 import math
@@ -17,13 +17,13 @@ from geoloc.search.tiles import Tiles, score_margin
 
 
 class SingleFrame:
-    """Answers from one look-up at a time.
+    """Estimator that answers each look-up by itself.
 
     Args:
-        tiles: the map.
-        temperature: of the softmax that turns cosines into weights; smaller trusts the best tile more.
-        min_score: cosine under which the best tile is refused.
-        min_margin: how much better than any other place the best tile must score.
+        tiles: tiles of the map.
+        temperature: temperature of the softmax that turns cosines into weights.
+        min_score: least cosine of the best tile.
+        min_margin: least lead of the best tile's cosine over any other place.
     """
 
     def __init__(self, tiles: Tiles, temperature: float, min_score: float, min_margin: float) -> None:
@@ -31,7 +31,7 @@ class SingleFrame:
         self._temperature = temperature
         self._min_score = min_score
         self._min_margin = min_margin
-        # Deep enough that the best tile of another place is among those found.
+        # The depth ensures that the best tile of another place is among the nearest tiles.
         across = 2 * math.ceil(float((tiles.sizes_m[0] / tiles.pitches_m[0]).max())) + 1
         self._depth = min(len(tiles), across**2 * len(tiles.pitches_m) + 1)
 
@@ -39,7 +39,7 @@ class SingleFrame:
         """Return the belief after one look-up.
 
         Raises:
-            FrameRefused: LOW_SCORE, LOW_MARGIN.
+            FrameRefused: LOW_SCORE or LOW_MARGIN.
         """
         ids, scores = lookup.nearest(self._depth)
         best = int(ids[0])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events in the order of their stamps, whatever the order of their arrival.
+"""Events in the order of their stamps, independent of the order of arrival.
 
-Each event leaves a state. When an event comes late, it is inserted by its stamp, and the states after it are
-computed again from the one before it. So the final state does not depend on the order of arrival.
+The timeline keeps the state after each event. It inserts a late event by its stamp, and computes the states
+after it again from the state before it. So the final state does not depend on the order of arrival.
 """
 
 from bisect import bisect_left
@@ -15,15 +15,16 @@ Event = TypeVar("Event")
 State = TypeVar("State")
 _NS_PER_S = 1_000_000_000
 _MAX_EVENTS = 32
-_CLOCK_WAS_SET = 5  # late events in a row that mean that the clock was set back
+_CLOCK_WAS_SET = 5  # number of late events in a row that shows that the clock was set back
 
 
 class Timeline(Generic[Event, State]):
     """The newest events and their states.
 
     Args:
-        apply: returns the state after an event, from the state before it (None before the first).
-        memory_s: how much older than the newest an event may be.
+        apply: function that returns the state after an event from the state before it (None at first), the
+            stamp and the event.
+        memory_s: largest age of an event relative to the newest one.
     """
 
     def __init__(self, apply: Callable[[State | None, int, Event], State], memory_s: float) -> None:
@@ -36,11 +37,11 @@ class Timeline(Generic[Event, State]):
         self._late_in_a_row = 0
 
     def put(self, stamp_ns: int, event: Event) -> State:
-        """Insert an event and return the state after it; where the stamp is known, return the known state.
+        """Insert an event and return the state after it; if the stamp is known, return the known state.
 
         Raises:
-            FrameRefused: LATE for an event older than the memory. After several in a row the clock must
-                have been set back: the timeline then starts again from this event.
+            FrameRefused: LATE if the event is older than the memory. Several late events in a row mean that
+                the clock was set back; the timeline then restarts from the last of them.
         """
         at = bisect_left(self._stamps, stamp_ns)
         if at < len(self._stamps) and self._stamps[at] == stamp_ns:
@@ -58,7 +59,7 @@ class Timeline(Generic[Event, State]):
         return state
 
     def restart(self, stamp_ns: int, event: Event) -> State:
-        """Restart from an event; only later events are kept, and applied on top of it."""
+        """Restart from an event; later events are kept and applied on top of it."""
         later = [i for i, known_ns in enumerate(self._stamps) if known_ns > stamp_ns]
         stamps, events = [self._stamps[i] for i in later], [self._events[i] for i in later]
         self.forget()
@@ -68,7 +69,7 @@ class Timeline(Generic[Event, State]):
         return self._states[0]
 
     def forget(self) -> None:
-        """Forget everything."""
+        """Forget all events and states."""
         self._stamps, self._events, self._states = [], [], []
         self._is_whole, self._late_in_a_row = True, 0
 
@@ -87,14 +88,14 @@ class Timeline(Generic[Event, State]):
             raise FrameRefused(
                 Reason.LATE,
                 f"the frame is {behind_s:.1f} s older than the newest, more than memory_s "
-                f"{self._memory_ns / _NS_PER_S:g}: check the clocks, or what delays it",
+                f"{self._memory_ns / _NS_PER_S:g}; check the clocks and the delay of the frame.",
             )
         self.forget()
 
     def _trim(self) -> None:
         oldest_ns = self._stamps[-1] - self._memory_ns
         older = sum(stamp_ns < oldest_ns for stamp_ns in self._stamps[:-1])
-        # One event older than the memory is kept: the oldest inside it is applied on top of that one.
+        # One event older than the memory is kept, because the oldest event within it builds on its state.
         gone = max(len(self._stamps) - _MAX_EVENTS, older - 1, 0)
         if gone:
             self._is_whole = False

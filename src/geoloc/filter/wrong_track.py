@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hypothesis that the drone is not where it is tracked: its probability, and where the drone is then.
+"""Hypothesis that the track is wrong: its probability, and the belief about the place in that case.
 
-Usually the alternative is a uniform belief: a look-up that matches the track lowers its probability, and
-nothing about the map is computed. Once look-ups match the average place better than the track, the
-alternative is a global belief, updated beside the track. So every look-up of a kidnapped drone supports its
-new place, and the track is soon given up.
+Usually this alternative belief is uniform: a look-up that matches the track lowers its probability, without a
+comparison with the whole map. Once look-ups match the average place better than the track, the alternative
+becomes a global belief that is updated beside the track. So every look-up of a kidnapped drone supports its
+new place, and the filter soon gives up the track.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from geoloc.search.tiles import Tiles
 
 _NEGLIGIBLE = 1e-3  # probability below which the alternative need not be searched
 _MARGIN_PITCHES = 1.0
-_MIN_SHARE = 0.5  # of the alternative that one place must have to be reported
+_MIN_SHARE = 0.5  # least share of the alternative belief at a place that is reported
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Likelihoods:
     """The likelihood of a look-up at the track, relative to the average place of the map.
 
     Attributes:
-        full: as if it were the only look-up.
-        tempered: raised to its exponent.
+        full: likelihood without tempering.
+        tempered: likelihood raised to its exponent.
     """
 
     full: float
@@ -39,12 +39,12 @@ class Likelihoods:
 
 @dataclass(frozen=True, eq=False)
 class WrongTrack:
-    """The hypothesis that the drone is not where it is tracked.
+    """Hypothesis that the drone is not where it is tracked.
 
     Attributes:
-        probability: of this hypothesis.
-        alternative: belief about the place under it; None for a uniform one.
-        likelihood: of the last look-up at the track, relative to the average place of the map.
+        probability: probability of this hypothesis.
+        alternative: belief about the place under this hypothesis; None for a uniform belief.
+        likelihood: likelihood of the last look-up at the track, relative to the average place of the map.
         unmatched_s: time since a look-up last matched the track.
     """
 
@@ -56,14 +56,14 @@ class WrongTrack:
 
 @dataclass(frozen=True)
 class Relocation:
-    """The way from the track to another place that look-ups support: its length, and the time for it."""
+    """Distance from the track to another place that look-ups support, and the time available for it."""
 
     distance_m: float
     duration_s: float
 
 
 def predict(wrong: WrongTrack, tiles: Tiles, step: MotionStep, duration_s: float) -> WrongTrack:
-    """Predict the hypothesis after a motion; at any time the drone may have been kidnapped."""
+    """Predict the hypothesis after a motion, during which the drone may have been kidnapped."""
     alternative = wrong.alternative
     if alternative is not None:
         variance_m2 = np.diag(step.spread_m2)
@@ -86,12 +86,12 @@ def update(
     """Update the hypothesis with a look-up.
 
     Args:
-        wrong: before the look-up.
-        place: the track before the look-up.
-        tiles: the map.
-        lookup: the measurement.
-        model: its likelihood.
-        exponent: power that the likelihood is raised to.
+        wrong: hypothesis before the look-up.
+        place: track before the look-up.
+        tiles: tiles of the map.
+        lookup: look-up of the frame.
+        model: likelihood model of look-ups.
+        exponent: exponent that tempers the likelihood.
         at_track: likelihood of the look-up at the track.
     """
     matches = at_track.full >= 1.0
@@ -112,7 +112,7 @@ def update(
 
 
 def relocation(wrong: WrongTrack, place: LocalBelief, tiles: Tiles) -> Relocation | None:
-    """Return the way to the place that most of the alternative belief is at; None without such a place."""
+    """Return the relocation to the place with most of the alternative belief; None without such a place."""
     if wrong.alternative is None:
         return None
     there = global_belief.mode(wrong.alternative, tiles)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thin ROS shells around the core; the only place of this package that imports rclpy and message packages."""
+"""Thin ROS nodes around the core; only this folder of the package imports rclpy and message packages."""

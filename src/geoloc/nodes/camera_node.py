@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`camera_node`: a camera frame becomes a view, the ground below as the map shows it.
+"""`camera_node`: turns each camera frame into a view, the ground below as the map shows it.
 
-Where heading or height may be wrong (`heading_error_deg`, `height_error`) it becomes a stack of views, one
-below the other, turned and scaled. `view/offset` is that of the first, as heading and height are assumed.
+If heading or height may be wrong (`heading_error_deg`, `height_error`), `view/image` is a stack of turned and
+scaled views, one below the other. `view/offset` belongs to the first view, with the assumed heading and
+height.
 
-A refused frame still sends its `view/offset`, with NaN, so that `retrieval_node` can say `STATUS_NO_FIX`
-with the frame's own stamp; the reason is on `/diagnostics`.
+For a refused frame the node publishes `view/offset` with NaN, so that `retrieval_node` can publish
+`STATUS_NO_FIX` with the frame's stamp. The reason is on `/diagnostics`.
 """
 
 import math
@@ -55,7 +56,7 @@ class CameraNode(GeolocNode):
         self._subscribe()
 
     def close(self) -> None:
-        """End the worker."""
+        """Stop the worker."""
         self._worker.stop()
 
     def _subscribe(self) -> None:
@@ -133,7 +134,7 @@ class CameraNode(GeolocNode):
         self._health.answered(view.stamp_ns, time.perf_counter() - started_s)
 
     def _await_attitude(self, stamp_ns: int) -> None:
-        """Wait, in message time, for the attitude after the frame, which makes its own exact."""
+        """Wait, in message time, for the attitude after the frame, to interpolate the frame's attitude."""
         latest_ns = self.get_clock().now().nanoseconds + self._settings.attitude_wait_s * 1e9
         give_up_s = time.monotonic() + _LONGEST_WAIT_S
         while not self._rig.ready(stamp_ns) and time.monotonic() < give_up_s:
@@ -156,7 +157,7 @@ class CameraNode(GeolocNode):
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until a signal comes."""
+    """Run the node until SIGINT or SIGTERM."""
     run(CameraNode, args)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node's health on `/diagnostics`: a summary each second, and each refused frame at once with its reason.
+"""Health of a node on `/diagnostics`: a summary every second, and each refused frame at once.
 
-A refusal carries the stamp of its image, by which a reader of `fix` can join the two, and the value `reason`.
-A summary carries the node's time.
+The message of a refused frame carries the stamp of its image, which is also the stamp of `fix`, and the value
+`reason`. A summary carries the node's time.
 """
 
 import threading
@@ -27,8 +27,8 @@ class Health:
     """Counts the frames that a node answered and refused, and publishes the counts.
 
     Args:
-        node: whose health it is; its name names the entry.
-        extra: called for each summary; further values to show.
+        node: node to report on; its name is the name of the status.
+        extra: function that returns further values for each summary.
     """
 
     def __init__(self, node: Node, extra: Callable[[], Mapping[str, object]] = dict) -> None:
@@ -44,18 +44,18 @@ class Health:
         self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        # Steady time: with use_sim_time and no /clock nothing else would ever be said.
+        # Steady time, because with use_sim_time and no /clock a timer in ROS time would never fire.
         self._timer = node.create_timer(
             _PERIOD_S, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def silent_for_s(self) -> float:
-        """Return how long ago the last frame came, inf before the first."""
+        """Return the time since the last frame; inf before the first."""
         last = self._last_at_s
         return float("inf") if last is None else time.monotonic() - last
 
     def answered(self, stamp_ns: int, compute_s: float) -> None:
-        """Count a frame that went on, with the time that this node worked on it."""
+        """Count an answered frame, with the time that this node worked on it."""
         age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e6
         with self._lock:
             self._touch(refused=False)
@@ -73,13 +73,13 @@ class Health:
         self._send(stamp_ns, DiagnosticStatus.WARN, refusal.sentence, values)
 
     def refused_before(self) -> None:
-        """Note a frame that an earlier node refused; that node has published the reason."""
+        """Record a frame that an earlier node refused; that node has published the reason."""
         with self._lock:
             self._touch(refused=True)
             self._last_refusal = None
 
     def publish(self) -> None:
-        """Send the summary."""
+        """Publish the summary."""
         with self._lock:
             level, sentence = self._verdict()
             values = self._values()
@@ -94,12 +94,18 @@ class Health:
         if self.silent_for_s() > _STALE_AFTER_S:
             clock = self._node.get_clock()
             if clock.ros_time_is_active and clock.now().nanoseconds == 0:
-                return DiagnosticStatus.ERROR, "use_sim_time is true and nobody publishes /clock"
-            return DiagnosticStatus.STALE, "no frame comes in: check the topics and that their names match"
+                return (
+                    DiagnosticStatus.ERROR,
+                    "use_sim_time is true, but /clock has no messages; start the simulation or the replay.",
+                )
+            return DiagnosticStatus.STALE, "no frames arrive; check the topics and their names."
         if self._last_was_refused:
             refusal = self._last_refusal
-            return DiagnosticStatus.WARN, refusal.sentence if refusal else "an earlier node refused the frame"
-        return DiagnosticStatus.OK, "frames go through"
+            return (
+                DiagnosticStatus.WARN,
+                refusal.sentence if refusal else "an earlier node refused the frame.",
+            )
+        return DiagnosticStatus.OK, "frames are answered."
 
     def _values(self) -> dict[str, object]:
         values: dict[str, object] = {
@@ -129,12 +135,12 @@ class Health:
 
 
 def _rate_hz(arrivals_s: "deque[float]") -> float:
-    """Return frames per second over the last few seconds."""
+    """Return the frames per second over the last five seconds."""
     now = time.monotonic()
     recent = [at for at in arrivals_s if now - at < 5.0]
     return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
 
 def as_refusal(error: GeolocError, reason: Reason) -> FrameRefused:
-    """Return the error as a refused frame; whatever a frame may run into, the node flies on."""
+    """Convert an error to a refused frame, so that the node continues with the next frame."""
     return error if isinstance(error, FrameRefused) else FrameRefused(reason, str(error))

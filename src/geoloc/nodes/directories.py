@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two directories that nodes are started with, declared once for all of them."""
+"""Parameters for the model and map directories, declared once for all nodes."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`inference_node`: a view becomes a descriptor, a stack of n views one of n rows.
+"""`inference_node`: computes the descriptor of each view; a stack of n views gives n rows.
 
-A refused view still sends a `descriptor`, an empty one, so that `retrieval_node` can say `STATUS_NO_FIX`
-with the frame's own stamp; the reason is on `/diagnostics`.
+For a refused view the node publishes an empty `descriptor`, so that `retrieval_node` can publish
+`STATUS_NO_FIX` with the frame's stamp. The reason is on `/diagnostics`.
 """
 
 import time
@@ -37,15 +37,15 @@ class InferenceNode(GeolocNode):
         self._health = Health(self, lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id})
         self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")
-        # Subscribed last: a replay starts when somebody listens, and now somebody can answer.
+        # Subscribe last: a replay starts when a subscriber exists, and now the node can answer.
         self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_whole())
 
     def close(self) -> None:
-        """End the worker."""
+        """Stop the worker."""
         self._worker.stop()
 
     def _warm_up(self) -> None:
-        """Let the backend allocate and compile before the first frame, not during it."""
+        """Describe a blank view, so that the backend allocates and compiles before the first frame."""
         size_px = self._encoder.card.input_px
         self._encoder.describe(np.zeros((1, size_px, size_px, 3), dtype=np.uint8))
 
@@ -64,7 +64,7 @@ class InferenceNode(GeolocNode):
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until a signal comes."""
+    """Run the node until SIGINT or SIGTERM."""
     run(InferenceNode, args)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The newest frame and a thread that works on it: a callback never waits, what comes too fast is dropped."""
+"""Worker thread for the newest frame: callbacks never wait, and frames that come too fast are dropped."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,14 @@ Item = TypeVar("Item")
 
 
 class LatestWorker(Generic[Item]):
-    """A slot for one item and one thread that takes from it.
+    """Slot for one item, and a thread that works on it.
 
     Args:
-        work: called in the thread with the newest item; it must handle its own refusals.
-        name: of the thread, for debuggers.
+        work: function that the thread calls with the newest item; it must handle its own refusals.
+        name: name of the thread, for debuggers.
 
     Attributes:
-        dropped: items that a newer one replaced before the thread took them.
+        dropped: number of items that a newer one replaced before the thread took them.
     """
 
     def __init__(self, work: Callable[[Item], None], name: str) -> None:
@@ -32,17 +32,17 @@ class LatestWorker(Generic[Item]):
         """Store the newest item.
 
         Raises:
-            RuntimeError: the thread has died of a defect; the node must end too instead of falling silent.
+            RuntimeError: the thread has died of a defect; the node must end too, instead of going silent.
         """
         with self._changed:
             if not self._thread.is_alive() and not self._stopping:
-                raise RuntimeError(f"the thread {self._thread.name} has died; its traceback is above")
+                raise RuntimeError(f"the thread {self._thread.name} has died; see its traceback above.")
             self.dropped += self._item is not None
             self._item = item
             self._changed.notify()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Let the thread finish the item in hand and end."""
+        """Let the thread finish its current item, then stop it."""
         with self._changed:
             self._stopping = True
             self._changed.notify()

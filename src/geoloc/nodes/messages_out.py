@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain data to ROS messages. Every message carries the stamp of the image that it came from."""
+"""Convert plain data to ROS messages; every message carries the stamp of the image that it belongs to."""
 
 import array
 import math
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from geoloc.localizer import Candidates, Fix
 
 UNKNOWN_VARIANCE = 1.0e6
-"""Stands for "not measured" (metres², radians²) where consumers choke on NaN: height, roll, pitch, yaw."""
+"""Variance of an unknown height, roll, pitch or yaw (metres², radians²), as some consumers reject NaN."""
 
 CANDIDATE = np.dtype(
     [
@@ -38,17 +38,17 @@ _POINT_FIELD_TYPES = {"f4": PointField.FLOAT32, "f8": PointField.FLOAT64, "u4": 
 
 
 def time(stamp_ns: int) -> Time:
-    """Return a stamp as ROS writes it."""
+    """Return a stamp as a ROS time."""
     return Time(sec=stamp_ns // 1_000_000_000, nanosec=stamp_ns % 1_000_000_000)
 
 
 def header(stamp_ns: int, frame_id: str) -> Header:
-    """Return a header."""
+    """Return a header with a stamp and a frame_id."""
     return Header(stamp=time(stamp_ns), frame_id=frame_id)
 
 
 def rgb_image(stamp_ns: int, frame_id: str, rgb: UInt8Array) -> Image:
-    """Return a picture (H, W, 3) as an `rgb8` image."""
+    """Return RGB pixels (H, W, 3) as an `rgb8` image."""
     return _image(stamp_ns, frame_id, "rgb8", rgb)
 
 
@@ -58,17 +58,17 @@ def stacked_views(stamp_ns: int, frame_id: str, views: UInt8Array) -> Image:
 
 
 def descriptor(stamp_ns: int, frame_id: str, rows: Float32Array) -> Image:
-    """Return descriptors (n, D) as a `32FC1` image D wide; a width of 0 says that the view was refused."""
+    """Return descriptors (n, D) as a `32FC1` image D wide; a width of 0 means a refused view."""
     return _image(stamp_ns, frame_id, "32FC1", rows.astype(np.float32))
 
 
 def offset(stamp_ns: int, frame_id: str, east_m: float, north_m: float, up_m: float) -> Vector3Stamped:
-    """Return the way from the view's centre on the ground to the camera; NaN says that there is no view."""
+    """Return the offset from the view's centre on the ground to the camera; NaN means a refused frame."""
     return Vector3Stamped(header=header(stamp_ns, frame_id), vector=Vector3(x=east_m, y=north_m, z=up_m))
 
 
 def geopoint(fix: "Fix", frame_id: str) -> GeoPointStamped:
-    """Return the position; altitude is NaN, because a camera and a flat map do not give one."""
+    """Return the position; altitude is NaN, because a camera and a flat map do not determine it."""
     position = GeoPoint(latitude=fix.latitude_deg, longitude=fix.longitude_deg, altitude=math.nan)
     return GeoPointStamped(header=header(fix.stamp_ns, frame_id), position=position)
 
@@ -76,8 +76,8 @@ def geopoint(fix: "Fix", frame_id: str) -> GeoPointStamped:
 def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
     """Return the fix, or `STATUS_NO_FIX` with NaN for a position.
 
-    `service` is 0 (unknown): this is no satellite receiver. The covariance's type is KNOWN where it was
-    measured against truth with this model, else APPROXIMATED.
+    `service` is 0 (unknown), because there is no satellite receiver. The covariance type is KNOWN if the
+    covariance was calibrated against truth with this model, else APPROXIMATED.
     """
     found = fix.has_position
     message = NavSatFix(
@@ -100,7 +100,7 @@ def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
 
 
 def pose(fix: "Fix", map_frame: str) -> PoseWithCovarianceStamped:
-    """Return the position in the map's frame; what is not known has `UNKNOWN_VARIANCE`."""
+    """Return the position in the map's frame; unknown components have `UNKNOWN_VARIANCE`."""
     message = PoseWithCovarianceStamped(header=header(fix.stamp_ns, map_frame))
     message.pose.pose.position.x = fix.east_m
     message.pose.pose.position.y = fix.north_m
@@ -148,7 +148,7 @@ def _image(stamp_ns: int, frame_id: str, encoding: str, rows: NDArray[np.generic
 
 
 def _bytes(rows: NDArray[np.generic]) -> "array.array[int]":
-    """Return the array's memory as rclpy takes it fastest: anything else is checked byte by byte."""
+    """Return the array's memory as an `array.array`, because rclpy checks other types byte by byte."""
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(rows).data.cast("B") if rows.size else b"")
     return data

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mount of the camera from TF, for a gimbal, or where the URDF already describes it."""
+"""Mount of the camera from TF, for a gimbal, or if the URDF already describes it."""
 
 import importlib
 from typing import Any
@@ -17,10 +17,10 @@ class TfMount:
     """Looks up the rotation from the camera's optical frame to the frame whose attitude the IMU measures.
 
     Args:
-        node: the node that listens to TF.
+        node: node that listens to TF.
 
     Raises:
-        ParameterError: where tf2_ros is not installed.
+        ParameterError: tf2_ros is not installed.
     """
 
     def __init__(self, node: Node) -> None:
@@ -28,25 +28,25 @@ class TfMount:
             self._tf2: Any = importlib.import_module("tf2_ros")
         except ImportError as error:
             raise ParameterError(
-                f"use_tf is true but tf2_ros cannot be imported ({error}): source ROS 2, "
-                "or set use_tf to false and give mount_rpy_deg"
+                f"use_tf is true, but tf2_ros cannot be imported ({error}); source ROS 2, "
+                "or set use_tf to false and give mount_rpy_deg."
             ) from error
         self._buffer = self._tf2.Buffer()
         self._listener = self._tf2.TransformListener(self._buffer, node)
 
     def body_from_optical(self, body_frame: str, camera_frame: str, stamp: Time) -> Float64Array:
-        """Return the rotation (3, 3) at the stamp.
+        """Return the rotation (3, 3) from the optical frame to the body frame at a stamp.
 
         Raises:
-            FrameRefused: NO_ATTITUDE where TF does not connect the two frames at that time.
+            FrameRefused: NO_ATTITUDE if TF does not connect the two frames at that time.
         """
         try:
             found = self._buffer.lookup_transform(body_frame, camera_frame, ClockTime.from_msg(stamp))
         except self._tf2.TransformException as error:
             raise FrameRefused(
                 Reason.NO_ATTITUDE,
-                f"TF has no way from '{camera_frame}' to '{body_frame}' at the image's stamp ({error}): "
-                "publish it, or set use_tf to false and give mount_rpy_deg",
+                f"TF has no transform from '{camera_frame}' to '{body_frame}' at the image's stamp "
+                f"({error}); publish it, or set use_tf to false and give mount_rpy_deg.",
             ) from error
         turn = found.transform.rotation
         return rotation_matrix((turn.x, turn.y, turn.z, turn.w))

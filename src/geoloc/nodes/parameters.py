@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node's parameters are the settings of one dataclass; see `geoloc.settings`.
+"""Declare the settings of a dataclass as parameters of a node; see `geoloc.settings`.
 
     settings = declare(node, CameraNodeSettings)
 
-`ros2 param describe` then shows what the dataclass says. Values are read once, at start-up, so every
-parameter is read-only unless its setting may change in flight.
+`ros2 param describe` then shows the text, unit and range of each setting. Values are read once, at start-up,
+so every parameter is read-only unless its setting may change in flight.
 """
 
 import difflib
@@ -30,15 +30,15 @@ Kind = TypeVar("Kind", bound="DataclassInstance")
 
 
 def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstance]]" = ()) -> Kind:
-    """Declare every setting of the dataclass as a parameter of the node and return it filled in.
+    """Declare every setting of a dataclass as a parameter of a node; return the dataclass with its values.
 
     Args:
-        node: the node.
-        kind: its settings.
-        others: settings of further nodes, whose names are no typos either; those of `NODES` are known.
+        node: node that gets the parameters.
+        kind: dataclass of its settings.
+        others: settings of further nodes, whose names do not count as typos; those of `NODES` never do.
 
     Raises:
-        ParameterError: for a value of another type or outside its range; names the file to edit.
+        ParameterError: a value has another type or is outside its range; the sentence names the file to edit.
     """
     values = {name: _declare_one(node, name, setting) for name, setting in settings_of(kind).items()}
     kinds: list[type[DataclassInstance]] = [*NODES.values(), *others, kind]
@@ -49,9 +49,9 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
 
 
 def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the unknown names given to the node that resemble a known one, with the known one.
+    """Yield each unknown parameter name that resembles a known one, together with the known name.
 
-    ROS ignores what a node does not declare, because a file may serve several nodes.
+    ROS ignores parameters that a node does not declare, because one file may serve several nodes.
     """
     given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})
     for name in given:
@@ -61,15 +61,15 @@ def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, s
 
 
 def _declare_one(node: Node, name: str, setting: Setting) -> Any:  # noqa: ANN401
-    # Declared loosely first: ROS would refuse 100 where 100.0 is meant, and name no file.
+    # Declare with a dynamic type first: ROS would refuse 100 for 100.0, and would not name the file.
     loose = ParameterDescriptor(dynamic_typing=True)
     given = node.declare_parameter(name, setting.default, loose).value
     try:
         value = setting.read(name, given)
     except ParameterError as error:
         raise ParameterError(
-            f"{node.get_name()}: parameter {error} ({setting.text}): "
-            f"edit {name} in {file_that_sets(name, sys.argv)}"
+            f"{node.get_name()}: parameter {str(error).rstrip('.')} ({setting.text}); "
+            f"edit {name} in {file_that_sets(name, sys.argv)}."
         ) from error
     node.set_parameters([Parameter(name, value=_plain(value))])
     node.set_descriptor(name, _descriptor(setting))

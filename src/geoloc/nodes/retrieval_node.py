@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`retrieval_node`: a descriptor becomes a position with its covariance, or the statement that there is none.
+"""`retrieval_node`: localizes each descriptor, and publishes a position with its covariance or no fix.
 
-Every frame that camera_node processes ends in one `fix` of its own stamp: `STATUS_FIX`, or `STATUS_NO_FIX`
-where any node refused it. `geopoint` and `pose` are sent only where there is a position. When no frame comes
-at all, `fix` says `STATUS_NO_FIX` once a second with the node's time: silence means that the node is gone.
+For every frame that camera_node processes, the node publishes one `fix` with the frame's stamp: `STATUS_FIX`,
+or `STATUS_NO_FIX` if any node refused the frame. It publishes `geopoint` and `pose` only with a position. If
+no frames arrive, `fix` is `STATUS_NO_FIX` once a second with the node's time, so silence means a dead node.
 
 `odom` and `initial_fix` inform the filter; the service `~/relocalize` makes it forget and search the whole
-map. `view/image` refines a sure position, unless `refine` is off; a lost or damaged view costs no fix.
+map. Unless `refine` is off, `view/image` refines a sure position; a lost or damaged view costs no fix.
 """
 
 import math
@@ -40,11 +40,11 @@ from geoloc.nodes.stamped_cache import StampedCache
 from geoloc.query import Query
 
 _CONSOLE_S = 5.0
-_VIEWS = 16  # a view comes before its descriptor; only those of dropped frames are left behind
+_VIEWS = 16  # a view comes before its descriptor; only the views of dropped frames remain in the cache
 
 
 class RetrievalNode(GeolocNode):
-    """Looks the newest descriptor up in one map."""
+    """Localizes the newest descriptor on one map."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
@@ -68,7 +68,7 @@ class RetrievalNode(GeolocNode):
         )
 
     def close(self) -> None:
-        """End the worker."""
+        """Stop the worker."""
         self._worker.stop()
 
     def _advertise(self) -> None:
@@ -91,18 +91,18 @@ class RetrievalNode(GeolocNode):
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
         self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
-        # Steady time: silence must be reported above all where the clock of a simulation has stopped as well.
+        # Steady time, because silence must be reported even when the clock of a simulation has stopped.
         self.create_timer(1.0, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _on_offset(self, message: Vector3Stamped) -> None:
         if math.isnan(message.vector.x):
-            self._pass_refusal_on(message)
+            self._forward_refusal(message)
         else:
             self._offsets.put(messages.stamp_ns(message), message)
 
     def _on_descriptor(self, message: Image) -> None:
         if message.width == 0:
-            self._pass_refusal_on(message)
+            self._forward_refusal(message)
         else:
             self._worker.put(message)
 
@@ -114,7 +114,7 @@ class RetrievalNode(GeolocNode):
         self._localizer.add_odometry(messages.stamp_ns(message), *messages.odometry_m(message))
 
     def _on_initial_fix(self, message: NavSatFix) -> None:
-        stamp_ns = messages.stamp_ns(message) or self.get_clock().now().nanoseconds  # typed by hand: no stamp
+        stamp_ns = messages.stamp_ns(message) or self.get_clock().now().nanoseconds  # 0 if typed by hand
         try:
             self._localizer.start_at(stamp_ns, *messages_in.initial_fix(message))
         except FrameRefused as refusal:
@@ -144,10 +144,11 @@ class RetrievalNode(GeolocNode):
                 raise FrameRefused(
                     Reason.NO_OFFSET,
                     f"no view/offset came with the stamp of this descriptor within "
-                    f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace",
+                    f"{self._settings.offset_wait_s:g} s; check that camera_node runs in this namespace.",
                 )
-            views, way = messages_in.views_to_refine(self._views.take(stamp_ns, 0.0)), offset.vector
-            return self._localizer.answer(Query(stamp_ns, rows, (way.x, way.y), views, way.z))
+            views, to_camera = messages_in.views_to_refine(self._views.take(stamp_ns, 0.0)), offset.vector
+            offset_m, height_m = (to_camera.x, to_camera.y), to_camera.z
+            return self._localizer.answer(Query(stamp_ns, rows, offset_m, views, height_m))
         except GeolocError as error:
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
@@ -164,13 +165,13 @@ class RetrievalNode(GeolocNode):
             )
 
     def _log(self, fix: Fix) -> None:
-        """Log the answer, once in a few seconds."""
+        """Log the answer, at most once every few seconds."""
         position = f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
         answer = position if fix.has_position else f"no fix: {fix.sentence or 'see /diagnostics'}"
         self.get_logger().info(answer, throttle_duration_sec=_CONSOLE_S)
 
-    def _pass_refusal_on(self, message: Vector3Stamped | Image) -> None:
-        """Publish no fix for a frame that camera_node or inference_node refused; they gave its reason."""
+    def _forward_refusal(self, message: Vector3Stamped | Image) -> None:
+        """Publish no fix for a frame that an earlier node refused; that node has published the reason."""
         self._refused_before += 1
         self._health.refused_before()
         self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
@@ -193,7 +194,7 @@ class RetrievalNode(GeolocNode):
         return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
     def _estimates(self) -> dict[str, object]:
-        """Return the estimates of heading and height, where the settings allow for an error of theirs."""
+        """Return the estimates of heading and height, if the settings allow for an error in them."""
         estimates: dict[str, object] = {}
         if self._localizer.settings.hypotheses.heading_error_deg:
             turn_deg = self._localizer.heading_offset_deg
@@ -216,7 +217,7 @@ class RetrievalNode(GeolocNode):
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until a signal comes."""
+    """Run the node until SIGINT or SIGTERM."""
     run(RetrievalNode, args)
 
 

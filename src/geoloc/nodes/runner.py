@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The start and the end of every node: one sentence for a mistake, a clean exit for Ctrl-C and SIGTERM."""
+"""Start and end of every node: one sentence for a user's mistake, a clean exit on Ctrl-C and SIGTERM."""
 
 import signal
 import sys
@@ -19,17 +19,17 @@ _LONGEST_NAP_S = 0.2
 
 
 class GeolocNode(Node):
-    """A node that can be closed while ROS is still up."""
+    """Node that is closed before ROS shuts down."""
 
     def close(self) -> None:
-        """End threads and write what is to be written."""
+        """Stop threads and write pending results."""
 
 
 AnyNode = TypeVar("AnyNode", bound=GeolocNode)
 
 
 class StopSignal:
-    """Set by SIGINT or SIGTERM; rclpy's own handlers would pull ROS away under a worker that publishes."""
+    """Flag set by SIGINT or SIGTERM; rclpy's handlers would shut ROS down while a worker publishes."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -45,12 +45,12 @@ def run(
     args: Sequence[str] | None = None,
     serve: "Callable[[AnyNode, StopSignal], None] | None" = None,
 ) -> None:
-    """Make the node and serve it until a signal comes; exit code 2 and one sentence on a mistake.
+    """Create the node and run it until a signal comes; print a mistake as one sentence and exit with code 2.
 
     Args:
-        make_node: called once ROS is up.
+        make_node: function that creates the node, called once ROS is initialized.
         args: command line with `--ros-args`; None takes sys.argv.
-        serve: does the node's work, closes and destroys it; None spins.
+        serve: function that does the node's work, then closes and destroys it; None spins the node.
     """
     stop = StopSignal()
     try:
@@ -65,20 +65,22 @@ def run(
 
 
 def start_ros(args: Sequence[str] | None = None) -> None:
-    """Initialise ROS without signal handlers.
+    """Initialize ROS without signal handlers.
 
     Raises:
-        ParameterError: for `--ros-args` that ROS cannot read, such as a damaged parameter file.
+        ParameterError: ROS cannot read the `--ros-args`, for example a damaged parameter file.
     """
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rcl's errors all derive from it
         first_line = str(error).splitlines()[0]
-        raise ParameterError(f"ROS cannot read the arguments after --ros-args: {first_line}") from error
+        raise ParameterError(
+            f"ROS cannot read the arguments after --ros-args ({first_line}); correct them."
+        ) from error
 
 
 def spin(node: GeolocNode, stop: StopSignal) -> None:
-    """Serve the node's callbacks until the stop signal, then close and destroy it."""
+    """Spin the node until the stop signal, then close and destroy it."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of the nodes that fly: those of the core's settings, and what the nodes alone need.
+"""Parameters of the flight nodes: the core's settings, and those that only nodes need.
 
-Nothing of ROS is imported here: docs/parameters.md and `geoloc evaluate` read these declarations too.
+This module does not import ROS, because docs/parameters.md and `geoloc evaluate` use the declarations too.
 """
 
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class CameraNodeSettings:
     rig: RigSettings = group(RigSettings)
     image_transport: str = setting(
         "auto",
-        "image topic to read; auto takes the first that publishes",
+        "image topic to read; auto takes the first one that publishes",
         choices=("auto", "raw", "compressed"),
     )
     use_tf: bool = setting(False, "take the mount from TF instead of mount_rpy_deg; needs tf2_ros")
     base_frame: str = setting(
-        "", "frame whose attitude imu measures, for use_tf; empty takes the frame_id of imu"
+        "", "frame whose attitude imu measures, if use_tf is true; empty takes the frame_id of imu"
     )
-    rectified: bool = setting(False, "images are already undistorted (image_rect)")
+    rectified: bool = setting(False, "whether images are already undistorted (image_rect)")
     attitude_wait_s: float = setting(
-        0.1, "longest wait of a frame for the attitude after it", unit="s", low=0.0, high=1.0
+        0.1, "longest time that a frame waits for the attitude after it", unit="s", low=0.0, high=1.0
     )
 
     def __post_init__(self) -> None:
@@ -59,11 +59,15 @@ class RetrievalNodeSettings:
     model: str = model_directory()
     localizer: LocalizerSettings = group(LocalizerSettings)
     offset_wait_s: float = setting(
-        0.2, "longest wait of a descriptor for the view/offset of its stamp", unit="s", low=0.0, high=5.0
+        0.2,
+        "longest time that a descriptor waits for the view/offset of its stamp",
+        unit="s",
+        low=0.0,
+        high=5.0,
     )
     silence_s: float = setting(
         2.0,
-        "time without a frame after which fix says STATUS_NO_FIX once a second",
+        "time without a frame after which fix is STATUS_NO_FIX once a second",
         unit="s",
         low=0.5,
         high=60.0,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two messages of one stamp find each other here, whichever comes first."""
+"""Cache that joins two messages of one stamp, in either order of arrival."""
 
 import threading
 from collections import OrderedDict
@@ -9,10 +9,10 @@ Item = TypeVar("Item")
 
 
 class StampedCache(Generic[Item]):
-    """Remembers the last items by stamp; one thread puts, another takes.
+    """Cache of the last items by stamp; one thread puts items, another takes them.
 
     Args:
-        size: how many are kept; the oldest goes first.
+        size: number of items that are kept; the oldest is dropped first.
     """
 
     def __init__(self, size: int = 64) -> None:
@@ -21,7 +21,7 @@ class StampedCache(Generic[Item]):
         self._changed = threading.Condition()
 
     def put(self, stamp_ns: int, item: Item) -> None:
-        """Store an item; one of the same stamp is replaced."""
+        """Store an item; it replaces one of the same stamp."""
         with self._changed:
             self._items[stamp_ns] = item
             while len(self._items) > self._size:
@@ -29,7 +29,7 @@ class StampedCache(Generic[Item]):
             self._changed.notify_all()
 
     def take(self, stamp_ns: int, wait_s: float) -> Item | None:
-        """Return and forget the item of a stamp, waiting for it this long at most; None where none came."""
+        """Remove and return the item of a stamp, waiting for it up to `wait_s`; None if it does not come."""
         with self._changed:
             self._changed.wait_for(lambda: stamp_ns in self._items, timeout=wait_s)
             return self._items.pop(stamp_ns, None)

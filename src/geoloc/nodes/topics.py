@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names and qualities of service shared by the nodes; a launch file puts the names in a namespace."""
+"""Topic names and QoS profiles of the nodes; a launch file puts the names in a namespace."""
 
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -22,20 +22,20 @@ DIAGNOSTICS = "/diagnostics"
 
 
 def newest_only() -> QoSProfile:
-    """For images: best effort, keep last 1; a late picture is worth nothing."""
+    """Return the QoS profile of images: best effort, keep last 1, because a late image is useless."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def newest_whole() -> QoSProfile:
-    """For views: keep last 1, but reliable, because most of a stack of megabytes is lost by best effort."""
+    """Return the QoS profile of views: reliable, keep last 1; best effort loses stacks of megabytes."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def sensor_stream() -> QoSProfile:
-    """For small samples that come fast: best effort, and enough kept to sit out a busy moment."""
+    """Return the QoS profile of fast sensor samples: best effort, with a queue for busy moments."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def every_answer() -> QoSProfile:
-    """For answers: reliable, keep last 10."""
+    """Return the QoS profile of answers: reliable, keep last 10."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)

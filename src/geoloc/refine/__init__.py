@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metric refinement: a view registered with the map's picture, for metres within a tile and a verdict."""
+"""Refinement: registers a view with the map's imagery, for metres within a tile and a verdict."""
 
 from geoloc.refine.contract import Method, Patch, Registration, Verdict
 from geoloc.refine.methods import METHODS, make_method

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of refinement methods: a patch of the map in, the registration of a view with it out."""
+"""Contract of refinement methods: each registers a view with a patch of the map."""
 
 import math
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import numpy as np
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc.raster.colours import Rgb
 
-REGISTRATION_M = 0.4  # per axis, of one date of good imagery on another (NAIP: 0.4 to 0.7 m, median)
+REGISTRATION_M = 0.4  # error per axis between two dates of good imagery (NAIP: median 0.4 to 0.7 m)
 MAX_HEADING_ERROR_DEG = 10.0  # largest error of the heading that is searched for
 MAX_SCALE_ERROR = 0.12  # largest relative error of the view's width, and so of the height above ground
 
 
 class Verdict(str, Enum):
-    """Whether a view shows a place, by its geometry; the value is what logs and reports show."""
+    """Whether the geometry confirms that a view shows a place; logs and reports show the value."""
 
     CONFIRMED = "confirmed"
     UNDECIDED = "undecided"
@@ -29,11 +29,11 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The map around a place, at a view's resolution: a view of S pixels is searched for anywhere in it.
+    """Part of the map around a place, at the resolution of the view of S pixels that is searched for in it.
 
     Attributes:
-        rgb: uint8 (P, P, 3), P from S to 2S, north up, 0 where there is no imagery.
-        valid: bool (P, P), where there is imagery.
+        rgb: imagery, uint8 (P, P, 3), P from S to 2S, north up, 0 where there is no imagery.
+        valid: bool (P, P), True where there is imagery.
         gsd_m: metres per pixel.
     """
 
@@ -44,17 +44,17 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """How a view lies on the map; every number but score and inliers is NaN without a place.
+    """Registration of a view with the map; without a place, all numbers except score and inliers are NaN.
 
     Attributes:
-        verdict: whether the view shows the place; trust the numbers only where it is CONFIRMED.
-        score: larger is better, comparable within a method: a correlation, or inliers.
-        east_m, north_m: the view's centre; a method gives it relative to the patch's centre.
-        covariance_m2: (2, 2) of that, east-north, given that this is the place.
-        rotation_rad: where the view's top points, clockwise from north.
-        scale: width of the ground in the view over the assumed width.
-        inliers: matched points that agree with one another; 0 for methods without points.
-        sentence: the grounds of the verdict, with the measured value and the limit.
+        verdict: whether the view shows the place; trust the numbers only if it is CONFIRMED.
+        score: correlation, or number of inliers; larger is better, and comparable only within a method.
+        east_m, north_m: centre of the view; a method gives it relative to the patch's centre.
+        covariance_m2: covariance (2, 2) of the centre, east-north, metres², if the place is right.
+        rotation_rad: direction of the view's top, clockwise from north.
+        scale: ratio of the view's true width on the ground to its assumed width.
+        inliers: number of matched points that agree with one another; 0 for methods without points.
+        sentence: grounds of the verdict, with the measured value and the limit.
     """
 
     verdict: Verdict
@@ -79,7 +79,7 @@ class Method(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name among `geoloc.refine.METHODS`."""
+        """Name of the method, one of `geoloc.refine.METHODS`."""
 
     def register(self, view: Rgb, patch: Patch) -> Registration:
         """Register a view, uint8 (S, S, 3), with a wider patch."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The method `ncc`: edge directions of the view, correlated with the map over shifts, headings and scales.
+"""Method `ncc`: correlates edge directions of the view with the map over shifts, headings and scales.
 
-The coarse pass tries headings and scales at low resolution, the assumed ones first, over all shifts that keep
-the view inside the patch. The fine pass climbs from the best of them in heading and scale, at up to 160
-pixels, and fits a paraboloid to the peak.
+The coarse pass tries headings and scales at low resolution, beginning with the assumed ones, over all shifts
+that keep the view inside the patch. The fine pass climbs from the best of them in heading and scale, at up to
+160 pixels, and fits a paraboloid to the peak.
 """
 
 import math
@@ -29,23 +29,23 @@ from geoloc.refine.contract import (
 from geoloc.refine.orientation import Edges, correlate, ground_mask, north_up
 from geoloc.refine.peaks import Peak, best_rival, find_peak, spread, vertex
 
-_COARSE_PX, _FINE_PX = 64, 160  # sides of the view: the price does not grow with the encoder's input
+_COARSE_PX, _FINE_PX = 64, 160  # sides of the view, so that the cost does not depend on the encoder
 _HEADING_STEP_RAD, _SCALE_STEP = math.radians(5.0), 0.06
 _FINE_HEADING_RAD, _FINE_SCALE = math.radians(2.0), 0.025
 _MAX_CLIMBS = 4
-_MIN_OVERLAP = 0.5  # of a view, that must lie on imagery of the map
-_APART = 1 / 16  # of a view: nearer peaks are the same
+_MIN_OVERLAP = 0.5  # least share of a view on imagery of the map
+_APART = 1 / 16  # of a view's side; closer peaks count as one
 _CONFIRM_SCORE, _CONFIRM_MARGIN = 0.25, 0.09
 _CONTRADICT_SCORE = 0.10
 _MIN_ENERGY = 0.04
-_TEMPERATURE = 0.02  # of a view that does not correlate at all; less as more of it is explained
+_TEMPERATURE = 0.02  # at correlation 0; it falls as the correlation rises
 
-_Step = tuple[int, int]  # of heading and of scale
+_Step = tuple[int, int]  # steps of heading and scale
 
 
 @dataclass(frozen=True, eq=False)
 class _MaskedView:
-    """A view at one resolution: (S, S, 3), and where it shows ground, (S, S)."""
+    """View (S, S, 3) at one resolution, with a mask (S, S) of where it shows ground."""
 
     rgb: Rgb
     mask: Float32Array
@@ -58,20 +58,20 @@ class _MaskedView:
         return _MaskedView(_resized(self.rgb, side_px), _resized(self.mask, side_px))
 
     def edges(self, heading_rad: float, scale: float) -> Edges:
-        """Return its edges, turned north-up."""
+        """Return the edges of the view, turned north-up."""
         rgb, mask = (north_up(part, heading_rad, scale) for part in (self.rgb, self.mask))
         return Edges.of(rgb, mask)
 
 
 @dataclass(frozen=True, eq=False)
 class _CoarseMatch:
-    """Where the view lies, by the coarse pass.
+    """Result of the coarse pass.
 
     Attributes:
-        heading_rad, scale: its pose.
-        peak: row and column as in `correlate`.
-        margin: how much more the edges correlate there than at any other shift.
-        energy: mean energy of the edges, the lesser of view and map.
+        heading_rad, scale: heading and scale of the view.
+        peak: peak of the correlation, with row and column as in `correlate`.
+        margin: lead of the peak's correlation over any other shift.
+        energy: mean energy of the edges, the smaller one of view and map.
     """
 
     heading_rad: float
@@ -134,7 +134,7 @@ class OrientationCorrelation:
                 surfaces[at] = correlate(ground, small.edges(*self._pose(*at)), _MIN_OVERLAP)
             best = max(surfaces, key=lambda at: float(surfaces[at].max()))
             if best == (0, 0):
-                break  # poses beyond neighbours that score less need not be tried
+                break  # the neighbours score less, so poses beyond them are not tried
         peak = find_peak(surfaces[best])
         apart = max(1, round(small.side_px * _APART))
         rival = best_rival(np.max(list(surfaces.values()), axis=0), peak, apart)
@@ -150,11 +150,11 @@ class OrientationCorrelation:
 
 
 class _HillClimb:
-    """The neighbourhood of the coarse peak at the fine resolution; poses are correlated on demand.
+    """Search around the coarse peak at the fine resolution; poses are correlated on demand.
 
     Attributes:
-        side_px: of the view.
-        middle: row and column at which the view lies in the middle of the patch.
+        side_px: side of the view.
+        middle: row and column of a view in the middle of the patch.
     """
 
     def __init__(self, masked: _MaskedView, ground: Edges, coarse: _CoarseMatch) -> None:
@@ -199,26 +199,29 @@ class _HillClimb:
 def _judge(peak: Peak, coarse: _CoarseMatch) -> tuple[Verdict, str]:
     score = peak.score
     if coarse.energy < _MIN_ENERGY:
-        return Verdict.UNDECIDED, "view or map shows too few edges: water, fog or bare ground"
+        return Verdict.UNDECIDED, "the view or the map shows too few edges: water, fog or bare ground"
     if score < _CONTRADICT_SCORE:
         return (
             Verdict.CONTRADICTED,
-            f"edges agree by {score:.2f}, less than {_CONTRADICT_SCORE:g}: this is another place",
+            f"the edges correlate by {score:.2f}, less than {_CONTRADICT_SCORE:g}: this is another place",
         )
     if score < _CONFIRM_SCORE:
-        return Verdict.UNDECIDED, f"edges agree by {score:.2f}; {_CONFIRM_SCORE:g} would confirm the place"
+        return Verdict.UNDECIDED, f"the edges correlate by {score:.2f}; {_CONFIRM_SCORE:g} is needed"
     if coarse.margin < _CONFIRM_MARGIN:
         return (
             Verdict.UNDECIDED,
-            f"another shift agrees only {coarse.margin:.2f} less; {_CONFIRM_MARGIN:g} would tell them apart",
+            f"another shift correlates only {coarse.margin:.2f} less; {_CONFIRM_MARGIN:g} is needed",
         )
     if not peak.inside:
-        return Verdict.UNDECIDED, "the best shift is the farthest that was tried"
-    return Verdict.CONFIRMED, f"edges agree by {score:.2f}, {coarse.margin:.2f} more than at any other shift"
+        return Verdict.UNDECIDED, "the best shift lies at the edge of the search"
+    return (
+        Verdict.CONFIRMED,
+        f"the edges correlate by {score:.2f}, {coarse.margin:.2f} more than at any other shift",
+    )
 
 
 def _steps(largest: float, step: float) -> tuple[int, float]:
-    """Return the number of equal steps to the largest value, and their length, no more than `step`."""
+    """Divide the largest value into equal steps of at most `step`; return their number and length."""
     count = math.ceil(largest / step - 1e-9)
     return count, largest / max(count, 1)
 
@@ -229,7 +232,7 @@ def _neighbours(at: _Step) -> list[_Step]:
 
 
 def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
-    """Return the best pose near a step, by a parabola along each axis with scores on both sides."""
+    """Interpolate the best pose near a step by a parabola along each axis that has scores on both sides."""
     less, more, smaller, larger = (scores.get(near) for near in _neighbours(at))
     turn = 0.0 if less is None or more is None else vertex(less, scores[at], more)
     growth = 0.0 if smaller is None or larger is None else vertex(smaller, scores[at], larger)
@@ -237,7 +240,7 @@ def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
 
 
 def _ground(patch: Patch, ratio: float) -> Edges:
-    """Return the edges of a patch at a lower resolution: `ratio` times as many pixels a side."""
+    """Return the edges of a patch at a lower resolution, with `ratio` times as many pixels per side."""
     valid, side_px = patch.valid.astype(np.float32), round(len(patch.rgb) * ratio)
     return Edges.of(_resized(patch.rgb, side_px), _resized(valid, side_px))
 

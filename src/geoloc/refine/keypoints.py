@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The methods `sift` and `lightglue`: matched points, and the similarity transform that most agree on.
+"""Methods `sift` and `lightglue`: match points, and fit the similarity transform that most points agree on.
 
-SIFT's patent ran out in 2020; OpenCV's SIFT and MAGSAC++ (Barath et al., CVPR 2020) are Apache-2.0.
+SIFT's patent expired in 2020; OpenCV's SIFT and MAGSAC++ (Barath et al., CVPR 2020) are Apache-2.0.
 """
 
 import math
@@ -22,17 +22,17 @@ from geoloc.refine.contract import (
     Verdict,
 )
 
-_RATIO = 0.85  # of the nearest to the second nearest descriptor
-_CONTRAST = 0.02  # half of OpenCV's default: dry ground is flat
+_RATIO = 0.85  # largest ratio of the distances to the nearest and the second nearest descriptor
+_CONTRAST = 0.02  # half of OpenCV's default, because dry ground has little contrast
 _INLIER_PX = 3.0
 _CONFIRM_INLIERS = 8
-_MAX_STRETCH = 1.3  # one axis over the other: ground is not sheared
+_MAX_STRETCH = 1.3  # largest ratio of the two axes, because ground is not sheared
 _HEADING_SLACK_DEG, _SCALE_SLACK = 3.0, 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Matched points, (n, 2) pixels each, x right and y down, 0 in the middle of the first pixel."""
+    """Matched points, (n, 2) pixels each: x right, y down, 0 at the centre of the first pixel."""
 
     view: Float64Array
     patch: Float64Array
@@ -43,10 +43,10 @@ class Matcher(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name among `geoloc.refine.METHODS`."""
+        """Name of the method, one of `geoloc.refine.METHODS`."""
 
     def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
-        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3) where `valid` (P, P) is True."""
 
 
 class SiftMatcher:
@@ -59,7 +59,7 @@ class SiftMatcher:
         self._nearest = cv2.BFMatcher()
 
     def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
-        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3) where `valid` (P, P) is True."""
         points, described = self._describe(view, None)
         ground, known = self._describe(patch, cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)))
         if described is None or known is None or len(known) < 2:
@@ -77,13 +77,13 @@ class SiftMatcher:
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """A similarity transform of points: rotation, scale and shift.
+    """Similarity transform of points: rotation, scale and shift.
 
     Attributes:
-        rotation_rad: clockwise in pixels, x right and y down.
-        scale: length after over length before.
-        shift: (2,) where (0, 0) goes.
-        covariance: (2, 2) of the shift, of the scatter of the points about the fit.
+        rotation_rad: rotation, clockwise in pixels, x right and y down.
+        scale: ratio of the length after to the length before.
+        shift: image (2,) of the point (0, 0).
+        covariance: covariance (2, 2) of the shift, from the residuals of the fit.
     """
 
     rotation_rad: float
@@ -110,11 +110,11 @@ def fit_similarity(before: Float64Array, after: Float64Array) -> Similarity:
 class KeypointRegistration:
     """Registers a view with a patch by matched points; see `geoloc.refine.contract.Method`.
 
-    Points that do not agree are no evidence against a place, since pictures of two seasons may share none.
-    So this method confirms or is undecided, and never contradicts.
+    Points that do not agree are no evidence against a place, because images of two seasons may share none.
+    So the verdict is CONFIRMED or UNDECIDED, and never CONTRADICTED.
 
     Args:
-        matcher: finds the points.
+        matcher: matcher of points.
     """
 
     def __init__(self, matcher: Matcher) -> None:
@@ -155,13 +155,13 @@ class KeypointRegistration:
             turn_deg = math.degrees(fit.rotation_rad)
             return (
                 Verdict.UNDECIDED,
-                f"{found}, but on a view turned by {turn_deg:.0f} degrees and {fit.scale:.2f} times as wide",
+                f"{found}, but for a view turned by {turn_deg:.0f} degrees and {fit.scale:.2f} times as wide",
             )
         return Verdict.CONFIRMED, found
 
 
 def agreeing(before: Float64Array, after: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Return the matched points (n, 2) that agree to 3 pixels on an affine map of little shear, or none."""
+    """Return the matched points (n, 2) that fit an affine map of little shear within 3 pixels, if any."""
     none = np.empty((0, 2)), np.empty((0, 2))
     if len(before) < 4:
         return none

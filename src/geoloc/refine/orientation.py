@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orientation correlation: pictures as fields of edge directions, correlated under masks.
+"""Orientation correlation: correlates images as fields of edge directions, under masks.
 
-An edge is the doubled angle of its gradient, so that a roof bright in summer and dark in winter is the same
-edge. Its weight saturates, so that one shadow does not outweigh a street (Fitch et al., BMVC 2002). The
-correlation is normalised by the energy under the view's own mask, so that nodata does not bias it.
+An edge is described by the doubled angle of its gradient, so that a roof that is bright in summer and dark in
+winter has the same edge. Its weight saturates, so that one shadow does not outweigh a street (Fitch et al.,
+BMVC 2002). The correlation is normalized by the energy under the view's mask, so nodata does not bias it.
 """
 
 import math
@@ -18,20 +18,20 @@ from geoloc.arrays import Float32Array
 from geoloc.raster.colours import Rgb
 
 _SMOOTH_PX = 1.0  # before and after the gradient
-_FAINT = 4.0  # levels of 255 times Sobel's gain: gradients of sensor noise and JPEG
-_RIM_PX = 5  # kernel that takes the rim off a mask, where gradients are of the mask and not of the ground
-_MIN_FILL = 0.01  # of a view
-_MIN_ENERGY = 0.02  # of the view's: bare ground under the view would make any edge a perfect match
+_FAINT = 4.0  # gradient of sensor noise and JPEG artefacts: levels of 255 times Sobel's gain
+_RIM_PX = 5  # erosion of a mask, at whose rim the gradients are not those of the ground
+_MIN_FILL = 0.01  # least share of a view that counts as fill
+_MIN_ENERGY = 0.02  # of the view's energy; over ground with less, any edge would be a perfect match
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """A masked field of edge directions.
+    """Masked field of edge directions.
 
     Attributes:
-        field: float32 (H, W, 2), free of its mean, 0 where masked.
+        field: edge directions, float32 (H, W, 2), with mean 0; 0 outside the mask.
         mask: float32 (H, W), 1 where there is ground.
-        energy: float32 (H, W), squared length of the field.
+        energy: squared length of the field, float32 (H, W).
     """
 
     field: Float32Array
@@ -40,7 +40,7 @@ class Edges:
 
     @classmethod
     def of(cls, rgb: Rgb, mask: Float32Array) -> "Edges":
-        """Return the edges of a picture (H, W, 3) where a mask (H, W) is 1."""
+        """Return the edges of an image (H, W, 3) where a mask (H, W) is 1."""
         inner = cv2.erode(
             (mask > 0.99).astype(np.uint8),
             np.ones((_RIM_PX, _RIM_PX), np.uint8),
@@ -54,7 +54,7 @@ class Edges:
 
     @property
     def mean_energy(self) -> float:
-        """Mean energy where the mask is 1: 0.11 over a town, under 0.04 where there is only noise."""
+        """Mean energy where the mask is 1: about 0.11 over a town, below 0.04 for noise alone."""
         return float(self.energy.sum() / max(self.mask.sum(), 1.0))
 
     def crop(self, rows: slice, columns: slice) -> "Edges":
@@ -79,13 +79,13 @@ def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Float32Arr
     """Correlate a view with a patch at every shift that keeps it inside.
 
     Args:
-        patch: (P, Q).
-        view: (S, T), no larger.
-        min_overlap: least share of the view's mask on ground of the patch; 0 for no check.
+        patch: edges (P, Q).
+        view: edges (S, T), no larger than the patch.
+        min_overlap: least share of the view's mask on ground of the patch; 0 disables the check.
 
     Returns:
-        (P - S + 1, Q - T + 1), row r and column c for the view's corner at (r, c) of the patch; -1 to 1, and
-        -1 where the overlap is too small.
+        Correlation (P - S + 1, Q - T + 1) from -1 to 1, with row r and column c for the view's corner at
+        (r, c) of the patch; -1 where the overlap is too small.
     """
     product = cv2.matchTemplate(patch.field, view.field, cv2.TM_CCORR)
     energy = cv2.matchTemplate(patch.energy, view.mask, cv2.TM_CCORR)
@@ -98,10 +98,10 @@ def correlate(patch: Edges, view: Edges, min_overlap: float = 0.0) -> Float32Arr
 
 
 def ground_mask(view: Rgb) -> Float32Array:
-    """Return where a view (S, S, 3) shows ground: 0 in areas of exactly one colour that reach its rim.
+    """Return a mask of the ground in a view (S, S, 3): 0 in areas of exactly one colour at its rim.
 
-    A view is filled like that where the frame did not cover it, and the outline of the fill is not an edge
-    of the ground.
+    Such areas fill the part of a view that the frame does not cover, and their outline is not an edge of the
+    ground.
     """
     kernel = np.ones((3, 3), np.uint8)
     flat = (cv2.erode(view, kernel) == cv2.dilate(view, kernel)).all(axis=2).astype(np.uint8)
@@ -113,15 +113,15 @@ def ground_mask(view: Rgb) -> Float32Array:
 
 
 def north_up(picture: NDArray[Any], heading_rad: float, scale: float) -> NDArray[Any]:
-    """Warp a square picture to be north-up and of its assumed width.
+    """Warp a square image so that it is north-up and has its assumed width.
 
     Args:
-        picture: (S, S, 3), or a mask (S, S).
-        heading_rad: where its top points, clockwise from north.
-        scale: width of the ground it shows over its assumed width.
+        picture: image (S, S, 3), or mask (S, S).
+        heading_rad: direction of the image's top, clockwise from north.
+        scale: ratio of the image's true width on the ground to its assumed width.
 
     Returns:
-        A picture of the same shape; ground that it does not show mirrors the rest, or is 0 in a mask.
+        An image or mask of the same shape; ground outside the input is mirrored in an image, 0 in a mask.
     """
     middle = np.full(2, (len(picture) - 1) / 2)
     cos, sin = math.cos(heading_rad) / scale, math.sin(heading_rad) / scale

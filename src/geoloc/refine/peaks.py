@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Peaks of a correlation surface: their place between pixels, their curvature, and their rivals."""
+"""Peaks of a correlation surface: their position between pixels, their curvature, and their rivals."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ _FIT = np.linalg.pinv(_TERMS)
 
 @dataclass(frozen=True, eq=False)
 class Peak:
-    """A maximum of a surface.
+    """Maximum of a surface.
 
     Attributes:
-        row, column: where, in pixels of the surface, between them where it has neighbours on all sides.
-        score: of the highest pixel.
-        curvature: (2, 2) of rows and columns, how fast the score falls: score - d·curvature·d / 2.
-        inside: whether it has neighbours on all sides.
+        row, column: position in pixels, interpolated if the peak has neighbours on all sides.
+        score: score of the highest pixel.
+        curvature: curvature (2, 2) along rows and columns: the score at d is score - d·curvature·d / 2.
+        inside: whether the peak has neighbours on all sides.
     """
 
     row: float
@@ -31,7 +31,7 @@ class Peak:
 
 
 def find_peak(surface: Float32Array) -> Peak:
-    """Return the highest peak of a surface (H, W), by a paraboloid through the nine pixels around it."""
+    """Return the highest peak of a surface (H, W), from a paraboloid fitted to the nine pixels around it."""
     row, column = (int(i) for i in np.unravel_index(surface.argmax(), surface.shape))
     score = float(surface[row, column])
     inside = 0 < row < surface.shape[0] - 1 and 0 < column < surface.shape[1] - 1
@@ -46,7 +46,7 @@ def find_peak(surface: Float32Array) -> Peak:
 
 
 def best_rival(surface: Float32Array, peak: Peak, apart: int) -> float:
-    """Return the highest score more than `apart` pixels from a peak along either axis; -1 without any."""
+    """Return the highest score more than `apart` pixels from a peak along either axis; -1 without one."""
     row, column = round(peak.row), round(peak.column)
     others = surface.copy()
     others[max(0, row - apart) : row + apart + 1, max(0, column - apart) : column + apart + 1] = -1.0
@@ -54,13 +54,13 @@ def best_rival(surface: Float32Array, peak: Peak, apart: int) -> float:
 
 
 def spread(curvature: Float64Array, temperature: float, widest: float) -> Float64Array:
-    """Return the covariance (2, 2) of a peak: temperature over curvature, its deviation `widest` at most."""
+    """Return the covariance (2, 2) of a peak, temperature over curvature, with deviations up to `widest`."""
     bends, axes = np.linalg.eigh(curvature)
     variances = temperature / np.maximum(bends, temperature / widest**2)
     return np.asarray((axes * variances) @ axes.T, dtype=np.float64)
 
 
 def vertex(before: float, at: float, after: float) -> float:
-    """Return the top of a parabola through three equal steps, -0.5 to 0.5 steps from the middle one."""
+    """Return the vertex of a parabola through three equal steps, -0.5 to 0.5 steps from the middle one."""
     bend = before - 2.0 * at + after
     return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0

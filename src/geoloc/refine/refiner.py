@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register a view with the map around one place: read the map there and search for the view in it."""
+"""Register a view with the map around one place: read the map there and search for the view."""
 
 import math
 from dataclasses import replace
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
 
 _MIN_VIEW_PX = 16
-_MAX_REACH = 0.5  # of a view: how far around a place it is searched for
-_REACH_STEP = 1 / 16  # of a view, so that a patch has whole pixels at every resolution
-_MIN_REACH = 2 * _REACH_STEP  # with less there is no rival left to compare a peak with
+_MAX_REACH = 0.5  # largest reach of the search around a place, in widths of a view
+_REACH_STEP = 1 / 16  # in widths of a view, so that a patch has whole pixels at every resolution
+_MIN_REACH = 2 * _REACH_STEP  # a smaller reach has no rival to compare a peak with
 
 
 class Refiner:
-    """Registers views with the picture of one map; a context manager, for use from one thread.
+    """Registers views with the imagery of one map; a context manager, for use from one thread.
 
     Args:
-        map_directory: an open map; its picture is opened when the first view comes.
-        method: how a view is registered with a patch of the map.
+        map_directory: open map; its imagery is opened when the first view comes.
+        method: method that registers a view with a patch of the map.
     """
 
     def __init__(self, map_directory: "MapDirectory", method: Method) -> None:
@@ -39,25 +39,25 @@ class Refiner:
     def refine(
         self, view_image: Rgb, east_m: float, north_m: float, reach_m: float = math.inf
     ) -> Registration:
-        """Search for a view around one place of the map's frame.
+        """Search for a view around one place.
 
         Args:
-            view_image: uint8 (S, S, 3), north-up, as wide on the ground as the map's tiles.
-            east_m, north_m: the place.
-            reach_m: how far from it the view's centre may lie, north, south, east and west; an eighth of a
-                view at least and half of one at most is searched. Matched points may agree on a place beyond.
+            view_image: view, uint8 (S, S, 3), north-up, as wide on the ground as the map's tiles.
+            east_m, north_m: place in the map's frame.
+            reach_m: largest distance of the view's centre from the place along each axis, limited to between
+                an eighth and half of a view. Matched points may agree on a place beyond it.
 
         Returns:
-            The registration, with the view's centre in the map's frame; no place unless confirmed.
+            The registration, with the view's centre in the map's frame; without a place unless confirmed.
 
         Raises:
-            FrameRefused: BAD_IMAGE for a view that is not RGB, not square or too small.
+            FrameRefused: BAD_IMAGE if the view is not RGB, not square or too small.
             ParameterError: the place or the reach is not a number.
-            RasterError: the map's picture is missing, or damaged there.
+            RasterError: the map's imagery is missing, or damaged there.
         """
         if not (math.isfinite(east_m) and math.isfinite(north_m)) or math.isnan(reach_m):
             raise ParameterError(
-                f"the place to look at is ({east_m}, {north_m}) m, the reach {reach_m} m; give three numbers"
+                f"the place is ({east_m}, {north_m}) m and the reach {reach_m} m; give three numbers."
             )
         _check_view(view_image)
         reach = min(max(reach_m / self._view_size_m, _MIN_REACH), _MAX_REACH)
@@ -67,7 +67,7 @@ class Refiner:
         return replace(found, east_m=east_m + found.east_m, north_m=north_m + found.north_m)
 
     def close(self) -> None:
-        """Release the map's picture."""
+        """Close the map's imagery."""
         if "_raster" in self.__dict__:
             self._raster.close()
             del self._raster
@@ -96,6 +96,6 @@ def _check_view(view: Rgb) -> None:
     if not square or view.dtype != np.uint8 or len(view) < _MIN_VIEW_PX:
         raise FrameRefused(
             Reason.BAD_IMAGE,
-            f"the view is {view.dtype} of shape {view.shape}; RGB uint8 of shape (S, S, 3) is needed, S at "
-            f"least {_MIN_VIEW_PX}",
+            f"the view is {view.dtype} of shape {view.shape}; give RGB uint8 of shape (S, S, 3), S at least "
+            f"{_MIN_VIEW_PX}.",
         )

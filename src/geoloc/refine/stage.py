@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step before an answer: the view is registered with the map's picture and fused with the belief.
+"""Refinement stage: registers the view with the map's imagery and fuses the result with the belief.
 
-Both are taken as independent Gaussians, so the mean is weighted by precision. The belief has used the same
-view, but only as one vector; where both are good, the registration weighs many times more. If they differ by
-more than `GATE`, one of them is wrong. Of 84 such frames (Chico, Massachusetts, the procedural world; most
-with a compass 15 degrees off) it was the belief, by 8 m in the median, where the registration was 1 m off. So
-the registration is answered then, with a covariance that puts the belief at three sigmas.
+Belief and registration are treated as independent Gaussians, so the mean is weighted by precision. The belief
+has used the same view, but only as one descriptor; a good registration weighs many times more. If the two
+differ by more than `GATE`, one of them is wrong. In 84 such frames (Chico, Massachusetts, the procedural
+world; most with a compass error of 15 degrees) the median error was 8 m for the belief and 1 m for the
+registration. So the registration is answered then, with a covariance that puts the belief at three sigmas.
 
-The covariance of a registration leaves errors out, above all that of the map's own georeference. `geoloc
-calibrate` measures them (`registration_m`), and they are added.
+The covariance of a registration does not include all errors, above all not that of the map's georeference.
+`geoloc calibrate` measures them (`registration_m`), and the stage adds them.
 """
 
 import math
@@ -33,18 +33,18 @@ GATE = 9.21  # squared Mahalanobis distance: the 99 % quantile for two consisten
 _SEARCHED_SIGMAS = 3.0
 
 
-class NotRefined(GeolocError):  # noqa: N818 - the belief stands as it is; nothing went wrong
+class NotRefined(GeolocError):  # noqa: N818 - not an error: the belief is answered unrefined
     """The reason why the belief of one frame is not refined."""
 
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A place as a Gaussian.
+    """Gaussian estimate of a place.
 
     Attributes:
-        mean_m: (2,) east and north in the map's frame.
-        covariance_m2: (2, 2) of that, metres².
-        refined: whether a registration has a part in it.
+        mean_m: mean (2,), east and north in the map's frame.
+        covariance_m2: covariance (2, 2), metres².
+        refined: whether the estimate includes a registration.
     """
 
     mean_m: Float64Array
@@ -58,18 +58,18 @@ class RefineStage:
     A frame that cannot be refined, for whatever reason, is answered with its belief.
 
     Args:
-        map_directory: an open map; its picture is opened when the first view comes.
+        map_directory: open map; its imagery is opened when the first view comes.
         method: one of `geoloc.refine.METHODS`.
-        weights: folder of the learned matcher's weights, for the method `lightglue` alone.
-        registration_m: deviation per axis of a confirmed registration, as measured; 0 where it was not.
+        weights: folder with the learned matcher's weights, for the method `lightglue` alone.
+        registration_m: measured standard deviation per axis of a confirmed registration; 0 if unknown.
 
     Attributes:
-        refined, not_refined: frames so far; both 0 where the method is off.
-        last_reason: why the last of those was not refined; empty as long as all were.
+        refined, not_refined: number of refined and unrefined frames so far; both 0 if the method is off.
+        last_reason: reason of the last unrefined frame; empty if all frames were refined.
 
     Raises:
         ModelError: the method's weights or packages are missing.
-        ParameterError: the method is unknown, or needs weights that were not given.
+        ParameterError: the method is unknown, or needs weights that are not given.
     """
 
     def __init__(
@@ -88,15 +88,15 @@ class RefineStage:
         self.last_reason = ""
 
     def refine(self, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
-        """Fuse a belief with the registration of the view, where that confirms a place.
+        """Fuse a belief with the registration of the view, if the registration is confirmed.
 
         Args:
-            belief: place of the camera.
-            view_image: uint8 (S, S, 3); None where it did not come.
-            offset_m: (2,) east and north from the view's centre on the ground to the camera.
+            belief: belief about the camera's place.
+            view_image: view, uint8 (S, S, 3); None if it is missing.
+            offset_m: offset (2,), east and north, from the view's centre on the ground to the camera.
 
         Returns:
-            The fused place of the camera, or the belief.
+            The fused place of the camera, or else the belief.
         """
         if self._refiner is None:
             return belief
@@ -120,7 +120,7 @@ class RefineStage:
 def fused(one: Estimate, other: Estimate) -> Estimate:
     """Fuse two independent estimates of one place, weighted by their precision.
 
-    If they differ by more than `GATE`, return the other, with a covariance that puts the one at three sigmas.
+    If they differ by more than `GATE`, return `other` with a covariance that puts `one` at three sigmas.
 
     Raises:
         NotRefined: a covariance is not positive definite.
@@ -128,7 +128,7 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
     apart_m = other.mean_m - one.mean_m
     distance = float(normalised_error(apart_m, one.covariance_m2 + other.covariance_m2))
     if not math.isfinite(distance):
-        raise NotRefined("the covariance of the belief or of the registration is not positive definite")
+        raise NotRefined("the covariance of the belief or the registration is not positive definite.")
     if distance > GATE:
         return Estimate(other.mean_m, other.covariance_m2 + np.outer(apart_m, apart_m) / 9.0)
     gain = np.linalg.solve(one.covariance_m2 + other.covariance_m2, one.covariance_m2).T
@@ -141,12 +141,12 @@ def _registered(
 ) -> Estimate:
     """Return the camera's place by registration, searched within three sigmas of the belief."""
     if view_image is None:
-        raise NotRefined("no picture of the view came with its descriptor")
+        raise NotRefined("no view came with the descriptor.")
     if not (np.isfinite(belief.mean_m).all() and np.isfinite(belief.covariance_m2).all()):
-        raise NotRefined("the belief is not finite")
+        raise NotRefined("the belief is not finite.")
     widest_m = math.sqrt(max(float(np.linalg.eigvalsh(belief.covariance_m2)[-1]), 0.0))
     centre_m = belief.mean_m - offset_m
     found = refiner.refine(view_image, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)
     if found.verdict is not Verdict.CONFIRMED:
-        raise NotRefined(f"{found.verdict}: {found.sentence}")
+        raise NotRefined(f"{found.verdict}: {found.sentence}.")
     return Estimate(np.array([found.east_m, found.north_m]) + offset_m, found.covariance_m2)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matcher `lightglue`: kornia's DISK keypoints matched by LightGlue, from weights on the disk alone.
+"""Matcher `lightglue`: matches kornia's DISK keypoints with LightGlue, from weights in a local folder.
 
-DISK (Tyszkiewicz et al., NeurIPS 2020) and LightGlue (Lindenberger et al., ICCV 2023) are Apache-2.0, weights
-included; SuperPoint's are not free, so it is not offered. Nothing is downloaded: put `depth-save.pth` of
-cvlab-epfl/disk and `disk_lightglue.pth` of cvg/LightGlue into one folder.
+DISK (Tyszkiewicz et al., NeurIPS 2020), LightGlue (Lindenberger et al., ICCV 2023) and their weights are
+Apache-2.0. SuperPoint is not offered, because its weights are not free. Nothing is downloaded: put
+`depth-save.pth` of cvlab-epfl/disk and `disk_lightglue.pth` of cvg/LightGlue into one folder.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ class LightGlueMatcher:
         _load(self._glue, weights / LIGHTGLUE_WEIGHTS)
 
     def match(self, view: Rgb, patch: Rgb, valid: BoolArray) -> Matches:
-        """Match a view (S, S, 3) with a patch (P, P, 3), where the patch is valid (P, P)."""
+        """Match a view (S, S, 3) with a patch (P, P, 3) where `valid` (P, P) is True."""
         with torch.inference_mode():
             mine, theirs = self._describe(view), self._describe(patch)
             seen = torch.from_numpy(valid)[
@@ -68,23 +68,24 @@ class LightGlueMatcher:
 
 def _load(network: nn.Module, path: Path, part: str | None = None) -> None:
     if not path.is_file():
-        raise ModelError(f"{path} is missing: put {DISK_WEIGHTS} and {LIGHTGLUE_WEIGHTS} into one folder")
+        raise ModelError(f"{path} is missing; put {DISK_WEIGHTS} and {LIGHTGLUE_WEIGHTS} into one folder.")
     try:
         stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         state = _modern(stored if part is None else stored[part])
         absent = network.load_state_dict(state, strict=False).missing_keys
     except (RuntimeError, UnpicklingError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
-        raise ModelError(f"{path} cannot be loaded ({error}): download it again") from error
+        raise ModelError(f"{path} cannot be loaded ({error}); download it again.") from error
     lacking = set(absent) & {name for name, _ in network.named_parameters()}
     if lacking:
         raise ModelError(
-            f"{path} lacks {len(lacking)} weights, {min(lacking)} first: it is of another network"
+            f"{path} lacks {len(lacking)} weights, first {min(lacking)}, so it belongs to another network; "
+            "download it again."
         )
     network.eval()
 
 
 def _modern(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights by kornia's names: `transformers.0.self_attn`, LightGlue's `self_attn.0`."""
+    """Rename weights from LightGlue's `self_attn.0` to kornia's `transformers.0.self_attn`."""
     renamed = {}
     for name, value in state.items():
         head, _, rest = name.partition(".")

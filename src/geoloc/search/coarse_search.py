@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coarse-to-fine search: a large map compared with a view at a quarter of the cost of comparing every tile.
+"""Coarse-to-fine search: compare a view with a large map at a quarter of the cost of an exhaustive search.
 
 Tiles overlap by three quarters, so neighbouring tiles have similar descriptors. The coarse pass compares the
-view with every second tile along each axis; a contiguous copy of their descriptors is kept here. The fine
-pass compares it with the tiles around the best of these. Each remaining tile takes the cosine of a neighbour,
-so its likelihood and the map's average are approximately right. A place that is seldom among the best is
-found a few frames later than with an exhaustive search.
+view with every second tile along each axis, using a contiguous copy of their descriptors. The fine pass
+compares the view with the tiles around the best coarse tiles. Every other tile takes the cosine of a
+neighbour, so its likelihood and the map's average are approximately right. A place that is seldom among the
+best is found a few frames later than with an exhaustive search.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from geoloc.arrays import Float32Array, FloatArray, Int64Array
 if TYPE_CHECKING:
     from geoloc.search.tiles import Tiles
 
-_COARSE_TILES_PER_SEED = 100  # the best of this many coarse tiles seeds the fine pass
-_LARGE_MAP = 20_000  # tiles: comparing a view with fewer takes about a millisecond
-_MAX_PITCH = 0.3  # of a tile's side; with a larger one every second tile would leave ground out
+_COARSE_TILES_PER_SEED = 100  # one coarse tile in this many, the best ones, seeds the fine pass
+_LARGE_MAP = 20_000  # tiles; an exhaustive search of a smaller map takes about a millisecond
+_MAX_PITCH = 0.3  # largest pitch, in sides of a tile, at which every second tile covers all ground
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A view compared with a map.
+    """Result of comparing a view with a map.
 
     Attributes:
-        cosines: (m, n) float32, of the m tiles that were compared with the view's n hypotheses.
-        fine_ids: ids, rising, of the tiles of the fine pass, or of all; the last cosines are theirs.
-        source: (N,) int64, the row of `cosines` that each other tile takes; None where all were compared.
+        cosines: cosines (m, n) float32 of the m compared tiles with the view's n hypotheses.
+        fine_ids: ascending ids of the tiles of the fine pass, or of all tiles; they have the last rows.
+        source: row of `cosines` that each other tile takes, (N,) int64; None if all tiles were compared.
     """
 
     cosines: Float32Array
@@ -39,11 +39,11 @@ class Comparison:
 
     @property
     def fine_cosines(self) -> Float32Array:
-        """The cosines of the tiles of the fine pass."""
+        """Cosines of the tiles of the fine pass."""
         return self.cosines[-len(self.fine_ids) :]
 
     def by_tile(self, scores: Float32Array) -> Float32Array:
-        """Return the score of each tile (N,) from the scores (m,) of the rows of `cosines`."""
+        """Expand the scores (m,) of the rows of `cosines` to the scores (N,) of all tiles."""
         if self.source is None:
             return scores
         found = scores.take(self.source)
@@ -51,7 +51,7 @@ class Comparison:
         return found
 
     def summed_weights(self, weights: Float32Array) -> FloatArray:
-        """Return a weight (m,) for each row of `cosines`: the sum over the tiles (N,) that take it."""
+        """Return the weight (m,) of each row of `cosines`: the sum over the tiles (N,) that take the row."""
         if self.source is None:
             return weights
         others = weights.copy()
@@ -61,11 +61,11 @@ class Comparison:
 
 
 class CoarseSearch:
-    """Every second tile of a map along each axis.
+    """Coarse-to-fine search in one map, with every second tile along each axis in the coarse pass.
 
     Args:
-        tiles: the map's places.
-        descriptors: (N, D) float32 of the tiles; a quarter of them is copied.
+        tiles: tiles of the map.
+        descriptors: descriptors of the tiles, (N, D) float32; a quarter of them is copied.
     """
 
     def __init__(self, tiles: "Tiles", descriptors: Float32Array) -> None:
@@ -84,7 +84,7 @@ class CoarseSearch:
         return Comparison(found, fine_ids, self._source)
 
     def _with_neighbours(self, ids: Int64Array) -> Int64Array:
-        """Return tiles and their neighbours, diagonals included."""
+        """Return the ids of tiles and of their neighbours, diagonals included."""
         near = np.zeros(len(self._source), dtype=bool)
         near[ids] = True
         for directions in (slice(0, 2), slice(2, 4)):
@@ -93,7 +93,7 @@ class CoarseSearch:
 
 
 def worthwhile_coarse_search(tiles: "Tiles", descriptors: Float32Array) -> CoarseSearch | None:
-    """Return a coarse search; None for a small map, or one whose tiles overlap too little to be similar."""
+    """Return a coarse search; None if the map is small or its tiles overlap too little to be similar."""
     dense = (tiles.pitches_m <= _MAX_PITCH * tiles.sizes_m[:, None]).all()
     return CoarseSearch(tiles, descriptors) if dense and len(tiles) > _LARGE_MAP else None
 
@@ -105,15 +105,16 @@ def compare(queries: Float32Array, descriptors: Float32Array) -> Comparison:
 
 def cosines(queries: Float32Array, descriptors: Float32Array) -> Float32Array:
     """Return the cosines (m, n) of tiles (m, D) with a view's hypotheses (n, D)."""
-    # A vector where it can be one: a matrix of one column costs more, and rounds differently.
+    # A single query is multiplied as a vector: a matrix of one column is slower and rounds differently.
     one = len(queries) == 1
     return np.asarray((descriptors @ queries[0])[:, None] if one else descriptors @ queries.T, np.float32)
 
 
 def _parents(tiles: "Tiles") -> Int64Array:
-    """Return for each tile (N,) its coarse tile: itself or a neighbour, every second one along each axis.
+    """Return the coarse tile (N,) of each tile, which is the tile itself or a neighbour.
 
-    A tile without a coarse neighbour, at the edge of a hole or off the grid, is a coarse tile itself.
+    Every second tile along each axis is coarse, and so is a tile without a coarse neighbour, at the edge of a
+    hole or off the grid.
     """
     first = np.array([np.argmax(tiles.level == level) for level in range(len(tiles.pitches_m))])
     steps = (tiles.centres_m - tiles.centres_m[first[tiles.level]]) / tiles.pitches_m[tiles.level]

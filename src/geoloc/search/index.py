@@ -24,16 +24,16 @@ class Index(Protocol):
         """Find the k best rows for each query.
 
         Args:
-            descriptors: float32 (Q, D), L2-normalised.
-            k: how many; never more than N come back.
+            descriptors: queries, float32 (Q, D), L2-normalized.
+            k: number of rows to find; at most N are returned.
 
         Returns:
-            Cosines float32 (Q, k), falling along each row, and row numbers int64 (Q, k); an approximate index
-            may end a row with -1 where it found fewer.
+            Cosines, float32 (Q, k), descending along each row, and row numbers, int64 (Q, k). An approximate
+            index pads a row with -1 if it finds fewer.
 
         Raises:
-            FrameRefused: `bad_descriptor` if a query holds NaN or infinity.
-            MapError: if the queries are not (Q, D).
+            FrameRefused: BAD_DESCRIPTOR if a query holds NaN or infinity.
+            MapError: the queries are not (Q, D), or k is less than 1.
         """
         ...
 
@@ -42,17 +42,18 @@ def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None
     """Open an index over descriptors.
 
     Args:
-        descriptors: float32 (N, D), L2-normalised; may be memory-mapped.
-        kind: "exact" (FAISS, or NumPy where FAISS is not installed), "numpy" (exact, reads a memory-mapped
+        descriptors: float32 (N, D), L2-normalized; may be memory-mapped.
+        kind: "exact" (FAISS, or NumPy if FAISS is not installed), "numpy" (exact, reads a memory-mapped
             table piece by piece), or "hnsw" (approximate, FAISS).
-        path: for "hnsw", a file to read the graph from; it is built from the descriptors when omitted.
+        path: for "hnsw", file to read the graph from; if omitted, the graph is built from the descriptors.
 
     Raises:
-        MapError: on an unknown kind, an empty table, a missing FAISS, or an index file of another table.
+        MapError: the kind is unknown, the table is empty, FAISS is not installed, or the file is an index of
+            another table.
     """
     if descriptors.ndim != 2 or 0 in descriptors.shape:
         raise MapError(
-            f"an index needs descriptors (N, D), got shape {descriptors.shape}: build the map again."
+            f"the descriptors have shape {descriptors.shape}, but an index needs (N, D); build the map again."
         )
     if kind == "numpy" or (kind == "exact" and not has_faiss()):
         return _NumpyIndex(descriptors)
@@ -60,7 +61,7 @@ def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None
         return _FaissIndex(_flat(descriptors))
     if kind == "hnsw":
         return _FaissIndex(build_hnsw(descriptors) if path is None else _read_hnsw(path, descriptors))
-    raise MapError(f"index kind {kind!r} is unknown: choose exact, numpy or hnsw.")
+    raise MapError(f"index kind {kind!r} is unknown; choose exact, numpy or hnsw.")
 
 
 def has_faiss() -> bool:
@@ -72,13 +73,13 @@ def write_hnsw(descriptors: Float32Array, path: Path) -> None:
     """Build an HNSW graph over descriptors (N, D) and write it to a file.
 
     Raises:
-        MapError: if FAISS is not installed or the file cannot be written.
+        MapError: FAISS is not installed, or the file cannot be written.
     """
     faiss = _faiss()
     try:
         faiss.write_index(build_hnsw(descriptors), str(path))
     except RuntimeError as error:
-        raise MapError(f"{path} cannot be written ({error}): is the disk full?") from error
+        raise MapError(f"{path} cannot be written ({error}); check the free space.") from error
 
 
 def build_hnsw(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types
@@ -118,7 +119,7 @@ class _NumpyIndex:
 
 
 def _keep_best(scores: Float32Array, ids: Int64Array, k: int) -> tuple[Float32Array, Int64Array]:
-    """Return the k best columns of each row, best first, the lower id first among equals."""
+    """Return the k best columns of each row, best first; equal scores are ordered by id."""
     if scores.shape[1] > k:
         chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         scores, ids = np.take_along_axis(scores, chosen, axis=1), np.take_along_axis(ids, chosen, axis=1)
@@ -130,21 +131,22 @@ def _checked(descriptors: Float32Array, size: int, k: int) -> Float32Array:
     queries = np.ascontiguousarray(descriptors, dtype=np.float32)
     if queries.ndim != 2 or queries.shape[1] != size:
         raise MapError(
-            f"queries have shape {queries.shape}, descriptors of this map {size} values: the encoder is not "
-            "the one the map was built with; rebuild the map with `geoloc map build`."
+            f"the queries have shape {queries.shape}, but the map's descriptors have {size} values, so the "
+            "map was built with another encoder; rebuild it with `geoloc map build`."
         )
     if k < 1:
-        raise MapError(f"k is {k}: ask for at least one tile.")
+        raise MapError(f"k is {k}; ask for at least one tile.")
     if not np.isfinite(queries).all():
-        raise FrameRefused(
-            Reason.BAD_DESCRIPTOR, "the descriptor holds NaN or infinity; the frame is skipped."
-        )
+        raise FrameRefused(Reason.BAD_DESCRIPTOR, "the descriptor holds NaN or infinity; check the model.")
     return queries
 
 
 def _faiss() -> Any:  # noqa: ANN401 - FAISS has no types
     if not has_faiss():
-        raise MapError("an approximate index needs FAISS: `pip install faiss-cpu`, or use the exact index.")
+        raise MapError(
+            "FAISS is not installed, but an approximate index needs it; run `pip install faiss-cpu`, or use "
+            "the exact index."
+        )
     return importlib.import_module("faiss")
 
 
@@ -155,7 +157,7 @@ def _flat(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no type
 
 
 def _add(index: Any, descriptors: Float32Array) -> None:  # noqa: ANN401 - FAISS has no types
-    # In pieces, so that a memory-mapped table is never held twice.
+    # Add the rows in pieces, so that a memory-mapped table is never copied as a whole.
     for start in range(0, len(descriptors), _CHUNK_ROWS):
         index.add(np.ascontiguousarray(descriptors[start : start + _CHUNK_ROWS], dtype=np.float32))
 
@@ -164,10 +166,10 @@ def _read_hnsw(path: Path, descriptors: Float32Array) -> Any:  # noqa: ANN401 - 
     try:
         index = _faiss().read_index(str(path))
     except RuntimeError as error:
-        raise MapError(f"{path} cannot be read as an index: build the map again.") from error
+        raise MapError(f"{path} cannot be read as an index; build the map again.") from error
     if (index.ntotal, index.d) != descriptors.shape:
         raise MapError(
-            f"{path} indexes {index.ntotal}×{index.d} descriptors, the map has {descriptors.shape[0]}×"
-            f"{descriptors.shape[1]}: build the map again."
+            f"{path} indexes {index.ntotal}×{index.d} descriptors, but the map has {descriptors.shape[0]}×"
+            f"{descriptors.shape[1]}; build the map again."
         )
     return index

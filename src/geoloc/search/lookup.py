@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The measurement of one frame: cosines of its view with the map's tiles, computed on demand and only once.
 
-A view may come as several hypotheses of heading and height, turned and scaled (see `geoloc.hypotheses`). The
+A frame may have several views, one for each hypothesis of heading and height (see `geoloc.hypotheses`). The
 score of a tile is then the largest of its cosines, until `marginalized` weighs the hypotheses.
 """
 
@@ -16,17 +16,17 @@ from geoloc.search.index import Index
 
 
 class LookUp:
-    """One view's descriptors against a map's.
+    """Look-up of one frame: compares its descriptors with those of a map's tiles.
 
     Args:
-        queries: (n, D), one for each hypothesis, or (D,) for a single one; float32, of unit length.
-        descriptors: (N, D) float32, of unit length; may be memory-mapped.
-        offsets_m: (n, 2), or (2,) for all: east, north from the view's centre on the ground to the camera.
-        index: called for an index over the descriptors, where `nearest` is used.
-        coarse_search: of the same map; None compares a view with every tile.
+        queries: descriptors of the frame, (n, D) for n hypotheses or (D,); float32, of unit length.
+        descriptors: descriptors of the tiles, (N, D) float32, of unit length; may be memory-mapped.
+        offsets_m: offset (n, 2), or (2,) for all, east and north from a view's centre to the camera.
+        index: function that returns an index over the descriptors; only `nearest` calls it.
+        coarse_search: coarse search in the same map; None compares a view with every tile.
 
     Attributes:
-        offset_m: (2,), of hypothesis 0; where the look-up is marginalized, the expected offset.
+        offset_m: offset (2,) of hypothesis 0; after marginalization, the expected offset.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class LookUp:
     ) -> "LookUp":
         """Return the look-up with scores marginalized over hypotheses: T log sum of weight exp(cosine / T).
 
-        Its offset is the expected one, which minimizes the mean error. It moves steadily as weights change,
-        where that of the most likely hypothesis would jump; over all headings it is zero.
+        Its offset is the expected offset, which minimizes the mean error and changes steadily with the
+        weights. The offset of the most likely hypothesis would jump.
 
         Args:
-            weights: (n,) of the hypotheses, summing to one; a look-up of one hypothesis is returned as is.
-            temperature: T, as a cosine.
-            offset_weights: (n,) of the hypotheses for the expected offset; `weights` by default.
+            weights: weights (n,) of the hypotheses, summing to one; a single hypothesis changes nothing.
+            temperature: temperature T, in the unit of a cosine.
+            offset_weights: weights (n,) for the expected offset; `weights` by default.
         """
         if len(self.queries) == 1:
             return self
@@ -66,36 +66,36 @@ class LookUp:
         return marginal
 
     def scores(self) -> Float32Array:
-        """Return the scores (N,) of all tiles; with a coarse search the lower ones are a neighbour's."""
+        """Return the scores (N,) of all tiles; with a coarse search, low scores are those of a neighbour."""
         comparison = self._cosines.of_all()
         return comparison.by_tile(self._to_scores(comparison.cosines))
 
     def fine_ids(self) -> Int64Array:
-        """Return the ids, rising, of the tiles whose `scores` are their own: the best, or all."""
+        """Return the ascending ids of the tiles whose `scores` are their own: the best tiles, or all."""
         return self._cosines.of_all().fine_ids
 
     def weighted_cosines(self, weights: Float32Array) -> tuple[FloatArray, Float32Array]:
-        """Return the cosines of the compared tiles, with the weight that each stands for.
+        """Return the cosines of the compared tiles, with the summed weight of the tiles that take them.
 
         Args:
-            weights: (N,) of all tiles.
+            weights: weights (N,) of all tiles.
 
         Returns:
-            The summed weight (m,) of the tiles that take each row of cosines, and the cosines (m, n).
+            The summed weight (m,) of each row of cosines, and the cosines (m, n).
         """
         comparison = self._cosines.of_all()
         return comparison.summed_weights(weights), comparison.cosines
 
     def scores_of(self, ids: Int64Array) -> Float32Array:
-        """Return the scores of some tiles, in their order."""
+        """Return the scores of some tiles, in the order of `ids`."""
         return self._to_scores(self._cosines.of(ids))
 
     def cosines_of(self, ids: Int64Array) -> Float32Array:
-        """Return the cosines of some tiles with every hypothesis (m, n)."""
+        """Return the cosines (m, n) of some tiles with every hypothesis."""
         return self._cosines.of(ids)
 
     def nearest(self, count: int) -> tuple[Int64Array, Float64Array]:
-        """Return the ids and scores of the most similar tiles, best first, by the map's index."""
+        """Find the most similar tiles with the map's index; return their ids and scores, best first."""
         if self._index is None:
             return self.best(count)
         cosines, ids = self._index().search(self.queries, count)
@@ -107,7 +107,7 @@ class LookUp:
         return self.best(count)
 
     def best(self, count: int) -> tuple[Int64Array, Float64Array]:
-        """Return the ids and scores of the most similar of the tiles compared so far, best first."""
+        """Return the ids and scores of the most similar tiles among those compared so far, best first."""
         compared = self._cosines.compared
         if not compared:
             return np.empty(0, dtype=np.int64), np.empty(0)
@@ -125,7 +125,7 @@ class LookUp:
 
 
 class _CosineCache:
-    """Cosines of every hypothesis with the tiles asked for; `compared` holds ids (m,) and cosines (m, n)."""
+    """Cosines of every hypothesis with the requested tiles; `compared` holds ids (m,) and cosines (m, n)."""
 
     def __init__(
         self, queries: Float32Array, descriptors: Float32Array, coarse_search: CoarseSearch | None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A map's tiles as places on the ground: their neighbours, their prior, and queries by distance.
 
-The tiles of a level (a scale) lie on one regular grid; it may have holes, and single tiles may lie off it.
-The prior is uniform over the ground: each level covers the ground once, so every level has the same share,
-divided evenly among its tiles. Overlapping tiles and levels count no place twice.
+The tiles of a level (a scale) lie on one regular grid, which may have holes; single tiles may lie off the
+grid. The prior is uniform over the ground: each level covers the ground once, so every level has the same
+share, divided evenly among its tiles. So no place counts twice, although tiles and levels overlap.
 """
 
 import math
@@ -21,22 +21,22 @@ _SAMPLED = 512
 
 
 class Tiles:
-    """The places of a map's tiles.
+    """Places of a map's tiles.
 
     Args:
-        table: structured array (N,) with east_m, north_m, size_m, level, as a map directory has it.
+        table: structured array (N,) of a map directory with east_m, north_m, size_m and level.
         pitch_m: largest step between neighbours of level 0.
         view_size_m: side of a tile of level 0.
 
     Attributes:
-        centres_m: (N, 2) east, north.
-        level: (N,) index into `pitches_m`.
-        sizes_m: (levels,) side of a level's tiles.
-        pitches_m: (levels, 2) step east and north between neighbours of a level.
-        prior: (N,) float32, summing to one.
-        neighbours: (4, N + 1) ids of the tiles one step east, west, north, south; N where there is none.
-        clamped_neighbours: (4, N) the same, with the tile itself where there is none.
-        reflected_neighbours: (4, N + 1) clamped, but N where the opposite neighbour is missing too.
+        centres_m: centres of the tiles, (N, 2) east, north.
+        level: level of each tile, (N,), an index into `pitches_m`.
+        sizes_m: side of the tiles of each level, (levels,).
+        pitches_m: step between the neighbours of each level, (levels, 2) east, north.
+        prior: prior probability of each tile, (N,) float32, summing to one.
+        neighbours: ids (4, N + 1) of the tiles one step east, west, north and south; N if missing.
+        clamped_neighbours: the same ids (4, N), with the tile itself for a missing neighbour.
+        reflected_neighbours: clamped ids (4, N + 1), but N where the opposite neighbour is missing too.
         sample: random ids spread over the map, to estimate the average score.
     """
 
@@ -66,18 +66,18 @@ class Tiles:
 
     @property
     def pitch_m(self) -> float:
-        """The finest step of the map."""
+        """Smallest step of the map."""
         return float(self.pitches_m.min())
 
     def bounds_m(self, margin_m: float) -> tuple[float, float, float, float]:
-        """Return left, bottom, right, top of the tiles with a margin: a camera may look in from outside."""
+        """Return left, bottom, right, top of the tiles, with a margin for a camera beside the map."""
         half_m = self.sizes_m[self.level][:, None] / 2.0
         left, bottom = (self.centres_m - half_m).min(axis=0) - margin_m
         right, top = (self.centres_m + half_m).max(axis=0) + margin_m
         return float(left), float(bottom), float(right), float(top)
 
     def in_square(self, centre_m: Float64Array, half_m: float) -> Int64Array:
-        """Return the ids, rising, of the tiles whose centres lie in a square of this half side."""
+        """Return the ascending ids of the tiles whose centres lie in a square with half side `half_m`."""
         return np.sort(np.asarray(self._tree.query_ball_point(centre_m, half_m, p=np.inf), dtype=np.int64))
 
     def in_circle(self, centre_m: Float64Array, radius_m: float) -> Int64Array:
@@ -85,7 +85,7 @@ class Tiles:
         return np.asarray(self._tree.query_ball_point(centre_m, radius_m), dtype=np.int64)
 
     def nearest(self, points_m: Float64Array) -> tuple[Float64Array, Int64Array]:
-        """Return the distance to the nearest centre (n,) and its id (n,), of points (n, 2)."""
+        """Return the distance (n,) from points (n, 2) to the nearest centre, and the tile's id (n,)."""
         distance_m, ids = self._tree.query(points_m)
         return np.asarray(distance_m), np.asarray(ids, dtype=np.int64)
 
@@ -96,8 +96,8 @@ class Tiles:
 
         Args:
             ids: tiles to select from.
-            level: of the grid.
-            centre_m: (2,); the grid is anchored at the tile nearest to it.
+            level: level of the grid.
+            centre_m: place (2,); the grid is anchored at the tile nearest to it.
 
         Returns:
             The selected ids (n,), their steps east and north of the anchor (n, 2), and its centre (2,).
@@ -140,14 +140,14 @@ class Tiles:
 
 
 def score_margin(centres_m: Float64Array, sizes_m: Float64Array, scores: Float64Array) -> float:
-    """Return how much more the best tile scores than the best tile of another place; inf without one.
+    """Return the lead of the best tile's score over that of another place; inf without another place.
 
-    Another place is a tile that shares no ground with the best one.
+    A tile of another place shares no ground with the best tile.
 
     Args:
-        centres_m: (n, 2) east and north of at least one tile, best first.
-        sizes_m: (n,) their sides.
-        scores: (n,) their scores, falling.
+        centres_m: centres (n, 2) of at least one tile, east and north, best first.
+        sizes_m: sides (n,) of the tiles.
+        scores: descending scores (n,) of the tiles.
     """
     apart_m = np.abs(centres_m - centres_m[0]).max(axis=1)
     touching_m = (sizes_m + sizes_m[0]) / 2.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must not mislead the filter: odometry gone wrong, impossible priors, views that say nothing."""
+"""Input that must not mislead the filter: bad odometry, impossible priors, uninformative views."""
 
 import math
 
@@ -101,7 +101,7 @@ def test_odometry_that_is_no_number_is_thrown_away(value):
     [np.zeros((2, 2)), np.full((2, 2), math.nan), -np.eye(2), np.array([[1.0, 9.0], [9.0, 1.0]])],
     ids=["zeros", "NaN", "negative", "impossible"],
 )
-def test_a_covariance_of_odometry_that_cannot_be_is_not_used(covariance):
+def test_an_invalid_covariance_of_odometry_is_not_used(covariance):
     flight = toy.fly(27, count=15)
     plain, told = toy.new_filter(), toy.new_filter()
     for stamp_ns, place in zip(flight.stamps_ns, flight.odometry_m, strict=True):
@@ -140,17 +140,17 @@ def test_a_prior_without_a_usable_covariance_is_wide(covariance):
 
 
 def water(count=3000):
-    """A map of which every tile looks the same."""
+    """Return a map whose tiles all look the same."""
     map_ = toy_map.toy_map(toy.ENCODER, east=(-500, 500), north=(-500, 500))
     same = np.broadcast_to(map_.descriptors[:1], map_.descriptors.shape).copy()
     return Tiles(map_.tiles, map_.pitch_m, map_.view_size_m), same
 
 
-@pytest.mark.parametrize("likeness", [1.0, 0.0])
-def test_over_identical_tiles_nothing_is_found(likeness):
+@pytest.mark.parametrize("similarity", [1.0, 0.0])
+def test_over_identical_tiles_nothing_is_found(similarity):
     tiles, descriptors = water()
     filter_ = BayesFilter(tiles)
-    query = descriptors[0] * np.float32(likeness)
+    query = descriptors[0] * np.float32(similarity)
     for i in range(30):
         belief = filter_.update(i * toy.STEP_NS, LookUp(query, descriptors))
         assert belief.state is State.STARTING
@@ -169,7 +169,7 @@ def test_over_identical_tiles_a_known_place_is_kept_as_well_as_odometry_can():
     assert np.trace(belief.covariance_m2) > 50.0
 
 
-def test_two_places_that_look_alike_are_not_told_apart_by_looking():
+def test_two_identical_places_are_not_told_apart_by_look_ups():
     descriptors = toy.MAP.descriptors.copy()
     flight = toy.fly(30, count=20, start=(-350, 0), speed_mps=3.0)
     east = toy.MAP.tiles["east_m"] > 0
@@ -185,7 +185,7 @@ def test_two_places_that_look_alike_are_not_told_apart_by_looking():
 @pytest.mark.parametrize(
     "descriptor", [np.full(toy_map.DEPTH, math.nan), np.zeros(toy_map.DEPTH), np.ones(3)]
 )
-def test_a_descriptor_that_is_none_never_reaches_the_belief(descriptor):
+def test_an_invalid_descriptor_never_reaches_the_belief(descriptor):
     flight = toy.fly(31, count=20)
     localizer = Localizer(toy.MAP, None)
     fixes = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights over a map that is searched coarse to fine: they answer as with every tile compared."""
+"""Flights with coarse-to-fine search get the same answers as with an exhaustive search."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ LEVELS = toy_map.toy_map(toy.ENCODER, level_sizes=(40.0, 80.0), **WIDE)
 
 
 def with_holes(map_, side_m=150.0):
-    """A fifth of the squares of this side are missing, as lakes are, and clouds."""
+    """Return the map without a fifth of its squares of this side, like lakes and clouds."""
     centres_m = np.column_stack([map_.tiles["east_m"], map_.tiles["north_m"]])
     column, row = (np.floor(centres_m / side_m).astype(int) + 10).T
     keep = np.random.default_rng(0).random((20, 20))[row, column] >= 0.2
@@ -25,7 +25,7 @@ def with_holes(map_, side_m=150.0):
 
 
 def fly_both(map_, flight, tried=None):
-    """Beliefs and errors in metres, with every tile compared, and coarse to fine."""
+    """Return beliefs and errors in metres, with an exhaustive and a coarse-to-fine search."""
     tiles = Tiles(map_.tiles, map_.pitch_m, map_.view_size_m)
     found = []
     for coarse in (None, CoarseSearch(tiles, map_.descriptors)):
@@ -82,7 +82,7 @@ def test_a_drone_carried_off_is_found_again_in_the_same_frame():
     assert errors_m[answered].max() < toy_map.PITCH_M
 
 
-def test_views_of_another_town_are_answered_nowhere():
+def test_views_of_another_town_are_never_answered():
     flight = toy.fly(5, count=40)
     elsewhere = toy_map.ToyEncoder(seed=77).at(*flight.truth_m.T)
     strange = toy.Flight(flight.stamps_ns, flight.truth_m, flight.odometry_m, elsewhere)
@@ -90,15 +90,15 @@ def test_views_of_another_town_are_answered_nowhere():
         assert not toy.answered(beliefs).any()
 
 
-def test_where_all_tiles_are_alike_nothing_is_believed_of_any():
+def test_identical_tiles_give_no_fix():
     alike = np.repeat(toy.MAP.descriptors[:1], len(toy.MAP.tiles), axis=0)
     for beliefs, _ in fly_both(toy_map.ToyMap(toy.MAP.tiles, alike), toy.fly(6, count=20)):
         assert {belief.state for belief in beliefs} == {State.STARTING}
         assert max(belief.probability for belief in beliefs) < 0.01
 
 
-def test_two_towns_alike_are_told_apart_no_sooner():
-    """The eastern half of the map repeats the western one: nothing that is seen tells which it is."""
+def test_two_identical_towns_cannot_be_told_apart():
+    """The eastern half of the map repeats the western half, so no view can tell them apart."""
     tiles = toy.MAP.tiles.copy()
     east_m = np.where(tiles["east_m"] > 0, tiles["east_m"] - 620.0, tiles["east_m"])
     map_ = toy_map.ToyMap(tiles, toy.ENCODER.at(east_m, tiles["north_m"]))
@@ -107,7 +107,7 @@ def test_two_towns_alike_are_told_apart_no_sooner():
         assert not toy.answered(beliefs).any()
 
 
-def test_a_height_comes_to_be_known_as_when_every_tile_is_compared():
+def test_the_height_is_estimated_as_when_every_tile_is_compared():
     tried, flight = Hypotheses(height_error=0.6), toy.fly(8, count=20)
     wrong = [toy_map.ToyEncoder(seed=200 + row).at(*flight.truth_m.T) for row in range(tried.count)]
     rows = np.stack(wrong, axis=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole flights through the filter: it finds the place, keeps it, says how surely, and finds it again."""
+"""Whole flights through the filter: search, tracking, covariance, and recovery."""
 
 import re
 from dataclasses import replace
@@ -29,13 +29,13 @@ def test_a_global_start_is_a_search_and_then_a_fix_within_ten_frames():
     assert beliefs[-1].state is State.TRACKING
 
 
-def test_one_look_alone_convinces_nobody():
+def test_a_single_look_up_gives_no_fix():
     belief = toy.new_filter().update(0, toy.lookup(toy.views([(20.0, 40.0)], season=0.0)[0]))
     assert belief.probability < 1 - toy.LIKELIHOOD_MODEL.outlier_share
     assert belief.refusal.reason is Reason.SEARCHING
 
 
-def test_without_odometry_it_tracks_by_the_speed_it_has_shown_and_says_that_it_knows_less():
+def test_without_odometry_it_tracks_by_the_estimated_speed_with_a_larger_covariance():
     flight = toy.fly(2)
     with_odometry, _ = toy.run(flight, toy.new_filter())
     without, errors_m = toy.run(flight, toy.new_filter(), odometry=False)
@@ -67,7 +67,7 @@ def test_odometry_of_an_unknown_heading_is_learnt():
     assert errors_m[20:].max() < toy.MAP.pitch_m / 2
 
 
-def test_dull_ground_only_lets_the_covariance_grow():
+def test_featureless_ground_only_lets_the_covariance_grow():
     flight = toy.fly(5, count=30)
     filter_ = toy.new_filter()
     before, _ = toy.run(flight, filter_)
@@ -86,18 +86,16 @@ def test_a_kidnapped_drone_is_never_answered_where_it_was_and_soon_found_again()
     moved = toy.Flight(second.stamps_ns + later_ns, second.truth_m, second.odometry_m, second.queries)
     beliefs, errors_m = toy.run(moved, filter_, odometry=False)
     assert beliefs[0].refusal.reason is Reason.IMPOSSIBLE_SPEED
-    assert re.search(
-        r"\d{3} m from where the drone should be.* 0.5 s at max_speed_mps 25", beliefs[0].refusal.sentence
-    )
+    assert re.search(r"\d{3} m from the track.* 0.5 s at max_speed_mps 25", beliefs[0].refusal.sentence)
     assert not (toy.answered(beliefs) & (errors_m > FALSE_FIX_M)).any()
     assert toy.answered(beliefs)[10:].all()
     assert errors_m[10:].max() < toy.MAP.pitch_m
 
 
-def test_one_look_that_fits_badly_is_refused_and_the_track_goes_on():
+def test_one_look_up_that_fits_badly_is_refused_and_the_track_continues():
     flight = toy.fly(6)
     queries = flight.queries.copy()
-    queries[20] = toy.MAP.descriptors[::300].sum(axis=0)  # of all places and none
+    queries[20] = toy.MAP.descriptors[::300].sum(axis=0)  # a mixture of many places
     queries[20] -= queries[20] @ flight.queries[20] * flight.queries[20]
     queries[20] /= np.linalg.norm(queries[20])
     beliefs, errors_m = toy.run(replace(flight, queries=queries), toy.new_filter())
@@ -108,7 +106,7 @@ def test_one_look_that_fits_badly_is_refused_and_the_track_goes_on():
     assert errors_m[21:].max() < toy.MAP.pitch_m
 
 
-def test_over_ground_that_the_map_does_not_show_the_drone_is_said_to_be_off_it():
+def test_over_ground_beside_the_map_the_drone_is_reported_off_the_map():
     """The views resemble the map a little everywhere, as those of another town do."""
     flight, elsewhere = toy.fly(14, count=30, season=0.5), toy_map.ToyEncoder(seed=77)
     rng = np.random.default_rng(0)
@@ -140,7 +138,7 @@ def test_a_long_silence_loses_the_track_and_the_next_frames_find_the_place():
     assert errors_m[30:].max() < toy.MAP.pitch_m
 
 
-def test_a_prior_is_answered_at_once_and_a_wrong_one_is_not_believed_for_long():
+def test_a_prior_is_answered_at_once_and_a_wrong_prior_is_soon_given_up():
     flight = toy.fly(9)
     good, bad = toy.new_filter(), toy.new_filter()
     told = good.set_prior(int(flight.stamps_ns[0]), flight.truth_m[0], np.eye(2) * 25.0)
@@ -194,7 +192,7 @@ def test_forgetting_starts_the_search_again():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_believed_does_not_depend_on_the_order_of_arrival(seed):
+def test_the_belief_does_not_depend_on_the_order_of_arrival(seed):
     flight = toy.fly(12, count=24)
     in_order, _ = toy.run(flight, toy.new_filter())
     rng = np.random.default_rng(seed)
@@ -230,7 +228,7 @@ def test_a_frame_a_minute_late_is_refused_and_changes_nothing():
     assert filter_.update(int(stamps_ns[-1]), toy.lookup(flight.queries[-1])).east_m == beliefs[-1].east_m
 
 
-def test_a_clock_that_was_set_back_is_believed_after_a_few_frames():
+def test_a_clock_that_was_set_back_is_accepted_after_a_few_frames():
     flight = toy.fly(15, count=20)
     filter_ = toy.new_filter()
     toy.run(toy.Flight(flight.stamps_ns + 10**12, flight.truth_m, flight.odometry_m, flight.queries), filter_)

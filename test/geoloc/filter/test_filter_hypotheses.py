@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights whose heading or height is wrong: the filter finds the true hypothesis, and the place by it."""
+"""Flights with a wrong heading or height: the filter finds the true hypothesis and the place."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from geoloc.search.lookup import LookUp
 
 ANY_HEADING = Hypotheses(heading_error_deg=180.0)
 ANY_HEIGHT = Hypotheses(height_error=0.6)
-# What a wrong hypothesis shows: for each its own ground, which lies nowhere on the map.
+# Each wrong hypothesis shows ground of its own, which is not on the map.
 ELSEWHERE = [toy_map.ToyEncoder(seed=200 + row) for row in range(ANY_HEADING.count)]
 
 
@@ -35,7 +35,7 @@ def hypothesis_of(tried, turn_deg=0.0, scale=1.0):
 
 
 def stacked(queries, places_m, tried, right):
-    """Descriptors (frames, n, D): one hypothesis sees the place, and its neighbours see it badly."""
+    """Return descriptors (frames, n, D): one hypothesis sees the place, its neighbours see it badly."""
     wrong = [ELSEWHERE[row].at(*np.transpose(places_m)) for row in range(tried.count)]
     near = tried.neighbours[right].astype(float)
     found = np.stack(wrong, axis=1) + 0.7 * near[:, None] * queries[:, None]
@@ -48,14 +48,14 @@ def new_filter(tried, **settings):
 
 
 def feed_odometry(believer, flight, turn_deg=0.0):
-    """Odometry whose axes are as far off as a heading that is truly `turn_deg` further clockwise."""
+    """Add odometry whose axes have the error of a heading that is truly `turn_deg` further clockwise."""
     said_m = flight.odometry_m @ Rotation.from_euler("z", -turn_deg, degrees=True).as_matrix()[:2, :2]
     for stamp_ns, place in zip(flight.stamps_ns, said_m, strict=True):
         believer.add_odometry(int(stamp_ns), tuple(place))
 
 
 def fly(filter_, flight, tried, right, offsets_m=(0.0, 0.0)):
-    """Beliefs, and errors in metres, of a flight whose descriptors are those of `tried`."""
+    """Return beliefs, and errors in metres, of a flight with the hypotheses `tried`."""
     feed_odometry(filter_, flight, tried.turns_deg[right])
     seen_m = flight.truth_m - tried.offsets_m(offsets_m)[right]
     queries = stacked(toy.views(seen_m), seen_m, tried, right)
@@ -78,7 +78,7 @@ def test_a_wrong_heading_or_height_is_found_with_the_place(tried, turn_deg, scal
     assert hypothesis_weights.height_scale(weights, tried) == pytest.approx(scale, rel=0.04)
 
 
-def test_odometrys_axes_are_as_wrong_as_the_heading_and_as_surely():
+def test_the_axes_of_odometry_share_the_error_and_uncertainty_of_the_heading():
     east = np.eye(ANY_HEADING.count)[hypothesis_of(ANY_HEADING, 90.0)]
     mean, covariance = hypothesis_weights.odometry_error(east, ANY_HEADING)
     moved = motion.predict(
@@ -88,18 +88,18 @@ def test_odometrys_axes_are_as_wrong_as_the_heading_and_as_surely():
         FilterSettings(),
         (mean, covariance),
     )
-    np.testing.assert_allclose(moved.shift_m, (10.0, 0.0), atol=1e-9)  # it said north
+    np.testing.assert_allclose(moved.shift_m, (10.0, 0.0), atol=1e-9)  # odometry reports north
     np.testing.assert_allclose(covariance, 0.0, atol=1e-9)
     mean, covariance = hypothesis_weights.odometry_error(hypothesis_weights.uniform(ANY_HEADING), ANY_HEADING)
-    np.testing.assert_allclose(mean, (-1.0, 0.0), atol=1e-9)  # whichever way: none
+    np.testing.assert_allclose(mean, (-1.0, 0.0), atol=1e-9)  # no displacement on average
     np.testing.assert_allclose(covariance, np.eye(2) / 2.0, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 3])
-def test_odometry_that_shares_the_heading_is_of_use_sooner_and_more_than_one_of_any_axes(seed):
+def test_odometry_that_shares_the_heading_helps_sooner_than_odometry_with_unknown_axes(seed):
     right, first, worst_m = hypothesis_of(ANY_HEADING, 120.0), [], []
     for known in (True, False):
-        slow = replace(toy.LIKELIHOOD_MODEL, temperature=0.1)  # a search that is over at once shows nothing
+        slow = replace(toy.LIKELIHOOD_MODEL, temperature=0.1)  # a longer search
         filter_ = BayesFilter(toy.TILES, slow, FilterSettings(odom_heading_known=known), ANY_HEADING)
         beliefs, errors_m = fly(filter_, toy.fly(seed), ANY_HEADING, right)
         answered = toy.answered(beliefs)
@@ -110,7 +110,7 @@ def test_odometry_that_shares_the_heading_is_of_use_sooner_and_more_than_one_of_
     assert worst_m[0] < worst_m[1] / 1.5
 
 
-def test_the_camera_is_where_the_true_hypothesis_s_offset_leads_not_the_assumed_ones():
+def test_the_camera_lies_at_the_offset_of_the_true_hypothesis():
     flight, right = toy.fly(3), hypothesis_of(ANY_HEADING, 120.0)
     beliefs, errors_m = fly(new_filter(ANY_HEADING), flight, ANY_HEADING, right, offsets_m=(0.0, 30.0))
     assert toy.answered(beliefs)[15:].all()
@@ -133,7 +133,7 @@ def test_a_heading_that_changes_in_flight_is_followed():
     assert toy.error_m(belief, flight.truth_m[-1]) < toy.MAP.pitch_m / 2
 
 
-def test_no_hypothesis_is_ever_ruled_out_and_what_was_learnt_fades():
+def test_no_hypothesis_is_ever_ruled_out_and_estimates_fade():
     beliefs, _ = fly(new_filter(ANY_HEADING), toy.fly(1), ANY_HEADING, 0)
     weights = beliefs[-1].hypothesis_weights
     assert weights.min() > 1e-4
@@ -145,14 +145,14 @@ def test_no_hypothesis_is_ever_ruled_out_and_what_was_learnt_fades():
     assert later[opposite] == pytest.approx(weights[opposite], rel=0.01)
 
 
-def test_what_was_learnt_goes_when_the_filter_forgets_or_is_told_a_place():
+def test_estimates_are_dropped_when_the_filter_forgets_or_gets_a_prior():
     filter_ = new_filter(ANY_HEADING)
     fly(filter_, toy.fly(1), ANY_HEADING, hypothesis_of(ANY_HEADING, 120.0))
     belief = filter_.set_prior(10**12, np.zeros(2), None)
     np.testing.assert_allclose(belief.hypothesis_weights, 1.0 / ANY_HEADING.count)
 
 
-def test_beside_the_map_nothing_is_learnt_of_the_heading():
+def test_beside_the_map_the_heading_is_not_estimated():
     filter_ = new_filter(ANY_HEADING)
     filter_.set_prior(0, np.array([620.0, 0.0]), np.eye(2) * 25.0)
     queries = stacked(toy.views([(620.0, 0.0)]), np.array([(620.0, 0.0)]), ANY_HEADING, 3)
@@ -162,7 +162,7 @@ def test_beside_the_map_nothing_is_learnt_of_the_heading():
 
 
 @pytest.mark.parametrize("believing", [True, False])
-def test_the_localizer_tells_the_heading_and_the_height(believing):
+def test_the_localizer_reports_heading_and_height(believing):
     tried = Hypotheses(180.0, 0.3)
     right = hypothesis_of(tried, -45.0, 1.2)
     settings = LocalizerSettings(filter=believing, likelihood_model=toy.LIKELIHOOD_MODEL, hypotheses=tried)
@@ -181,7 +181,7 @@ def test_the_localizer_tells_the_heading_and_the_height(believing):
     assert localizer.height_scale == pytest.approx(1.2, rel=0.02)
 
 
-def test_alone_the_best_hypothesis_of_the_best_tile_tells_where_the_camera_is():
+def test_without_a_filter_the_best_hypothesis_of_the_best_tile_gives_the_offset():
     right = hypothesis_of(ANY_HEADING, 90.0)
     settings = LocalizerSettings(filter=False, hypotheses=ANY_HEADING)
     place = np.array([(20.0, 40.0)])
@@ -190,7 +190,7 @@ def test_alone_the_best_hypothesis_of_the_best_tile_tells_where_the_camera_is():
     assert np.hypot(fix.east_m - 30.0, fix.north_m - 40.0) < toy.MAP.pitch_m / 4
 
 
-def test_the_first_look_up_is_placed_by_the_hypothesis_that_it_shows_to_be_true():
+def test_the_first_look_up_uses_the_offset_of_its_own_best_hypothesis():
     right, place = hypothesis_of(ANY_HEADING, 120.0), np.array([(100.0, 40.0)])
     offsets_m = ANY_HEADING.offsets_m((0.0, 60.0))
     query = stacked(toy.views(place, season=0.0), place, ANY_HEADING, right)[0]
@@ -198,7 +198,7 @@ def test_the_first_look_up_is_placed_by_the_hypothesis_that_it_shows_to_be_true(
     assert toy.error_m(belief, place[0] + offsets_m[right]) < toy.MAP.pitch_m
 
 
-def test_a_place_is_laid_on_the_tiles_that_the_view_shows_of_it():
+def test_a_place_is_assigned_to_the_tiles_that_its_view_shows():
     tiles, place_m, offset_m = toy.TILES, np.array([100.0, -60.0]), np.array([40.0, -20.0])
     ids, weights = local_belief.tile_weights(
         local_belief.gaussian(tiles, place_m, np.eye(2) * 16.0), tiles, offset_m
@@ -212,7 +212,7 @@ def test_a_place_is_laid_on_the_tiles_that_the_view_shows_of_it():
     ]
 
 
-def test_the_same_ground_again_teaches_little_of_the_heading():
+def test_the_same_ground_again_changes_the_heading_little():
     place, right = np.array([(100.0, 40.0)]), hypothesis_of(ANY_HEADING, 120.0)
     lookup = LookUp(stacked(toy.views(place), place, ANY_HEADING, right)[0], toy.MAP.descriptors)
     anywhere, evenly = global_belief.uniform(toy.TILES), hypothesis_weights.uniform(ANY_HEADING)
@@ -237,7 +237,7 @@ def test_after_a_long_pause_the_heading_may_have_wandered():
     assert beside_after(20.0) > beside_after(0.5) + 0.02
 
 
-def test_a_place_that_is_given_up_takes_what_was_learnt_of_the_heading_with_it():
+def test_giving_up_a_place_drops_the_estimate_of_the_heading():
     filter_, flight = new_filter(ANY_HEADING), toy.fly(1)
     beliefs, _ = fly(filter_, flight, ANY_HEADING, hypothesis_of(ANY_HEADING, 120.0))
     random, stamp_ns = np.random.default_rng(0), int(flight.stamps_ns[-1])
@@ -262,13 +262,13 @@ def test_look_ups_are_compared_by_the_most_likely_hypothesis(monkeypatch):
     assert set(compared[5:]) == {hypothesis_of(ANY_HEADING, 120.0)}
 
 
-def test_candidates_are_those_of_the_headings_that_are_believed():
+def test_candidates_follow_the_weights_of_the_headings():
     right, wrong = hypothesis_of(ANY_HEADING, 120.0), hypothesis_of(ANY_HEADING, -90.0)
     settings = LocalizerSettings(likelihood_model=toy.LIKELIHOOD_MODEL, hypotheses=ANY_HEADING)
     localizer, flight = Localizer(toy.MAP, None, settings), toy.fly(1, season=0.3)
     queries = stacked(flight.queries, flight.truth_m, ANY_HEADING, right)
     decoy = int(toy.TILES.nearest(flight.truth_m[-1:] + np.array([60.0, 0.0]))[1][0])
-    queries[-1, wrong] = toy.MAP.descriptors[decoy]  # a perfect match, by a heading that is none
+    queries[-1, wrong] = toy.MAP.descriptors[decoy]  # a perfect match under a wrong heading
     for stamp_ns, query in zip(flight.stamps_ns, queries, strict=True):
         fix = localizer.answer(Query(int(stamp_ns), query))
     assert fix.candidates.ids[0] != decoy
@@ -295,8 +295,9 @@ def test_rows_that_do_not_fit_are_refused(descriptor):
 def test_the_refusal_of_a_wrong_number_of_rows_names_both_parameters_and_the_fix():
     fix = Localizer(toy.MAP, None).answer(Query(1, np.ones((3, toy_map.DEPTH))))
     assert fix.sentence == (
-        "the descriptor has 3 rows, heading_error_deg 0 and height_error 0 make 1: give camera_node and "
-        "retrieval_node the same two, under `/**` as config/bringup.yaml shows, and one model's params.yaml"
+        "the descriptor has 3 rows, but heading_error_deg 0 and height_error 0 need 1; give camera_node and "
+        "retrieval_node the same values of both, under `/**` as in config/bringup.yaml, and the params.yaml "
+        "of one model."
     )
 
 

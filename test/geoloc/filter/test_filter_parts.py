@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filter's parts: tiles as places, the global and the local belief, motion, odometry, likelihoods."""
+"""Parts of the filter: tiles, the global and the local belief, motion, odometry, likelihoods."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_a_global_belief_spreads_by_the_variance_it_is_given(sigma_m):
     assert spread.weights.sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_small_variances_are_believed_at_once_and_spread_together():
+def test_small_variances_count_at_once_and_are_spread_together():
     moved = alone = global_belief.from_points(TILES, np.zeros((1, 2)), np.ones(1))
     least = global_belief.mode(alone, TILES).covariance_m2
     for count in range(1, 21):
@@ -164,7 +164,7 @@ def test_a_sample_of_the_map_gives_the_likelihood_that_all_of_it_would():
     np.testing.assert_allclose(part, full, rtol=0.05, atol=0.01)
 
 
-def test_where_the_map_has_no_tile_a_look_up_says_nothing():
+def test_where_the_map_has_no_tile_a_look_up_is_uninformative():
     hole = (np.abs(toy.MAP.tiles["east_m"]) < 150) & (np.abs(toy.MAP.tiles["north_m"]) < 150)
     tiles, descriptors = tiles_of(toy.MAP, ~hole), toy.MAP.descriptors[~hole]
     made = local_belief.gaussian(tiles, np.zeros(2), np.eye(2) * 9.0)
@@ -204,7 +204,7 @@ def test_odometry_is_interpolated_between_its_samples_and_a_little_beyond():
 
 
 @pytest.mark.parametrize("places", [[], [(0.0, 0.0)], [(0.0, 0.0), (0.0, 0.0), (99.0, 0.0), (99.0, 0.0)]])
-def test_odometry_that_is_missing_or_jumps_says_nothing(places):
+def test_odometry_that_is_missing_or_jumps_gives_no_displacement(places):
     assert odometer(places).between(0, 3 * SECOND // 10) is None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events are counted by stamp, never by arrival."""
+"""Events are ordered by stamp, not by arrival."""
 
 import itertools
 
@@ -12,7 +12,7 @@ SECOND = 1_000_000_000
 
 
 def timeline(memory_s=10.0):
-    """A timeline whose state is the text of all events so far."""
+    """Return a timeline whose state is the text of all events so far."""
     return Timeline(lambda before, _stamp_ns, event: (before or "") + event, memory_s)
 
 

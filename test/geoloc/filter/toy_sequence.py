@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flights over the toy map as the filter sees them: descriptors, odometry and truth, seeded."""
+"""Flights over the toy map: descriptors, odometry and truth, seeded."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Flight:
 
 
 def fly(seed=0, count=40, start=None, odom_scale=0.01, odom_turn_rad=0.02, season=1.5, speed_mps=SPEED_MPS):
-    """A gently turning flight, two frames a second, over ground that the season has changed."""
+    """Return a gently turning flight, two frames a second, over ground that the season has changed."""
     rng = np.random.default_rng(seed)
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.03, count))
     steps = speed_mps * STEP_NS / 1e9 * np.column_stack([np.sin(heading), np.cos(heading)])
@@ -44,7 +44,7 @@ def fly(seed=0, count=40, start=None, odom_scale=0.01, odom_turn_rad=0.02, seaso
 
 
 def views(places_m, season=1.5):
-    """Descriptors of what is seen at places (n, 2), so much changed since the map was made."""
+    """Return the descriptors of views at places (n, 2), changed by the season since the map was built."""
     seen = ENCODER.at(*np.transpose(places_m)) + season * SEASON.at(*np.transpose(places_m))
     return (seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32)
 

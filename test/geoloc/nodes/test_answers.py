@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three nodes that fly, over real DDS: a frame goes in, a position with its stamp comes out."""
+"""The three flight nodes over real DDS: a frame goes in, a position with its stamp comes out."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_a_frame_becomes_a_position_with_the_frames_own_stamp(drone):
     assert np.linalg.eigvalsh(np.array(pose.pose.covariance).reshape(6, 6)).min() > 0
 
 
-def test_view_and_descriptor_are_what_the_design_says(drone):
+def test_view_and_descriptor_have_the_documented_form(drone):
     stamp_ns = drone.good_frame()
     view = drone.wait(topics.VIEW_IMAGE, stamp_ns)
     assert (view.encoding, view.width, view.height) == ("rgb8", PX, PX)
@@ -60,7 +60,7 @@ def test_candidates_keep_their_latitude_to_the_millimetre(drone):
 
 
 def test_a_compressed_frame_does_as_well(drone, spinner):
-    from flying import Drone, camera_node  # a camera that sends nothing but JPEG, in its own namespace
+    from flying import Drone, camera_node  # a camera that sends only JPEG, in its own namespace
 
     camera = spinner.add(camera_node("jpeg"))
     sender = spinner.add(Drone("jpeg"))
@@ -84,7 +84,7 @@ def test_a_compressed_frame_does_as_well(drone, spinner):
     spinner.remove(camera)
 
 
-def test_health_is_told_each_second(drone):
+def test_health_is_published_every_second(drone):
     drone.good_frame()
     names = [f"geoloc/{name}" for name in ("camera_node", "inference_node", "retrieval_node")]
     assert wait_for(lambda: all(name in drone.heard[topics.DIAGNOSTICS] for name in names))

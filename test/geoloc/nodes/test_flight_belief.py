@@ -21,7 +21,7 @@ STEP_NS = 1_000_000_000
 
 
 class Pilot(Sender):
-    """Sends descriptors with odometry, so that a flight takes no time."""
+    """Sends descriptors and odometry without waiting for the time of a flight."""
 
     def __init__(self, namespace):
         super().__init__(namespace)
@@ -30,7 +30,7 @@ class Pilot(Sender):
         self.relocalize = self.create_client(Trigger, "retrieval_node/relocalize")
 
     def travel(self, stamp_ns, place_m):
-        """Send odometry whose origin is its own."""
+        """Send odometry with an origin of its own."""
         message = Odometry(header=messages_out.header(stamp_ns, "odom"))
         message.pose.pose.position.x, message.pose.pose.position.y = place_m[0] + 700.0, place_m[1] - 300.0
         self.odometry.publish(message)
@@ -50,7 +50,7 @@ class Pilot(Sender):
         return future.result()
 
     def state(self):
-        """Return the state on /diagnostics, None before the first."""
+        """Return the state on /diagnostics; None before the first message."""
         return self.heard[topics.DIAGNOSTICS].get(NAME, (None, {}))[1].get("state")
 
 
@@ -68,7 +68,7 @@ def pilot(spinner):
 
 
 def route(count):
-    """Places a second apart, on a bend."""
+    """Return places a second apart, on a bend."""
     return [(-90.0 + 15.0 * i, 60.0 * math.sin(i / 4.0)) for i in range(count)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small parts of the nodes: parameters, newest frame, sources, stamps, TF, cv_bridge."""
+"""Small parts of the nodes: parameters, newest frame, sources, stamps, TF, cv_bridge."""
 
 import dataclasses
 import itertools
@@ -114,7 +114,7 @@ def test_whole_numbers_are_taken_where_numbers_are_meant(node_with):
     assert node.get_parameter("height_m").type_ == Parameter.Type.DOUBLE
 
 
-def test_a_slip_of_the_pen_is_told_and_other_nodes_parameters_are_not(node_with):
+def test_a_probable_typo_is_logged_and_other_nodes_parameters_are_not(node_with):
     node = node_with(height_m=20.0, heading_err=180.0, refine="off", lidar_channels=16, max_truth_gap_s=1.0)
     log = mock.Mock()
     with mock.patch.object(node, "get_logger", return_value=log):
@@ -139,7 +139,7 @@ BAD_VALUES = {
 
 
 @pytest.mark.parametrize("values", BAD_VALUES.values(), ids=BAD_VALUES)
-def test_a_bad_value_is_named_with_its_range_and_where_to_mend_it(node_with, values):
+def test_a_bad_value_is_reported_with_its_range_and_the_file_to_edit(node_with, values):
     ((name, value),) = values.items()
     with pytest.raises(ParameterError) as raised:
         declare(node_with(**values), Table)
@@ -212,7 +212,7 @@ def test_a_defect_in_the_thread_ends_the_node_instead_of_silencing_it():
         worker.put(1)
 
 
-def test_stopping_waits_for_nobody():
+def test_stopping_does_not_wait_for_later_items():
     worker = LatestWorker(lambda item: None, "test")
     worker.stop()
     worker.put(1)  # a message that comes while the node ends
@@ -223,7 +223,7 @@ GID = {"publisher_gid": {"data": b"a"}}
 OTHER_GID = {"publisher_gid": {"data": b"b"}}
 
 
-def test_one_source_is_believed():
+def test_one_source_is_accepted():
     watch = SourceWatch()
     for _ in range(3):
         watch.check(GID, "camera", 1)
@@ -238,7 +238,7 @@ def test_two_senders_are_refused_until_one_is_silent():
     watch.check(GID, "camera", 2)
 
 
-def test_a_restarted_driver_is_believed_at_once():
+def test_a_restarted_driver_is_accepted_at_once():
     watch = SourceWatch()
     watch.check(GID, "camera", 1)
     watch.check(OTHER_GID, "camera", 1)
@@ -251,14 +251,14 @@ def test_one_sender_of_two_cameras_is_refused():
         watch.check(GID, "right", 1)
 
 
-def test_where_the_sender_is_not_told_publishers_are_counted():
+def test_without_the_senders_identity_publishers_are_counted():
     watch = SourceWatch()
     watch.check({}, "camera", 1)
     with pytest.raises(FrameRefused):
         watch.check({}, "camera", 2)
 
 
-def test_stamps_meet_whichever_comes_first():
+def test_messages_of_one_stamp_are_joined_in_any_order():
     cache = StampedCache(size=2)
     for stamp_ns in (1, 2, 3):
         cache.put(stamp_ns, f"item {stamp_ns}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs as a launcher starts them: a mistake is one sentence and exit code 2, a signal a clean end."""
+"""Programs started by a launcher: a mistake gives one sentence and exit code 2, a signal a clean end."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def write(path, content):
 
 @pytest.fixture(scope="module")
 def mistaken(tmp_path_factory):
-    """Every mistake at once, each in a process: starting Python is what takes the time."""
+    """Start a process for every mistake in parallel, because starting Python is slow."""
     folder = tmp_path_factory.mktemp("mistakes")
     return {
         name: start(node, write(folder / f"{i}.yaml", content))
@@ -74,7 +74,7 @@ def test_a_mistake_is_one_sentence_and_code_2(mistaken, name):
     for part in parts:
         assert part in said[0]
     if name == "out of range":
-        assert said[0].endswith(f"edit view_size_m in {mistaken[name].args[5]}")
+        assert said[0].endswith(f"edit view_size_m in {mistaken[name].args[5]}.")
         assert node in said[0]
 
 

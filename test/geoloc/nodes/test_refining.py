@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`retrieval_node` with `refine`: the view joins its descriptor by stamp, and no bad view costs a fix."""
+"""`retrieval_node` with `refine`: views and descriptors are joined by stamp; a bad view costs no fix."""
 
 import math
 
@@ -15,7 +15,7 @@ from geoloc.errors import ParameterError
 from geoloc.nodes import messages_in, messages_out, retrieval_node, topics
 
 NAME = "refining/retrieval_node"
-PLACE_M = (23.0, -34.0)  # of no tile
+PLACE_M = (23.0, -34.0)  # not the centre of a tile
 
 
 def node(namespace, **parameters):
@@ -25,14 +25,14 @@ def node(namespace, **parameters):
 
 
 class Watcher(Sender):
-    """Sends views beside what belongs to them."""
+    """Sends views together with their descriptors and offsets."""
 
     def __init__(self, namespace):
         super().__init__(namespace)
         self.views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
 
     def look(self, view, **changes):
-        """Send a view (None for none) of PLACE_M; return how far off the fix is and its largest deviation."""
+        """Send a view of PLACE_M, or no view; return the error of the fix and its largest deviation."""
         stamp_ns = self.next_stamp()
         if view is not None:
             message = messages_out.rgb_image(stamp_ns, "camera", view)
@@ -46,7 +46,7 @@ class Watcher(Sender):
         return math.dist(place_m, PLACE_M), math.sqrt(max(fix.position_covariance[0:5:4]))
 
     def counted(self, name, at_least):
-        """Return the facts once a count has come so far."""
+        """Return the facts once a count has reached a value."""
 
         def reached():
             values = self.heard[topics.DIAGNOSTICS].get(NAME, (None, {}))[1]
@@ -61,7 +61,7 @@ def watcher(spinner):
     watching = spinner.add(Watcher("refining"))
     publishers = (watching.offsets, watching.descriptors)
     assert wait_for(lambda: all(publisher.get_subscription_count() for publisher in publishers))
-    assert wait_for(lambda: watching.views.get_subscription_count() > 1)  # the node's, and our own
+    assert wait_for(lambda: watching.views.get_subscription_count() > 1)  # the node and this test
     assert wait_for(lambda: watching.count_publishers(watching.resolve_topic_name(topics.FIX)))
     return watching
 
@@ -103,7 +103,7 @@ def test_off_asks_for_no_views(spinner, off):
     spinner.remove(plain)
 
 
-@pytest.mark.parametrize(("refine", "sentence"), [("sifd", "one of auto, ncc"), ("lightglue", "`weights`")])
+@pytest.mark.parametrize(("refine", "sentence"), [("sifd", "one of auto, ncc"), ("lightglue", "no weights")])
 def test_what_cannot_refine_stops_the_node_in_a_sentence(ros, refine, sentence):
     with pytest.raises(ParameterError, match=sentence):
         node("wrong", refine=refine)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that cannot be answered, each with its own stamp and reason, and what follows them is answered."""
+"""Frames that cannot be answered are refused with their stamp and reason; later frames are answered."""
 
 import math
 import time
@@ -57,7 +57,7 @@ def test_two_image_publishers_are_refused_until_one_stops(spinner, drone):
 
 
 def publish_pair(drone, descriptor, offset=(0.0, 0.0)):
-    """Send a descriptor and its offset past camera_node and inference_node; return the stamp."""
+    """Send a descriptor and its offset in place of the other nodes; return the stamp."""
     stamp_ns = drone.next_stamp()
     if offset is not None:
         drone.offsets.publish(messages_out.offset(stamp_ns, "camera", *offset, 100.0))
@@ -68,7 +68,7 @@ def publish_pair(drone, descriptor, offset=(0.0, 0.0)):
 
 @pytest.fixture(scope="module")
 def stranger(spinner, drone):
-    """Publishes where only geoloc's nodes should."""
+    """Publisher on topics of geoloc's nodes."""
     drone.offsets = drone.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, 10)
     drone.descriptors = drone.create_publisher(Image, topics.DESCRIPTOR, 10)
     drone.views = drone.create_publisher(Image, topics.VIEW_IMAGE, 10)
@@ -116,7 +116,7 @@ def test_a_view_of_another_size_is_refused_by_inference(stranger, shape):
     stranger.good_frame()
 
 
-def test_silence_is_told_as_no_fix_with_the_nodes_time(spinner, drone):
+def test_silence_is_reported_as_no_fix_with_the_nodes_time(spinner, drone):
     nodes = fly(spinner, "silent", silence_s=0.5)
     listener = spinner.add(Drone("silent"))
     assert wait_for(lambda: listener.heard[topics.FIX])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A drone without a compass, or without a good height, through the three nodes and over real DDS."""
+"""A drone without a compass or an accurate height, through the three nodes over real DDS."""
 
 import math
 
@@ -17,14 +17,14 @@ from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc_lab.nodes.logbook import Logbook
 
-EASTWARD = (0.0, 0.0, 0.0, 1.0)  # what a compass says that is 90 degrees too far clockwise: the nose is north
+EASTWARD = (0.0, 0.0, 0.0, 1.0)  # a compass error of 90 degrees clockwise, with the nose to the north
 NAME = "retrieval_node"
 SECOND = 1_000_000_000
 
 
 @pytest.fixture
 def flying(spinner):
-    """Starts nodes with parameters of both, and a drone; ends them."""
+    """Start nodes with shared parameters and a drone; stop them after the test."""
     started = []
 
     def start(namespace, both, **parameters):
@@ -60,7 +60,7 @@ def fly_over(sender, places, **sensed):
     return [start_ns + i * SECOND for i in range(len(places))]
 
 
-def test_a_flight_with_a_compass_90_degrees_off_is_localized_and_tells_so(flying):
+def test_a_flight_with_a_compass_90_degrees_off_is_localized_and_reports_it(flying):
     sender = flying("no_compass", {"heading_error_deg": 180.0}, filter=True)
     places = [(-90.0 + 10.0 * i, 40.0 * math.sin(i / 4.0)) for i in range(14)]
     stamps = fly_over(sender, places, attitude=EASTWARD)
@@ -84,21 +84,21 @@ def test_a_height_30_percent_too_low_is_answered_by_the_row_that_is_right(flying
     assert "heading_offset_deg" not in facts(sender)
 
 
-def test_nodes_that_disagree_say_which_parameters_to_mend(flying):
+def test_nodes_that_disagree_name_the_parameters_to_correct(flying):
     sender = flying("disagreeing", {"heading_error_deg": 15.0}, heading_error_deg=0.0)
     (stamp_ns,) = fly_over(sender, [(0.0, 0.0)])
     assert sender.reason(stamp_ns) == "bad_descriptor"
     status, _ = sender.heard[topics.DIAGNOSTICS][f"disagreeing/{NAME}"]
-    assert "has 3 rows, heading_error_deg 0 and height_error 0 make 1" in status.message
+    assert "has 3 rows, but heading_error_deg 0 and height_error 0 need 1" in status.message
 
 
-def test_by_default_nothing_is_told_of_heading_and_height(drone):
+def test_by_default_heading_and_height_are_not_reported(drone):
     drone.good_frame()
     assert wait_for(lambda: "tiles" in facts(drone))
     assert not {"heading_offset_deg", "height_scale"} & set(facts(drone))
 
 
-def test_a_stack_of_megabytes_is_not_left_to_best_effort(drone):
+def test_a_stack_of_megabytes_is_sent_reliably(drone):
     topic = drone.resolve_topic_name(topics.VIEW_IMAGE)
     ends = [*drone.get_publishers_info_by_topic(topic), *drone.get_subscriptions_info_by_topic(topic)]
     quality = {end.node_name: end.qos_profile for end in ends if end.node_name != "drone"}

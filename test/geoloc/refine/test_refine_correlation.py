@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edge directions correlated with the map: known shifts, turns and scales are found, and doubt is told."""
+"""Edge directions correlated with the map: known shifts, turns, scales and uncertain cases."""
 
 import math
 
@@ -49,7 +49,7 @@ def test_any_size_of_view_will_do(side_px):
 def test_another_place_is_never_confirmed(seed):
     found = METHOD.register(later(view_of(town(seed + 10))), patch_of(TOWN))
     assert found.verdict is not Verdict.CONFIRMED
-    assert "edges agree by" in found.sentence or "another shift" in found.sentence
+    assert "edges correlate by" in found.sentence or "another shift" in found.sentence
 
 
 @pytest.mark.parametrize("grain", [0.0, 2.0])
@@ -67,7 +67,7 @@ def test_a_pattern_that_repeats_is_undecided():
     board = np.repeat(lattice[..., None], 3, axis=2)
     found = METHOD.register(view_of(board, 1.0, 1.0), patch_of(board))
     assert found.verdict is Verdict.UNDECIDED
-    assert "another shift agrees" in found.sentence
+    assert "another shift correlates" in found.sentence
 
 
 def test_a_lone_road_does_not_tell_how_far_along_it():

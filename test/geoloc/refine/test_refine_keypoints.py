@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matched points become a similarity, a verdict and a covariance; SIFT and a fake matcher find them."""
+"""Matched points give a similarity, a verdict and a covariance, with SIFT and with a fake matcher."""
 
 import math
 
@@ -16,7 +16,7 @@ PATCH = patch_of(TOWN)
 
 
 class FakeMatcher:
-    """Matches points through a known similarity, `wrong` more of them anywhere, with noise of `noise_px`."""
+    """Matches `right` points by a known similarity, with noise of `noise_px`, and `wrong` random ones."""
 
     name = "fake"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kornia's matcher is loaded from the disk alone; its weights are not shipped, so made-up ones stand in."""
+"""kornia's matcher with weights from local files; random weights stand in for the real ones."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     torch.save({"extractor": feature.DISK().state_dict()}, folder / "depth-save.pth")
     state = feature.LightGlue(features=None, input_dim=128).state_dict()
-    # As the release names them.
+    # Names as in the release.
     old = {}
     for name, value in state.items():
         parts = name.split(".")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The top of a surface, between its pixels, and what it says about how well a place is known."""
+"""The peak of a surface between its pixels, and its uncertainty."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_spread_is_temperature_over_curvature():
     np.testing.assert_allclose(spread(CURVATURE, 0.01, 100.0), 0.01 * np.linalg.inv(CURVATURE))
 
 
-def test_a_rival_is_looked_for_elsewhere():
+def test_a_rival_lies_apart_from_the_peak():
     surface = np.zeros((21, 21), np.float32)
     surface[5, 5], surface[6, 7], surface[15, 3] = 0.9, 0.8, 0.4
     assert best_rival(surface, find_peak(surface), apart=2) == pytest.approx(0.4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A belief and what geometry says, joined before the answer; what cannot be leaves the belief alone."""
+"""Fusion of a belief with a registration; a frame that cannot be refined keeps its belief."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ def town_map(tmp_path_factory):
 
 
 def seen(east_m, north_m, offset_m=(0.0, 0.0)):
-    """A noisy view of the town that even the encoder of these tests knows again."""
+    """Return a noisy view of the town that the encoder of these tests still recognizes."""
     clear = view_of(TOWN, east_m, north_m, math.radians(1.0), 1.01, side_px=SIDE_PX)
     noise = np.random.default_rng(0).normal(0.0, 2.0, clear.shape)
     image = np.clip(clear + noise, 0, 255).astype(np.uint8)
@@ -76,7 +76,7 @@ def test_a_filter_s_belief_is_refined_too(town_map):
     assert localizer.refinement.refined == 1
 
 
-def test_what_the_belief_alone_is_too_unsure_of_is_answered_refined(town_map):
+def test_a_belief_above_max_sigma_m_is_answered_if_refined(town_map):
     plain = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, refine="off"))
     sigma_m = math.sqrt(np.trace(plain.localize(seen(-13.0, 21.0)).covariance_m2))
     strict = dataclasses.replace(ALONE, max_sigma_m=0.9 * sigma_m)
@@ -94,13 +94,13 @@ def test_a_refined_covariance_counts_as_measured_only_where_registration_was(tow
     assert (fix.is_refined, fix.is_calibrated) == (True, False)
     plain = localizer.answer(Query(2, ENCODER.describe(view.images)[0]))
     assert (plain.is_refined, plain.is_calibrated) == (False, True)
-    assert localizer.refinement.last_reason == "no picture of the view came with its descriptor"
+    assert localizer.refinement.last_reason == "no view came with the descriptor."
     known = Localizer(town_map, ENCODER, dataclasses.replace(ALONE, calibration=both)).localize(view)
     assert (known.is_refined, known.is_calibrated) == (True, True)
     np.testing.assert_allclose(known.covariance_m2, fix.covariance_m2 + np.eye(2) * 0.4**2)
 
 
-def test_ground_that_is_not_there_leaves_the_belief(town_map):
+def test_ground_without_imagery_leaves_the_belief(town_map):
     stage = RefineStage(town_map, "ncc")
     _, believed = belief(town_map, (2.0, -1.0), 5.0)
     other = view_of(town(9, side_px=500), side_px=SIDE_PX)
@@ -110,7 +110,7 @@ def test_ground_that_is_not_there_leaves_the_belief(town_map):
     assert stage.facts()["not_refined_last"] == stage.last_reason
 
 
-def test_geometry_that_disagrees_is_answered_so_unsurely_that_the_belief_is_not_ruled_out(town_map):
+def test_a_registration_that_disagrees_is_answered_with_a_covariance_that_includes_the_belief(town_map):
     stage, view = RefineStage(town_map, "ncc"), seen(-13.0, 21.0).image
     truth, sure = belief(town_map, (4.0, -3.0), 0.5)
     answered = stage.refine(sure, view, HERE)
@@ -124,7 +124,7 @@ def test_geometry_that_disagrees_is_answered_so_unsurely_that_the_belief_is_not_
     assert (stage.refined, stage.not_refined) == (2, 0)
 
 
-def test_what_registration_was_measured_to_be_worth_comes_on_top(town_map):
+def test_the_measured_error_of_registration_is_added(town_map):
     _, believed = belief(town_map, (0.2, 0.1), 3.0)
     plain, measured = (
         RefineStage(town_map, "ncc", registration_m=more_m).refine(believed, seen(-13.0, 21.0).image, HERE)
@@ -182,7 +182,7 @@ BAD_BELIEFS = {
 def test_a_belief_that_is_no_number_is_left_alone(town_map, believed):
     stage = RefineStage(town_map, "ncc")
     assert stage.refine(believed, seen(0.0, 0.0).image, HERE) is believed
-    assert stage.last_reason == "the belief is not finite"
+    assert stage.last_reason == "the belief is not finite."
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
@@ -199,7 +199,7 @@ def test_a_map_without_its_picture_still_answers(town_map, tmp_path, damage):
     assert "raster.tif" in localizer.refinement.last_reason
 
 
-def test_a_method_that_cannot_be_is_told_before_the_flight(town_map):
+def test_an_unknown_method_is_refused_before_the_flight(town_map):
     with pytest.raises(ParameterError, match="refine is 'superglue'; it must be one of auto, ncc"):
         LocalizerSettings(refine="superglue")
     with pytest.raises(ParameterError, match="refine is 'features'; it must be one of auto, ncc, sift"):

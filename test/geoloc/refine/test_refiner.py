@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a map on the disk and a view to metres in the map's frame, or to no place."""
+"""Registration of views with a map on disk, in metres of the map's frame."""
 
 import math
 
@@ -36,7 +36,7 @@ def test_a_view_is_placed_to_a_pixel(town_map, refiner):
     assert np.linalg.eigvalsh(found.covariance_m2)[0] > 0
 
 
-def test_a_filter_asks_about_a_place_of_its_own(town_map, refiner):
+def test_a_place_beside_the_view_is_refined_too(town_map, refiner):
     view = view_of(TOWN, 10.0, 10.0, side_px=SIDE_PX)
     place = centre_of(town_map, 10.0, 10.0)
     assert refiner.refine(view, place[0] - 8.0, place[1] + 5.0).verdict is Verdict.CONFIRMED
@@ -91,11 +91,11 @@ def test_what_is_no_view_is_refused(refiner, view):
     assert refusal.value.reason is Reason.BAD_IMAGE
 
 
-def test_a_method_needs_what_it_needs(tmp_path):
+def test_a_method_without_its_weights_or_of_an_unknown_name_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="weights"):
         make_method("lightglue")
     for name in ("off", "superglue"):
-        with pytest.raises(ParameterError, match=rf"'{name}' refines nothing; use one of auto, ncc"):
+        with pytest.raises(ParameterError, match=rf"'{name}' is not a refinement method; use one of auto"):
             make_method(name)
     with pytest.raises(ModelError, match=r"missing|not installed"):
         make_method("lightglue", weights=tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coarse-to-fine search: which tiles take whose cosine, which are compared, and where it is worthwhile."""
+"""Coarse-to-fine search: the cosine of each tile, the compared tiles, and when the search is worthwhile."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ QUERY = ENCODER.at(47.0, -31.0)[None]
 def test_every_tile_has_the_cosine_of_itself_or_of_one_beside_it(map_, share):
     keep = np.random.default_rng(1).random(len(map_.tiles)) >= share
     tiles = Tiles(map_.tiles[keep], map_.pitch_m, map_.view_size_m)
-    numbers = np.arange(len(tiles), dtype=np.float32)[:, None]  # a cosine that tells whose it is
+    numbers = np.arange(len(tiles), dtype=np.float32)[:, None]  # a cosine that identifies its tile
     compared = CoarseSearch(tiles, numbers).compare(np.ones((1, 1), np.float32), numbers)
     source = compared.by_tile(compared.cosines[:, 0]).astype(int)
     np.testing.assert_array_equal(tiles.level[source], tiles.level)
@@ -72,7 +72,7 @@ def test_tiles_that_are_asked_for_after_a_coarse_search_are_compared_themselves(
     np.testing.assert_array_equal(lookup.scores(), every)
 
 
-def test_weights_are_summed_by_the_tile_that_counts_for_theirs():
+def test_weights_are_summed_over_the_tiles_that_take_a_row():
     rows = np.vstack([QUERY, ENCODER.at(-80.0, 10.0)[None]])
     lookup = LookUp(rows, MAP.descriptors, coarse_search=CoarseSearch(TILES, MAP.descriptors))
     weights = np.random.default_rng(2).random(len(TILES)).astype(np.float32)
@@ -85,7 +85,7 @@ def test_weights_are_summed_by_the_tile_that_counts_for_theirs():
 @pytest.mark.parametrize(
     ("size_m", "least", "pays"), [(80.0, 3720, True), (80.0, 3721, False), (40.0, 3720, False)]
 )
-def test_it_pays_on_a_great_map_whose_tiles_overlap(monkeypatch, size_m, least, pays):
+def test_it_is_worthwhile_on_a_large_map_whose_tiles_overlap(monkeypatch, size_m, least, pays):
     monkeypatch.setattr(coarse_search, "_LARGE_MAP", least)
     table = MAP.tiles.copy()
     table["size_m"] = size_m

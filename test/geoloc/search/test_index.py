@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three indexes, one answer; and the queries they refuse."""
+"""Three indexes give the same answer and refuse the same queries."""
 
 import numpy as np
 import pytest

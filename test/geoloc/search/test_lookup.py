@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look-up scores what it is asked for, and remembers the best of what it saw."""
+"""A look-up scores the requested tiles, and lists the best of the compared ones."""
 
 import numpy as np
 import pytest
@@ -73,13 +73,13 @@ def test_a_marginalized_score_is_the_likelihood_over_hypotheses_and_the_offset_i
     np.testing.assert_allclose(learnt.offset_m, (0.0, 9.0))
 
 
-def test_a_certain_hypothesis_is_all_there_is():
+def test_a_certain_hypothesis_decides_the_scores():
     believed = hypotheses_lookup().marginalized(np.array([0.0, 1.0, 0.0]), 1e-3)
     np.testing.assert_allclose(believed.scores(), ROWS @ ROWS[3], atol=1e-5)
     assert believed.best(1)[0][0] == 3
 
 
-def test_cosines_are_computed_once_whatever_is_believed():
+def test_cosines_are_computed_once_for_all_weights():
     lookup = hypotheses_lookup()
     lookup.marginalized(WEIGHTS, 0.05).scores_of(np.array([4, 5]))
     assert sorted(lookup.best(9)[0]) == [4, 5]

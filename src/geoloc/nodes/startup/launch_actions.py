@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that fly as ROS 2 launch actions; launch files alone import this."""
+"""Flight nodes as ROS 2 launch actions; only launch files import this module."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
     """Declare the launch arguments of bringup, each with the description that `--show-args` prints.
 
     Args:
-        use_sim_time: the default of the argument of that name.
+        use_sim_time: default of the argument use_sim_time.
     """
     return [
         DeclareLaunchArgument(
@@ -29,52 +29,52 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
         DeclareLaunchArgument(
             "params_file",
             default_value="",
-            description="ROS parameter file of yours; wins over the shipped one, the model's and the map's.",
+            description="Your ROS parameter file; overrides the shipped file, the model's and the map's.",
         ),
         DeclareLaunchArgument(
             "model",
             default_value="",
-            description="Model directory, or the id of a shipped model. Empty: the model that params_file "
-            "names or, without one, the model that ships.",
+            description="Model directory, or the id of a shipped model. If empty, the model in params_file, "
+            "or else the shipped model.",
         ),
         DeclareLaunchArgument(
             "map",
             default_value="",
-            description="Map directory, made by `geoloc map build`. Empty: the one that params_file names.",
+            description="Map directory, built by `geoloc map build`. If empty, the map in params_file.",
         ),
         DeclareLaunchArgument(
             "image_topic",
             default_value=BringUp.image_topic,
-            description="The camera's image topic, relative to the namespace unless it begins with a slash; "
+            description="Image topic of the camera, relative to the namespace unless it begins with a slash. "
             "IMAGE/compressed and the camera_info beside it are read as well.",
         ),
         DeclareLaunchArgument(
             "use_sim_time",
             default_value=str(use_sim_time).lower(),
             choices=YES_OR_NO,
-            description="Take time from /clock: for replay and simulation.",
+            description="Take time from /clock, for replay and simulation.",
         ),
         DeclareLaunchArgument(
             "log_level",
             default_value=BringUp.log_level,
             choices=list(LOG_LEVELS),
-            description="Least severity of the messages that nodes log.",
+            description="Lowest severity of the messages that the nodes log.",
         ),
         DeclareLaunchArgument(
             "respawn",
             default_value="false",
             choices=YES_OR_NO,
-            description=f"Start a node that ended again after {RESPAWN_DELAY_S:g} s. Otherwise the first "
-            "node to end ends the launch.",
+            description=f"Restart a node {RESPAWN_DELAY_S:g} s after it ended. If false, the launch ends "
+            "when the first node ends.",
         ),
     ]
 
 
 def bringup_choices(context: LaunchContext) -> BringUp:
-    """Read what the pilot chose from the launch arguments.
+    """Read the pilot's choices from the launch arguments.
 
     Raises:
-        ParameterError: as `BringUp`.
+        ParameterError: see `BringUp`.
     """
     file = argument(context, "params_file")
     return BringUp(
@@ -89,10 +89,10 @@ def bringup_choices(context: LaunchContext) -> BringUp:
 
 
 def bringup_actions(context: LaunchContext) -> list[Node]:
-    """Return one action for each node that flies.
+    """Return one action for each flight node.
 
     Raises:
-        GeolocError: where the model, the map or a parameter file is missing; launch prints its sentence.
+        GeolocError: the model, the map or a parameter file is missing; launch prints the sentence.
     """
     respawn = argument(context, "respawn") == "true"
     return [node_action(node, respawn=respawn) for node in bring_up(bringup_choices(context))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start nodes as processes and watch them, where the ROS 2 launch system is not installed."""
+"""Start nodes as processes and watch them, for machines without the ROS 2 launch system."""
 
 import subprocess
 import sys
@@ -26,8 +26,8 @@ def command(start: NodeStart, own_parameters: Path) -> list[str]:
     """Return the command line of a node's process.
 
     Args:
-        start: how to start it.
-        own_parameters: a parameter file with `start.parameters`, as `parameter_text` writes it.
+        start: description of the node's start.
+        own_parameters: parameter file with `start.parameters`, as `parameter_text` writes it.
     """
     words = [sys.executable, "-c", f"from {start.entry.module} import main; main()", "--ros-args"]
     if start.namespace:
@@ -40,7 +40,7 @@ def command(start: NodeStart, own_parameters: Path) -> list[str]:
 
 
 def parameter_text(start: NodeStart) -> str:
-    """Write a node's own parameters as a ROS parameter file; the full name wins over every wildcard."""
+    """Return a node's own parameters as a ROS parameter file; the full name overrides every wildcard."""
     return yaml.safe_dump({start.full_name: {"ros__parameters": start.parameters}})
 
 
@@ -66,18 +66,18 @@ class Processes:
         self._processes.append(_Process(start, words, _popen(words)))
 
     def code(self, name: str) -> int | None:
-        """Return the exit code of a node that has ended, None of one that runs."""
+        """Return the exit code of a node; None while the node runs."""
         return next(process.running.poll() for process in self._processes if process.start.entry.name == name)
 
     def check(self, *, respawn: bool = False) -> None:
         """Check that every node still runs.
 
         Args:
-            respawn: start a crashed node again after `RESPAWN_DELAY_S` instead of raising.
+            respawn: restart a crashed node after `RESPAWN_DELAY_S` instead of raising.
 
         Raises:
-            NodeError: for a node that ended and is not started again. A node that a user's mistake stopped
-                never is.
+            NodeError: a node ended and is not restarted. A node that a user's mistake stopped is never
+                restarted.
         """
         for process in self._processes:
             code = process.running.poll()
@@ -85,7 +85,7 @@ class Processes:
                 continue
             if not respawn or code == USER_MISTAKE:
                 raise NodeError(
-                    f"{process.start.entry.name} ended with code {code}; see its own message above"
+                    f"{process.start.entry.name} ended with code {code}; see its own message above."
                 )
             _respawn(process, code)
 
@@ -93,17 +93,17 @@ class Processes:
         """Watch the nodes until the caller is interrupted.
 
         Raises:
-            NodeError: as `check`.
+            NodeError: see `check`.
         """
         while True:
             self.check(respawn=respawn)
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
-        """Ask every node to end, give it time to close, and kill those that do not."""
+        """Terminate every node, give it time to close, and kill the nodes that do not close."""
         for process in self._processes:
             if process.running.poll() is None:
-                process.running.terminate()  # SIGINT would end a node that still imports with a traceback
+                process.running.terminate()  # on SIGINT, a node that is still importing prints a traceback
         asked_s = time.monotonic()
         for process in self._processes:
             try:
@@ -116,10 +116,10 @@ class Processes:
 
 @contextmanager
 def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
-    """Start nodes and stop them at the end of the `with`, whatever happens inside it.
+    """Start nodes, and stop them at the end of the `with` block, also after an exception.
 
     Args:
-        starts: from `programs.bring_up`, or single ones from `programs.start`.
+        starts: starts of all nodes from `programs.bring_up`, or of single ones from `programs.start`.
     """
     with tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
         processes = Processes()
@@ -140,7 +140,7 @@ def _respawn(process: _Process, code: int) -> None:
     if process.start_again_s is None:
         name, process.start_again_s = process.start.entry.name, now_s + RESPAWN_DELAY_S
         print(
-            f"geoloc: {name} ended with code {code}; starting it again in {RESPAWN_DELAY_S:g} s",
+            f"geoloc: {name} ended with code {code}; restarting it in {RESPAWN_DELAY_S:g} s.",
             file=sys.stderr,
         )
     elif now_s >= process.start_again_s:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that fly, as `ros2 launch geoloc bringup.launch.py` and `geoloc up` start them.
+"""Flight nodes, as `ros2 launch geoloc bringup.launch.py` and `geoloc up` start them.
 
-Nothing of ROS is imported here, so both a launch file and a plain Python program can use this module.
+This module does not import ROS, so both launch files and plain Python programs can use it.
 """
 
 import re
@@ -17,7 +17,7 @@ IMAGE = "image"
 RESPAWN_DELAY_S = 2.0
 _NAMES_MODEL = re.compile(r"(^|[{,])\s*model\s*:", re.MULTILINE)
 USER_MISTAKE = 2
-"""Exit code of a node that a user's mistake stopped; starting it again would not help."""
+"""Exit code of a node that a user's mistake stopped; a restart would not help."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class NodeEntry:
     """One node of the suite.
 
     Attributes:
-        name: of the node and of its program.
-        takes_model: whether it has the parameter `model`.
-        takes_map: whether it has the parameter `map`.
-        takes_image: whether it reads the camera's topics.
-        patience_s: how long it may take to close before it is killed.
+        name: name of the node and of its program.
+        takes_model: whether the node has the parameter `model`.
+        takes_map: whether the node has the parameter `map`.
+        takes_image: whether the node reads the camera's topics.
+        patience_s: time to close, in seconds, before the node is killed.
         package: Python package that holds `nodes.<name>`.
     """
 
@@ -42,7 +42,7 @@ class NodeEntry:
 
     @property
     def module(self) -> str:
-        """The module whose `main` runs the node."""
+        """Module whose `main` runs the node."""
         return f"{self.package}.nodes.{self.name}"
 
 
@@ -54,20 +54,20 @@ NODES = (CAMERA_NODE, INFERENCE_NODE, RETRIEVAL_NODE)
 
 @dataclass(frozen=True)
 class BringUp:
-    """What a pilot chooses at start-up; every default suits a drone whose topics have geoloc's names.
+    """The pilot's choices at start-up; the defaults suit a drone whose topics have geoloc's names.
 
     Attributes:
         namespace: prefix of every node and relative topic.
-        params_file: ROS parameter files, later ones win; they win over the model's and the map's own.
-        model: model directory or the id of a shipped one; empty for the model that `params_file` names or,
-            without one, for the model that ships.
-        map: map directory; empty for the one that the parameter files name.
-        image_topic: of the camera; `camera_info` is expected beside it, as image_transport has it.
-        use_sim_time: take time from /clock.
-        log_level: of the nodes, one of `LOG_LEVELS`.
+        params_file: ROS parameter files; later ones override earlier ones, the model's and the map's.
+        model: model directory, or id of a shipped model; empty for the model that `params_file` names, or
+            else the shipped model.
+        map: map directory; empty for the map that the parameter files name.
+        image_topic: image topic of the camera; `camera_info` is expected beside it, as in image_transport.
+        use_sim_time: whether to take time from /clock.
+        log_level: log level of the nodes, one of `LOG_LEVELS`.
 
     Raises:
-        ParameterError: for a log level that ROS does not have.
+        ParameterError: the log level does not exist in ROS.
     """
 
     namespace: str = "geoloc"
@@ -81,7 +81,7 @@ class BringUp:
     def __post_init__(self) -> None:
         if self.log_level not in LOG_LEVELS:
             raise ParameterError(
-                f"log level '{self.log_level}' is unknown: use one of {', '.join(LOG_LEVELS)}"
+                f"log level '{self.log_level}' is unknown; use one of {', '.join(LOG_LEVELS)}."
             )
 
 
@@ -98,36 +98,36 @@ class NodeStart:
 
     @property
     def full_name(self) -> str:
-        """The node's name with its namespace, as in `/geoloc/camera_node`."""
+        """Name of the node with its namespace, such as `/geoloc/camera_node`."""
         return "/" + "/".join(part for part in (self.namespace.strip("/"), self.entry.name) if part)
 
 
 def bring_up(choices: BringUp) -> list[NodeStart]:
-    """Return how to start each node that flies.
+    """Return the start of each flight node.
 
     Raises:
-        ParameterError: where nobody names a map and a model, or a file of them is missing.
-        ModelError: where the model is neither a directory nor shipped.
+        ParameterError: no map or no model is given, or a file is missing.
+        ModelError: the model is neither a directory nor shipped.
     """
     if not choices.params_file:
-        _require("map", choices.map, "make one with `geoloc map build`")
-        _require("model", _model(choices), "make one with `geoloc-train export`")
+        _require("map", choices.map, "build one with `geoloc map build`")
+        _require("model", _model(choices), "export one with `geoloc-train export`")
     return [start(entry, choices) for entry in NODES]
 
 
 def start(
     entry: NodeEntry, choices: BringUp, extra: dict[str, str | bool | float] | None = None
 ) -> NodeStart:
-    """Return how to start one node.
+    """Return the start of one node.
 
     Args:
-        entry: the node, such as `CAMERA_NODE`.
-        choices: what the pilot chose.
-        extra: parameters for this node alone, over everything else.
+        entry: node to start, such as `CAMERA_NODE`.
+        choices: the pilot's choices.
+        extra: parameters for this node alone, which override all others.
 
     Raises:
-        ParameterError: where a parameter file or the map directory is missing.
-        ModelError: where the model is neither a directory nor shipped.
+        ParameterError: a parameter file or the map directory is missing.
+        ModelError: the model is neither a directory nor shipped.
     """
     model = _model(choices)
     map_folder = _folder(choices.map) if choices.map else None
@@ -149,7 +149,8 @@ def start(
 def _require(what: str, value: str | Path | None, remedy: str) -> None:
     if not value:
         raise ParameterError(
-            f"no {what} is given: say which with `{what}:=…` in a launch, `--{what} …` here; {remedy}"
+            f"no {what} is given; name one with `{what}:=…` in a launch or `--{what} …` on the command line, "
+            f"or {remedy}."
         )
 
 
@@ -165,16 +166,16 @@ def _model(choices: BringUp) -> Path | None:
 def _folder(text: str) -> Path:
     folder = Path(text).expanduser().absolute()
     if not folder.is_dir():
-        raise ParameterError(f"{text} is not a map directory: make one with `geoloc map build`")
+        raise ParameterError(f"{text} is not a map directory; build one with `geoloc map build`.")
     return folder
 
 
 def _parameter_files(chosen: Sequence[Path], model: Path | None, map_folder: Path | None) -> tuple[Path, ...]:
-    """Order the files from the general to the particular, because the last one wins."""
+    """Order the files from general to specific, because the last one wins."""
     own = [folder / "params.yaml" for folder in (model, map_folder) if folder]
     for file in chosen:
         if not file.is_file():
-            raise ParameterError(f"{file} is not a parameter file: give the path of a YAML file that exists")
+            raise ParameterError(f"{file} is not a parameter file; give the path of an existing YAML file.")
     files = [default_parameters(), *(file for file in own if file.is_file()), *chosen]
     return tuple(dict.fromkeys(file.absolute() for file in files))
 

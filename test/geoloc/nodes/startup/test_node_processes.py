@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc up` without ROS: command lines, and processes that end, crash, or will not go."""
+"""`geoloc up` without ROS: command lines, and processes that end, crash, or do not stop."""
 
 import dataclasses
 import signal
@@ -21,7 +21,7 @@ CAMERA = start(CAMERA_NODE, BringUp(image_topic="/cam/image", log_level="debug")
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replace the nodes' programs: the list holds the Python code that each next start runs."""
+    """Replace the programs of the nodes: the list holds the Python code for each start in turn."""
     codes: list[str] = []
     monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-S", "-c", codes.pop(0)])
     monkeypatch.setattr(processes, "RESPAWN_DELAY_S", 0.0)
@@ -93,10 +93,10 @@ def test_a_crashed_node_comes_back_with_respawn(
             time.sleep(0.02)
         time.sleep(0.3)
         running_nodes.check(respawn=False)
-    assert "camera_node ended with code 7; starting it again" in capfd.readouterr().err
+    assert "camera_node ended with code 7; restarting it" in capfd.readouterr().err
 
 
-def test_a_users_mistake_is_not_tried_again(runs: list[str]) -> None:
+def test_a_node_stopped_by_a_users_mistake_is_not_restarted(runs: list[str]) -> None:
     runs.append(f"raise SystemExit({USER_MISTAKE})")
     with pytest.raises(NodeError, match="code 2"), running([CAMERA]) as running_nodes:
         until_it_ends(running_nodes, respawn=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of nodes: what each one is started with, whoever starts it."""
+"""The table of nodes, and the parameters that each one is started with."""
 
 from pathlib import Path
 
