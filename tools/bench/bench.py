@@ -214,7 +214,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "table", nargs="*", choices=[*TABLES, []], help="Tables to print; all if none is named."
+        "table",
+        nargs="*",
+        choices=[*TABLES, []],
+        metavar="TABLE",
+        help=f"Tables to print, of {', '.join(TABLES)}; all by default.",
     )
     chosen = parser.parse_args().table or list(TABLES)
     print(f"one run on {Path('/proc/cpuinfo').read_text().count('processor')} cores, medians")

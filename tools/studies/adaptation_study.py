@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measure the effect of adaptation to a region, on cities that the encoder has never seen.
+r"""Measure the effect of adaptation to a region, on cities that the encoder has never seen.
 
     .venv/bin/python tools/studies/adaptation_study.py \
         --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
@@ -9,8 +9,8 @@
 A case is city:map year:flown year:model. For each case, the study
  - lays the city's crops side by side, in the same order for both years, as imagery for the map and for the
    camera; everything in it is real except the seams;
- - records a survey over the western half as footage for the adaptation, which does not read the true positions
-   in the bag, and for the evaluation a tour over that half and a tour over the eastern half;
+ - records a survey over the western half as footage for the adaptation, which does not read the true
+   positions in the bag; for the evaluation it records a tour over each half;
  - runs `geoloc-train adapt`, and runs `geoloc evaluate` on both tours before and after the adaptation.
 Finished steps are skipped. Words after `--` are settings of `geoloc-train adapt`.
 """

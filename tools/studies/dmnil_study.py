@@ -8,8 +8,8 @@ The study arranges the imagery like University-1652: satellite images of the new
 rendered from other dates. It trains on Long Beach, Palm Springs, Bishop and Eureka, without the pairing, and
 tests on Claremont, with Chico as distractors. It trains every variant with every seed, from random weights.
 Test recall is recorded after each epoch but selects nothing: the last epoch counts. Finished runs are
-skipped. `--init RUN` starts from that run's weights instead of random ones, for the variant `all parts`. Words
-after `--` are settings of `geoloc-train fit`.
+skipped. `--init RUN` starts from that run's weights instead of random ones, for the variant `all parts`.
+Words after `--` are settings of `geoloc-train fit`.
 """
 
 import argparse

@@ -79,7 +79,7 @@ def one_run(
 def summary(found: dict[str, list[dict[str, float]]]) -> str:
     """Return a table of mean ± sample deviation over seeds, and of the differences seed by seed."""
     host, other = found.values()
-    lines = ["| figure | " + " | ".join(found) + " | difference |", "|---|" + "---|" * (len(found) + 1)]
+    lines = ["| metric | " + " | ".join(found) + " | difference |", "|---|" + "---|" * (len(found) + 1)]
     for name in host[0]:
         columns = [[run[name] for run in runs] for runs in (host, other)]
         columns.append([b - a for a, b in zip(*columns, strict=True)])
