@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Adaptation from nothing, with the commands a user types: a small encoder comes to a region it has not seen.
+"""Adapt a small encoder to a region that it has never seen, with the commands that a user types.
 
-make adapt-demo                       minutes on a CPU; what is there already is not made again
+make adapt-demo                       takes minutes on a CPU and keeps existing results
 .venv/bin/python tools/adapt_demo.py --out demo/adapt --seed 8
 
-The encoder learns for a minute from other procedural worlds, in summer and autumn. The region's map is of a
-summer too, but the drone flies over it in a leafless spring. One flight is the footage that is adapted to;
-another, along other ways over the same ground, is localised before and after, every frame of it.
+The encoder is trained for a minute on other procedural worlds, in summer and autumn. The region's map shows
+summer, too, but the drone flies over it in a leafless spring. One flight is the footage for the adaptation.
+A second flight, along other tracks over the same ground, is localized before and after the adaptation.
 """
 
 import argparse
@@ -45,9 +45,9 @@ class Step:
     """A command of the demo.
 
     Attributes:
-        why: said before it.
-        made: what it leaves behind, by which it is known to be done.
-        words: the command as a user types it.
+        why: line that is printed before the command.
+        made: file or folder that the command creates; the step is skipped if it exists.
+        words: words of the command as a user types it.
     """
 
     why: str
@@ -56,7 +56,7 @@ class Step:
 
 
 def steps(out: Path, seed: int) -> list[Step]:
-    """All commands, in order."""
+    """Return all commands in order."""
     world, footage, flight = out / "world", out / "footage", out / "flight"
     ground, ortho = str(world / "date2.tif"), str(world / "date0.tif")
     run, generic, adapted = out / "generic-run", out / "generic", out / "adapted"
@@ -69,59 +69,65 @@ def steps(out: Path, seed: int) -> list[Step]:
     adapt = ("geoloc-train", "adapt", "--map", ortho, "--footage", str(footage), "--init", str(generic))
     where = ("--view-size", str(_VIEW_M), "--out", str(adapted), "--map-out", str(after))
     return [
-        Step("a region on three dates: summer for the map, spring to fly in", world / "date2.tif",
-             (*simulate, "--out", str(world))),
-        Step("footage of it, without labels", footage / "metadata.yaml", (*survey, "--out", str(footage))),
-        Step("a flight to measure by", flight / "metadata.yaml", (*tour, "--out", str(flight))),
-        Step("an encoder that has seen other regions, in summer and autumn", run / "trained",
-             ("geoloc-train", "fit", *_GENERIC, "--out", str(run))),
-        Step("the model of it", generic / "model.yaml",
+        Step("Render a region on three dates: summer for the map, spring for the flights",
+             world / "date2.tif", (*simulate, "--out", str(world))),
+        Step("Record footage of the region, without labels",
+             footage / "metadata.yaml", (*survey, "--out", str(footage))),
+        Step("Record a flight for the evaluation",
+             flight / "metadata.yaml", (*tour, "--out", str(flight))),
+        Step("Train an encoder on other regions, in summer and autumn",
+             run / "trained", ("geoloc-train", "fit", *_GENERIC, "--out", str(run))),
+        Step("Export the model", generic / "model.yaml",
              ("geoloc-train", "export", str(run), "--out", str(generic), "--view-size-m", "60", "120")),
-        Step("the map of the region, described by it", before / "map.yaml", (*build, "--out", str(before))),
-        Step("the flight, before", out / "before" / "report.json", _evaluate(flight, before, generic)),
-        Step("adaptation", after / "map.yaml", (*adapt, *where, "--run", str(out / "run"))),
-        Step("the flight, after", out / "after" / "report.json", _evaluate(flight, after, adapted)),
+        Step("Build the map of the region with this model",
+             before / "map.yaml", (*build, "--out", str(before))),
+        Step("Evaluate the flight before adaptation",
+             out / "before" / "report.json", _evaluate(flight, before, generic)),
+        Step("Adapt the encoder to the region",
+             after / "map.yaml", (*adapt, *where, "--run", str(out / "run"))),
+        Step("Evaluate the flight after adaptation",
+             out / "after" / "report.json", _evaluate(flight, after, adapted)),
     ]  # fmt: skip
 
 
 def _evaluate(flight: Path, map_folder: Path, model: Path) -> tuple[str, ...]:
     report = flight.with_name(map_folder.name.removeprefix("map-"))
     named = ("--map", str(map_folder), "--model", str(model), "--out", str(report))
-    # Every frame alone and unrefined: the encoder is compared, not what is made of its look-ups.
+    # Every frame on its own and unrefined, so that the result depends on the encoder alone.
     return ("geoloc", "evaluate", str(flight), *named, "--alone", "--unrefined")
 
 
 def table(out: Path) -> str:
-    """Return what `geoloc evaluate` found before and after, beside each other."""
+    """Return a table of the metrics of `geoloc evaluate` before and after adaptation."""
     found = [
         json.loads((out / when / "report.json").read_text(encoding="utf-8")) for when in ("before", "after")
     ]
     before, after = (report["summary"]["all"] for report in found)
     rows = [
         ("", "before", "after"),
-        ("best tile is the true one (R@1)", *(f"{s['recall_at_1']:.1%}" for s in (before, after))),
-        ("position within a tile", *(f"{s['within_tile']:.1%}" for s in (before, after))),
+        ("recall of the best tile (R@1)", *(f"{s['recall_at_1']:.1%}" for s in (before, after))),
+        ("error within one tile", *(f"{s['within_tile']:.1%}" for s in (before, after))),
         ("median error", *(f"{s['median_m']:.1f} m" for s in (before, after))),
-        ("95 % of the errors are below", *(f"{s['p95_m']:.1f} m" for s in (before, after))),
+        ("p95 error", *(f"{s['p95_m']:.1f} m" for s in (before, after))),
         ("availability", *(f"{s['availability']:.1%}" for s in (before, after))),
     ]
     lines = [f"{name:<34}{first:>10}{second:>10}" for name, first, second in rows]
-    return "\n".join([f"{before['frames']} frames of a flight that was not adapted to:", *lines])
+    return "\n".join([f"{before['frames']} frames of a flight that was not used for adaptation:", *lines])
 
 
 def main() -> None:
-    """Run what is missing and print the table."""
+    """Run the missing steps and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("demo/adapt"), help="folder for everything")
-    parser.add_argument("--seed", type=int, default=7, help="of the region")
+    parser.add_argument("--out", type=Path, default=Path("demo/adapt"), help="Folder for all files.")
+    parser.add_argument("--seed", type=int, default=7, help="Seed of the region.")
     options = parser.parse_args()
     todo = steps(options.out, options.seed)
     for number, step in enumerate(todo, start=1):
         print(f"\n{number}/{len(todo)}  {step.why}\n$ {shlex.join(step.words)}", flush=True)
         if step.made.exists():
-            print(f"{step.made} is there already")
+            print(f"skipped: {step.made} exists")
             continue
         program, *words = step.words
         subprocess.run([*_PROGRAMS[program], *words], check=True)

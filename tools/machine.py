@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the set-up finds on this machine, and how it runs commands there."""
+"""Inspects the machine for the set-up, and runs the set-up's commands."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 WHEEL_GUARD = "_ROS_WHEELS_BOOTSTRAP_COMPLETE"
 COMPILERS = ("gcc", "g++", "make", "cmake")
 BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-"""The Python outside any environment: an activated .venv must not be the one that .venv is made with."""
+"""The Python outside any environment, because an activated .venv cannot create itself."""
 APT_PACKAGES = "build-essential cmake python3-dev python3-venv"
 
 
 class SetupError(Exception):
-    """What stops the set-up, in a sentence that says what to do."""
+    """An error that stops the set-up; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Ros:
-    """Where rclpy comes from: the distro of a sourced ROS 2, or the wheels where that is empty."""
+    """The source of rclpy: the distro of a sourced ROS 2, or the wheels if `distro` is empty."""
 
     distro: str = ""
 
@@ -36,10 +36,10 @@ class Ros:
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Copy an environment for a child Python, without what another Python's ROS wheels left in it.
+    """Return an environment for a child Python, without the variables that another Python's wheels set.
 
-    The wheels restart Python with LD_LIBRARY_PATH set to their own libraries and a guard that says it is
-    done; a Python of another environment would inherit both and find the wrong libraries or none.
+    The wheels restart Python with LD_LIBRARY_PATH set to their libraries and with a guard variable that marks
+    the restart. A Python of another environment would inherit both and load the wrong libraries or none.
     """
     clean = dict(environment)
     if clean.pop(WHEEL_GUARD, None):
@@ -50,7 +50,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask_python(code: str) -> str | None:
-    """Run a line in a fresh process of the base Python; returns what it prints, or None where it fails."""
+    """Run code in a new process of the base Python; return its output, or None if it fails."""
     environment = clean_environment(os.environ)
     answer = subprocess.run(
         [BASE_PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=False
@@ -59,19 +59,19 @@ def ask_python(code: str) -> str | None:
 
 
 def can_import(module: str) -> bool:
-    """Whether the base Python imports a module."""
+    """Return whether the base Python can import a module."""
     return ask_python(f"import {module}") is not None
 
 
 def find_ros(environment: Mapping[str, str], can_import: Callable[[str], bool] = can_import) -> Ros:
-    """Decide between a sourced ROS 2 and the wheels.
+    """Return the source of rclpy: a sourced ROS 2 or the wheels.
 
     Args:
-        environment: the variables to look at; a sourced ROS 2 sets ROS_DISTRO and AMENT_PREFIX_PATH.
-        can_import: says whether this Python imports a module.
+        environment: environment variables; a sourced ROS 2 sets ROS_DISTRO and AMENT_PREFIX_PATH.
+        can_import: function that returns whether the base Python can import a module.
 
     Raises:
-        SetupError: where a sourced ROS 2 lacks geographic_msgs, with the package to install.
+        SetupError: where a sourced ROS 2 lacks geographic_msgs; the message names the package to install.
     """
     distro = environment.get("ROS_DISTRO", "")
     if not (distro and environment.get("AMENT_PREFIX_PATH") and can_import("rclpy")):
@@ -79,7 +79,8 @@ def find_ros(environment: Mapping[str, str], can_import: Callable[[str], bool] =
     if not can_import("geographic_msgs.msg"):
         package = f"ros-{distro}-geographic-msgs"
         raise SetupError(
-            f"ROS 2 {distro} is sourced but has no geographic_msgs: sudo apt-get install {package}"
+            f"ROS 2 {distro} is sourced but lacks geographic_msgs; "
+            f"install it with `sudo apt-get install {package}`."
         )
     return Ros(distro)
 
@@ -89,7 +90,7 @@ def missing_tools(
     which: Callable[[str], str | None] = shutil.which,
     can_import: Callable[[str], bool] = can_import,
 ) -> list[str]:
-    """Name what the machine lacks; compilers, cmake and Python's headers are needed with the wheels alone."""
+    """Return the names of missing tools; only the wheels need compilers, cmake and Python's headers."""
     missing = [] if can_import("ensurepip") else ["python3-venv"]
     if not ros.sourced:
         missing += [tool for tool in COMPILERS if which(tool) is None]
@@ -99,36 +100,36 @@ def missing_tools(
 
 
 def require_tools(ros: Ros) -> None:
-    """Stop where the machine lacks a tool that the set-up needs.
+    """Raise an error if the machine lacks a tool that the set-up needs.
 
     Raises:
-        SetupError: one sentence that names what is missing and the command that installs it.
+        SetupError: the message names the missing tools and the command that installs them.
     """
     if sys.version_info < (3, 10):
         raise SetupError(
-            f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 …"
+            f"Python {sys.version.split()[0]} is too old; name 3.10 or newer with `make PYTHON=python3.11 …`."
         )
     missing = missing_tools(ros)
     if missing:
         raise SetupError(
-            f"not found: {', '.join(missing)}; install with: sudo apt-get install {APT_PACKAGES}"
+            f"not found: {', '.join(missing)}; install with `sudo apt-get install {APT_PACKAGES}`."
         )
 
 
 def run_quietly(
     words: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, keep_open: int
 ) -> None:
-    """Run a command with dots for progress; what it prints goes to a file, whose end is shown where it fails.
+    """Run a command with dots for progress; write its output to a file, and show the end if it fails.
 
     Args:
-        words: the command.
-        folder: where it runs.
-        environment: its variables.
-        log: the file, written anew.
-        keep_open: a descriptor that it inherits, so that a lock lasts as long as an orphan of ours.
+        words: words of the command.
+        folder: working directory.
+        environment: environment variables.
+        log: file for the output, which is overwritten.
+        keep_open: file descriptor that the command inherits, so that an orphaned command keeps the lock.
 
     Raises:
-        SetupError: where it fails.
+        SetupError: where the command fails; the message ends with its output.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -147,7 +148,7 @@ def run_quietly(
 
 
 def wait_with_dots(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process, with a dot every two seconds; it does not outlive an interruption."""
+    """Wait for a process and print a dot every two seconds; kill the process on an interruption."""
     try:
         while True:
             try:
@@ -162,6 +163,6 @@ def wait_with_dots(process: subprocess.Popen[bytes]) -> None:
 
 
 def numpy_limit() -> str | None:
-    """Return the pip constraint that keeps numpy at the major version a sourced ROS 2 was built on."""
+    """Return the pip constraint that keeps numpy at the major version that a sourced ROS 2 uses."""
     major = ask_python("import numpy; print(numpy.__version__.split('.')[0])")
     return f"numpy<{int(major) + 1}" if major else None

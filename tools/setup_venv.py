@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make `.venv` with everything geoloc needs; quick when it is there, and whole again after an interruption.
+"""Create `.venv` with geoloc and its dependencies, or bring it up to date.
 
-    python3 tools/setup_venv.py            what flies, what measures and simulates, and the test tools
-    python3 tools/setup_venv.py --train    and what training needs (torch)
+    python3 tools/setup_venv.py            localization, evaluation, simulation and the test tools
+    python3 tools/setup_venv.py --train    also training (torch)
 
-Each step leaves a stamp: a hash of what went into it. A step whose stamp still fits is skipped; a step that
-was begun and not ended makes the next run start over, because pip cannot tell a half-copied package from a
-whole one. Where a ROS 2 is sourced its rclpy, cv_bridge and geographic_msgs are used; elsewhere ROS 2 Kilted
-comes as wheels.
+Each step leaves a stamp, a hash of its inputs. A step whose stamp still matches is skipped. After an
+interrupted step the next run starts over, because pip cannot tell a half-copied package from a complete one.
+If a ROS 2 is sourced, the environment uses its rclpy, cv_bridge and geographic_msgs; otherwise ROS 2 Kilted
+is installed as wheels.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: its title, and the words and files that make it due again when they change."""
+    """A step of the set-up, which is due again when its words or files change."""
 
     name: str
     title: str
@@ -55,7 +55,7 @@ class Step:
     files: Sequence[Path] = ()
 
     def digest(self) -> str:
-        """Hash every word, and the path and content of every file."""
+        """Return a hash of all words, and of the path and content of all files."""
         digest = hashlib.sha256("\0".join(self.words).encode())
         for file in self.files:
             digest.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
@@ -66,9 +66,9 @@ class Venv:
     """The virtual environment under construction.
 
     Args:
-        folder: where it lies.
-        ros: where rclpy comes from.
-        lock: a descriptor that children inherit, so that an orphaned pip keeps the lock until it ends.
+        folder: folder of the environment.
+        ros: source of rclpy.
+        lock: file descriptor that child processes inherit, so that an orphaned pip keeps the lock.
     """
 
     def __init__(self, folder: Path, ros: Ros, lock: int) -> None:
@@ -79,10 +79,10 @@ class Venv:
         self._lock = lock
 
     def call(self, *command: str | Path, **variables: str) -> None:
-        """Run a command to its end; what it prints goes to a file, whose end is shown where it fails.
+        """Run a command; write its output to a file, and show the end if it fails.
 
         Raises:
-            SetupError: where it fails.
+            SetupError: where the command fails.
         """
         words = [str(word) for word in command]
         environment = {**clean_environment(os.environ), **variables}
@@ -91,7 +91,7 @@ class Venv:
         )
 
     def pip(self, *arguments: str | Path) -> None:
-        """Install with the environment's pip, beside the numpy that a sourced ROS 2 was built on."""
+        """Install with the environment's pip; keep the major version of numpy that a sourced ROS 2 uses."""
         limit = numpy_limit() if self.ros.sourced else None
         constraint: list[str | Path] = []
         if limit:
@@ -100,12 +100,12 @@ class Venv:
         self.call(self.python, "-m", "pip", "install", *arguments, *constraint)
 
     def create(self) -> None:
-        """Make the environment; with a sourced ROS 2 it sees the system's packages."""
+        """Create the environment; with a sourced ROS 2 it includes the system's packages."""
         options = ["--system-site-packages"] if self.ros.sourced else []
         self.call(BASE_PYTHON, "-m", "venv", *options, self.folder)
 
     def discard(self) -> None:
-        """Remove the environment, its state folder last, so that an interrupted removal is recognised."""
+        """Remove the environment, its state folder last, so that an interrupted removal is recognized."""
         for entry in self.folder.iterdir():
             if entry == self._state:
                 continue
@@ -116,26 +116,26 @@ class Venv:
         shutil.rmtree(self.folder)
 
     def discard_if_broken(self) -> None:
-        """Remove an environment that an interrupted run left half-made.
+        """Remove an environment that an interrupted run left incomplete.
 
         Raises:
-            SetupError: where something else made the folder, which is not ours to remove.
+            SetupError: where another program made the folder.
         """
         if not self.folder.exists():
             return
         if not self._state.is_dir():
-            raise SetupError(f"{self.folder} was not made by this script: move it away and try again")
+            raise SetupError(f"{self.folder} was not made by this script; move it away and try again.")
         if (self._state / UNFINISHED).exists() or not self.python.exists():
-            print(f"An earlier set-up was interrupted: {self.folder.name} is made anew.", flush=True)
+            print(f"An earlier set-up was interrupted; creating {self.folder.name} again.", flush=True)
             self.discard()
 
     def is_done(self, step: Step) -> bool:
-        """Whether a step's stamp fits its inputs."""
+        """Return whether a step's stamp matches its inputs."""
         stamp = self._state / step.name
         return stamp.is_file() and stamp.read_text() == step.digest()
 
     def perform(self, step: Step) -> None:
-        """Run a step between the mark that says begun and the stamp that says done."""
+        """Mark a step as begun, run it, and stamp it as done."""
         print(f"{step.title} ", end="", flush=True)
         began = time.monotonic()
         self._state.mkdir(parents=True, exist_ok=True)
@@ -172,14 +172,14 @@ def build_messages(venv: Venv) -> None:
 
 
 def link(place: Path, target: Path) -> None:
-    """Put a symbolic link at a place, instead of an earlier one."""
+    """Create a symbolic link, or replace an existing one."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.symlink_to(target)
 
 
 def place_package(venv: Venv) -> None:
-    """Make the environment an ament prefix that holds geoloc: `ros2 run` and `ros2 launch` look there."""
+    """Turn the environment into an ament prefix with geoloc, for `ros2 run` and `ros2 launch`."""
     share = venv.folder / "share"
     link(share / "ament_index" / "resource_index" / "packages" / "geoloc", ROOT / "resource" / "geoloc")
     shutil.rmtree(share / "geoloc", ignore_errors=True)
@@ -191,7 +191,7 @@ def place_package(venv: Venv) -> None:
 
 
 def shared_paths() -> list[Path]:
-    """List what is linked under `share/geoloc`; `ros2 launch` finds files, but does not follow folders."""
+    """Return the paths to link under `share/geoloc`; `ros2 launch` finds files but not linked folders."""
     files = [
         path for top in ("launch", "config") for path in sorted((ROOT / top).rglob("*")) if path.is_file()
     ]
@@ -203,13 +203,13 @@ def shared_paths() -> list[Path]:
 
 
 def programs() -> list[str]:
-    """Read the names of the package's programs in setup.py."""
+    """Return the names of the package's programs, read from setup.py."""
     lines = (ROOT / "setup.py").read_text().splitlines()
     return [line.split('"')[1].split(" = ")[0] for line in lines if " = geoloc" in line]
 
 
 def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
-    """List what a whole environment takes, in order."""
+    """Yield the steps of a complete environment in order."""
     base = (sys.version, BASE_PYTHON, str(ROOT), venv.ros.distro)
     package = (*METADATA, *SCRIPTS)
     recipe = tuple(sorted(path for path in RECIPE.rglob("*") if path.is_file()))
@@ -219,17 +219,19 @@ def steps(venv: Venv, *, train: bool) -> Iterator[Step]:
         return lambda: venv.pip("--editable", f"{ROOT}[{extras}]")
 
     yield Step("venv", "Virtual environment", venv.create, base)
-    yield Step("package", "geoloc and what it needs (1 GB)", install(extras), base, package)
+    yield Step("package", "geoloc and its dependencies (1 GB)", install(extras), base, package)
     if not venv.ros.sourced:
         yield Step("messages", "geographic_msgs", lambda: build_messages(venv), base, (*recipe, *SCRIPTS))
     links = (*base, *map(str, shared_paths()))
     yield Step("place", "Links for ros2 run and ros2 launch", lambda: place_package(venv), links, package)
     if train:
-        yield Step("train", "torch and what training needs (5 GB)", install(f"{extras},train"), base, package)
+        yield Step(
+            "train", "torch and other training dependencies (5 GB)", install(f"{extras},train"), base, package
+        )
 
 
 def set_up(folder: Path, *, train: bool) -> None:
-    """Bring the environment up to date, doing only what is due.
+    """Bring the environment up to date; run only the steps that are due.
 
     Raises:
         SetupError: where a tool is missing or a command fails.
@@ -250,13 +252,13 @@ def set_up(folder: Path, *, train: bool) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Hold a folder's lock, so that two set-ups never write at once; yields its descriptor."""
+    """Hold the lock of a folder, so that two set-ups never write at once; yield its file descriptor."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up is under way here; waiting for it.", flush=True)
+            print("Another set-up is running here; waiting for it to finish.", flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
@@ -264,12 +266,14 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def main() -> int:
-    """Read the command line and set up; a failure ends in one sentence."""
+    """Read the command line and set up; print a failure as one sentence."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", action="store_true", help="also install what training and its tests need")
-    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
+    parser.add_argument("--train", action="store_true", help="Also install the dependencies of training.")
+    parser.add_argument(
+        "--venv", type=Path, default=ROOT / ".venv", help="Folder of the environment (default: .venv)."
+    )
     arguments = parser.parse_args()
     try:
         set_up(arguments.venv.absolute(), train=arguments.train)
@@ -277,7 +281,7 @@ def main() -> int:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("set-up: interrupted; the same command again starts over", file=sys.stderr)
+        print("set-up: interrupted; the next run starts over.", file=sys.stderr)
         return 130
     return 0
 

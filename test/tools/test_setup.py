@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The set-up: which ROS it takes, what it says is missing, what it skips, and what it makes anew."""
+"""Tests the set-up: the choice of ROS, missing tools, skipped steps, and recovery after an interruption."""
 
 import subprocess
 import sys
@@ -37,11 +37,13 @@ def test_a_sourced_ros_is_used() -> None:
         (SOURCED, ()),
     ],
 )
-def test_without_a_usable_ros_come_the_wheels(environment: dict[str, str], modules: tuple[str, ...]) -> None:
+def test_without_a_usable_ros_the_wheels_are_used(
+    environment: dict[str, str], modules: tuple[str, ...]
+) -> None:
     assert not machine.find_ros(environment, importing(*modules)).sourced
 
 
-def test_a_ros_without_geographic_msgs_is_told_what_to_install() -> None:
+def test_a_ros_without_geographic_msgs_names_the_package_to_install() -> None:
     with pytest.raises(SetupError, match="apt-get install ros-kilted-geographic-msgs"):
         machine.find_ros(SOURCED, importing("rclpy"))
 
@@ -60,13 +62,13 @@ def test_a_sourced_ros_is_found_by_a_real_import(tmp_path: Path, monkeypatch: py
 def test_a_missing_compiler_is_named_in_one_sentence(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "missing_tools", lambda ros: [tool])
     with pytest.raises(
-        SetupError, match=f"not found: {tool.replace('+', '.')}; install with: sudo apt-get"
+        SetupError, match=f"not found: {tool.replace('+', '.')}; install with `sudo apt-get"
     ) as caught:
         machine.require_tools(Ros())
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_missing_is_what_which_does_not_find() -> None:
+def test_tools_that_which_does_not_find_are_missing() -> None:
     present = {"gcc", "make"}
     missing = machine.missing_tools(
         Ros(), lambda tool: tool if tool in present else None, importing("ensurepip")
@@ -79,7 +81,7 @@ def test_a_sourced_ros_needs_no_compiler() -> None:
     assert machine.missing_tools(Ros("jazzy"), lambda _tool: None, importing("ensurepip")) == []
 
 
-def test_a_child_python_is_spared_another_environments_libraries() -> None:
+def test_a_child_python_does_not_inherit_another_environments_libraries() -> None:
     wheels = {"_ROS_WHEELS_BOOTSTRAP_COMPLETE": "1", "LD_LIBRARY_PATH": "/else/lib", "HOME": "/home"}
     clean = machine.clean_environment(wheels)
     assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in clean
@@ -122,7 +124,7 @@ def test_a_files_content_is_an_input(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert Step("s", "s", lambda: None, (), [file]).digest() != before
 
 
-def test_a_step_that_breaks_off_leaves_its_mark_and_no_stamp(venv: Venv) -> None:
+def test_an_interrupted_step_leaves_its_mark_and_no_stamp(venv: Venv) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
@@ -132,14 +134,14 @@ def test_a_step_that_breaks_off_leaves_its_mark_and_no_stamp(venv: Venv) -> None
     assert not venv.is_done(step(interrupt, "a"))
 
 
-def test_an_interrupted_environment_is_made_anew(venv: Venv) -> None:
-    test_a_step_that_breaks_off_leaves_its_mark_and_no_stamp(venv)
+def test_an_interrupted_environment_is_discarded(venv: Venv) -> None:
+    test_an_interrupted_step_leaves_its_mark_and_no_stamp(venv)
     (venv.folder / "lib").mkdir()
     venv.discard_if_broken()
     assert not venv.folder.exists()
 
 
-def test_a_whole_environment_is_left_alone(venv: Venv) -> None:
+def test_a_complete_environment_is_kept(venv: Venv) -> None:
     venv.perform(step(lambda: None, "a"))
     venv.python.parent.mkdir()
     venv.python.touch()
@@ -147,7 +149,7 @@ def test_a_whole_environment_is_left_alone(venv: Venv) -> None:
     assert venv.is_done(step(lambda: None, "a"))
 
 
-def test_a_folder_of_somebody_else_is_not_removed(venv: Venv) -> None:
+def test_a_folder_made_by_another_program_is_not_removed(venv: Venv) -> None:
     (venv.folder / "precious").mkdir(parents=True)
     with pytest.raises(SetupError, match="move it away"):
         venv.discard_if_broken()
@@ -171,7 +173,7 @@ def test_steps_build_messages_only_with_the_wheels(tmp_path: Path) -> None:
     assert names(Ros("jazzy"), train=True) == ["venv", "package", "place", "train"]
 
 
-def test_with_a_sourced_ros_the_environment_sees_the_systems_packages(
+def test_with_a_sourced_ros_the_environment_includes_the_systems_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[Any, ...]] = []

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Speed and memory of what flies and what learns, as ratios within one run: machines differ, ratios travel.
+"""Measure the speed and memory of localization and training, as ratios within one run.
 
-make bench                          every table
+Durations differ between machines; ratios can be compared.
+
+make bench                          print every table
 .venv/bin/python tools/bench/bench.py index view
 """
 
@@ -33,12 +35,12 @@ from geoloc_lab.flight_simulator.aerial_camera import default_intrinsics
 _SEED = 1
 _BACKBONES = ("resnet18", "mobilenetv4_conv_small", "convnext_atto", "vit_tiny_patch16_224")
 _PAIRS = 8
-_PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; of a descriptor
-_HALF = _PICTURES // 2  # of its pictures: all that the naive way is given
+_PLACES, _PICTURES, _NUMBERS = 701, 51_355, 512  # University-1652's largest test; size of a descriptor
+_HALF = _PICTURES // 2  # number of images for the naive method
 
 
 def view() -> Iterator[Row]:
-    """Time a frame tilted by 10 degrees becoming a view of 160 pixels; the ratio is to 640 x 480."""
+    """Time the warp of a tilted frame to a view of 160 pixels; ratios are to 640 x 480."""
     world_from_optical = Rotation.from_euler("xyz", [10, 0, 40], degrees=True).as_matrix() @ mount_rotation(
         NADIR_MOUNT_RPY_DEG
     )
@@ -51,7 +53,7 @@ def view() -> Iterator[Row]:
 
 
 def encoder() -> Iterator[Row]:
-    """Time the shipped encoder on one view and on eight; the ratio is to onnxruntime's one."""
+    """Time the shipped encoder on one view and on eight; ratios are to onnxruntime with one view."""
     model = find_model()
     size = load_encoder(model).card.input_px
     views = np.random.default_rng(_SEED).integers(0, 255, (8, size, size, 3), dtype=np.uint8)
@@ -69,7 +71,7 @@ def encoder() -> Iterator[Row]:
 
 
 def index() -> Iterator[Row]:
-    """One descriptor among 30,000 of 256 numbers; the ratio is to exact FAISS; recall of its best ten."""
+    """Time the search for a descriptor among 30,000 of size 256; ratios are to exact FAISS."""
     rng = np.random.default_rng(_SEED)
     centres = rng.standard_normal((1000, 256))
     descriptors = unit(centres[rng.integers(0, 1000, 30_000)] + 0.7 * rng.standard_normal((30_000, 256)))
@@ -86,12 +88,12 @@ def index() -> Iterator[Row]:
         yield Row(
             kind,
             median_ms(partial(opened.search, queries[:1], 10)),
-            f"recall {recall:.3f}, ready in {built_s:.1f} s",
+            f"recall of the best ten {recall:.3f}, built in {built_s:.1f} s",
         )
 
 
 def training() -> Iterator[Row]:
-    """Time a training step in bfloat16 on two threads, by backbone; the ratio is to the shipped one."""
+    """Time a training step in bfloat16 on two threads, by backbone; ratios are to the shipped one."""
     if not _can_train():
         return
     shipped = load_card(find_model()).architecture
@@ -102,7 +104,7 @@ def training() -> Iterator[Row]:
 
 
 def _can_train() -> bool:
-    """Whether torch is there; says so where it is not."""
+    """Return whether torch is installed; print a line if it is not."""
     found = all(importlib.util.find_spec(name) for name in ("torch", "timm", "safetensors"))
     if not found:
         print("  left out: torch is not installed; `make setup-train` installs it")
@@ -133,7 +135,7 @@ def _training_step(architecture: Architecture) -> Callable[[], None]:
 
 
 def dmnil() -> Iterator[Row]:
-    """Time a step of DMNIL beside its encoder's passes alone; the ratio is to the first row."""
+    """Time a training step of DMNIL and its encoder's passes alone; ratios are to the first row."""
     if not _can_train():
         return
     import bench_dmnil_step
@@ -145,7 +147,7 @@ def dmnil() -> Iterator[Row]:
 
 
 def evaluation() -> Iterator[Row]:
-    """Places ranked among pictures and pictures among places; the ratio is to all scores sorted at once."""
+    """Time the ranking of images and of places; ratios are to a sort of all scores at once."""
     from geoloc_training.evaluation.ranking import rank_by_sorting, truth_of
 
     rng = np.random.default_rng(_SEED)
@@ -167,7 +169,7 @@ def evaluation() -> Iterator[Row]:
 
 
 def clustering() -> Iterator[Row]:
-    """Images clustered, dense and sparse; the ratio is to the first row. Larger ones: bench_clustering.py."""
+    """Time dense and sparse clustering; ratios are to the first row; more sizes: bench_clustering.py."""
     for images in bench_clustering.SMALL:
         found = bench_clustering.compare(images)
         dense, sparse = found.costs
@@ -183,7 +185,7 @@ def _rank_at_once(
 
 
 def _cost(work: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds of one call, and the most megabytes it held."""
+    """Return the milliseconds and the peak megabytes of one call."""
     tracemalloc.start()
     began = time.perf_counter()
     work()
@@ -207,12 +209,16 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
 
 
 def main() -> None:
-    """Print the tables that were asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "table", nargs="*", choices=[*TABLES, []], help="which tables; all where none is named"
+        "table",
+        nargs="*",
+        choices=[*TABLES, []],
+        metavar="TABLE",
+        help=f"Tables to print, of {', '.join(TABLES)}; all by default.",
     )
     chosen = parser.parse_args().table or list(TABLES)
     print(f"one run on {Path('/proc/cpuinfo').read_text().count('processor')} cores, medians")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Time and memory of clustering, sparse against dense in one run; each variant in a process of its own.
+"""Measure the time and memory of sparse and dense clustering, each variant in its own process.
 
-.venv/bin/python tools/bench/bench_clustering.py                        what `make bench` runs, seconds
+.venv/bin/python tools/bench/bench_clustering.py                        as in `make bench`; seconds
 .venv/bin/python tools/bench/bench_clustering.py 5000 10000 20000 37854 University-1652's size; minutes, 12 GB
 .venv/bin/python tools/bench/bench_clustering.py 100000 --only sparse
 """
@@ -25,14 +25,14 @@ from geoloc_training.clustering import ClusterConfig, cluster
 SMALL = (2000, 5000)
 VARIANTS = ("dense", "sparse")
 _SEED = 1
-_COPIES, _NUMBERS = 54, 768  # University-1652's drone images of a place; of a descriptor
+_COPIES, _NUMBERS = 54, 768  # University-1652's drone images per place; size of a descriptor
 _CONFIG = ClusterConfig(eps=0.4)
 _MANY = 1_000_000
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What clustering took: seconds on the clock and of all threads, and the process's most megabytes."""
+    """The cost of a clustering: wall time, CPU time of all threads, peak memory of the process."""
 
     images: int
     variant: str
@@ -43,7 +43,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both variants at one size; the last is there where neither was left out."""
+    """The measured variants at one size; `rand_index` is None unless both were measured."""
 
     costs: tuple[Cost, ...]
     clusters: int
@@ -52,7 +52,7 @@ class Comparison:
 
 
 def descriptors(images: int, seed: int = _SEED) -> NDArray[np.float32]:
-    """Noisy copies of random centres, in random order (N, 768); some places are noisy beyond recognition."""
+    """Return noisy copies of random centres (N, 768) in random order; some are too noisy to be clustered."""
     rng = np.random.default_rng(seed)
     places = -(-images // _COPIES)
     shown = rng.permutation(images) % places
@@ -63,10 +63,10 @@ def descriptors(images: int, seed: int = _SEED) -> NDArray[np.float32]:
 
 
 def compare(images: int, variants: Sequence[str] = VARIANTS) -> Comparison:
-    """Cluster as many images in each way.
+    """Cluster a number of images with each variant.
 
     Raises:
-        subprocess.CalledProcessError: a variant failed; most likely for want of memory.
+        subprocess.CalledProcessError: where a variant fails, most likely for lack of memory.
     """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "features.npy"
@@ -83,7 +83,7 @@ def compare(images: int, variants: Sequence[str] = VARIANTS) -> Comparison:
 
 
 def measure(variant: str, source: Path, answer: Path) -> Cost:
-    """Cluster the descriptors of a file and write the labels to another."""
+    """Cluster the descriptors of a file, write the labels to another file, and return the cost."""
     labels_of = _dense() if variant == "dense" else _sparse
     features = np.load(source)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -94,7 +94,7 @@ def measure(variant: str, source: Path, answer: Path) -> Cost:
 
 
 def rand_index(left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
-    """Return the adjusted Rand index of labellings (N,), outliers as one more cluster; 1 where they agree."""
+    """Return the adjusted Rand index of two labellings (N,), outliers as a cluster; 1 if they agree."""
     _, a = np.unique(left, return_inverse=True)
     _, b = np.unique(right, return_inverse=True)
     cells = np.unique(a * (b.max() + 1) + b, return_counts=True)[1]
@@ -105,25 +105,26 @@ def rand_index(left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
 
 
 def fits(images: int) -> bool:
-    """Whether two matrices N × N and a tenth more fit into the memory that is free now."""
+    """Return whether two matrices N × N, plus a tenth, fit into the available memory."""
     return 2.2 * 4 * images**2 < 1e3 * _kilobytes("/proc/meminfo", "MemAvailable")
 
 
 def note(found: Comparison) -> str:
-    """Return the ratios of a comparison."""
+    """Return the ratios of sparse to dense cost."""
     dense, sparse = found.costs
     return (
-        f"1/{dense.wall_s / sparse.wall_s:.1f} of the time, 1/{dense.cpu_s / sparse.cpu_s:.1f} of that of all"
-        f" threads, 1/{dense.peak_mb / sparse.peak_mb:.1f} of the memory; "
+        f"1/{dense.wall_s / sparse.wall_s:.1f} of the wall time, "
+        f"1/{dense.cpu_s / sparse.cpu_s:.1f} of the CPU time, "
+        f"1/{dense.peak_mb / sparse.peak_mb:.1f} of the memory; "
         f"adjusted Rand index {found.rand_index:.5f}"
     )
 
 
 def projection(costs: Sequence[Cost], images: int = _MANY) -> str:
-    """Foretell more images' costs by seconds a N + b N² and megabytes c + d N, fitted to the given ones."""
+    """Extrapolate to more images: seconds a N + b N² and megabytes c + d N, fitted to `costs`."""
     sizes = np.array([cost.images for cost in costs], float)
     seconds, peaks = np.array([cost.cpu_s for cost in costs]), np.array([cost.peak_mb for cost in costs])
-    # Relative errors count, or the largest size alone would.
+    # Fit relative errors, because the largest size would dominate absolute ones.
     relative = np.stack([sizes, sizes**2], axis=1) / seconds[:, None]
     linear, square = np.linalg.lstsq(relative, np.ones(len(costs)), rcond=None)[0]
     slope, base = np.polyfit(sizes, peaks, 1)
@@ -138,7 +139,7 @@ def _sparse(features: NDArray[np.float32], config: ClusterConfig) -> NDArray[np.
 
 
 def _dense() -> Callable[[NDArray[np.float32], ClusterConfig], NDArray[np.int64]]:
-    # FAISS comes with it, whose memory the sparse variant does without, and whose loading is not timed.
+    # Imported here, so that FAISS takes no memory of the sparse variant and its import is not timed.
     from dense_clustering import dense_labels
 
     return dense_labels
@@ -160,20 +161,22 @@ def _lines(sizes: Sequence[int], only: str | None) -> Iterator[str]:
         if found.rand_index is not None:
             yield f"  {note(found)}"
         elif not only:
-            yield "  dense left out: its matrices do not fit into the memory that is free"
+            yield "  dense left out: its matrices do not fit into the available memory"
         sparse += [cost for cost in found.costs if cost.variant == "sparse"]
     if len(sparse) > 1:
         yield projection(sparse)
 
 
 def main() -> None:
-    """Print the comparison at the sizes that were asked for."""
+    """Print the comparison at the requested sizes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sizes", nargs="*", type=int, default=SMALL, help="numbers of images")
+    parser.add_argument("sizes", nargs="*", type=int, default=SMALL, help="Numbers of images.")
     parser.add_argument(
-        "--only", choices=VARIANTS, help="one variant alone; dense is left out where it cannot fit"
+        "--only",
+        choices=VARIANTS,
+        help="Variant to measure; by default both, or sparse where dense does not fit into memory.",
     )
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -181,7 +184,7 @@ def main() -> None:
         variant, source, answer = options.measure
         print(json.dumps(asdict(measure(variant, Path(source), Path(answer)))))
         return
-    print("seconds on the clock, of all threads, and the process's peak of memory, descriptors included")
+    print("wall time, CPU time of all threads, peak memory of the process including the descriptors")
     for line in _lines(options.sizes, options.only):
         print(line, flush=True)
 

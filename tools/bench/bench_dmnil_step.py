@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a step of DMNIL takes beside its encoder's forward and backward pass, as a share of these, in one run.
+"""Measure the overhead of a DMNIL training step over its encoder's forward and backward pass.
 
-.venv/bin/python tools/bench/bench_dmnil_step.py                   what `make bench` runs, minutes
+.venv/bin/python tools/bench/bench_dmnil_step.py                   as in `make bench`; minutes
 .venv/bin/python tools/bench/bench_dmnil_step.py convnext_tiny --set hardware.accelerator=gpu
 """
 
@@ -34,9 +34,9 @@ from geoloc_training.training.loop import begin, planned
 from geoloc_training.training.trainer import Trainer
 
 _SEED = 1
-_EPOCH = 10  # the first with all losses: clusters, levels, neighbours within views and across
-_FILES, _FILE_PX = 96, 512  # University-1652's pictures have that side
-_BLOCK = 4  # steps, then as many bare passes, so that both meet the same machine
+_EPOCH = 10  # first epoch with all losses: clusters, levels, neighbours within and across views
+_FILES, _FILE_PX = 96, 512  # side of University-1652's images
+_BLOCK = 4  # number of steps, then of bare passes, so that both run under the same load
 _AUGMENTATION = "augmentation"
 _PARTS = ("wait for batch", _AUGMENTATION, "memories", "clipping", "optimiser", "moving average")
 _SMALL = (
@@ -50,15 +50,16 @@ _TINY = ("model.backbone=convnext_tiny", "model.descriptor_size=768")
 
 @dataclass(frozen=True)
 class Setup:
-    """What is trained on what.
+    """A model and the size of its data.
 
     Attributes:
         words: settings of the encoder.
-        queries: pictures of the view that is located, and rows of its memory.
-        references: of the map's.
-        pairs: queries of a batch, and references, these in two variations each.
-        instances: of a cluster.
-        whole: time steps of the loop; else losses and memories alone, added to the bare pass.
+        queries: number of query images, and of rows in their memory.
+        references: number of reference images, and of rows in their memory.
+        pairs: number of queries in a batch, and of references, which appear in two variations each.
+        instances: number of images of a cluster in a batch.
+        whole: whether to time steps of the training loop; otherwise the time of losses and memories alone is
+            added to the bare pass.
     """
 
     words: tuple[str, ...]
@@ -80,12 +81,12 @@ QUICK = ("small", "convnext_atto", "memories")
 
 @dataclass(frozen=True)
 class Cost:
-    """Median milliseconds.
+    """Median durations in milliseconds.
 
     Attributes:
-        step: of a step as the loop makes it, from asking for its batch.
-        bare: of the encoder's forward and backward pass on the same batch.
-        parts: of what a step does beside losses and passes.
+        step: a step of the training loop, including the wait for its batch.
+        bare: the encoder's forward and backward pass on the same batch.
+        parts: the parts of a step other than losses and passes, by name.
     """
 
     step: float
@@ -94,12 +95,12 @@ class Cost:
 
     @property
     def overhead(self) -> float:
-        """What a step takes beside bare passes and augmentation, as a share of the passes."""
+        """Duration of a step without bare pass and augmentation, as a share of the bare pass."""
         return (self.step - self.parts.get(_AUGMENTATION, 0.0)) / self.bare - 1
 
     @property
     def note(self) -> str:
-        """Where the overhead goes, as shares of the bare passes; losses are what remains."""
+        """Parts of the overhead, as shares of the bare pass; the remainder counts as losses."""
         shares = {name: ms / self.bare for name, ms in self.parts.items()}
         augmentation = shares.pop(_AUGMENTATION, 0.0)
         shares["losses"] = self.overhead - sum(shares.values())
@@ -108,11 +109,11 @@ class Cost:
 
 
 def measure(setup: Setup, steps: int, *words: str) -> Cost:
-    """Time steps and bare passes, a few of each in turn.
+    """Time steps and bare passes in alternating blocks.
 
     Args:
-        setup: what is trained.
-        steps: how many of each are timed at least.
+        setup: model and data.
+        steps: minimum number of steps and of passes to time.
         words: further settings, such as the accelerator.
     """
     laps: dict[str, list[float]] = defaultdict(list)
@@ -153,7 +154,7 @@ def _trainer(setup: Setup, folder: Path, words: tuple[str, ...]) -> Trainer:
 
 
 def _items(view: str, count: int, folder: Path) -> Iterator[Item]:
-    """So many pictures, which share a few files of smooth noise."""
+    """Yield items that share a few image files of smooth noise."""
     rng = np.random.default_rng(_SEED)
     files = [folder / f"{view}-{number}.jpg" for number in range(min(count, _FILES))]
     for file in files:
@@ -164,7 +165,7 @@ def _items(view: str, count: int, folder: Path) -> Iterator[Item]:
 
 
 def _plan(source: ClusterBatches, size: int) -> None:
-    """Give the source labels and descriptors (N, D) of places far apart, as its clustering would."""
+    """Set the source's labels and descriptors (N, D) of well-separated places, as its clustering would."""
     config, rng = source.config, np.random.default_rng(_SEED)
     places = len(source.references)
     centres = rng.standard_normal((places, size), np.float32)
@@ -185,7 +186,7 @@ def _plan(source: ClusterBatches, size: int) -> None:
 
 
 def _steps(trainer: Trainer, laps: dict[str, list[float]]) -> Iterator[UnpairedBatch]:
-    """Time steps in a row and return their batches, too; the first, which waits longest, is not timed."""
+    """Time consecutive steps and yield their batches; the first, which waits longest, is not timed."""
     hardware = trainer.config.hardware
     pin = trainer.fabric.device.type == "cuda"
     ahead = range(trainer.step, trainer.step + _BLOCK + 1)
@@ -203,7 +204,7 @@ def _steps(trainer: Trainer, laps: dict[str, list[float]]) -> Iterator[UnpairedB
 
 
 def _watch(trainer: Trainer, laps: dict[str, list[float]]) -> None:
-    """Take the time of the trainer's parts."""
+    """Time the parts of the trainer."""
     for owner, name, part in (
         (trainer.source, "finish", _AUGMENTATION),
         (trainer.method, "after_step", "memories"),
@@ -215,7 +216,7 @@ def _watch(trainer: Trainer, laps: dict[str, list[float]]) -> None:
 
 
 def _timed(work: Callable[..., Any], trainer: Trainer, laps: list[float]) -> Callable[..., Any]:
-    def call(*values: Any) -> Any:  # noqa: ANN401 - whatever the work takes and gives
+    def call(*values: Any) -> Any:  # noqa: ANN401 - types of the wrapped function
         with _lap(trainer, laps):
             return work(*values)
 
@@ -234,7 +235,7 @@ def _bare_pass(trainer: Trainer, batch: UnpairedBatch, laps: dict[str, list[floa
 
 
 def _without_passes(trainer: Trainer, laps: dict[str, list[float]]) -> list[UnpairedBatch]:
-    """Losses with their gradients by descriptors, and memories moved, of a few steps; their batches."""
+    """Time losses, their gradients by descriptors and memory updates; return the batches."""
     method, batches = trainer.method, []
     encoder = method.encoder
     for step in range(trainer.step, trainer.step + _BLOCK + 1):
@@ -250,7 +251,7 @@ def _without_passes(trainer: Trainer, laps: dict[str, list[float]]) -> list[Unpa
 
 
 class _Given(nn.Module):
-    """An encoder that has its descriptors already, the references' first."""
+    """An encoder with given descriptors, references first."""
 
     def __init__(self, raw: Tensor) -> None:
         super().__init__()
@@ -265,7 +266,7 @@ class _Given(nn.Module):
 
 @contextmanager
 def _lap(trainer: Trainer, laps: list[float]) -> Iterator[None]:
-    """Add the milliseconds that a block takes, a GPU's work included."""
+    """Append the duration of a block in milliseconds, including the work of a GPU."""
     _finish_work(trainer)
     began = time.perf_counter()
     yield
@@ -279,17 +280,21 @@ def _finish_work(trainer: Trainer) -> None:
 
 
 def main() -> None:
-    """Print the cost of the set-ups that were asked for."""
+    """Print the cost of the requested set-ups."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("setup", nargs="*", default=QUICK, help=f"of {', '.join(SETUPS)}")
-    parser.add_argument("--steps", type=int, default=8, help="steps that are timed")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of a run")
+    parser.add_argument(
+        "setup", nargs="*", default=QUICK, help=f"Set-ups to measure, of {', '.join(SETUPS)}."
+    )
+    parser.add_argument("--steps", type=int, default=8, help="Minimum number of timed steps.")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="Further settings of the training."
+    )
     options = parser.parse_args()
     for name in options.setup:
         cost = measure(SETUPS[name], options.steps, *options.set)
-        print(f"{name}: {cost.step:.1f} ms beside {cost.bare:.1f}, {cost.note}", flush=True)
+        print(f"{name}: step {cost.step:.1f} ms, passes {cost.bare:.1f} ms, {cost.note}", flush=True)
 
 
 if __name__ == "__main__":

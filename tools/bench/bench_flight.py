@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of `bench.py`: what belief and refinement cost beside look-up and description."""
+"""Measures filter and refinement for `bench.py`, relative to search and encoder."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -21,12 +21,12 @@ from geoloc.search.tiles import Tiles
 from geoloc_lab.world.world import World
 
 _SEED = 1
-_WORLD_M = 256.0  # of a made world that refinement is tried on
+_WORLD_M = 256.0  # side of the procedural world for the refinement
 _TILES_ACROSS, _PITCH_M, _NOISE = 450, 22.5, 0.02
 
 
 def filtering() -> Iterator[Row]:
-    """Time a frame over 100 km² (200,000 tiles); the ratio is to one exact search of the whole map."""
+    """Time a frame over 100 km² (200,000 tiles); ratios are to one exact search of the whole map."""
     tiles, descriptors = _great_map()
     flight, coarse = BayesFilter(tiles), CoarseSearch(tiles, descriptors)
     query = descriptors[len(tiles) // 2]
@@ -42,14 +42,14 @@ def filtering() -> Iterator[Row]:
         flight.update(next(clock) * 100_000_000, lookup)
 
     yield Row("searching the whole map", median_ms(partial(frame, anew=True)))
-    yield Row("searching on the way", median_ms(_lost(tiles, descriptors, coarse)), "12 m/s, nothing alike")
+    yield Row("searching in flight", median_ms(_lost(tiles, descriptors, coarse)), "12 m/s, no similar tile")
     for _ in range(10):
         frame(anew=False)
-    yield Row("tracking", median_ms(partial(frame, anew=False)), "median; the whole map every 20th frame")
+    yield Row("tracking", median_ms(partial(frame, anew=False)), "searches the whole map every 20th frame")
 
 
 def _lost(tiles: Tiles, descriptors: NDArray[np.float32], coarse: CoarseSearch) -> Callable[[], object]:
-    """Return a flight's next frame, two a second, whose view is like nothing on the map."""
+    """Return a function that localizes the next frame of a flight (2 Hz) whose views resemble no tile."""
     flight, clock, rng = BayesFilter(tiles), itertools.count(), np.random.default_rng(_SEED)
 
     def frame() -> None:
@@ -62,7 +62,7 @@ def _lost(tiles: Tiles, descriptors: NDArray[np.float32], coarse: CoarseSearch) 
 
 
 def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
-    """Tiles every 22.5 m, descriptors that fall off with distance as an encoder's do."""
+    """Return tiles every 22.5 m, and descriptors whose cosines fall off with distance as an encoder's do."""
     table = np.zeros(_TILES_ACROSS**2, dtype=TILE_DTYPE)
     axis_m = np.arange(_TILES_ACROSS) * _PITCH_M
     table["east_m"], table["north_m"] = np.tile(axis_m, _TILES_ACROSS), np.repeat(axis_m, _TILES_ACROSS)
@@ -74,7 +74,7 @@ def _great_map() -> tuple[Tiles, NDArray[np.float32]]:
 
 
 def refinement() -> Iterator[Row]:
-    """Time a view of 160 pixels laid on the map, by method; the ratio is to onnxruntime's description."""
+    """Time the registration of a view of 160 pixels by method; ratios are to the encoder (onnxruntime)."""
     encoder = load_encoder(find_model(), threads=2)
     side, gsd_m = encoder.card.input_px, 0.5
     map_rgb, later = (World(_SEED, _WORLD_M, gsd_m).render(date) for date in (0, 1))
@@ -86,7 +86,7 @@ def refinement() -> Iterator[Row]:
     )
     at = first + side // 2 + 11
     view = np.ascontiguousarray(later[at : at + side, at : at + side])
-    yield Row("described", median_ms(partial(encoder.describe, view[None])))
+    yield Row("encoder", median_ms(partial(encoder.describe, view[None])))
     for name in ("ncc", "sift"):
         method = make_method(name)
         found = method.register(view, patch)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tables of `bench.py` are made of."""
+"""Provides the rows and timers of the tables of `bench.py`."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ _LEAST_S = 0.5
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what was done, its median milliseconds, and whatever else tells."""
+    """A row of a table: name of the work, median duration in milliseconds, note."""
 
     name: str
     ms: float
@@ -22,7 +22,7 @@ class Row:
 
 
 def median_ms(work: Callable[[], object], least: int = 5) -> float:
-    """Return the median duration of calls, so many and half a second at least, after one to warm up."""
+    """Return the median milliseconds of `least` calls or more, for at least 0.5 s, after a warm-up call."""
     work()
     laps: list[float] = []
     while sum(laps) < _LEAST_S or len(laps) < least:
@@ -33,5 +33,5 @@ def median_ms(work: Callable[[], object], least: int = 5) -> float:
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Vectors (N, D) at length one."""
+    """Return vectors (N, D) scaled to unit length."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

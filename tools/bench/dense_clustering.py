@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clustering that the sparse one is measured against: N × N matrices, as in re-identification's code.
+"""Clusters with N × N matrices, as re-identification code does, for comparison with the sparse clustering.
 
-The steps, the loops over rows and what is vectorised within them are those of the form in common use: FAISS
-for the neighbours, lists of columns' entries for the shared masses, DBSCAN on the full matrix. Two matrices
-of float32 are alive at a time.
+The steps and the degree of vectorization are those of the common implementation: FAISS for the neighbours,
+lists of column entries for the shared masses, DBSCAN on the full matrix. Two float32 matrices are in memory
+at a time.
 """
 
 import faiss
@@ -14,7 +14,7 @@ from geoloc_training.clustering import ClusterConfig
 
 
 def dense_labels(features: Float32Array, config: ClusterConfig) -> Int64Array:
-    """Labels (N,) of L2-normalised descriptors (N, D); -1 for outliers."""
+    """Return the cluster labels (N,) of L2-normalized descriptors (N, D); -1 for outliers."""
     lists = _nearest(features, config.k1)
     vectors = _averaged(_vectors(features, lists), lists[:, : config.k2])
     return _dbscan(_jaccard(vectors), config.eps, config.min_samples)

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What does adapting to a region bring, and where does it hurt? Cities that the encoder has never seen.
+r"""Measure the effect of adaptation to a region, on cities that the encoder has never seen.
 
     .venv/bin/python tools/studies/adaptation_study.py \
         --imagery DIR/naip_ca_multiyear --out runs/adaptation-study \
         --case chico:2018:2020:models/geoloc-small-2 --case claremont:2016:2020:models/without-claremont
 
-For each case, city:map year:flown year:model,
- - the city's crops are laid side by side, in the same order for both years: a map and what a camera sees;
-   everything in it is real but the seams;
- - a survey over the western half is the footage to adapt with (its true positions are in the bag, and are not
-   read); one tour over that half and one over the rest, which no footage showed, are flown to be measured;
- - `geoloc-train adapt` is run as a user runs it, and `geoloc evaluate` measures both tours before and after.
-What is finished is skipped. Words after `--` are settings of `geoloc-train adapt`.
+A case is city:map year:flown year:model. For each case, the study
+ - lays the city's crops side by side, in the same order for both years, as imagery for the map and for the
+   camera; everything in it is real except the seams;
+ - records a survey over the western half as footage for the adaptation, which does not read the true
+   positions in the bag; for the evaluation it records a tour over each half;
+ - runs `geoloc-train adapt`, and runs `geoloc evaluate` on both tours before and after the adaptation.
+Finished steps are skipped. Words after `--` are settings of `geoloc-train adapt`.
 """
 
 import argparse
@@ -39,12 +39,12 @@ _GEOLOC = [sys.executable, "-c", "from geoloc.cli import main; main()"]
 _FIGURES = ("recall_at_1", "median_m", "p95_m", "within_tile")
 _VIEW_M, _HEIGHT_M, _MARGIN_M = 90.0, 110.0, 240.0
 Points = tuple[tuple[float, float], ...]
-_WEST, _EAST = "west", "east"  # flown over by the footage, and not
+_WEST, _EAST = "west", "east"  # half that the footage shows, and the other half
 
 
 @dataclass(frozen=True)
 class Case:
-    """A city, the years of its map and of its flights, and the model that begins."""
+    """A city, the years of its map and of its flights, and the initial model."""
 
     city: str
     map_year: str
@@ -53,17 +53,17 @@ class Case:
 
     @classmethod
     def parse(cls, text: str) -> "Case":
-        """From city:map year:flown year:model."""
+        """Parse city:map year:flown year:model."""
         return cls(*text.split(":", 3))
 
     @property
     def name(self) -> str:
-        """Of its folder and row."""
+        """Name of the case's folder and of its row in the table."""
         return f"{self.city}-{Path(self.model).name}"
 
 
 def mosaic(imagery: Path, city: str, years: Sequence[str], out: Path) -> list[Path]:
-    """Lay a city's crops side by side, a GeoTIFF a year; seeded order, placed at the first one's corner."""
+    """Write a GeoTIFF per year with the city's crops side by side, in a seeded order; return the paths."""
     with (imagery / "index.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["city"] == city]
     files = {(row["location_id"], row["year"]): row for row in rows}
@@ -96,7 +96,7 @@ def _write(path: Path, crops: Sequence[np.ndarray], across: int, corner: dict[st
 
 
 def fly(flown: Path, out: Path) -> None:
-    """Record the footage and the tours that measure, once."""
+    """Record the footage and the two tours, unless they exist."""
     with open_raster(flown) as ground:
         left, bottom, right, top = ground.bounds_m
         middle = (left + right) / 2
@@ -117,7 +117,7 @@ def _bag(path: Path, ground: Raster, waypoints: Points, longest_s: float, seed: 
 
 
 def run_case(case: Case, imagery: Path, out: Path, words: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Figures by "half, before or after"."""
+    """Run a case; return its metrics by half and time, such as "west before"."""
     folder = out / case.name
     folder.mkdir(parents=True, exist_ok=True)
     map_image, flown = mosaic(imagery, case.city, (case.map_year, case.flown_year), folder)
@@ -133,7 +133,7 @@ def run_case(case: Case, imagery: Path, out: Path, words: Sequence[str]) -> dict
     for half in (_WEST, _EAST):
         for when, model in (("before", case.model), ("after", folder / "adapted")):
             report = folder / f"{half}-{when}"
-            look = [
+            evaluate = [
                 *_GEOLOC,
                 "evaluate",
                 folder / half,
@@ -144,7 +144,7 @@ def run_case(case: Case, imagery: Path, out: Path, words: Sequence[str]) -> dict
                 "--alone",
                 "--unrefined",
             ]
-            _once(report / "report.json", [*look, "--out", report])
+            _once(report / "report.json", [*evaluate, "--out", report])
             summary = json.loads((report / "report.json").read_text(encoding="utf-8"))["summary"]["all"]
             found[f"{half} {when}"] = {name: float(summary[name]) for name in _FIGURES}
     return found
@@ -156,9 +156,9 @@ def _once(made: Path, call: Sequence[object]) -> None:
 
 
 def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Before → after of each case, over ground that the footage showed and over the rest."""
+    """Return a table of before → after for each case, over the half in the footage and the other half."""
     heads = ["R@1, %", "median, m", "p95, m", "within a tile, %"]
-    columns = [f"{half}: {head}" for half in ("footage's half", "the other half") for head in heads]
+    columns = [f"{half}: {head}" for half in ("half in the footage", "other half") for head in heads]
     lines = ["| region, model | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     for name, figures in found.items():
         cells = []
@@ -172,14 +172,23 @@ def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
 
 
 def main() -> None:
-    """Run what is missing and print the table."""
+    """Run the missing steps and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--imagery", type=Path, required=True, help="multi-date set with an index.csv")
-    parser.add_argument("--out", type=Path, default=Path("runs/adaptation-study"))
-    parser.add_argument("--case", action="append", required=True, help="city:map year:flown year:model")
-    parser.add_argument("words", nargs="*", help="settings of `geoloc-train adapt`, after --")
+    parser.add_argument(
+        "--imagery", type=Path, required=True, help="Folder of multi-date imagery with an index.csv."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/adaptation-study"), help="Folder for all files."
+    )
+    parser.add_argument(
+        "--case",
+        action="append",
+        required=True,
+        help="Case, as city:map year:flown year:model; may be repeated.",
+    )
+    parser.add_argument("words", nargs="*", help="Settings of `geoloc-train adapt`, after --.")
     options = parser.parse_args()
     found = {}
     for case in map(Case.parse, options.case):

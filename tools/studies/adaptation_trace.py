@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Do the figures without labels that choose an epoch follow R@1? Both, after every epoch of an adaptation.
+"""Compare the label-free metrics that select an epoch with R@1, after every epoch of an adaptation.
 
     .venv/bin/python tools/studies/adaptation_trace.py runs/adaptation-study/CASE --init models/generic
 
-Takes a case of `adaptation_study.py`: its footage is learnt from once more, by the preset `adapt`, and truth,
-of footage and tour over its half, is looked at after every epoch and chooses nothing. Prints R@1
-(the best tile's centre within half a view) beside the figures, and their rank correlation. Words after `--`
-are settings of `geoloc-train adapt`.
+The study adapts to the footage of a case of `adaptation_study.py` once more, with the preset `adapt`. After
+every epoch it computes R@1 on the footage and on the tour over the same half. R@1 is the share of views whose
+best tile has its centre within half a view; it does not influence the selection. The study prints R@1 beside
+the label-free metrics, and their rank correlation. Words after `--` are settings of `geoloc-train adapt`.
 """
 
 import argparse
@@ -39,12 +39,12 @@ _FIGURES = (SELECTION, "free_mutual", "free_continuity", "free_lead", "free_like
 
 
 class Flown:
-    """A bag's views with their true places.
+    """The views of a bag with their true positions.
 
     Args:
         case: folder of a case.
-        name: of the bag in it.
-        encoder: tells views apart.
+        name: name of the bag in that folder.
+        encoder: encoder with which `cut_region` compares views.
         run: folder for the views.
     """
 
@@ -62,13 +62,13 @@ class Flown:
         self.places_m = np.array(places)
 
     def recall(self, describer: Describer, tiles: np.ndarray) -> float:
-        """Share of the views whose best tile lies within half a view of them."""
+        """Return the share of the views whose best tile lies within half a view of the truth."""
         best = match(describer.items(self.items), tiles).best
         return float((np.linalg.norm(self.tiles_m[best] - self.places_m, axis=1) <= _VIEW_M / 2).mean())
 
 
 class Traced:
-    """Figures without labels, and R@1 beside them."""
+    """A validation by label-free metrics that also records R@1."""
 
     selected_by = SELECTION
 
@@ -77,7 +77,7 @@ class Traced:
         self.rows: list[dict[str, float]] = []
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """All figures of an encoder."""
+        """Return all metrics of an encoder."""
         tiles = describer.items(self._flown["footage"].tiles)
         found = self._free(describer)
         found |= {f"{name} R@1": flown.recall(describer, tiles) for name, flown in self._flown.items()}
@@ -86,7 +86,7 @@ class Traced:
 
 
 def trace(case: Path, init: str, out: Path, words: Sequence[str]) -> list[dict[str, float]]:
-    """Adapt, and return the figures of every epoch."""
+    """Adapt, and return the metrics of every epoch."""
     card = load_card(find_model(init))
     encoder = load_encoder(card.directory)
     flown = {name: Flown(case, name, encoder, out / f"cut-{name}") for name in ("footage", "west")}
@@ -95,14 +95,14 @@ def trace(case: Path, init: str, out: Path, words: Sequence[str]) -> list[dict[s
     fabric = launch(config.hardware)
     prepared = prepare(config, out / "cache", fabric.device)
     if not isinstance(prepared.validate, LabelFreeValidation):
-        raise TypeError("the preset has no figures without labels")
+        raise TypeError("the settings have no label-free validation; use the preset `adapt`.")
     traced = Traced(prepared.validate, flown)
     fit(config, prepared.source, out / "run", traced, initial=card.directory, fabric=fabric)
     return traced.rows
 
 
 def table(rows: Sequence[dict[str, float]]) -> str:
-    """Epoch by epoch, and below how their ranks agree with R@1."""
+    """Return a table of the metrics by epoch, and their rank correlation with R@1."""
     recalls = ("footage R@1", "west R@1")
     names = (*recalls, *_FIGURES)
     lines = ["| epoch | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
@@ -119,10 +119,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("case", type=Path, help="folder of a case of adaptation_study.py")
-    parser.add_argument("--init", required=True, help="model directory that begins")
-    parser.add_argument("--out", type=Path, default=Path("runs/adaptation-trace"))
-    parser.add_argument("words", nargs="*", help="settings of `geoloc-train adapt`, after --")
+    parser.add_argument("case", type=Path, help="Folder of a case of adaptation_study.py.")
+    parser.add_argument("--init", required=True, help="Initial model directory.")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/adaptation-trace"), help="Folder for all files."
+    )
+    parser.add_argument("words", nargs="*", help="Settings of `geoloc-train adapt`, after --.")
     options = parser.parse_args()
     text = table(trace(options.case, options.init, options.out, options.words))
     (options.out / "table.md").write_text(text + "\n", encoding="utf-8")

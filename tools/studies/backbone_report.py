@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a comparison of backbones found: milliseconds a view, and the table as CSV, Markdown and a plot."""
+"""Times encoders, and writes a comparison of backbones as CSV, Markdown and a plot."""
 
 import csv
 import time
@@ -29,9 +29,9 @@ def write_tables(rows: Sequence[Mapping[str, Any]], folder: Path, title: str) ->
 
 
 def time_all(encoders: Mapping[tuple[str, str], Encoder]) -> dict[tuple[str, str], float]:
-    """Median milliseconds to describe one view, by candidate and backend.
+    """Return the median milliseconds to describe one view, by candidate and backend.
 
-    All take turns, so that a busy minute of the machine slows none of them alone.
+    The encoders take turns, so that other load on the machine slows all of them.
     """
     laps: dict[tuple[str, str], list[float]] = {key: [] for key in encoders}
     for _ in range(_ROUNDS):
@@ -53,7 +53,7 @@ def _laps_ms(encoder: Encoder) -> list[float]:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table as Markdown; a dash where a backend was not installed."""
+    """Return the table as Markdown; a dash marks a backend that is not installed."""
     lines = [
         "| backbone | R@1 | R@1, distractors | onnxruntime, ms | openvino, ms | parameters, M "
         "| MB | minutes |",
@@ -69,17 +69,19 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
-    """R@1 against onnxruntime's milliseconds: filled for the gallery alone, hollow among distractors."""
+    """Plot R@1 over onnxruntime's milliseconds, with filled markers; with distractors, hollow markers."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     ms = [row["onnxruntime_ms"] for row in rows]
-    axes.scatter(ms, [row["r1"] for row in rows], color="C0", label="gallery alone")
-    axes.scatter(ms, [row["r1_crowd"] for row in rows], facecolor="none", edgecolor="C0", label="distractors")
+    axes.scatter(ms, [row["r1"] for row in rows], color="C0", label="without distractors")
+    axes.scatter(
+        ms, [row["r1_crowd"] for row in rows], facecolor="none", edgecolor="C0", label="with distractors"
+    )
     for row in rows:
         axes.annotate(
             row["name"], (row["onnxruntime_ms"], row["r1"]), (5, 4), textcoords="offset points", fontsize=8
         )
-    axes.set(xlabel="ms a view, onnxruntime", ylabel="R@1", title=title)
+    axes.set(xlabel="ms per view, onnxruntime", ylabel="R@1", title=title)
     axes.set_xlim(0, 1.25 * max(ms))
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Flights over ground of validation, reported for `geoloc calibrate`: how the shipped model was calibrated.
+"""Record and report flights over validation imagery for `geoloc calibrate`, as for the shipped model.
 
     .venv/bin/python tools/studies/calibration_flights.py --imagery DIR/naip_ca_multiyear
     .venv/bin/geoloc calibrate models/geoloc-small-2 runs/calibration/*/*/report
 
-A city in two years: its crops are laid side by side, in the same order for both; the map is of the one, the
-camera sees the other, and nothing in between is invented but the seams. And the procedural world, at two
-dates. Neither training nor a test uses this city or this world. The scenarios of `geoloc simulate scenarios`
-are flown over both, with other seeds than there, and answered however unsure (config/open.yaml). What is
-finished is skipped.
+The flights go over a city with imagery of two years and over the procedural world at two dates. The city's
+crops are laid side by side, in the same order for both years: the map shows one year, the camera the other.
+Everything in it is real except the seams. Neither training nor a test uses this city or this world. The
+flights are the scenarios of `geoloc simulate scenarios` with other seeds. Every frame is answered, however
+uncertain its position is (config/open.yaml). Finished flights are skipped.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _SEEDS_APART = 100
 
 
 def trials(region: Region, times: int) -> Iterator[Trial]:
-    """Each scenario that a city holds, so many times."""
+    """Yield a number of trials for each scenario that fits a city."""
     for name, scenario in SCENARIOS.items():
         if scenario.course != DULL and not scenario.far_and_wide:
             for number in range(1, times + 1):
@@ -41,7 +41,7 @@ def trials(region: Region, times: int) -> Iterator[Trial]:
 
 
 def regions(what: argparse.Namespace) -> Iterator[Region]:
-    """Return the city and the world, their pictures made where they are missing."""
+    """Yield the city and the world; create their images if they are missing."""
     images = what.out / "images"
     images.mkdir(parents=True, exist_ok=True)
     before, after = mosaic(what.imagery, what.city, what.years, images)
@@ -51,17 +51,25 @@ def regions(what: argparse.Namespace) -> Iterator[Region]:
 
 
 def main() -> None:
-    """Fly and report."""
+    """Fly and report all trials."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--imagery", type=Path, required=True, help="naip_ca_multiyear/, with its index.csv")
-    parser.add_argument("--city", default="chico")
-    parser.add_argument("--years", nargs=2, default=["2018", "2020"], metavar=("MAP", "FLOWN"))
-    parser.add_argument("--world", type=int, default=31, help="seed of the procedural world")
-    parser.add_argument("--model", default="", help="model directory, or the id of a shipped model")
-    parser.add_argument("--times", type=int, default=2, help="flights of each scenario")
-    parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
+    parser.add_argument(
+        "--imagery", type=Path, required=True, help="Folder naip_ca_multiyear/ with its index.csv."
+    )
+    parser.add_argument("--city", default="chico", help="City to fly over.")
+    parser.add_argument(
+        "--years",
+        nargs=2,
+        default=["2018", "2020"],
+        metavar=("MAP", "FLOWN"),
+        help="Years of map and camera.",
+    )
+    parser.add_argument("--world", type=int, default=31, help="Seed of the procedural world.")
+    parser.add_argument("--model", default="", help="Model directory, or id of a shipped model.")
+    parser.add_argument("--times", type=int, default=2, help="Number of flights per scenario.")
+    parser.add_argument("--out", type=Path, default=Path("runs/calibration"), help="Folder for all files.")
     what = parser.parse_args()
 
     encoder = load_encoder(find_model(what.model))
@@ -70,7 +78,7 @@ def main() -> None:
         map_directory = map_of(region, encoder, what.out / "maps", far_and_wide=False)
         for trial in progress_bar(list(trials(region, what.times)), label=region.imagery, unit="flight"):
             run_trial(trial, map_directory.path, model, what.out, params_files=(_OPEN,))
-    print(f"\nnow: geoloc calibrate {model} {what.out}/*/*/report")
+    print(f"\nnext: geoloc calibrate {model} {what.out}/*/*/report")
 
 
 if __name__ == "__main__":

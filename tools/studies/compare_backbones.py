@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Backbones side by side: recall against milliseconds on a CPU, every one trained by the same recipe.
+"""Compare backbones by recall and by milliseconds on a CPU, all trained with the same recipe.
 
-Each candidate learns from the same batches for as many steps as the others, is measured on a validation pair
-with its last averaged weights, written as ONNX and timed. Rerunning goes on where it was interrupted.
+Each candidate is trained on the same batches for the same number of steps. Its last averaged weights are
+evaluated on a validation pair, exported to ONNX and timed. The same command continues an interrupted run.
 
 .venv/bin/python tools/studies/compare_backbones.py --data DIR --out runs/backbones --steps 600 --pairs 64
 """
@@ -36,7 +36,7 @@ from geoloc_training.runlog import trained_minutes
 from geoloc_training.training.checkpoint import load_average
 from geoloc_training.training.describe import Describer
 
-_WARMUP, _RAMP = 0.05, 0.1  # shares of the steps, those of preset `small`
+_WARMUP, _RAMP = 0.05, 0.1  # shares of the steps, as in preset `small`
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a trained candidate is worth.
+    """The metrics of a trained candidate.
 
     Attributes:
-        name: of the candidate.
-        r1: share of validation queries whose best view is right, the gallery alone searched.
-        r1_crowd: the same among all other pictures.
+        name: name of the candidate.
+        r1: R@1 of the validation queries, without distractors.
+        r1_crowd: R@1 with all other images as distractors.
         queries: number of queries.
-        parameters_m: millions of parameters, the head's included.
+        parameters_m: millions of parameters, including the head.
         graph_mb: size of the ONNX file in MB.
-        minutes: of training.
+        minutes: minutes of training.
     """
 
     name: str
@@ -82,7 +82,7 @@ CANDIDATES = (
 
 
 def main() -> None:
-    """Train and measure what is missing, then print and write the table."""
+    """Train and measure the missing candidates, then print and write the table."""
     options = _parser().parse_args()
     try:
         _compare(options)
@@ -96,16 +96,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of the imagery (data.root)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for runs, table and plot")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--pairs", type=int, default=64, help="pairs of a step")
-    parser.add_argument("--px", type=int, default=160, help="side of the views")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pair", default="chico:2018:2020", help="city:map_date:query_date to measure on")
-    parser.add_argument("--only", nargs="+", choices=names, help="these candidates alone")
+    parser.add_argument("--data", type=Path, required=True, help="Folder of the imagery (data.root).")
+    parser.add_argument("--out", type=Path, required=True, help="Folder for runs, table and plot.")
+    parser.add_argument("--steps", type=int, default=600, help="Number of training steps.")
+    parser.add_argument("--pairs", type=int, default=64, help="Number of pairs in a step.")
+    parser.add_argument("--px", type=int, default=160, help="Side of the views in pixels.")
+    parser.add_argument("--threads", type=int, default=2, help="Number of CPU threads.")
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="further settings, the same for all"
+        "--pair", default="chico:2018:2020", help="Validation pair, as city:map_date:query_date."
+    )
+    parser.add_argument("--only", nargs="+", choices=names, help="Candidates to compare; all by default.")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="Further settings, the same for all."
     )
     return parser
 
@@ -118,15 +120,15 @@ def _compare(options: argparse.Namespace) -> None:
         for candidate in CANDIDATES:
             done += _measured(candidate, options)
     finally:
-        # An interruption leaves a table of what is there.
+        # Even after an interruption there is a table of the finished candidates.
         if done:
             _report(done, options)
     if not done:
-        raise ParameterError("nothing was measured; see the messages above.")
+        raise ParameterError("no candidate was measured; see the messages above.")
 
 
 def _measured(candidate: Candidate, options: argparse.Namespace) -> list[Measured]:
-    """Measure a candidate, or read an earlier call's figures; an empty list where it is left out."""
+    """Measure a candidate, or read its earlier metrics; return an empty list if it is left out."""
     recipe, folder = recipe_of(candidate, options), options.out / candidate.name
     kept = _earlier(folder, recipe)
     if kept or (options.only and candidate.name not in options.only):
@@ -136,12 +138,12 @@ def _measured(candidate: Candidate, options: argparse.Namespace) -> list[Measure
         print(f"{candidate.name}: skipped, {broken}", flush=True)
         return []
     measured = _train_and_measure(candidate.name, folder, recipe, options)
-    print(f"{measured.name}: R@1 {measured.r1:.3f}, among distractors {measured.r1_crowd:.3f}", flush=True)
+    print(f"{measured.name}: R@1 {measured.r1:.3f}, with distractors {measured.r1_crowd:.3f}", flush=True)
     return [measured]
 
 
 def recipe_of(candidate: Candidate, options: argparse.Namespace) -> TrainConfig:
-    """Preset `small` with the candidate's backbone and the length of run that all share."""
+    """Return the preset `small` with the candidate's backbone and the options that all candidates share."""
     words = [
         "+preset=small",
         f"data.root={options.data.resolve()}",
@@ -165,7 +167,7 @@ def recipe_of(candidate: Candidate, options: argparse.Namespace) -> TrainConfig:
 
 
 def why_not(architecture: Architecture) -> str:
-    """Say what keeps an architecture from describing views or from ONNX, before hours of training."""
+    """Return why an architecture cannot describe views or be exported to ONNX, or an empty string."""
     side = architecture.input_px
     try:
         encoder = ViewEncoder(architecture).eval()
@@ -179,13 +181,13 @@ def why_not(architecture: Architecture) -> str:
 
 
 def _earlier(folder: Path, recipe: TrainConfig) -> list[Measured]:
-    """Read what an earlier call measured, of the same recipe; an empty list where it did not come so far."""
+    """Read the metrics of an earlier run of the same recipe; return an empty list if there are none."""
     if not (folder / "measured.json").is_file():
         return []
     kept = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     if kept != plain(recipe):
         raise ParameterError(
-            f"{folder} was made by other settings, so it compares with nothing here; name another --out."
+            f"{folder} was made by other settings and cannot be compared; choose another --out."
         )
     return [Measured(**json.loads((folder / "measured.json").read_text(encoding="utf-8")))]
 
@@ -220,16 +222,16 @@ def _train_and_measure(name: str, folder: Path, recipe: TrainConfig, options: ar
 
 
 def _train(recipe: Path, run: Path) -> None:
-    """`geoloc-train fit` in a process of its own, which resumes an interrupted run by itself."""
+    """Run `geoloc-train fit` in its own process; it resumes an interrupted run."""
     program = "from geoloc_training.cli import main; main()"
     words = ["fit", "--config", str(recipe), "--out", str(run)]
     finished = subprocess.run([sys.executable, "-c", program, *words], check=False)
     if finished.returncode:
-        raise ParameterError(f"training {run} ended with code {finished.returncode}; see what it said above.")
+        raise ParameterError(f"training {run} ended with code {finished.returncode}; see its output above.")
 
 
 def _report(done: Sequence[Measured], options: argparse.Namespace) -> None:
-    """Time what is there, print the table and write it; a backend that is not installed is left out."""
+    """Time the measured candidates in all installed backends, then print and write the table."""
     installed = [backend for backend in BACKENDS_TIMED if find_spec(backend) is not None]
     latency = time_all(
         {
@@ -250,7 +252,7 @@ def _report(done: Sequence[Measured], options: argparse.Namespace) -> None:
 
 
 def _open(folder: Path, backend: str, threads: int) -> Encoder:
-    """Load a candidate's graph in a backend; it has no card yet, so one is made of what the recipe says."""
+    """Load a candidate's graph in a backend, with a model card made from the recipe."""
     recipe = load_config(recipe=folder / "recipe.yaml")
     card = ModelCard(
         directory=folder,

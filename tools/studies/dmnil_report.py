@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Table and figures of `dmnil_study.py`, from the logs of its runs."""
+"""Writes the tables and curves of `dmnil_study.py` from the logs of its runs."""
 
 import csv
 import json
@@ -31,12 +31,12 @@ FREE = (
 
 @dataclass(frozen=True)
 class Run:
-    """One run's figures.
+    """The metrics of a run.
 
     Attributes:
-        variant: what was trained.
-        tested: figures of the beginning and after each epoch.
-        labels: figures of the labels that each epoch was learnt from.
+        variant: name of the trained variant.
+        tested: test metrics before training and after each epoch.
+        labels: metrics of the cluster labels of each epoch.
     """
 
     variant: str
@@ -76,22 +76,22 @@ def _variants(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def _table(runs: Sequence[Run]) -> str:
-    """Tabulate the last epoch's tests and labels, mean ± sample deviation over seeds, in %."""
+    """Return a table of test and label metrics in %, mean ± sample deviation over seeds."""
     names = (*TESTED, *LABELS)
     lines = ["| in % | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for variant, of in _variants(runs).items():
         begun = [_spread([run.tested[0].get(name) for run in of]) for name in TESTED]
         ended = [_spread([run.tested[-1].get(name) for run in of]) for name in TESTED]
         labels = [_spread([run.labels[-1].get(name) for run in of]) for name in LABELS]
-        lines.append(f"| {variant}, beginning | " + " | ".join(begun) + " | – " * len(LABELS) + "|")
+        lines.append(f"| {variant}, before training | " + " | ".join(begun) + " | – " * len(LABELS) + "|")
         lines.append(f"| {variant}, last epoch | " + " | ".join(ended + labels) + " |")
     return "\n".join(lines)
 
 
 def _correlations(runs: Sequence[Run]) -> str:
-    """Spearman's correlation of figures without labels with recall, over the epochs of a run and over all."""
+    """Return a table of Spearman's correlation between label-free metrics and recall over the epochs."""
     lines = [
-        "| figure without labels | over epochs, mean of runs | lowest run | over all | |",
+        "| label-free metric | within a run, mean | within a run, lowest | over all runs | |",
         "|---|---|---|---|",
     ]
     lines[0] = lines[0][:-2]
@@ -140,7 +140,7 @@ def _curves(runs: Sequence[Run], path: Path) -> None:
 
 
 def _band(axis: Axes, curves: Sequence[Sequence[float]], name: str) -> None:
-    """Mean of the seeds, and between their lowest and highest."""
+    """Plot the mean over the seeds, and the range between the lowest and the highest."""
     rows = list(zip(*curves, strict=False))
     x = range(len(rows))
     (line,) = axis.plot(x, [statistics.mean(row) for row in rows], label=name)

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Does DMNIL learn, and which of its parts? Unpaired pictures of real places, several seeds, random weights.
+"""Measure what DMNIL and its parts learn from unpaired images of real places, over several seeds.
 
     .venv/bin/python tools/studies/dmnil_study.py --imagery DIR/naip_ca_multiyear --out runs/dmnil-study
 
-Builds the imagery's University-1652 layout (learnt from: Long Beach, Palm Springs, Bishop, Eureka; tested on:
-Claremont, with Chico as distractors; satellite pictures of the newest date, drone views rendered from other
-dates), hides which belong together, and trains every variant with every seed. Recall of the tests is measured
-after each epoch to be looked at; nothing is chosen by it: the last epoch counts. What is finished is skipped.
-`--jobs` runs so many at once, `--init RUN` begins with that run's weights instead of random ones (variant
-`all parts` alone). Words after `--` are settings of `geoloc-train fit`.
+The study arranges the imagery like University-1652: satellite images of the newest date, and drone views
+rendered from other dates. It trains on Long Beach, Palm Springs, Bishop and Eureka, without the pairing, and
+tests on Claremont, with Chico as distractors. It trains every variant with every seed, from random weights.
+Test recall is recorded after each epoch but selects nothing: the last epoch counts. Finished runs are
+skipped. `--init RUN` starts from that run's weights instead of random ones, for the variant `all parts`.
+Words after `--` are settings of `geoloc-train fit`.
 """
 
 import argparse
@@ -41,7 +41,7 @@ _NO_LEVELS = "method.levels.weight=0"
 _NO_EVOLUTION = ("method.evolution.intra_epoch=1000", "method.evolution.cross_epoch=1000")
 _NO_ENHANCEMENT = "method.enhancement.epoch=1000"
 WHOLE = "all parts"
-# Each variant has what those above it have, but for the last two.
+# Each variant adds a part to the one above it, except the last two.
 VARIANTS = {
     "clusters alone": [_NO_LEVELS, *_NO_EVOLUTION, _NO_ENHANCEMENT],
     "+ DHML": [*_NO_EVOLUTION, _NO_ENHANCEMENT],
@@ -50,7 +50,7 @@ VARIANTS = {
     "without DHML": [_NO_LEVELS],
     "release": ["method.mode=release"],
 }
-# Small enough to learn from so little; the authors' schedule (epochs 1, 10, 20 of 40) about in proportion.
+# Small enough for this little data; the authors' schedule (epochs 1, 10, 20 of 40) is scaled accordingly.
 RECIPE = [
     "+preset=dmnil",
     "data=u1652",
@@ -58,16 +58,16 @@ RECIPE = [
     "stem: unshuffle, head: both, head_channels: 48, descriptor_size: 256, input_px: 96, standardise: true, "
     "pretrained: false}",
     "method.steps_per_epoch=32",
-    "method.mirrored=false",  # the drone's views have north up, as the map has
-    "method.clusters.k1=8",  # 8 views a place, where University-1652 has 54 and its authors take 30
+    "method.mirrored=false",  # the drone views are north-up, like the map
+    "method.clusters.k1=8",  # for 8 views per place; for 54 in University-1652 the authors use 30
     "method.clusters.k2=3",
     "method.evolution.cross_epoch=2",
     "method.enhancement.epoch=5",
     "image_augment={flip_share: 0.0, yaw_deg: 14.0, scale: 0.14, shift: 0.13, perspective: 0.03, "
     "colour: 0.4, dropout_share: 0.3, sharpness_share: 0.3}",
-    "optimiser.name=adamw",  # SGD, the authors' choice, needs pretrained weights to begin with
+    "optimiser.name=adamw",  # SGD, the authors' choice, needs pretrained weights
     "optimiser.learning_rate=1e-3",
-    "optimiser.schedule=cosine",  # released: a tenth from half the run on, too early here
+    "optimiser.schedule=cosine",  # the release divides by 10 after half the run, too early here
     "optimiser.descent=0.4",
     "optimiser.epochs=10",
     "optimiser.pairs=32",
@@ -79,14 +79,14 @@ RECIPE = [
 
 
 class Tests:
-    """Figures without labels, and beside them recall on the tests, which chooses nothing."""
+    """A validation by label-free metrics that also records the recall on the tests."""
 
     def __init__(self, source: ClusterBatches, tests: Sequence[Task]) -> None:
         self._free, self._tests = LabelFreeValidation(source), tests
         self.selected_by = self._free.selected_by
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """All figures of an encoder."""
+        """Return all metrics of an encoder."""
         found = self._free(describer)
         for task in self._tests:
             rows = describer.items(task.queries), describer.items(task.gallery)
@@ -96,7 +96,7 @@ class Tests:
 
 
 def tree(imagery: Path, out: Path) -> Path:
-    """Make the data set, once."""
+    """Generate the data set unless it exists; return its folder."""
     if not (out / "places.csv").is_file():
         make_tiny(
             "u1652",
@@ -105,7 +105,7 @@ def tree(imagery: Path, out: Path) -> Path:
             places=None,
             drone_views=8,
             size_px=96,
-            appearance=0.0,  # the dates' own differences alone
+            appearance=0.0,  # only the real differences between the dates
             train_groups=("long_beach", "palm_springs", "bishop", "eureka"),
             test_groups=("claremont",),
             distractor_groups=("chico",),
@@ -114,11 +114,11 @@ def tree(imagery: Path, out: Path) -> Path:
 
 
 def one_run(config: TrainConfig, run: Path, init: Path | None) -> None:
-    """Train, and leave `beginning.json` (before the first step) and `log.csv` in the run's folder."""
+    """Train a run; write `beginning.json` (metrics before the first step) and `log.csv` into its folder."""
     fabric = launch(config.hardware)
     prepared = prepare(config, run.parent / "cache", fabric.device)
     if not isinstance(prepared.source, ClusterBatches):
-        raise TypeError("the preset is not DMNIL's")
+        raise TypeError("the settings do not train DMNIL; use the preset `dmnil`.")
     tests = Tests(prepared.source, load_benchmark("u1652", config.data.folder()).tests)
     beginning = run / "beginning.json"
     if not beginning.is_file():
@@ -139,13 +139,13 @@ def _begun(config: TrainConfig, places: int, init: Path | None) -> ViewEncoder:
 
 
 def folder(out: Path, variant: str, seed: int, init: Path | None) -> Path:
-    """Where a run lies."""
+    """Return the folder of a run."""
     words = variant.replace("+ ", "with ").replace(" ", "-").lower()
     return out / f"{words}{'-from-init' if init else ''}-{seed}"
 
 
 def _all_runs(options: argparse.Namespace) -> list[Path]:
-    """Every run that is asked for, one process each, `jobs` at once; what is finished is skipped."""
+    """Train all requested runs, each in its own process; skip finished runs and return all that finished."""
     tree(options.imagery, options.out / "u1652")
     calls: dict[Path, list[str]] = {}
     for seed in options.seeds:
@@ -168,18 +168,22 @@ def _call(run: Path, words: list[str]) -> int:
 
 
 def main() -> None:
-    """Run what is missing and write the report."""
+    """Train the missing runs and write the report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--imagery", type=Path, required=True, help="multi-date set with an index.csv")
-    parser.add_argument("--out", type=Path, default=Path("runs/dmnil-study"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--init", type=Path, help="run or model directory to begin with")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once")
+    parser.add_argument(
+        "--imagery", type=Path, required=True, help="Folder of multi-date imagery with an index.csv."
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/dmnil-study"), help="Folder for all files.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Seeds to train with.")
+    parser.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="Variants to train."
+    )
+    parser.add_argument("--init", type=Path, help="Run or model directory with the initial weights.")
+    parser.add_argument("--jobs", type=int, default=1, help="Number of runs in parallel.")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("words", nargs="*", help="settings of `geoloc-train fit`, after --")
+    parser.add_argument("words", nargs="*", help="Settings of `geoloc-train fit`, after --.")
     options = parser.parse_args()
     if options.one is None:
         write_report(_all_runs(options), options.out)

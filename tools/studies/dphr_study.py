@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Does DPHR help? The same host with and without it, several seeds, on dated imagery of real places.
+"""Measure the effect of DPHR: the same host method with and without it, over several seeds.
 
     .venv/bin/python tools/studies/dphr_study.py --imagery DIR/naip_ca_multiyear --out runs/dphr-study
 
-Builds the imagery's University-1652 layout (training: Long Beach, Palm Springs, Bishop, Eureka; tests:
-Claremont, with Chico as distractors; satellite pictures of 2020, drone views rendered from other dates),
-trains every recipe with every seed for the same number of steps, and tests each. Only the seed and DPHR's
-weight differ. What is finished is skipped, so an interrupted study goes on. Words after `--` are settings of
-`geoloc-train fit`.
+The study arranges the imagery like University-1652: satellite images of 2020, and drone views rendered from
+other dates. It trains on Long Beach, Palm Springs, Bishop and Eureka, and tests on Claremont, with Chico as
+distractors. Every recipe is trained with every seed for the same number of steps; only the seed and DPHR's
+weight differ. Finished runs are skipped, so the same command continues an interrupted study. Words after `--`
+are settings of `geoloc-train fit`.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from pathlib import Path
 from geoloc_training.datasets.generate import make_tiny
 
 RECIPES = {"host": ["dphr.weight=0"], "host + DPHR": ["dphr.weight=1"]}
-# A host small enough for two cores, otherwise Sample4Geo's loss and batches of different places.
+# A host that two cores can train, with Sample4Geo's loss and batches of different places.
 HOST = [
     "+preset=small",
     "data=u1652",
-    "image_augment.turns=joint",  # the drone's views have north up, as the map has
+    "image_augment.turns=joint",  # the drone views are north-up, like the map
     "image_augment.yaw_deg=10",
     "image_augment.scale=0.1",
     "model.input_px=96",
@@ -34,14 +34,14 @@ HOST = [
     "optimiser.steps=250",
     "optimiser.warmup_steps=25",
     "evaluate_every=50",
-    "dphr.window=50",  # a fifth of the run, as 100 are too many of so few steps
+    "dphr.window=50",  # a fifth of the run; the default of 100 is too long for so few steps
 ]
 FIGURES = ("R@1", "R@5", "AP")
 _TRAIN = "from geoloc_training.cli import main; main()"
 
 
 def tree(imagery: Path, out: Path) -> Path:
-    """Make the data set, once."""
+    """Generate the data set unless it exists; return its folder."""
     if not (out / "places.csv").is_file():
         make_tiny(
             "u1652",
@@ -50,7 +50,7 @@ def tree(imagery: Path, out: Path) -> Path:
             places=None,
             drone_views=8,
             size_px=128,
-            appearance=0.0,  # the dates' own differences alone; what more may differ is the training's to add
+            appearance=0.0,  # only the real differences between the dates; training adds its own augmentation
             train_groups=("long_beach", "palm_springs", "bishop", "eureka"),
             test_groups=("claremont",),
             distractor_groups=("chico",),
@@ -61,7 +61,7 @@ def tree(imagery: Path, out: Path) -> Path:
 def one_run(
     recipe: Sequence[str], seed: int, root: Path, out: Path, words: Sequence[str]
 ) -> dict[str, float]:
-    """Train and test one recipe with one seed; figures by test and name, in per cent."""
+    """Train and test a recipe with a seed; return the metrics in per cent, by test and name."""
     result = out / "tests" / "metrics.json"
     if not result.is_file():
         call = [sys.executable, "-c", _TRAIN]
@@ -77,9 +77,9 @@ def one_run(
 
 
 def summary(found: dict[str, list[dict[str, float]]]) -> str:
-    """Mean ± sample deviation over seeds, and the mean ± deviation of the differences seed by seed."""
+    """Return a table of mean ± sample deviation over seeds, and of the differences seed by seed."""
     host, other = found.values()
-    lines = ["| figure | " + " | ".join(found) + " | difference |", "|---|" + "---|" * (len(found) + 1)]
+    lines = ["| metric | " + " | ".join(found) + " | difference |", "|---|" + "---|" * (len(found) + 1)]
     for name in host[0]:
         columns = [[run[name] for run in runs] for runs in (host, other)]
         columns.append([b - a for a, b in zip(*columns, strict=True)])
@@ -92,14 +92,16 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Run what is missing and print the table."""
+    """Train the missing runs and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--imagery", type=Path, required=True, help="multi-date set with an index.csv")
-    parser.add_argument("--out", type=Path, default=Path("runs/dphr-study"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("words", nargs="*", help="settings of `geoloc-train fit`, after --")
+    parser.add_argument(
+        "--imagery", type=Path, required=True, help="Folder of multi-date imagery with an index.csv."
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/dphr-study"), help="Folder for all files.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="Seeds to train with.")
+    parser.add_argument("words", nargs="*", help="Settings of `geoloc-train fit`, after --.")
     options = parser.parse_args()
     root = tree(options.imagery, options.out / "u1652")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in RECIPES}

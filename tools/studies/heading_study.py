@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs, in time and in metres, not to know heading or height: flights over the procedural world.
+"""Measure the cost of an unknown heading or height, in time and in metres, over the procedural world.
 
     .venv/bin/python tools/studies/heading_study.py --out runs/heading
     .venv/bin/python tools/studies/heading_study.py --out runs/heading --cases compass-15 --flights 1
 
-Each case is a few flights whose attitude, odometry or height is wrong, localized without a prior by the code
-the nodes run, with the parameters that the case names. Imagery, map and bags that are there are used again.
-Times are per frame, of one thread; an answer is look-up, belief and, once there is a fix, refinement.
+A case is a few flights with errors of attitude, odometry or height. They are localized without a prior, by
+the code that the nodes run, with the parameters of the case. Existing imagery, map and bags are used again.
+Times are per frame on one thread; an answer comprises look-up, filter and, after a fix, refinement.
 """
 
 import argparse
@@ -39,14 +39,14 @@ _FALSE_M = 100
 
 @dataclass(frozen=True)
 class Case:
-    """What is wrong on a flight, and what geoloc is told of it.
+    """Flights with errors, and the parameters that state the errors to geoloc.
 
     Attributes:
-        name: as `--cases` takes it.
-        shows: in a few words.
-        wrong: for each flight in turn, what goes wrong on it.
-        parameters: as in a parameter file.
-        courses: the scenarios whose course is flown, one flight each.
+        name: name for `--cases`.
+        shows: description for the table.
+        wrong: disturbances of a flight; the flights take them in turn.
+        parameters: ROS parameters, as in a parameter file.
+        courses: scenarios whose courses are flown, one flight each.
     """
 
     name: str
@@ -57,21 +57,21 @@ class Case:
 
     @property
     def rows(self) -> int:
-        """Views a frame."""
+        """Number of hypotheses, which is the number of views per frame."""
         return Hypotheses(*(self.parameters.get(name, 0.0) for name in _HYPOTHESES)).count
 
     def flights(self, count: int) -> list[Scenario]:
-        """Return the flights, what is wrong taking turns."""
+        """Return the flights, which take the disturbances in turn."""
         chosen = [replace(SCENARIOS[name], disturbances=()) for name in self.courses[:count]]
         return [replace(one, disturbances=self.wrong[i % len(self.wrong)]) for i, one in enumerate(chosen)]
 
 
 _HYPOTHESES = ("heading_error_deg", "height_error")
 _FREE = {"odom_heading_known": False}
-_SLIGHTLY = tuple((CompassBias(turn),) for turn in (15.0, -15.0, 10.0, -7.0))
-_ANYHOW = tuple((CompassBias(turn),) for turn in (120.0, -75.0, 172.0, -23.0))
+_HEADING_15 = tuple((CompassBias(turn),) for turn in (15.0, -15.0, 10.0, -7.0))
+_HEADING_180 = tuple((CompassBias(turn),) for turn in (120.0, -75.0, 172.0, -23.0))
 _HEIGHT = tuple((HeightBias(share),) for share in (0.3, -0.3, 0.2, -0.15))
-_BOTH = tuple((*turn, *height) for turn, height in zip(_ANYHOW, _HEIGHT, strict=True))
+_BOTH = tuple((*turn, *height) for turn, height in zip(_HEADING_180, _HEIGHT, strict=True))
 _OFF_15 = ((CompassBias(15.0),),)
 _BIASED = ("compass-bias",)
 
@@ -79,27 +79,29 @@ CASES = {
     case.name: case
     for case in (
         Case("known", "heading and height known"),
-        Case("known-24", "… and 24 rows all the same", parameters={"heading_error_deg": 180.0}),
-        Case("turn-15-1", "heading up to 15° off, not told", _SLIGHTLY),
-        Case("turn-15", "heading up to 15° off", _SLIGHTLY, {"heading_error_deg": 15.0}),
-        Case("turn-180", "heading unknown", _ANYHOW, {"heading_error_deg": 180.0}),
-        Case("turn-180-free", "… and odometry's as well", _ANYHOW, {"heading_error_deg": 180.0, **_FREE}),
-        Case("height-1", "height up to 30 % off, not told", _HEIGHT),
-        Case("height", "height up to 30 % off", _HEIGHT, {"height_error": 0.3}),
-        Case("both", "both", _BOTH, {"heading_error_deg": 180.0, "height_error": 0.3}),
-        Case("compass-0", "compass-bias as it is", _OFF_15, courses=_BIASED),
+        Case("known-24", "… with 24 hypotheses", parameters={"heading_error_deg": 180.0}),
+        Case("turn-15-1", "heading error up to 15°, not stated", _HEADING_15),
+        Case("turn-15", "heading error up to 15°", _HEADING_15, {"heading_error_deg": 15.0}),
+        Case("turn-180", "heading unknown", _HEADING_180, {"heading_error_deg": 180.0}),
+        Case("turn-180-free", "… in odometry, too", _HEADING_180, {"heading_error_deg": 180.0, **_FREE}),
+        Case("height-1", "height error up to 30 %, not stated", _HEIGHT),
+        Case("height", "height error up to 30 %", _HEIGHT, {"height_error": 0.3}),
+        Case(
+            "both", "heading unknown, height error", _BOTH, {"heading_error_deg": 180.0, "height_error": 0.3}
+        ),
+        Case("compass-0", "compass-bias, default parameters", _OFF_15, courses=_BIASED),
         Case("compass-0-free", "… odom_heading_known: false", _OFF_15, _FREE, _BIASED),
         Case("compass-15", "… heading_error_deg: 15", _OFF_15, {"heading_error_deg": 15.0}, _BIASED),
         Case("compass-30", "… heading_error_deg: 30", _OFF_15, {"heading_error_deg": 30.0}, _BIASED),
-        Case("compass-15-free", "… 15, and both", _OFF_15, {"heading_error_deg": 15.0, **_FREE}, _BIASED),
-        Case("compass-30-free", "… 30, and both", _OFF_15, {"heading_error_deg": 30.0, **_FREE}, _BIASED),
+        Case("compass-15-free", "… 15, and false", _OFF_15, {"heading_error_deg": 15.0, **_FREE}, _BIASED),
+        Case("compass-30-free", "… 30, and false", _OFF_15, {"heading_error_deg": 30.0, **_FREE}, _BIASED),
     )
 }
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A case's outcome, and its times a frame: medians, and of the answer the 95th percentile."""
+    """The outcome of a case and its times per frame: medians, and the 95th percentile of the answer."""
 
     outcome: Outcome
     warp_ms: float
@@ -147,7 +149,7 @@ def _times_ms(runs: Sequence[EvaluationRun], stage: str) -> list[float]:
 
 
 def row(case: Case, found: Measured) -> str:
-    """Return a case's line of the table."""
+    """Return the row of a case in the table."""
     one = found.outcome
     cells = (
         case.shows,
@@ -166,19 +168,30 @@ def row(case: Case, found: Measured) -> str:
 
 
 HEAD = (
-    "| case | rows | warp ms | encode ms | answer ms, median / p95 | fixes | available | median m | p95 m | "
-    f"first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | hypotheses | warp ms | encode ms | answer ms, median / p95 | fixes | availability | median m "
+    f"| p95 m | first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of the requested cases."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/heading"), help="for imagery, map and bags")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--flights", type=int, default=len(_COURSES), help="a case, at most")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/heading"), help="Folder for imagery, map and bags."
+    )
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        choices=CASES,
+        default=list(CASES),
+        metavar="CASE",
+        help=f"Cases to fly, of {', '.join(CASES)}.",
+    )
+    parser.add_argument(
+        "--flights", type=int, default=len(_COURSES), help="Maximum number of flights per case."
+    )
     chosen = parser.parse_args()
     encoder = load_encoder(find_model(), threads=1)
     region = world_region(chosen.out / "images")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real flights of `refine_study.py`: every photo alone, through the localizer, refined and not."""
+"""Evaluates real flights for `refine_study.py`: every photo on its own, with and without refinement."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +17,13 @@ from geoloc_lab.photo_flights.evaluation import PreparedFlight, distractor_pictu
 from geoloc_lab.photo_flights.folder import find_flights
 
 _STAGE = "search and answer"
-_MOVED_M = 1e-6  # an answer that is not refined is the belief to the last digit
+_MOVED_M = 1e-6  # an answer without refinement equals the belief, apart from rounding
 
 
 def flown(
     data: Path, encoder: Encoder, work: Path, methods: Sequence[str]
 ) -> Iterator[tuple[str, float, Mapping[str, list[Tried]]]]:
-    """Title, width of a tile and what became of every photo, by method, flight by flight."""
+    """Yield title, tile width and the result of every photo by method, for each flight."""
     folders = find_flights(data)
     for folder in folders:
         flight = prepare_flight(

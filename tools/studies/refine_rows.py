@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of `refine_study.py`: one line a method, of all that was tried."""
+"""Defines the table of `refine_study.py`, with a row for each method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from geoloc.arrays import Float64Array
 from geoloc.integrity import normalised_error
 
 HEAD = (
-    "| method | fused | before, median / p95 m | after, median / p95 m | fused and more than a tile off | "
-    "confirmed, but not fused | confirmed at a wrong place | NEES of the fused, mean | CPU ms |\n"
+    "| method | fused | before, median / p95 m | after, median / p95 m | fused, error above a tile | "
+    "confirmed, but not fused | confirmed at a wrong place | mean NEES of fused | CPU ms |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """One frame by one method.
+    """The result of a method on a frame.
 
     Attributes:
-        before_m, after_m: (2,) error, east and north.
-        covariance_m2: (2, 2) of the answer, as claimed.
-        refined: whether geometry has a part in the answer.
-        reason: why not, where not; None where that was not kept.
-        elsewhere: whether it confirmed a place that is not the view's; None where none was tried.
-        ms: of the method.
+        before_m, after_m: (2,) errors without and with the method, east and north.
+        covariance_m2: (2, 2) claimed covariance of the answer.
+        refined: whether the answer includes the registration.
+        reason: reason for an answer without registration, otherwise empty; None if it was not recorded.
+        wrong_place: whether the method confirmed a wrong place; None if no wrong place was tried.
+        ms: CPU time of the method in milliseconds.
     """
 
     before_m: Float64Array
@@ -34,16 +34,16 @@ class Tried:
     covariance_m2: Float64Array
     refined: bool
     reason: str | None
-    elsewhere: bool | None
+    wrong_place: bool | None
     ms: float
 
 
 def row(name: str, tried: Sequence[Tried], tile_m: float) -> str:
-    """One line of the table that `HEAD` begins."""
+    """Return the row of a method in the table that `HEAD` begins."""
     before_m, after_m = (np.hypot(*np.stack(errors, axis=-1)) for errors in zip(*_errors(tried), strict=True))
     fused = np.array([one.refined for one in tried])
     gated = ["disagrees" in one.reason for one in tried if one.reason is not None]
-    elsewhere = [one.elsewhere for one in tried if one.elsewhere is not None]
+    wrong_place = [one.wrong_place for one in tried if one.wrong_place is not None]
     nees = [float(normalised_error(one.after_m, one.covariance_m2)) for one in tried if one.refined]
     cells = [
         name,
@@ -51,7 +51,7 @@ def row(name: str, tried: Sequence[Tried], tile_m: float) -> str:
         *(f"{np.median(errors):.2f} / {np.percentile(errors, 95):.2f}" for errors in (before_m, after_m)),
         f"{np.mean(after_m[fused] > tile_m):.1%}" if fused.any() else "–",
         f"{np.mean(gated):.1%}" if gated else "–",
-        f"{np.mean(elsewhere):.1%}" if elsewhere else "–",
+        f"{np.mean(wrong_place):.1%}" if wrong_place else "–",
         f"{np.mean(nees):.2f}" if nees else "–",
         f"{np.median([one.ms for one in tried]):.0f}",
     ]

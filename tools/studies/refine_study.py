@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What refinement is worth: metres before and after, by method, on maps of one date and queries of another.
+"""Measure errors before and after refinement by method, on maps of one date and queries of another.
 
     .venv/bin/python tools/studies/refine_study.py ../shared/data/naip_ca_multiyear --cases chico:2018:2020
     .venv/bin/python tools/studies/refine_study.py --cases world:0:1 --methods ncc sift
     .venv/bin/python tools/studies/refine_study.py --flights ../shared/data --work runs/refine-flights
 
-"Before" is what one look-up answers with: the softmax mean of a tile near the query and its neighbours, a
-quarter of a view apart. "After" is what the localizer's own stage makes of that, of all queries, those that
-it left alone among them. Each query is also laid on the wrong place of the same map that is most like it.
-Flights are flown photo by photo through the localizer, refined and not.
+"Before" is the answer of a look-up: the softmax mean of a tile near the query and its neighbours, a quarter
+of a view apart. "After" is the answer of the localizer's refinement stage, for all queries, including those
+that it does not refine. Each query is also registered with the most similar wrong place of the same map.
+Flights are localized photo by photo, with and without refinement.
 """
 
 import argparse
@@ -44,7 +44,7 @@ _HERE_M = np.zeros(2)
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How a query differs from a tile: largest offset per axis, heading and relative scale, all uniform."""
+    """Limits of the uniform differences of a query from a tile: offset per axis, heading, relative scale."""
 
     offset_m: float = 12.0
     yaw_deg: float = 10.0
@@ -53,7 +53,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Spot:
-    """A tile's centre on a ground, metres east and south of its corner."""
+    """The centre of a tile on a ground, in metres east and south of the ground's corner."""
 
     ground: Ground
     east_m: float
@@ -62,42 +62,42 @@ class Spot:
     def look(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float = VIEW_M, heading: float = 0.0
     ) -> Look:
-        """Return a look at it, or beside it."""
+        """Return a look at the spot, or at a place beside it."""
         return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
 
 
 @dataclass(frozen=True, eq=False)
 class SpotMap:
-    """The ground around a spot on one date, as the stage and its refiner see a map: metres from the spot."""
+    """The ground around a spot on one date, with the interface of a map, in metres from the spot."""
 
     spot: Spot
     date: str
     view_size_m: float = VIEW_M
 
     def raster(self) -> "SpotMap":
-        """Itself: nothing is to be opened."""
+        """Return itself; no file needs to be opened."""
         return self
 
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int
     ) -> tuple[NDArray[np.uint8], Float64Array]:
-        """As `geoloc.raster.views.Raster.view`."""
+        """Return a view, as `geoloc.raster.views.Raster.view` does."""
         return render(self.spot.ground, self.date, self.spot.look(east_m, -north_m, size_m), size_px)
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing; no file is open."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A query beside the right place and a wrong one.
+    """A query with the right place and a wrong place.
 
     Attributes:
-        view: uint8 (S, S, 3).
-        right, wrong: the map around them.
-        truth_m: (2,) east and north of the view's centre from the right place.
-        heading_rad, scale: of the view.
-        believed: what one look-up answers with, from the right place.
+        view: view of the query, uint8 (S, S, 3).
+        right, wrong: maps around the right and the wrong place.
+        truth_m: (2,) offset of the view's centre from the right place, east and north.
+        heading_rad, scale: heading and relative scale of the view.
+        believed: answer of one look-up, relative to the right place.
     """
 
     view: NDArray[np.uint8]
@@ -112,20 +112,20 @@ class Trial:
 def spots(
     case: str, imagery: Path | None, count: int, rng: np.random.Generator
 ) -> tuple[list[Spot], str, str]:
-    """Where to try, and the dates of map and query."""
+    """Return the spots of a case, and the dates of map and query."""
     city, map_date, query_date = case.split(":")
     if map_date == query_date:
-        raise SystemExit(f"{case}: map and query must be of two dates")
+        raise SystemExit(f"{case}: map and query have the same date; name two dates.")
     if city == "world":
         worlds = load_worlds(_WORLDS, _WORLD_M, 1 + max(int(map_date), int(query_date)), Path("runs/worlds"))
         places = rng.uniform(VIEW_M, _WORLD_M - VIEW_M, (count, 2))
         chosen = [Spot(worlds[i % len(worlds)], *place) for i, place in enumerate(places)]
     elif imagery is None:
-        raise SystemExit(f"{case}: name the folder of the imagery")
+        raise SystemExit(f"{case}: the folder of the imagery is missing; give it as an argument.")
     else:
         grounds = [g for g in load_multiyear(imagery, [city]) if {map_date, query_date} <= set(g.dates)]
         if not grounds:
-            raise SystemExit(f"{case}: no place of {city} has both dates")
+            raise SystemExit(f"{case}: no place of {city} has both dates; choose other dates.")
         chosen = [Spot(g, g.extent_m[0] / 2, g.extent_m[1] / 2) for g in grounds]
         chosen = [chosen[i % len(chosen)] for i in range(count)]
     return chosen, map_date, query_date
@@ -134,7 +134,7 @@ def spots(
 def trials(
     case: str, imagery: Path | None, count: int, encoder: Encoder, how: Disturbance, seed: int = 0
 ) -> Iterator[Trial]:
-    """Yield the queries of one case, always the same for a seed."""
+    """Yield the queries of a case; the same seed gives the same queries."""
     rng = np.random.default_rng(seed)
     where, map_date, query_date = spots(case, imagery, count, rng)
     side = encoder.card.input_px
@@ -159,13 +159,13 @@ def trials(
 
 
 def _rival(scores: Float32Array, spot: Spot, where: Sequence[Spot]) -> int:
-    """Return the most similar tile that shares no ground with this one."""
+    """Return the index of the most similar spot that shares no ground with this one."""
     for number in np.argsort(-scores):
         other = where[number]
         apart_m = max(abs(other.east_m - spot.east_m), abs(other.south_m - spot.south_m))
         if other.ground.name != spot.ground.name or apart_m > 2 * VIEW_M:
             return int(number)
-    raise SystemExit("all places of this case are one; choose another")
+    raise SystemExit("all places of this case share ground; choose another case.")
 
 
 def _view(spot: Spot, date: str, side: int, east_m: float = 0.0, south_m: float = 0.0) -> NDArray[np.uint8]:
@@ -181,13 +181,13 @@ def _believed(spot: Spot, date: str, query: Float32Array, encoder: Encoder) -> E
 
 
 def attempt(method: str, trial: Trial) -> Tried:
-    """Refine one belief, and look at the wrong place with the same method."""
+    """Refine a belief, and register the view at the wrong place with the same method."""
     stage = RefineStage(trial.right, method)
     began = time.process_time()
     after = stage.refine(trial.believed, trial.view, _HERE_M)
     ms = 1e3 * (time.process_time() - began)
-    with Refiner(trial.wrong, make_method(method)) as elsewhere:
-        wrong = elsewhere.refine(trial.view, 0.0, 0.0)
+    with Refiner(trial.wrong, make_method(method)) as refiner:
+        wrong = refiner.refine(trial.view, 0.0, 0.0)
     return Tried(
         trial.believed.mean_m - trial.truth_m,
         after.mean_m - trial.truth_m,
@@ -200,17 +200,23 @@ def attempt(method: str, trial: Trial) -> Tried:
 
 
 def main() -> None:
-    """Print a table a case and a flight."""
+    """Print a table for each case and each flight."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("imagery", nargs="?", type=Path, help="folder of dated crops with an index.csv")
-    parser.add_argument("--cases", nargs="*", default=[], help="city:map date:query date, or world:0:1")
-    parser.add_argument("--flights", type=Path, help="folder of flight folders, as `geoloc flight` takes it")
-    parser.add_argument("--work", type=Path, default=Path("runs/refine-flights"), help="for maps and bags")
-    parser.add_argument("--methods", nargs="+", default=["ncc", "sift"])
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--offset-m", type=float, default=Disturbance.offset_m)
+    parser.add_argument("imagery", nargs="?", type=Path, help="Folder of dated crops with an index.csv.")
+    parser.add_argument(
+        "--cases", nargs="*", default=[], help="Cases, as city:map date:query date or world:0:1."
+    )
+    parser.add_argument("--flights", type=Path, help="Folder of flight folders, as for `geoloc flight`.")
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/refine-flights"), help="Folder for maps and bags."
+    )
+    parser.add_argument("--methods", nargs="+", default=["ncc", "sift"], help="Refinement methods.")
+    parser.add_argument("--queries", type=int, default=200, help="Number of queries per case.")
+    parser.add_argument(
+        "--offset-m", type=float, default=Disturbance.offset_m, help="Largest offset per axis in metres."
+    )
     chosen = parser.parse_args()
     encoder = load_encoder(find_model(), threads=1)
     for case in chosen.cases:

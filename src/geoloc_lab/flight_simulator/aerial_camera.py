@@ -28,7 +28,7 @@ _LEAST_GROUND = 0.5
 
 
 class Ground(Protocol):
-    """What a camera can fly over; `geoloc.raster.views.Raster` is an implementation."""
+    """Imagery that a camera flies over; `geoloc.raster.views.Raster` implements it."""
 
     frame: LocalFrame
     gsd_m: float
@@ -48,10 +48,10 @@ def default_intrinsics(width: int = 640, height: int = 480, hfov_deg: float = 70
         ParameterError: for a field of view outside 10 to 120 degrees, or an image smaller than 16 pixels.
     """
     if not 10.0 <= hfov_deg <= 120.0:
-        raise ParameterError(f"hfov_deg is {hfov_deg}; a field of view from 10 to 120 degrees is needed")
+        raise ParameterError(f"hfov_deg is {hfov_deg}; give a field of view from 10 to 120 degrees.")
     if min(width, height) < 16:
         raise ParameterError(
-            f"a picture of {width} x {height} pixels is too small; 16 pixels a side are needed"
+            f"an image of {width} x {height} pixels is too small; give at least 16 pixels a side."
         )
     focal = width / 2 / math.tan(math.radians(hfov_deg / 2))
     matrix = np.array([[focal, 0, width / 2 - 0.5], [0, focal, height / 2 - 0.5], [0, 0, 1]])
@@ -69,7 +69,7 @@ class AerialCamera:
         blur_px: standard deviation of the lens's point spread.
         noise: standard deviation of sensor noise at mid-grey, levels of 255.
         vignetting: share of the light that is lost in the corners.
-        exposure_spread: standard deviation of the slow change of brightness, as a share.
+        exposure_spread: standard deviation of the slow change of brightness, relative to the mean.
 
     Raises:
         ParameterError: for a value outside its range.
@@ -94,7 +94,7 @@ class AerialCamera:
         for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise ParameterError(
-                    f"{name} of a camera is {getattr(self, name)}; it must be from 0 to {highest:g}"
+                    f"{name} of the camera is {getattr(self, name)}; give a value from 0 to {highest:g}."
                 )
 
     @cached_property
@@ -116,7 +116,7 @@ class AerialCamera:
         """Yield the images of a flight as (tick, uint8 RGB (H, W, 3)).
 
         Raises:
-            ParameterError: before the first image, where an image would show ground outside the raster.
+            ParameterError: before the first image, if an image would show ground outside the raster.
         """
         self._check_inside(ground, trajectory)
         return self._frames(ground, trajectory, seed)
@@ -151,7 +151,7 @@ class AerialCamera:
         hits = [self._hit(k, positions[k], rotations[k]) for k in range(len(positions))]
         if not all(hit.seen.any() for hit in hits):
             raise ParameterError(
-                "the camera sees no ground; lower the bank, the gusts or the tilt of the mount"
+                "the camera sees no ground; lower the bank, the gusts or the tilt of the mount."
             )
         gsd_m = max(ground.gsd_m, 0.5 * float(positions[0, 2]) / float(self.intrinsics.matrix[0, 0]))
         extent = np.array([hit.extent_m() for hit in hits])
@@ -162,7 +162,7 @@ class AerialCamera:
         if valid.mean() < _LEAST_GROUND:
             raise ParameterError(
                 f"at east {positions[0, 0]:.0f} m, north {positions[0, 1]:.0f} m the raster has no imagery "
-                "under the camera; choose waypoints over its valid part"
+                "under the camera; choose waypoints over its valid part."
             )
         total = np.zeros((*hits[0].seen.shape, 3), np.float32)
         for hit in hits:
@@ -199,13 +199,13 @@ class AerialCamera:
             if excess_m > 0:
                 raise ParameterError(
                     f"{trajectory.time_s[tick]:.1f} s into the flight the camera sees {excess_m:.0f} m "
-                    "beyond the raster's edge; keep further inside, fly lower or take a larger raster"
+                    "beyond the raster's edge; keep a larger margin, fly lower or take a larger raster."
                 )
 
 
 @dataclass(frozen=True, eq=False)
 class _Hit:
-    """Where rays meet the ground: (H, W) metres east and north of the camera, 0 where too flat."""
+    """Ground points of the rays: (H, W) metres east and north of the camera, 0 where a ray is too flat."""
 
     position: Float64Array
     east_m: Float32Array
@@ -223,7 +223,7 @@ class _Hit:
         )
 
     def sample(self, window: Rgb, left_m: float, top_m: float, gsd_m: float) -> Rgb:
-        """Return what the rays see (H, W, 3) of a north-up window."""
+        """Return the colours (H, W, 3) of a north-up window at the ground points of the rays."""
         scale = np.float32(1 / gsd_m)
         x = self.east_m * scale + np.float32((self.position[0] - left_m) / gsd_m - 0.5)
         y = self.north_m * -scale + np.float32((top_m - self.position[1]) / gsd_m - 0.5)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of a simulated flight: dropouts, kidnaps, late frames, biases of height and compass.
 
-A disturbance is a callable that takes a flight and returns the changed flight, so they can be combined.
+A disturbance is a callable that takes a flight and returns the changed flight. Disturbances can be combined.
 """
 
 import math
@@ -39,7 +39,7 @@ Disturbance = Callable[[Flown], Flown]
 def fly_disturbed(
     plan: FlightPlan, errors: SensorErrors, disturbances: Sequence[Disturbance] = (), seed: int = 0
 ) -> Flown:
-    """Fly a plan with these sensor errors and apply the disturbances in their order.
+    """Fly a plan with these sensor errors and apply the disturbances in order.
 
     Raises:
         ParameterError: where a disturbance does not fit the flight.
@@ -53,7 +53,7 @@ def fly_disturbed(
 
 @dataclass(frozen=True)
 class Dropout:
-    """No image from `start_s` on for `duration_s`; the drone flies on and its other sensors work."""
+    """A gap without images, `duration_s` long from `start_s` on; the other sensors keep working."""
 
     start_s: float
     duration_s: float
@@ -63,17 +63,17 @@ class Dropout:
         _check_range(self, "duration_s", 0.0, 7200.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight without those images.
+        """Return the flight without the images in the gap.
 
         Raises:
-            ParameterError: where none would be left.
+            ParameterError: where no image would be left.
         """
         at_s = flown.trajectory.time_s[flown.trajectory.frame_ticks]
         kept = (at_s < self.start_s) | (at_s >= self.start_s + self.duration_s)
         if not kept.any():
             raise ParameterError(
-                f"a dropout of {self.duration_s:g} s from {self.start_s:g} s on leaves no picture of a "
-                f"flight of {flown.trajectory.time_s[-1]:.0f} s"
+                f"a dropout of {self.duration_s:g} s from {self.start_s:g} s on leaves no image of a "
+                f"flight of {flown.trajectory.time_s[-1]:.0f} s; shorten the dropout."
             )
         ticks = flown.trajectory.frame_ticks[kept]
         return replace(flown, trajectory=replace(flown.trajectory, frame_ticks=ticks))
@@ -81,9 +81,9 @@ class Dropout:
 
 @dataclass(frozen=True)
 class Kidnap:
-    """The drone is moved by (`east_m`, `north_m`) halfway between the images before and after `at_s`.
+    """A jump of the drone by (`east_m`, `north_m`), halfway between the images before and after `at_s`.
 
-    Camera and truth move with it; odometry does not see the jump.
+    Camera and truth jump with the drone; odometry does not measure the jump.
     """
 
     at_s: float
@@ -96,17 +96,17 @@ class Kidnap:
         _check_range(self, "north_m", -20_000.0, 20_000.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight that goes on elsewhere.
+        """Return the flight that continues at the other place.
 
         Raises:
-            ParameterError: where the flight has no picture before, or none after `at_s`.
+            ParameterError: where the flight has no image before `at_s` or no image after it.
         """
         ticks = flown.trajectory.frame_ticks
         first = int(np.searchsorted(flown.trajectory.time_s[ticks], self.at_s))
         if not 0 < first < len(ticks):
             raise ParameterError(
-                f"a kidnap at {self.at_s:g} s needs a picture before and one after it; the last one of this "
-                f"flight is taken at {flown.trajectory.time_s[ticks[-1]]:.1f} s"
+                f"a kidnap at {self.at_s:g} s needs an image before and one after it; choose a time "
+                f"after the first image and up to the last, at {flown.trajectory.time_s[ticks[-1]]:.1f} s."
             )
         jump = int(ticks[first - 1] + ticks[first] + 1) // 2
         shift_m = np.zeros_like(flown.trajectory.position_m)
@@ -120,7 +120,7 @@ class Kidnap:
 
 @dataclass(frozen=True)
 class LateFrames:
-    """Every image arrives `late_s` after its stamp, all other messages at once; stamps stay correct."""
+    """A delay of all images by `late_s`; their stamps stay correct, and other messages arrive at once."""
 
     late_s: float
 
@@ -134,7 +134,7 @@ class LateFrames:
 
 @dataclass(frozen=True)
 class HeightBias:
-    """The height above ground reads `share` of itself too high (or too low, below 0)."""
+    """A height above ground that reads too high by `share` of itself; a negative share reads too low."""
 
     share: float
 
@@ -149,7 +149,7 @@ class HeightBias:
 
 @dataclass(frozen=True)
 class CompassBias:
-    """The heading is off by `clockwise_deg`, in the attitude and in odometry, which shares the compass."""
+    """A heading error of `clockwise_deg`, in the attitude and in odometry, which shares the compass."""
 
     clockwise_deg: float
 
@@ -157,14 +157,14 @@ class CompassBias:
         _check_range(self, "clockwise_deg", -180.0, 180.0)
 
     def __call__(self, flown: Flown) -> Flown:
-        """Return the flight with headings turned clockwise by that angle."""
+        """Return the flight with all headings turned clockwise by `clockwise_deg`."""
         turn = Rotation.from_euler("Z", -math.radians(self.clockwise_deg))
-        said = flown.readings
+        readings = flown.readings
         turned = replace(
-            said,
-            attitude=turn * said.attitude,
-            odom_position_m=_turned(turn, said.odom_position_m),
-            odom_attitude=turn * said.odom_attitude,
+            readings,
+            attitude=turn * readings.attitude,
+            odom_position_m=_turned(turn, readings.odom_position_m),
+            odom_attitude=turn * readings.odom_attitude,
         )
         return replace(flown, readings=turned)
 
@@ -177,4 +177,4 @@ def _check_range(disturbance: object, name: str, low: float, high: float) -> Non
     value = getattr(disturbance, name)
     if not low <= value <= high:
         kind = type(disturbance).__name__
-        raise ParameterError(f"{name} of a {kind} is {value}; it must be from {low:g} to {high:g}")
+        raise ParameterError(f"{name} of a {kind} is {value}; give a value from {low:g} to {high:g}.")

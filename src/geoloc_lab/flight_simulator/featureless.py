@@ -26,7 +26,7 @@ def featureless_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
         margin_m: distance to keep from the edges of the imagery.
 
     Raises:
-        ParameterError: where no leg of that length fits in.
+        ParameterError: where no leg of that length fits.
     """
     left, bottom, right, top = ground.bounds_m
     low = np.array([left + margin_m, bottom + margin_m])
@@ -42,8 +42,8 @@ def featureless_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
         legs += list(zip(detail[rows, columns].mean(axis=1), points[:, [0, -1]], strict=True))
     if not legs:
         raise ParameterError(
-            f"no leg of {length_m:g} m with {margin_m:g} m beside it fits into imagery of "
-            f"{right - left:.0f} m by {top - bottom:.0f} m; take larger imagery or a shorter flight"
+            f"no leg of {length_m:g} m with a margin of {margin_m:g} m fits into imagery of "
+            f"{right - left:.0f} m by {top - bottom:.0f} m; take larger imagery or a shorter flight."
         )
     start, end = min(legs, key=lambda leg: float(leg[0]))[1]
     return (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))

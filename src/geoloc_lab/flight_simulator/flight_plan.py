@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flight plans: waypoints, height, speed and gusts of a simulated flight, and patterns of waypoints."""
+"""Defines flight plans (waypoints, height, speed, gusts of a simulated flight) and waypoint patterns."""
 
 import math
 from dataclasses import dataclass
@@ -72,20 +72,20 @@ class FlightPlan:
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise ParameterError(
-                    f"{name} of a flight is {value}; it must be from {lowest:g} to {highest:g}"
+                    f"{name} of the flight is {value}; give a value from {lowest:g} to {highest:g}."
                 )
         points = np.array(self.waypoints_m, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2 or not np.isfinite(points).all():
             raise ParameterError(
-                f"a flight needs two or more waypoints (east_m, north_m) of finite numbers, "
-                f"not {self.waypoints_m}"
+                f"the waypoints of the flight are {self.waypoints_m}; give two or more pairs "
+                "(east_m, north_m) of finite numbers."
             )
         if (np.linalg.norm(np.diff(points, axis=0), axis=1) < 1.0).any():
-            raise ParameterError("two waypoints in a row are less than 1 m apart; leave one of them out")
+            raise ParameterError("two consecutive waypoints are less than 1 m apart; leave one of them out.")
         if self.frame_rate_hz > self.imu_rate_hz:
             raise ParameterError(
                 f"frame_rate_hz {self.frame_rate_hz:g} is above imu_rate_hz {self.imu_rate_hz:g}; "
-                "lower the one or raise the other"
+                "lower the first or raise the second."
             )
 
     @property
@@ -101,11 +101,11 @@ def pattern_waypoints(
 
     Args:
         pattern: "tour" (wandering), "survey" (parallel lines), "straight" (corner to corner), "orbit", or
-            "back" (out and, after a turn of 180 degrees, back beside it).
+            "back" (a leg out and, after a turn of 180 degrees, a leg back beside it).
         bounds_m: left, bottom, right, top of the raster in its local frame.
         margin_m: distance to keep from the edges, since the camera sees beyond the drone's position.
         spacing_m: distance between the lines of a survey, or between the legs out and back.
-        seed: of a tour.
+        seed: seed of a tour; the other patterns ignore it.
 
     Raises:
         ParameterError: for an unknown pattern, or a raster too small for the margin.
@@ -113,13 +113,16 @@ def pattern_waypoints(
     left, bottom, right, top = bounds_m
     low, high = np.array([left + margin_m, bottom + margin_m]), np.array([right - margin_m, top - margin_m])
     if pattern not in PATTERNS:
-        raise ParameterError(f"the flight pattern {pattern!r} is unknown; use one of {', '.join(PATTERNS)}")
+        raise ParameterError(f"the flight pattern {pattern!r} is unknown; use one of {', '.join(PATTERNS)}.")
     if not (spacing_m > 0 and margin_m >= 0):
-        raise ParameterError(f"spacing_m {spacing_m} must be positive and margin_m {margin_m} not negative")
+        raise ParameterError(
+            f"spacing_m is {spacing_m} and margin_m is {margin_m}; give a positive spacing and a margin of "
+            "0 or more."
+        )
     if (high - low < 20.0).any():
         raise ParameterError(
             f"the raster is {right - left:.0f} m by {top - bottom:.0f} m, too small to fly in with a margin "
-            f"of {margin_m:g} m; take a larger raster, fly lower, or give a smaller margin"
+            f"of {margin_m:g} m; take a larger raster or give a smaller margin."
         )
     points = _MAKERS[pattern](low, high, spacing_m, seed)
     return tuple((float(east), float(north)) for east, north in points)
@@ -150,7 +153,7 @@ def _back(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) ->
 
 
 def _tour(low: Float64Array, high: Float64Array, spacing_m: float, seed: int) -> Float64Array:
-    """Wander: towards the middle first, then on in uneven legs that turn left or right and stay inside."""
+    """Return a random walk: a leg towards the middle, then uneven legs that turn and stay inside."""
     rng = np.random.default_rng(seed)
     middle, half = (low + high) / 2, (high - low) / 2
     angle = rng.uniform(0, 2 * np.pi)

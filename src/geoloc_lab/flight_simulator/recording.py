@@ -46,18 +46,18 @@ def write_bag(
         ground: an open raster.
         plan: waypoints in the raster's local frame.
         drone: camera and sensors.
-        seed: of gusts, noise and sensor errors.
+        seed: seed of gusts, noise and sensor errors.
         disturbances: faults, applied in this order.
-        compressed: record JPEG (`CompressedImage`), otherwise raw images (`Image`).
+        compressed: record JPEG (`CompressedImage`) instead of raw images (`Image`).
         storage: "mcap" or "sqlite3".
-        overwrite: replace a bag of that name.
+        overwrite: replace an existing bag.
         progress: whether to show a progress bar.
 
     Returns:
         The true trajectory.
 
     Raises:
-        ParameterError: where the camera would see beyond the raster; nothing is written then.
+        ParameterError: where the camera would see beyond the raster; then no file is written.
         BagError: where the bag cannot be written.
     """
     drone = drone or Drone()
@@ -84,7 +84,7 @@ def write_bag(
 
 
 def write_drone_file(path: Path, errors: SensorErrors) -> Path:
-    """Write the accuracy of a drone's roll and pitch, which a pilot knows, as a ROS parameter file."""
+    """Write the accuracy of a drone's roll and pitch as a ROS parameter file, as a pilot would state it."""
     attitude_deg = math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg)
     text = f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg:.3f}\n"
     path.write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ _PERIOD_S = 40.0
 
 @dataclass(frozen=True)
 class SensorErrors:
-    """Standard deviations of the sensor errors; 0 for all gives perfect sensors.
+    """Standard deviations of the sensor errors; all 0 for perfect sensors.
 
     Args:
         heading_bias_deg: constant heading error of a flight.
@@ -31,7 +31,7 @@ class SensorErrors:
         height_noise_m: noise of each height.
         odom_scale: constant relative error of the travelled distance.
         odom_turn_deg_per_km: heading error that odometry accumulates per kilometre.
-        odom_noise: random walk of the position, metres per square root of a travelled metre.
+        odom_noise: random walk of the position, metres per square root of the travelled metres.
         truth_noise_m: noise of the reference position.
     """
 
@@ -52,7 +52,7 @@ class SensorErrors:
         for item in fields(self):
             value = getattr(self, item.name)
             if not (math.isfinite(value) and value >= 0):
-                raise ParameterError(f"{item.name} is {value}; a standard deviation is 0 or more")
+                raise ParameterError(f"{item.name} is {value}; give a standard deviation of 0 or more.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,14 @@ class Readings:
     """Sensor readings, one row for each tick.
 
     Args:
-        attitude: K rotations from body to east, north, up, with their errors.
+        attitude: K rotations from body to east, north, up, with errors.
         rate_radps: (K, 3) angular velocity in the body.
-        acceleration_mps2: (K, 3) specific force in the body (gravity up at rest).
+        acceleration_mps2: (K, 3) specific force in the body; at rest gravity, upwards.
         height_m: (K,) height above ground.
         odom_position_m: (K, 3) position since take-off in the odometry frame, whose axes drift.
-        odom_attitude: K rotations in that frame.
-        odom_velocity_mps: (K, 3) in the body.
-        truth_m: (K, 3) reference position, east, north, height.
+        odom_attitude: K rotations from body to the odometry frame.
+        odom_velocity_mps: (K, 3) velocity in the body.
+        truth_m: (K, 3) reference position: east, north, height.
     """
 
     attitude: Rotation

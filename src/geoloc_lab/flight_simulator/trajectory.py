@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flies a plan: true position and attitude at every tick, with coordinated turns, gusts and slow wander."""
+"""Computes the true motion along a flight plan, with coordinated turns, gusts and slow height changes."""
 
 import math
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Trajectory:
     """The true motion of the drone, one row for each tick of the IMU.
 
     Args:
-        stamp_ns: (K,) int64.
-        position_m: (K, 3) east, north in the raster's local frame, height above ground.
+        stamp_ns: (K,) int64 stamps, nanoseconds.
+        position_m: (K, 3) east and north in the raster's local frame, and height above ground.
         world_from_body: K rotations from body (forward, left, up) to east, north, up.
         frame_ticks: (F,) rows at which an image is taken.
         aux_ticks: (A,) rows at which altitude, odometry and truth are sampled, including all frame ticks.
@@ -41,7 +41,7 @@ class Trajectory:
 
     @property
     def velocity_mps(self) -> Float64Array:
-        """Velocity (K, 3), east, north, up."""
+        """Velocity (K, 3) east, north, up."""
         return np.asarray(np.gradient(self.position_m, self.time_s, axis=0), dtype=np.float64)
 
 
@@ -68,7 +68,7 @@ def fly(plan: FlightPlan, seed: int = 0) -> Trajectory:
 
 
 def _steer(plan: FlightPlan, step_s: float) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Steer towards a point ahead on the legs; return track (K, 2), heading and bank (K,)."""
+    """Steer towards a point ahead on the legs; return track (K, 2), headings (K,) and banks (K,)."""
     points = np.array(plan.waypoints_m, dtype=np.float64)
     limit = math.radians(plan.max_bank_deg)
     speed, ahead_m = plan.speed_mps, plan.speed_mps * _LOOK_AHEAD_S
@@ -94,7 +94,7 @@ def _steer(plan: FlightPlan, step_s: float) -> tuple[Float64Array, Float64Array,
 
 
 def _leg(points: Float64Array, leg: int, east: float, north: float, plan: FlightPlan) -> tuple[int, bool]:
-    """Return the leg to follow, the next one once its turn must begin, and whether the last has ended."""
+    """Return the leg to follow and whether the flight has ended; switch legs early enough to turn."""
     start, end = points[leg], points[leg + 1]
     direction = (end - start) / np.linalg.norm(end - start)
     left_m = float((end[0] - east) * direction[0] + (end[1] - north) * direction[1])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The attitude of a camera from gimbal angles or from a reconstruction.
+"""Computes the attitude of a camera from gimbal angles or from a reconstruction.
 
-A `world_from_optical` is (3, 3) and takes optical axes (right, down, forward) to east, north, up.
+`world_from_optical` is the rotation (3, 3) from optical axes (right, down, forward) to east, north, up.
 """
 
 import math
@@ -27,9 +27,9 @@ def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: flo
     """Return world_from_optical (3, 3) of a camera from its pitch and two bearings.
 
     Args:
-        pitch_deg: of the optical axis; -90 looks straight down.
-        aim_azimuth_deg: bearing towards which the optical axis leans; without effect where it looks straight
-            down.
+        pitch_deg: pitch of the optical axis; -90 looks straight down.
+        aim_azimuth_deg: bearing towards which the optical axis leans; it has no effect on a camera that
+            looks straight down.
         up_azimuth_deg: bearing of the top of the image on the ground.
     """
     pitch, aim, up = (math.radians(angle) for angle in (pitch_deg, aim_azimuth_deg, up_azimuth_deg))

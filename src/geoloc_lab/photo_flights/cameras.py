@@ -27,13 +27,15 @@ def read_calibration(path: Path) -> Cameras:
     """Return the entries of `cameras.json` by camera name in lower case.
 
     Raises:
-        BagError: where the file is missing or no such table.
+        BagError: where the file is missing or holds no table of cameras.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {name.lower(): entry for name, entry in content.items() if isinstance(entry, dict)}
     except (OSError, ValueError, AttributeError) as error:
-        raise BagError(f"{path} cannot be read as a table of cameras: {error}") from error
+        raise BagError(
+            f"{path} cannot be read as a table of cameras ({error}); write an entry for each camera."
+        ) from error
 
 
 def lens_of(photo: Photo, cameras: Cameras, path: Path) -> Intrinsics:
@@ -58,12 +60,12 @@ def lens_of(photo: Photo, cameras: Cameras, path: Path) -> Intrinsics:
     wanted = f"colmap_RADIAL_{photo.width}x{photo.height}"
     raise BagError(
         f"{path} has no {wanted} for {photo.path} (camera {photo.model!r}) and no other calibration that "
-        f"fits; calibrate it and add {wanted}: [f, cx, cy, k1, k2]"
+        f"fits; calibrate the camera and add {wanted}: [f, cx, cy, k1, k2]."
     )
 
 
 def _same_model(photo: Photo, name: str) -> bool:
-    """Return whether both names share a word with a digit, such as FC300S or SX260."""
+    """Return whether the photo's model and the name share a word with a digit, such as FC300S or SX260."""
     return bool(_words_with_digits(photo.model) & _words_with_digits(name))
 
 
@@ -80,7 +82,7 @@ def _self_calibrations(entry: Mapping[str, Any]) -> Iterator[Intrinsics]:
 
 def _data_base(entry: Mapping[str, Any], width: int, height: int) -> Iterator[Intrinsics]:
     generic = entry.get("opensfm_db")
-    # One normalised focal length does not describe the edges of a fisheye.
+    # One normalized focal length does not describe the edges of a fisheye.
     if isinstance(generic, dict) and "focal" in generic and generic.get("projection") != "fisheye":
         focal = float(generic["focal"]) * max(width, height)
         radial = [float(generic.get(name, 0.0)) for name in ("k1", "k2")]
@@ -91,6 +93,6 @@ def _from_colmap(width: int, height: int, values: list[float]) -> Intrinsics:
     if len(values) == _NUMBERS["RADIAL"]:
         values = [values[0], *values, 0.0, 0.0]
     focal_x, focal_y, centre_x, centre_y, k1, k2, p1, p2 = values
-    # COLMAP's origin is the corner of the first pixel, ROS's its centre.
+    # COLMAP's origin is the corner of the first pixel, ROS's origin is its centre.
     matrix = np.array([[focal_x, 0.0, centre_x - 0.5], [0.0, focal_y, centre_y - 0.5], [0.0, 0.0, 1.0]])
     return Intrinsics(width, height, matrix, "plumb_bob", (k1, k2, p1, p2, 0.0))

@@ -23,7 +23,7 @@ from geoloc_lab.photo_flights.folder import FlightFolder, PhotoFlight, PhotoFram
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
-_VIEW_SHARE = 0.8  # of the shorter side of the footprint: larger views leave it, smaller ones show less
+_VIEW_SHARE = 0.8  # of the footprint's shorter side: larger views leave the footprint, smaller show less
 
 _NOT_MEASURED = (0.0, 0.0, 0.0)
 # A photo has one attitude and height; a drone streams them. Repeating them also covers a lost sample.
@@ -35,9 +35,9 @@ class FlightSettings:
     """How the map of a photo flight is built.
 
     Attributes:
-        view_size_m: tile and view size; None takes most of what the camera sees from the flight's height.
-        overlap: share of a tile that its neighbour shows too.
-        distractors: number of tiles of other places added to the map.
+        view_size_m: tile and view size; None derives it from the flight's height and lens.
+        overlap: share of a tile that its neighbour also shows.
+        distractors: number of tiles from other places that are added to the map.
 
     Raises:
         ParameterError: for a negative number of distractors.
@@ -49,7 +49,7 @@ class FlightSettings:
 
     def __post_init__(self) -> None:
         if self.distractors < 0:
-            raise ParameterError(f"distractors is {self.distractors}; give 0 or more")
+            raise ParameterError(f"distractors is {self.distractors}; give 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PreparedFlight:
 
 
 def distractor_pictures(data: Path, flights: Sequence[FlightFolder], own: FlightFolder) -> list[Picture]:
-    """Return imagery of other places under `data`: the maps of other flights, then indexed pictures."""
+    """Return imagery of other places under `data`: the maps of other flights, then indexed images."""
     pictures = [Picture(flight.map_image) for flight in flights if flight != own]
     indexed = [picture for index in sorted(data.glob("*/index.csv")) for picture in placed_pictures(index)]
     random.Random(0).shuffle(indexed)
@@ -108,12 +108,12 @@ def prepare_flight(
 def write_flight_bag(
     frames: Sequence[PhotoFrame], bag: Path, *, overwrite: bool = False, progress: bool = True
 ) -> Path:
-    """Write photos, byte for byte, and their truth as a bag; attitude, height and lens repeat around each.
+    """Write photos, byte for byte, and their truth as a bag; repeat attitude, height and lens around each.
 
     Args:
-        frames: in stamp order.
+        frames: photos in stamp order.
         bag: folder of the bag, a rosbag2 in mcap.
-        overwrite: replace a bag of that name.
+        overwrite: replace an existing bag.
         progress: whether to show a progress bar.
 
     Raises:
@@ -132,7 +132,7 @@ def write_flight_bag(
 
 
 def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
-    """Return the view size, in whole metres, that the frames cover, from height and lens."""
+    """Return a view size in whole metres that the frames cover, computed from height and lens."""
     sides_m = [
         frame.height_m * min(frame.intrinsics.width, frame.intrinsics.height) / frame.intrinsics.matrix[0, 0]
         for frame in frames
@@ -141,12 +141,12 @@ def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
 
 
 def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> EvaluationRun:
-    """Localize every photo on its own, without ROS: photos are seconds apart and there is no odometry.
+    """Localize every photo on its own, without ROS, because photos are seconds apart without odometry.
 
     Args:
         prepared: the flight.
         encoder: the model that its map was built with.
-        how: the note for the report on how it was localized.
+        how: note for the report that says how the photos were localized.
 
     Raises:
         GeolocError: where the bag, the map or the model's settings cannot be used.
@@ -180,13 +180,13 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
 
 
 def _with_lost_photos(records: Sequence[Record], frames: Sequence[PhotoFrame]) -> list[Record]:
-    """Return a record for every photo, with its truth; a photo whose messages were lost is a miss."""
+    """Return a record for every photo, with its truth; a photo whose messages were lost counts as a miss."""
     heard = {record.stamp_ns: record for record in records}
     complete = []
     for frame in frames:
         latitude, longitude = frame.truth_latitude_deg, frame.truth_longitude_deg
         lost = Record(
-            frame.stamp_ns, latitude, longitude, sentence="the photo was lost on its way to the nodes"
+            frame.stamp_ns, latitude, longitude, sentence="the photo's messages did not reach the nodes."
         )
         record = heard.get(frame.stamp_ns, lost)
         complete.append(replace(record, truth_latitude_deg=latitude, truth_longitude_deg=longitude))

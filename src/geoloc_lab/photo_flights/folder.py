@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a flight of photos from its folder: for each photo its time, lens, attitude, height and truth.
 
-The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` of where each photo was taken:
-`file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat` and
-`footprint_center_lon`. Attitude and height are those measured on board (DJI's XMP) where the photos carry
-them, otherwise those of the table's reconstruction. The position in the table is used as truth only.
+The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` with a row for each photo. Its
+columns are `file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat`
+and `footprint_center_lon`. Attitude and height come from the photo's header if it carries them (DJI's XMP),
+otherwise from the table, which a reconstruction has computed. The table's position is used as truth only.
 
-Where the map was made from some of the photos, `independent.txt` names the others, one a line.
+If the map was made from some of the photos, `independent.txt` names the other photos, one per line.
 """
 
 import math
@@ -41,7 +41,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class FlightFolder:
-    """Paths of a flight's parts; `independent` need not exist."""
+    """The paths of a photo flight; the file `independent` is optional."""
 
     name: str
     images: Path
@@ -53,15 +53,15 @@ class FlightFolder:
 
 @dataclass(frozen=True)
 class PhotoFrame:
-    """One photo with everything that the bag records of it.
+    """A photo and the data that the bag records with it.
 
     Attributes:
         photo: the file and its header.
-        stamp_ns: when it was taken.
-        intrinsics: the lens of its camera.
-        quaternion: body to east, north, up (x, y, z, w), of a body the camera is mounted in as
-            `NADIR_MOUNT_RPY_DEG` says (straight down, top forward): the attitude of the camera itself.
-        height_m: height above ground as known on board.
+        stamp_ns: time of exposure.
+        intrinsics: lens of the camera.
+        quaternion: rotation (x, y, z, w) from body to east, north, up. The body is one in which the camera is
+            mounted as `NADIR_MOUNT_RPY_DEG` says: straight down, top of the image forward.
+        height_m: height above ground that the localizer is given.
         truth_latitude_deg, truth_longitude_deg: true position of the camera.
     """
 
@@ -79,9 +79,9 @@ class PhotoFlight:
     """A flight of photos, ready to be written as a bag.
 
     Attributes:
-        folder: where it was read from.
-        frames: in stamp order.
-        notes: the sources of attitude, height and truth, and what was corrected.
+        folder: paths that the flight was read from.
+        frames: photos in stamp order.
+        notes: sources of attitude, height and truth, and corrections, for the report.
         independent_ns: stamps of the photos named in independent.txt; empty without that file.
     """
 
@@ -95,7 +95,7 @@ def find_flights(data: Path) -> list[FlightFolder]:
     """Return the flight folders in `data` and up to two levels below, sorted by path.
 
     Raises:
-        BagError: where there is none, or one without exactly one GeoTIFF.
+        BagError: where no flight is found, or a flight does not hold exactly one GeoTIFF.
     """
     tables = sorted(
         {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}
@@ -103,7 +103,7 @@ def find_flights(data: Path) -> list[FlightFolder]:
     flights = [_folder(data, table) for table in tables if (table.parent / "images").is_dir()]
     if not flights:
         raise BagError(
-            f"{data} holds no flight: a folder with images/, queries*.csv and a GeoTIFF of the map"
+            f"{data} holds no flight; give a folder with images/, queries*.csv and a GeoTIFF of the map."
         )
     return flights
 
@@ -135,7 +135,7 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
 def _folder(data: Path, table: Path) -> FlightFolder:
     maps = sorted(table.parent.glob("*.tif")) + sorted(table.parent.glob("*.tiff"))
     if len(maps) != 1:
-        raise BagError(f"{table.parent} holds {len(maps)} GeoTIFFs; a flight folder has exactly one, its map")
+        raise BagError(f"{table.parent} holds {len(maps)} GeoTIFFs; put exactly one there, the map.")
     near = [
         folder / "calibration" / "cameras.json" for folder in (table.parent, *table.parent.parents[:2], data)
     ]
@@ -154,24 +154,28 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     rows = read_rows(path, "table of photos")
     missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
     if missing:
-        raise BagError(f"{path} lacks {', '.join(missing)}; see `geoloc flight --help` for the columns")
+        raise BagError(
+            f"{path} lacks {', '.join(missing)}; add the columns that `geoloc flight --help` lists."
+        )
     return rows
 
 
 def _independent_photos(folder: FlightFolder, rows: Sequence[Mapping[str, str]]) -> frozenset[str]:
-    """Return the names in independent.txt, one a line; none where the flight has no such file."""
+    """Return the photo names in independent.txt; an empty set if the flight has no such file."""
     if not folder.independent.is_file():
         return frozenset()
     try:
         lines = folder.independent.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BagError(f"{folder.independent} cannot be read as a list of photos: {error}") from error
+        raise BagError(
+            f"{folder.independent} cannot be read as a list of photos ({error}); write one name per line."
+        ) from error
     names = frozenset(line.strip() for line in lines if line.strip())
     unknown = sorted(names - {Path(row["file"]).name for row in rows})
     if unknown:
         raise BagError(
-            f"{folder.independent} names {', '.join(unknown)}, which {folder.queries.name} does not list: "
-            "write the file names of the photos that the map was not made from, one a line"
+            f"{folder.independent} names {', '.join(unknown)}, which {folder.queries.name} does not list; "
+            "write the names of the photos that the map was not made from, one per line."
         )
     return names
 
@@ -180,17 +184,19 @@ def _number(row: Mapping[str, str], column: str) -> float:
     try:
         value = float(row[column])
     except (TypeError, ValueError) as error:
-        raise BagError(f"{row['file']}: {column} is {row[column]!r}, not a number") from error
+        raise BagError(
+            f"{row['file']}: {column} is {row[column]!r}, not a number; correct it in the table of photos."
+        ) from error
     if not math.isfinite(value):
-        raise BagError(f"{row['file']}: {column} is {value}")
+        raise BagError(f"{row['file']}: {column} is {value}; give a finite number in the table of photos.")
     return value
 
 
 def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
-    """Return by how much the image was rotated after it was taken: 0, 90, 180 or 270 degrees clockwise.
+    """Return the angle by which the file was rotated after exposure: 0, 90, 180 or 270 degrees clockwise.
 
     Viewers that rotate images leave the recorded gimbal angles unchanged. The reconstruction used the rotated
-    file, so its bearing of the image's top shows the rotation, to the nearest quarter turn.
+    file, so its bearing of the top of the image reveals the rotation, to the nearest quarter turn.
     """
     if photo.gimbal is None:
         return 0.0
@@ -231,15 +237,15 @@ def _attitude(photo: Photo, row: Mapping[str, str], turn_deg: float) -> Float64A
 
 def _notes(folder: FlightFolder, photos: Sequence[Photo], turns_deg: Sequence[float]) -> dict[str, str]:
     onboard = all(photo.gimbal is not None for photo in photos)
-    measured = "measured on board: DJI gimbal angles, and height above take-off taken as height above ground"
+    measured = "measured on board: DJI gimbal angles, and height above take-off as height above ground"
     notes = {
-        "attitude and height": measured if onboard else f"of the reconstruction in {folder.queries.name}",
-        "truth": f"camera positions of the reconstruction in {folder.queries.name}",
+        "attitude and height": measured if onboard else f"from the reconstruction in {folder.queries.name}",
+        "truth": f"camera positions from the reconstruction in {folder.queries.name}",
     }
     turned = [photo.path.name for photo, turn in zip(photos, turns_deg, strict=True) if turn]
     if turned:
         notes["turned pictures"] = (
             f"{', '.join(turned)} were rotated by other software after they were taken; "
-            "the gimbal angles are rotated with them"
+            "their gimbal angles are rotated by the same angle"
         )
     return notes

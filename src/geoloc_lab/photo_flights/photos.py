@@ -31,11 +31,11 @@ class Photo:
 
     Attributes:
         path: the file.
-        taken: time by the camera's clock, which is assumed to show UTC.
-        width, height: pixels.
-        model: camera model from EXIF, "" where absent.
-        gimbal: the camera's attitude as measured on board; None where the header has none.
-        height_above_takeoff_m: DJI's RelativeAltitude; None where the header has none.
+        taken: time of exposure by the camera's clock, assumed to be UTC.
+        width, height: size in pixels.
+        model: camera model from EXIF; "" if absent.
+        gimbal: attitude of the camera, measured on board; None if absent.
+        height_above_takeoff_m: DJI's RelativeAltitude; None if absent.
     """
 
     path: Path
@@ -51,7 +51,7 @@ def read_photo(path: Path) -> Photo:
     """Read a photo's header.
 
     Raises:
-        BagError: for a file that is missing, no image, or without the time it was taken.
+        BagError: for a file that is missing, is not an image, or lacks the time of exposure.
     """
     try:
         with Image.open(path) as image:
@@ -59,7 +59,7 @@ def read_photo(path: Path) -> Photo:
             exif = image.getexif()
         head = path.read_bytes()
     except (OSError, UnidentifiedImageError) as error:
-        raise BagError(f"{path} cannot be read as a photo: {error}") from error
+        raise BagError(f"{path} cannot be read as a photo ({error}); copy it again.") from error
     details = exif.get_ifd(_EXIF_IFD)
     xmp = {name.decode(): float(value) for name, value in _XMP.findall(head)}
     return Photo(
@@ -90,7 +90,10 @@ def _taken(path: Path, text: object, subsecond: object) -> datetime:
     try:
         taken = datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError as error:
-        raise BagError(f"{path} does not say when it was taken (EXIF DateTimeOriginal is {text})") from error
+        raise BagError(
+            f"{path} does not say when it was taken (EXIF DateTimeOriginal is {text}); "
+            "use the file that the camera wrote."
+        ) from error
     digits = str(subsecond).strip() if subsecond is not None else ""
     return taken.replace(microsecond=int(digits[:6].ljust(6, "0"))) if digits.isdigit() else taken
 

@@ -14,7 +14,7 @@ _LONGITUDE = ("longitude", "longitude_deg", "cam_lon", "lon")
 
 
 def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
-    """Read a truth table.
+    """Read a table of true positions.
 
     The columns are `stamp_ns` (integer) or `file`, and latitude and longitude in degrees WGS 84 (also named
     `lat`, `cam_lat` and so on). `file` names photos beside the table or in its folder `images`; their EXIF
@@ -25,7 +25,7 @@ def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
     """
     rows = read_rows(path, "table of truth")
     if not rows:
-        raise BagError(f"{path} holds no rows; give columns stamp_ns (or file), latitude, longitude")
+        raise BagError(f"{path} holds no rows; give columns stamp_ns (or file), latitude, longitude.")
     latitude, longitude = _column(path, rows[0], _LATITUDE), _column(path, rows[0], _LONGITUDE)
     stamps = _stamps_ns(path, rows)
     try:
@@ -34,7 +34,7 @@ def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
             for stamp, row in zip(stamps, rows, strict=True)
         ]
     except (TypeError, ValueError) as error:
-        raise BagError(f"{path}: a latitude or longitude is no number ({error})") from error
+        raise BagError(f"{path}: a latitude or longitude is not a number ({error}); correct it.") from error
     return TruthTrack.of(values, str(path), max_gap_s)
 
 
@@ -42,7 +42,7 @@ def _column(path: Path, row: Mapping[str, str], names: Sequence[str]) -> str:
     for name in names:
         if name in row:
             return name
-    raise BagError(f"{path} has no column {names[0]}; its columns are {', '.join(map(str, row))}")
+    raise BagError(f"{path} has no column {names[0]}, only {', '.join(map(str, row))}; add the column.")
 
 
 def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
@@ -50,10 +50,12 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
         try:
             return [int(row["stamp_ns"]) for row in rows]
         except (TypeError, ValueError) as error:
-            raise BagError(f"{path}: stamp_ns must be a whole number of nanoseconds ({error})") from error
+            raise BagError(
+                f"{path}: a stamp_ns is not a whole number of nanoseconds ({error}); correct it."
+            ) from error
     if "file" not in rows[0]:
         raise BagError(
-            f"{path} has neither a column stamp_ns nor file: give one, so that rows can be matched to frames"
+            f"{path} has neither a column stamp_ns nor file; add one, so that rows can be matched to frames."
         )
     folder = path.parent / "images"
     photos = [(folder if folder.is_dir() else path.parent) / row["file"] for row in rows]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marks finished work, so that a later run skips it: a folder keeps the checksum of what made its content."""
+"""Marks folders as finished with a checksum of their inputs, so that a later run skips them."""
 
 import hashlib
 from pathlib import Path
@@ -13,17 +13,17 @@ def checksum(*parts: str) -> str:
 
 
 def is_done(folder: Path, recipe: str) -> bool:
-    """Return whether a folder holds the finished result of this recipe."""
+    """Return whether a folder holds the finished result of a recipe."""
     note = folder / _NOTE
     return note.is_file() and note.read_text(encoding="utf-8").strip() == recipe
 
 
 def begin(folder: Path) -> None:
-    """Make a folder where it is missing, and mark it as unfinished."""
+    """Create a folder if it is missing, and mark it as unfinished."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _NOTE).unlink(missing_ok=True)
 
 
 def finish(folder: Path, recipe: str) -> None:
-    """Mark a folder as the finished result of this recipe."""
+    """Mark a folder as the finished result of a recipe."""
     (folder / _NOTE).write_text(recipe + "\n", encoding="utf-8")

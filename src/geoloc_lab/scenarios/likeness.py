@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How similar an encoder finds the map's and the camera's image of a place.
+"""Measures how similar an encoder's descriptors of the map's and the camera's image of a place are.
 
-A simulated change of season is hard enough where the descriptors differ as much as those of real images taken
+A simulated change of season is hard enough if its descriptors differ as much as those of real images taken
 years apart.
 """
 
@@ -28,14 +28,14 @@ _FEWEST = 10
 
 @dataclass(frozen=True)
 class Likeness:
-    """Cosines between descriptors of the two sides of places.
+    """Cosines between the descriptors of two images of the same places.
 
     Attributes:
-        name: the places and their sides.
-        dated: whether the sides are images of different years, not a simulation.
+        name: places and origin of their images.
+        dated: whether the images are real images of different years instead of simulated ones.
         places: number of places.
-        median, p10: cosine between the two sides of a place.
-        other: median cosine between a view and the most similar other place.
+        median, p10: median and 10 % quantile of the cosine between the two images of a place.
+        other: median of the cosine between a view and the most similar other place.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Likeness:
 
 
 def likenesses(regions: Sequence[Region], data: Path | None, encoder: "Encoder") -> list[Likeness]:
-    """Measure the regions, and the places of which `data` holds images of several years.
+    """Measure the regions, and the places in `data` that have images of several years.
 
     Args:
-        regions: places with simulated sides.
-        data: folder with tables `*/index.csv` of real images; None for none.
+        regions: regions with a map image and a camera image.
+        data: folder with tables `*/index.csv` of real images; None to measure the regions only.
         encoder: the model.
 
     Raises:
@@ -68,7 +68,7 @@ def likenesses(regions: Sequence[Region], data: Path | None, encoder: "Encoder")
 
 
 def is_hard_enough(likeness: Likeness, all_of: Sequence[Likeness]) -> bool | None:
-    """Return whether a simulated change is as hard as the hardest pair of years; None without such pairs."""
+    """Return whether a simulated change is as hard as the hardest pair of years; None without a pair."""
     dated = [other.median for other in all_of if other.dated]
     return likeness.median <= min(dated) if dated else None
 
@@ -94,8 +94,8 @@ def _sides(region: Region, encoder: "Encoder") -> tuple[Rgb, Rgb]:
 
 
 def _dated_pairs(index: Path) -> Iterator[tuple[str, list[tuple[Picture, Picture]]]]:
-    """Yield, for each city, the oldest and newest image of each place; nothing where a table has no years."""
-    rows = read_rows(index, "table of pictures")
+    """Yield a name and (oldest, newest) image pairs for each city; skip a table without years."""
+    rows = read_rows(index, "table of images")
     if not rows or not {"location_id", "city", "year", "epsg"} <= set(rows[0]):
         return
     by_place: dict[str, list[tuple[str, str, Picture]]] = defaultdict(list)
@@ -118,7 +118,7 @@ def _year(dated: tuple[str, str, Picture]) -> str:
 def _dated_views(
     pairs: Sequence[tuple[Picture, Picture]], size_m: float, encoder: "Encoder"
 ) -> tuple[Rgb, Rgb]:
-    """Return the views of both sides, (N, S, S, 3) each, for the places whose images are large enough."""
+    """Return the views of both images, (N, S, S, 3) each, for the places whose images are large enough."""
     size_px = encoder.card.input_px
     sides: tuple[list[Rgb], list[Rgb]] = ([], [])
     for before, after in pairs:

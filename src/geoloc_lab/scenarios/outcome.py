@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outcome of one or more flights: its metrics, and the targets that they are checked against."""
+"""Computes the outcome of one or more flights, and checks it against targets."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,20 +18,20 @@ _ELLIPSE_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Outcome:
-    """Metrics of one or more flights; NaN where nothing could be measured.
+    """Metrics of one or more flights; NaN where a metric cannot be computed.
 
     Attributes:
-        flights, frames, fixes: their numbers; frames are those with a truth.
-        availability: share of the frames from each flight's first fix on that were answered.
+        flights, frames, fixes: numbers of flights, of frames with a truth, and of fixes.
+        availability: share of frames with a fix, counted from each flight's first fix on.
         median_m, p95_m: quantiles of the error of the fixes.
-        false: share of the fixes with an error above a distance, by that distance in metres.
-        frames_to_fix: number of frames up to and with the first fix, median over the flights; infinite where
-            a flight has none.
-        inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse.
-        nees: mean normalised squared error; 2 is consistent.
+        false: share of the fixes whose error is larger than a limit, by limit in metres.
+        frames_to_fix: number of frames up to and including the first fix, median over the flights; infinite
+            for a flight without a fix.
+        inside: share of the fixes inside their 1σ, 2σ, 3σ ellipse, by number of sigmas.
+        nees: mean normalized estimation error squared; 2 if the covariances are consistent.
         nees_of_right: NEES of the fixes within 50 m, so that a few false fixes do not dominate.
-        band: 95 % band of a consistent NEES, by the effective number of fixes.
-        back_s: for each kidnap, time to the first fix within 50 m; NaN where none came.
+        band: 95 % interval of the NEES of consistent covariances, for the effective number of fixes.
+        back_s: time from each kidnap to the first fix within 50 m; NaN if no such fix followed.
     """
 
     flights: int
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TargetCheck:
-    """A target: the measured value, the wanted one, and whether it was met."""
+    """A target, the measured value, and whether the target is met."""
 
     figure: str
     measured: str
@@ -112,12 +112,12 @@ def check_targets(outcome: Outcome) -> list[TargetCheck]:
 
 
 def fine_percent(share: float) -> str:
-    """Return a share of 1 in per cent: under 1 % to a hundredth, for targets such as 0.10 %."""
+    """Return a share of 1 in per cent; below 1 % with two decimals, for targets such as 0.10 %."""
     return percent(share, fine_below_one=True)
 
 
 def only_metres(value: float) -> str:
-    """Return a distance in metres even from 10 km on, so that a column of the table has one unit."""
+    """Return a distance in metres, also above 10 km, so that a column of the table has one unit."""
     return metres(value, in_km=False)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluates the real flights of photos that stand beside the scenarios in the table."""
+"""Evaluates the real photo flights that the table lists beside the scenarios."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,21 +17,21 @@ from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
 
-_HOW = "every photo alone, for they are seconds apart and there is no odometry"
+_HOW = "every photo on its own, because photos are seconds apart without odometry"
 
 
 def fly_real(
     data: Path, encoder: "Encoder", out: Path, say: Callable[[str], None], *, again: bool = False
 ) -> dict[str, Answers]:
-    """Localize the flights in `data` that have no report in `out` yet; return the frames of all, by name.
+    """Localize the flights in `data` that have no report in `out` yet; return all answers by flight name.
 
     Raises:
         GeolocError: for a flight that cannot be used.
     """
     try:
         folders = find_flights(data)
-    except BagError as nothing:
-        say(f"{nothing}: no real flight is in the table")
+    except BagError as error:
+        say(f"the table shows no real flights: {error}")
         return {}
     found = {}
     for folder in folders:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The regions that scenarios fly over: for each place an image for the map and another for the camera.
+"""Prepares the regions that scenarios fly over: one image for the map, another for the camera.
 
-The procedural world ships with geoloc and is rendered at two dates. Real imagery, given as a folder of data,
-has one date only; the camera's side simulates another season and sensor (`SeasonChange`). Images that exist
-are not made again.
+The procedural world is rendered at two dates. Real imagery has one date only, so the camera's image simulates
+another season and sensor (`SeasonChange`). Existing images are kept.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from geoloc_lab.scenarios.finished_steps import checksum
 from geoloc_lab.world.season_change import SeasonChange, changed
 from geoloc_lab.world.world import write_world
 
-WORLD_SEED = 23  # neither the demo's nor one that the shipped model was trained on
+WORLD_SEED = 23  # used neither by the demo nor to train the shipped model
 WORLD_SIZE_M = 1600.0
 _BLOCK_PX = 10
 _ORTHO = "massachusetts_ortho"
@@ -33,14 +32,14 @@ class Region:
     """A place with its two images.
 
     Attributes:
-        imagery: kind of imagery; the trials of one kind are summed up in one row of the table.
-        name: name of the folder of its map.
-        source: origin of the imagery, for the reader.
-        map_image: GeoTIFF that the map is made from.
+        imagery: kind of imagery; the table summarizes the trials of one kind in a row.
+        name: name of the map's folder.
+        source: origin of the imagery, as the reports state it.
+        map_image: GeoTIFF that the map is built from.
         flown_image: GeoTIFF that the camera sees, in the same frame.
         view_size_m: size of tiles and views.
         height_m: flight height above ground.
-        others: imagery of other places, added to the map where a scenario asks for it.
+        others: imagery of other places, added to the map if a scenario asks for it.
     """
 
     imagery: str
@@ -59,7 +58,7 @@ class Region:
 
 
 def world_region(folder: Path, seed: int = WORLD_SEED) -> Region:
-    """Return the region of the procedural world of a seed, rendered at two dates where it is missing."""
+    """Return the region of a procedural world; render its two dates if they are missing."""
     images = folder / f"world-{seed}-{WORLD_SIZE_M:g}m"
     date0, date1 = images / "date0.tif", images / "date1.tif"
     if not (date0.is_file() and date1.is_file()):
@@ -76,12 +75,12 @@ class Ortho:
 
 
 def ortho_regions(data: Path, folder: Path, say: Callable[[str], None]) -> Ortho | None:
-    """Make the regions of the Massachusetts imagery in `data`.
+    """Return the regions of the Massachusetts imagery in `data`; create their images if they are missing.
 
     Args:
         data: folder with massachusetts_ortho/.
-        folder: where the images of the regions go.
-        say: called with a sentence where the imagery is missing; the result is then None.
+        folder: folder for the images of the regions.
+        say: called with a sentence if the imagery is missing; then the result is None.
 
     Raises:
         BagError: for a table of images that cannot be read.
@@ -89,12 +88,12 @@ def ortho_regions(data: Path, folder: Path, say: Callable[[str], None]) -> Ortho
     """
     index = data / _ORTHO / "index.csv"
     if not index.is_file():
-        say(f"{index} is not there: the scenarios over real imagery are left out (give it by --data)")
+        say(f"{index} does not exist, so scenarios over real imagery are left out; give its folder by --data")
         return None
     pictures = indexed_pictures(index)
     missing = [name for name in (_TOWN, _COUNTRY) if name not in {picture.path.name for picture in pictures}]
     if missing:
-        say(f"{index} lacks {', '.join(missing)}: the scenarios over real imagery are left out")
+        say(f"{index} lacks {', '.join(missing)}, so scenarios over real imagery are left out")
         return None
     by_name = {picture.path.name: picture for picture in pictures}
     return Ortho(
@@ -115,13 +114,13 @@ def _ortho_region(picture: Picture, folder: Path, others: tuple[Picture, ...], h
 
 
 def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: SeasonChange) -> None:
-    """Write the largest rectangle without nodata (white), as it is and in another season."""
+    """Write the largest rectangle without nodata (white), unchanged and in another season."""
     if picture.bounds is None or picture.crs is None:
-        raise RasterError(f"{picture.path} has no bounds; give them in its index.csv")
+        raise RasterError(f"{picture.path} has no bounds; give them in its index.csv.")
     left, _, right, top = picture.bounds
     pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise RasterError(f"{picture.path} cannot be read as a picture; copy it again")
+        raise RasterError(f"{picture.path} cannot be read as an image; copy it again.")
     rgb = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     rows, columns = largest_rectangle(~is_white(rgb))
     cut, gsd_m = np.ascontiguousarray(rgb[rows, columns]), (right - left) / rgb.shape[1]
@@ -133,7 +132,7 @@ def _write_sides(picture: Picture, map_image: Path, flown_image: Path, how: Seas
 
 
 def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
-    """Return rows and columns of the largest rectangle of a mask (H, W) that is True throughout, to 10 px.
+    """Return rows and columns of the largest rectangle of True in a mask (H, W), to the nearest 10 px.
 
     Raises:
         RasterError: where no block of 10 × 10 pixels is True.
@@ -142,7 +141,7 @@ def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
     blocks = mask[: height * _BLOCK_PX, : width * _BLOCK_PX]
     whole = np.asarray(blocks.reshape(height, _BLOCK_PX, width, _BLOCK_PX).all(axis=(1, 3)))
     best, found = 0, (0, 0, 0, 0)
-    run = np.zeros(width, dtype=np.int64)  # number of true rows up from this one, by column
+    run = np.zeros(width, dtype=np.int64)  # by column, number of consecutive True rows that end here
     for row in range(height):
         run = np.where(whole[row], run + 1, 0)
         for first in range(width):
@@ -152,14 +151,14 @@ def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
             if areas[last] > best:
                 best, found = int(areas[last]), (row, int(lowest[last]), first, last + 1)
     if not best:
-        raise RasterError("the picture is white throughout: it shows no place; choose another")
+        raise RasterError("the image is white throughout and shows no place; choose another.")
     row, tall, first, wide = found
     rows = slice((row + 1 - tall) * _BLOCK_PX, (row + 1) * _BLOCK_PX)
     return rows, slice(first * _BLOCK_PX, (first + wide) * _BLOCK_PX)
 
 
 def _others(data: Path, pictures: Sequence[Picture]) -> tuple[Picture, ...]:
-    """Return all imagery but that of the two regions: the rest of the table, then the other tables."""
+    """Return all imagery except the two regions: the rest of the table, then the other tables."""
     rest = [replace(p, white_is_nodata=True) for p in pictures if p.path.name not in (_TOWN, _COUNTRY)]
     tables = [index for index in sorted(data.glob("*/index.csv")) if index.parent.name != _ORTHO]
     return (*rest, *(picture for index in tables for picture in placed_pictures(index)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of all scenarios: table, targets and plot, written as scenarios.md, .json and .png."""
+"""Writes the results of all scenarios (table, targets, plot) as scenarios.md, .json and .png."""
 
 import json
 import math
@@ -32,10 +32,11 @@ HEADER = (
     "NEES³ (band)",
 )
 FOOTNOTES = (
-    "¹ Share of frames answered from the first fix on; a flight without any counts nowhere. "
-    "² Frames until and with the first fix, in the median. "
-    "Fixes farther off than 50 and 100 m are shares of the fixes; 39 / 86 / 99 % inside and a NEES within "
-    "its band are honest. ³ Of all fixes, then of those within 50 m."
+    "¹ Share of frames with a fix, from the first fix on; flights without a fix do not count. "
+    "² Number of frames up to and including the first fix, median over flights. "
+    "³ NEES of all fixes, then of the fixes within 50 m. "
+    "> 50 m and > 100 m: share of the fixes with a larger error. Covariances are consistent if "
+    "39 / 86 / 99 % of the fixes lie inside their ellipses and the NEES lies within its band."
 )
 
 _COLOURS = ("#1f6feb", "#d2691e", "#2ca02c", "#8a2be2")
@@ -48,9 +49,9 @@ class Results:
     """The outcomes of all trials.
 
     Attributes:
-        outcomes: by name, in the order flown.
-        likeness: of the imagery that was flown over.
-        complete: whether every scenario was flown; the targets hold for all of them together only.
+        outcomes: outcome of each trial and each group of trials, by name, in the order flown.
+        likeness: similarity of map image and camera image, for each region.
+        complete: whether every scenario was flown; the targets apply to all scenarios together.
     """
 
     outcomes: dict[str, Outcome]
@@ -62,9 +63,9 @@ def write_results(results: Results, flights: Mapping[str, Answers], model: str, 
     """Write scenarios.md, scenarios.json and scenarios.png into the folder `out`.
 
     Args:
-        results: the outcomes.
-        flights: the frames of each trial, by name, imagery/scenario.
-        model: id of the model that flew.
+        results: outcomes and similarities.
+        flights: answers of each trial, by name (imagery/scenario).
+        model: id of the model.
         out: an existing folder.
     """
     draw_trials(flights, out / "scenarios.png")
@@ -92,10 +93,10 @@ def write_results(results: Results, flights: Mapping[str, Answers], model: str, 
 
 
 def summary(results: Results) -> str:
-    """Return the table for a terminal, and the targets that all trials together met or missed."""
+    """Return the table for a terminal and, if every scenario was flown, the targets met and missed."""
     table = f"{terminal_table(results.outcomes)}\n\n{FOOTNOTES}"
     if not results.complete:
-        return f"{table}\n\nthe targets are for all scenarios together"
+        return f"{table}\n\nthe targets apply to all scenarios together"
     return f"{table}\n\n" + "\n".join(target_lines("all", results.outcomes["all"]))
 
 
@@ -131,7 +132,7 @@ def markdown_table(outcomes: Mapping[str, Outcome], first: str = "scenario") -> 
 
 
 def target_lines(name: str, outcome: Outcome) -> list[str]:
-    """Return a line for each target: met or missed, what was measured, what was wanted."""
+    """Return a line for each target: met or missed, the measured value, the target."""
     return [
         f"{'met   ' if one.met else 'MISSED'}  {name}: {one.figure} {one.measured}, target {one.target}"
         for one in check_targets(outcome)
@@ -139,25 +140,25 @@ def target_lines(name: str, outcome: Outcome) -> list[str]:
 
 
 def likeness_table(found: Sequence[Likeness]) -> str:
-    """Return how alike the two sides of places are, and whether a simulated change is as hard as years."""
+    """Return the table of similarities, with a verdict on each simulated change."""
     rows: list[tuple[str, tuple[str, ...]]] = [
-        ("two sides of a place", ("places", "median", "p10", "best other", ""))
+        ("cosine of map and camera image", ("places", "median", "p10", "best other", ""))
     ]
     for one in sorted(found, key=lambda one: -one.median):
         hard = None if one.dated else is_hard_enough(one, found)
-        verdict = {None: "", True: "as hard as the years", False: "EASIER than the years"}[hard]
+        verdict = {None: "", True: "as hard as real years", False: "EASIER than real years"}[hard]
         numbers = (f"{one.median:.3f}", f"{one.p10:.3f}", f"{one.other:.3f}")
         rows.append((one.name, (str(one.places), *numbers, verdict)))
     return aligned(rows)
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
-    """Return an outcome with its check_targets as plain values."""
+    """Return an outcome and its target checks as plain values."""
     return {**asdict(outcome), "targets": [asdict(one) for one in check_targets(outcome)]}
 
 
 def draw_trials(flights: Mapping[str, Answers], out: Path) -> None:
-    """Write a PNG with a panel for each scenario: errors and claimed 3σ over time; as `write_results`."""
+    """Write a PNG with a panel for each scenario, which shows errors and claimed 3σ over time."""
     scenarios = list(dict.fromkeys(name.partition("/")[2] for name in flights))
     kinds = list(dict.fromkeys(name.partition("/")[0] for name in flights))
     lines = -(-len(scenarios) // _COLUMNS)
@@ -171,7 +172,9 @@ def draw_trials(flights: Mapping[str, Answers], out: Path) -> None:
     for panel in panels[len(scenarios) :]:
         panel.set_axis_off()
     panels[0].legend(loc="upper right", fontsize=8, framealpha=0.85)
-    figure.suptitle("error of each fix (dots) and claimed 3σ (lines), metres over seconds; ticks: no fix")
+    figure.suptitle(
+        "Error of each fix (dots) and claimed 3σ (lines) in metres, over time in seconds; ticks: no fix"
+    )
     save_png(figure, out)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs all scenarios: makes regions and maps, flies and localizes in parallel, writes the results."""
+"""Runs scenarios: prepares regions and maps, flies and localizes in parallel, writes the results."""
 
 import json
 import multiprocessing
@@ -30,15 +30,15 @@ Task = tuple[Trial, Path, Path, Path, bool, bool]
 
 @dataclass(frozen=True)
 class Suite:
-    """Which scenarios to run, and how.
+    """The scenarios to run, and the options of the run.
 
     Attributes:
         scenarios: the scenarios.
-        out: folder of imagery, maps, bags and reports.
+        out: folder for imagery, maps, bags and reports.
         model: model directory.
-        data: folder with real imagery; None flies over the procedural world only.
-        jobs: number of trials at a time.
-        again: localize again what was localized before.
+        data: folder with real imagery; None to fly over the procedural world only.
+        jobs: number of trials that run in parallel.
+        again: whether to localize again the flights that have a report.
         real_flights: whether to add the real flights in `data` to the table.
 
     Raises:
@@ -55,25 +55,25 @@ class Suite:
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
-            raise ParameterError(f"--jobs is {self.jobs}; give 1 or more")
+            raise ParameterError(f"--jobs is {self.jobs}; give 1 or more.")
 
 
 def run_suite(suite: Suite, say: Say) -> Results:
     """Run a suite and write `scenarios.md`, `.json` and `.png` into its folder.
 
     Args:
-        suite: what to run; finished work in its folder is kept.
-        say: called with each step's sentence.
+        suite: scenarios and options; finished work in its folder is kept.
+        say: called with a line for each step.
 
     Raises:
-        GeolocError: where imagery, model or a trial cannot be used.
+        GeolocError: where the imagery, the model or a trial cannot be used.
     """
-    say("1/4  two sides of each place: the map's and the camera's")
+    say("1/4  images of each region: one for the map, one for the camera")
     trials = trials_of(suite, say)
     if not trials:
-        raise ParameterError("none of these scenarios can be flown without real imagery; give it by --data")
+        raise ParameterError("the chosen scenarios need real imagery; give its folder by --data.")
 
-    say("2/4  maps, and how alike the two sides are")
+    say("2/4  maps, and the similarity of map image and camera image")
     encoder = load_encoder(suite.model)
     maps = {
         trial.name: map_of(
@@ -88,7 +88,7 @@ def run_suite(suite: Suite, say: Say) -> Results:
     say(f"3/4  {len(trials)} flights, each localized without a prior")
     _fly_all(suite, trials, maps, say)
 
-    say("4/4  figures")
+    say("4/4  results")
     flights = {trial.name: answers_of(trial, suite.out) for trial in trials}
     outcomes = {name: outcome_of([flight]) for name, flight in flights.items()}
     for kind in dict.fromkeys(trial.region.imagery for trial in trials):
@@ -104,20 +104,20 @@ def run_suite(suite: Suite, say: Say) -> Results:
 
 
 def trials_of(suite: Suite, say: Say) -> list[Trial]:
-    """Make the regions; return which scenario flies over which of them, grouped by imagery.
+    """Prepare the regions; return the trials, each a scenario over a region, grouped by imagery.
 
     Raises:
-        GeolocError: where a region cannot be made.
+        GeolocError: where a region cannot be prepared.
     """
     images = suite.out / "images"
-    drawn = [scenario for scenario in suite.scenarios if not scenario.far_and_wide]
-    world = world_region(images) if drawn else None
-    trials = [Trial(scenario, world) for scenario in drawn if world is not None]
+    over_world = [scenario for scenario in suite.scenarios if not scenario.far_and_wide]
+    world = world_region(images) if over_world else None
+    trials = [Trial(scenario, world) for scenario in over_world if world is not None]
     ortho = None if suite.data is None else ortho_regions(suite.data, images, say)
     if ortho is None:
         left_out = [scenario.name for scenario in suite.scenarios if scenario.far_and_wide]
         if left_out:
-            say(f"{', '.join(left_out)}: needs real imagery to search, left out")
+            say(f"left out for lack of real imagery (--data): {', '.join(left_out)}")
         return trials
     return trials + [
         Trial(scenario, ortho.country if scenario.course == DULL else ortho.town)
@@ -126,7 +126,7 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
 
 
 def _likeness(suite: Suite, regions: Sequence[Region], encoder: "Encoder") -> tuple[Likeness, ...]:
-    """Return the likeness of the regions' sides, measured now or read from an earlier run."""
+    """Return the similarity of each region's images, measured now or read from an earlier run."""
     folder = suite.out / "likeness"
     tables = sorted(suite.data.glob("*/index.csv")) if suite.data is not None else []
     recipe = checksum(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial: a scenario flown over a region, recorded, localized and reported; finished steps are kept."""
+"""Runs a trial: flies a scenario over a region, records, localizes and reports it; keeps finished steps."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -83,13 +83,13 @@ def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPla
 
 
 def map_of(region: Region, encoder: "Encoder", maps: Path, *, far_and_wide: bool) -> MapDirectory:
-    """Build the map of a region, or open it where it exists.
+    """Build the map of a region, or open an existing one.
 
     Args:
-        region: the place.
+        region: region to map.
         encoder: the model.
         maps: folder of all maps.
-        far_and_wide: add all other imagery of the region to the map.
+        far_and_wide: whether to add the imagery `region.others` to the map.
 
     Raises:
         GeolocError: where the imagery cannot be used, or the disk is full.
@@ -120,12 +120,12 @@ def run_trial(
     """Fly, localize and report a trial, skipping finished steps; return the folder of its report.
 
     Args:
-        trial: what to fly.
-        map_folder: the map to search.
+        trial: scenario and region.
+        map_folder: map directory to search.
         model: model directory.
         out: folder of all trials.
-        params_files: ROS parameter files, which override the model's own and drone.yaml.
-        again: localize again even if a report exists; a matching bag is still kept.
+        params_files: ROS parameter files; they override the model's parameters and drone.yaml.
+        again: whether to localize again if a report exists; a matching bag is kept.
         progress: whether to show progress bars.
 
     Raises:
@@ -157,7 +157,7 @@ def run_trial(
 
 
 def answers_of(trial: Trial, out: Path) -> Answers:
-    """Return the frames of a trial that was run.
+    """Return the answers of a finished trial.
 
     Raises:
         BagError: where its report is missing or damaged.
@@ -166,7 +166,7 @@ def answers_of(trial: Trial, out: Path) -> Answers:
 
 
 def area_km2(map_directory: MapDirectory) -> float:
-    """Return the searched area: that of the map, and of each other place once, however many dates it has."""
+    """Return the searched area: the map and each other place, counted once for all its dates."""
     manifest = map_directory.manifest
     left, bottom, right, top = manifest.bounds_m
     tiles = map_directory.tiles
@@ -188,7 +188,7 @@ def _encoder(model: Path) -> "Encoder":
 
 
 def _record(trial: Trial, bag: Path, *, progress: bool) -> None:
-    for left_over in bag.parent.glob(".bag.*"):  # of a run that was killed
+    for left_over in bag.parent.glob(".bag.*"):  # left by a run that was killed
         shutil.rmtree(left_over, ignore_errors=True)
     scenario = trial.scenario
     with open_raster(trial.region.flown_image) as ground:

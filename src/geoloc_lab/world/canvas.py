@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The canvas of the world: colour, surface and height rasters painted together, positions in metres."""
+"""Provides a canvas in metres: colour, surface and height rasters that are painted together."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class Canvas:
     Args:
         size_px: side of the rasters.
         gsd_m: metres per pixel.
-        offset_m: (east, south) by which everything is shifted, the registration error.
+        offset_m: registration error (east, south) that shifts all painted objects.
 
     Attributes:
         rgb: uint8 (S, S, 3). surface: uint8 (S, S), a `Surface`. height: uint8 (S, S) in `HEIGHT_UNIT_M`.
@@ -79,10 +79,10 @@ class Canvas:
         window = self.rgb[low[1] : high[1], low[0] : high[0]]
         if window.size == 0:
             return
-        drawn = np.ascontiguousarray(window)
+        painted = np.ascontiguousarray(window)
         points = np.round((pixels - low) * (1 << _SHIFT)).astype(np.int32)
-        cv2.polylines(drawn, [points], False, colour, 1, cv2.LINE_AA, _SHIFT)
-        window[:] = cv2.addWeighted(drawn, share, window, 1 - share, 0)
+        cv2.polylines(painted, [points], False, colour, 1, cv2.LINE_AA, _SHIFT)
+        window[:] = cv2.addWeighted(painted, share, window, 1 - share, 0)
 
     def shape(
         self, corners_m: Float64Array, colour: Sequence[float], surface: Surface, height_m: float

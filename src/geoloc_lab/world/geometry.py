@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plane geometry of the town plan: convex polygons, rectangles, curves; metres, y to the south."""
+"""Plane geometry for the town plan: convex polygons, rectangles, curves, in metres with y to the south."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def area(polygon: Float64Array) -> float:
 
 
 def clip(polygon: Float64Array, point: Float64Array, normal: Float64Array) -> Float64Array:
-    """Keep the part of a convex polygon (N, 2) on the side of `point` that `normal` points to, if any."""
+    """Clip a convex polygon (N, 2) to the half-plane that starts at `point` and extends along `normal`."""
     if len(polygon) == 0:
         return polygon
     side = (polygon - point) @ normal
@@ -51,7 +51,7 @@ def edges(polygon: Float64Array) -> tuple[Float64Array, Float64Array]:
 
 
 def inset(polygon: Float64Array, distance_m: float) -> Float64Array:
-    """Move every edge of a convex polygon inward; empty (0, 2) when nothing is left."""
+    """Move every edge of a convex polygon inward; return an empty array (0, 2) if no area is left."""
     result = polygon
     for point, normal in zip(*edges(polygon), strict=True):
         result = clip(result, point + normal * distance_m, normal)
@@ -72,17 +72,17 @@ def partition(
     skew_rad: float = 0.08,
     heading_rad: Callable[[Float64Array], float] | None = None,
 ) -> tuple[list[Float64Array], list[tuple[Float64Array, int]]]:
-    """Cut a convex polygon across its long side again and again.
+    """Cut a convex polygon into cells by repeated cuts across the longer side.
 
     Args:
-        polygon: (N, 2).
-        rng: draws where and how askew each cut runs.
-        target_m2: area at a centroid (2,) under which a cell is left whole.
-        skew_rad: spread of a cut's direction about the square one.
-        heading_rad: direction at a centroid (2,) that early cuts follow or cross, whatever a cell's shape.
+        polygon: convex outline (N, 2).
+        rng: random generator for the position and skew of each cut.
+        target_m2: function of a cell's centroid (2,): area below which a cell is not cut further.
+        skew_rad: standard deviation of the angle between a cut and the perpendicular to the longer side.
+        heading_rad: function of a cell's centroid (2,): direction that early cuts follow or cross.
 
     Returns:
-        cells, and cuts as (segment (2, 2), depth); depth 0 is the first cut.
+        Cells, and cuts as (segment (2, 2), depth); the first cut has depth 0.
     """
     cells: list[Float64Array] = []
     cuts: list[tuple[Float64Array, int]] = []
@@ -139,7 +139,7 @@ def densify(points: Float64Array, step_m: float, closed: bool = False) -> Float6
 
 
 def along(points: Float64Array, spacing_m: float) -> tuple[Float64Array, Float64Array]:
-    """Return stations (N, 2) every `spacing_m` along a polyline, and unit directions (N, 2) there."""
+    """Return points (N, 2) every `spacing_m` along a polyline, and its unit directions (N, 2) there."""
     step = np.diff(points, axis=0)
     length = np.linalg.norm(step, axis=1)
     reach = np.concatenate([[0], np.cumsum(length)])
@@ -152,7 +152,7 @@ def along(points: Float64Array, spacing_m: float) -> tuple[Float64Array, Float64
 def meander(
     rng: np.random.Generator, start: Float64Array, end: Float64Array, sway_m: float, wavelength_m: float
 ) -> Float64Array:
-    """Return a smooth curve (N, 2), about 8 m a step, from start to end, swaying to both sides."""
+    """Return a smooth winding curve (N, 2) from start to end, with a point about every 8 m."""
     length_m = float(np.linalg.norm(end - start))
     s = np.linspace(0, 1, max(4, int(length_m / 8)))
     axis = (end - start) / length_m

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paints what is flat: lots, lawns and water, fields with their tramlines, streets and railways."""
+"""Paints flat objects: lots, lawns and water, fields with their tramlines, streets and railways."""
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ _RING = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
 
 
 def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
-    """Paint everything of the plan that is flat, lowest rank first."""
+    """Paint the flat parts of the plan, lowest rank first."""
     colours = palette(season)
     canvas.rgb[:] = colours[Surface.MEADOW].astype(np.uint8)
     canvas.surface[:] = Surface.MEADOW
@@ -42,7 +42,7 @@ def paint_ground(canvas: Canvas, plan: Plan, season: Season, date: int) -> None:
 
 
 def _paint_field(canvas: Canvas, field: Field, colours: Float64Array, date: int) -> None:
-    """Fill a field with stripes along the work, tramlines every swath, and a headland around."""
+    """Fill a field with stripes along the direction of work, tramlines at each swath, and a headland."""
     crop = field.crops[date % len(field.crops)]
     rng = stream(field.seed, f"crop {crop.name}")
     tint = rng.normal(1, 0.08) * rng.normal(1, 0.03, 3)
@@ -69,7 +69,7 @@ def _paint_field(canvas: Canvas, field: Field, colours: Float64Array, date: int)
 
 
 def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> UInt8Array:
-    """Return the brightness (128 = 1) along a line across the work, every `_PROFILE_STEP_M`, 600 m long."""
+    """Return the brightness (128 = 1) across the direction of work, every `_PROFILE_STEP_M` over 600 m."""
     at = np.arange(4000) * _PROFILE_STEP_M
     strength = _ROWS.get(crop, 0.1)
     rows = np.sin(2 * np.pi * at / rng.uniform(1.4, 3.2)) * strength * 0.55
@@ -82,7 +82,7 @@ def _row_profile(rng: np.random.Generator, crop: Surface, swath_m: float) -> UIn
 
 
 def _paint_ways(canvas: Canvas, plan: Plan, colours: Float64Array) -> None:
-    """Paint small streets, then water, then the large roads, which have bridges, railways and roundabouts."""
+    """Paint small streets, then rivers, then large roads (which bridge them), railways and roundabouts."""
     lesser = sorted((road for road in plan.roads if road.kind < RoadKind.AVENUE), key=lambda road: road.kind)
     for road in lesser:
         _paint_verge(canvas, road, colours)
@@ -101,7 +101,7 @@ def _paint_ways(canvas: Canvas, plan: Plan, colours: Float64Array) -> None:
 
 
 def _paint_greater(canvas: Canvas, roads: list[Road], colours: Float64Array) -> None:
-    """Paint roads of one rank: markings last, and none where one road ends in another."""
+    """Paint roads of one rank: markings last, and no markings where a road ends in another."""
     for road in roads:
         _paint_verge(canvas, road, colours)
     for road in roads:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans residential blocks: a house near the street on every lot, a drive, a garden."""
+"""Plans residential blocks: on every lot a house near the street, a drive and a garden."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the plan of a landscape from a seed: streets first, then every block, then cars and street trees."""
+"""Plans a landscape from a seed: streets first, then every block, then cars and street trees."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ _CELL_M = 0.5
 
 
 def make_plan(seed: int, size_m: float) -> Plan:
-    """Return the landscape plan of a seed: same seed and size, same plan."""
+    """Return the plan of a landscape; the same seed and size give the same plan."""
     plan = Plan(size_m)
     lie = Lie(seed, size_m)
     blocks = lay_out(plan, lie, seed)
@@ -102,7 +102,7 @@ def _ways_mask(plan: Plan, margin_m: float, roads: bool = True) -> UInt8Array:
 
 
 def _lookup(mask: UInt8Array, points: Float64Array) -> BoolArray:
-    """Return (N,) where points (N, 2) lie on the mask; False outside of it."""
+    """Return (N,) True where points (N, 2) lie on the mask; False outside the raster."""
     cell = np.floor(points / _CELL_M).astype(int)
     inside = ((cell >= 0) & (cell < mask.shape[0])).all(1)
     cell = np.clip(cell, 0, mask.shape[0] - 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts blocks into lots; draws the colours of roofs, and which buildings exist on which dates."""
+"""Cuts blocks into lots; samples roof colours and the dates on which a building exists."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ class Lot:
 
 
 def cut_lots(land: Float64Array, rng: np.random.Generator, low_m2: float, high_m2: float) -> list[Lot]:
-    """Cut convex land (N, 2), bounded by streets, into lots of about that area."""
+    """Cut convex land (N, 2), bounded by streets, into lots of about `low_m2` to `high_m2`."""
     if len(land) < 3:
         return []
     cells, _ = geo.partition(land, rng, lambda _: float(rng.uniform(low_m2, high_m2)), skew_rad=0.03)
@@ -70,7 +70,7 @@ def cut_lots(land: Float64Array, rng: np.random.Generator, low_m2: float, high_m
 
 
 def draw_presence(rng: np.random.Generator) -> int:
-    """Draw the dates on which a building exists: ALWAYS for nearly all."""
+    """Sample the dates on which a building exists; for nearly all buildings, ALWAYS."""
     dice = float(rng.uniform())
     if dice < _CHANGED_SHARE:
         return ONLY_FIRST if dice < _CHANGED_SHARE / 2 else ONLY_LATER
@@ -78,7 +78,7 @@ def draw_presence(rng: np.random.Generator) -> int:
 
 
 def shaded(rng: np.random.Generator, colour: Tone, spread: float = 0.1) -> tuple[float, float, float]:
-    """Draw a colour near the given one."""
+    """Sample a colour near the given one."""
     factor = rng.normal(1, spread) * rng.normal(1, spread / 4, 3)
     r, g, b = np.clip(np.array(colour) * factor, 30, 245)
     return float(r), float(g), float(b)

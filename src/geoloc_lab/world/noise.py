@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reproducible noise: named random streams of one seed, smooth fields, and value noise."""
+"""Provides reproducible noise: named random streams of one seed, smooth fields, and value noise."""
 
 import zlib
 
@@ -12,7 +12,7 @@ _STEPS_PER_CELL = 5
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random generator of this name; adding a stream does not change the others."""
+    """Return the random generator of a named stream; adding a stream does not change the others."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
@@ -20,7 +20,7 @@ class Waves:
     """A smooth scalar field over the plane: a sum of sines, evaluated at points.
 
     Args:
-        rng: draws directions and phases.
+        rng: random generator for directions and phases.
         wavelength_m: shortest and longest wavelength.
         amplitude: root mean square of the field.
         count: number of sines.
@@ -33,7 +33,7 @@ class Waves:
         direction = rng.uniform(0, 2 * np.pi, count)
         self._k = 2 * np.pi / length_m[:, None] * np.stack([np.cos(direction), np.sin(direction)], 1)
         self._phase = rng.uniform(0, 2 * np.pi, count)
-        # Longer waves carry more, so that the slope of the field is shared evenly among them.
+        # The weight grows with the wavelength, so that all waves contribute equally to the slope.
         weight = length_m / np.sqrt(np.sum(length_m**2) / 2)
         self._weight = amplitude * weight
 
@@ -45,15 +45,16 @@ class Waves:
 def value_noise(
     rng: np.random.Generator, shape: tuple[int, int], size_m: tuple[float, float], cells_m: dict[float, float]
 ) -> UInt8Array:
-    """Return smooth noise (H, W) uint8 about 128: random grids enlarged and added.
+    """Return smooth noise (H, W) uint8 about 128, the sum of enlarged random grids.
 
     Args:
-        rng: draws the grids, whose size depends on metres alone, so that a world keeps its face at any GSD.
+        rng: random generator for the grids; their size depends on metres alone, so a world looks
+            the same at any GSD.
         shape: height and width in pixels.
         size_m: height and width in metres.
-        cells_m: weight of each octave by its cell size in metres; weights add to at most 1.
+        cells_m: weight of each octave by its cell size in metres; the sum of weights is at most 1.
     """
-    # Octaves are added on a grid fine enough for the smallest and enlarged together, which costs a third.
+    # Adding octaves on a grid just fine enough for the smallest and enlarging the sum costs a third.
     step_m = max(size_m[0] / shape[0], min(cells_m) / _STEPS_PER_CELL)
     work = tuple(int(np.ceil(side / step_m)) for side in size_m)
     total = np.full(work, 128, np.uint8)

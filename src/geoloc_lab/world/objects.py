@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paints what stands up: roofs, tree crowns and vehicles, with their heights for the shadows."""
+"""Paints raised objects: roofs, tree crowns and vehicles, with their heights for the shadows."""
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ def _paint_vehicles(canvas: Canvas, stalls: Float64Array, rng: np.random.Generat
 
 
 def _sunlight(season: Season, slope: Float64Array) -> float:
-    """Return the brightness, about 1 for level ground, of a plane rising by `slope` (east, south)."""
+    """Return the brightness of a plane that rises by `slope` (east, south); about 1 for level ground."""
     azimuth, elevation = np.radians([season.sun_azimuth_deg, season.sun_elevation_deg])
     sun = np.array([np.sin(azimuth), -np.cos(azimuth)]) * np.cos(elevation)
     normal = np.array([-slope[0], -slope[1], 1.0]) / np.sqrt(1 + slope @ slope)
@@ -103,7 +103,7 @@ def _raise(canvas: Canvas, outline: Float64Array, height_m: float) -> None:
 
 
 def _paint_flat_roof(canvas: Canvas, building: Building, colour: Float64Array) -> None:
-    """Paint a parapet and the roofing; on large roofs also machinery and skylights, drawn by building."""
+    """Paint a parapet and the roofing; on large roofs also random machinery and skylights."""
     c = building.corners
     canvas.shape(c, np.clip(colour * 1.1, 0, 250).tolist(), Surface.ROOF, building.eave_m + 0.5)
     centre, along, across = c.mean(0), c[1] - c[0], c[3] - c[0]
@@ -134,7 +134,7 @@ def _paint_flat_roof(canvas: Canvas, building: Building, colour: Float64Array) -
 def _paint_trees(canvas: Canvas, trees: Float64Array, season: Season) -> UInt8Array:
     """Paint crowns as domes of three discs; return the mask of bare crowns, which get branches later."""
     bare = np.zeros_like(canvas.surface)
-    # Each tree loses its leaves at its own time, drawn once for all dates.
+    # Each tree loses its leaves at its own time, which is the same on all dates.
     leafless = (trees[:, 4] < 0.5) & ((trees[:, 5] * 7919) % 1 > season.leaves)
     colours = crown_colours(season, trees)
     centres = np.round(canvas.pixels(trees[:, :2]) * 16).astype(np.int64)

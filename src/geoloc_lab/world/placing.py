@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places buildings, trees and parked cars: positions on the straight plan, bent into the world."""
+"""Places buildings, trees and parked cars, and bends positions on the straight plan into the world."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -21,9 +21,9 @@ class Site:
     """A plan to be filled; all positions passed to it are on the straight plan.
 
     Args:
-        plan: receives what is placed.
-        lie: bends the straight plan into the world.
-        rng: draws sizes, colours and places.
+        plan: plan that receives the placed objects.
+        lie: bend from the straight plan into the world.
+        rng: random generator for sizes, colours and places.
     """
 
     def __init__(self, plan: Plan, lie: Lie, rng: np.random.Generator) -> None:
@@ -34,12 +34,12 @@ class Site:
         return self.lie.bend(geo.densify(np.asarray(points), 12.0, closed))
 
     def tint(self, spread: float) -> tuple[float, float, float]:
-        """Draw a colour factor near 1, red, green and blue."""
+        """Sample colour factors near 1 for red, green and blue."""
         r, g, b = self.rng.normal(1, spread) * self.rng.normal(1, spread / 3, 3)
         return float(r), float(g), float(b)
 
     def pick(self, options: Sequence[Option]) -> Option:
-        """Draw one of the options."""
+        """Sample one of the options."""
         return options[int(self.rng.integers(len(options)))]
 
     def build(
@@ -62,7 +62,7 @@ class Site:
         self.plan.buildings.append(Building(corners, float(eave_m), rise_m, roof, colour, presence))
 
     def trees(self, points: Float64Array, radius_m: tuple[float, float], conifers: float = 0.15) -> None:
-        """Plant trees at points (N, 2); `conifers` is the share that keeps its needles."""
+        """Plant trees at points (N, 2); `conifers` is the share of conifers."""
         count = len(points)
         if count == 0:
             return
@@ -77,7 +77,7 @@ class Site:
     def stall(
         self, centre: Float64Array, axis: Float64Array, probability: float, length_m: float = _CAR_M
     ) -> None:
-        """Place a stall where a vehicle stands on a date with this probability."""
+        """Place a stall that holds a vehicle on a date with this probability."""
         place, turned = self.lie.bend(centre[None])[0], self.lie.turn(centre, axis)
         self.plan.stalls.append(np.array([[*place, np.arctan2(turned[1], turned[0]), probability, length_m]]))
 

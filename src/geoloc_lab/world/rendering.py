@@ -28,7 +28,7 @@ class Grain:
 
 
 def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
-    """Return the grain of a date: coarse patches belong to the soil and stay, fine grain changes by date."""
+    """Return the grain of a date, the sum of noise that all dates share and noise of that date."""
     shape, metres = (size_px, size_px), (size_m, size_m)
     lasting, passing = stream(seed, "grain"), stream(seed, f"grain {date}")
     coarse = value_noise(lasting, shape, metres, {90.0: 0.45, 28.0: 0.4, 9.0: 0.35})
@@ -42,12 +42,12 @@ def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
 
 
 def cast_shadows(height: UInt8Array, gsd_m: float, azimuth_deg: float, elevation_deg: float) -> UInt8Array:
-    """Return 255 where something hides the sun, else 0, from heights (S, S) in `HEIGHT_UNIT_M`."""
+    """Return 255 where an object hides the sun, else 0, from heights (S, S) in `HEIGHT_UNIT_M`."""
     azimuth = np.radians(azimuth_deg)
     east, south = -np.sin(azimuth), np.cos(azimuth)
     drop = np.tan(np.radians(elevation_deg)) * gsd_m / HEIGHT_UNIT_M
     shadow, reach = height.copy(), 1
-    # The height of the shadow's ceiling: each pass doubles how far it has been carried downstream.
+    # `shadow` is the height up to which it is dark; each pass doubles the distance that it is propagated.
     while reach * gsd_m < _SHADOW_REACH_M:
         moved = _shifted(shadow, round(east * reach), round(south * reach))
         cv2.max(shadow, cv2.subtract(moved, float(round(drop * reach))), dst=shadow)
@@ -94,7 +94,7 @@ def develop(canvas: Canvas, bare: UInt8Array, grain: Grain, season: Season, nois
 
 
 def _crown_light(canvas: Canvas, season: Season) -> NDArray[np.int8]:
-    """Return the brightness (S, S) that crowns gain by facing the sun, in 1/128."""
+    """Return the brightness (S, S), in 1/128, that crowns gain by facing the sun."""
     smooth = cv2.GaussianBlur(canvas.height, (0, 0), max(0.6, 0.55 / canvas.gsd_m))
     step = max(1, round(0.5 / canvas.gsd_m))
     azimuth = np.radians(season.sun_azimuth_deg)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The season of a date: sun, foliage, crops, colour response, sharpness, and the colour of every surface."""
+"""Defines the season of a date: sun, foliage, crops, sensor response, and the colour of every surface."""
 
 from dataclasses import dataclass
 
@@ -19,12 +19,12 @@ class Season:
         sun_azimuth_deg, sun_elevation_deg: direction of the sun.
         green: colour of the grass, 0 (straw) to 1 (lush).
         leaves: share of foliage on broadleaf trees.
-        autumn: how far the foliage has turned, 0 to 1.
+        autumn: share of autumn colour in the foliage, 0 to 1.
         gains: factors of red, green and blue.
-        gamma: of the sensor.
+        gamma: gamma of the sensor.
         haze: share of veiling light.
         saturation: 1 leaves colours unchanged.
-        shade: how much shadows darken.
+        shade: strength of the shadows.
         blur_m: standard deviation of the sensor's point spread.
         noise: standard deviation of the sensor noise.
         offset_m: (east, south) registration error.
@@ -55,7 +55,7 @@ _YEAR = (
 
 
 def season_of(seed: int, date: int) -> Season:
-    """Return the season of a world's date; date 0 is a summer map, later dates cycle through the year."""
+    """Return the season of a date of a world; date 0 is in summer, later dates cycle through the year."""
     rng = stream(seed, f"season {date}")
     azimuth, elevation, green, leaves, autumn = _YEAR[date % len(_YEAR)]
     offset_m = (0.0, 0.0) if date == 0 else tuple(rng.uniform(-0.3, 0.3, 2))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes imagery to another season and sensor, for places of which only one date exists.
+"""Changes imagery to another season and sensor, for places with imagery of only one date.
 
 An image of bare woods in spring becomes one of summer: foliage over the woods, dry or mown grass, patches of
 crops, another sun, new objects, a softer and noisier camera with other colours, and a registration error.
-Everything is drawn from a seed. `geoloc_lab.scenarios.likeness` measures how hard the change makes it for
-an encoder.
+All changes are sampled from a seed. `geoloc_lab.scenarios.likeness` measures how hard the change is for an
+encoder.
 """
 
 import math
@@ -18,7 +18,7 @@ from geoloc.errors import ParameterError
 from geoloc.raster.colours import Rgb
 from geoloc_lab.world.noise import stream, value_noise
 
-_LEAVES = np.array([0.20, 0.31, 0.16], dtype=np.float32)  # of full white, RGB
+_LEAVES = np.array([0.20, 0.31, 0.16], dtype=np.float32)  # RGB, as shares of white
 _DRY_GRASS = np.array([0.52, 0.47, 0.30], dtype=np.float32)
 _SHADOW_M = 7.0
 _BUILT_PER_KM2 = 30.0
@@ -26,10 +26,10 @@ _BUILT_PER_KM2 = 30.0
 
 @dataclass(frozen=True)
 class SeasonChange:
-    """Strengths of the changes: 0 changes nothing, the defaults are as hard as years between two images.
+    """Strengths of the changes; 0 for no change, the defaults are as hard as years between two images.
 
     Attributes:
-        seed: of everything that is drawn.
+        seed: seed of all random choices.
         plants: strength for leaves, grass and crops.
         light: strength for sun, shadows and haze.
         sensor: strength for colours, blur, noise and compression.
@@ -57,7 +57,7 @@ class SeasonChange:
         ):
             if not 0.0 <= getattr(self, name) <= high:
                 raise ParameterError(
-                    f"{name} of a season change is {getattr(self, name)}; it must be from 0 to {high:g}"
+                    f"{name} of a season change is {getattr(self, name)}; give a value from 0 to {high:g}."
                 )
 
 
@@ -73,7 +73,7 @@ def changed(rgb: Rgb, gsd_m: float, how: SeasonChange) -> Rgb:
 
 
 def _woods(picture: Float32Array, gsd_m: float) -> Float32Array:
-    """Return where bare woods stand (H, W), 0 to 1: dark, brown or green, and rough."""
+    """Return the share (H, W), 0 to 1, of bare woods: dark, brown or green, and rough."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     wide = 6.0 / gsd_m
     mean = cv2.GaussianBlur(grey, (0, 0), wide)
@@ -85,7 +85,7 @@ def _woods(picture: Float32Array, gsd_m: float) -> Float32Array:
 
 
 def _grass(picture: Float32Array) -> Float32Array:
-    """Return where green, sunlit grass is (H, W), 0 to 1."""
+    """Return the share (H, W), 0 to 1, of green, sunlit grass."""
     red, green, blue = cv2.split(cv2.GaussianBlur(picture, (0, 0), 1.5))
     excess = (2 * green - red - blue) / (red + green + blue + 0.05)
     return np.asarray(_ramp(excess, 0.02, 0.10) * _ramp(green, 0.18, 0.28), dtype=np.float32)
@@ -98,7 +98,7 @@ def _grown(
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
     crowns = _noise(rng, picture, gsd_m, {5.0: 0.55, 12.0: 0.35})
     patches = _noise(rng, picture, gsd_m, {90.0: 0.7, 35.0: 0.3})
-    # Leaves hide what the bare woods showed: little of the old brightness comes through.
+    # Leaves hide the ground of bare woods, so little of the old brightness remains.
     leaves = _LEAVES * (0.75 + 0.9 * crowns + 0.35 * (grey - grey.mean()))
     sown = _DRY_GRASS * (0.55 + 0.8 * patches) * (0.7 + 0.6 * grey)
     picture = _mixed(picture, leaves, 0.9 * how.plants * woods[..., None])
@@ -128,7 +128,7 @@ def _lit(picture: Float32Array, woods: Float32Array, gsd_m: float, how: SeasonCh
     local = cv2.GaussianBlur(grey, (0, 0), 10.0 / gsd_m)
     shade = _ramp(grey, 0.85 * local, 0.5 * local) * (1.0 - 0.7 * woods)
     lifted = picture * (1.0 + how.light * 0.7 * shade[..., None])
-    # What is brighter than its surroundings, or wooded, is taken as tall and casts the new shadow.
+    # Woods, and areas brighter than their surroundings, are assumed to be tall and cast the new shadows.
     high = np.maximum(_ramp(grey, 1.15 * local, 1.5 * local), 0.7 * woods)
     azimuth = rng.uniform(0, 2 * math.pi)
     reach = _SHADOW_M / gsd_m

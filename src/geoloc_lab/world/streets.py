@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans towns, the streets that cut the land into blocks, rivers, railways and main roads."""
+"""Plans towns, rivers, railways, main roads, and the streets that cut the land into blocks."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Lie:
     def __init__(self, seed: int, size_m: float) -> None:
         rng = stream(seed, "lie")
         count = max(1, round(size_m**2 / _TOWN_AREA_M2))
-        # Towns keep apart: of many draws, the one farthest from the others becomes the next town.
+        # Towns keep apart: of many samples, the one farthest from the other towns becomes the next town.
         towns = [np.array([size_m / 2, size_m / 2]) + rng.uniform(-0.1, 0.1, 2) * size_m]
         for _ in range(count - 1):
             draws = rng.uniform(0.1, 0.9, (30, 2)) * size_m
@@ -64,7 +64,7 @@ class _Rank:
 
 
 def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
-    """Cut the land into blocks along streets, put the roads into `plan`, and return the blocks (straight)."""
+    """Cut the land into blocks along streets, put the roads into `plan`, return the unbent blocks."""
     rng = stream(seed, "streets")
     size = plan.size_m
     low, high = -_MARGIN_M, size + _MARGIN_M
@@ -88,7 +88,7 @@ def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
 
 
 def _rank(depth: int, urban: float, rng: np.random.Generator) -> _Rank | None:
-    """Return the rank of a cut: early cuts become wide roads, late ones lanes, or no road outside towns."""
+    """Return the rank of a cut: early cuts become wide roads, late ones narrow roads or no road."""
     if depth <= 2:
         return _Rank(RoadKind.AVENUE, 9.5)
     if urban > 0.0:

@@ -166,7 +166,7 @@ _FILLERS: dict[Use, Callable[[Site, Block], None]] = {
 
 
 def fill_town(site: Site, block: Block) -> None:
-    """Fill a town block by its use; blocks of the open country are left alone."""
+    """Fill a town block by its use; leave blocks of open country unchanged."""
     filler = _FILLERS.get(block.use)
     if filler is not None:
         filler(site, block)

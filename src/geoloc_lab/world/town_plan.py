@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data types of a landscape plan: surfaces, roads, blocks, buildings, trees, independent of any date.
+"""Defines the data types of a landscape plan: surfaces, roads, blocks, buildings, trees.
 
-Coordinates are metres east of the west edge and metres *south* of the north edge, like pixels.
+A plan does not depend on the date. Coordinates are metres east of the west edge and metres *south* of the
+north edge, like pixels.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from geoloc.arrays import Float64Array
 
 
 class Surface(IntEnum):
-    """What the ground, or something on it, is made of; decides colour and texture."""
+    """Material of the ground or of an object on it, which determines colour and texture."""
 
     LAWN = 0
     MEADOW = auto()
@@ -62,7 +63,7 @@ class RoadKind(IntEnum):
 
 
 class Use(Enum):
-    """What a block of land is used for."""
+    """Use of a block of land."""
 
     CORE = auto()
     HOUSES = auto()
@@ -144,7 +145,7 @@ class Building:
 
 @dataclass
 class Plan:
-    """Everything of a landscape that no date changes, and the places of what changes.
+    """The parts of a landscape that are the same on all dates, and the places of those that change.
 
     `trees` holds rows (x, y, crown radius, height, kind 0 broadleaf | 1 conifer, shade 0..1);
     `stalls` rows (x, y, direction rad, probability of a vehicle, length m).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Renders a procedural landscape from a seed at several dates; the imagery that ships with geoloc."""
+"""Renders a procedural landscape at several dates, as imagery that needs no download."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,7 @@ MAX_SIDE_PX = 32_768
 
 @dataclass(frozen=True)
 class World:
-    """A square of town and countryside, the same for the same seed and size.
+    """A square of town and countryside; the same seed and size give the same world.
 
     Args:
         seed: 0 or more.
@@ -44,18 +44,16 @@ class World:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ParameterError(f"The seed of a world must be 0 or more, not {self.seed}.")
+            raise ParameterError(f"the seed of the world is {self.seed}; give 0 or more.")
         if not 100 <= self.size_m <= 20_000:
-            raise ParameterError(
-                f"A world is 100 m to 20 km wide, not {self.size_m} m; choose size_m in that range."
-            )
+            raise ParameterError(f"size_m of the world is {self.size_m}; give a size from 100 m to 20 km.")
         if not 0.05 <= self.gsd_m <= 5:
             raise ParameterError(
-                f"A world is drawn at 0.05 to 5 m a pixel, not {self.gsd_m}; choose gsd_m in that range."
+                f"gsd_m of the world is {self.gsd_m}; give a value from 0.05 to 5 m per pixel."
             )
         if self.size_px > MAX_SIDE_PX:
             raise ParameterError(
-                f"{self.size_m} m at {self.gsd_m} m a pixel makes {self.size_px} pixels a side, "
+                f"a world of {self.size_m} m at {self.gsd_m} m per pixel has {self.size_px} pixels a side, "
                 f"more than {MAX_SIDE_PX}; choose a smaller size_m or a larger gsd_m."
             )
 
@@ -66,21 +64,21 @@ class World:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan of the landscape; made on first use."""
+        """Plan of the landscape, computed on first use."""
         return make_plan(self.seed, self.size_m)
 
     def render(self, date: int) -> Rgb:
         """Return the world on a date as uint8 RGB (H, W, 3), north up.
 
         Args:
-            date: 0 is the map, in summer; 1 and later differ from it in season, sun, colour, vehicles, crops
-                and some buildings, and in registration by under 0.5 m.
+            date: 0 is the map, in summer; later dates differ from it in season, sun, colour, vehicles, crops
+                and some buildings, and by less than 0.5 m in registration.
 
         Raises:
             ParameterError: for a date below 0.
         """
         if date < 0:
-            raise ParameterError(f"A date of a world is 0 (the map) or later, not {date}.")
+            raise ParameterError(f"the date of the world is {date}; give 0 (the map) or a later date.")
         season = season_of(self.seed, date)
         canvas = Canvas(self.size_px, self.gsd_m, season.offset_m)
         paint_ground(canvas, self.plan, season, date)
@@ -105,7 +103,7 @@ def write_world(
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RasterError(f"the folder {out_dir} cannot be made ({error}); choose another") from error
+        raise RasterError(f"the folder {out_dir} cannot be created ({error}); choose another.") from error
     return [_write(out_dir / f"date{date}.tif", world.render(date), gsd_m) for date in dates]
 
 
@@ -135,6 +133,6 @@ def _write(path: Path, rgb: Rgb, gsd_m: float) -> Path:
     except (RasterioError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise RasterError(
-            f"{path} cannot be written ({error}): is there space, and may you write there?"
+            f"{path} cannot be written ({error}); free disk space or choose a writable folder."
         ) from error
     return path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each disturbance changes, and what it leaves alone."""
+"""Tests what each disturbance changes and what it leaves unchanged."""
 
 import math
 
@@ -52,7 +52,7 @@ def samples(tmp_path, kind, by_arrival, *disturbances):
     return order, [sample for sample in order if isinstance(sample, kind)]
 
 
-def test_a_dropout_takes_the_pictures_of_its_time_and_nothing_else(flown):
+def test_a_dropout_removes_the_images_in_its_gap_and_nothing_else(flown):
     after = Dropout(4.0, 3.0)(flown)
     at_s = after.trajectory.time_s[after.trajectory.frame_ticks]
     assert not ((at_s >= 4.0) & (at_s < 7.0)).any()
@@ -62,8 +62,8 @@ def test_a_dropout_takes_the_pictures_of_its_time_and_nothing_else(flown):
     assert np.array_equal(after.trajectory.position_m, flown.trajectory.position_m)
 
 
-def test_a_dropout_that_leaves_no_picture_is_refused(flown):
-    with pytest.raises(ParameterError, match="leaves no picture"):
+def test_a_dropout_that_leaves_no_image_is_refused(flown):
+    with pytest.raises(ParameterError, match="leaves no image"):
         Dropout(0.0, 100.0)(flown)
 
 
@@ -71,7 +71,7 @@ def test_a_kidnap_moves_camera_and_truth_but_not_odometry(flown):
     after = Kidnap(4.2, 300.0, -100.0)(flown)
     moved = after.trajectory.position_m - flown.trajectory.position_m
     jump = int(np.argmax(moved[:, 0] > 0))
-    assert 4.0 < after.trajectory.time_s[jump] < 4.5  # between the pictures at 4.0 and 4.5 s
+    assert 4.0 < after.trajectory.time_s[jump] < 4.5  # between the images at 4.0 and 4.5 s
     assert jump - 1 not in after.trajectory.frame_ticks
     assert jump not in after.trajectory.frame_ticks
     assert (moved[:jump] == 0).all()
@@ -81,18 +81,18 @@ def test_a_kidnap_moves_camera_and_truth_but_not_odometry(flown):
 
 
 @pytest.mark.parametrize("at_s", [0.0, 500.0])
-def test_a_kidnap_needs_pictures_on_both_sides(flown, at_s):
-    with pytest.raises(ParameterError, match="a picture before and one after"):
+def test_a_kidnap_needs_images_before_and_after_it(flown, at_s):
+    with pytest.raises(ParameterError, match="an image before and one after"):
         Kidnap(at_s, 100.0, 0.0)(flown)
 
 
-def test_a_height_bias_is_a_share_of_the_height_read(flown):
+def test_a_height_bias_is_a_share_of_the_measured_height(flown):
     after = HeightBias(0.1)(flown)
     np.testing.assert_allclose(after.readings.height_m, 1.1 * flown.readings.height_m)
     assert np.array_equal(after.trajectory.position_m, flown.trajectory.position_m)
 
 
-def test_a_compass_bias_turns_what_the_heading_says_and_the_way_of_odometry_clockwise(flown):
+def test_a_compass_bias_turns_heading_and_odometry_clockwise(flown):
     after = CompassBias(15.0)(flown)
     forward = after.readings.attitude[0].apply([1.0, 0.0, 0.0])
     assert math.degrees(math.atan2(forward[0], forward[1])) == pytest.approx(15.0)  # it flies north
@@ -103,7 +103,7 @@ def test_a_compass_bias_turns_what_the_heading_says_and_the_way_of_odometry_cloc
     np.testing.assert_allclose(tilt, flown.readings.attitude[0].apply([0.0, 0.0, 1.0]), atol=1e-9)
 
 
-def test_late_frames_keep_their_stamps_and_arrive_after_what_was_measured_meanwhile(tmp_path):
+def test_late_frames_keep_their_stamps_and_arrive_after_later_measurements(tmp_path):
     order, images = samples(tmp_path, ImageSample, True, LateFrames(0.5))
     assert [image.stamp_ns % 1_000_000_000 for image in images[:3]] == [0, 500_000_000, 0]
     before = order[: order.index(images[1])]
@@ -111,7 +111,7 @@ def test_late_frames_keep_their_stamps_and_arrive_after_what_was_measured_meanwh
     assert newest_s - images[1].stamp_ns / 1e9 == pytest.approx(0.5, abs=0.06)
 
 
-def test_by_their_stamps_late_frames_are_in_time(tmp_path):
+def test_late_frames_are_in_order_by_their_stamps(tmp_path):
     order, _ = samples(tmp_path, ImageSample, False, LateFrames(0.5))
     stamps = [sample.stamp_ns for sample in order]
     assert stamps == sorted(stamps)

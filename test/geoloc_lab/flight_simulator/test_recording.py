@@ -53,7 +53,7 @@ def read(path):
 
 @pytest.mark.parametrize("mount", [(0.0, 90.0, 0.0), (0.0, 70.0, 0.0), (0.0, 90.0, 90.0), (5.0, 80.0, 30.0)])
 def test_views_of_the_frames_match_the_ground(ground, mount):
-    """Frame to view undoes ground to frame: signs, axes and lens agree with the camera code."""
+    """The view undoes the simulated camera, so signs, axes and lens agree with the camera code."""
     flown = fly(PLAN, 1)
     camera = AerialCamera(SMALL, mount, noise=1.0, vignetting=0.0, exposure_spread=0.0)
     spec = ViewSpec(50.0, 128)
@@ -104,7 +104,7 @@ def test_messages_say_what_was_flown(bag, ground):
     assert min(turned) > math.cos(math.radians(5.0) / 2)
 
 
-def test_raw_pictures_and_sqlite(ground, tmp_path):
+def test_raw_images_and_sqlite(ground, tmp_path):
     plan = FlightPlan(PLAN.waypoints_m, height_m=60.0, max_duration_s=1.0)
     write_bag(
         tmp_path / "raw",
@@ -121,7 +121,7 @@ def test_raw_pictures_and_sqlite(ground, tmp_path):
     assert messages.decode_image(found["/geoloc/image"][0]).shape == (240, 320, 3)
 
 
-def test_the_same_seed_takes_the_same_pictures(ground):
+def test_the_same_seed_takes_the_same_images(ground):
     flown = fly(FlightPlan(PLAN.waypoints_m, height_m=60.0, max_duration_s=1.0), 5)
     first, again = ([p for _, p in AerialCamera(SMALL).frames(ground, flown, 5)] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -154,7 +154,7 @@ def test_a_recording_appears_when_it_is_whole(tmp_path):
     assert list(read(tmp_path / "bag")) == ["/geoloc/altitude"]
 
 
-def test_an_existing_bag_is_kept_unless_told(tmp_path):
+def test_an_existing_bag_is_kept_unless_overwrite_is_given(tmp_path):
     for overwrite in (False, True):
         with BagRecorder(tmp_path / "bag", overwrite=overwrite) as recorder:
             recorder.altitude(1, 50.0)
@@ -229,7 +229,7 @@ def test_a_flight_needs_one_ground(tmp_path):
     assert isinstance(outcome.exception, ParameterError)
 
 
-def test_what_a_pilot_knows_of_the_drone_is_a_parameter_file(tmp_path):
+def test_the_attitude_accuracy_of_the_drone_is_written_as_a_parameter_file(tmp_path):
     errors = SensorErrors(tilt_error_deg=0.4, attitude_noise_deg=0.3)
     assert read_ros_parameters(write_drone_file(tmp_path / "drone.yaml", errors)) == {
         "attitude_error_deg": 0.5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photo flights: headers, attitudes, tables, bags, distractors, and a flight from folder to metres."""
+"""Tests photo flights: headers, attitudes, tables, bags, distractors, and a flight from end to end."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ LEVEL = (0.0, -90.0, 0.0, 50.0)
 
 
 class CardedEncoder(toy_flight.PixelEncoder):
-    """A pixel encoder with all the card a map builder reads."""
+    """A pixel encoder with the parts of the card that a map builder reads."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ def only(folder):
     return read_photo_flight(find_flights(folder)[0])
 
 
-def test_a_photo_tells_time_camera_and_gimbal(tmp_path):
+def test_a_photo_yields_time_camera_and_gimbal(tmp_path):
     photo = read_photo(photo_folder.write_photo(tmp_path / "a.jpg", gimbal=(-132.0, -89.9, 0.5, 40.1)))
     assert photo.taken.isoformat() == "2020-01-02T03:04:05+00:00"
     assert (photo.model, photo.width, photo.height) == ("TOY9", 64, 64)
@@ -85,7 +85,7 @@ def test_photos_of_the_same_second_get_stamps_of_their_own(tmp_path):
 
 @given(st.floats(-180, 180), st.floats(-90, -30))
 def test_gimbal_angles_and_bearings_describe_the_same_camera(yaw, pitch):
-    # Roll 0: the axis leans, and the picture's top points, where the gimbal points.
+    # At roll 0 the optical axis and the top of the image both lean to where the gimbal points.
     np.testing.assert_allclose(
         gimbal_rotation(Gimbal(yaw, pitch, 0.0)), aimed_rotation(pitch, yaw, yaw), atol=1e-9
     )
@@ -100,7 +100,7 @@ def test_a_camera_looking_down_with_its_top_to_the_north_is_the_map_itself():
 
 
 @given(st.floats(-90, -40), st.floats(0, 360), st.floats(0, 360))
-def test_rotations_are_rotations_and_lean_where_told(pitch, aim, up):
+def test_rotations_are_orthonormal_and_lean_in_the_stated_direction(pitch, aim, up):
     rotation = aimed_rotation(pitch, aim, up)
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(rotation) == pytest.approx(1.0)
@@ -128,7 +128,7 @@ def test_the_rig_sees_the_ground_as_the_gimbal_says(tmp_path):
     assert folder.name == "toy_flight"
 
 
-def test_onboard_angles_win_and_the_table_fills_in(tmp_path):
+def test_onboard_angles_come_first_and_the_table_fills_gaps(tmp_path):
     photo_folder.write_folder(tmp_path / "dji", gimbal=(0.0, -90.0, 0.0, 45.0))
     photo_folder.write_folder(tmp_path / "canon")
     onboard, table = only(tmp_path / "dji"), only(tmp_path / "canon")
@@ -139,7 +139,7 @@ def test_onboard_angles_win_and_the_table_fills_in(tmp_path):
     np.testing.assert_allclose(onboard.frames[0].quaternion, table.frames[0].quaternion, atol=1e-9)
 
 
-def test_a_picture_turned_after_it_was_taken_takes_its_attitude_with_it(tmp_path):
+def test_the_attitude_follows_an_image_that_was_rotated_after_exposure(tmp_path):
     # The camera's top pointed south (yaw 180); a viewer turned the file, so its top is north.
     photo_folder.write_folder(tmp_path, gimbal=(180.0, -90.0, 0.0, 50.0))
     flight = only(tmp_path)
@@ -148,7 +148,7 @@ def test_a_picture_turned_after_it_was_taken_takes_its_attitude_with_it(tmp_path
     assert abs(np.dot(flight.frames[0].quaternion, upright)) == pytest.approx(1.0, abs=1e-9)
 
 
-def test_a_gimbal_a_few_degrees_off_is_believed_not_mended(tmp_path):
+def test_a_gimbal_error_of_a_few_degrees_is_not_taken_for_a_rotation(tmp_path):
     photo_folder.write_folder(tmp_path, gimbal=(9.0, -90.0, 0.0, 50.0))
     flight = only(tmp_path)
     assert "turned pictures" not in flight.notes
@@ -181,7 +181,7 @@ def test_the_table_itself_serves_as_truth_for_a_bag_of_the_same_photos(tmp_path)
     assert track.stamps_ns.tolist() == [frame.stamp_ns for frame in flight.frames]
 
 
-def test_a_flight_from_its_folder_to_metres(tmp_path):
+def test_a_flight_is_evaluated_from_folder_to_errors(tmp_path):
     photo_folder.write_folder(tmp_path, gimbal=LEVEL)
     photo_folder.write_folder(tmp_path, "other")
     encoder = CardedEncoder()
@@ -223,7 +223,7 @@ def test_an_independent_photo_that_the_table_does_not_list_is_named(tmp_path):
         only(tmp_path)
 
 
-def test_distractors_stand_where_they_are_and_dull_ground_is_left_out(tmp_path):
+def test_distractors_keep_their_positions_and_featureless_ground_is_left_out(tmp_path):
     folder = photo_folder.write_folder(tmp_path)
     encoder = CardedEncoder()
     settings = FlightSettings(view_size_m=40.0, overlap=0.5, distractors=0)

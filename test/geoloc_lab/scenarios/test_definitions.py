@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of scenarios, the dullest leg, and another season."""
+"""Tests the list of scenarios, the featureless leg, and the season change."""
 
 import math
 
@@ -24,13 +24,13 @@ def only(name, kind):
     return found
 
 
-def test_all_scenarios_are_there_with_a_seed_and_a_sentence_of_their_own():
+def test_every_scenario_has_a_seed_and_a_sentence_of_its_own():
     assert set(SCENARIOS) == WANTED
     assert len({scenario.seed for scenario in SCENARIOS.values()}) == len(SCENARIOS)
     assert len({scenario.shows for scenario in SCENARIOS.values()}) == len(SCENARIOS)
 
 
-def test_scenarios_are_as_hard_as_they_say():
+def test_scenarios_are_as_hard_as_described():
     assert only("dropout", Dropout).duration_s == 30.0
     assert only("height-bias", HeightBias).share == 0.10
     assert only("compass-bias", CompassBias).clockwise_deg == 15.0
@@ -42,13 +42,13 @@ def test_scenarios_are_as_hard_as_they_say():
     assert [name for name, scenario in SCENARIOS.items() if scenario.far_and_wide] == ["unknown-start"]
 
 
-def test_scenarios_are_chosen_by_name_in_their_own_order():
+def test_scenarios_are_chosen_by_name_and_keep_their_order():
     assert chosen([]) == list(SCENARIOS.values())
     assert [scenario.name for scenario in chosen(["kidnap", "orbit"])] == ["orbit", "kidnap"]
 
 
 @pytest.mark.parametrize("name", ["", "kidnapping", "world/kidnap"])
-def test_an_unknown_scenario_is_refused_with_the_names_there_are(name):
+def test_an_unknown_scenario_is_refused_with_a_list_of_names(name):
     with pytest.raises(ParameterError, match="unknown-start"):
         chosen(["orbit", name])
 
@@ -59,7 +59,7 @@ def test_an_unknown_course_is_refused():
 
 
 class HalfPlain:
-    """Chequered in the west, plain in the east; nothing at all in the far east."""
+    """Ground that is chequered in the west and plain in the east, without imagery in the far east."""
 
     frame = LocalFrame(47.0, 8.0)
     gsd_m = 1.0
@@ -73,7 +73,7 @@ class HalfPlain:
         return np.repeat(grey[..., None], 3, axis=2), np.broadcast_to(east < 300, grey.shape)
 
 
-def test_the_featureless_leg_lies_where_nothing_is_seen_but_not_where_there_is_no_imagery():
+def test_the_featureless_leg_lies_over_plain_ground_but_not_outside_the_imagery():
     start, end = featureless_leg(HalfPlain(), 200.0, 50.0)
     assert math.dist(start, end) == pytest.approx(200.0)
     assert all(60.0 < east < 250.0 and abs(north) <= 250.0 for east, north in (start, end))
@@ -95,7 +95,7 @@ def woods(side=200):
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def test_another_season_has_leaves_on_its_woods_and_dry_grass():
+def test_the_changed_season_has_leafy_woods_and_dry_grass():
     plain = SeasonChange(light=0.0, sensor=0.0, things=0.0, registration_m=0.0)
     before, after = woods().astype(float), changed(woods(), 1.0, plain).astype(float)
     wood, meadow, road = (np.s_[:, 20:70], np.s_[:, 130:190], np.s_[:, 97:103])
@@ -107,12 +107,12 @@ def test_another_season_has_leaves_on_its_woods_and_dry_grass():
     np.testing.assert_allclose(after[road].mean(), before[road].mean(), atol=12)
 
 
-def test_a_season_change_of_nothing_changes_nothing():
+def test_a_season_change_of_strength_0_changes_nothing():
     nothing = SeasonChange(plants=0.0, light=0.0, sensor=0.0, things=0.0, registration_m=0.0)
     assert np.abs(changed(woods(), 1.0, nothing).astype(int) - woods()).max() <= 1
 
 
-def test_the_same_seed_is_the_same_season():
+def test_the_same_seed_yields_the_same_season():
     first, again, other = (changed(woods(), 1.0, SeasonChange(seed=seed)) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert np.abs(first.astype(int) - other).mean() > 2.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of several flights together, the targets, and the tables they are told in."""
+"""Tests the metrics of several flights together, the targets, and the tables that show them."""
 
 import json
 import math
@@ -42,7 +42,7 @@ def test_false_fixes_are_shares_of_all_fixes():
     assert outcome.median_m == pytest.approx(0.0, abs=1e-6)
 
 
-def test_flights_without_a_fix_miss_every_target_and_are_told():
+def test_flights_without_a_fix_miss_every_target_and_are_shown():
     outcome = outcome_of([flight("xxxx")])
     assert (outcome.availability, outcome.frames_to_fix) == (0.0, math.inf)
     assert math.isnan(outcome.median_m)
@@ -51,14 +51,14 @@ def test_flights_without_a_fix_miss_every_target_and_are_told():
     assert json.dumps(plain(as_json(outcome)), allow_nan=False)
 
 
-def test_honest_and_good_flights_meet_all_targets():
+def test_accurate_flights_with_consistent_covariances_meet_all_targets():
     records = flown.gaussian(count=600, seed=3)
     good = [
         flown.frame_at(i, (8.0 * i, 0.0), np.array(error), covariance_m2=np.eye(2) * 9.0)
         for i, error in enumerate(np.random.default_rng(1).normal(0.0, 3.0, (600, 2)))
     ]
     assert missed(outcome_of([flown.answers(good)])) == []
-    assert "p95 error" in missed(outcome_of([flown.answers(records)]))  # as honest, but too far off
+    assert "p95 error" in missed(outcome_of([flown.answers(records)]))  # consistent, but with large errors
 
 
 @pytest.mark.parametrize("claimed", [0.2, 5.0])
@@ -67,7 +67,7 @@ def test_a_covariance_that_claims_too_much_or_too_little_is_missed(claimed):
     assert {"NEES", "inside the 1σ ellipse", "inside the 2σ ellipse"} <= set(found)
 
 
-def test_the_band_widens_for_flights_whose_errors_hang_together():
+def test_the_band_widens_for_flights_with_correlated_errors():
     def width(**how):
         low, high = outcome_of(
             [flown.answers(flown.gaussian(count=400, seed=seed, **how)) for seed in (1, 2)]
@@ -84,7 +84,7 @@ def test_a_kidnap_is_timed():
     assert outcome_of([flown.answers(records)]).back_s == (1.0,)
 
 
-def test_tables_say_the_same_in_markdown():
+def test_the_table_is_also_written_in_markdown():
     outcomes = {"toy/leg": outcome_of([flight("xfff")]), "all": outcome_of([flight("xfff")])}
     text = markdown_table(outcomes)
     assert [line.count("|") for line in text.splitlines()] == [11] * 4
@@ -98,7 +98,7 @@ def likeness(name, median, dated=False):
     return Likeness(name, dated, 60, median, median - 0.1, 0.5)
 
 
-def test_a_change_is_hard_enough_if_it_leaves_no_more_likeness_than_the_hardest_years():
+def test_a_change_is_hard_enough_if_it_leaves_no_more_similarity_than_the_hardest_years():
     years = [likeness("2016 and 2020", 0.87, dated=True), likeness("2018 and 2020", 0.94, dated=True)]
     assert is_hard_enough(likeness("made", 0.86), years) is True
     assert is_hard_enough(likeness("made", 0.90), years) is False
@@ -109,7 +109,7 @@ def test_a_change_is_hard_enough_if_it_leaves_no_more_likeness_than_the_hardest_
     assert "as hard" in table.splitlines()[4]
 
 
-def test_a_picture_shows_each_scenario_of_each_kind(tmp_path):
+def test_a_plot_shows_each_scenario_of_each_kind(tmp_path):
     draw_trials(
         {"a/leg": flight("xffw"), "b/leg": flight("fxxf"), "a/none": flight("xxxx")}, tmp_path / "all.png"
     )

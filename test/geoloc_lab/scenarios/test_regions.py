@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real imagery made ready: its part without white, its other season, and what is said where it is missing."""
+"""Tests regions of real imagery: the part without white, the other season, and missing imagery."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ HEAD = "file,epsg,left,bottom,right,top\n"
 
 
 def write_table(data, names=("19678630_15.jpg", "17428750_15.jpg", "other_15.jpg")):
-    """Pictures of 300 m at 1 m, the southern third white."""
+    """Write images of 300 m at 1 m, whose southern third is white."""
     folder = data / "massachusetts_ortho"
     (folder / "images").mkdir(parents=True)
     rows = []
@@ -44,12 +44,12 @@ def test_the_largest_rectangle_leaves_out_what_is_not_true():
     assert mask[rows, columns].all()
 
 
-def test_a_picture_that_is_white_throughout_is_refused():
+def test_an_image_that_is_white_throughout_is_refused():
     with pytest.raises(RasterError, match="white throughout"):
         largest_rectangle(np.zeros((100, 100), bool))
 
 
-def test_both_sides_are_of_the_part_with_imagery_and_in_one_place(tmp_path):
+def test_both_images_show_the_part_with_imagery_at_the_same_place(tmp_path):
     write_table(tmp_path / "data")
     found, said = made(tmp_path / "data", tmp_path / "out")
     assert said == []
@@ -62,7 +62,7 @@ def test_both_sides_are_of_the_part_with_imagery_and_in_one_place(tmp_path):
     assert found.town.others[0].white_is_nodata
 
 
-def test_sides_that_are_there_are_not_made_again(tmp_path):
+def test_existing_images_are_not_made_again(tmp_path):
     write_table(tmp_path / "data")
     first, _ = made(tmp_path / "data", tmp_path / "out")
     stamp_ns = first.town.flown_image.stat().st_mtime_ns
@@ -75,25 +75,25 @@ def test_sides_that_are_there_are_not_made_again(tmp_path):
 def test_without_data_a_sentence_says_what_is_left_out(tmp_path):
     found, said = made(tmp_path / "nowhere", tmp_path / "out")
     assert found is None
-    assert "is not there" in said[0]
+    assert "does not exist" in said[0]
     assert "--data" in said[0]
 
 
-def test_a_table_without_the_places_is_said_too(tmp_path):
+def test_a_table_without_the_places_is_reported_too(tmp_path):
     write_table(tmp_path / "data", ("19678630_15.jpg", "other_15.jpg"))
     found, said = made(tmp_path / "data", tmp_path / "out")
     assert found is None
     assert "17428750_15.jpg" in said[0]
 
 
-def test_a_damaged_picture_is_named(tmp_path):
+def test_a_damaged_image_is_named(tmp_path):
     folder = write_table(tmp_path / "data")
     (folder / "images" / "19678630_15.jpg").write_bytes(b"no picture")
     with pytest.raises(RasterError, match=r"19678630_15\.jpg cannot be read"):
         made(tmp_path / "data", tmp_path / "out")
 
 
-def test_likeness_is_told_beside_that_of_pictures_years_apart(tmp_path, monkeypatch):
+def test_similarity_is_measured_beside_that_of_images_years_apart(tmp_path, monkeypatch):
     write_table(tmp_path / "data")
     found, _ = made(tmp_path / "data", tmp_path / "out")
     dated = tmp_path / "data" / "dated"
@@ -114,5 +114,5 @@ def test_likeness_is_told_beside_that_of_pictures_years_apart(tmp_path, monkeypa
     assert town.other < town.median
 
 
-def test_the_world_of_the_trials_is_no_world_that_was_trained_on():
+def test_no_model_was_trained_on_the_world_of_the_trials():
     assert regions.WORLD_SEED not in {7, *range(101, 109)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc simulate scenarios` from end to end over an invented place, and its mistakes."""
+"""Tests `geoloc simulate scenarios` from end to end over an invented place, and its error messages."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ def patch():
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, patch):
-    """A small world in place of the great one, and an encoder without a network."""
+    """Replace the world by a small one and the encoder by one without a network."""
     region = tiny_suite.region(tmp_path_factory.mktemp("world"), imagery="world")
     patch.setattr(suite, "world_region", lambda _: region)
     patch.setattr(suite, "load_encoder", lambda _: ENCODER)
@@ -38,7 +38,7 @@ def world(tmp_path_factory, patch):
 
 @pytest.fixture(scope="module")
 def flown(world, tmp_path_factory):
-    """Two scenarios flown once: the suite, its results, and what was said meanwhile."""
+    """Return a suite of two scenarios, its results, and the lines that it said."""
     tried, said = Suite(TINY, tmp_path_factory.mktemp("out"), world.map_image.parent), []
     return tried, run_suite(tried, said.append), said
 
@@ -47,7 +47,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["simulate", "scenarios", *map(str, arguments)])
 
 
-def test_two_scenarios_end_in_a_table_a_picture_and_figures(flown):
+def test_two_scenarios_end_in_a_table_a_plot_and_metrics(flown):
     tried, results, said = flown
     assert list(results.outcomes) == ["world/leg", "world/taken", "world, all", "all"]
     assert results.outcomes["all"].frames == 36
@@ -60,7 +60,7 @@ def test_two_scenarios_end_in_a_table_a_picture_and_figures(flown):
     assert {target["figure"] for target in content["trials"]["all"]["targets"]} >= {"NEES", "p95 error"}
     assert (tried.out / "scenarios.png").is_file()
     assert any(line.startswith("world/leg: ") for line in said)
-    assert "the targets are for all scenarios together" in summary(results)
+    assert "the targets apply to all scenarios together" in summary(results)
     assert "all: availability after the first fix" in summary(replace(results, complete=True))
 
 
@@ -84,21 +84,21 @@ def test_with_real_imagery_each_scenario_is_flown_there_too(world, tmp_path, mon
     assert [trial.region for trial in trials[2:]] == [town, country, town]
 
 
-def test_without_real_imagery_what_needs_it_is_left_out_and_said(world, tmp_path):
+def test_scenarios_that_need_real_imagery_are_left_out_without_it(world, tmp_path):
     result = invoke(
         "--only", "unknown-start", "--out", tmp_path, "--data", tmp_path / "gone", "--model", "geoloc-small-2"
     )
     assert isinstance(result.exception, ParameterError)
     assert "real imagery" in str(result.exception)
-    assert "unknown-start: needs real imagery" in result.output
-    assert "is not there" in result.output
+    assert "real imagery (--data): unknown-start" in result.output
+    assert "does not exist" in result.output
 
 
 def test_the_scenarios_are_listed():
     result = invoke("--list")
     assert result.exit_code == 0
     assert len(result.output.splitlines()) == 12
-    assert "kidnap          set down" in result.output
+    assert "kidnap          the drone is carried" in result.output
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_the_scenarios_are_listed():
         (("--model", "no-such-model"), ModelError, "no-such-model"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(arguments, error, word, tmp_path):
+def test_mistakes_end_in_a_sentence(arguments, error, word, tmp_path):
     result = invoke("--out", tmp_path, *arguments)
     assert isinstance(result.exception, error)
     assert word in str(result.exception)
 
 
-def test_an_interrupted_run_says_that_it_goes_on(monkeypatch, tmp_path):
+def test_an_interrupted_run_says_that_it_can_continue(monkeypatch, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -125,7 +125,7 @@ def test_an_interrupted_run_says_that_it_goes_on(monkeypatch, tmp_path):
     assert "goes on from here" in result.output
 
 
-def test_the_world_is_drawn_once(tmp_path, monkeypatch):
+def test_the_world_is_rendered_once(tmp_path, monkeypatch):
     drawn = []
 
     def draw(folder, seed, size_m):

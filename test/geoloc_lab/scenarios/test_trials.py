@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial from region to report: what is there is not made again, what is torn is."""
+"""Tests a trial from region to report: finished steps are kept, damaged ones repeated."""
 
 from dataclasses import replace
 
@@ -63,7 +63,7 @@ def test_another_flight_of_the_same_name_is_flown_anew(region, map_folder, tmp_p
     assert len(answers_of(shorter, tmp_path)) == 10
 
 
-def test_an_interrupted_trial_goes_on(region, map_folder, tmp_path, monkeypatch):
+def test_an_interrupted_trial_continues(region, map_folder, tmp_path, monkeypatch):
     trial = Trial(tiny_suite.STRAIGHT, region)
 
     def interrupt(*_, **__):
@@ -79,11 +79,11 @@ def test_an_interrupted_trial_goes_on(region, map_folder, tmp_path, monkeypatch)
     bag_ns = (tmp_path / trial.name / "bag" / "metadata.yaml").stat().st_mtime_ns
     run(trial, map_folder, tmp_path)
     assert times(tmp_path / trial.name)["bag/metadata.yaml"] == bag_ns
-    (tmp_path / trial.name / "bag" / "metadata.yaml").unlink()  # a bag torn by hand is flown again
+    (tmp_path / trial.name / "bag" / "metadata.yaml").unlink()  # a damaged bag is flown again
     (tmp_path / trial.name / "bag" / "recipe.txt").unlink()
 
 
-def test_a_flight_that_does_not_fit_is_refused_in_words(region, map_folder, tmp_path):
+def test_a_flight_that_does_not_fit_is_refused(region, map_folder, tmp_path):
     wide = replace(tiny_suite.STRAIGHT, gust_deg=10.0, duration_s=30.0)
     low = replace(region, height_m=150.0)
     with pytest.raises(ParameterError, match="too small to fly in"):
@@ -102,5 +102,5 @@ def test_other_imagery_is_searched_where_a_scenario_asks_for_it(region, tmp_path
     assert area_km2(alone) == pytest.approx(0.16, abs=0.01)
 
 
-def test_a_trial_is_called_by_imagery_and_scenario(region):
+def test_a_trial_is_named_after_imagery_and_scenario(region):
     assert Trial(tiny_suite.KIDNAP, region).name == "toy/taken"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenarios over a toy ground through the real recipe: honest covariances, and next to no false fix.
+"""Tests scenarios over a toy ground with the real localizer: consistent covariances, no false fixes.
 
-Pictures are left out: a place is described by its position, changed by a season that hides a part of it.
+No images are rendered: a descriptor encodes the position of a place, and a season hides a part of it.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ ENCODER = toy_map.ToyEncoder()
 SEASON = toy_map.ToyEncoder(seed=99, reach_m=12.0)
 MAP = toy_map.toy_map(ENCODER, east=(-600, 600), north=(-600, 600))
 LIKELIHOOD_MODEL = LikelihoodModel(temperature=0.04, outlier_share=0.05, independent_drop=0.3, resolution=0.0)
-# Of both scenarios, with seeds 300 to 309.
+# Calibrated on both scenarios with the seeds 300 to 309.
 CALIBRATION = Calibration(-1.0, 0.0, "on this ground, on other flights than these", covariance_scale=0.179)
 BOUNDS = (-520.0, -520.0, 520.0, 520.0)
 
@@ -35,7 +35,7 @@ def described(places_m):
 
 
 def flight(scenario, seed):
-    """Fly a scenario over the toy ground and localize it; returns its answers."""
+    """Fly a scenario over the toy ground, localize it, and return the answers."""
     plan = FlightPlan(
         pattern_waypoints(scenario.course, BOUNDS, margin_m=0.0, seed=seed),
         speed_mps=scenario.speed_mps,
@@ -70,7 +70,7 @@ def outcomes():
 
 
 @pytest.mark.parametrize("name", ["straight-leg", "kidnap"])
-def test_the_covariance_is_honest_and_no_fix_is_false(outcomes, name):
+def test_the_covariance_is_consistent_and_no_fix_is_false(outcomes, name):
     outcome = outcomes[name]
     low, high = outcome.band
     assert low <= outcome.nees <= high

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two sides of a small invented place, an encoder without a network, and two short scenarios over it."""
+"""A small invented place with two images, an encoder without a network, and two short scenarios."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ KIDNAP = Scenario(
 
 
 def region(folder, imagery="toy", seed=3):
-    """A square of 400 m at 1 m; the camera's side is darker and noisier."""
+    """Return a square of 400 m at 1 m, whose camera image is darker and noisier."""
     folder.mkdir(parents=True, exist_ok=True)
     before = ground(400, 400, seed)
     noise = np.random.default_rng(seed).normal(0, 6, before.shape)

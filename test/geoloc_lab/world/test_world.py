@@ -26,13 +26,13 @@ def correlation(a, b):
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def test_same_seed_same_bytes(pictures):
+def test_the_same_seed_gives_the_same_bytes(pictures):
     again = World(5, 500.0, 0.3)
     assert np.array_equal(again.render(0), pictures[0])
     assert np.array_equal(again.render(1), pictures[1])
 
 
-def test_another_seed_another_world():
+def test_another_seed_gives_another_world():
     a, b = (World(seed, 200.0, 0.5).render(0) for seed in (1, 2))
     assert abs(correlation(a, b)) < 0.5
     assert not np.array_equal(a, b)
@@ -43,13 +43,13 @@ def test_size_follows_from_metres_and_gsd(pictures):
     assert pictures[0].dtype == np.uint8
 
 
-def test_a_world_keeps_its_face_at_another_gsd(pictures):
+def test_a_world_looks_similar_at_another_gsd(pictures):
     coarse = World(5, 500.0, 1.0).render(0)
     shrunk = cv2.resize(pictures[0], (500, 500), interpolation=cv2.INTER_AREA)
     assert correlation(cv2.blur(coarse, (7, 7)), cv2.blur(shrunk, (7, 7))) > 0.8
 
 
-def test_dates_differ_as_dates_do(pictures):
+def test_dates_differ_in_brightness_and_colour(pictures):
     assert correlation(*(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in pictures)) < 0.8
     assert np.abs(pictures[0].mean((0, 1)) - pictures[1].mean((0, 1))).max() > 5
 
@@ -60,7 +60,7 @@ def test_dates_are_registered_within_half_a_metre(pictures):
     assert strength > 0.05
 
 
-def test_no_place_is_all_one_colour(pictures):
+def test_every_place_has_texture(pictures):
     for picture in pictures:
         tiles = picture[:1650, :1650].reshape(33, 50, 33, 50, 3).std((1, 3))
         assert tiles.max(-1).min() > 2.0
@@ -71,8 +71,8 @@ def test_places_a_hundred_metres_apart_differ(pictures):
         cv2.resize(pictures[0], (500, 500), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
     )
     tiles = [small[y : y + 100, x : x + 100] for y in range(0, 500, 100) for x in range(0, 500, 100)]
-    alike = [correlation(a, b) for k, a in enumerate(tiles) for b in tiles[k + 1 :]]
-    assert max(alike) < 0.6
+    similarities = [correlation(a, b) for k, a in enumerate(tiles) for b in tiles[k + 1 :]]
+    assert max(similarities) < 0.6
 
 
 def test_some_buildings_come_and_go():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's tables on toy sizes: every row is timed, and what is compared gives the same answer."""
+"""Tests the benchmark's tables on toy sizes: every row is timed, and compared methods agree."""
 
 import sys
 from functools import partial
@@ -34,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench, name, value)
 
 
-def test_a_median_is_of_the_calls_after_the_first() -> None:
+def test_the_median_leaves_out_the_first_call() -> None:
     calls: list[int] = []
     assert bench.median_ms(partial(calls.append, 1), least=3) >= 0
     assert len(calls) == 4
@@ -51,20 +51,20 @@ def test_the_filter_is_timed_searching_and_tracking(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(bench_flight.BayesFilter, "update", watched)
     rows = list(bench.filtering())
-    searching = ["searching the whole map", "searching on the way"]
+    searching = ["searching the whole map", "searching in flight"]
     assert [row.name for row in rows] == ["exact search alone", *searching, "tracking"]
     assert all(row.ms > 0 for row in rows)
     assert set(states[:5]) == {"starting"}
     assert set(states[-5:]) == {"tracking"}
 
 
-def test_evaluation_is_timed_both_ways_with_its_memory() -> None:
+def test_evaluation_is_timed_in_both_directions_with_its_memory() -> None:
     rows = list(bench.evaluation())
     assert [row.name for row in rows] == ["30 x 7 at once", "30 x 7", "60 x 7", "7 x 60"]
     assert all(row.ms > 0 and "peak" in row.note for row in rows)
 
 
-def test_what_evaluation_is_compared_with_ranks_alike() -> None:
+def test_the_naive_ranking_agrees_with_the_evaluation() -> None:
     from geoloc_training.evaluation.ranking import rank_by_sorting, truth_of
 
     rng = np.random.default_rng(0)
@@ -74,15 +74,15 @@ def test_what_evaluation_is_compared_with_ranks_alike() -> None:
     np.testing.assert_array_equal(bench._rank_at_once(queries, gallery, right), ours)
 
 
-def test_the_most_memory_held_is_measured() -> None:
+def test_the_peak_memory_is_measured() -> None:
     ms, peak_mb = bench._cost(lambda: np.ones(1_000_000))
     assert ms > 0
     assert 8 <= peak_mb < 9
 
 
-def test_refinement_is_timed_by_method_with_what_it_found() -> None:
+def test_refinement_is_timed_by_method_with_its_verdict() -> None:
     rows = list(bench.refinement())
-    assert [row.name for row in rows] == ["described", "ncc", "sift"]
+    assert [row.name for row in rows] == ["encoder", "ncc", "sift"]
     assert all(row.ms > 0 for row in rows)
     assert rows[1].note.startswith("confirmed, 0.") or rows[1].note.startswith("confirmed, 1.")
 
@@ -117,7 +117,7 @@ def test_training_is_timed_by_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("images/s" in row.note for row in rows)
 
 
-def test_steps_of_dmnil_stand_beside_their_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_of_dmnil_are_listed_beside_their_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     module = pytest.importorskip("bench_dmnil_step")
     monkeypatch.setattr(module, "measure", lambda setup, steps: module.Cost(110.0, 100.0, {"memories": 4.0}))
@@ -131,7 +131,7 @@ def test_steps_of_dmnil_stand_beside_their_passes(monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_without_torch_training_is_left_out_in_a_line(
+def test_without_torch_a_line_says_that_training_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda _name: None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The comparison of clusterings: the dense one is an honest rival, what is printed was measured."""
+"""Tests the comparison of clusterings: both give the same labels, and printed numbers were measured."""
 
 import sys
 from pathlib import Path
@@ -19,14 +19,14 @@ from geoloc_training.clustering import ClusterConfig, cluster  # noqa: E402
 
 
 @pytest.mark.parametrize("eps", [0.25, 0.4, 0.6])
-def test_both_ways_give_the_same_labels(eps: float) -> None:
+def test_both_variants_give_the_same_labels(eps: float) -> None:
     features = bench_clustering.descriptors(600)
     found = cluster(features, ClusterConfig(eps))
     assert found.count > 5
     np.testing.assert_array_equal(dense_labels(features, ClusterConfig(eps)), found.labels)
 
 
-def test_descriptors_have_places_that_are_found_and_some_that_are_not() -> None:
+def test_some_places_are_clustered_and_some_are_not() -> None:
     features = bench_clustering.descriptors(1000)
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     found = cluster(features, ClusterConfig(eps=0.4))
@@ -42,7 +42,7 @@ def test_each_variant_is_measured_in_a_process_of_its_own(monkeypatch: pytest.Mo
     assert "adjusted Rand index 1.00000" in rows[1].note
 
 
-def test_memory_is_that_of_the_process_at_its_most() -> None:
+def test_memory_is_the_peak_of_the_process() -> None:
     found = bench_clustering.compare(300, ["sparse"])
     assert found.rand_index is None
     assert 50 < found.costs[0].peak_mb < 300
@@ -64,7 +64,7 @@ def test_the_adjusted_rand_index(left: list[int], right: list[int], index: float
 def test_ratios_are_of_dense_to_sparse() -> None:
     costs = Cost(9, "dense", 10.0, 8.0, 900.0), Cost(9, "sparse", 2.0, 1.0, 100.0)
     assert bench_clustering.note(Comparison(costs, 1, 0, 0.5)) == (
-        "1/5.0 of the time, 1/8.0 of that of all threads, 1/9.0 of the memory; adjusted Rand index 0.50000"
+        "1/5.0 of the wall time, 1/8.0 of the CPU time, 1/9.0 of the memory; adjusted Rand index 0.50000"
     )
 
 
@@ -73,12 +73,12 @@ def test_a_projection_goes_through_costs_that_follow_its_formula() -> None:
     assert bench_clustering.projection(costs) == "1,000,000 images, extrapolated: 2.8 h of one core, 10 GB"
 
 
-def test_the_dense_way_is_left_out_where_it_does_not_fit() -> None:
+def test_the_dense_variant_is_left_out_where_it_does_not_fit() -> None:
     assert bench_clustering.fits(1000)
     assert not bench_clustering.fits(10_000_000)
 
 
-def test_what_is_printed_names_every_variant_and_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_names_measured_and_left_out_variants(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {name: Cost(9, name, 2.0, 1.0, 100.0) for name in bench_clustering.VARIANTS}
 
     def compare(images: int, variants: list[str]) -> Comparison:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What DMNIL's step costs beside its encoder, on a network of a few weights."""
+"""Tests the measurement of DMNIL's overhead on a network of a few weights."""
 
 import sys
 from pathlib import Path
@@ -43,8 +43,8 @@ def test_memories_alone_are_added_to_the_passes():
     assert cost.step > cost.bare + cost.parts["memories"]
 
 
-def test_what_is_timed_is_the_whole_method_and_learns(trainer):
-    """Beside clusters and levels neighbours within views and across, on memories of the size asked for."""
+def test_the_timed_method_is_complete_and_learns(trainer):
+    """All losses are active: clusters, levels, neighbours; the memories have the requested size."""
     method = trainer.method
     assert [len(method.pictures[view]) for view in ("query", "reference")] == [20, 6]
     before = method.encoder.backbone.conv1[1].weight.clone()
@@ -56,7 +56,7 @@ def test_what_is_timed_is_the_whole_method_and_learns(trainer):
     assert {"level_loss", "intra_loss", "cross_loss"} <= set(method(batch).figures)
 
 
-def test_the_first_batch_which_is_waited_for_longest_is_not_timed(trainer):
+def test_the_first_batch_which_takes_longest_is_not_timed(trainer):
     laps = module.defaultdict(list)
     assert len(list(module._steps(trainer, laps))) == module._BLOCK + 1
     assert {name: len(values) for name, values in laps.items()} == {
@@ -65,7 +65,7 @@ def test_the_first_batch_which_is_waited_for_longest_is_not_timed(trainer):
     }
 
 
-def test_a_pass_alone_changes_no_weights_and_a_memory_alone_none_either(trainer):
+def test_neither_a_pass_nor_a_memory_update_alone_changes_weights(trainer):
     before = {name: value.clone() for name, value in trainer.method.encoder.state_dict().items()}
     batch = module._without_passes(trainer, module.defaultdict(list))[0]
     for name, value in trainer.method.encoder.state_dict().items():

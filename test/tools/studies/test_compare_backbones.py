@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Comparing backbones: one recipe for all, what is finished is kept, what does not work is left out."""
+"""Tests the comparison of backbones: one recipe, finished candidates kept, broken ones left out."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ WRONG = compare.Candidate("wrong", "no_such_network")
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):
-    """A comparison of two candidates, one of which timm does not know, that trains nothing."""
+    """Options of a comparison of two candidates, one unknown to timm, which trains nothing."""
     monkeypatch.setattr(compare, "CANDIDATES", (TINY, WRONG))
     words = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--steps", "40", "--pairs", "4"]
     return compare._parser().parse_args([*words, "--px", "64", "--threads", "1"])
@@ -55,14 +55,14 @@ def trained(monkeypatch):
     return names
 
 
-def test_all_candidates_share_a_recipe_but_for_the_backbone(options):
+def test_all_candidates_share_a_recipe_except_the_backbone(options):
     recipes = [compare.recipe_of(candidate, options) for candidate in (*compare.CANDIDATES, TINY)]
     assert len({str(plain(replace(recipe, model=recipes[0].model))) for recipe in recipes}) == 1
     assert recipes[0].optimiser.warmup_steps == 2
     assert recipes[1].model.backbone_args == {}
 
 
-def test_what_is_finished_is_not_trained_again_and_what_does_not_work_is_skipped(options, trained, capsys):
+def test_finished_candidates_are_kept_and_broken_ones_skipped(options, trained, capsys):
     compare._compare(options)
     compare._compare(options)
     assert trained == ["tiny"]
@@ -80,7 +80,7 @@ def test_runs_of_another_recipe_are_not_compared(options, trained):
         compare._compare(options)
 
 
-def test_an_interruption_leaves_a_table_of_what_is_there(options, trained, monkeypatch):
+def test_an_interruption_leaves_a_table_of_the_finished_candidates(options, trained, monkeypatch):
     def interrupted(architecture):
         if architecture.backbone == WRONG.backbone:
             raise KeyboardInterrupt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The study of unknown heading and height: its cases are what they say, its table counts what happened."""
+"""Tests the study of unknown heading and height: its cases and its table."""
 
 import math
 import sys
@@ -16,7 +16,7 @@ from geoloc_lab.flight_simulator.disturbances import CompassBias, HeightBias  # 
 from geoloc_lab.scenarios.outcome import Outcome  # noqa: E402
 
 
-def test_rows_are_those_that_the_parameters_make():
+def test_the_number_of_hypotheses_follows_from_the_parameters():
     rows = {name: case.rows for name, case in study.CASES.items()}
     assert (rows["known"], rows["turn-15"], rows["turn-180"], rows["height"], rows["both"]) == (
         1,
@@ -27,7 +27,7 @@ def test_rows_are_those_that_the_parameters_make():
     )
 
 
-def test_what_is_wrong_is_no_more_than_geoloc_is_told():
+def test_errors_stay_within_the_limits_that_the_parameters_state():
     for case in study.CASES.values():
         tried_deg = case.parameters.get("heading_error_deg", 0.0)
         tried = case.parameters.get("height_error", 0.0)
@@ -38,7 +38,7 @@ def test_what_is_wrong_is_no_more_than_geoloc_is_told():
                 assert abs(math.log1p(wrong.share)) <= -math.log1p(-tried) + 1e-9
 
 
-def test_flights_of_a_case_differ_and_are_no_more_than_asked_for():
+def test_flights_of_a_case_differ_and_are_limited_in_number():
     flights = study.CASES["turn-180"].flights(3)
     assert [flight.name for flight in flights] == ["straight-leg", "survey", "turn-180"]
     assert len({flight.disturbances for flight in flights}) == 3
@@ -52,8 +52,8 @@ def test_a_row_of_the_table_has_a_cell_for_each_head():
     assert line.endswith("| 80 of 100 | 95.0% | 2.0 | 6.0 | 7 | 5.0% |")
 
 
-def test_help_says_what_it_does(capsys, monkeypatch):
+def test_help_says_what_the_study_measures(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["heading_study.py", "--help"])
     with pytest.raises(SystemExit):
         study.main()
-    assert "not to know heading or height" in capsys.readouterr().out
+    assert "unknown heading or height" in capsys.readouterr().out

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The study of refinement on made worlds: its trials tell the truth, its table counts what happened."""
+"""Tests the study of refinement on procedural worlds: its trials are correct, and so is its table."""
 
 import math
 import sys
@@ -33,7 +33,7 @@ def trials(tmp_path_factory):
         yield list(study.trials("world:0:1", None, 6, ENCODER, study.Disturbance()))
 
 
-def test_queries_lie_where_they_say(trials):
+def test_queries_lie_at_their_stated_positions(trials):
     sure = 0
     for trial in trials:
         with Refiner(trial.right, make_method("ncc")) as refiner:
@@ -46,14 +46,14 @@ def test_queries_lie_where_they_say(trials):
     assert sure >= 3
 
 
-def test_the_stage_itself_is_what_is_measured(trials):
+def test_the_refinement_stage_itself_is_measured(trials):
     tried = [study.attempt("ncc", trial) for trial in trials]
     for one, trial in zip(tried, trials, strict=True):
         np.testing.assert_allclose(one.before_m, trial.believed.mean_m - trial.truth_m)
         assert one.refined == (one.reason == "")
         assert one.refined or np.array_equal(one.after_m, one.before_m)
     assert sum(one.refined for one in tried) >= 2
-    assert not any(one.elsewhere for one in tried)
+    assert not any(one.wrong_place for one in tried)
 
 
 def test_a_wrong_place_is_of_other_ground(trials):
@@ -62,15 +62,15 @@ def test_a_wrong_place_is_of_other_ground(trials):
         assert np.mean(right != wrong) > 0.5
 
 
-def tried(before_m, after_m, *, refined=True, reason="", elsewhere=False):
+def tried(before_m, after_m, *, refined=True, reason="", wrong_place=False):
     errors = np.array([before_m, 0.0]), np.array([0.0, after_m])
-    return refine_rows.Tried(*errors, np.eye(2) * 4.0, refined, reason, elsewhere, 9.0)
+    return refine_rows.Tried(*errors, np.eye(2) * 4.0, refined, reason, wrong_place, 9.0)
 
 
 def test_a_table_counts_what_happened():
     rows = [
         tried(8.0, 2.0),
-        tried(8.0, 50.0, elsewhere=True),
+        tried(8.0, 50.0, wrong_place=True),
         tried(4.0, 4.0, refined=False, reason="geometry disagrees with the belief: 9 m apart"),
         tried(6.0, 6.0, refined=False, reason="undecided: fog"),
     ]
@@ -82,13 +82,13 @@ def test_a_table_counts_what_happened():
     assert cells[4:] == ["50.0%", "25.0%", "25.0%", "313.00", "9"]
 
 
-def test_a_table_says_where_it_does_not_know():
-    line = refine_rows.row("sift", [tried(1.0, 1.0, refined=False, reason=None, elsewhere=None)], 40.0)
+def test_a_table_marks_unknown_values():
+    line = refine_rows.row("sift", [tried(1.0, 1.0, refined=False, reason=None, wrong_place=None)], 40.0)
     assert line.count("–") == 4
 
 
 class HalfAMetreEast:
-    """A method that sees every view half a metre east of the belief."""
+    """A method that registers every view half a metre east of the belief."""
 
     name = "ncc"
 
@@ -107,6 +107,6 @@ def test_a_flight_is_compared_frame_by_frame(tmp_path, monkeypatch):
     assert all(one.refined and np.hypot(*one.after_m) < toy_map.PITCH_M for one in refined)
 
 
-def test_a_query_of_the_map_s_own_date_is_no_test():
+def test_a_query_of_the_same_date_as_the_map_is_refused():
     with pytest.raises(SystemExit, match="two dates"):
         study.spots("world:1:1", None, 3, np.random.default_rng(0))
