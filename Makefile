@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters docs clean
 
 help:  ## list the targets
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -45,5 +45,8 @@ lint: setup  ## run ruff and mypy alone
 parameters: setup  ## write docs/parameters.md from the settings' declarations
 	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
 
+docs: setup  ## build docs/ as a site in site/, offline; a warning is an error
+	@$(VENV)/sphinx-build -W --keep-going -q docs site && echo "site/index.html"
+
 clean:  ## remove .venv, build products and caches
-	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build install log site .pytest_cache .mypy_cache .ruff_cache .hypothesis

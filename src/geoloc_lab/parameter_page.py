@@ -10,15 +10,33 @@ from geoloc.nodes import settings as flying_nodes
 from geoloc.settings import Setting, settings_of
 from geoloc_lab.nodes import settings as lab_nodes
 
-_HEAD = """# Parameters
+_HEAD = """# How do I set a parameter?
 
-`make parameters` writes this page from the declarations in the code; do not edit it. If the `ros2` command
-is installed, `ros2 param describe /geoloc/camera_node NAME` shows the same for a running node.
+Write the lines that you change into a file, and give it to the launch file:
 
-Values come from parameter files, in the order that `config/bringup.yaml` explains. The `params.yaml` files of
-the model and of the map set some of them. A node does not start with a value that is not allowed. If a
-default is not allowed, the parameter must be set; the last column says if a file sets it for you.
-A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.
+```yaml
+/**:                                  # parameters that several nodes share
+  ros__parameters:
+    heading_error_deg: 180.0
+/**/camera_node:                      # parameters of one node
+  ros__parameters:
+    mount_rpy_deg: [0.0, 60.0, 0.0]
+```
+
+```sh
+ros2 launch geoloc bringup.launch.py map:=my_map params_file:=drone.yaml
+```
+
+- Files are read in this order, and later ones win: `config/bringup.yaml` (empty: the defaults suit most drones), `params.yaml` of the
+  model, `params.yaml` of the map, your file.
+- A node's own section wins over `/**`, even over the `/**` of a later file.
+- Write `180.0`, not `180`. ROS has a type for each. If files mix them, the whole number wins, whatever their order.
+- A value out of range stops the node at start-up with a sentence. A name that resembles one of ours is logged as a probable typo.
+- A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.
+- A default that is not allowed must be set; the last column says which file does it for you.
+
+`make parameters` writes this page from the declarations in the code. `ros2 param describe /geoloc/camera_node NAME` shows the same for
+a running node.
 """
 _COLUMNS = ("parameter", "default", "allowed", "unit", "in flight", "meaning")
 
