@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters figures clean
 
 help:  ## this list
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -34,7 +34,7 @@ adapt-demo: setup-train  ## an encoder adapts to a made region it has not seen: 
 test: setup-train lint  ## ruff, mypy and pytest, all of it
 	@$(VENV)/python -m pytest
 
-bench: setup  ## speed and memory, as ratios within one run
+bench: setup  ## speed and memory, as ratios within one run; also runs/bench.json
 	@$(VENV)/python tools/bench/bench.py
 
 lint: setup  ## ruff and mypy alone
@@ -44,6 +44,9 @@ lint: setup  ## ruff and mypy alone
 
 parameters: setup  ## write docs/parameters.md from the settings' declarations
 	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
+
+figures: setup  ## collect what the commands above measured; write docs/figures.json, its page, every quote
+	@$(VENV)/python tools/figures/figures.py
 
 clean:  ## remove .venv and everything that was made
 	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .hypothesis

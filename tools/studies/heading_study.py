@@ -7,6 +7,7 @@
 
 Each case is a few flights whose attitude, odometry or height is wrong, localized without a prior by the code
 the nodes run, with the parameters that the case names. Imagery, map and bags that are there are used again.
+The table is printed as it grows, and left as table.md in the folder.
 Times are per frame, of one thread; an answer is look-up, belief and, once there is a fix, refinement.
 """
 
@@ -150,6 +151,7 @@ def row(case: Case, found: Measured) -> str:
     """Return a case's line of the table."""
     one = found.outcome
     cells = (
+        case.name,
         case.shows,
         case.rows,
         f"{found.warp_ms:.1f}",
@@ -166,8 +168,8 @@ def row(case: Case, found: Measured) -> str:
 
 
 HEAD = (
-    "| case | rows | warp ms | encode ms | answer ms, median / p95 | fixes | available | median m | p95 m | "
-    f"first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | what is wrong | rows | warp ms | encode ms | answer ms, median / p95 | fixes | available | median m | p95 m | "
+    f"first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -183,10 +185,13 @@ def main() -> None:
     encoder = load_encoder(find_model(), threads=1)
     region = world_region(chosen.out / "images")
     where = map_of(region, encoder, chosen.out / "maps", far_and_wide=False)
+    lines = [HEAD]
     print(HEAD, flush=True)
     for name in chosen.cases:
         found = measure(CASES[name], chosen.flights, region, where, encoder, chosen.out)
-        print(row(CASES[name], found), flush=True)
+        lines.append(row(CASES[name], found))
+        print(lines[-1], flush=True)
+    (chosen.out / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
