@@ -7,8 +7,8 @@ tools/figures/figures.py --from ../elsewhere     the results of another checkout
 tools/figures/figures.py --only demo             one section alone
 tools/figures/figures.py --check                 write nothing; exit code 1 where a page is not up to date
 
-A command such as `make demo` measures and leaves its result in a file. This one reads those files, a section of
-docs/figures.json for each command, and keeps the sections whose results are not there. It then writes
+A command such as `make demo` measures and leaves its result in a file. This one reads those files, a section
+of docs/figures.json for each command, and keeps the sections whose results are not there. It then writes
 docs/figures.md and the text between the marks of every quote in README.md and docs/:
 
     The median error is <!--=demo.median-->1.1 m<!--/-->.

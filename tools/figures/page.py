@@ -5,9 +5,9 @@ from book import Book, Section
 
 _HEAD = """# Figures
 
-`make figures` writes this page, and every figure that a page quotes, from docs/figures.json; do not edit it. To
-measure a section again, run its command in a checkout and then `make figures`: it collects the results that lie
-where the commands leave them, and keeps the sections whose results are not there.
+`make figures` writes this page, and every figure that a page quotes, from docs/figures.json; do not edit it.
+To measure a section again, run its command in a checkout and then `make figures`: it collects the results
+that lie where the commands leave them, and keeps the sections whose results are not there.
 `tools/figures/figures.py --help` says more.
 
 A page quotes a figure by its section and key: `<!--=demo.median--><!--/-->`.

@@ -49,19 +49,17 @@ def quotes_in(text: str) -> list[Quote]:
     """
     found: list[Quote] = []
     opened: re.Match[str] | None = None
-    for mark in _MARK.finditer(masked(text)):
-        line = line_of(text, mark.start())
-        if mark["close"] and opened is None:
-            raise FigureError(f"line {line}: <!--/--> closes no quote")
-        if not mark["close"] and opened is not None:
-            raise FigureError(
-                f"line {line_of(text, opened.start())}: the quote of {opened['key']} is not closed"
-            )
-        if mark["close"] and opened is not None:
+    for mark in [*_MARK.finditer(masked(text)), None]:
+        if opened is not None:
+            if mark is None or not mark["close"]:
+                line = line_of(text, opened.start())
+                raise FigureError(f"line {line}: the quote of {opened['key']} is not closed")
             found.append(_quote(text, opened, mark.start()))
-        opened = None if mark["close"] else mark
-    if opened is not None:
-        raise FigureError(f"line {line_of(text, opened.start())}: the quote of {opened['key']} is not closed")
+            opened = None
+        elif mark is not None and mark["close"]:
+            raise FigureError(f"line {line_of(text, mark.start())}: <!--/--> closes no quote")
+        else:
+            opened = mark
     return found
 
 

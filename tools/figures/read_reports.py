@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` leave in a report's folder."""
+"""Reads report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` leave with a report."""
 
 import json
 import math

@@ -12,8 +12,18 @@ from reading import Reading, markdown_table
 
 from geoloc_lab.reports.text import metres, number, percent, seconds
 
-_SHEET_HEAD = ("flight", "frames", "available", "median", "p95", "> 50 m", "> 100 m", "first fix, frames",
-               "inside 1σ·2σ·3σ", "NEES")  # fmt: skip
+_SHEET_HEAD = (
+    "flight",
+    "frames",
+    "available",
+    "median",
+    "p95",
+    "> 50 m",
+    "> 100 m",
+    "first fix, frames",
+    "inside 1σ·2σ·3σ",
+    "NEES",
+)
 _PAIR_HEAD = (
     "available %",
     "median m",

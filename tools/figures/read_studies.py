@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the Markdown tables that studies leave: a figure a cell, its key from the row's and the column's name."""
+"""Reads the Markdown tables that studies leave: a figure a cell, its key from the row's and column's name."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ class Column:
     Attributes:
         key: of its figures, behind the row's.
         unit: put behind the text of a cell.
-        parts: keys of the two numbers of a cell such as `1.0 / 3.3` or `76.7 → 78.9`; empty for a cell that is
-            one figure.
+        parts: keys of the two numbers of a cell such as `1.0 / 3.3` or `76.7 → 78.9`; empty for a cell that
+            is one figure.
     """
 
     key: str
@@ -49,6 +49,7 @@ class Study:
         titled: whether the text above a table begins the keys of its figures.
         unit: of columns that are not named.
         usual: end of a row's name that its key leaves out.
+        says: head of the column that says in words what a row is; empty where the row's name does.
     """
 
     where: str
@@ -56,6 +57,7 @@ class Study:
     titled: bool = False
     unit: str = ""
     usual: str = ""
+    says: str = ""
 
 
 _MEDIAN_P95 = ("median", "p95")
@@ -74,6 +76,7 @@ HEADING = Study(
         "> 100 m": Column("beyond_100"),
         "> 50 m": Column("beyond_50"),
     },
+    says="what is wrong",
 )
 REFINE = Study(
     "runs/refine/table.md",
@@ -160,11 +163,14 @@ def sheets(text: str) -> list[Sheet]:
 
 
 def _add_row(reading: Reading, study: Study, sheet: Sheet, key: str, row: Sequence[str]) -> None:
-    for head, cell in zip(sheet.head[1:], row[1:], strict=True):
+    cells = dict(zip(sheet.head, row, strict=True))
+    what = cells.pop(study.says, row[0])
+    del cells[sheet.head[0]]
+    for head, cell in cells.items():
         column = study.columns.get(head, Column(key_of(head), study.unit))
         if not any(character.isdigit() for character in cell):
             continue
-        meaning = ", ".join(part for part in (sheet.title if study.titled else "", row[0], head) if part)
+        meaning = ", ".join(part for part in (sheet.title if study.titled else "", what, head) if part)
         add = partial(_add_cell, reading, column.unit)
         parts = _SEPARATORS.split(cell) if column.parts else []
         whole = f"{key}.{column.key}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of docs/figures.json: which command measures each, where it leaves its result, who reads it."""
+"""The sections of docs/figures.json: which command measures each, where its result lies, who reads it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 """Measurements that a page types instead of quoting.
 
 Every number with a unit in prose or in a table is taken for a measurement, unless it is quoted. What was not
-measured but chosen or specified (a default, a limit, a size) is written in backticks, `90 m`; where a whole line
-is of that kind, the comment <!-- given --> in it says so.
+measured but chosen or specified (a default, a limit, a size) is written in backticks, `90 m`; where a whole
+line is of that kind, the comment <!-- given --> in it says so.
 """
 
 import re

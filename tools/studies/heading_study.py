@@ -168,8 +168,8 @@ def row(case: Case, found: Measured) -> str:
 
 
 HEAD = (
-    "| case | what is wrong | rows | warp ms | encode ms | answer ms, median / p95 | fixes | available | median m | p95 m | "
-    f"first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | what is wrong | rows | warp ms | encode ms | answer ms, median / p95 | fixes | available | "
+    f"median m | p95 m | first fix, frames | > {_FALSE_M} m |\n|" + 12 * "---|"
 )
 
 

@@ -107,6 +107,18 @@ def test_a_flight_is_compared_frame_by_frame(tmp_path, monkeypatch):
     assert all(one.refined and np.hypot(*one.after_m) < toy_map.PITCH_M for one in refined)
 
 
+def test_the_tables_are_printed_and_left_behind(trials, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(study, "load_encoder", lambda *_given, **_named: ENCODER)
+    monkeypatch.setattr(study, "trials", lambda *_given: trials[:1])
+    words = ["refine_study.py", "--cases", "world:0:1", "--methods", "ncc", "--out", str(tmp_path / "refine")]
+    monkeypatch.setattr(sys, "argv", words)
+    study.main()
+    said = capsys.readouterr().out
+    assert (tmp_path / "refine/table.md").read_text(encoding="utf-8") == said
+    assert said.startswith("\nworld:0:1, 1 queries, ±12 m")
+    assert said.splitlines()[-1].startswith("| ncc |")
+
+
 def test_a_query_of_the_map_s_own_date_is_no_test():
     with pytest.raises(SystemExit, match="two dates"):
         study.spots("world:1:1", None, 3, np.random.default_rng(0))
