@@ -26,7 +26,7 @@ from pathlib import Path
 from book import Book, FigureError, read_book, write_book
 from page import page
 from quotes import rewritten, wrong_quotes
-from sections import collect, merged, sources
+from sections import collect, merged, outdated, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON, PAGE = "docs/figures.json", "docs/figures.md"
@@ -81,12 +81,17 @@ def main() -> None:
         print("\n".join(found) or "every page shows the figures as they were measured")
         raise SystemExit(1 if found else 0)
     try:
+        book = read_book(ROOT / JSON)
         measured, absent = collect(options.checkout.resolve(), options.only)
-        write(ROOT, merged(read_book(ROOT / JSON), measured))
+        old = [] if options.only else outdated(book, measured)
+        measured = {name: section for name, section in measured.items() if name not in old}
+        write(ROOT, merged(book, measured))
     except FigureError as error:
         print(f"figures: {error}", file=sys.stderr)
         raise SystemExit(2) from error
     print(f"read: {', '.join(measured) or 'nothing'}")
+    if old:
+        print(f"kept, for the result there is older: {', '.join(old)}; `--only` takes it all the same")
     if absent:
         print(f"kept, for no result is there: {', '.join(absent)}")
     for said in problems(ROOT):

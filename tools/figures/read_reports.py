@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from book import key_of
-from reading import Reading, markdown_table
+from reading import Reading, markdown_table, nees_text
 
-from geoloc_lab.reports.text import metres, number, percent, seconds
+from geoloc_lab.reports.text import metres, percent, seconds
 
 _FLIGHT_HEAD = (
     "flight",
@@ -134,7 +134,7 @@ def _add_course(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
 def _add_claims(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
     """Add NEES, shares inside the claimed ellipses, and fixes that are far off."""
     belief = s["belief"]
-    reading.add(f"{prefix}nees", number(known(belief["nees"])), "NEES; 2 is honest", belief["nees"])
+    reading.add(f"{prefix}nees", nees_text(known(belief["nees"])), "NEES; 2 is honest", belief["nees"])
     band = f"{known(belief['band_low']):.2f} to {known(belief['band_high']):.2f}"
     reading.add(f"{prefix}nees_band", band, "95 % band of an honest NEES, by the effective number of fixes")
     for sigma, share in belief["inside"].items():
@@ -163,7 +163,7 @@ def _row(name: str, s: Mapping[str, Any]) -> tuple[str, ...]:
         metres(known(s["p95_m"])),
         percent(known(s["within_tile"])),
         str(s["false_fixes"]["50"]["count"]),
-        number(known(s["belief"]["nees"])),
+        nees_text(known(s["belief"]["nees"])),
         f"{metres(known(s['oracle_median_m']))} / {metres(known(s['oracle_p95_m']))}",
     )
 

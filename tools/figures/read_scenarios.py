@@ -8,9 +8,9 @@ from typing import Any
 
 from book import key_of
 from read_reports import known
-from reading import Reading, markdown_table
+from reading import Reading, markdown_table, nees_text
 
-from geoloc_lab.reports.text import metres, number, percent, seconds
+from geoloc_lab.reports.text import metres, percent, seconds
 
 _SHEET_HEAD = (
     "flight",
@@ -160,4 +160,4 @@ def _inside(one: Mapping[str, Any]) -> str:
 
 
 def _nees(one: Mapping[str, Any]) -> str:
-    return "–" if one["nees"] is None else (f"{one['nees']:.2f}" if one["nees"] < 10 else number(one["nees"]))
+    return "–" if one["nees"] is None else nees_text(one["nees"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from book import Figure, FigureError, first_number
 
-from geoloc_lab.reports.text import percent
+from geoloc_lab.reports.text import number, percent
 
 
 @dataclass
@@ -42,6 +42,11 @@ class Reading:
         """Add a share of 1 as a figure in per cent; None, as JSON has NaN, is unknown."""
         share = nan if share is None else share
         self.add(key, percent(share, fine_below_one=fine_below_one), meaning, 100 * share)
+
+
+def nees_text(nees: float) -> str:
+    """Return a NEES to a hundredth, from 10 on as reports have it."""
+    return f"{nees:.2f}" if nees < 10 else number(nees)
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -110,6 +110,11 @@ def merged(book: Book, measured: Book) -> Book:
     return {name: together[name] for name in [*order, *(name for name in together if name not in order)]}
 
 
+def outdated(book: Book, measured: Book) -> list[str]:
+    """Name the sections whose results are older than what the book holds of them."""
+    return [name for name, section in measured.items() if name in book and section.date < book[name].date]
+
+
 def _section(source: Source, reading: Reading, checkout: Path) -> Section:
     when = newest(reading.files)
     facts = {"command": source.command, **reading.facts}

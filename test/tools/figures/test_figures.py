@@ -2,6 +2,7 @@
 """docs/figures.json: read, written, collected from results; and the repository's pages agree with it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_the_demo_s_report_is_read(tmp_path: Path) -> None:
     assert (found["median"], found["within_tile"], found["nees"], found["beyond_50"]) == (
         "1.1 m",
         "98.3 %",
-        "2.0",
+        "2.03",
         "0",
     )
     assert (found["first_fix"], found["first_fix_frames"]) == ("1.5 s", "4")
@@ -184,6 +185,21 @@ def test_what_is_absent_is_kept(tmp_path: Path) -> None:
     assert list(book) == ["demo", "flights", "own"]
     assert text_of(book, "demo.median") == "1.1 m"
     assert text_of(book, "own.median") == "2 m"
+
+
+def test_an_older_result_does_not_replace_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_report(tmp_path, "demo/report")
+    newer = {"demo": replace(section_of("3 m"), date="2027-01-16")}
+    (tmp_path / "docs").mkdir()
+    write_book(newer, tmp_path / "docs/figures.json")
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    run(monkeypatch, "--from", str(tmp_path))
+    assert "kept, for the result there is older: demo" in capsys.readouterr().out
+    assert read_book(tmp_path / "docs/figures.json") == newer
+    run(monkeypatch, "--from", str(tmp_path), "--only", "demo")
+    assert text_of(read_book(tmp_path / "docs/figures.json"), "demo.median") == "1.1 m"
 
 
 def section_of(text: str, **more: Any) -> Section:
