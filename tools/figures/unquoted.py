@@ -15,7 +15,7 @@ from quotes import without_quotes
 
 _GIVEN = "<!-- given -->"
 _UNITS = r"(?:m|ms|cm|km|MB|GB|kB)(?![\w/²³])|%|images/s"
-_MEASURED = re.compile(rf"[\d.,]*\d\s?(?:{_UNITS})|\b(?:R@\d+|AP)\s+(?:of\s+)?\.?\d[\d.]*")
+_MEASURED = re.compile(rf"(?<![\w.,])[\d.,]*\d\s?(?:{_UNITS})|\b(?:R@\d+|AP)\s+(?:of\s+)?\.?\d[\d.]*")
 
 
 def unquoted(text: str) -> Iterator[tuple[int, str]]:

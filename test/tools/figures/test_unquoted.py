@@ -39,6 +39,7 @@ def test_a_typed_measurement_is_found(text: str) -> None:
         "At 110 m, tilted by 30 %. <!-- given -->",
         "A file [here](docs/5 m.md)",
         "12 m/s over 4 km² and 200 metres, 10 of 12 more",
+        "| median m | p95 m | 24 views |",
     ],
 )
 def test_quotes_code_and_what_is_given_are_no_measurements(text: str) -> None:
