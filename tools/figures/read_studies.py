@@ -134,8 +134,10 @@ def read_study(study: Study, root: Path) -> Reading | None:
     file = root / study.where
     if not file.is_file():
         return None
-    reading = Reading([file])
-    for number, sheet in enumerate(sheets(file.read_text(encoding="utf-8"))):
+    reading, found = Reading([file]), sheets(file.read_text(encoding="utf-8"))
+    if study.titled:
+        reading.tables["table"] = _together(found)
+    for number, sheet in enumerate(found):
         name = key_of(sheet.title.partition(",")[0]) if study.titled else ""
         for row in sheet.rows:
             key = key_of(row[0].removesuffix(study.usual))
@@ -160,6 +162,12 @@ def sheets(text: str) -> list[Sheet]:
                 title = line.strip()
             lines = []
     return found
+
+
+def _together(found: Sequence[Sheet]) -> str:
+    """Return tables of one head as one, a column with their titles before it."""
+    rows = [(sheet.title, *row) for sheet in found for row in sheet.rows]
+    return markdown_table(("", *found[0].head), rows) if found else ""
 
 
 def _add_row(reading: Reading, study: Study, sheet: Sheet, key: str, row: Sequence[str]) -> None:

@@ -155,7 +155,8 @@ def test_tables_of_studies_become_figures(tmp_path: Path) -> None:
     found = texts(refine)
     assert (found["chico_2018_2020.ncc.before.p95"], found["caliterra.ncc.cpu"]) == ("7.51 m", "38 ms")
     assert "caliterra.ncc.fused" not in found
-    assert set(refine.tables) == {"chico_2018_2020.table", "caliterra.table"}
+    assert set(refine.tables) == {"table", "chico_2018_2020.table", "caliterra.table"}
+    assert "| caliterra, 37 photos, views of 42 m | ncc | – |" in refine.tables["table"]
     adapted = texts(collected(tmp_path, "adaptation"))
     assert (adapted["claremont_generic.shown.r1.after"], adapted["claremont_generic.shown.r1"]) == (
         "78.9 %",
