@@ -6,7 +6,19 @@ from figure_tree import ROOT
 
 from unquoted import unquoted  # isort: skip - found through figure_tree
 
-PAGES = ("docs/architecture.md",)
+PAGES = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/extending.md",
+    "docs/index.md",
+    "docs/methods/dphr.md",
+    "docs/methods/lpn.md",
+    "docs/methods/sample4geo.md",
+    "docs/real-flights.md",
+    "docs/refusals.md",
+    "docs/which-camera.md",
+)
 """The pages without a typed measurement; a page joins them when it quotes all that it holds."""
 
 
@@ -46,7 +58,7 @@ def test_quotes_code_and_what_is_given_are_no_measurements(text: str) -> None:
     assert list(unquoted(text)) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [name for name in PAGES if (ROOT / name).is_file()])
 def test_pages_quote_what_was_measured(name: str) -> None:
     found = unquoted((ROOT / name).read_text(encoding="utf-8"))
     assert [
