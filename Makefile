@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters docs clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters figures docs clean
 
 help:  ## list the targets
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -34,7 +34,7 @@ adapt-demo: setup-train  ## adapt an encoder to an unseen procedural region: err
 test: setup-train lint  ## run ruff, mypy and all tests
 	@$(VENV)/python -m pytest
 
-bench: setup  ## measure speed and memory, as ratios within one run
+bench: setup  ## measure speed and memory, as ratios within one run; also runs/bench.json
 	@$(VENV)/python tools/bench/bench.py
 
 lint: setup  ## run ruff and mypy alone
@@ -44,6 +44,9 @@ lint: setup  ## run ruff and mypy alone
 
 parameters: setup  ## write docs/parameters.md from the settings' declarations
 	@$(VENV)/python -m geoloc_lab.parameter_page docs/parameters.md
+
+figures: setup  ## collect what the commands above measured: docs/figures.json, its page, every quote
+	@$(VENV)/python tools/figures/figures.py
 
 docs: setup  ## build docs/ as a site in site/, offline; a warning is an error
 	@$(VENV)/sphinx-build -W --keep-going -q docs site && echo "site/index.html"

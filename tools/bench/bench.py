@@ -4,12 +4,13 @@
 
 Durations differ between machines; ratios can be compared.
 
-make bench                          print every table
+make bench                          every table, also as runs/bench.json
 .venv/bin/python tools/bench/bench.py index view
 """
 
 import argparse
 import importlib.util
+import json
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -208,8 +209,22 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
 }
 
 
+def measure(name: str) -> dict[str, object]:
+    """Print a table as its rows come, and return it as plain values."""
+    about = (TABLES[name].__doc__ or "").strip()
+    print(f"\n{name}: {about}")
+    rows: list[dict[str, object]] = []
+    base_ms = 0.0
+    for row in TABLES[name]():
+        base_ms = base_ms or row.ms
+        ratio = row.ms / base_ms
+        print(f"  {row.name:<24}{row.ms:>9.2f} ms {ratio:>8.2f} x   {row.note}", flush=True)
+        rows.append({"name": row.name, "ms": row.ms, "ratio": ratio, "note": row.note})
+    return {"about": about, "rows": rows}
+
+
 def main() -> None:
-    """Print the requested tables."""
+    """Print the requested tables; write all tables to a file if none is named."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -220,14 +235,15 @@ def main() -> None:
         metavar="TABLE",
         help=f"Tables to print, of {', '.join(TABLES)}; all by default.",
     )
-    chosen = parser.parse_args().table or list(TABLES)
-    print(f"one run on {Path('/proc/cpuinfo').read_text().count('processor')} cores, medians")
-    for name in chosen:
-        print(f"\n{name}: {(TABLES[name].__doc__ or '').strip()}")
-        base_ms = 0.0
-        for row in TABLES[name]():
-            base_ms = base_ms or row.ms
-            print(f"  {row.name:<24}{row.ms:>9.2f} ms {row.ms / base_ms:>8.2f} x   {row.note}")
+    parser.add_argument("--out", type=Path, help="JSON file; runs/bench.json where no table is named")
+    options = parser.parse_args()
+    out = options.out if options.table else options.out or Path("runs/bench.json")
+    cores = Path("/proc/cpuinfo").read_text().count("processor")
+    print(f"one run on {cores} cores, medians")
+    tables = {name: measure(name) for name in options.table or TABLES}
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({"cores": cores, "tables": tables}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -91,10 +91,9 @@ def _table(runs: Sequence[Run]) -> str:
 def _correlations(runs: Sequence[Run]) -> str:
     """Return a table of Spearman's correlation between label-free metrics and recall over the epochs."""
     lines = [
-        "| label-free metric | within a run, mean | within a run, lowest | over all runs | |",
+        "| label-free metric | within a run, mean | within a run, lowest | over all runs |",
         "|---|---|---|---|",
     ]
-    lines[0] = lines[0][:-2]
     for name in FREE:
         each = [_rank(run.tested[1:], name) for run in runs]
         known = [value for value in each if value is not None]

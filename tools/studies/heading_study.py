@@ -7,6 +7,7 @@
 
 A case is a few flights with errors of attitude, odometry or height. They are localized without a prior, by
 the code that the nodes run, with the parameters of the case. Existing imagery, map and bags are used again.
+The table is printed row by row and written to table.md in the folder.
 Times are per frame on one thread; an answer comprises look-up, filter and, after a fix, refinement.
 """
 
@@ -152,6 +153,7 @@ def row(case: Case, found: Measured) -> str:
     """Return the row of a case in the table."""
     one = found.outcome
     cells = (
+        case.name,
         case.shows,
         case.rows,
         f"{found.warp_ms:.1f}",
@@ -168,8 +170,8 @@ def row(case: Case, found: Measured) -> str:
 
 
 HEAD = (
-    "| case | hypotheses | warp ms | encode ms | answer ms, median / p95 | fixes | availability | median m "
-    f"| p95 m | first fix, frames | > {_FALSE_M} m |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | what is wrong | hypotheses | warp ms | encode ms | answer ms, median / p95 | fixes | "
+    f"availability | median m | p95 m | first fix, frames | > {_FALSE_M} m |\n|" + 12 * "---|"
 )
 
 
@@ -196,10 +198,13 @@ def main() -> None:
     encoder = load_encoder(find_model(), threads=1)
     region = world_region(chosen.out / "images")
     where = map_of(region, encoder, chosen.out / "maps", far_and_wide=False)
+    lines = [HEAD]
     print(HEAD, flush=True)
     for name in chosen.cases:
         found = measure(CASES[name], chosen.flights, region, where, encoder, chosen.out)
-        print(row(CASES[name], found), flush=True)
+        lines.append(row(CASES[name], found))
+        print(lines[-1], flush=True)
+    (chosen.out / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def _compared(flight: PreparedFlight, before: EvaluationRun, after: EvaluationRu
             was, now = _error_m(flight, old), _error_m(flight, new)
             moved = bool(np.hypot(*(now - was)) > _MOVED_M)
             ms = new.latency_ms[_STAGE] - old.latency_ms[_STAGE]
-            tried.append(Tried(was, now, new.covariance_m2, moved, None, None, ms))
+            tried.append(Tried(was, now, new.covariance_m2, moved, None, ms))
     return tried
 
 

@@ -11,8 +11,8 @@ from geoloc.integrity import normalised_error
 
 HEAD = (
     "| method | fused | before, median / p95 m | after, median / p95 m | fused, error above a tile | "
-    "confirmed, but not fused | confirmed at a wrong place | mean NEES of fused | CPU ms |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "confirmed at a wrong place | mean NEES of fused | CPU ms |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -24,7 +24,6 @@ class Tried:
         before_m, after_m: (2,) errors without and with the method, east and north.
         covariance_m2: (2, 2) claimed covariance of the answer.
         refined: whether the answer includes the registration.
-        reason: reason for an answer without registration, otherwise empty; None if it was not recorded.
         wrong_place: whether the method confirmed a wrong place; None if no wrong place was tried.
         ms: CPU time of the method in milliseconds.
     """
@@ -33,7 +32,6 @@ class Tried:
     after_m: Float64Array
     covariance_m2: Float64Array
     refined: bool
-    reason: str | None
     wrong_place: bool | None
     ms: float
 
@@ -42,7 +40,6 @@ def row(name: str, tried: Sequence[Tried], tile_m: float) -> str:
     """Return the row of a method in the table that `HEAD` begins."""
     before_m, after_m = (np.hypot(*np.stack(errors, axis=-1)) for errors in zip(*_errors(tried), strict=True))
     fused = np.array([one.refined for one in tried])
-    gated = ["disagrees" in one.reason for one in tried if one.reason is not None]
     wrong_place = [one.wrong_place for one in tried if one.wrong_place is not None]
     nees = [float(normalised_error(one.after_m, one.covariance_m2)) for one in tried if one.refined]
     cells = [
@@ -50,7 +47,6 @@ def row(name: str, tried: Sequence[Tried], tile_m: float) -> str:
         f"{fused.mean():.1%}",
         *(f"{np.median(errors):.2f} / {np.percentile(errors, 95):.2f}" for errors in (before_m, after_m)),
         f"{np.mean(after_m[fused] > tile_m):.1%}" if fused.any() else "–",
-        f"{np.mean(gated):.1%}" if gated else "–",
         f"{np.mean(wrong_place):.1%}" if wrong_place else "–",
         f"{np.mean(nees):.2f}" if nees else "–",
         f"{np.median([one.ms for one in tried]):.0f}",

@@ -193,14 +193,28 @@ def attempt(method: str, trial: Trial) -> Tried:
         after.mean_m - trial.truth_m,
         after.covariance_m2,
         after.refined,
-        stage.last_reason,
         wrong.verdict is Verdict.CONFIRMED,
         ms,
     )
 
 
+def tables(chosen: argparse.Namespace, encoder: Encoder) -> Iterator[str]:
+    """Yield the lines of a table a case and a flight."""
+    for case in chosen.cases:
+        how = Disturbance(offset_m=chosen.offset_m)
+        queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
+        yield f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}"
+        yield f"\n{HEAD}"
+        for name in chosen.methods:
+            yield row(name, [attempt(name, query) for query in queries], VIEW_M)
+    if chosen.flights is not None:
+        for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
+            yield f"\n{title}\n\n{HEAD}"
+            yield from (row(name, tried, view_size_m) for name, tried in by_method.items())
+
+
 def main() -> None:
-    """Print a table for each case and each flight."""
+    """Print a table for each case and each flight, and write them to table.md."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -212,25 +226,18 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("runs/refine-flights"), help="Folder for maps and bags."
     )
+    parser.add_argument("--out", type=Path, default=Path("runs/refine"), help="Folder for table.md.")
     parser.add_argument("--methods", nargs="+", default=["ncc", "sift"], help="Refinement methods.")
     parser.add_argument("--queries", type=int, default=200, help="Number of queries per case.")
     parser.add_argument(
         "--offset-m", type=float, default=Disturbance.offset_m, help="Largest offset per axis in metres."
     )
     chosen = parser.parse_args()
-    encoder = load_encoder(find_model(), threads=1)
-    for case in chosen.cases:
-        how = Disturbance(offset_m=chosen.offset_m)
-        queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
-        print(f"\n{case}, {len(queries)} queries, ±{how.offset_m:g} m, ±{how.yaw_deg:g}°, ±{how.scale:.0%}")
-        print(f"\n{HEAD}")
-        for name in chosen.methods:
-            print(row(name, [attempt(name, query) for query in queries], VIEW_M), flush=True)
-    if chosen.flights is not None:
-        for title, view_size_m, by_method in flown(chosen.flights, encoder, chosen.work, chosen.methods):
-            print(f"\n{title}\n\n{HEAD}")
-            for name, tried in by_method.items():
-                print(row(name, tried, view_size_m), flush=True)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with (chosen.out / "table.md").open("w", encoding="utf-8") as file:
+        for line in tables(chosen, load_encoder(find_model(), threads=1)):
+            print(line, flush=True)
+            print(line, file=file, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the benchmark's tables on toy sizes: every row is timed, and compared methods agree."""
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -150,3 +151,29 @@ def test_a_table_shows_ratios_to_its_first_row(
     bench.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].split() == ["b", "5.00", "ms", "2.50", "x", "note"]
+
+
+def test_all_tables_are_left_behind_as_json(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def made() -> Any:
+        """What is made."""
+        yield bench.Row("a", 2.0)
+        yield bench.Row("b", 5.0, "note")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench, "TABLES", {"made": made})
+    monkeypatch.setattr(sys, "argv", ["bench.py", "made"])
+    bench.main()
+    assert not Path("runs").exists()
+    monkeypatch.setattr(sys, "argv", ["bench.py"])
+    bench.main()
+    content = json.loads(Path("runs/bench.json").read_text(encoding="utf-8"))
+    assert content["tables"]["made"] == {
+        "about": "What is made.",
+        "rows": [
+            {"name": "a", "ms": 2.0, "ratio": 1.0, "note": ""},
+            {"name": "b", "ms": 5.0, "ratio": 2.5, "note": "note"},
+        ],
+    }
+    assert "b" in capsys.readouterr().out

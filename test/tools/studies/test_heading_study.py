@@ -52,6 +52,19 @@ def test_a_row_of_the_table_has_a_cell_for_each_head():
     assert line.endswith("| 80 of 100 | 95.0% | 2.0 | 6.0 | 7 | 5.0% |")
 
 
+def test_the_table_is_printed_and_left_behind(tmp_path, capsys, monkeypatch):
+    outcome = Outcome(1, 100, 80, 0.95, 2.0, 6.0, {50: 0.1, 100: 0.05}, 7.0, {}, 1.0, 1.0, (1.0, 3.0), ())
+    monkeypatch.setattr(study, "load_encoder", lambda *_given, **_named: None)
+    monkeypatch.setattr(study, "world_region", lambda _folder: None)
+    monkeypatch.setattr(study, "map_of", lambda *_given, **_named: None)
+    monkeypatch.setattr(study, "measure", lambda *_given: study.Measured(outcome, 1.0, 2.0, 3.0, 4.0))
+    monkeypatch.setattr(sys, "argv", ["heading_study.py", "--out", str(tmp_path), "--cases", "known", "both"])
+    study.main()
+    said = capsys.readouterr().out
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == said
+    assert [line.split(" | ")[0] for line in said.splitlines()[2:]] == ["| known", "| both"]
+
+
 def test_help_says_what_the_study_measures(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["heading_study.py", "--help"])
     with pytest.raises(SystemExit):

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measurements that a page types instead of quoting are found; settings in backticks are none."""
+
+import pytest
+from figure_tree import ROOT
+
+from unquoted import unquoted  # isort: skip - found through figure_tree
+
+PAGES = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/extending.md",
+    "docs/index.md",
+    "docs/methods/dphr.md",
+    "docs/methods/lpn.md",
+    "docs/methods/sample4geo.md",
+    "docs/real-flights.md",
+    "docs/refusals.md",
+    "docs/which-camera.md",
+)
+"""The pages without a typed measurement; a page joins them when it quotes all that it holds."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The median is 1.1 m.",
+        "| demo | 98.3 % |",
+        "It takes 40 ms,",
+        "of 5.4 GB and more",
+        "R@1 .95 at once",
+        "R@1 of 95",
+        "124 images/s",
+        "9.7m off",
+    ],
+)
+def test_a_typed_measurement_is_found(text: str) -> None:
+    ((line, said),) = unquoted(f"# Title\n\n{text}\n")
+    assert line == 3
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is <!--=demo.median-->1.1 m<!--/-->.",
+        "<!--=a.b-->\n| 1 m | 2 % |\n|---|---|\n<!--/-->",
+        "Views of `90 m`, at most `12 %`.",
+        "```sh\nfit --scale 5 % of 3 m\n```",
+        "At 110 m, tilted by 30 %. <!-- given -->",
+        "A file [here](docs/5 m.md)",
+        "12 m/s over 4 km² and 200 metres, 10 of 12 more",
+        "| median m | p95 m | 24 views |",
+    ],
+)
+def test_quotes_code_and_what_is_given_are_no_measurements(text: str) -> None:
+    assert list(unquoted(text)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if (ROOT / name).is_file()])
+def test_pages_quote_what_was_measured(name: str) -> None:
+    found = unquoted((ROOT / name).read_text(encoding="utf-8"))
+    assert [
+        f"{name}, line {line}: quote {said!r}, or write `{said}` if it was chosen" for line, said in found
+    ] == []

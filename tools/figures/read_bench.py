@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads runs/bench.json, which `make bench` leaves."""
+
+import json
+import re
+from pathlib import Path
+
+from book import key_of
+from reading import Reading, markdown_table
+
+_NOTED = {
+    "rate": (re.compile(r"\d+ images/s"), "in training"),
+    "recall": (re.compile(r"(?<=recall )[\d.]+"), "recall of the best ten"),
+    "ready": (re.compile(r"(?<=ready in )[\d.]+ s"), "time to build the index"),
+    "peak": (re.compile(r"(?<=peak )[\d.]+ MB"), "most memory held"),
+    "overhead": (re.compile(r"(?<=overhead )-?[\d.]+%"), "of a step, beside its encoder's passes"),
+    "augmentation": (re.compile(r"(?<=augmentation )-?[\d.]+%"), "beside the encoder's passes"),
+    "time_share": (re.compile(r"1/[\d.]+(?= of the time)"), "time, sparse beside dense"),
+    "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory, sparse beside dense"),
+    "off": (re.compile(r"[\d.]+ m(?= off)"), "distance from the true place"),
+}
+"""Figures that a row's note may hold, by key: where they stand, and what they are."""
+
+
+def read_bench(root: Path) -> Reading | None:
+    """Read every row of every table: milliseconds, ratio, and what its note says."""
+    file = root / "runs/bench.json"
+    if not file.is_file():
+        return None
+    reading = Reading([file])
+    for name, table in json.loads(file.read_text(encoding="utf-8"))["tables"].items():
+        rows = []
+        for row in table["rows"]:
+            ms, ratio, note = _ms(row["ms"]), f"{row['ratio']:.2f} x", row["note"]
+            rows.append((row["name"], ms, ratio, note))
+            key = f"{key_of(name)}.{key_of(row['name'].replace(',', ''))}"
+            reading.add(f"{key}.ms", ms, f"{name}: {row['name']}", row["ms"])
+            reading.add(f"{key}.ratio", ratio, f"{name}: {row['name']}, beside the first row", row["ratio"])
+            _add_noted(reading, key, f"{name}: {row['name']}", note)
+        reading.tables[key_of(name)] = markdown_table((table["about"], "median", "ratio", ""), rows)
+    return reading
+
+
+def _add_noted(reading: Reading, key: str, what: str, note: str) -> None:
+    for figure, (pattern, meaning) in _NOTED.items():
+        found = pattern.search(note)
+        if found:
+            text = found[0].replace("%", " %").replace("-", "−")
+            reading.add(f"{key}.{figure}", text, f"{what}: {meaning}")
+
+
+def _ms(value: float) -> str:
+    """Return milliseconds with two digits that count, or whole."""
+    return f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
