@@ -111,7 +111,7 @@ def test_a_proven_model_replaces_the_old_one(old, weights, views):
 )
 def test_a_model_that_is_not_proven_is_not_exported(old, weights, views, monkeypatch, name, value, said):
     monkeypatch.setattr(parity, name, value)
-    with pytest.raises(ModelError, match=f"onnxruntime differs from torch: .*{said}.*nothing exported"):
+    with pytest.raises(ModelError, match=f"onnxruntime differs from torch: .*{said}.*nothing was exported"):
         export_model(weights, ARCHITECTURE, LATER, old, views)
     _untouched(old)
 
@@ -158,7 +158,7 @@ def test_before_it_is_proven_a_folder_is_no_model(old, weights, views, monkeypat
 def test_a_folder_of_something_else_is_not_replaced(weights, views, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").touch()
-    with pytest.raises(ModelError, match="work holds something else than a model"):
+    with pytest.raises(ModelError, match="work holds something other than a model"):
         export_model(weights, ARCHITECTURE, FACTS, tmp_path / "work", views)
     assert (tmp_path / "work" / "thesis.txt").exists()
 

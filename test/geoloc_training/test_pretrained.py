@@ -106,7 +106,7 @@ def test_a_file_that_does_not_fit_is_named(tmp_path, name, content):
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(ModelError, match=f"{name} .* give a .*file of this very backbone") as raised:
+    with pytest.raises(ModelError, match=f"{name} .* give a .*file of exactly this backbone") as raised:
         new_encoder(replace(MODEL, pretrained_file=str(path)))
     assert len(str(raised.value)) < 600
 
