@@ -91,7 +91,8 @@ def share_of(pairs: int, rank: int, ranks: int) -> slice:
     """
     if pairs % ranks:
         raise ParameterError(
-            f"optimiser.pairs={pairs} cannot be shared evenly by {ranks} devices; use a multiple of {ranks}."
+            f"optimiser.pairs={pairs} cannot be divided evenly among {ranks} devices; use a multiple of "
+            f"{ranks}."
         )
     return slice(rank * pairs // ranks, (rank + 1) * pairs // ranks)
 

@@ -184,9 +184,9 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
     _require_on_map(before, recipe)
     if before["free_likeness"] < card.calibration.min_score:
         say(
-            f"     warning: the mean cosine of frames with their best tiles is {before['free_likeness']:.2f}, "
-            f"below the min_score of {card.id}, {card.calibration.min_score:.2f}; the map may not show this "
-            "ground."
+            "     warning: the mean cosine of frames with their best tiles is "
+            f"{before['free_likeness']:.2f}, below the min_score of {card.id}, "
+            f"{card.calibration.min_score:.2f}; the map may not show this ground."
         )
     write_origin(what.run, _arguments(what), "adapt")
     fit(recipe, prepared.source, what.run, prepared.validate, initial=card.directory, fabric=fabric)

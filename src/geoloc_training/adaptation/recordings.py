@@ -94,8 +94,8 @@ def open_recording(path: Path, options: ReadingOptions) -> Recording:
         return _Bag(path, options)
     if not path.is_dir():
         raise BagError(
-            f"{path} is neither a bag nor a folder of images; give a .mcap or .db3 file, a rosbag2 folder or a "
-            "folder of images."
+            f"{path} is neither a bag nor a folder of images; give a .mcap or .db3 file, a rosbag2 folder or "
+            "a folder of images."
         )
     if any(path.glob("queries*.csv")) and (path / "images").is_dir():
         return _PhotoFlight(path, options)
@@ -148,7 +148,8 @@ class _Pictures:
         )
         if not self._paths:
             raise BagError(
-                f"{path} holds no images ({', '.join(_PICTURES)}) and is no bag; give a bag or a folder of images."
+                f"{path} holds no images ({', '.join(_PICTURES)}) and is no bag; give a bag or a folder of "
+                "images."
             )
         table = options.calibration or next(
             (

@@ -27,7 +27,7 @@ POSED, SCALED, TURNED = "posed", "scaled", "turned"
 KINDS: Mapping[str, str] = {
     POSED: "warped by height, attitude and calibration",
     SCALED: "warped by their attitude with an assumed height or calibration",
-    TURNED: "without attitude, and assumed to look straight down at the heading most similar to the map",
+    TURNED: "warped without attitude, looking straight down at the heading most similar to the map",
 }
 _HIGHEST_M = 20_000.0
 _NO_ATTITUDE = {Reason.NO_ATTITUDE, Reason.BAD_ATTITUDE}

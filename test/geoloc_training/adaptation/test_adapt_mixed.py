@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights between the beginning and what was learnt."""
+"""Mixture of initial and learnt weights."""
 
 from pathlib import Path
 

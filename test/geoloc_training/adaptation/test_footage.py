@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Footage as views: bags and folders, with poses and without, and what is left out and why."""
+"""Footage cut into views: bags and folders, with and without poses, and the frames that are left out."""
 
 import csv
 import shutil
@@ -59,7 +59,7 @@ def test_views_of_a_bag_are_those_that_fly(tmp_path):
     assert (report.looked_at, report.kept, report.refused) == (6, {POSED: 6}, {})
     assert [row.stamp_ns for row in rows] == [(toy_flight.START_S + i) * 10**9 for i in range(6)]
     assert {row.source for row in rows} == {str(bag)}
-    assert _apart(pictures, _flown(bag)) < 2.0  # JPEG's
+    assert _apart(pictures, _flown(bag)) < 2.0  # JPEG's error
     assert report.sentences() == ["6 views from 6 frames."]
 
 
@@ -83,7 +83,7 @@ def test_frames_without_a_pose_are_scaled_as_they_are_said_to_be(tmp_path, left_
     report, _, pictures = _cut(tmp_path, bag, assumed=Assumptions(footprint_m=toy_flight.FOOTPRINT_M))
     assert report.kept == {kind: 6}
     assert report.fallback_m is None
-    # The toy drone looks straight down and flies north, so that what is assumed is true.
+    # The toy drone looks straight down and flies north, as assumed.
     assert _apart(pictures, _flown(toy_flight.write_flight(tmp_path / "whole"))) < 3.0
     assert any("6 views were" in sentence for sentence in report.sentences())
 
@@ -113,7 +113,7 @@ def test_frames_that_do_not_tell_take_the_median_of_those_that_do(tmp_path):
     report, rows, pictures = _cut(tmp_path, bare, posed)
     assert report.kept == {POSED: 6, SCALED: 5}
     assert report.fallback_m == pytest.approx(toy_flight.FOOTPRINT_M)
-    assert "60 m along their shorter side (the median of the others)" in report.sentences()[-1]
+    assert "60 m along their shorter side (the median of the other frames)" in report.sentences()[-1]
     assert [row.source for row in rows] == [str(bare)] * 5 + [str(posed)] * 6
     true = toy_flight.toy_map.ToyRaster().view(-60.0, 40.0, VIEW_M, VIEW_PX)[0]
     assert _apart(pictures[0], true) < 3.0
@@ -123,7 +123,7 @@ def test_where_nothing_tells_a_view_is_four_fifths_of_a_frame(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", leave_out=("imu", "altitude", "camera_info"))
     report = _cut(tmp_path, bag)[0]
     assert report.fallback_m == pytest.approx(VIEW_M / 0.8)
-    assert "a view is taken to be 80% of it" in report.sentences()[-1]
+    assert "so that a view is 80% of it" in report.sentences()[-1]
 
 
 @pytest.mark.parametrize("height_m", [float("nan"), -3.0])
@@ -209,7 +209,7 @@ def test_photos_of_a_drone_tell_how_they_were_held(tmp_path):
     ("make", "sentence"),
     [
         (lambda path: None, "neither a bag"),
-        (lambda path: path.mkdir(), "holds no picture"),
+        (lambda path: path.mkdir(), "holds no images"),
         (lambda path: path.with_suffix(".mcap").write_bytes(b"no"), "cannot be read as a bag"),
     ],
 )
@@ -250,7 +250,7 @@ def test_which_way_is_north_the_map_tells(tmp_path, top_deg):
         write_view(folder / f"{number:06d}.jpg", ground.view(east, north, VIEW_M, VIEW_PX)[0])
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    # A camera that sees far enough to be turned about; the top of its picture is at that heading.
+    # The footprint is large enough for any rotation; the top of the image is at that heading.
     whole = ground.view(40.0, 20.0, 2 * VIEW_M, 256)[0]
     turn = cv2.getRotationMatrix2D((127.5, 127.5), top_deg, 1.0)
     cv2.imwrite(str(pictures / "a.png"), cv2.warpAffine(whole, turn, (256, 256))[..., ::-1])

@@ -100,7 +100,7 @@ def test_before_their_epoch_and_without_a_path_labels_stay_apart(tmp_path, caplo
     nowhere = np.linalg.svd(tiles)[2][[-1] * 8 + [-2] * 8].astype(np.float32)
     lost.start_epoch(0, lambda items, **how: looks(items) if items[0].view == "satellite" else nowhere)
     assert not lost.labels.shared
-    assert "no path can be made out" in caplog.text
+    assert "no path was found" in caplog.text
 
 
 def test_votes_are_those_of_any_other_data(tmp_path):

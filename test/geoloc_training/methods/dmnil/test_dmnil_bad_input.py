@@ -50,14 +50,14 @@ ALL_EQUAL = np.repeat(_units(np.ones((1, 32))), QUERIES, axis=0), _places()[1]
 
 
 def _giant():
-    """15 queries in a cloud, and three of a place far from it."""
+    """15 queries in a cloud, and three queries of a place far from the cloud."""
     rng = np.random.default_rng(1)
     cloud, rest = 1 + 0.01 * rng.normal(size=(15, 32)), -1 + 0.01 * rng.normal(size=(3, 32))
     return _units(np.concatenate([cloud, rest])), _places()[1]
 
 
 def _describing(sides):
-    """What describes the queries, then the references, with given descriptors."""
+    """A function that returns given descriptors, first of the queries, then of the references."""
     coming = iter(sides)
     return lambda items, **_: next(coming)
 
@@ -69,9 +69,9 @@ def _source(split):
 @pytest.mark.parametrize(
     ("sides", "sentence"),
     [
-        (ALL_APART, "18 training pictures of the query view are no cluster, all outliers"),
-        (ALL_ALIKE, "18 training pictures of the query view are one cluster"),
-        (ALL_EQUAL, "18 training pictures of the query view are one cluster"),
+        (ALL_APART, "18 training images of the query view form no cluster"),
+        (ALL_ALIKE, "18 training images of the query view form one cluster"),
+        (ALL_EQUAL, "18 training images of the query view form one cluster"),
     ],
 )
 def test_nothing_to_tell_apart_is_refused_at_first_and_survived_later(split, caplog, sides, sentence):
@@ -82,7 +82,7 @@ def test_nothing_to_tell_apart_is_refused_at_first_and_survived_later(split, cap
     before = made.labels.query.copy()
     made.start_epoch(1, _describing(sides))
     assert made.labels.query.tolist() == before.tolist()
-    assert "18 query pictures are" in caplog.text
+    assert "18 query images form" in caplog.text
     assert made.batch(2, 0, 1).query.shape[0] == 8
     assert all(math.isfinite(value) for value in made.figures().values())
 
@@ -96,11 +96,11 @@ def test_a_cluster_of_most_pictures_is_a_warning(split, caplog):
 
 
 def test_fewer_pictures_than_neighbours(split):
-    """The published k1 = 30 and four pictures of a view."""
+    """Test the published k1 = 30 on a view of four images."""
     few = replace(split, queries=split.queries[:4], references=split.references[:2])
     own, apart = {"reference_labels": "own"}, [np.eye(count, 32, dtype=np.float32) for count in (4, 2)]
     made = source(unpaired_config(clusters=own), few)
-    with pytest.raises(ParameterError, match="the 4 training pictures of the query view are one cluster"):
+    with pytest.raises(ParameterError, match="the 4 training images of the query view form one cluster"):
         made.start_epoch(0, _describing([np.ones_like(side) / 32**0.5 for side in apart]))
     made = source(unpaired_config(clusters=own | {"query_min_samples": 1, "k2": 1}), few)
     made.start_epoch(0, _describing(apart))
@@ -115,9 +115,7 @@ def test_descriptors_that_are_not_finite_are_refused_in_either_view(split, view,
     sides[view][[1, 4], 3] = value
     name, count = (("query", QUERIES), ("reference", PLACES))[view]
     made = _source(split)
-    with pytest.raises(
-        ParameterError, match=f"2 of {count} training pictures of the {name} view are not fin"
-    ):
+    with pytest.raises(ParameterError, match=f"2 of {count} training images of the {name} view are not fin"):
         made.start_epoch(0, _describing(sides))
 
 
@@ -127,7 +125,7 @@ def _log(run):
 
 
 def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
-    """Drone pictures of three places, and a map of three others that look like none of them."""
+    """Test drone images of three places with a map of three other, dissimilar places."""
     half = PLACES // 2
     other = replace(split, queries=split.queries[: half * VIEWS], references=split.references[half:])
     config = unpaired_config()
@@ -136,7 +134,7 @@ def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
     planned = _log(tmp_path)[::2]
     assert all(row["labels_shared"] == "0.0" or row["match_purity"] == "0.0" for row in planned)
     apart = [row for row in planned[2:] if row["labels_shared"] == "0.0"]
-    assert caplog.text.count("labels stay apart") == len(apart)
+    assert caplog.text.count("labels of the two views stay separate") == len(apart)
 
 
 def test_duplicates_in_both_views_learn_on(split, tmp_path):

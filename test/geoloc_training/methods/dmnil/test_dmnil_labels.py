@@ -81,10 +81,10 @@ def test_each_view_has_its_own_settings_and_no_more_neighbours_than_pictures(mon
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ([-1] * 48, r"48 training pictures of the query view are no cluster, all outliers, .*raise "
+        ([-1] * 48, r"48 training images of the query view form no cluster, .*raise "
                     r"method\.clusters\.query_eps=0\.4, or lower query_min_samples=2"),
-        ([0] * 48, r"query view are one cluster, .*lower method\.clusters\.query_eps=0\.4, or lower k1=8"),
-        ([0] * 20 + [-1] * 28, "query view are one cluster"),
+        ([0] * 48, r"query view form one cluster, .*lower method\.clusters\.query_eps=0\.4, or lower k1=8"),
+        ([0] * 20 + [-1] * 28, "query view form one cluster"),
     ],
 )  # fmt: skip
 def test_nothing_to_tell_apart_is_a_sentence_in_the_first_epoch_and_the_last_labels_later(
@@ -97,7 +97,7 @@ def test_nothing_to_tell_apart_is_a_sentence_in_the_first_epoch_and_the_last_lab
     found = _label(previous=previous)
     assert found.query.tolist() == previous.query.tolist()
     assert found.own_reference.tolist() == list(range(6))
-    assert "48 query pictures" in caplog.text
+    assert "48 query images" in caplog.text
 
 
 def test_the_maps_view_falls_back_on_its_own_labels_not_on_shared_ones(monkeypatch):
@@ -108,13 +108,13 @@ def test_the_maps_view_falls_back_on_its_own_labels_not_on_shared_ones(monkeypat
 
 @pytest.mark.parametrize("heard", [-1, 2])
 def test_a_map_that_no_drone_cluster_is_like_stays_apart(heard, monkeypatch, caplog):
-    """All that is near the map's pictures are outliers, or a single cluster."""
+    """Test map images whose nearest drone images are outliers or a single cluster."""
     labels = np.concatenate([np.full(24, heard), np.arange(24) % 5 + 3])
     _clusters(monkeypatch, labels, np.arange(3))
     found = _label(references=REFERENCES[:3], epoch=3)
     assert not found.shared
     assert found.reference.tolist() == [0, 1, 2]
-    assert "labels stay apart" in caplog.text
+    assert "labels of the two views stay separate" in caplog.text
 
 
 def test_copies_share_their_pictures_label():

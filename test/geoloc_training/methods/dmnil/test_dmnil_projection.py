@@ -84,7 +84,7 @@ def test_panels_are_projected_on_the_last_epochs_axes():
     figure = panels(samples)
     drawn = figure.get_axes()
     assert [axes.get_title().partition(":")[0] for axes in drawn] == [f"epoch {n}" for n in range(5)]
-    assert drawn[4].get_title() == "epoch 4: 2 clusters of queries here, shared"
+    assert drawn[4].get_title() == "epoch 4: 2 query clusters, shared"
     last = samples[-1].features.astype(float)
     centre = last.mean(0)
     basis = np.linalg.svd(last - centre)[2][:2].T

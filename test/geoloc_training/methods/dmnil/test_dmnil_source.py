@@ -70,7 +70,7 @@ def test_ranks_share_a_batch(split):
     whole, parts = made.batch(1, 0, 1), [made.batch(1, rank, 2) for rank in range(2)]
     for name, tensor in vars(whole).items():
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), tensor)
-    with pytest.raises(ParameterError, match="pairs=8 cannot be shared evenly by 3"):
+    with pytest.raises(ParameterError, match="pairs=8 cannot be divided evenly among 3"):
         made.batch(0, 0, 3)
 
 
@@ -107,7 +107,7 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(split):
         source(unpaired_config(steps_per_epoch=3), split),
         source(unpaired_config({"pairs": 4}), split),
     ):
-        with pytest.raises(ModelError, match=r"the checkpoint's plan is not of 1[78] query and"):
+        with pytest.raises(ModelError, match=r"the checkpoint's plan is not for 1[78] query and"):
             other.load_state_dict(state)
 
 
@@ -133,7 +133,7 @@ def test_without_descriptors_every_picture_stands_alone(split):
 
 
 def test_a_view_of_one_picture_is_refused(split):
-    with pytest.raises(ParameterError, match="1 pictures of the reference view"):
+    with pytest.raises(ParameterError, match="1 images of the reference view"):
         source(unpaired_config(), replace(split, references=split.references[:1]))
 
 
