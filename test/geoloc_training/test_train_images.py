@@ -115,7 +115,7 @@ def test_dmnil_is_fitted_as_released(data, tmp_path):
 
 def test_a_run_of_another_method_is_not_gone_on_with(data, tmp_path):
     _command("fit", *_words("sample4geo", data), "--out", tmp_path)
-    with pytest.raises(ModelError, match=r"made by method sample4geo and .* lpn; use another --out"):
+    with pytest.raises(ModelError, match=r"made by method sample4geo, but .* lpn; use another --out"):
         _command("fit", *_words("lpn", data), "--out", tmp_path)
 
 

@@ -229,7 +229,7 @@ def _second_cosine(
     positions_m: Float64Array | None,
     near_m: float,
 ) -> Float32Array:
-    """Return each query's cosine (N,) with the best reference at another place, or the best cosine if none."""
+    """Return each query's best cosine (N,) with references at other places; its best cosine if none exist."""
     found = np.empty(len(queries), np.float32)
     for rows in _chunks(len(queries)):
         cosines = queries[rows] @ references.T

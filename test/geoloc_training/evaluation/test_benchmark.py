@@ -73,7 +73,7 @@ def test_pairs_use_the_listed_matches_and_semi_positives():
     values = [figure.value for figure in full.figures]
     assert values == pytest.approx(published.pairs(queries, gallery, rights, semis))
     assert values == [figure.value for figure in small.figures]
-    with pytest.raises(ParameterError, match="make two tests"):
+    with pytest.raises(ParameterError, match="split it into two tests"):
         evaluate_features(replace(test, metrics=("recall", "recall_pairs")), queries, gallery)
 
 

@@ -108,5 +108,5 @@ def test_broken_weights_are_named_and_not_kept(items, tmp_path):
     with pytest.raises(ModelError, match=r"0\.png"):
         describe_items(items, lambda views: colours(views) * np.nan, READING, cache)
     assert not cache.folder.exists()
-    with pytest.raises(ParameterError, match="nothing to describe"):
+    with pytest.raises(ParameterError, match="no images to describe"):
         describe_items([], colours, READING)

@@ -53,7 +53,7 @@ def test_a_file_cut_short_is_a_sentence(tmp_path, name, damage):
     save_checkpoint(tmp_path, _checkpoint(3))
     path = tmp_path / "checkpoint" / name
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ModelError, match="delete that folder to start afresh") as said:
+    with pytest.raises(ModelError, match="delete that folder to start again") as said:
         load_checkpoint(tmp_path)
     assert "\n" not in str(said.value)
 
@@ -67,10 +67,10 @@ def test_whatever_cannot_be_written_the_last_checkpoint_stays(tmp_path, monkeypa
     save_checkpoint(tmp_path, _checkpoint(3))
     save_best(tmp_path, BEST, {"a": torch.zeros(2)})
     monkeypatch.setattr(getattr(checkpoint, module) if module else checkpoint, writer, full)
-    with pytest.raises(ModelError, match="what was saved before is untouched"):
+    with pytest.raises(ModelError, match="saved before is unchanged"):
         save_checkpoint(tmp_path, _checkpoint(4))
     if writer != "save":  # the best are weights alone
-        with pytest.raises(ModelError, match="what was saved before is untouched"):
+        with pytest.raises(ModelError, match="saved before is unchanged"):
             save_best(tmp_path, Best(4, "valid_r1", 0.9), {"a": torch.ones(2)})
     monkeypatch.undo()
     found = load_checkpoint(tmp_path)

@@ -67,7 +67,7 @@ def test_a_resumed_optimiser_keeps_its_averages_and_takes_the_settings_of_now(na
 def test_the_state_of_another_optimiser_is_refused():
     adamw, sgd = (build_optimiser(TinyMethod(), OptimiserConfig(name=name)) for name in ("adamw", "sgd"))
     for one, other in ((adamw, sgd), (sgd, adamw)):
-        with pytest.raises(ValueError, match="another optimiser"):
+        with pytest.raises(ValueError, match="another optimizer"):
             load_optimiser(one, other.state_dict())
 
 

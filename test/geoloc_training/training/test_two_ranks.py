@@ -76,7 +76,7 @@ def test_two_ranks_killed_and_resumed_go_on_with_the_same_numbers(runs):
 def test_torchrun_and_the_configuration_must_agree(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ParameterError, match=r"torchrun started 2 processes and hardware\.devices=1"):
+    with pytest.raises(ParameterError, match=r"torchrun started 2 processes, but hardware\.devices=1"):
         launch(HardwareConfig(accelerator="cpu"))
 
 

@@ -103,7 +103,7 @@ def test_a_full_disk_is_a_warning_and_training_goes_on(split, tmp_path, monkeypa
     monkeypatch.setattr(Path, "write_bytes", full)
     _fit(unpaired_config({"steps": 2}, pictures_every=1), split, tmp_path)
     assert load_checkpoint(tmp_path).step == 2
-    assert "could not be drawn ([Errno 28] No space left on device" in caplog.text
+    assert "cannot be written ([Errno 28] No space left on device" in caplog.text
 
 
 def test_the_first_process_alone_draws(split, tmp_path):
