@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new run begins with pretrained weights, from wherever they come, or says why it cannot."""
+"""Pretrained weights of a new run, from the network or a file, and the errors."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ MODEL = ModelConfig("resnet18", ARGS, "timm", "pool", descriptor_size=6, input_p
 
 
 def _published(**args):
-    """A network as its publisher has it, with a classifier."""
+    """A network as published, with a classifier."""
     torch.manual_seed(7)
     return timm.create_model("resnet18", **{k: tuple(v) for k, v in ARGS.items()}, **args)
 
@@ -117,7 +117,7 @@ def test_a_file_that_lacks_a_layer_is_refused(tmp_path):
         new_encoder(_saved(tmp_path / "w.pth", weights))
 
 
-def test_a_missing_file_and_a_file_without_use_are_refused(tmp_path):
+def test_a_missing_file_and_an_unused_file_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"none.pth does not exist"):
         new_encoder(replace(MODEL, pretrained_file=str(tmp_path / "none.pth")))
     with pytest.raises(ParameterError, match=r"pretrained=false contradict each other"):
@@ -129,7 +129,7 @@ def test_nothing_is_fetched_unless_asked_for(monkeypatch):
     new_encoder(replace(MODEL, pretrained=False))
 
 
-def test_only_a_new_run_that_begins_with_no_others_weights_is_pretrained(tmp_path):
+def test_only_a_new_run_without_initial_weights_is_pretrained(tmp_path):
     asked = []
 
     def build(config, places):

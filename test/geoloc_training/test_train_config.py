@@ -58,7 +58,7 @@ def test_dmnil_is_as_its_authors_trained_it_on_each_data_set():
     assert load_config(["preset=dmnil", "data=sues200_300"]).data.name == "sues200_300"
 
 
-def test_release_mode_changes_what_is_left_at_its_default_alone():
+def test_release_mode_changes_only_settings_at_their_defaults():
     words = ["preset=dmnil", "method.mode=release", "method.copies=2", "method.levels.keep=0.75"]
     config = load_config(words)
     found = config.method.copies, config.method.levels.keep, config.method.levels.start

@@ -17,7 +17,7 @@ READING = Reading(16, batch=3, progress=False)
 
 
 class Counting:
-    """A descriptor that counts how many views it was given."""
+    """A descriptor that counts its views."""
 
     def __init__(self):
         self.views = 0
@@ -82,7 +82,7 @@ def test_a_damaged_cache_is_described_again(items, tmp_path, damage):
     assert describe.views == 14
 
 
-def test_a_full_disk_costs_the_cache_alone(items, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_only_disables_the_cache(items, tmp_path, monkeypatch, caplog):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 

@@ -26,7 +26,7 @@ from tiny_training import Recalls, TinySource, build_tiny, tiny_config  # noqa: 
 
 
 class Planned(TinySource):
-    """Plans each epoch by the descriptors of the present weights: hard negatives in small."""
+    """A source that plans each epoch by the descriptors of the current weights, like hard negatives."""
 
     def start_epoch(self, epoch, describe):
         self.describe_views = describe.__self__.views
@@ -38,7 +38,7 @@ class Killed(Exception):
 
 
 class Cut(Planned):
-    """Ends like a power cut when a step begins."""
+    """A source that ends the program at a step, like a power cut."""
 
     def __init__(self, at, **options):
         super().__init__(**options)
@@ -65,8 +65,8 @@ def _figures(run):
     ],
 )
 @pytest.mark.parametrize("at", [3, 4])
-def test_killed_and_resumed_the_numbers_are_those_of_one_go(tmp_path, dropout, optimiser, at):
-    """Epochs of two steps, planned by descriptors; killed at a border of epochs or inside one."""
+def test_a_killed_and_resumed_run_gives_the_same_numbers(tmp_path, dropout, optimiser, at):
+    """Test epochs of two steps, planned by descriptors, killed between or within epochs."""
     config = replace(tiny_config(**optimiser), checkpoint_every=at)
     options = {"validate": Recalls(0.5), "build": partial(build_tiny, dropout=dropout)}
     fit(config, Planned(), tmp_path / "whole", **options)
@@ -104,8 +104,8 @@ def test_killed_beside_a_checkpoint_the_log_has_every_step_once(tmp_path, monkey
     assert len(_figures(tmp_path / "cut")) == 6
 
 
-def test_resuming_elsewhere_than_it_stopped_would_show(tmp_path):
-    """The test above can fail: another order of places gives other weights."""
+def test_resuming_at_another_step_gives_other_weights(tmp_path):
+    """Show that the test above can fail, because another order of places gives other weights."""
     fit(tiny_config(), Planned(), tmp_path / "a", build=build_tiny)
     fit(tiny_config(), TinySource(), tmp_path / "b", build=build_tiny)
     a, b = (load_average(tmp_path / name)[1]["backbone.weight"] for name in "ab")
@@ -137,7 +137,7 @@ def test_the_best_on_validation_is_kept_beside_the_last(tmp_path):
     assert [row["valid_r1"] for row in _figures(tmp_path)] == ["", "0.2", "", "0.9", "", "0.4"]
 
 
-def test_of_equals_the_later_is_the_best(tmp_path):
+def test_the_later_of_equal_scores_is_the_best(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path, Recalls(0.9, 0.9, 0.4), build=build_tiny)
     assert load_average(tmp_path)[0] == 4
 
@@ -243,7 +243,7 @@ def test_too_little_room_is_seen_before_anything_is_written(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
+def test_a_signal_saves_and_says_how_to_continue(tmp_path, number):
     class Signalled(TinySource):
         def finish(self, batch, step, rank):
             if step == 1:
@@ -293,7 +293,7 @@ def test_a_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_weights_of_another_backbone_are_no_beginning(tmp_path):
+def test_initial_weights_of_another_backbone_are_refused(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path / "first", build=build_tiny)
 
     def other(config, places):
@@ -313,7 +313,7 @@ def test_fp16_is_refused_on_a_cpu_also_where_auto_finds_one():
         launch(replace(hardware, precision="fp16", accelerator="auto"))
 
 
-def test_where_no_bar_is_seen_lines_say_where_a_run_is_and_where_its_figures_are(tmp_path, capsys):
+def test_without_a_progress_bar_lines_report_step_and_log(tmp_path, capsys):
     for steps in (4, 6):
         fit(tiny_config(steps=steps), TinySource(), tmp_path, build=build_tiny)
     begins, *saved = capsys.readouterr().out.splitlines()
@@ -353,7 +353,7 @@ def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeyp
 def test_tensorboard_has_the_figures_of_every_step_once(tmp_path):
     with pytest.raises(Killed):
         fit(tiny_config(), Cut(5), tmp_path, build=build_tiny)
-    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which tell the second
+    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which contain the second
     fit(tiny_config(), Planned(), tmp_path, build=build_tiny)
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may go wrong between a folder of pictures and a step: a sentence, a warning, or it is survived.
+"""Bad inputs between a folder of images and a training step: an error, a warning, or no effect.
 
-Here with real clustering and whole runs; what the parts do with it stands beside them.
+These tests use real clustering and complete runs; the tests of the parts are in their own modules.
 """
 
 import csv
@@ -35,7 +35,7 @@ def _units(rows):
 
 
 def _places(seed=0, spread=0.05):
-    """Descriptors of six places, 18 queries and 6 references, in a space of 32 numbers."""
+    """Return descriptors of six places, 18 queries and 6 references with 32 dimensions."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(9).normal(size=(PLACES, 32))
     return tuple(
@@ -74,7 +74,7 @@ def _source(split):
         (ALL_EQUAL, "18 training images of the query view form one cluster"),
     ],
 )
-def test_nothing_to_tell_apart_is_refused_at_first_and_survived_later(split, caplog, sides, sentence):
+def test_fewer_than_two_clusters_fail_in_the_first_epoch_and_warn_later(split, caplog, sides, sentence):
     with pytest.raises(ParameterError, match=sentence):
         _source(split).start_epoch(0, _describing(sides))
     made = _source(split)
@@ -124,7 +124,7 @@ def _log(run):
         return list(csv.DictReader(file))
 
 
-def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
+def test_training_continues_without_matches_between_the_views(split, tmp_path, caplog):
     """Test drone images of three places with a map of three other, dissimilar places."""
     half = PLACES // 2
     other = replace(split, queries=split.queries[: half * VIEWS], references=split.references[half:])
@@ -137,8 +137,8 @@ def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
     assert caplog.text.count("labels of the two views stay separate") == len(apart)
 
 
-def test_duplicates_in_both_views_learn_on(split, tmp_path):
-    """Every picture several times, and the map's among the drone's."""
+def test_training_continues_with_duplicates_in_both_views(split, tmp_path):
+    """Test repeated images, with map images among the drone images."""
     references = split.references * 3
     same = replace(split, queries=references + split.queries, references=references)
     config = unpaired_config()
@@ -152,7 +152,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("at", [3, 4])
 def test_a_resumed_run_with_other_clusters_builds_its_memories_anew(split, tmp_path, at):
-    """Interrupted in an epoch, or at its end, and told to cluster otherwise from the next one on."""
+    """Interrupt a run within or after an epoch, and resume it with other clustering settings."""
     config = replace(unpaired_config(enhancement={"epoch": 9}), checkpoint_every=at)
     cut = source(config, split)
 
@@ -175,8 +175,8 @@ def test_a_resumed_run_with_other_clusters_builds_its_memories_anew(split, tmp_p
     assert len(_log(tmp_path)) == 8
 
 
-def test_pictures_that_nothing_is_similar_to_have_no_neighbours_and_no_say(split, tmp_path):
-    """The map's memory points away from all queries, so that none of them has a neighbour there."""
+def test_images_without_neighbours_have_no_neighbour_loss(split, tmp_path):
+    """Test a map memory opposite to all queries, so that no query has a neighbour."""
     config = unpaired_config(evolution={"intra_epoch": 9, "cross_epoch": 1, "alternate": False})
     trainer = begin(config, source(config, split), tmp_path, launch(config.hardware), build=build_unpaired)
     trainer.step = trainer.source.steps_per_epoch
@@ -189,8 +189,8 @@ def test_pictures_that_nothing_is_similar_to_have_no_neighbours_and_no_say(split
     assert all(math.isfinite(value) for value in figures.values())
 
 
-def test_not_a_number_in_a_row_that_no_batch_has_stops_too(split, tmp_path):
-    """All rows are in every softmax, so that it cannot hide."""
+def test_nan_in_a_memory_row_outside_the_batch_stops_training(split, tmp_path):
+    """Test that the NaN is detected, because every softmax contains all rows."""
     config = unpaired_config({"steps": 4}, evolution={"intra_epoch": 0})
     trainer = begin(config, source(config, split), tmp_path, launch(config.hardware), build=build_unpaired)
     trainer.begin_epoch()
