@@ -159,6 +159,6 @@ def _notes(
         return notes
     low, high = UNKNOWN_VIEW_SIZE_M
     assumed = (
-        f"{recipe.data.name} does not say how large its views are on the ground; {low:g}..{high:g} m assumed"
+        f"{recipe.data.name} does not state the size of its views on the ground; {low:g}..{high:g} m assumed"
     )
     return {"gsd_range_m": assumed, **notes}

@@ -120,9 +120,9 @@ def cut_footage(
     cutter = _Cutter(options, describe, choose, root)
     with progress_bar(label="frames", unit="frame", shown=progress) as bar:
         waiting = [cutter.go_through(recording, bar) for recording in recordings]
-        fallback_m, told_by = None, ""
+        fallback_m, fallback_from = None, ""
         if any(waiting):
-            fallback_m, told_by = cutter.fallback()
+            fallback_m, fallback_from = cutter.fallback()
             for recording, stamps in zip(recordings, waiting, strict=True):
                 if stamps:
                     cutter.go_through(recording, bar, only=stamps, fallback_m=fallback_m)
@@ -134,7 +134,7 @@ def cut_footage(
             f"refusal says: {cutter.example}."
         )
     write_frames(root, sorted(cutter.rows, key=lambda row: (names.index(row.source), row.stamp_ns)))
-    return cutter.report(fallback_m, told_by)
+    return cutter.report(fallback_m, fallback_from)
 
 
 @dataclass

@@ -84,11 +84,7 @@ def test_one_reference_for_all_queries_gives_few_mutual_matches():
         (_ints(0, 0, 1, 1), _ints(5, 5, 2, 2), 1.0),
         (_ints(0, 0, 1, 1), _ints(0, 1, 0, 1), -0.5),
         (_ints(0, 0, 1, 2), _ints(0, 0, 1, 1), (1 - 1 / 3) / (1.5 - 1 / 3)),
-        (
-            _ints(0, 0, 1, 1, -1, 3),
-            _ints(0, 0, 1, 1, 4, -1),
-            1.0,
-        ),  # outliers do not count
+        (_ints(0, 0, 1, 1, -1, 3), _ints(0, 0, 1, 1, 4, -1), 1.0),  # outliers do not count
         (_ints(0, 1, 2), _ints(3, 4, 5), 1.0),  # each its own cluster, in both
         (_ints(0, 0, 0), _ints(1, 1, 1), 1.0),
         (_ints(0, 0, 0), _ints(0, 1, 2), 0.0),

@@ -210,10 +210,7 @@ def test_a_killed_and_resumed_run_gives_the_same_numbers(split, tmp_path, at, se
 def test_a_run_uses_all_parts_of_the_method(split, tmp_path):
     fit(unpaired_config(), source(unpaired_config(), split), tmp_path, build=build_unpaired)
     rows = _figures(tmp_path)
-    assert [bool(row["query_purity"]) for row in rows] == [
-        True,
-        False,
-    ] * 4  # logged once per epoch
+    assert [bool(row["query_purity"]) for row in rows] == [True, False] * 4  # once an epoch
     assert [bool(row["cross_loss"]) for row in rows] == [False] * 2 + [True] * 6
     assert {row["labels_shared"] for row in rows[4::2]} <= {"0.0", "1.0"}
     assert all(float(row["loss"]) > 0 for row in rows)
