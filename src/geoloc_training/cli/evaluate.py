@@ -41,7 +41,7 @@ def evaluate_command(
     ] = None,
     weights: Weights = None,
     flip: Annotated[
-        bool, typer.Option(help="Add the descriptor of the mirrored image to each image's (published sets).")
+        bool, typer.Option(help="Add the descriptor of each image's mirror image (published sets).")
     ] = False,
     multi_query: Annotated[
         bool,
@@ -69,7 +69,10 @@ def evaluate_command(
         typer.Option(help="Measure histograms of oriented gradients (HOG), too, as a baseline (map)."),
     ] = False,
     label: Annotated[
-        str, typer.Option(help="Text before the name of each protocol (map), such as the training data.")
+        str,
+        typer.Option(
+            help="Text before the name of each protocol (map), such as a note on the training data."
+        ),
     ] = "",
     json_out: Annotated[
         Path | None, typer.Option("--json", help="JSON file for the recalls, read by `export --also`.")

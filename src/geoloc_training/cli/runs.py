@@ -19,7 +19,8 @@ DataWords = Annotated[
 Weights = Annotated[
     Which | None,
     typer.Option(
-        "--weights", help="Weights of a run: best (on validation) or last. Default: best, if there are any."
+        "--weights",
+        help="Weights of a run: best (on validation) or last. Default: best, or last without a validation.",
     ),
 ]
 

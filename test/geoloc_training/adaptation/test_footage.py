@@ -156,7 +156,7 @@ def test_frames_of_a_bag_can_be_looked_at_now_and_then(tmp_path):
 
 def test_no_usable_frame_is_a_sentence_with_the_reasons(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", height_m=2.0)
-    with pytest.raises(BagError, match=r"none of 6 frames .* \(6 bad_height\): the height is 2\.0 m"):
+    with pytest.raises(BagError, match=r"none of 6 frames .* \(6 bad_height\); .*: the height is 2\.0 m"):
         _cut(tmp_path, bag)
     small = Assumptions(footprint_m=5.0)
     with pytest.raises(BagError, match="6 low_coverage"):
