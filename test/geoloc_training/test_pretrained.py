@@ -84,7 +84,7 @@ def test_weights_that_cannot_be_reached_are_a_sentence_with_both_fixes(monkeypat
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
     with pytest.raises(
         ModelError,
-        match=f"'resnet18' cannot be loaded .{failure}.; set model.pretrained=false, or model.pretrained",
+        match=f"'resnet18' cannot be loaded .{failure}.; set model.pretrained=false, or set model.pre",
     ):
         build_method(TrainConfig(model=MODEL), places=0)
 
@@ -113,7 +113,7 @@ def test_a_file_that_does_not_fit_is_named(tmp_path, name, content):
 
 def test_a_file_that_lacks_a_layer_is_refused(tmp_path):
     weights = {k: v for k, v in _published().state_dict().items() if k != "layer3.0.conv2.weight"}
-    with pytest.raises(ModelError, match=r"lacks 1 weights of 'resnet18', layer3.0.conv2.weight"):
+    with pytest.raises(ModelError, match=r"lacks 1 weights of 'resnet18', among them layer3.0.conv2.weight"):
         new_encoder(_saved(tmp_path / "w.pth", weights))
 
 

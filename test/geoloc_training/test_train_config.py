@@ -136,7 +136,7 @@ def test_evaluation_names_its_data():
         ("optimiser.warmup_steps=-1", "warmup_steps=-1 .* or is negative"),
         ("optimiser.gamma=0", "gamma=0.0 does not lower the learning rate"),
         ("model.input_px=0", "model.input_px=0 is not positive"),
-        ("model.std=[0.2, 0, 0.2]", "model.std=.* is not positive"),
+        ("model.std=[0.2, 0, 0.2]", "model.std=.* has an entry of 0 or less"),
         ("augment.border_share=1.5", "augment.border_share=1.5 must lie in 0..1"),
         ("augment.ramp_steps=-5", "augment.ramp_steps=-5 must not be negative"),
         ("seed=-1", "seed=-1 is negative"),
