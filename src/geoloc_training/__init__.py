@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What learns: data sets, methods, training, evaluation and export of encoders; needs no ROS."""
+"""Training, evaluation, adaptation and export of encoders, with the data sets for it; needs no ROS."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replace a folder or a file by another in one move, so that at every moment one of the two is whole."""
+"""Atomic replacement of a folder or a file: at every moment either the old or the new one is complete."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; when the block ends it takes the place of `folder`.
+    """Yield an empty folder to fill, which replaces `folder` when the block ends.
 
-    Whatever ends the block early, `folder` stays as it was and nothing lies beside it. Both folders wait
-    inside a hidden one, where nobody who lists the folders beside `folder` comes across them. Killed between
-    the two renames, the old one waits there for the next call, which puts it back first.
+    If the block ends early, `folder` is unchanged and the new folder is deleted. A hidden folder beside
+    `folder` holds both meanwhile, so a listing of the models shows neither. If the process is killed between
+    the two renames, the next call restores the old folder from there.
 
     Raises:
-        OSError: as the file system says; `folder` is as it was.
+        OSError: the file system refused an operation; `folder` is unchanged.
     """
     stage = folder.with_name(f".{folder.name}.stage")
     fresh, old = stage / "new", stage / "old"
@@ -36,10 +36,10 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Give a file another text, line ends as they are.
+    """Replace the text of a file, without translating line ends.
 
     Raises:
-        OSError: as the file system says; `path` is as it was.
+        OSError: the file system refused an operation; `path` is unchanged.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
@@ -56,7 +56,7 @@ def _put_back(old: Path, folder: Path) -> None:
 
 
 def folder_to_disk(folder: Path) -> None:
-    """Have the disk itself hold what was written, before anything older is given up for it."""
+    """Flush the files of a folder to disk, so that an older version may be deleted."""
     for path in folder.iterdir():
         _file_to_disk(path)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run's model card says: how it was trained, how well it does, and which answers to refuse."""
+"""Contents of a run's model card: how the model was trained, its recall, and its thresholds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from geoloc_training.training.origin import code_version, read_origin
 from geoloc_training.training.validation import HeldOutValidation
 
 UNKNOWN_VIEW_SIZE_M = (20.0, 120.0)
-_VIEWS = 200  # enough for a share of 99.5 %
+_VIEWS = 200  # resolves the required agreement of 99.5 %
 
 
 def run_facts(
@@ -40,17 +40,17 @@ def run_facts(
     notes: dict[str, str] | None = None,
     view_size_m: tuple[float, float] | None = None,
 ) -> CardFacts:
-    """Return everything the card says beyond the network, measured where there is validation data of `map`.
+    """Return the card's contents beyond the network; recall is measured if `map` has validation data.
 
     Args:
         run: folder of the run.
-        recipe: its configuration, `data.root` empty where the data is not at hand.
-        step: of the weights.
+        recipe: configuration of the run; `data.root` is empty if the data is not available.
+        step: step of the weights.
         describe: the encoder.
-        name: of the model.
-        also: figures measured elsewhere.
-        notes: for the card.
-        view_size_m: smallest and largest view on the ground, where the recipe does not say.
+        name: name of the model.
+        also: further metrics, measured before.
+        notes: notes for the card.
+        view_size_m: smallest and largest side of a view on the ground, if the recipe does not state them.
     """
     real = recipe.data.name == MAP and recipe.data.root and recipe.data.validation
     grounds = load_every_place(recipe.data) if real else []
@@ -77,13 +77,13 @@ def run_facts(
 
 
 def recorded(metrics: Iterable[Metric], data: str, seed: int) -> list[Metric]:
-    """Return metrics with what they were measured on, of which training, and by which code."""
+    """Return metrics with their data set, the seed of the training, and the commit of this code."""
     commit = code_version()
     return [replace(metric, data=data, seed=seed, commit=commit) for metric in metrics]
 
 
 def validated(run: Path, recipe: TrainConfig, step: int, held_out: HeldOutValidation | None) -> list[Metric]:
-    """Return the recall on held-out places that a run's log has of a step, as cards keep it."""
+    """Return the logged recall on held-out places at a step, as metrics for the card."""
     found = figures_at(run, step)
     if held_out is None or "valid_r1" not in found:
         return []
@@ -93,7 +93,7 @@ def validated(run: Path, recipe: TrainConfig, step: int, held_out: HeldOutValida
 
 
 def metrics_of(results: Iterable[Result]) -> list[Metric]:
-    """Return the recalls of published tests as cards keep them, shares rounded to a tenth of a per cent."""
+    """Return the recalls of published tests as metrics for the card, rounded to a tenth of a per cent."""
     return [
         Metric(
             f"{result.task.name}, {result.protocol}" + (f", {result.variant}" if result.variant else ""),
@@ -107,7 +107,7 @@ def metrics_of(results: Iterable[Result]) -> list[Metric]:
 
 
 def real_views(prepared: Prepared) -> RealViews:
-    """Return the first 200 pairs of training views, or an epoch's where it has fewer."""
+    """Return the first 200 pairs of training views, or all pairs of an epoch if it has fewer."""
     source = prepared.source
     source.start_epoch(0, None)
     queries: list[NDArray[np.uint8]] = []
@@ -130,11 +130,11 @@ def _measured(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) ->
 
 
 def _calibration(recipe: TrainConfig, describe: Describe, grounds: list[Ground]) -> Calibration:
-    """Return thresholds from the first validation city among all distractors; none without one."""
+    """Return thresholds measured on the first validation city with distractors; without one, accept all."""
     if not grounds:
         return Calibration(-1.0, 0.0, "not calibrated: exported without validation data")
     base = parse_pair(recipe.data.validation[0])
-    # A map of half-overlapping tiles has a centre within a quarter of a view, so that offset is what flies.
+    # In a map of tiles that overlap by half, a tile centre lies within a quarter of a view of the drone.
     hardest = replace(base, distractors=True, offset_m=base.view_size_m / 4)
     return cross_date_suite.calibrate(evaluate(describe, grounds, hardest, recipe.model.input_px))
 
@@ -159,6 +159,6 @@ def _notes(
         return notes
     low, high = UNKNOWN_VIEW_SIZE_M
     assumed = (
-        f"{recipe.data.name} does not say how large its views are on the ground; {low:g}..{high:g} m assumed"
+        f"{recipe.data.name} does not state the size of its views on the ground; {low:g}..{high:g} m assumed"
     )
     return {"gsd_range_m": assumed, **notes}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of a run, from YAML files and `key=value` words; OmegaConf merges them.
+"""Composes a run's configuration from YAML files and `key=value` words with OmegaConf.
 
-The data set's file comes first, then `fit.yaml`, the presets that a preset builds on, the preset itself, and
-the words of the command line; each overrides those before it. A file names what it builds on under `base`. A
-recipe of your own, such as a run's `config.yaml`, replaces all these files.
+The layers are, in this order: the data set's file, `fit.yaml`, the presets that the chosen preset builds on,
+the chosen preset, and the words of the command line. Each layer overrides those before it. A file names the
+files that it builds on under `base`. Your own recipe, such as a run's `config.yaml`, replaces all files.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ _FIRST = "fit.yaml"
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of a command line, sorted: a preset, a data set, and settings by dotted key."""
+    """Parsed words of a command line: preset, data set, and settings by dotted key."""
 
     preset: str | None
     data: str | None
@@ -36,15 +36,16 @@ class _Words:
 
 
 def load_config(words: Iterable[str] = (), recipe: Path | None = None) -> TrainConfig:
-    """Load the shipped configuration, or a recipe of your own, with the words of a command line.
+    """Load the shipped configuration, or your own recipe, and apply the words of a command line.
 
     Args:
         words: `preset=NAME`, `data=NAME` and settings such as `optimiser.steps=500`; a leading + is allowed.
-        recipe: a whole configuration as YAML, such as a run's `config.yaml`; None for the shipped one.
+        recipe: YAML file with a complete configuration, such as a run's `config.yaml`; None for the shipped
+            configuration.
 
     Raises:
-        ParameterError: no such recipe, preset, data set or setting, a word that cannot be read, or values
-            that contradict each other.
+        ParameterError: the recipe, preset, data set or setting does not exist, a word cannot be parsed, or
+            values contradict each other.
     """
     parsed = _parsed(words)
     tree = _shipped_tree(parsed) if recipe is None else _recipe_tree(recipe, parsed)
@@ -52,30 +53,34 @@ def load_config(words: Iterable[str] = (), recipe: Path | None = None) -> TrainC
 
 
 def load_data(words: Iterable[str], base: DataConfig | None = None) -> DataConfig:
-    """Load the data that `data=NAME data.root=DIR …` name.
+    """Load the data configuration that words such as `data=NAME data.root=DIR` describe.
 
     Args:
-        words: as of `load_config`, about data alone.
-        base: data that settings without `data=NAME` are put over, such as a run's own.
+        words: words as for `load_config`, limited to `data` and its settings.
+        base: configuration that the settings override if the words have no `data=NAME`, such as a run's own.
 
     Raises:
-        ParameterError: a word about something other than data, no name and no `base`, or as `load_config`.
+        ParameterError: a word does not concern data, neither the words nor `base` name a data set, or any
+            error of `load_config`.
     """
     words = list(words)
     strange = [word for word in words if not word.startswith(("data=", "data."))]
-    require(not strange, f"'{' '.join(strange)}' is not about data; write data=NAME and data.root=DIR here.")
+    require(
+        not strange,
+        f"'{' '.join(strange)}' is not a setting of data; give only data=NAME and data.* settings here.",
+    )
     parsed = _parsed(words)
     if parsed.data is not None:
         tree = _data_file(parsed.data)
     else:
         known = ", ".join(group_names("data"))
-        require(base is not None, f"name the data to measure on: data=NAME, one of {known}.")
+        require(base is not None, f"no data set is named; add data=NAME, one of {known}.")
         tree = _tree({"data": plain(base)})
     return build(DataConfig, _with_settings(tree, parsed)["data"], ParameterError, key="data")
 
 
 def group_names(group: str) -> list[str]:
-    """Return the names in a group of the shipped configuration, `data` or `preset`."""
+    """Return the names in a group of the shipped configuration; groups are `data` and `preset`."""
     return sorted(path.stem for path in (_folder() / group).glob("*.yaml"))
 
 
@@ -85,7 +90,7 @@ def _parsed(words: Iterable[str]) -> _Words:
     for word in words:
         name, separator, value = word.partition("=")
         name = name.strip().lstrip("+")
-        require(bool(separator and name), f"'{word}' is not key=value; write e.g. optimiser.steps=500.")
+        require(bool(separator and name), f"'{word}' is not key=value; write it like optimiser.steps=500.")
         if name in ("data", "preset"):
             known = group_names(name)
             require(value in known, f"{name} '{value}' is unknown; use one of {', '.join(known)}.")
@@ -96,7 +101,7 @@ def _parsed(words: Iterable[str]) -> _Words:
 
 
 def _value(word: str, name: str, text: str) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Return a word's value as YAML reads it; the folder `data.root` stays text."""
+    """Return a word's value parsed as YAML; `data.root` stays text."""
     if name == "data.root":
         return str(Path(text.strip("'\"")).expanduser()) if text else ""
     with _in_a_sentence(word):
@@ -109,7 +114,7 @@ def _shipped_tree(words: _Words) -> DictConfig:
 
 
 def _layers(preset: str | None) -> tuple[str, list[DictConfig]]:
-    """Return the data set of a preset, and the files that it consists of, `fit.yaml` first."""
+    """Return a preset's data set and its files, `fit.yaml` first."""
     tree = _file(_FIRST if preset is None else f"preset/{preset}.yaml")
     base = tree.pop("base", {})
     if preset is None:
@@ -119,11 +124,11 @@ def _layers(preset: str | None) -> tuple[str, list[DictConfig]]:
 
 
 def _recipe_tree(recipe: Path, words: _Words) -> DictConfig:
-    """Return a recipe; a data set that the words name replaces the recipe's own."""
+    """Return a recipe, with its data set replaced if the words name another."""
     require(recipe.is_file(), f"{recipe} does not exist; give a recipe, such as the config.yaml of a run.")
     require(
         words.preset is None,
-        "+preset=… belongs to the shipped configuration; leave out --config, or the preset.",
+        "+preset=… and --config exclude each other; leave out one of them.",
     )
     tree = _tree(read_mapping(recipe, ParameterError, "recipe", "give the config.yaml of a run"))
     if words.data is not None:
@@ -133,7 +138,7 @@ def _recipe_tree(recipe: Path, words: _Words) -> DictConfig:
 
 
 def _with_settings(tree: DictConfig, words: _Words) -> dict[str, Any]:
-    """Return a tree with the words' settings in it, as plain dictionaries and lists."""
+    """Return a tree with the words' settings applied, as plain dictionaries and lists."""
     with _in_a_sentence(" ".join(f"{key}={value}" for key, value in words.settings)):
         for key, value in words.settings:
             OmegaConf.update(tree, key, value, merge=_is_merged(tree, key, value), force_add=True)
@@ -142,7 +147,7 @@ def _with_settings(tree: DictConfig, words: _Words) -> dict[str, Any]:
 
 
 def _is_merged(tree: DictConfig, key: str, value: object) -> bool:
-    """Return False for a mapping with another `name` than the present one, which it then replaces."""
+    """Return False for a mapping whose `name` differs from the present one's; it replaces that mapping."""
     name = value.get("name") if isinstance(value, dict) else None
     return name is None or name == OmegaConf.select(tree, f"{key}.name")
 
@@ -166,12 +171,12 @@ def _folder() -> Path:
 
 @contextmanager
 def _in_a_sentence(words: str) -> Iterator[None]:
-    """Turn what OmegaConf raises inside the `with` into a sentence about the words."""
+    """Convert errors of OmegaConf inside the `with` block to a `ParameterError` about the words."""
     try:
         yield
     except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ParameterError(
             f"the settings '{words}' cannot be read ({reason[0]}); "
-            "write key=value, with quotes around a value of special characters."
+            "write key=value, and quote values with special characters."
         ) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the training loop asks of a method and of a source of batches."""
+"""Interfaces between the training loop, the methods and the sources of batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,17 +15,17 @@ from geoloc_training.items import Item
 
 
 class DescribeItems(Protocol):
-    """Describes pictures with the present weights."""
+    """Describes images with the current weights."""
 
     def __call__(
         self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False
     ) -> NDArray[np.float32]:
-        """Return L2-normalised descriptors (N, D), the same on all ranks.
+        """Return L2-normalized descriptors (N, D), the same on all ranks.
 
         Args:
-            items: pictures.
-            flip: add the mirrored picture's descriptor before normalising.
-            as_trained: in the precision of training steps instead of full precision.
+            items: images.
+            flip: whether to add the mirrored image's descriptor before normalizing.
+            as_trained: whether to use the precision of training steps instead of full precision.
         """
 
 
@@ -36,8 +36,8 @@ class Batch:
     Attributes:
         query: drone or ground views, uint8 (N, S, S, 3).
         reference: map views, uint8 (N, S, S, 3).
-        ids: number of each pair's place, int64 (N,); equal numbers are the same place.
-        weights: how well each pair fits, float32 (N,), 1 where unknown.
+        ids: place of each pair, int64 (N,); pairs of one place have the same number.
+        weights: quality of each pair's match, 0..1, float32 (N,); 1 if unknown.
     """
 
     query: Tensor
@@ -52,17 +52,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class UnpairedBatch(Batch):
-    """Views of either side that nobody has paired; their ids are labels that a source has made up itself.
+    """Unpaired views; their ids are pseudo-labels that the source assigns.
 
     Attributes:
         query: drone or ground views, uint8 (N, S, S, 3).
         reference: map views, uint8 (M, S, S, 3).
         ids: labels of the queries, int64 (N,).
-        weights: 1 each, float32 (N,).
-        reference_ids: labels of the references, int64 (M,); what is equal to a query's label is its method's
-            to say.
-        query_rows: numbers of the queries among all training pictures of their side, int64 (N,).
-        reference_rows: of the references among those of theirs, int64 (M,).
+        weights: ones, float32 (N,).
+        reference_ids: labels of the references, int64 (M,); the method defines which of them match a query's.
+        query_rows: indices of the queries among all training queries, int64 (N,).
+        reference_rows: indices of the references among all training references, int64 (M,).
     """
 
     reference_ids: Tensor
@@ -72,13 +71,14 @@ class UnpairedBatch(Batch):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method makes of a batch.
+    """Loss and descriptors of a batch.
 
     Attributes:
-        loss: scalar to descend on.
-        query: L2-normalised descriptors of the queries of all ranks, (N, D), with gradient.
-        reference: of their references in the same order; of an unpaired batch, in an order of their own.
-        ids: of the pairs in the same order; of an unpaired batch, of the queries.
+        loss: scalar to minimize.
+        query: L2-normalized descriptors of the queries of all ranks, (N, D), with gradient.
+        reference: L2-normalized descriptors of the references, in the order of the queries; in any order if
+            the batch is unpaired.
+        ids: ids of the pairs in the same order; ids of the queries if the batch is unpaired.
         figures: scalars for the log, without gradient.
     """
 
@@ -90,29 +90,29 @@ class Outcome:
 
 
 class MethodSettings:
-    """Base of the settings of a method, a frozen dataclass whose field `name` chooses the method."""
+    """Base class of a method's settings, a frozen dataclass whose field `name` chooses the method."""
 
     name: str
 
     def check(self, data: str, pairs: int) -> None:
-        """Refuse data, by name, or pairs of a batch that the method cannot learn from; most take any."""
+        """Raise `ParameterError` if the method cannot use a data set or batch size; accept all by default."""
 
 
 class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """An encoder with what is learnt beside it; all state lies in parameters and buffers, for checkpoints.
+    """Encoder, loss and auxiliary parameters; all state is in parameters and buffers, for checkpoints.
 
     Attributes:
-        encoder: a `geoloc.encoder.torch_backend.ViewEncoder`; what is averaged, evaluated and exported.
+        encoder: a `geoloc.encoder.torch_backend.ViewEncoder`, which is averaged, evaluated and exported.
     """
 
     encoder: nn.Module
 
     def forward(self, batch: Batch) -> Outcome:
-        """Return loss and descriptors of a batch (this rank's part; descriptors are gathered over ranks)."""
+        """Return loss and descriptors of this rank's part of a batch; descriptors are gathered over ranks."""
         raise NotImplementedError
 
     def start_epoch(self, epoch: int, source: "BatchSource") -> Mapping[str, float]:
-        """Make ready for an epoch that the source has just planned; most methods need not.
+        """Prepare for an epoch that the source has just planned; by default, do nothing.
 
         Returns:
             Figures of the plan for the log, the same on all ranks.
@@ -120,44 +120,45 @@ class Method(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
         return {}
 
     def after_step(self) -> None:
-        """Take note that the weights have changed; methods with memories update these here, not earlier.
+        """React to changed weights; methods with memories update them here and not earlier.
 
-        Until a step's gradients are computed they may need what the memories held when its loss was taken.
+        The gradients of a step may need the memories as they were when its loss was computed.
         """
 
     def draw(self, run: Path, source: "BatchSource") -> None:
-        """Leave pictures for people in the run's folder; most methods have none.
+        """Write plots and contact sheets into the run's folder; by default, write nothing.
 
-        The first process alone calls it, when an epoch has been planned and when all has been learnt.
+        Only the first process calls it, after an epoch has been planned and at the end of training.
 
         Raises:
-            OSError: the disk does not take a picture.
-            RasterError: a picture that is to be shown cannot be read.
+            OSError: a file cannot be written.
+            RasterError: an image to be shown cannot be read.
         """
 
 
 class BatchSource(Protocol):
-    """Where batches come from. A batch depends on the seed, the step and the epoch's plan alone.
+    """Source of batches. A batch depends only on the seed, the step and the epoch's plan.
 
     Attributes:
-        places: `Batch.ids` lie in 0..places-1; 0 where places are drawn without end (no classifier possible).
-        steps_per_epoch: after so many steps a new epoch is planned.
+        places: number of places, `Batch.ids` lie in 0..places-1; 0 if places are sampled without end, so that
+            a classifier is impossible.
+        steps_per_epoch: number of steps after which a new epoch is planned.
     """
 
     places: int
     steps_per_epoch: int
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
-        """Plan an epoch; hard-negative sampling describes the training items with the present weights."""
+        """Plan an epoch; hard-negative sampling describes the training items with the current weights."""
 
     def batch(self, step: int, rank: int, ranks: int) -> Batch:
-        """Draw this rank's part of a step's batch on the CPU; called ahead from several threads."""
+        """Prepare this rank's part of a step's batch on the CPU; several threads call it ahead of time."""
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
-        """Warp and colour a batch where it lies, on the training device."""
+        """Warp and recolour a batch on its device, the training device."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epoch's plan, for checkpoints: tensors and plain values."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with a saved plan."""
+        """Continue with a saved plan."""

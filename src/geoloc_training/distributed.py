@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows gathered over all processes of a run; without torch.distributed everything is its own only rank."""
+"""Collective operations over the processes of a run; without torch.distributed there is one rank."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,17 +14,17 @@ _T = TypeVar("_T")
 
 
 def ranks() -> int:
-    """Return how many processes train together."""
+    """Return the number of processes in the run."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Return the number of this process among them."""
+    """Return the rank of this process."""
     return dist.get_rank() if ranks() > 1 else 0
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
-    """Return True where the flag is set in any process."""
+    """Return True if the flag is set in any process."""
     if ranks() == 1:
         return flag
     value = torch.tensor(float(flag), device=device)
@@ -33,12 +33,12 @@ def any_rank(flag: bool, device: torch.device) -> bool:
 
 
 def on_first_rank(make: Callable[[], _T]) -> _T:
-    """Return what the first process makes, handed to all; so is its error.
+    """Call `make` in the first process only, and return its result, or raise its error, on all ranks.
 
-    For costly work on the CPU that all ranks would do alike, or alike but for rounding.
+    Use it for costly work on the CPU whose result would be the same on all ranks, apart from rounding.
 
     Raises:
-        GeolocError: what `make` raised in the first process.
+        GeolocError: `make` raised it in the first process.
     """
     if ranks() == 1:
         return make()
@@ -56,10 +56,10 @@ def on_first_rank(make: Callable[[], _T]) -> _T:
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Return rows (N, …) of every rank stacked in rank order (ranks · N, …).
+    """Return the rows (N, …) of all ranks stacked in rank order, (ranks · N, …).
 
-    Gradients flow back to the rank a row came from. When every rank computes the whole loss on the result and
-    DDP averages the gradients, the update is that of one process with the whole batch.
+    Gradients flow back to the rank that a row came from. If every rank computes the whole loss on the result
+    and DDP averages the gradients, the update equals that of one process with the whole batch.
     """
     if ranks() == 1:
         return rows
@@ -68,7 +68,7 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 class _GatherRows(torch.autograd.Function):  # type: ignore[misc]  # mypy does not look into torch
-    """All ranks' rows; a row's gradient is the sum of what all ranks' losses say of it."""
+    """Gather rows over all ranks; the gradient of a row is summed over the losses of all ranks."""
 
     @staticmethod
     def forward(context: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
@@ -84,14 +84,15 @@ class _GatherRows(torch.autograd.Function):  # type: ignore[misc]  # mypy does n
 
 
 def share_of(pairs: int, rank: int, ranks: int) -> slice:
-    """Return which rows of a step's batch are a rank's own.
+    """Return the rows of a step's batch that belong to a rank.
 
     Raises:
-        ParameterError: the ranks cannot share the batch evenly.
+        ParameterError: the batch cannot be divided evenly among the ranks.
     """
     if pairs % ranks:
         raise ParameterError(
-            f"optimiser.pairs={pairs} cannot be shared evenly by {ranks} devices; use a multiple of {ranks}."
+            f"optimiser.pairs={pairs} cannot be divided evenly among {ranks} devices; use a multiple of "
+            f"{ranks}."
         )
     return slice(rank * pairs // ranks, (rank + 1) * pairs // ranks)
 
@@ -106,7 +107,7 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 
 def share_buffers(module: nn.Module) -> None:
-    """Give every rank the first one's buffers, such as statistics of batches, which each gathers alone."""
+    """Copy the buffers of the first rank, such as statistics of batch norm, to all ranks."""
     buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
     if ranks() == 1 or not buffers:
         return

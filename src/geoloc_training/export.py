@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a run to a model directory: weights, graph, parameters, card, and proof that they agree."""
+"""Export of a model directory: weights, ONNX graph, parameters and card, with a comparison of backends."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -47,18 +47,19 @@ _OPSET = 17
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the card says beyond the network.
+    """Contents of the model card beyond the network.
 
     Attributes:
         id: name of the model.
         method: training method.
-        seed: of the training.
+        seed: seed of the training.
         gsd_range_m: finest and coarsest metres per pixel of its views.
-        training: command, steps, data, configuration: whatever lets another person repeat it.
+        training: command, steps, data and configuration, so that the training can be repeated.
         metrics: measured recalls.
         calibration: suggested thresholds.
-        licence: SPDX identifier of the weights.
-        tolerances: turn and scale that the encoder bears.
+        licence: SPDX identifier of the weights' licence.
+        notes: further notes, by name.
+        tolerances: errors of heading and scale that the encoder tolerates.
     """
 
     id: str
@@ -80,23 +81,23 @@ def export_model(
     out: Path,
     views: RealViews,
 ) -> dict[str, Parity]:
-    """Write a model directory, replacing an older one only when the new one is proven.
+    """Write a model directory; replace an older one only after the new one passes all checks.
 
-    The card, which makes a folder a model, is written last. Whatever goes wrong, an older model stays whole.
+    The card, which makes a folder a model, is written last. An older model stays complete on any failure.
 
     Args:
         weights: state of a `ViewEncoder`.
-        architecture: of that encoder.
-        facts: for the card.
-        out: the model directory.
-        views: real views, to compare backends on.
+        architecture: architecture of that encoder.
+        facts: contents of the card.
+        out: model directory to write.
+        views: real views for the comparison of backends.
 
     Returns:
-        How well each other backend that is installed agrees with torch.
+        Agreement with torch by backend, for each other installed backend.
 
     Raises:
         ModelError: a backend disagrees with torch, the network cannot be written as ONNX, `out` holds
-            something else than a model, or it cannot be written.
+            something other than a model, or `out` cannot be written.
     """
     _require_free(out)
     try:
@@ -104,8 +105,8 @@ def export_model(
             return _fill(fresh, weights, architecture, facts, views)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"{out} cannot be written ({error}); nothing exported and nothing changed there: make room or "
-            "name another folder, and export again."
+            f"{out} cannot be written ({error}), so nothing was exported; make room or choose another "
+            "folder, and export again."
         ) from error
 
 
@@ -121,7 +122,7 @@ def _fill(
     save_file(
         {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, folder / WEIGHTS_NAME
     )
-    # safetensors writes for its owner alone; an installed model is read by whoever flies.
+    # safetensors makes the file readable by its owner only, but other users run an installed model.
     (folder / WEIGHTS_NAME).chmod(0o644)
     write_onnx(encoder, folder / ONNX_NAME)
     _write_parameters(facts, architecture, folder / PARAMETERS_NAME)
@@ -133,12 +134,12 @@ def _fill(
 
 
 def write_onnx(encoder: ViewEncoder, path: Path) -> None:
-    """Write the graph: `views` uint8 (N, S, S, 3) -> `descriptors` float32 (N, D), N free.
+    """Write the ONNX graph: `views` uint8 (N, S, S, 3) -> `descriptors` float32 (N, D), with dynamic N.
 
-    Branches that a backbone has for training alone (MobileOne, RepViT, FastViT) are merged in a copy.
+    Training-only branches of a backbone (MobileOne, RepViT, FastViT) are merged in a copy.
 
     Raises:
-        ModelError: the network does something that ONNX has no words for.
+        ModelError: ONNX cannot express the network.
     """
     side = encoder.architecture.input_px
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -162,14 +163,14 @@ def write_onnx(encoder: ViewEncoder, path: Path) -> None:
 
 
 def _require_free(out: Path) -> None:
-    """Let an export replace a model and nothing else."""
+    """Raise `ModelError` if the export would replace anything but a model."""
     if (out / CARD_NAME).is_file() or not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    raise ModelError(f"{out} holds something else than a model; name another folder for the export.")
+    raise ModelError(f"{out} holds something other than a model; choose another folder for the export.")
 
 
 def _card(facts: CardFacts, architecture: Architecture, folder: Path) -> ModelCard:
-    """Return the card as flight will read it, before it may be written."""
+    """Return the card as it will be loaded, before it is written."""
     return ModelCard(
         directory=folder,
         id=facts.id,
@@ -192,7 +193,7 @@ def _write_card(
     parity: Mapping[str, Parity],
     latency_ms: Mapping[str, float | str],
 ) -> None:
-    """Write `model.yaml` over the files that lie in `folder`."""
+    """Write `model.yaml` with the checksums of the files in `folder`."""
     tree = {
         "format": FORMAT_VERSION,
         "id": facts.id,
@@ -223,7 +224,7 @@ def _write_card(
 
 
 def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) -> None:
-    """Write the ROS parameter file; which model it is the launch file says, as an absolute path."""
+    """Write the ROS parameter file, without the model's path, which the launch file sets."""
     parameters = {
         "encoder_px": architecture.input_px,
         **asdict(facts.tolerances),
@@ -235,5 +236,5 @@ def _write_parameters(facts: CardFacts, architecture: Architecture, path: Path) 
 
 
 def _recorded(architecture: Architecture) -> dict[str, Any]:
-    """Return the fields of the network alone: a run's own says more, where its first weights came from."""
+    """Return the fields of `Architecture` only, without those that a run's `ModelConfig` adds."""
     return {entry.name: getattr(architecture, entry.name) for entry in fields(Architecture)}

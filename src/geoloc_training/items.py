@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every data set is to training and evaluation: items, what matches what, and the published tests."""
+"""Common form of the data sets: items, their matches, and the published tests."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 Metric = Literal[
-    "recall",  # R@K and R@1 %, label based; University-1652's script
-    "ap_trapezoid",  # University-1652's average precision
-    "ap_step",  # scikit-learn's average precision; GTA-UAV
-    "recall_pairs",  # R@K and R@1 % of one-to-one pairs, ties for the query; CVUSA, CVACT, VIGOR
-    "hit_rate",  # VIGOR: nothing but semi-positives above the right one
-    "sdm_degrees",  # DenseUAV's SDM@K
-    "sdm_metres",  # GTA-UAV's SDM@K
-    "ma",  # DenseUAV's share of queries within so many metres
-    "dis",  # GTA-UAV's mean distance of the best K
+    "recall",  # R@K and R@1 % by labels, as in University-1652's script
+    "ap_trapezoid",  # average precision of University-1652
+    "ap_step",  # average precision of scikit-learn and GTA-UAV
+    "recall_pairs",  # R@K and R@1 % of one-to-one pairs, ties count as found; CVUSA, CVACT, VIGOR
+    "hit_rate",  # VIGOR: share of queries with only semi-positives ranked above the positive
+    "sdm_degrees",  # SDM@K of DenseUAV
+    "sdm_metres",  # SDM@K of GTA-UAV
+    "ma",  # DenseUAV: share of queries located within given distances
+    "dis",  # GTA-UAV: mean distance of the best K
 ]
 
 
@@ -28,7 +28,7 @@ class GeoLocation:
 
 @dataclass(frozen=True)
 class PlaneLocation:
-    """A position in a flat world of its own, such as a game's."""
+    """A position in a local plane, such as a game's world."""
 
     x_m: float
     y_m: float
@@ -39,13 +39,13 @@ Location = GeoLocation | PlaneLocation
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a data set.
+    """One image of a data set.
 
     Attributes:
-        id: the place; pictures of one place share it.
+        id: id of the place, shared by all its images.
         view: drone, satellite or ground.
-        path: the picture's file.
-        location: where it is, or None where the data set does not say.
+        path: image file.
+        location: position, or None if the data set does not state it.
     """
 
     id: str
@@ -56,14 +56,14 @@ class Item:
 
 @dataclass(frozen=True)
 class TrainingSplit:
-    """What is learnt from: pictures of two views, and which belong together.
+    """Training images of two views, and their matches.
 
     Attributes:
-        queries: pictures of the view that is located (drone or ground).
-        references: pictures of the map (satellite).
-        matches: for each query, the indices of the references that are right for it, best first. Methods
-            without labels look at `queries` and `references` alone.
-        weights: for each query, how well each match fits, 0..1 (overlap of footprints; 1 where unknown).
+        queries: images to be located (drone or ground view).
+        references: images of the map (satellite view).
+        matches: indices of the matching references for each query, best first. Methods without labels use
+            only `queries` and `references`.
+        weights: quality of each match for each query, 0..1 (overlap of footprints; 1 if unknown).
     """
 
     queries: tuple[Item, ...]
@@ -74,15 +74,15 @@ class TrainingSplit:
 
 @dataclass(frozen=True)
 class Task:
-    """One published test: queries looked up in a gallery.
+    """One published test: retrieval of queries in a gallery.
 
     Attributes:
-        name: what is looked up in what, and where: "drone→satellite", "drone→satellite, 150 m".
-        queries: what is looked up.
-        gallery: what it is looked up in, distractors included.
-        metrics: what the data set's own script reports.
-        positives: for each query, the gallery indices that are right; None where the same id is right.
-        semi_positives: for each query, gallery indices that are nearly right (VIGOR), or None.
+        name: direction and variant of the test, such as "drone→satellite" or "drone→satellite, 150 m".
+        queries: query images.
+        gallery: gallery images, with distractors.
+        metrics: metrics that the data set's own script reports.
+        positives: gallery indices of the matches for each query; None if images with the same id match.
+        semi_positives: gallery indices of near matches for each query (VIGOR), or None.
     """
 
     name: str
@@ -95,12 +95,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A data set as its authors split it.
+    """A data set with the split of its authors.
 
     Attributes:
         name: short name, as in `data=u1652`.
-        training: the training split; validation is taken from it, never from the tests.
-        tests: the published tests.
+        training: training split; validation data is taken from it, never from the tests.
+        tests: published tests.
     """
 
     name: str

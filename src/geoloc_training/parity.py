@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proof that what flies is what was trained: every backend against torch, on real views."""
+"""Comparison of the other encoder backends with torch, on real views."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from geoloc.errors import ModelError
 MIN_COSINE = 0.999
 MIN_TOP1 = 0.995
 _REFERENCE = "torch"
-_TIE = 1e-6  # what float32 leaves of a cosine; views closer than that are equally good
+_TIE = 1e-6  # rounding error of a float32 cosine; scores within it count as equal
 _CHUNK = 64
 _THREADS = 2
 _TIMED = 50
@@ -23,11 +23,11 @@ _TIMED = 50
 
 @dataclass(frozen=True)
 class RealViews:
-    """What backends are compared on: views as they are flown and looked up.
+    """Real views for the comparison of backends.
 
     Attributes:
         queries: drone views, uint8 (Q, S, S, 3).
-        gallery: map views they are looked up among, uint8 (G, S, S, 3).
+        gallery: map views that the queries are compared with, uint8 (G, S, S, 3).
     """
 
     queries: NDArray[np.uint8]
@@ -36,19 +36,19 @@ class RealViews:
     def __post_init__(self) -> None:
         if len(self.queries) < 1 or len(self.gallery) < 2:
             raise ModelError(
-                f"{len(self.queries)} drone views and {len(self.gallery)} map views prove nothing about a "
-                "backend; give at least one and two."
+                f"{len(self.queries)} drone views and {len(self.gallery)} map views are too few to compare "
+                "backends; give at least one drone view and two map views."
             )
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How well a backend agrees with torch.
+    """Agreement of a backend with torch.
 
     Attributes:
-        lowest_cosine: between the two descriptors of one view, over all views.
-        top1_agreement: share of queries for which both find the same map view best.
-        queries: how many that share is of.
+        lowest_cosine: lowest cosine between the two backends' descriptors of a view, over all views.
+        top1_agreement: share of queries for which both backends rank the same map view first.
+        queries: number of queries.
     """
 
     lowest_cosine: float
@@ -57,12 +57,12 @@ class Parity:
 
 
 def installed_encoders(card: ModelCard) -> dict[str, Encoder]:
-    """Return a model in every backend that is installed here."""
+    """Return the model's encoder in every installed backend."""
     return {name: open_encoder(card, name, _THREADS) for name in BACKENDS if find_spec(name) is not None}
 
 
 def not_compared(found: Mapping[str, Parity]) -> list[str]:
-    """Return backends of which nothing was found, because they are not installed here."""
+    """Return the backends that were not compared because they are not installed."""
     return [name for name in BACKENDS if name not in (_REFERENCE, *found)]
 
 
@@ -70,14 +70,14 @@ def check_parity(encoders: Mapping[str, Encoder], views: RealViews) -> dict[str,
     """Compare each backend with torch.
 
     Args:
-        encoders: one model in several backends, torch among them.
-        views: real ones.
+        encoders: encoders of one model by backend, including torch.
+        views: real views.
 
     Returns:
-        What was found, by backend; torch left out.
+        Agreement by backend, without torch.
 
     Raises:
-        ModelError: a cosine under 0.999, or another best view for more than 0.5 % of the queries.
+        ModelError: a cosine is below 0.999, or the best view differs for more than 0.5 % of the queries.
     """
     queries, gallery = (_describe(encoders[_REFERENCE], part) for part in (views.queries, views.gallery))
     found: dict[str, Parity] = {}
@@ -93,9 +93,9 @@ def compare(
     reference: tuple[NDArray[np.float32], NDArray[np.float32]],
     other: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> Parity:
-    """Compare descriptors of queries (Q, D) and gallery (G, D) with those of a reference.
+    """Compare descriptors of queries (Q, D) and gallery (G, D) with those of a reference backend.
 
-    Two map views that the reference itself scores alike, to float32's precision, are both its best.
+    Map views whose scores by the reference differ by less than float32's rounding error all count as best.
     """
     cosines = [(mine * theirs).sum(axis=1).min() for mine, theirs in zip(reference, other, strict=True)]
     scores = reference[0] @ reference[1].T
@@ -105,7 +105,7 @@ def compare(
 
 
 def measure_latency(encoders: Mapping[str, Encoder], views: NDArray[np.uint8]) -> dict[str, float | str]:
-    """Return median milliseconds to describe one view, by backend, and how it was measured."""
+    """Return the median milliseconds to describe one view by backend, and the conditions of measurement."""
     latency: dict[str, float | str] = {"conditions": f"one view, {_THREADS} threads, median"}
     for name, encoder in encoders.items():
         times = []
@@ -125,11 +125,13 @@ def _describe(encoder: Encoder, views: NDArray[np.uint8]) -> NDArray[np.float32]
 def _require(backend: str, parity: Parity) -> None:
     if not parity.lowest_cosine >= MIN_COSINE:
         raise ModelError(
-            f"{backend} differs from torch: the lowest cosine over {parity.queries} pairs of real views "
-            f"is {parity.lowest_cosine:.6f}, at least {MIN_COSINE} is wanted; nothing exported."
+            f"{backend} differs from torch: the lowest cosine over {parity.queries} pairs of real views is "
+            f"{parity.lowest_cosine:.6f}, below {MIN_COSINE}, so nothing was exported; "
+            f"choose another backbone or another version of {backend}."
         )
     if not parity.top1_agreement >= MIN_TOP1:
         raise ModelError(
-            f"{backend} differs from torch: for {parity.top1_agreement:.2%} of {parity.queries} real queries "
-            f"both find the same best view, at least {MIN_TOP1:.1%} is wanted; nothing exported."
+            f"{backend} differs from torch: both rank the same view first for {parity.top1_agreement:.2%} of "
+            f"{parity.queries} real queries, below {MIN_TOP1:.1%}, so nothing was exported; "
+            f"choose another backbone or another version of {backend}."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a configuration to what the loop takes: a source of batches and a validation."""
+"""Builds the source of batches and the validation that a configuration describes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from geoloc_training.training.validation import CrossDateValidation, HeldOutVali
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run learns from.
+    """Training and validation data of a run.
 
     Attributes:
-        source: of batches.
-        validate: what chooses the best weights, or None without any.
-        held_out: the part of it that is measured on places held out of training, or None without any.
+        source: source of batches.
+        validate: validation that chooses the best weights, or None.
+        held_out: validation on places held out of training, possibly part of `validate`, or None.
     """
 
     source: BatchSource
@@ -45,16 +45,16 @@ class Prepared:
 
 
 def prepare(config: TrainConfig, cache: Path, device: torch.device) -> Prepared:
-    """Load the data that a configuration names.
+    """Load the data of a configuration.
 
     Args:
-        config: the whole recipe.
-        cache: folder that keeps rendered worlds.
-        device: where the encoder learns, and batches are finished.
+        config: configuration of the run.
+        cache: folder for rendered worlds.
+        device: training device, which also finishes the batches.
 
     Raises:
-        ParameterError: nothing to train on, or settings that do not fit the data.
-        RasterError: a folder or a picture is missing or damaged.
+        ParameterError: there is nothing to train on, or the settings do not fit the data.
+        RasterError: a folder or an image is missing or damaged.
     """
     if config.data.name == MAP:
         return _map(config, cache, device)
@@ -89,7 +89,7 @@ def _published(config: TrainConfig, device: torch.device) -> Prepared:
 def _region(config: TrainConfig, device: torch.device) -> Prepared:
     require(
         METHODS[config.method.name].source is ClusterBatches,
-        f"data '{REGION}' is learnt from by clusters, which method {config.method.name} has none of; use "
+        f"data '{REGION}' needs a method that learns from clusters, and {config.method.name} does not; use "
         "method dmnil.",
     )
     region = read_region(config.data.folder())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new run's encoder, its backbone with timm's pretrained weights where these are asked for."""
+"""Builds a new run's encoder, with timm's pretrained weights in the backbone if requested."""
 
 import pickle
 from pathlib import Path
@@ -15,17 +15,17 @@ from geoloc.encoder.torch_backend import ViewEncoder
 from geoloc.errors import ModelError
 from geoloc_training.config import ModelConfig
 
-# The hub's client turns a network that is down, an outage and a missing entry into OSErrors.
+# The hub's client raises OSError without a network, in an outage, and for a missing entry.
 _FAILURES = (ModelError, OSError, EOFError, KeyError, AttributeError, SafetensorError, pickle.UnpicklingError)
-_LONGEST = 200  # characters of a foreign message; torch lists every tensor that does not fit
-_FOLDED = "conv1.1.weight"  # of the stem "unshuffle", which no published weights have
+_LONGEST = 200  # characters of another library's message; torch lists every tensor that does not fit
+_FOLDED = "conv1.1.weight"  # weight of the stem "unshuffle", which published weights do not contain
 
 
 def new_encoder(config: ModelConfig) -> ViewEncoder:
-    """Return the encoder that settings describe, before its first step.
+    """Return a new encoder with its initial weights.
 
     Raises:
-        ModelError: it cannot be built, or its pretrained weights cannot be reached, read or fitted.
+        ModelError: the encoder cannot be built, or its pretrained weights cannot be loaded.
     """
     encoder = ViewEncoder(config)
     if config.pretrained:
@@ -34,14 +34,14 @@ def new_encoder(config: ModelConfig) -> ViewEncoder:
 
 
 def load_pretrained(encoder: ViewEncoder, file: Path | None = None) -> None:
-    """Give an encoder's backbone the weights that timm knows for it; a folded stem keeps its own.
+    """Load timm's pretrained weights into an encoder's backbone; a folded stem keeps its own weights.
 
     Args:
-        encoder: any; its head stays as it is.
-        file: where the weights lie; None for timm's cache, or the network.
+        encoder: the encoder; its head does not change.
+        file: file with the weights; None for timm's cache or the network.
 
     Raises:
-        ModelError: they cannot be reached, read or fitted.
+        ModelError: the weights cannot be downloaded or read, or they do not fit the backbone.
     """
     architecture = encoder.architecture
     loaded = _fetch(architecture) if file is None else _read(architecture, file)
@@ -57,7 +57,7 @@ def _fetch(architecture: Architecture) -> nn.Module:
     except _FAILURES as error:
         raise ModelError(
             f"the pretrained weights of '{architecture.backbone}' cannot be loaded ({_reason(error)}); "
-            "set model.pretrained=false, or model.pretrained_file=PATH to a safetensors or pth file of them."
+            "set model.pretrained=false, or set model.pretrained_file to a safetensors or pth file with them."
         ) from error
 
 
@@ -69,19 +69,19 @@ def _read(architecture: Architecture, file: Path) -> nn.Module:
     except _FAILURES as error:
         raise ModelError(
             f"model.pretrained_file={file} cannot be loaded into '{architecture.backbone}' "
-            f"({_reason(error)}); give a safetensors or pth file of this very backbone."
+            f"({_reason(error)}); give a safetensors or pth file of exactly this backbone."
         ) from error
     lacking = _left_random(loaded, architecture)
     if lacking:
         raise ModelError(
             f"model.pretrained_file={file} lacks {len(lacking)} weights of '{architecture.backbone}', "
-            f"{lacking[0]} among them; give a file of this very backbone, with timm's names."
+            f"among them {lacking[0]}; give a file of exactly this backbone, with timm's names."
         )
     return loaded
 
 
 def _left_random(loaded: nn.Module, architecture: Architecture) -> list[str]:
-    """Return names of the matrices that a file did not fill: timm keeps silent about what a file lacks."""
+    """Return names of the matrices that a file did not fill; timm does not report them."""
     random = dict(_build(architecture).named_parameters())
     return [
         name
@@ -91,14 +91,14 @@ def _left_random(loaded: nn.Module, architecture: Architecture) -> list[str]:
 
 
 def _build(architecture: Architecture, **pretrained: Any) -> nn.Module:  # noqa: ANN401 - timm's own
-    """Return a backbone whose random weights are the same each time, and cost the run none of its own."""
+    """Return a backbone with the same random weights each time, without changing the run's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return build_backbone(architecture, **pretrained)
 
 
 def _reason(error: Exception) -> str:
-    """Return the first failure's message, on one line and not endless."""
+    """Return the original failure's message, on one line and shortened."""
     first = error.__cause__ if isinstance(error, ModelError) and error.__cause__ else error
     text = " ".join(str(first).split()) or type(first).__name__
     return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"

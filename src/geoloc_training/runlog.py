@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run's figures as CSV and for TensorBoard, one line a step, consistent over interruptions."""
+"""Log of a run's figures as CSV and for TensorBoard, which stays consistent over interruptions."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ _FIRST = ("step", "seconds", "loss")
 
 
 class RunLog:
-    """`log.csv` and `tensorboard/` of a run; columns are added as figures come up.
+    """Writer of a run's `log.csv` and `tensorboard/`; a new figure adds a column.
 
     Args:
         run: folder of the run.
-        step: the step the run stands at; lines of later steps, lost with an interruption, are dropped.
-        tensorboard: whether to write for TensorBoard too.
+        step: current step of the run; lines of later steps, which an interruption discarded, are dropped.
+        tensorboard: whether to write for TensorBoard, too.
     """
 
     def __init__(self, run: Path, step: int, tensorboard: bool = True) -> None:
@@ -36,7 +36,7 @@ class RunLog:
             self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a step's figures; those it lacks stay empty."""
+        """Append a step's figures; columns without a figure stay empty."""
         seconds = self._before_s + time.monotonic() - self._started
         fresh = [name for name in values if name not in self._fields]
         if fresh:
@@ -48,12 +48,12 @@ class RunLog:
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds."""
+        """Flush and close TensorBoard's writer."""
         if self._board is not None:
             self._board.close()
 
     def _rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
-        """Write all lines anew, in one move: a disk that is full then takes no figure that was there."""
+        """Replace the file atomically, so that a full disk loses no logged figure."""
         text = io.StringIO(newline="")
         lines = self._lines(text)
         lines.writeheader()
@@ -65,17 +65,17 @@ class RunLog:
 
 
 def trained_minutes(run: Path) -> float:
-    """Return minutes of training the run's log accounts for; 0 without one."""
+    """Return the minutes of training in the run's log; 0 without a log."""
     return max((float(row["seconds"]) for row in _rows(run / "log.csv")), default=0.0) / 60
 
 
 def figures_at(run: Path, step: int) -> dict[str, float]:
-    """Return what the run's log has of a step; nothing where it has none."""
+    """Return the logged figures of a step; empty if the log has no such step."""
     return next((row for row in reversed(logged(run)) if row["step"] == step), {})
 
 
 def logged(run: Path) -> list[dict[str, float]]:
-    """Return the lines of the run's log, each with the figures it has."""
+    """Return the lines of the run's log as figures by name, without empty columns."""
     return [{name: float(value) for name, value in row.items() if value} for row in _rows(run / "log.csv")]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder is replaced whole or not at all, whenever it is interrupted."""
+"""A folder is replaced completely or not at all, at any interruption."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def _replace(folder):
 
 
 def _left(folder):
-    """What the folder says, and that nothing else lies beside it."""
+    """Return the content of the folder, and check that nothing lies beside it."""
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
     return (folder / "file").read_text()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model directory is proven before it replaces another; whatever goes wrong, the other stays whole."""
+"""A model directory is checked before it replaces another; on any failure the other stays complete."""
 
 import errno
 import shutil
@@ -70,7 +70,7 @@ def exported(weights, views, tmp_path_factory):
 
 @pytest.fixture
 def old(exported, tmp_path, monkeypatch):
-    """A model that lies where another is to be exported; writing graphs and timing them is made quick."""
+    """An existing model at the target of an export; writing and timing graphs is faked."""
     monkeypatch.setattr(parity, "_TIMED", 1)
     monkeypatch.setattr(parity, "find_spec", lambda name: name != "openvino" or None)
     monkeypatch.setattr(export, "write_onnx", lambda _, path: shutil.copy(exported / "encoder.onnx", path))
@@ -78,12 +78,12 @@ def old(exported, tmp_path, monkeypatch):
 
 
 def _untouched(out):
-    """Nothing lies beside the old model, and it is whole."""
+    """Check that the old model is complete and nothing lies beside it."""
     assert [path.name for path in out.parent.iterdir()] == ["tiny"]
     assert load_card(out).method == "sample4geo"
 
 
-def test_the_card_says_what_was_proven_and_measured(exported, views):
+def test_the_card_records_parity_and_latency(exported, views):
     tree = yaml.safe_load((exported / "model.yaml").read_text(encoding="utf-8"))
     recorded = tree["parity_with_torch"]
     assert set(recorded) == {name for name in ("onnxruntime", "openvino") if find_spec(name)}
@@ -96,7 +96,7 @@ def test_the_card_says_what_was_proven_and_measured(exported, views):
     assert load_encoder(exported, "torch").describe(views.gallery).shape == (6, 8)
 
 
-def test_a_proven_model_replaces_the_old_one(old, weights, views):
+def test_a_checked_model_replaces_the_old_one(old, weights, views):
     found = export_model(weights, ARCHITECTURE, LATER, old, views)
     assert found["onnxruntime"].queries == 6
     assert [path.name for path in old.parent.iterdir()] == ["tiny"]
@@ -107,11 +107,11 @@ def test_a_proven_model_replaces_the_old_one(old, weights, views):
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("MIN_COSINE", 1.1, "lowest cosine"), ("MIN_TOP1", 1.1, "same best view")],
+    [("MIN_COSINE", 1.1, "lowest cosine"), ("MIN_TOP1", 1.1, "same view first")],
 )
-def test_a_model_that_is_not_proven_is_not_exported(old, weights, views, monkeypatch, name, value, said):
+def test_a_model_that_fails_the_check_is_not_exported(old, weights, views, monkeypatch, name, value, said):
     monkeypatch.setattr(parity, name, value)
-    with pytest.raises(ModelError, match=f"onnxruntime differs from torch: .*{said}.*nothing exported"):
+    with pytest.raises(ModelError, match=f"onnxruntime differs from torch: .*{said}.*nothing was exported"):
         export_model(weights, ARCHITECTURE, LATER, old, views)
     _untouched(old)
 
@@ -146,19 +146,19 @@ def test_an_interruption_leaves_the_old_model(old, weights, views, monkeypatch):
     _untouched(old)
 
 
-def test_before_it_is_proven_a_folder_is_no_model(old, weights, views, monkeypatch):
+def test_the_card_is_written_after_all_checks(old, weights, views, monkeypatch):
     seen = []
     monkeypatch.setattr(
         export, "check_parity", lambda *_: seen.extend(p.name for p in old.parent.rglob("model.yaml")) or {}
     )
     export_model(weights, ARCHITECTURE, LATER, old, views)
-    assert seen == ["model.yaml"]  # the old one's
+    assert seen == ["model.yaml"]  # the card of the old model
 
 
 def test_a_folder_of_something_else_is_not_replaced(weights, views, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").touch()
-    with pytest.raises(ModelError, match="work holds something else than a model"):
+    with pytest.raises(ModelError, match="work holds something other than a model"):
         export_model(weights, ARCHITECTURE, FACTS, tmp_path / "work", views)
     assert (tmp_path / "work" / "thesis.txt").exists()
 
@@ -174,7 +174,7 @@ def test_a_network_without_a_graph_is_a_sentence(tmp_path):
 
 def test_branches_for_training_alone_are_merged_in_the_graph(views, tmp_path):
     class Branches(torch.nn.Module):
-        """Two convolutions of one input, as RepVGG and its kind have them."""
+        """Two parallel convolutions, as in RepVGG and similar backbones."""
 
         def __init__(self):
             super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs of convolutional and token backbones say what torch says, for any number of views."""
+"""ONNX graphs of convolutional and token backbones agree with torch, for any number of views."""
 
 import numpy as np
 import pytest

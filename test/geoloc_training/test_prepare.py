@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What chooses the weights is taken from the training places, never from a test, and not learnt from."""
+"""Validation places are training places that are held out, never places of a test."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from tiny_imagery import tree
 
 
 class Watcher:
-    """Describes pictures by their place, and remembers which it was shown."""
+    """Describes images by their place, and records the images."""
 
     def __init__(self):
         self.shown = []
@@ -59,5 +59,5 @@ def test_validation_is_of_training_places_that_are_not_learnt_from(data):
     assert prepared.validate.size == (4, 2)
 
 
-def test_nothing_held_out_is_no_validation(data):
+def test_without_held_out_places_there_is_no_validation(data):
     assert _prepared(data, 0.0).validate is None

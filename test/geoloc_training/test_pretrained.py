@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new run begins with pretrained weights, from wherever they come, or says why it cannot."""
+"""Pretrained weights of a new run, from the network or a file, and the errors."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ MODEL = ModelConfig("resnet18", ARGS, "timm", "pool", descriptor_size=6, input_p
 
 
 def _published(**args):
-    """A network as its publisher has it, with a classifier."""
+    """A network as published, with a classifier."""
     torch.manual_seed(7)
     return timm.create_model("resnet18", **{k: tuple(v) for k, v in ARGS.items()}, **args)
 
@@ -84,7 +84,7 @@ def test_weights_that_cannot_be_reached_are_a_sentence_with_both_fixes(monkeypat
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
     with pytest.raises(
         ModelError,
-        match=f"'resnet18' cannot be loaded .{failure}.; set model.pretrained=false, or model.pretrained",
+        match=f"'resnet18' cannot be loaded .{failure}.; set model.pretrained=false, or set model.pre",
     ):
         build_method(TrainConfig(model=MODEL), places=0)
 
@@ -106,18 +106,18 @@ def test_a_file_that_does_not_fit_is_named(tmp_path, name, content):
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(ModelError, match=f"{name} .* give a .*file of this very backbone") as raised:
+    with pytest.raises(ModelError, match=f"{name} .* give a .*file of exactly this backbone") as raised:
         new_encoder(replace(MODEL, pretrained_file=str(path)))
     assert len(str(raised.value)) < 600
 
 
 def test_a_file_that_lacks_a_layer_is_refused(tmp_path):
     weights = {k: v for k, v in _published().state_dict().items() if k != "layer3.0.conv2.weight"}
-    with pytest.raises(ModelError, match=r"lacks 1 weights of 'resnet18', layer3.0.conv2.weight"):
+    with pytest.raises(ModelError, match=r"lacks 1 weights of 'resnet18', among them layer3.0.conv2.weight"):
         new_encoder(_saved(tmp_path / "w.pth", weights))
 
 
-def test_a_missing_file_and_a_file_without_use_are_refused(tmp_path):
+def test_a_missing_file_and_an_unused_file_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"none.pth does not exist"):
         new_encoder(replace(MODEL, pretrained_file=str(tmp_path / "none.pth")))
     with pytest.raises(ParameterError, match=r"pretrained=false contradict each other"):
@@ -129,7 +129,7 @@ def test_nothing_is_fetched_unless_asked_for(monkeypatch):
     new_encoder(replace(MODEL, pretrained=False))
 
 
-def test_only_a_new_run_that_begins_with_no_others_weights_is_pretrained(tmp_path):
+def test_only_a_new_run_without_initial_weights_is_pretrained(tmp_path):
     asked = []
 
     def build(config, places):

@@ -34,7 +34,7 @@ def test_time_goes_on_after_a_resume(tmp_path):
     assert trained_minutes(tmp_path) == pytest.approx(2.0, abs=0.02)
 
 
-def test_a_full_disk_takes_no_line_that_was_there(tmp_path, monkeypatch):
+def test_a_full_disk_loses_no_line(tmp_path, monkeypatch):
     log = RunLog(tmp_path, 0, tensorboard=False)
     log.append(1, {"loss": 1.0})
     before = (tmp_path / "log.csv").read_bytes()
@@ -51,7 +51,7 @@ def test_a_full_disk_takes_no_line_that_was_there(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
-def test_no_log_is_no_time(tmp_path):
+def test_without_a_log_the_time_is_0(tmp_path):
     assert trained_minutes(tmp_path) == 0.0
 
 

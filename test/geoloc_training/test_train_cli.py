@@ -85,7 +85,7 @@ def data(tmp_path_factory):
     return root.parent
 
 
-def test_with_data_a_run_is_validated_calibrated_and_compared_with_the_floor(run, data, tmp_path, capsys):
+def test_a_run_with_data_is_validated_calibrated_and_compared_with_hog(run, data, tmp_path, capsys):
     recipe = ("--config", run.parent / "recipe.yaml", "data.validation=[y:2016:2020]", f"data.root={data}")
     _command("fit", *recipe, "--init", run, "--out", tmp_path / "run")
     _command("evaluate", tmp_path / "run", "--pair", "y:2016:2020", "--floor",
@@ -105,7 +105,7 @@ def test_with_data_a_run_is_validated_calibrated_and_compared_with_the_floor(run
     assert str(data) not in text
 
 
-def test_a_model_directory_is_a_beginning_and_is_measured(run, model, data, tmp_path, capsys):
+def test_a_model_directory_can_be_the_initial_model_and_be_evaluated(run, model, data, tmp_path, capsys):
     world = ("--config", run.parent / "recipe.yaml", "--init", model, "optimiser.learning_rate=1e-9")
     _command("fit", *world, "optimiser.ema_decay=0", "--out", tmp_path / "run")
     first, second = load_average(run)[1], load_average(tmp_path / "run")[1]
@@ -116,7 +116,7 @@ def test_a_model_directory_is_a_beginning_and_is_measured(run, model, data, tmp_
     assert "y 2016→2020" in capsys.readouterr().out
 
 
-def test_fit_leaves_a_run_that_names_its_step(run):
+def test_fit_writes_a_run_with_its_step(run):
     assert (run / "log.csv").read_text().count("\n") == 4
     assert yaml.safe_load((run / "config.yaml").read_text())["optimiser"]["steps"] == 3
 

@@ -107,15 +107,15 @@ def test_a_preset_is_fitted_resumed_evaluated_and_exported(name, data, tmp_path,
 def test_dmnil_is_fitted_as_released(data, tmp_path):
     words = (*_words("dmnil", data), "method.mode=release", "method.copies=2", "data.validation_share=0")
     _command("fit", *words, "--out", tmp_path)
-    assert load_average(tmp_path)[0] == 4  # without a validation the last weights count
+    assert load_average(tmp_path)[0] == 4  # without a validation the last weights are used
     saved = load_checkpoint(tmp_path)
     pictures = [len(saved.model[f"pictures.{view}.rows"]) for view in ("query", "reference")]
     assert pictures == [8, 8]  # four places of two drone pictures and one satellite picture, that one twice
 
 
-def test_a_run_of_another_method_is_not_gone_on_with(data, tmp_path):
+def test_a_run_of_another_method_is_not_continued(data, tmp_path):
     _command("fit", *_words("sample4geo", data), "--out", tmp_path)
-    with pytest.raises(ModelError, match=r"made by method sample4geo and .* lpn; use another --out"):
+    with pytest.raises(ModelError, match=r"made by method sample4geo, but .* lpn; use another --out"):
         _command("fit", *_words("lpn", data), "--out", tmp_path)
 
 

@@ -45,7 +45,8 @@ SOURCES = (
     Source("flights", "make flight DATA=DIR", "flight/*/report/report.json", read_flights),
     Source(
         "seneca",
-        "geoloc evaluate DIR/bags/seneca_mcap --map flight/seneca/map-geoloc-small-2-53m-0.75-1000 --out runs/seneca",
+        "geoloc evaluate DIR/bags/seneca_mcap --map flight/seneca/map-geoloc-small-2-53m-0.75-1000 "
+        "--out runs/seneca",
         "runs/seneca/report.json",
         partial(read_flight, "runs/seneca", "seneca, filter and odometry"),
     ),

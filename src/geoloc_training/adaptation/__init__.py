@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An encoder made at home in one region: by its map and by footage of it that nobody has labelled."""
+"""Adaptation of an encoder to one region, from its map and unlabelled footage."""

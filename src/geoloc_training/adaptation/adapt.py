@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An encoder, a map and footage in; an encoder that knows the region, and its map, out. Nothing is labelled.
+"""Adapts an encoder to a region without labels, and builds the region's map with it.
 
-Cut the pictures, learn from them by DMNIL, keep the epoch that figures without labels like best, mix its
-weights with the beginning's, export, build the map anew. Where no epoch is better than the beginning, that is
-exported. The mixture (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022) is for the ground
-that the footage did not show: there the whole of what was learnt can do harm.
+The steps are: cut views from map and footage, train on them by DMNIL, choose the epoch with the best
+label-free figures, mix its weights with the initial weights, export the mixture, and build the map. If no
+epoch is better than the initial weights, those are exported. The mixture (Wortsman et al., Robust fine-tuning
+of zero-shot models, CVPR 2022) keeps recall on ground that the footage does not show, where the adapted
+weights alone can be worse.
 """
 
 import json
@@ -38,26 +39,26 @@ from geoloc_training.training.loop import fit
 from geoloc_training.training.origin import write_origin
 
 _LEAST_FRAMES = 8
-_NEIGHBOURHOODS = 3  # how many k1 frames there are at least
+_NEIGHBOURHOODS = 3  # least number of frames, as a multiple of k1
 _BEGINNING = "beginning.json"
 _OWN_WORDS = ("model.", "data.", "data=", "+preset=", "preset=")
-_LEAST_LOCATED = 0.2  # footage of other places comes to 0.1 at most, that of which half is on the map to 0.5
+_LEAST_LOCATED = 0.2  # footage of other places reaches 0.1 at most, footage half on the map about 0.5
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What to adapt, and where everything goes.
+    """Inputs and outputs of an adaptation.
 
     Attributes:
         sources: map and footage.
-        init: model directory, or id of a shipped model, that is begun with.
+        init: initial model, a model directory or the id of a shipped model.
         out: model directory to write.
         map_out: map directory to build.
-        run: folder of the run; rerunning goes on there.
-        keep: share of the beginning's weights in those that are exported, 0 to 1.
-        words: settings over those of the preset `adapt`.
+        run: folder of the run; a rerun continues there.
+        keep: share of the initial weights in the exported weights, 0 to less than 1.
+        words: settings that override those of the preset `adapt`.
     """
 
     sources: Sources
@@ -70,25 +71,25 @@ class Adaptation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.keep < 1:
-            raise ParameterError(f"--keep is {self.keep}: give 0, for all that was learnt, to less than 1.")
+            raise ParameterError(f"--keep is {self.keep}; give a share of at least 0 and less than 1.")
         wrong = [word for word in self.words if word.startswith(_OWN_WORDS)]
         if wrong:
             raise ParameterError(
-                f"'{' '.join(wrong)}' cannot be set here: the network is that of --init, the data --map and "
-                "--footage; method., optimiser., image_augment. and hardware. can."
+                f"'{' '.join(wrong)}' cannot be set here, because --init gives the network, --map and "
+                "--footage the data; set only method.*, optimiser.*, image_augment.* and hardware.*."
             )
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """What came of it.
+    """Result of an adaptation.
 
     Attributes:
-        model: directory that was written.
-        map: directory that was built.
-        before: figures without labels of the encoder that was begun with.
-        after: of the one that was exported; the same where nothing was better.
-        step: of the exported weights, 0 where those are the ones that were begun with.
+        model: model directory that was written.
+        map: map directory that was built.
+        before: label-free figures of the initial encoder.
+        after: label-free figures of the exported encoder; the same if no epoch was better.
+        step: step of the exported weights; 0 if the initial weights were exported.
     """
 
     model: Path
@@ -99,28 +100,28 @@ class Adapted:
 
     @property
     def helped(self) -> bool:
-        """Return True where an epoch was better than the beginning."""
+        """Return True if an epoch was better than the initial weights."""
         return self.step > 0
 
 
 def adapt(what: Adaptation, say: Say) -> Adapted:
-    """Do all of it, or go on where it was interrupted.
+    """Run an adaptation, or continue an interrupted one.
 
     Raises:
-        GeolocError: something cannot be read, used or written; the sentence says what and how to mend it.
-        Interrupted: a signal asked to stop; the run is saved.
+        GeolocError: an input cannot be read or used, or an output cannot be written.
+        Interrupted: a signal stopped the run, which is saved.
     """
     begun_with = load_card(find_model(what.init))
-    say(f"1/4  cutting views: {begun_with.id} tells frames apart")
+    say(f"1/4  cutting views with {begun_with.id}")
     what.run.mkdir(parents=True, exist_ok=True)
     cut = cut_region(what.sources, load_encoder(begun_with.directory), what.run, progress=True)
     _report_cut(cut, say)
     recipe = _recipe(what, begun_with, cut, say)
-    say(f"2/4  learning from both by DMNIL, without a label; figures go to {what.run / 'log.csv'}")
+    say(f"2/4  training by DMNIL without labels; figures are logged in {what.run / 'log.csv'}")
     chosen = _learn(what, recipe, begun_with, say)
     say(f"3/4  exporting {what.out}")
     _export(what, recipe, chosen, begun_with, cut)
-    say(f"4/4  building the map {what.map_out} with it")
+    say(f"4/4  building the map {what.map_out} with the exported model")
     build_map(
         what.sources.map_image,
         load_encoder(what.out),
@@ -136,7 +137,7 @@ def adapt(what: Adaptation, say: Say) -> Adapted:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The weights that are exported, and how they were found."""
+    """Weights to export, and the figures that they were chosen by."""
 
     weights: dict[str, Tensor]
     step: int
@@ -146,31 +147,31 @@ class _Chosen:
 
 
 def _recipe(what: Adaptation, card: ModelCard, cut: Cut, say: Say) -> TrainConfig:
-    """Return the preset with the words of the command line, the network of the model that is begun with."""
+    """Return the preset with the words of the command line applied and the initial model's network."""
     recipe = load_config(["+preset=adapt", f"data.root={cut.root}", *what.words])
     recipe = replace(recipe, model=ModelConfig(**vars(card.architecture)))
     if not isinstance(recipe.method, DmnilConfig):
         raise ParameterError(
-            f"method {recipe.method.name} learns from pairs, and a region has no pairs; use dmnil."
+            f"method {recipe.method.name} learns from pairs, but a region has no pairs; use dmnil."
         )
-    # Of neighbourhoods that take in nearly all frames, all would be one cluster.
+    # Neighbourhoods that contain nearly all frames would merge all frames into one cluster.
     clusters, most = recipe.method.clusters, max(2, cut.footage.views // _NEIGHBOURHOODS)
     if clusters.k1 <= most:
         return recipe
-    say(f"     {cut.footage.views} views are few for method.clusters.k1={clusters.k1}: {most} is taken.")
+    say(f"     {cut.footage.views} views are few for method.clusters.k1={clusters.k1}; using k1={most}.")
     fewer = replace(clusters, k1=most, k2=min(clusters.k2, most))
     return replace(recipe, method=replace(recipe.method, clusters=fewer))
 
 
 def _report_cut(cut: Cut, say: Say) -> None:
-    bare = f" ({cut.bare_tiles} without imagery left out)" if cut.bare_tiles else ""
+    bare = f" ({cut.bare_tiles} tiles without imagery left out)" if cut.bare_tiles else ""
     say(f"     map: {cut.tiles} tiles of {cut.view_size_m:g} m{bare}.")
     for sentence in cut.footage.sentences():
         say(f"     footage: {sentence}")
     if cut.footage.views < _LEAST_FRAMES:
         raise BagError(
-            f"the footage gives {cut.footage.views} views, fewer than {_LEAST_FRAMES}: too few to learn "
-            "from; give more footage, or a smaller --view-size."
+            f"the footage gives {cut.footage.views} views, but training needs at least {_LEAST_FRAMES}; give "
+            "more footage or a smaller --view-size."
         )
 
 
@@ -183,8 +184,9 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
     _require_on_map(before, recipe)
     if before["free_likeness"] < card.calibration.min_score:
         say(
-            f"     warning: frames look like their best tiles by {before['free_likeness']:.2f} only, right "
-            f"answers of {card.id} do by {card.calibration.min_score:.2f}: does the map show this ground?"
+            "     warning: the mean cosine of frames with their best tiles is "
+            f"{before['free_likeness']:.2f}, below the min_score of {card.id}, "
+            f"{card.calibration.min_score:.2f}; the map may not show this ground."
         )
     write_origin(what.run, _arguments(what), "adapt")
     fit(recipe, prepared.source, what.run, prepared.validate, initial=card.directory, fabric=fabric)
@@ -199,7 +201,7 @@ def _learn(what: Adaptation, recipe: TrainConfig, card: ModelCard, say: Say) -> 
 
 
 def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
-    """Return weights between those of the beginning and those learnt from it; counters are the latter's."""
+    """Return the mixture of initial and learnt weights; integer counters are taken from the learnt ones."""
     return {
         name: keep * first[name].to(new.dtype) + (1 - keep) * new if new.is_floating_point() else new
         for name, new in learnt.items()
@@ -207,21 +209,21 @@ def mixed(first: Mapping[str, Tensor], learnt: Mapping[str, Tensor], keep: float
 
 
 def _require_on_map(figures: Figures, recipe: TrainConfig) -> None:
-    """Refuse footage whose way over the map cannot be made out, where labels would follow it."""
+    """Raise `BagError` if labels would follow the path over the map but most frames are not located on it."""
     located = figures.get("free_located", 1.0)
     follows = isinstance(recipe.method, DmnilConfig) and recipe.method.enhancement.by == "path"
     if follows and located < _LEAST_LOCATED:
         raise BagError(
-            f"only {located:.0%} of the frames can be placed on a way over the map: the footage lies outside "
-            "of it, or --init cannot tell this region; check --map, --view-size and poses, or learn without "
-            "a way by method.enhancement.by=votes."
+            f"only {located:.0%} of the frames can be located on a path over the map, because the footage "
+            "lies outside the map or --init fails in this region; check --map, --view-size and poses, or set "
+            "method.enhancement.by=votes to train without a path."
         )
 
 
 def _beginning(
     run: Path, recipe: TrainConfig, prepared: Prepared, weights: dict[str, Tensor], fabric: Fabric
 ) -> Figures:
-    """Return figures of the encoder that is begun with, measured once."""
+    """Return the figures of the initial encoder, measured once and kept in the run's folder."""
     path = run / _BEGINNING
     if path.is_file():
         found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
@@ -235,7 +237,9 @@ def _measured(
     recipe: TrainConfig, prepared: Prepared, weights: Mapping[str, Tensor], fabric: Fabric
 ) -> dict[str, float]:
     if not isinstance(prepared.validate, LabelFreeValidation):
-        raise ParameterError("method.label_free=false leaves nothing to choose an epoch by; leave it true.")
+        raise ParameterError(
+            "method.label_free=false leaves no figure to choose an epoch by; set it to true."
+        )
     return prepared.validate(_describer(recipe, weights, fabric))
 
 

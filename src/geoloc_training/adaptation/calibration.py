@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an adapted encoder's answers are worth, as far as footage without truth can tell."""
+"""Calibration of an adapted encoder from footage without truth."""
 
 from dataclasses import replace
 
@@ -15,9 +15,14 @@ _TRUSTED_SHARE = 0.01
 
 
 def calibration_of(describer: Describer, prepared: Prepared, begun_with: Calibration) -> Calibration:
-    """Return a threshold from the footage itself, which 99 of 100 frames that find back exceed.
+    """Return a calibration whose `min_score` is exceeded by 99 % of the footage's mutual matches.
 
-    What takes a truth to measure is that of the model it began with, and not called measured.
+    Values that only truth can measure are those of the initial model, and they are not recorded as measured.
+
+    Args:
+        describer: the adapted encoder.
+        prepared: data of the run.
+        begun_with: calibration of the initial model.
     """
     if not isinstance(prepared.source, ClusterBatches):
         raise TypeError(f"adaptation learns from ClusterBatches, not from {type(prepared.source).__name__}")
@@ -29,8 +34,8 @@ def calibration_of(describer: Describer, prepared: Prepared, begun_with: Calibra
         min_score=round(float(np.quantile(trusted, _TRUSTED_SHARE)), 3) if len(trusted) else -1.0,
         min_margin=0.0,
         max_sigma_m=0.0,
-        derivation=f"min_score of the region's own footage, without truth: exceeded by 99 % of the "
-        f"{len(trusted)} of {len(queries)} frames that their best tile finds back to; covariance and "
-        "off_map_score of the model it began with",
+        derivation="min_score from the region's footage, without truth: exceeded by 99 % of the "
+        f"{len(trusted)} frames (of {len(queries)}) that match their best tile mutually; covariance and "
+        "off_map_score from the initial model",
         measured={},
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a map and footage to the folder that is learnt from; cut once, found again by a rerun."""
+"""Cuts a map and footage into the training images of a run; a rerun finds and reuses them."""
 
 import json
 import shutil
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 _RECIPE = "cut.json"
 _FORMAT = 1
-_STEP = 0.25  # of a view: a frame that has moved less adds nothing
+_STEP = 0.25  # share of a view; a frame after a shorter displacement adds no information
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a region is learnt from.
+    """Map and footage of a region, and how to cut them.
 
     Attributes:
-        map_image: GeoTIFF, picture with bounds, or folder of XYZ tiles.
-        footage: bags, photo flights and folders of pictures.
-        bounds: west, south, east, north of a picture.
-        crs: reference system of the bounds, or of a file that names none.
-        view_size_m: side of a view on the ground; None as `geoloc map build` chooses it.
-        overlap: of the tiles that are learnt from.
-        every_s: seconds between the frames of a bag that are looked at.
-        assumed: what stands in for poses that footage lacks.
-        topics: names, where a bag's types do not decide.
+        map_image: GeoTIFF, image with bounds, or folder of XYZ tiles.
+        footage: bags, photo flights and folders of images.
+        bounds: west, south, east and north edge of an image, in `crs`.
+        crs: coordinate reference system of the bounds, or of a file that does not state one.
+        view_size_m: side of a view on the ground; None for the choice of `geoloc map build`.
+        overlap: overlap of neighbouring training tiles, as a share of a tile.
+        every_s: interval between the frames used from a bag, seconds.
+        assumed: substitutes for missing poses.
+        topics: topic names, for bags in which the message types are ambiguous.
         params_files: ROS parameter files with the camera's mount and limits.
-        calibration: table of the lenses of photos.
+        calibration: table with the lens calibrations of photos.
     """
 
     map_image: Path
@@ -61,27 +61,30 @@ class Sources:
 
     def __post_init__(self) -> None:
         require(
-            bool(self.footage), "there is no footage: give --footage BAG_OR_FOLDER, once or several times."
+            bool(self.footage), "there is no footage; give --footage BAG_OR_FOLDER, once or several times."
         )
-        require(len(set(self.footage)) == len(self.footage), "--footage names something twice; name it once.")
-        require(0 <= self.overlap <= 0.9, f"--overlap is {self.overlap}: give 0 to 0.9, 0.5 is usual.")
-        require(self.every_s >= 0, f"--every-s is {self.every_s}: give 0 for all frames, or more.")
+        require(
+            len(set(self.footage)) == len(self.footage),
+            "--footage names a path twice; name each path once.",
+        )
+        require(0 <= self.overlap <= 0.9, f"--overlap is {self.overlap}; give 0 to 0.9, such as 0.5.")
+        require(self.every_s >= 0, f"--every-s is {self.every_s}; give 0 for every frame, or more.")
         require(
             self.view_size_m is None or self.view_size_m > 0,
-            f"--view-size is {self.view_size_m}: give a positive number of metres.",
+            f"--view-size is {self.view_size_m}; give a positive number of metres.",
         )
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What lies in the folder.
+    """Cut views of a region.
 
     Attributes:
-        root: folder, as `geoloc_training.datasets.region` describes it.
+        root: folder of the views, in the layout of `geoloc_training.datasets.region`.
         view_size_m: side of a view on the ground.
-        tiles: pictures of the map.
-        bare_tiles: tiles left out for want of imagery.
-        footage: what became of the frames.
+        tiles: number of tiles written.
+        bare_tiles: number of tiles left out because they lack imagery.
+        footage: counts of kept and rejected frames.
     """
 
     root: Path
@@ -92,18 +95,18 @@ class Cut:
 
 
 def cut_region(sources: Sources, encoder: "Encoder", run: Path, *, progress: bool) -> Cut:
-    """Cut map and footage into the pictures of a run, or find them cut.
+    """Cut map and footage into views, or reuse those of an earlier call.
 
     Args:
-        sources: what to cut.
-        encoder: tells views apart, and says how large they are.
-        run: folder of the run; the pictures go to its folder `views`.
-        progress: whether to show bars.
+        sources: map and footage.
+        encoder: initial encoder, which compares frames and gives the size of a view in pixels.
+        run: folder of the run; the views are written to its folder `views`.
+        progress: whether to show progress bars.
 
     Raises:
         RasterError: the map cannot be read, or is smaller than a tile.
-        BagError: footage cannot be read, or has no frame that can be used.
-        ParameterError: the run has learnt from something else.
+        BagError: footage cannot be read, or has no usable frame.
+        ParameterError: the run was trained on other data.
     """
     root = run / "views"
     recipe = _recipe(sources, encoder)
@@ -112,7 +115,7 @@ def cut_region(sources: Sources, encoder: "Encoder", run: Path, *, progress: boo
         return _cut(root, found["cut"])
     if load_checkpoint(run) is not None:
         raise ParameterError(
-            f"{run} has learnt from another map, footage, --init or other options; name another --run, or "
+            f"{run} was trained with another map, footage, --init or other options; choose another --run or "
             "delete that folder."
         )
     fresh = run / "views.part"
@@ -131,7 +134,7 @@ def _cut_into(root: Path, sources: Sources, encoder: "Encoder", *, progress: boo
         view_size_m = sources.view_size_m or default_view_size_m(
             raster.bounds_m, size_px, encoder.card.gsd_range_m
         )
-        # Opened before the long work, so that footage that cannot be read is refused at once.
+        # Open footage before the long work, so that unreadable footage is refused at once.
         rig = read_rig_settings(view_size_m, size_px, sources.params_files)
         reading = ReadingOptions(rig, sources.assumed, sources.topics, sources.calibration)
         recordings = [open_recording(path, reading) for path in sources.footage]
@@ -149,7 +152,7 @@ def _cut(root: Path, found: dict[str, Any]) -> Cut:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return what was cut, None where nothing was, or not to the end."""
+    """Return the record of an earlier cut; None if there is none or it was interrupted."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -158,7 +161,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _recipe(sources: Sources, encoder: "Encoder") -> dict[str, Any]:
-    """Return what the pictures depend on, as plain values."""
+    """Return everything that the views depend on, as plain values."""
     files = {str(path): _state(path) for path in (sources.map_image, *sources.footage)}
     options = {"format": _FORMAT, "model": encoder.card.sha256, "px": encoder.card.input_px, "files": files}
     plain: dict[str, Any] = json.loads(json.dumps(asdict(sources) | options, default=str))
@@ -166,6 +169,6 @@ def _recipe(sources: Sources, encoder: "Encoder") -> dict[str, Any]:
 
 
 def _state(path: Path) -> list[str]:
-    """Return names, sizes and times of a file, or of all that lies in a folder."""
+    """Return name, size and modification time of a file, or of each file in a folder."""
     files: Sequence[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
     return [f"{f.relative_to(path)} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files if f.is_file()]

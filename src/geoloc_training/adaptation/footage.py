@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The camera's side: footage as views, without frames that show nothing new.
+"""Cuts footage into views, without frames that nearly repeat the frame before.
 
-Frames that overlap too much add nothing, and chain the clusters of a whole flight into one. How far the
-drone moved nobody asks GNSS: the encoder itself tells views apart that lie a quarter of a view apart, on the
-map, and a frame is kept when it is as different from the last one.
+Frames that overlap too much add no information, and they chain the clusters of a whole flight into one. No
+GNSS position is used to find them. A frame is kept if its cosine with the last kept frame is at most the
+typical cosine of two map views a quarter of a view apart.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUn
 from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
 
-_VIEW_SHARE = 0.8  # of a frame's shorter side, which README tells to choose a view size by
+_VIEW_SHARE = 0.8  # recommended size of a view, as a share of a frame's shorter side
 
 
 @dataclass(frozen=True)
 class FootageOptions:
-    """Which frames are learnt from.
+    """Selection of frames.
 
     Attributes:
-        view_size_m: width of the ground in a view.
-        alike: cosine from which two views in a row show the same ground.
-        every_s: seconds between the frames of a bag that are looked at; 0 for all.
+        view_size_m: side of a view on the ground.
+        alike: cosine of successive views above which the second is left out.
+        every_s: interval between the frames used from a bag, seconds; 0 for all frames.
     """
 
     view_size_m: float
@@ -45,18 +45,18 @@ class FootageOptions:
 
 @dataclass(frozen=True)
 class FootageReport:
-    """What became of the frames.
+    """Counts of kept and rejected frames.
 
     Attributes:
-        looked_at: frames that were decoded.
-        kept: of each of `KINDS`.
-        still: frames left out because the drone had hardly moved.
-        duplicates: frames left out because they equal another.
-        refused: frames that cannot be used, by reason.
-        example: why the first one was refused, in a sentence.
-        fallback_m: metres of ground along the shorter side taken for frames that do not tell; None where all
-            did.
-        fallback_from: where that is from.
+        looked_at: number of decoded frames.
+        kept: number of views by kind, see `KINDS`.
+        still: number of frames left out because the drone had hardly moved.
+        duplicates: number of frames left out because they equal another frame.
+        refused: number of unusable frames by reason.
+        example: sentence that explains the first refusal.
+        fallback_m: assumed metres of ground along the shorter side of frames with unknown footprint; None if
+            all footprints are known.
+        fallback_from: origin of `fallback_m`.
     """
 
     looked_at: int
@@ -70,23 +70,23 @@ class FootageReport:
 
     @property
     def views(self) -> int:
-        """Return how many views there are to learn from."""
+        """Return the number of views."""
         return sum(self.kept.values())
 
     def sentences(self) -> list[str]:
-        """Return what a user should know of it."""
-        left_out = [f"{self.still} that show hardly anything new"] if self.still else []
+        """Return the report as sentences for the user."""
+        left_out = [f"{self.still} that overlap the frame before too much"] if self.still else []
         left_out += [f"{self.duplicates} duplicates"] if self.duplicates else []
         if self.refused:
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.refused.items())
-            left_out.append(f"{sum(self.refused.values())} that cannot be used ({reasons})")
+            left_out.append(f"{sum(self.refused.values())} unusable ({reasons})")
         rest = f"; left out: {', '.join(left_out)}" if left_out else ""
         said = [f"{self.views} views from {self.looked_at} frames{rest}."]
         said += [f"{count} views were {KINDS[kind]}." for kind, count in self.kept.items() if kind != POSED]
         if self.fallback_m is not None:
             said.append(
-                f"Frames that do not tell how much ground they show are taken to show {self.fallback_m:.0f} "
-                f"m along their shorter side ({self.fallback_from}); --footprint-m says otherwise."
+                f"Frames with unknown footprint are assumed to show {self.fallback_m:.0f} m along their "
+                f"shorter side ({self.fallback_from}); --footprint-m overrides this."
             )
         return said
 
@@ -100,29 +100,29 @@ def cut_footage(
     *,
     progress: bool,
 ) -> FootageReport:
-    """Write the views of footage as pictures, with their table.
+    """Write the views of footage as image files, with their table.
 
-    Frames that do not tell how much ground they show wait until the others have, whose median they take.
+    Frames with unknown footprint are processed in a second pass, with the median footprint of the others.
 
     Args:
         recordings: footage.
-        options: which frames.
+        options: selection of frames.
         describe: views uint8 (N, S, S, 3) -> unit descriptors (N, D).
-        choose: which of several views of a frame, each turned another way, has north at its top.
+        choose: returns the index of the north-up view among several rotated views of a frame.
         root: folder of the region.
-        progress: whether to show a bar.
+        progress: whether to show a progress bar.
 
     Raises:
-        BagError: no frame can be used, or a recording breaks off.
-        RasterError: a picture cannot be written.
+        BagError: no frame is usable, or a recording ends unexpectedly.
+        RasterError: an image cannot be written.
     """
     (root / "frames").mkdir(parents=True, exist_ok=True)
     cutter = _Cutter(options, describe, choose, root)
     with progress_bar(label="frames", unit="frame", shown=progress) as bar:
         waiting = [cutter.go_through(recording, bar) for recording in recordings]
-        fallback_m, told_by = None, ""
+        fallback_m, fallback_from = None, ""
         if any(waiting):
-            fallback_m, told_by = cutter.fallback()
+            fallback_m, fallback_from = cutter.fallback()
             for recording, stamps in zip(recordings, waiting, strict=True):
                 if stamps:
                     cutter.go_through(recording, bar, only=stamps, fallback_m=fallback_m)
@@ -130,16 +130,16 @@ def cut_footage(
     if not cutter.rows:
         reasons = ", ".join(f"{count} {reason}" for reason, count in cutter.refused.items())
         raise BagError(
-            f"none of {cutter.looked_at} frames of {', '.join(names)} can be used ({reasons}): "
-            f"{cutter.example.rstrip('.')}."
+            f"none of {cutter.looked_at} frames of {', '.join(names)} can be used ({reasons}); the first "
+            f"refusal says: {cutter.example}"
         )
     write_frames(root, sorted(cutter.rows, key=lambda row: (names.index(row.source), row.stamp_ns)))
-    return cutter.report(fallback_m, told_by)
+    return cutter.report(fallback_m, fallback_from)
 
 
 @dataclass
 class _Cutter:
-    """The views found so far, and what was left out."""
+    """Views cut so far, and counts of rejected frames."""
 
     options: FootageOptions
     describe: Describe
@@ -162,7 +162,7 @@ class _Cutter:
         only: frozenset[int] | None = None,
         fallback_m: float | None = None,
     ) -> frozenset[int]:
-        """Cut the frames of a recording; stamps of those that must wait for a footprint."""
+        """Cut the frames of a recording, and return the stamps of frames that wait for a footprint."""
         waiting: set[int] = set()
         last: NDArray[np.float32] | None = None
         for frame in self._due(recording):
@@ -182,13 +182,13 @@ class _Cutter:
         return frozenset(waiting)
 
     def fallback(self) -> tuple[float, str]:
-        """Return metres of ground along the shorter side of a frame that does not tell, and their origin."""
+        """Return the assumed footprint of frames with unknown footprint, metres, and its origin."""
         if self.footprints_m:
-            return float(np.median(self.footprints_m)), "the median of the others"
-        return self.options.view_size_m / _VIEW_SHARE, f"a view is taken to be {_VIEW_SHARE:.0%} of it"
+            return float(np.median(self.footprints_m)), "the median of the other frames"
+        return self.options.view_size_m / _VIEW_SHARE, f"so that a view is {_VIEW_SHARE:.0%} of it"
 
     def report(self, fallback_m: float | None, fallback_from: str) -> FootageReport:
-        """Return what became of the frames."""
+        """Return the counts of kept and rejected frames."""
         return FootageReport(
             looked_at=self.looked_at,
             kept=dict(self.kinds),
@@ -224,7 +224,7 @@ class _Cutter:
     def _keep(
         self, source: str, frame: Frame, kind: str, view: Views, last: NDArray[np.float32] | None
     ) -> NDArray[np.float32] | None:
-        """Write a view that shows something new; the descriptor that the next one is compared with."""
+        """Write a view unless it repeats another; return the descriptor to compare the next view with."""
         self.looked_at += 1
         digest = hashlib.sha256(view.tobytes()).digest()
         if digest in self.seen:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way is north in a frame that does not tell: the way in which it looks most like a tile of the map."""
+"""Search for the heading of a frame without attitude, by its similarity with the map's tiles."""
 
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +15,19 @@ _BATCH = 64
 
 
 class HeadingSearch:
-    """Chooses among views of one frame, each turned to another heading.
+    """Chooses the heading of a frame among views that are rotated to different headings.
 
     Args:
         describe: views uint8 (N, S, S, 3) -> unit descriptors (N, D).
-        tiles: folder of the tiles' pictures; they are described when first needed.
-        size_px: side S.
+        tiles: folder with the images of the tiles, which are described when first needed.
+        size_px: side S of a view in pixels.
     """
 
     def __init__(self, describe: Describe, tiles: Path, size_px: int) -> None:
         self._describe, self._folder, self._size_px = describe, tiles, size_px
 
     def __call__(self, views: Views) -> int:
-        """Return the number of the view (N, S, S, 3) whose best tile is most like it."""
+        """Return the index of the view (N, S, S, 3) that is most similar to any tile."""
         return int((self._describe(views) @ self._tiles.T).max(axis=1).argmax())
 
     @cached_property

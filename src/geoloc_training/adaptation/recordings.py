@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What footage may be: a rosbag2 recording, the folder of a photo flight, or any folder of pictures.
+"""Readers of footage: a rosbag2 recording, the folder of a photo flight, or any folder of images.
 
-Each gives its frames in order, every one with a `Warper` that knows what the footage says of its pose.
-Positions are never looked at.
+Each reader yields its frames in order, with a `Warper` that holds the pose as far as the footage states it.
+Positions are never read.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,13 +41,13 @@ _NO_POSITION = ""
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture of a recording, not decoded yet.
+    """An image of a recording, not yet decoded.
 
     Attributes:
-        stamp_ns: when it was taken.
-        name: what it is called there.
-        load: decodes it, uint8 RGB (H, W, 3); FrameRefused where it is damaged.
-        warper: knows its pose, as far as the recording does; good until the next frame is asked for.
+        stamp_ns: time of exposure.
+        name: name of the frame in the recording.
+        load: function that decodes the image, uint8 RGB (H, W, 3); raises FrameRefused if it is damaged.
+        warper: warper with the frame's pose, as far as known; valid until the next frame is read.
     """
 
     stamp_ns: int
@@ -58,13 +58,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How footage is read.
+    """Options for reading footage.
 
     Attributes:
         rig: mount and limits of a bag's camera, and the size of a view.
-        assumed: what stands in for missing poses.
-        topics: names, where a bag's types do not decide.
-        calibration: table `cameras.json` of the lenses of photos; None looks for one beside them.
+        assumed: substitutes for missing poses.
+        topics: topic names, for bags in which the message types are ambiguous.
+        calibration: table `cameras.json` with the lens calibrations of photos; None to look for it near the
+            photos.
     """
 
     rig: RigSettings
@@ -74,32 +75,35 @@ class ReadingOptions:
 
 
 class Recording(Protocol):
-    """Footage that can be gone through several times."""
+    """Footage that can be read several times."""
 
     name: str
     timed: bool
 
     def frames(self) -> Iterator[Frame]:
-        """Return all frames in order of time, or of name where there is none."""
+        """Return all frames in order of time, or of name if the footage has no times."""
 
 
 def open_recording(path: Path, options: ReadingOptions) -> Recording:
-    """Open footage, whatever it is.
+    """Open footage of any supported kind.
 
     Raises:
-        BagError: there is nothing, or nothing that can be read as footage.
+        BagError: the path does not exist, or it holds no footage.
     """
     if path.suffix in _BAGS or (path / "metadata.yaml").is_file():
         return _Bag(path, options)
     if not path.is_dir():
-        raise BagError(f"{path} is neither a bag (.mcap, .db3 or a rosbag2 folder) nor a folder of pictures.")
+        raise BagError(
+            f"{path} is neither a bag nor a folder of images; give a .mcap or .db3 file, a rosbag2 folder or "
+            "a folder of images."
+        )
     if any(path.glob("queries*.csv")) and (path / "images").is_dir():
         return _PhotoFlight(path, options)
     return _Pictures(path, options)
 
 
 class _Bag:
-    """A rosbag2 recording; its NavSatFix topics are not even opened."""
+    """A rosbag2 recording, whose NavSatFix topics are not opened."""
 
     timed = True
 
@@ -114,7 +118,7 @@ class _Bag:
 
 
 class _PhotoFlight:
-    """A folder as `geoloc flight` takes it, whose table tells how each photo was held, and how high."""
+    """A folder for `geoloc flight`, whose table states attitude and height of each photo."""
 
     timed = False
 
@@ -132,7 +136,7 @@ class _PhotoFlight:
 
 
 class _Pictures:
-    """Any folder of pictures; what DJI's headers say of the camera's attitude and height is used."""
+    """Any folder of images; attitude and height are read from DJI's image headers."""
 
     timed = False
 
@@ -143,7 +147,10 @@ class _Pictures:
             file for folder in folders for file in folder.glob("*") if file.suffix.lower() in _PICTURES
         )
         if not self._paths:
-            raise BagError(f"{path} holds no picture ({', '.join(_PICTURES)}) and is no bag.")
+            raise BagError(
+                f"{path} holds no images ({', '.join(_PICTURES)}) and is no bag; give a bag or a folder of "
+                "images."
+            )
         table = options.calibration or next(
             (
                 found
@@ -158,7 +165,7 @@ class _Pictures:
     def frames(self) -> Iterator[Frame]:
         photos = [_header(path) for path in self._paths]
         timed = [photo for photo in photos if photo is not None]
-        # By the camera's clock where all have it, else a second for each in turn.
+        # Use the camera's clock if all images have its time, else number the images one second apart.
         every = len(timed) == len(photos)
         stamps = stamps_ns(timed) if every else [number * _SECOND_NS for number in range(len(photos))]
         for stamp_ns, number in sorted((stamp_ns, number) for number, stamp_ns in enumerate(stamps)):
@@ -182,7 +189,7 @@ class _Pictures:
 
 @dataclass(frozen=True)
 class _Pose:
-    """What is known of a photo; `quaternion` as of a body whose camera looks straight down."""
+    """Known parts of a photo's pose; `quaternion` is that of a body whose camera looks straight down."""
 
     lens: Intrinsics | None = None
     quaternion: tuple[float, float, float, float] | None = None
@@ -201,7 +208,7 @@ def _photo_frame(path: Path, stamp_ns: int, pose: _Pose, options: ReadingOptions
 
 
 def _header(path: Path) -> Photo | None:
-    """Return what a picture says of itself; None where that is not even the time it was taken."""
+    """Return an image's header; None if it lacks even the time of exposure."""
     try:
         return read_photo(path)
     except BagError:
@@ -209,11 +216,11 @@ def _header(path: Path) -> Photo | None:
 
 
 def _decoder(message: object) -> Callable[[], Image]:
-    return lambda: messages.decode_image(message)  # type: ignore[arg-type]  # as rosbags made it
+    return lambda: messages.decode_image(message)  # type: ignore[arg-type]  # a message as rosbags decodes it
 
 
 def _read(path: Path) -> Image:
-    """Return a picture's pixels as they lie in the file, which is what a gimbal's angles are about."""
+    """Return an image's pixels without EXIF rotation, because a gimbal's angles refer to the raw image."""
     picture = (
         cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if path.stat().st_size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The map's side: a georeferenced image cut into overlapping tiles, and how alike neighbouring views are."""
+"""Cuts a georeferenced image into overlapping tiles, and measures the similarity of neighbouring views."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ _COMPARED = 64
 
 @dataclass(frozen=True)
 class TileOptions:
-    """How a map is cut to be learnt from.
+    """Size and overlap of training tiles.
 
     Attributes:
-        view_size_m: side of a tile.
-        size_px: side of its picture.
-        overlap: share of a tile that its neighbour shows too.
-        min_valid: tiles with a smaller share of imagery are left out.
+        view_size_m: side of a tile on the ground.
+        size_px: side of a tile's image in pixels.
+        overlap: overlap of neighbouring tiles, as a share of a tile.
+        min_valid: least share of a tile that must be imagery.
     """
 
     view_size_m: float
@@ -37,13 +37,13 @@ class TileOptions:
 
 
 def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: bool) -> tuple[int, int]:
-    """Write the tiles of a map as pictures, with their table.
+    """Write the tiles of a map as image files, with their table.
 
     Returns:
-        How many were written, and how many were left out for want of imagery.
+        Number of tiles written, and number of tiles left out because they lack imagery.
 
     Raises:
-        RasterError: the imagery is smaller than a tile, has fewer than two, or cannot be read.
+        RasterError: the imagery is smaller than a tile, gives fewer than two tiles, or cannot be read.
     """
     grid = tile_grid(raster.frame, raster.bounds_m, options.view_size_m, options.overlap, (1.0,))
     (root / "tiles").mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,8 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
         rows.append(TileRow(path.name, *numbers))
     if len(rows) < _LEAST_TILES:
         raise RasterError(
-            f"{raster.name} holds {len(rows)} tiles of {options.view_size_m:g} m with imagery, too few to "
-            "tell apart: choose a smaller --view-size, or a larger map."
+            f"{raster.name} holds {len(rows)} tiles of {options.view_size_m:g} m with imagery, fewer than "
+            f"{_LEAST_TILES}; choose a smaller --view-size or a larger map."
         )
     write_tiles(root, rows)
     return len(rows), len(grid) - len(rows)
@@ -68,7 +68,14 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
 def step_cosine(
     raster: Raster, options: TileOptions, describe: Describe, share: float, seed: int = 0
 ) -> float:
-    """Return how alike two views of the map are that lie a share of their side apart: the median cosine.
+    """Return the median cosine of two map views at a given distance.
+
+    Args:
+        raster: imagery of the map.
+        options: size of a view.
+        describe: views uint8 (N, S, S, 3) -> unit descriptors (N, D).
+        share: distance of the two views, as a share of their side.
+        seed: seed of the random positions.
 
     Raises:
         RasterError: the imagery cannot be read.
@@ -88,6 +95,6 @@ def step_cosine(
 
 
 def _view(raster: Raster, east_m: float, north_m: float, options: TileOptions) -> tuple[Views, float]:
-    """Return a view (S, S, 3) as the map builder cuts it, and the share of it that is imagery."""
+    """Return a view (S, S, 3), cut as by the map builder, and its share of imagery."""
     picture, valid = raster.view(east_m, north_m, options.view_size_m, options.size_px)
     return fill_invalid(picture, valid), float(valid.mean())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came of an adaptation, in words: for its user, and for the model's card."""
+"""Summary of an adaptation in words, for the user and for the model card."""
 
 from collections.abc import Mapping
 
@@ -9,29 +9,29 @@ Figures = Mapping[str, float]
 
 
 def in_words(figures: Figures) -> str:
-    """Return figures without labels as a user reads them."""
-    said = [f"{figures['free_mutual']:.0%} of the frames and their best tiles find each other"]
+    """Return label-free figures as a sentence for the user."""
+    said = [f"{figures['free_mutual']:.0%} of the frames match their best tile mutually"]
     if "free_continuity" in figures:
-        said.append(f"frames in a row are found side by side {figures['free_continuity']:.0%} of the way")
-        said.append(f"{figures['free_located']:.0%} of the frames can be placed on a way over the map")
+        said.append(f"continuity of successive frames {figures['free_continuity']:.0%}")
+        said.append(f"{figures['free_located']:.0%} of the frames are located on a path over the map")
     if "free_stability" in figures:
-        said.append(f"clusters keep together by {figures['free_stability']:.2f}")
-    return "; ".join(said) + f"; selection {figures[SELECTION]:.3f}"
+        said.append(f"stability of the clusters {figures['free_stability']:.2f}")
+    return "; ".join(said) + f"; selection score {figures[SELECTION]:.3f}"
 
 
 def notes(before: Figures, after: Figures, step: int, keep: float) -> dict[str, str]:
-    """Return how the weights were chosen, for the card.
+    """Return notes for the card on how the weights were chosen.
 
     Args:
-        before: figures without labels of the encoder that was begun with.
-        after: of the exported one.
-        step: of the chosen weights; 0 for those of the beginning.
-        keep: share of the beginning's weights in the mixture.
+        before: label-free figures of the initial encoder.
+        after: label-free figures of the exported encoder.
+        step: step of the chosen weights; 0 for the initial weights.
+        keep: share of the initial weights in the mixture.
     """
     chosen = (
-        f"step {step}, its weights mixed with {keep:.0%} of the beginning's"
+        f"step {step}, mixed with {keep:.0%} of the initial weights"
         if step
-        else "none was better than the beginning, whose weights these are"
+        else "no epoch was better than the initial weights, which these are"
     )
     return {
         "selection": f"the epoch with the best free_selection; {chosen}",

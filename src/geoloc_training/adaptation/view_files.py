@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views written as pictures: JPEG at quality 95 with full colour, so that they are what was described."""
+"""Writes views as JPEG at quality 95 without chroma subsampling, so that their descriptors hardly change."""
 
 from pathlib import Path
 
@@ -21,12 +21,12 @@ def write_view(path: Path, view: NDArray[np.uint8]) -> None:
     """Write a view, uint8 RGB (S, S, 3).
 
     Raises:
-        RasterError: the disk does not take it.
+        RasterError: the file cannot be written.
     """
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(view, cv2.COLOR_RGB2BGR), _SETTINGS)
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:
         raise RasterError(
-            f"{path} cannot be written ({error.strerror}): make room and rerun the same command."
+            f"{path} cannot be written ({error.strerror}); make room and rerun the same command."
         ) from error

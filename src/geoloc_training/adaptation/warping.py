@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to views by what is known of them, and by substitutes for what is not.
+"""Warps frames to views by their pose, with substitutes for missing parts of the pose.
 
-With height, attitude and calibration a frame becomes the view that flies (`posed`). Where the height or the
-calibration is missing, the frame is taken to show so many metres of ground (`scaled`); where the attitude is
-missing, to look straight down, whichever way is north (`turned`).
+A frame with height, attitude and calibration becomes the same view as in flight (`posed`). For a frame
+without height or calibration, the width of its footprint is assumed (`scaled`). A frame without attitude is
+assumed to look straight down, and its heading is searched for (`turned`).
 """
 
 import math
@@ -26,8 +26,8 @@ Choose = Callable[[NDArray[np.uint8]], int]
 POSED, SCALED, TURNED = "posed", "scaled", "turned"
 KINDS: Mapping[str, str] = {
     POSED: "warped by height, attitude and calibration",
-    SCALED: "turned by their attitude, their height or calibration assumed",
-    TURNED: "taken to look straight down, and turned as they look most like the map, for want of an attitude",
+    SCALED: "warped by their attitude with an assumed height or calibration",
+    TURNED: "warped without attitude, looking straight down at the heading most similar to the map",
 }
 _HIGHEST_M = 20_000.0
 _NO_ATTITUDE = {Reason.NO_ATTITUDE, Reason.BAD_ATTITUDE}
@@ -41,14 +41,14 @@ _MISSING = _NO_ATTITUDE | {
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What stands in for a pose that a recording lacks.
+    """Substitutes for missing parts of a pose, stated by the user.
 
     Attributes:
-        footprint_m: metres of ground along the shorter side of a frame; None where nobody has said.
-        height_m: metres above ground of frames with a calibration; None where nobody has said.
+        footprint_m: metres of ground along the shorter side of a frame; None if not stated.
+        height_m: height above ground of frames with a calibration; None if not stated.
 
     Raises:
-        ParameterError: a value that is not above 0.
+        ParameterError: a value is not positive.
     """
 
     footprint_m: float | None = None
@@ -58,32 +58,32 @@ class Assumptions:
         for name, option in (("footprint_m", "--footprint-m"), ("height_m", "--assumed-height-m")):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
-                raise ParameterError(f"{option} is {value}: give a positive number of metres.")
+                raise ParameterError(f"{option} is {value}; give a positive number of metres.")
 
 
-class FootprintUnknown(Exception):  # noqa: N818 - an answer that a later pass acts on
-    """How much ground a frame shows has to be learnt from the other frames first."""
+class FootprintUnknown(Exception):  # noqa: N818 - a result that a second pass handles, no error
+    """The footprint of a frame is unknown and must be taken from the other frames."""
 
 
 class Warper:
-    """A camera rig that copes with what a recording lacks.
+    """A camera rig with substitutes for missing parts of a frame's pose.
 
     Args:
         settings: mount, limits, and the size of a view.
-        assumed: what the user said of frames without a pose.
+        assumed: substitutes that the user stated.
     """
 
     def __init__(self, settings: RigSettings, assumed: Assumptions) -> None:
-        # Of a camera that is made up the height is too: its limits say nothing.
+        # The limits of height do not apply to an assumed height.
         free = replace(settings, min_height_m=0.0, max_height_m=_HIGHEST_M)
         self._assumed = assumed
-        self._rig, self._turned = CameraRig(settings), CameraRig(free)  # the latter knows attitudes alone
+        self._rig, self._turned = CameraRig(settings), CameraRig(free)  # the latter is fed attitudes only
         self._straight = replace(free, mount_rpy_deg=NADIR_MOUNT_RPY_DEG)
         self._height_m: float | None = None
         self._lens: Intrinsics | None = None
 
     def take(self, sample: Sample) -> None:
-        """Feed it a sample that is no image; one that cannot be used is as good as none."""
+        """Feed a sample other than an image; ignore a sample that the rig refuses."""
         try:
             feed(self._rig, sample)
         except FrameRefused:
@@ -96,31 +96,31 @@ class Warper:
             self._lens = sample.intrinsics
 
     def ready(self, stamp_ns: int) -> bool:
-        """Return True where the attitude at a stamp is settled."""
+        """Return True if no later sample can change the attitude at a stamp."""
         return self._rig.ready(stamp_ns)
 
     def footprint_m(self, image: NDArray[np.uint8]) -> float | None:
-        """Return metres of ground along the shorter side of a frame (H, W, 3), where height and lens tell."""
+        """Return metres of ground along a frame's (H, W, 3) shorter side; None without height or lens."""
         lens, height_m = self._fitting(image), self._height_m or self._assumed.height_m
         return None if lens is None or height_m is None else height_m * _shorter_per_metre(lens)
 
     def view(
         self, stamp_ns: int, image: NDArray[np.uint8], fallback_m: float | None, choose: Choose
     ) -> tuple[str, NDArray[np.uint8]]:
-        """Turn a frame into a view.
+        """Warp a frame to a view.
 
         Args:
             stamp_ns: the frame's stamp.
             image: uint8 RGB (H, W, 3).
-            fallback_m: metres of ground along the shorter side of frames of which nothing else is known.
-            choose: which of several views of the frame, each turned another way, has north at its top.
+            fallback_m: metres of ground along the shorter side of a frame whose footprint is unknown.
+            choose: returns the index of the north-up view among several rotated views of the frame.
 
         Returns:
-            One of `KINDS`, and the view, uint8 (S, S, 3).
+            Kind of the view, one of `KINDS`, and the view, uint8 (S, S, 3).
 
         Raises:
-            FrameRefused: the frame cannot be used, whatever else is known of it.
-            FootprintUnknown: it can be once `fallback_m` is known.
+            FrameRefused: the frame is unusable, for another reason than a missing part of its pose.
+            FootprintUnknown: the footprint is unknown and `fallback_m` is None.
         """
         try:
             return POSED, self._rig.view(stamp_ns, image).image
@@ -141,7 +141,7 @@ class Warper:
     def _straight_down(
         self, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float, heading_deg: float
     ) -> NDArray[np.uint8]:
-        """Return the view of a camera above its middle, the top of whose picture is at a heading."""
+        """Return the view of a camera that looks straight down, with the top of its image at a heading."""
         rig = CameraRig(self._straight)
         half_rad = math.radians(90.0 - heading_deg) / 2
         rig.add_attitude(stamp_ns, (0.0, 0.0, math.sin(half_rad), math.cos(half_rad)))
@@ -150,14 +150,14 @@ class Warper:
     def _substituted(
         self, rig: CameraRig, stamp_ns: int, image: NDArray[np.uint8], footprint_m: float
     ) -> NDArray[np.uint8]:
-        """Return the view of a rig that knows attitudes alone, at the height that makes the frame so wide."""
+        """Return the view of a rig with attitudes only, at the height that gives the frame its footprint."""
         lens = self._fitting(image) or _pinhole(image.shape[1], image.shape[0])
         rig.set_intrinsics(lens)
         rig.add_height(stamp_ns, footprint_m / _shorter_per_metre(lens))
         return rig.view(stamp_ns, image).image
 
     def _fitting(self, image: NDArray[np.uint8]) -> Intrinsics | None:
-        """Return the calibration at a frame's size; None without one, or with one for another shape."""
+        """Return the calibration scaled to a frame's size; None without a calibration of its aspect ratio."""
         try:
             return self._lens and self._lens.scaled_to(image.shape[1], image.shape[0])
         except CameraError:
@@ -165,12 +165,12 @@ class Warper:
 
 
 def _shorter_per_metre(lens: Intrinsics) -> float:
-    """Return metres of ground along a frame's shorter side for each metre of height."""
+    """Return metres of ground along a frame's shorter side per metre of height."""
     return min(lens.width, lens.height) / float(lens.matrix[0, 0])
 
 
 def _pinhole(width: int, height: int) -> Intrinsics:
-    """Return a camera without distortion whose shorter side takes in 45 degrees, as a guess at any."""
+    """Return an assumed lens without distortion, with a field of view of 45 degrees on the shorter side."""
     focal_px = min(width, height) / (2 * math.tan(math.radians(22.5)))
     rows = [[focal_px, 0.0, (width - 1) / 2], [0.0, focal_px, (height - 1) / 2], [0.0, 0.0, 1.0]]
     return Intrinsics(width, height, np.array(rows))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program `geoloc-train`, a module a command; without torch it says what to install, not a traceback."""
+"""Command line of `geoloc-train`, one module for each command."""
 
 import importlib.util
 import sys
@@ -21,12 +21,12 @@ _NEEDED = (
 
 
 def main() -> None:
-    """Run `geoloc-train`."""
+    """Run `geoloc-train`, or name the packages that are missing."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(
-            f"geoloc-train: {', '.join(missing)} not installed: run `make setup-train` in the checkout, "
-            "or `pip install 'geoloc[train]'`",
+            f"geoloc-train: {', '.join(missing)} not installed; run `make setup-train` in the checkout, "
+            "or `pip install 'geoloc[train]'`.",
             file=sys.stderr,
         )
         raise SystemExit(2)

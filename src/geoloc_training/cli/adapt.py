@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train adapt`: an encoder made at home in a region, from its map and from footage without labels."""
+"""`geoloc-train adapt`: adapts an encoder to a region, from a map and unlabelled footage of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from geoloc_training.adaptation.cutting import Sources
 from geoloc_training.adaptation.summary import in_words
 from geoloc_training.adaptation.warping import Assumptions
 
-_INIT = "geoloc-small-2"  # by name: an adapted model under models/ counts as shipped too
+_INIT = "geoloc-small-2"  # a fixed name: the folder of shipped models may also hold adapted ones
 _POSES = "Footage without poses"
 _CUTTING = "Cutting"
 
@@ -21,29 +21,32 @@ def adapt_command(
     map_image: Annotated[
         Path,
         typer.Option(
-            "--map", help="GeoTIFF of any reference system, picture with --bounds, or folder of XYZ tiles."
+            "--map",
+            help="GeoTIFF in any coordinate reference system, image with --bounds, or folder of XYZ tiles.",
         ),
     ],
     footage: Annotated[
         list[Path],
         typer.Option(
             "--footage",
-            help="A bag (.mcap, .db3, rosbag2 folder), a photo flight as `geoloc flight` takes it, or a "
-            "folder of pictures. Repeatable.",
+            help="Bag (.mcap, .db3 or rosbag2 folder), photo flight (a folder that `geoloc flight` accepts), "
+            "or folder of images. Repeatable.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="Model directory to write; its name becomes the model's id.")
+        Path, typer.Option("--out", help="Model directory to write. Its name becomes the model's id.")
     ],
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="Settings over config/training/preset/adapt.yaml: optimiser.epochs=20 …"),
+        typer.Argument(
+            help="Settings that override config/training/preset/adapt.yaml, such as optimiser.epochs=20."
+        ),
     ] = None,
     initial: Annotated[
         str,
         typer.Option(
             "--init",
-            help="Model directory, or id of a shipped model, to begin with.",
+            help="Initial model: a model directory or the id of a shipped model.",
         ),
     ] = _INIT,
     map_out: Annotated[
@@ -52,43 +55,53 @@ def adapt_command(
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run; rerunning resumes it. Default: runs/NAME.", show_default=False),
+        typer.Option(
+            help="Folder of the run. Rerunning the command resumes it. Default: runs/NAME.",
+            show_default=False,
+        ),
     ] = None,
     keep: Annotated[
         float,
         typer.Option(
-            help="Share of the initial weights in the model: more for ground that the footage does not show, "
-            "0 where it shows all."
+            help="Share of the initial weights in the exported model, 0 to less than 1. Raise it where the "
+            "footage shows only part of the map; use 0 where the footage shows all of it."
         ),
     ] = 0.4,
     view_size: Annotated[
         float | None,
         typer.Option(
-            help="Metres of ground in a view: about 0.8 of the shorter side of what the camera sees. "
-            "Default: as `geoloc map build`.",
+            help="Side of a view on the ground in metres, about 0.8 of the shorter side of the camera's "
+            "footprint. Default: the same as for `geoloc map build`.",
             show_default=False,
             rich_help_panel=_CUTTING,
         ),
     ] = None,
     overlap: Annotated[
         float,
-        typer.Option(help="Share of a training tile that its neighbour shows too.", rich_help_panel=_CUTTING),
+        typer.Option(
+            help="Overlap of neighbouring training tiles as a share of a tile, 0 to 0.9.",
+            rich_help_panel=_CUTTING,
+        ),
     ] = 0.5,
     every_s: Annotated[
         float,
-        typer.Option(help="Seconds between the frames that are taken from a bag.", rich_help_panel=_CUTTING),
+        typer.Option(
+            help="Interval in seconds between the frames used from a bag; 0 for every frame.",
+            rich_help_panel=_CUTTING,
+        ),
     ] = 0.5,
     bounds: Annotated[
         tuple[float, float, float, float] | None,
-        typer.Option(help="West south east north of a picture, in --crs.", show_default=False),
+        typer.Option(help="West, south, east and north edge of an image, in --crs.", show_default=False),
     ] = None,
     crs: Annotated[
-        str | None, typer.Option(help="Reference system of --bounds, or of a file that names none.")
+        str | None,
+        typer.Option(help="Coordinate reference system of --bounds, or of a file that does not state one."),
     ] = None,
     assumed_height_m: Annotated[
         float | None,
         typer.Option(
-            help="Height above ground of calibrated frames without one.",
+            help="Assumed height above ground in metres of calibrated frames without a height.",
             show_default=False,
             rich_help_panel=_POSES,
         ),
@@ -96,32 +109,36 @@ def adapt_command(
     footprint_m: Annotated[
         float | None,
         typer.Option(
-            help="Ground along the shorter side of frames without height or calibration. Default: the median "
-            "of the others, else view size / 0.8.",
+            help="Metres of ground along the shorter side of frames without height or calibration. Default: "
+            "the median of the other frames, or view size / 0.8 if there are none.",
             show_default=False,
             rich_help_panel=_POSES,
         ),
     ] = None,
     topic: Annotated[
         list[str] | None,
-        typer.Option(help="role=name: image, camera_info, imu or altitude; an empty name leaves it out."),
+        typer.Option(
+            help="Topic of a bag as role=name; roles are image, camera_info, imu and altitude. "
+            "An empty name ignores the role. Repeatable."
+        ),
     ] = None,
     params_file: Annotated[
         list[Path] | None,
-        typer.Option(help="ROS parameter file with mount_rpy_deg and limits; may be repeated."),
+        typer.Option(help="ROS parameter file with mount_rpy_deg and limits. Repeatable."),
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Table cameras.json of photos' lenses.", show_default=False),
+        typer.Option(help="cameras.json with the lens calibrations of photos.", show_default=False),
     ] = None,
 ) -> None:
-    """Adapt an encoder to a region: its map and unlabelled footage in, a model and its map out.
+    """Adapt an encoder to a region, from a map and unlabelled footage.
 
-    Where height, attitude and calibration are known, frames become views as in flight. A frame that lacks one
-    is scaled by the other frames or your options, and turned to match the map. Positions in the footage are
-    never read. DMNIL learns from both sides without labels. The epoch with the best figures without labels is
-    mixed with the initial weights and exported; if no epoch is better, the initial weights are. The map is
-    then built with the model. Rerun the same command to continue after an interruption.
+    A frame with height, attitude and calibration becomes a view as in flight. A frame without height or
+    calibration is scaled by --footprint-m, --assumed-height-m or the other frames. A frame without attitude
+    is rotated to match the map. Positions in the footage are never read. DMNIL learns from map and footage
+    without labels. The epoch with the best label-free figures is mixed with the initial weights and exported.
+    If no epoch is better than the initial weights, these are exported. Then the command builds the map with
+    the exported model. Rerun the same command to continue after an interruption.
 
     geoloc-train adapt --map ortho.tif --footage flight.mcap --out models/region
 
@@ -156,11 +173,11 @@ def adapt_command(
 
 
 def _summary(found: Adapted) -> str:
-    """Return what the command prints at its end."""
+    """Return the lines that the command prints at its end."""
     if not found.helped:
         result = (
-            "adaptation did not help: no epoch was better than the beginning, which was exported as it was.\n"
-            "More footage, or more varied, may help; so may optimiser.epochs=… or another --view-size."
+            "adaptation did not help: no epoch was better than the initial weights, which were exported.\n"
+            "More footage, more varied footage, optimiser.epochs=… or another --view-size may help."
         )
     else:
         result = (

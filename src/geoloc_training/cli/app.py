@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of `geoloc-train`, and how their errors end."""
+"""The commands of `geoloc-train`, and how their errors are reported."""
 
 import errno
 import sys
@@ -15,7 +15,7 @@ from geoloc_training.cli.fit import fit_command
 from geoloc_training.training.interrupts import Interrupted
 
 app = typer.Typer(
-    help="Train an encoder on views of the same places, measure it, hand it to the nodes.",
+    help="Train an encoder, evaluate it, export it for the nodes, and adapt it to a region.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,7 +29,7 @@ app.add_typer(datasets.app, name="datasets")
 
 
 def run() -> None:
-    """Run a command; a mistake of the user's ends in one sentence, not in a traceback."""
+    """Run a command, and report an expected error as one sentence without a traceback."""
     try:
         app()
     except Interrupted as stopped:
@@ -41,5 +41,5 @@ def run() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f"geoloc-train: {error}: make room and rerun the same command to go on.", file=sys.stderr)
+        print(f"geoloc-train: {error}; make room and rerun the same command to continue.", file=sys.stderr)
         raise SystemExit(2) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train datasets …`: which data sets there are, whether one is whole, and a small one to try."""
+"""`geoloc-train datasets …`: lists data sets, checks one, and makes a small one for trials."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,18 @@ from geoloc_training.datasets.published.registry import (
     load_benchmark,
 )
 
-app = typer.Typer(help="Data sets: list, check, make a small one.", no_args_is_help=True)
+app = typer.Typer(help="List data sets, check one, or make a small one.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="As `geoloc-train datasets list` gives it.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(help="Name of a data set in `geoloc-train datasets list`.", show_default=False),
+]
 ScaleM = Annotated[
     float | None,
-    typer.Option(help="Metres per pixel of plain pictures (orthophotos).", min=0.0, show_default=False),
+    typer.Option(help="Metres per pixel of orthophotos without georeference.", min=0.0, show_default=False),
 ]
 _DEFAULT_PLACES = 12
-_IMAGERY = "Imagery of your own"
+_IMAGERY = "Your own imagery"
 
 
 @app.command("list")
@@ -33,16 +36,16 @@ def list_command() -> None:
     """List every data set by name."""
     for name, known in DATA_SETS.items():
         typer.echo(f"{name:<12}  {known.title:<24}  {' in '.join(known.views)}")
-    typer.echo(f"{MAP:<12}  {_IMAGERY:<24}  views drawn from georeferenced images")
+    typer.echo(f"{MAP:<12}  {_IMAGERY:<24}  views rendered from georeferenced images")
 
 
 @app.command("check")
 def check_command(
     name: Name,
-    root: Annotated[Path, typer.Argument(help="The folder it was unpacked to.", show_default=False)],
+    root: Annotated[Path, typer.Argument(help="Folder of the unpacked data set.", show_default=False)],
     gsd_m: ScaleM = None,
 ) -> None:
-    """Say what is missing or malformed in a data set, or how large it is.
+    """Check a data set: report missing or malformed files, or else its size.
 
     geoloc-train datasets check u1652 ~/data/University-Release
 
@@ -51,7 +54,7 @@ def check_command(
     if name == MAP:
         survey = survey_images(root.expanduser(), gsd_m or 0.0)
         _refuse(survey.findings, _IMAGERY, root)
-        counts = _counted(survey.pictures, "picture"), _counted(survey.places, "place")
+        counts = _counted(survey.pictures, "image"), _counted(survey.places, "place")
         typer.echo(f"{_IMAGERY} in {root} is in order: {' of '.join(counts)}.")
         return
     _refuse(check_dataset(name, root), data_set(name).title, root)
@@ -61,19 +64,23 @@ def check_command(
 @app.command("make")
 def make_command(
     name: Name,
-    out: Annotated[Path, typer.Argument(help="Folder to make; new or empty.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(help="Folder to write; it must be new or empty.", show_default=False)
+    ],
     imagery: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a multi-date set or of orthophotos. Default: the procedural world.",
+            help="Folder with dated imagery or orthophotos. Default: the procedural world.",
             show_default=False,
         ),
     ] = None,
-    places: Annotated[int, typer.Option(help="How many places, drawn at random.", min=1)] = _DEFAULT_PLACES,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
+    places: Annotated[
+        int, typer.Option(help="Number of places, sampled at random.", min=1)
+    ] = _DEFAULT_PLACES,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same files.")] = 0,
     gsd_m: ScaleM = None,
 ) -> None:
-    """Make a small data set in the layout of a published one, from overhead imagery.
+    """Make a small data set from overhead imagery, in the layout of a published one.
 
     geoloc-train datasets make u1652 /tmp/tiny --imagery DIR
 
@@ -86,7 +93,7 @@ def make_command(
 
 
 def _refuse(findings: Sequence[str], title: str, root: Path) -> None:
-    """Say what was found and end, if anything was."""
+    """Print the findings and exit with status 1; return if there are none."""
     if not findings:
         return
     for sentence in findings:
@@ -97,7 +104,7 @@ def _refuse(findings: Sequence[str], title: str, root: Path) -> None:
 
 def _table(name: str, root: Path) -> str:
     known = data_set(name)
-    lines = [f"{known.title} in {root} is in order.", f"{'':<36} {'pictures':>16} {'places':>14}"]
+    lines = [f"{known.title} in {root} is in order.", f"{'':<36} {'images':>16} {'places':>14}"]
     for part, (pictures, places) in benchmark_sizes(load_benchmark(name, root)).items():
         of_pictures, of_places = known.published.get(part, (None, None))
         lines.append(f"{part:<36} {_of(pictures, of_pictures):>16} {_of(places, of_places):>14}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train evaluate`: recall of a run or a model, on published tests or across dates of one ground."""
+"""`geoloc-train evaluate`: measures the recall of an encoder on published tests or between imagery dates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,43 +30,55 @@ def evaluate_command(
     source: Annotated[Path, typer.Argument(help="Folder of a run, a model directory, or a shipped model.")],
     words: DataWords = None,
     protocol: Annotated[
-        str, typer.Option(help="Published sets: full (distractors kept), sample4geo (left out) or both.")
+        str,
+        typer.Option(
+            help="Protocol on published sets: full (gallery with distractors), sample4geo (without) or both."
+        ),
     ] = "full",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Published sets: folder for JSON, CSV and the worst queries.")
+        Path | None,
+        typer.Option("--out", help="Folder for results on published sets: JSON, CSV and the worst queries."),
     ] = None,
     weights: Weights = None,
     flip: Annotated[
-        bool, typer.Option(help="Published sets: add the mirrored picture's descriptor.")
+        bool, typer.Option(help="Add the descriptor of each image's mirror image (published sets).")
     ] = False,
     multi_query: Annotated[
-        bool, typer.Option(help="Published sets: one query a place, the mean of its pictures.")
+        bool,
+        typer.Option(help="Average the descriptors of a place's queries into one query (published sets)."),
     ] = False,
     float32_compat: Annotated[
         bool,
-        typer.Option(help="DenseUAV: round coordinates to float32 in SDM, as the published script does."),
+        typer.Option(help="Round coordinates to float32 in SDM, as DenseUAV's published script does."),
     ] = False,
     features: Annotated[
         Path | None,
         typer.Option(
-            help="Published sets: folder for descriptors as University-1652's evaluate_gpu.py reads."
+            help="Folder for descriptors in the format of University-1652's evaluate_gpu.py (published sets)."
         ),
     ] = None,
-    cache: Annotated[bool, typer.Option(help="Published sets: keep descriptors for the next time.")] = True,
+    cache: Annotated[
+        bool, typer.Option(help="Keep descriptors on disk for the next evaluation (published sets).")
+    ] = True,
     pairs: Annotated[
-        list[str] | None, typer.Option("--pair", help="map: city:map_date:query_date. Repeatable.")
+        list[str] | None,
+        typer.Option("--pair", help="Dates to compare (map): city:map_date:query_date. Repeatable."),
     ] = None,
     floor: Annotated[
-        bool, typer.Option(help="map: measure gradient histograms (HOG) by the same protocols too.")
+        bool,
+        typer.Option(help="Measure histograms of oriented gradients (HOG), too, as a baseline (map)."),
     ] = False,
     label: Annotated[
-        str, typer.Option(help="map: words before each protocol, such as what was left out.")
+        str,
+        typer.Option(
+            help="Text before the name of each protocol (map), such as a note on the training data."
+        ),
     ] = "",
     json_out: Annotated[
-        Path | None, typer.Option("--json", help="Keep the recalls here, for `export --also`.")
+        Path | None, typer.Option("--json", help="JSON file for the recalls, read by `export --also`.")
     ] = None,
 ) -> None:
-    """Measure recall: on the tests of a published set, or across dates of the same ground (map).
+    """Measure the recall of an encoder on published tests, or between imagery dates (map).
 
     geoloc-train evaluate runs/host data.root=DIR --protocol both --out runs/host/tests
 
@@ -101,7 +113,7 @@ def _measure_dates(
 
 
 def _describer(source: Path, weights: Which | None) -> tuple[Describe, int, str, int]:
-    """Return encoder, side of views, key and seed of the weights of a run (torch) or a model."""
+    """Return the encoder of a run or a model, its view size in pixels, and key and seed of its weights."""
     if is_run(source):
         recipe = load_config(recipe=source / "config.yaml")
         encoder = encoder_of(source, recipe, load_average(source, weights)[1])

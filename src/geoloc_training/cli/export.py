@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train export`: a model directory for the nodes, from a run."""
+"""`geoloc-train export`: writes a run's weights as a model directory for the nodes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,24 +21,28 @@ from geoloc_training.training.describe import Describer
 
 
 def export_command(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, made by `geoloc-train fit`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run that `geoloc-train fit` wrote.")],
     out: Annotated[
-        Path, typer.Option("--out", help="Model directory to write; its name becomes the model's id.")
+        Path, typer.Option("--out", help="Model directory to write. Its name becomes the model's id.")
     ],
     words: DataWords = None,
     weights: Weights = None,
     also: Annotated[
-        list[Path] | None, typer.Option("--also", help="Figures of `evaluate --json` for the card.")
+        list[Path] | None,
+        typer.Option("--also", help="JSON file of `evaluate --json`, added to the model card. Repeatable."),
     ] = None,
     note: Annotated[
-        list[str] | None, typer.Option("--note", help="name=text for the card. Repeatable.")
+        list[str] | None, typer.Option("--note", help="Note for the model card, name=text. Repeatable.")
     ] = None,
     view_size_m: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Smallest and largest view on the ground, for sets that do not say."),
+        typer.Option(
+            help="Smallest and largest side of a view on the ground in metres, where the data set does not "
+            "state them."
+        ),
     ] = None,
 ) -> None:
-    """Write a model directory for the nodes, after checking that all backends agree.
+    """Export a run as a model directory for the nodes, after checking that all backends agree.
 
     geoloc-train export runs/small --out models/my-model data.root=DIR
     """
@@ -60,10 +64,10 @@ def export_command(
     views = real_views(prepared)
     parity = export_model(state, recipe.model, described, out, views)
     agreement = "; ".join(
-        f"{name}: lowest cosine {found.lowest_cosine:.6f}, same best {found.top1_agreement:.1%}"
+        f"{name}: lowest cosine {found.lowest_cosine:.6f}, same best view {found.top1_agreement:.1%}"
         for name, found in parity.items()
     )
-    missing = "".join(f"; {name}: not installed here, so not compared" for name in not_compared(parity))
+    missing = "".join(f"; {name}: not compared (not installed)" for name in not_compared(parity))
     typer.echo(
         f"{cross_date_suite.table(described.metrics)}\n"
         f"agreement with torch: {agreement}{missing}\nexported: {out}"
@@ -71,7 +75,7 @@ def export_command(
 
 
 def _recipe_of(run: Path, words: list[str] | None) -> TrainConfig:
-    """Return a run's recipe with its data where it lies now."""
+    """Return a run's recipe with the data's present folder."""
     recipe = load_config(recipe=run / "config.yaml")
     return replace(recipe, data=load_data(words or (), recipe.data))
 

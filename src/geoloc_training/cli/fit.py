@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc-train fit`: train, or go on."""
+"""`geoloc-train fit`: trains an encoder, or continues an interrupted run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,32 +14,34 @@ from geoloc_training.training.origin import write_origin
 
 Words = Annotated[
     list[str] | None,
-    typer.Argument(help="Settings: +preset=NAME, data=NAME, data.root=DIR, optimiser.steps=500, …"),
+    typer.Argument(help="Settings, such as +preset=NAME, data=NAME, data.root=DIR, optimiser.steps=500."),
 ]
 
 
 def fit_command(
     words: Words = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run; rerunning resumes it.")] = Path(
-        "runs/first"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the run. Rerunning the command resumes it.")
+    ] = Path("runs/first"),
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="A whole recipe, such as a run's config.yaml; no presets then."),
+        typer.Option(
+            "--config", help="Complete recipe, such as a run's config.yaml, in place of the presets."
+        ),
     ] = None,
     initial: Annotated[
         Path | None,
         typer.Option(
             "--init",
-            help="Begin with the weights of another run, a model directory, or a shipped model (its id).",
+            help="Initial weights: another run, a model directory, or the id of a shipped model.",
         ),
     ] = None,
 ) -> None:
-    """Train; rerun the same command to go on after an interruption.
+    """Train an encoder. Rerun the same command to continue after an interruption.
 
-    Presets: small (the shipped model's recipe), sample4geo, lpn, dphr (sample4geo + DPHR), dmnil (without
-    pairs; dmnil_sues200, dmnil_denseuav). Without data.root, `small` learns from procedural worlds alone and
-    needs no data:
+    Presets: small (the recipe of the shipped model), sample4geo, lpn, dphr (sample4geo with DPHR) and dmnil
+    (unpaired images; also dmnil_sues200 and dmnil_denseuav). Without data.root, `small` learns from
+    procedural worlds only and needs no data:
 
       geoloc-train fit +preset=small optimiser.steps=300 --out runs/world
 
@@ -62,7 +64,7 @@ def fit_command(
 
 
 def _arguments(words: list[str] | None, config: Path | None, initial: Path | None) -> list[str]:
-    """Return what the command was called with, for the model's card."""
+    """Return the command's arguments, for the model card."""
     options = ["--config", str(config)] if config is not None else []
     options += ["--init", str(initial)] if initial is not None else []
     return [*options, *(words or ())]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well an encoder finds places: published tests of image sets, and tests across dates of the map set."""
+"""Evaluation of encoders, by the tests of published data sets and by retrieval between imagery dates."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A data set's published tests, run: describe, rank by both protocols, and measure."""
+"""Runs the published tests of a data set: describes images, ranks galleries and computes metrics."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,16 +27,16 @@ _PAIRS = {"recall_pairs", "hit_rate"}
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What a user may choose beside the protocol.
+    """Options of an evaluation, besides the protocol.
 
     Attributes:
-        flip: add the descriptor of the mirrored picture.
-        multi_query: one query a place, the mean of its pictures.
-        float32_compat: round coordinates to float32 in SDM, as DenseUAV's script does.
-        batch: pictures described at a time.
-        threads: threads that read pictures.
-        best: entries kept for each query; at least 10 for all figures.
-        progress: whether to show bars.
+        flip: whether to add the descriptor of the mirrored image.
+        multi_query: whether to average the descriptors of a place's queries into one query.
+        float32_compat: whether to round coordinates to float32 in SDM, as DenseUAV's script does.
+        batch: number of images described at a time.
+        threads: number of threads that read images.
+        best: number of best entries kept for each query; all figures need at least 10.
+        progress: whether to show progress bars.
     """
 
     flip: bool = False
@@ -55,26 +55,26 @@ class EvaluationOptions:
 
     @property
     def variant(self) -> str:
-        """Return what differs from the plain test, in words; empty where nothing does."""
+        """Return the names of the enabled options, for tables; empty if none is enabled."""
         words = {"multi-query": self.multi_query, "flip": self.flip, "float32": self.float32_compat}
         return ", ".join(word for word, chosen in words.items() if chosen)
 
     def reading(self, size_px: int) -> Reading:
-        """Return how pictures are described under these options."""
+        """Return the reading options for views of a size."""
         return Reading(size_px, self.flip, self.batch, self.threads, self.progress)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One test under one protocol.
+    """Result of one test under one protocol.
 
     Attributes:
-        task: the test as it was run; with multi-query each place's first picture is its query.
-        protocol: how distractors were treated.
-        variant: what else differs from the plain test.
-        figures: what was measured.
-        curve: share of queries whose best entry is nearer than so many metres, where GTA-UAV reports it.
-        ranking: ranks of true matches and the best entries of every query.
+        task: the test; with multi-query its queries are the first images of the places.
+        protocol: treatment of distractors.
+        variant: names of the enabled options.
+        figures: computed metrics.
+        curve: pairs of a distance in metres and the share of queries whose best entry is nearer, for GTA-UAV.
+        ranking: ranks of the true matches, and the best entries of every query.
     """
 
     task: Task
@@ -85,7 +85,7 @@ class Result:
     ranking: Ranking = field(repr=False)
 
     def value(self, name: str) -> float:
-        """Return a figure by its name; KeyError where it was not measured."""
+        """Return a figure by its name; raises KeyError if it was not measured."""
         return {figure.name: figure.value for figure in self.figures}[name]
 
 
@@ -100,19 +100,19 @@ def evaluate_benchmark(
     """Run every test of a data set.
 
     Args:
-        benchmark: the data set, or tests of one's own such as a validation split.
-        describe: uint8 views (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        size_px: side S of the views.
-        protocols: how distractors are treated; each gives a result.
-        cache: where descriptors are kept, or None.
-        options: what else may be chosen.
+        benchmark: data set, or other tests such as a validation split.
+        describe: uint8 views (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        size_px: side S of a view in pixels.
+        protocols: treatments of distractors, each giving a result.
+        cache: cache of descriptors, or None.
+        options: further options.
 
     Returns:
-        For each test a result per protocol.
+        A result for each test and protocol.
 
     Raises:
-        RasterError: a picture cannot be read.
-        ParameterError: a test without a true match, or a figure that needs locations which are missing.
+        RasterError: an image cannot be read.
+        ParameterError: a test has no true match, or locations that a metric needs are missing.
     """
     tasks = benchmark.tests if isinstance(benchmark, Benchmark) else benchmark
     options = options or EvaluationOptions()
@@ -132,10 +132,10 @@ def evaluate_features(
     protocols: Iterable[ProtocolName] = PROTOCOLS,
     options: EvaluationOptions | None = None,
 ) -> list[Result]:
-    """Run one test on descriptors of its queries (Q, D) and its gallery (G, D).
+    """Run one test on the descriptors of its queries (Q, D) and its gallery (G, D).
 
     Raises:
-        ParameterError: as `evaluate_benchmark`.
+        ParameterError: the same errors as in `evaluate_benchmark`.
     """
     options = options or EvaluationOptions()
     if options.multi_query:
@@ -154,10 +154,10 @@ def _rank(
     pairs = _PAIRS & set(task.metrics)
     if pairs and {"recall", "ap_trapezoid", "ap_step"} & set(task.metrics):
         raise ParameterError(
-            f"'{task.name}' asks for figures of pairs ({', '.join(sorted(pairs))}) beside those of ranked "
-            "lists, which treat ties differently; make two tests of it."
+            f"'{task.name}' mixes metrics of pairs ({', '.join(sorted(pairs))}) with metrics of ranked "
+            "lists, which treat ties differently; split it into two tests."
         )
     right = truth(task)
-    if pairs:  # Sample4Geo's scripts for pairs let every reference compete, whatever the protocol.
+    if pairs:  # In Sample4Geo's scripts for pairs every reference competes under both protocols.
         return rank_by_counting(queries, gallery, right, semi_positives(task), best)
     return rank_by_sorting(queries, gallery, right, junk(task, protocol), best)

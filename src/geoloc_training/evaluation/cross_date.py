@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cross-date retrieval: how often a view of one year finds its place among the map views of another."""
+"""Cross-date retrieval: recall of views of one date in map views of another date."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ class Protocol:
     """One cross-date test.
 
     Attributes:
-        city: group whose places are searched.
+        city: group of places to search.
         map_date: date of the gallery's views.
         query_date: date of the queries.
-        yaw_deg: heading error, uniform within plus or minus this; 180 is an unknown heading.
-        offset_m: largest offset of the query per axis.
-        scale: largest relative change of the query's scale.
+        yaw_deg: bound of the uniform heading error in degrees; 180 for an unknown heading.
+        offset_m: bound of the uniform offset of a query on each axis.
+        scale: bound of the uniform relative error of a query's scale.
         view_size_m: side of the views on the ground.
-        draws: queries per place.
-        seed: of the draws.
-        distractors: also search every other picture given.
-        rotations: turn each query so many times through a full circle and let the best score win.
+        draws: number of queries for each place.
+        seed: seed of the random queries.
+        distractors: whether the gallery contains all other images, too.
+        rotations: number of equally spaced rotations of each query; the best score counts.
     """
 
     city: str
@@ -62,17 +62,17 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Recall:
-    """What a protocol measured: shares of queries, and scores for calibrating refusal.
+    """Recall of a protocol, and scores for the calibration of thresholds.
 
     Attributes:
-        label: the protocol in words.
+        label: description of the protocol.
         queries: number of queries.
         gallery: number of views searched.
-        r1: share whose best view is the right place.
-        r5: share with the right place among the best five.
-        scores: best score per query, float32 (Q,).
-        margins: best minus second-best place's score, float32 (Q,).
-        correct: whether the best was right, bool (Q,).
+        r1: share of queries whose best view shows the right place.
+        r5: share of queries with the right place among the best five.
+        scores: best score of each query, float32 (Q,).
+        margins: best minus second-best score of each query, float32 (Q,).
+        correct: whether the best view is right, bool (Q,).
     """
 
     label: str
@@ -86,10 +86,12 @@ class Recall:
 
 
 def parse_pair(text: str) -> Protocol:
-    """Return `city:map_date:query_date` as a protocol with the default disturbances."""
+    """Parse `city:map_date:query_date` to a protocol with the default errors."""
     parts = text.split(":")
     if len(parts) != 3 or not all(parts):
-        raise ParameterError(f"'{text}' must read city:map_date:query_date, e.g. chico:2018:2020.")
+        raise ParameterError(
+            f"'{text}' is no pair of dates; write city:map_date:query_date, such as chico:2018:2020."
+        )
     city, map_date, query_date = parts
     return Protocol(city, map_date, query_date)
 
@@ -98,10 +100,10 @@ def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, 
     """Run one protocol.
 
     Args:
-        describe: uint8 views (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        grounds: dated places; those of `protocol.city` with both dates are searched, all are distractors.
+        describe: uint8 views (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        grounds: dated places; places of `protocol.city` with both dates are tested, all are distractors.
         protocol: the test.
-        size_px: side S of the views.
+        size_px: side S of a view in pixels.
 
     Raises:
         ParameterError: no place of the city has both dates.
@@ -113,8 +115,8 @@ def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, 
     ]
     if not places:
         raise ParameterError(
-            f"no place of '{protocol.city}' has both {protocol.map_date} and {protocol.query_date}; "
-            "correct the dates."
+            f"no place of '{protocol.city}' has both {protocol.map_date} and {protocol.query_date}; correct "
+            "the city or the dates."
         )
     gallery = describe(np.stack([_centre_view(g, protocol.map_date, protocol, size_px) for g in places]))
     owners = np.arange(len(places))
@@ -123,14 +125,14 @@ def evaluate(describe: Describe, grounds: Sequence[Ground], protocol: Protocol, 
         gallery, owners = np.concatenate([gallery, extra]), np.concatenate([owners, extra_owners])
     targets = np.repeat(np.arange(len(places)), protocol.draws)
     scores = _best_scores(describe, _queries(places, protocol, size_px), gallery, protocol.rotations)
-    # Another date of the query's own place is neither right nor wrong: it is not searched.
+    # Another date of the query's own place is neither right nor wrong, so exclude it.
     same = owners[None, :] == targets[:, None]
     scores[same & (np.arange(len(gallery)) >= len(places))[None, :]] = -2.0
     return summarise(protocol.label, scores, targets)
 
 
 def summarise(label: str, scores: Float32Array, targets: NDArray[np.intp]) -> Recall:
-    """Return recall from scores (Q, G) and the column that is right for each row; a tie counts against us."""
+    """Compute recall from scores (Q, G) and each row's right column; a tie counts as a miss."""
     rows = np.arange(len(scores))
     right = scores[rows, targets]
     others = scores.copy()
@@ -150,7 +152,7 @@ def summarise(label: str, scores: Float32Array, targets: NDArray[np.intp]) -> Re
 
 
 def in_chunks(describe: Describe) -> Describe:
-    """Describe any number of views in bounded memory."""
+    """Return a function that describes any number of views in bounded memory."""
 
     def run(views: NDArray[np.uint8]) -> Float32Array:
         return np.concatenate([describe(views[i : i + _CHUNK]) for i in range(0, len(views), _CHUNK)])
@@ -181,7 +183,7 @@ def _queries(places: Sequence[Ground], protocol: Protocol, size_px: int) -> NDAr
 def _distractors(
     describe: Describe, grounds: Sequence[Ground], places: Sequence[Ground], protocol: Protocol, size_px: int
 ) -> tuple[Float32Array, NDArray[np.intp]]:
-    """Return every picture outside the gallery, with the number of its place (-1: of another city)."""
+    """Return descriptors of all images outside the gallery, and the indices of their places (-1 if none)."""
     numbers = {ground.name: number for number, ground in enumerate(places)}
     entries = [
         (ground, date, numbers.get(ground.name, -1))
@@ -196,7 +198,7 @@ def _distractors(
 def _best_scores(
     describe: Describe, queries: NDArray[np.uint8], gallery: Float32Array, rotations: int
 ) -> Float32Array:
-    """Return cosine scores (Q, G), the best over `rotations` turns of each query."""
+    """Return cosines (Q, G), the best over the rotations of each query."""
     best = np.full((len(queries), len(gallery)), -np.inf, np.float32)
     for turn in range(rotations):
         turned = (
@@ -207,7 +209,7 @@ def _best_scores(
 
 
 def rotate(view: Image, angle_deg: float) -> Image:
-    """Turn a square view about its centre; the corners that come in from outside are filled as in flight."""
+    """Rotate a square view about its centre; empty corners are filled as in flight."""
     size = view.shape[0]
     matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), angle_deg, 1.0)
     valid = cv2.warpAffine(np.full((size, size), 255, np.uint8), matrix, (size, size)) > 250

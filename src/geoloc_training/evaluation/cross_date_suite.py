@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The protocols across dates that every model is judged by, thresholds from their scores, and their table."""
+"""Standard suite of cross-date protocols, with the calibration of thresholds and a table of recalls."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ ROTATIONS = 24
 
 
 def suite(base: Protocol) -> list[Protocol]:
-    """Return yaw known, ±10°, unknown, unknown with a search over rotations; alone and among distractors."""
+    """Return protocols with heading known, ±10°, unknown, and searched, without and with distractors."""
     headings = [(0.0, 1), (10.0, 1), (180.0, 1), (180.0, ROTATIONS)]
     return [
         replace(base, yaw_deg=yaw, rotations=turns, distractors=crowd)
@@ -31,10 +31,10 @@ def suite(base: Protocol) -> list[Protocol]:
 
 
 def protocols_for(pairs: Iterable[str]) -> list[Protocol]:
-    """Return all protocols for `city:map_date:query_date` texts, and the published floor's for each.
+    """Return the suite for each `city:map_date:query_date`, and the protocols of published HOG baselines.
 
     Raises:
-        ParameterError: a text of another form.
+        ParameterError: a text has another form.
     """
     protocols: list[Protocol] = []
     for text in pairs:
@@ -46,40 +46,43 @@ def protocols_for(pairs: Iterable[str]) -> list[Protocol]:
 def measure(
     describe: Describe, grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int
 ) -> list[Recall]:
-    """Run protocols one after the other with a progress bar."""
+    """Run protocols one after the other, with a progress bar."""
     bar = progress_bar(list(protocols), label="evaluate", unit="test")
     return [evaluate(describe, grounds, protocol, size_px) for protocol in bar]
 
 
 def measure_floor(grounds: Sequence[Ground], protocols: Iterable[Protocol], size_px: int) -> list[Recall]:
-    """Return the same protocols by gradient histograms; a search over rotations takes too long there."""
+    """Run protocols with gradient histograms (HOG), except the slow ones with a search over rotations."""
     once = [protocol for protocol in protocols if protocol.rotations == 1]
     return [replace(r, label=f"HOG: {r.label}") for r in measure(describe_hog, grounds, once, size_px)]
 
 
 def metrics(recalls: Iterable[Recall], prefix: str = "") -> list[Metric]:
-    """Return recalls as the card keeps them, rounded to a tenth of a per cent."""
+    """Return recalls as metrics for the card, rounded to a tenth of a per cent."""
     return [Metric(prefix + r.label, r.queries, r.gallery, round(r.r1, 3), round(r.r5, 3)) for r in recalls]
 
 
 def calibrate(recall: Recall) -> Calibration:
-    """Return thresholds that give up few right answers and many wrong ones.
+    """Return thresholds that refuse few right answers and many wrong answers.
 
-    `min_score` is the score that 99 % of right answers exceed. `min_margin` is the lead that half of the
-    wrong answers fall short of, but no more than what 95 % of the right ones exceed. `off_map_score` lies
-    halfway between the scores of right answers and of the places that come second to them, in the median.
+    `min_score` is exceeded by 99 % of the right answers. `min_margin` is the median margin of the wrong
+    answers, limited to the margin that 95 % of the right answers exceed. `off_map_score` is the mean of two
+    medians, the right answers' scores and the scores of the places second to them.
+
+    Raises:
+        ModelError: no query found its place.
     """
     right, wrong = recall.correct, ~recall.correct
     if not right.any():
-        raise ModelError("no validation query found its place, so nothing can be calibrated; train longer.")
+        raise ModelError("no validation query found its place, so calibration is impossible; train longer.")
     min_score = float(np.quantile(recall.scores[right], 0.01))
     ceiling = float(np.quantile(recall.margins[right], 0.05))
     min_margin = min(ceiling, float(np.median(recall.margins[wrong]))) if wrong.any() else ceiling
     accepted = (recall.scores >= min_score) & (recall.margins >= min_margin)
     derivation = (
-        f"{recall.label} ({recall.queries} queries): min_score is exceeded by 99 % of right answers, "
-        "min_margin by 95 % of them or missed by half of the wrong ones; together they keep "
-        f"{(accepted & right).sum() / right.sum():.1%} of the right and "
+        f"{recall.label} ({recall.queries} queries): 99 % of the right answers exceed min_score; 95 % of "
+        "them exceed min_margin, or half of the wrong answers fall below it; together they keep "
+        f"{(accepted & right).sum() / right.sum():.1%} of the right answers and "
         f"{(accepted & wrong).sum() / max(1, wrong.sum()):.1%} of the wrong answers"
     )
     second = recall.scores - recall.margins
@@ -103,17 +106,17 @@ def table(measured: Sequence[Metric]) -> str:
 
 
 def write_json(path: Path, measured: Sequence[Metric]) -> None:
-    """Keep recalls for a later `export --also`."""
+    """Write recalls to a JSON file for `export --also`."""
     path.write_text(
         json.dumps([vars(metric) for metric in measured], indent=2, ensure_ascii=False), encoding="utf-8"
     )
 
 
 def read_json(path: Path) -> list[Metric]:
-    """Read what `write_json` wrote.
+    """Read recalls from a JSON file of `write_json`.
 
     Raises:
-        ParameterError: missing or of another form.
+        ParameterError: the file is missing or has another form.
     """
     try:
         return [Metric(**item) for item in json.loads(path.read_text(encoding="utf-8"))]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far off the best entries lie: SDM, MA, Dis and errors in metres of the top entry.
+"""Distance metrics of the best entries: SDM, MA, Dis and the error of the top entry in metres.
 
-Locations are rows: of WGS 84 (latitude, longitude) in degrees, of a plane (x, y) in metres. Where a gallery
-has fewer entries than K, a figure is over what there is.
+Locations are rows of (latitude, longitude) in degrees on WGS 84, or of (x, y) in metres in a plane. If a
+gallery has fewer than K entries, a metric uses all of them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _SDM_PER_METRE = 0.001
 
 
 def coordinates(items: Sequence[Item]) -> Float64Array:
-    """Return locations of items as rows (N, 2): latitude and longitude, or x and y.
+    """Return the locations of items as rows (N, 2): latitude and longitude, or x and y.
 
     Raises:
         ParameterError: an item has no location.
@@ -29,14 +29,14 @@ def coordinates(items: Sequence[Item]) -> Float64Array:
 
 
 def geographic(items: Sequence[Item]) -> bool:
-    """Return True where every item has a location on WGS 84."""
+    """Return True if every item has a location on WGS 84."""
     return all(isinstance(item.location, GeoLocation) for item in items)
 
 
 def _row(location: Location | None, item: Item) -> tuple[float, float]:
     if location is None:
         raise ParameterError(
-            f"{item.path} has no location, which distances need; complete the data set's table of positions."
+            f"{item.path} has no location, but distances need it; complete the data set's table of positions."
         )
     if isinstance(location, GeoLocation):
         return location.latitude_deg, location.longitude_deg
@@ -49,12 +49,12 @@ def sdm_degrees(
     """Return DenseUAV's SDM@K: Σ w_i exp(-5000 d_i) / Σ w_i, w_i = 1 - i/K, d in degrees, mean over queries.
 
     Args:
-        queries: latitude and longitude (Q, 2).
-        gallery: likewise (G, 2).
+        queries: latitude and longitude of the queries (Q, 2).
+        gallery: latitude and longitude of the gallery (G, 2).
         best: best entries of each query, best first, (Q, ≥ K).
         k: K.
-        float32_compat: round coordinates to float32 first, as the published script does; at 120° east that
-            is 0.8 m of noise.
+        float32_compat: whether to round coordinates to float32 first, as the published script does; at 120°
+            east this adds 0.8 m of noise.
     """
     best = best[:, :k]
     kind: type[np.float32 | np.float64] = np.float32 if float32_compat else np.float64
@@ -64,7 +64,7 @@ def sdm_degrees(
 
 
 def sdm_metres(queries: Float64Array, gallery: Float64Array, best: Int64Array, k: int) -> float:
-    """Return GTA-UAV's SDM@K: mean of Σ (K - i) exp(-0.001 d_i) / Σ (K - i), d in metres of the plane."""
+    """Return GTA-UAV's SDM@K, the mean of Σ (K - i) exp(-0.001 d_i) / Σ (K - i), d in metres in the plane."""
     best = best[:, :k]
     return _weighted(
         np.exp(-_SDM_PER_METRE * plane_m(queries, gallery, best)), k - np.arange(best.shape[1], dtype=float)
@@ -76,17 +76,17 @@ def _weighted(closeness: Float64Array, weights: Float64Array) -> float:
 
 
 def mean_distance(queries: Float64Array, gallery: Float64Array, best: Int64Array, k: int) -> float:
-    """Return GTA-UAV's Dis@K: mean distance of the best K entries in metres of the plane."""
+    """Return GTA-UAV's Dis@K, the mean distance of the best K entries in the plane, metres."""
     return float(plane_m(queries, gallery, best[:, :k]).mean())
 
 
 def plane_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
-    """Return distances in a plane (Q, K) of each query to its best entries, metres."""
+    """Return the distances (Q, K) from each query to its best entries in the plane, metres."""
     return np.asarray(np.hypot(*np.moveaxis(gallery[best] - queries[:, None], -1, 0)), np.float64)
 
 
 def haversine_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
-    """Return great-circle distances (Q, K) on DenseUAV's sphere of 6378.137 km, metres."""
+    """Return great-circle distances (Q, K) on DenseUAV's sphere with radius 6378.137 km, metres."""
     here, there = np.radians(queries)[:, None], np.radians(gallery)[best]
     half = np.sin((there - here) / 2) ** 2
     chord = half[..., 0] + np.cos(here[..., 0]) * np.cos(there[..., 0]) * half[..., 1]
@@ -94,11 +94,11 @@ def haversine_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) 
 
 
 def geodesic_m(queries: Float64Array, gallery: Float64Array, best: Int64Array) -> Float64Array:
-    """Return lengths (Q, K) of the WGS 84 geodesics from each query to its best entries, metres."""
+    """Return the geodesic distances (Q, K) on WGS 84 from each query to its best entries, metres."""
     here, there = queries[:, None], gallery[best]
     return distance_m(here[..., 0], here[..., 1], there[..., 0], there[..., 1])
 
 
 def within(top1_m: Float64Array, threshold_m: float) -> float:
-    """Return the share of queries whose best entry is nearer than a threshold: MA@m, L@m, GTA-UAV's curve."""
+    """Return the share of queries with a best entry nearer than a threshold (MA@m, L@m, GTA-UAV's curve)."""
     return float((top1_m < threshold_m).mean())

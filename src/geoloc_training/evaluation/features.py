@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures described once: read in threads, described in batches, kept on disk by model and data."""
+"""Describes images in batches, reads them in threads, and caches the descriptors on disk."""
 
 import hashlib
 import logging
@@ -31,15 +31,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reading:
-    """How pictures are described.
+    """Options for reading and describing images.
 
     Attributes:
-        size_px: side S the pictures are brought to.
-        flip: add the descriptor of the mirrored picture, as the scripts of University-1652, LPN, DenseUAV do;
-            they add what the network puts out, here both are first brought to length 1.
-        batch: pictures described at a time.
-        threads: threads that read.
-        progress: whether to show a bar.
+        size_px: side S that images are resized to.
+        flip: whether to add the descriptor of the mirrored image, as the scripts of University-1652, LPN and
+            DenseUAV do. They add the raw outputs of the network; here both are normalized first.
+        batch: number of images described at a time.
+        threads: number of threads that read images.
+        progress: whether to show a progress bar.
     """
 
     size_px: int
@@ -51,21 +51,21 @@ class Reading:
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Descriptors on disk.
+    """Cache of descriptors on disk.
 
     Attributes:
-        folder: where they lie; made when first needed.
-        model_key: tells one set of weights from all others, such as their sha256.
+        folder: folder of the cache, created when first needed.
+        model_key: unique key of the weights, such as their SHA-256.
     """
 
     folder: Path
     model_key: str
 
     def path(self, items: Sequence[Item], reading: Reading) -> Path:
-        """Return the file of these pictures as they are now: a picture that changes changes its name.
+        """Return the cache file of the given images; its name depends on their sizes and times.
 
         Raises:
-            RasterError: a picture is missing.
+            RasterError: an image is missing.
         """
         digest = hashlib.sha256("\0".join(map(repr, self._facts(reading))).encode())
         for item in items:
@@ -73,7 +73,7 @@ class FeatureCache:
                 facts = item.path.stat()
             except OSError as error:
                 raise RasterError(
-                    f"{item.path} cannot be read as a picture; restore it or remove it from the data set."
+                    f"{item.path} cannot be read as an image; restore it or remove it from the data set."
                 ) from error
             digest.update(f"\n{item.path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
         return self.folder / f"{digest.hexdigest()[:32]}.npz"
@@ -89,25 +89,25 @@ def describe_items(
     cache: FeatureCache | None = None,
     label: str = "describe",
 ) -> Float32Array:
-    """Return descriptors of items, from the cache where it has them.
+    """Return the descriptors of items, from the cache if available.
 
     Args:
-        items: what to describe.
-        describe: uint8 views (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        reading: how.
-        cache: where descriptors are kept; None computes them anew and keeps nothing.
-        label: word before the progress bar.
+        items: images to describe.
+        describe: uint8 views (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        reading: options for reading and describing.
+        cache: cache of descriptors; None to compute them without caching.
+        label: label of the progress bar.
 
     Returns:
-        L2-normalised float32 (N, D).
+        L2-normalized descriptors, float32 (N, D).
 
     Raises:
-        RasterError: a picture cannot be read; the sentence names it.
-        ModelError: a descriptor is not finite, or there are not as many as pictures.
-        ParameterError: no items.
+        RasterError: an image cannot be read.
+        ModelError: a descriptor is not finite, or the number of descriptors is wrong.
+        ParameterError: there are no items.
     """
     if not items:
-        raise ParameterError(f"there is nothing to {label}; check the data set's folder.")
+        raise ParameterError(f"there are no images to describe ({label}); check the data set's folder.")
     path = cache.path(items, reading) if cache is not None else None
     kept = _load(path, len(items)) if path is not None else None
     if kept is not None:
@@ -120,14 +120,14 @@ def describe_items(
 
 def _describe(items: Sequence[Item], describe: Describe, reading: Reading, label: str) -> Float32Array:
     parts: list[Float32Array] = []
-    with progress_bar(label=label, unit="picture", total=len(items), shown=reading.progress) as bar:
+    with progress_bar(label=label, unit="image", total=len(items), shown=reading.progress) as bar:
         for views in _batches(items, reading):
             described = _with_mirror(describe, views) if reading.flip else describe(views)
             if len(described) != len(views) or not np.isfinite(described).all():
                 first = items[sum(map(len, parts))].path
                 raise ModelError(
-                    f"the encoder's descriptors {described.shape} of {len(views)} pictures from {first} on "
-                    "are too few or not finite; its weights are broken, train again."
+                    f"the encoder's descriptors {described.shape} of {len(views)} images from {first} on "
+                    "are too few or not finite, so its weights are broken; train again."
                 )
             parts.append(np.asarray(described, np.float32))
             bar.update(len(views))
@@ -139,7 +139,7 @@ def _with_mirror(describe: Describe, views: NDArray[np.uint8]) -> Float32Array:
 
 
 def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uint8]]:
-    """Return batches of pictures, one read ahead of the one in use."""
+    """Yield batches of images; the next batch is read while one is in use."""
     ahead: deque[list[Future[NDArray[np.uint8]]]] = deque()
     with ThreadPoolExecutor(reading.threads) as pool:
         for begin in range(0, len(items), reading.batch):
@@ -151,7 +151,7 @@ def _batches(items: Sequence[Item], reading: Reading) -> Iterator[NDArray[np.uin
 
 
 def _load(path: Path, count: int) -> Float32Array | None:
-    """Return kept descriptors; None without any, or with a damaged file (the archive has checksums)."""
+    """Return cached descriptors, or None if the file is missing or damaged (the archive has checksums)."""
     if not path.is_file():
         return None
     try:
@@ -160,13 +160,13 @@ def _load(path: Path, count: int) -> Float32Array | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         found = np.zeros(0)
     if found.ndim != 2 or len(found) != count or found.dtype != np.float32:
-        _LOG.warning("%s is damaged; its pictures are described again", path)
+        _LOG.warning("%s is damaged; its images are described again", path)
         return None
     return np.asarray(found)
 
 
 def _save(path: Path, features: Float32Array) -> None:
-    """Write beside and rename, so that a half-written file never has the name; without room go on without."""
+    """Write a cache file atomically; if the disk is full, continue without the cache."""
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,4 +179,4 @@ def _save(path: Path, features: Float32Array) -> None:
     except OSError as error:
         if part is not None:
             part.unlink(missing_ok=True)
-        _LOG.warning("descriptors are not kept: %s cannot be written (%s)", path, error)
+        _LOG.warning("descriptors are not cached, because %s cannot be written (%s)", path, error)

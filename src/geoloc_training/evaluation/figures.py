@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which figures a test reports: those of its data set's script, and metres where the Earth is meant."""
+"""Figures that a test reports: the metrics of its data set's script, and errors in metres on the Earth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ CURVE_M = tuple(sorted({*range(4, 201, 4), *range(10, 501, 10)}))  # GTA-UAV: sa
 
 @dataclass(frozen=True)
 class Figure:
-    """One number: a share 0..1 of unit "share", or metres of unit "m"."""
+    """One value, a share in 0..1 (unit "share") or metres (unit "m")."""
 
     name: str
     value: float
@@ -31,12 +31,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Found:
-    """What figures are made from.
+    """A test and its ranking, from which figures are computed.
 
     Attributes:
         task: the test.
-        ranking: what its queries found.
-        float32_compat: round coordinates to float32 in SDM, as DenseUAV's script does.
+        ranking: ranking of the gallery for each query.
+        float32_compat: whether to round coordinates to float32 in SDM, as DenseUAV's script does.
     """
 
     task: Task
@@ -45,27 +45,27 @@ class Found:
 
     @cached_property
     def queries_at(self) -> Float64Array:
-        """Return coordinates of the queries (Q, 2); ParameterError where one has none."""
+        """Return the coordinates of the queries (Q, 2); raises ParameterError if one is missing."""
         return distances.coordinates(self.task.queries)
 
     @cached_property
     def gallery_at(self) -> Float64Array:
-        """Return coordinates of the gallery (G, 2); ParameterError where one has none."""
+        """Return the coordinates of the gallery (G, 2); raises ParameterError if one is missing."""
         return distances.coordinates(self.task.gallery)
 
 
 def figures_of(found: Found) -> tuple[Figure, ...]:
-    """Return every figure of a test, in the order its metrics are listed, then metres.
+    """Return the figures of a test in the order of its metrics, then errors in metres.
 
     Raises:
-        ParameterError: a metric needs locations which are missing.
+        ParameterError: locations that a metric needs are missing.
     """
     listed = [figure for metric in found.task.metrics for figure in _MAKERS[metric](found)]
     return (*listed, *_metres(found))
 
 
 def curve_of(found: Found) -> tuple[tuple[float, float], ...]:
-    """Return GTA-UAV's accuracy curve: (metres, share of queries whose best entry is nearer); else empty."""
+    """Return GTA-UAV's accuracy curve, pairs (metres, share of queries with a nearer best entry), or ()."""
     if "dis" not in found.task.metrics:
         return ()
     top1_m = distances.plane_m(found.queries_at, found.gallery_at, found.ranking.best[:, :1])
@@ -118,7 +118,7 @@ _MAKERS: dict[Metric, Callable[[Found], list[Figure]]] = {
 
 
 def _metres(found: Found) -> list[Figure]:
-    """Return metres on the ground to the best entry, for every test whose pictures lie on the Earth."""
+    """Return errors of the best entry in metres, for a test with locations on WGS 84."""
     if not (distances.geographic(found.task.queries) and distances.geographic(found.task.gallery)):
         return []
     top1_m = distances.geodesic_m(found.queries_at, found.gallery_at, found.ranking.best[:, :1])

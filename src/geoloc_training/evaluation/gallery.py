@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One picture of the worst queries: the query, its true match, and what was put before it."""
+"""Writes a figure of the worst queries, with their true match and the best entries."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,18 +22,20 @@ _PAPER, _INK = 255, (30, 30, 30)
 
 
 def worst_queries(result: Result, count: int) -> Int64Array:
-    """Return the queries whose best true match ranks lowest, worst first; those without one aside."""
+    """Return the queries whose best true match ranks lowest, worst first, without queries without a match."""
     first = result.ranking.first()
     found = np.flatnonzero(first != UNFOUND)
     return np.asarray(found[np.argsort(-first[found], kind="stable")][:count], np.int64)
 
 
 def write_worst(path: Path, results: Sequence[Result], count: int = 5) -> None:
-    """Write a PNG with a section a result and a row a query; green frames are right entries, red ones wrong.
+    """Write a PNG with a section for each result and a row for each query.
+
+    A green frame marks a right entry, a red frame a wrong entry.
 
     Raises:
         OSError: the file cannot be written.
-        RasterError: a picture cannot be read.
+        RasterError: an image cannot be read.
     """
     sections = [part for result in results for part in _section(result, count)]
     picture = cv2.cvtColor(np.concatenate(sections), cv2.COLOR_RGB2BGR)
@@ -79,7 +81,7 @@ def _heading(text: str) -> Image:
 
 
 def _write(image: Image, text: str, baseline: int, size: float) -> Image:
-    """Return text in OpenCV's letters, ASCII: an arrow as two signs, what is lacking as a question mark."""
+    """Draw text into an image in ASCII, as OpenCV requires; arrows become "->", other characters "?"."""
     plain = text.replace("→", "->").encode("ascii", "replace").decode()
     cv2.putText(image, plain, (4, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, _INK, 1, cv2.LINE_AA)
     return image

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Histograms of oriented gradients as a descriptor: the floor that a trained encoder must clear."""
+"""Histograms of oriented gradients (HOG) as a baseline descriptor."""
 
 import cv2
 import numpy as np
@@ -9,10 +9,10 @@ _BINS = 9
 
 
 def describe_hog(views: NDArray[np.uint8], cell_px: int = 16) -> NDArray[np.float32]:
-    """Describe views (N, S, S, 3) by gradient histograms per cell, normalised in blocks of 2 x 2 cells.
+    """Describe views (N, S, S, 3) by gradient histograms per cell, normalized in blocks of 2 x 2 cells.
 
     Returns:
-        L2-normalised float32 (N, D).
+        L2-normalized descriptors, float32 (N, D).
     """
     return np.stack([_hog(view, cell_px) for view in views])
 

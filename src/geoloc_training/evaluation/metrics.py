@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recall, average precision and hit rate from ranks, to the letter of the published scripts, as shares 0..1.
+"""Recall, average precision and hit rate from ranks, exactly as in the published scripts, as shares in 0..1.
 
-Queries without a true match add nothing to a sum and count in its denominator, as in University-1652's
-script; `ap_step` alone leaves them out of the denominator too, as GTA-UAV's does.
+Queries without a true match count as 0, as in University-1652's script. Only `ap_step` excludes them from the
+mean, as GTA-UAV's script does.
 """
 
 import numpy as np
@@ -12,28 +12,29 @@ from geoloc_training.evaluation.ranking import Ranking
 
 
 def recall(ranking: Ranking, k: int) -> float:
-    """Return R@K: share of queries with a true match among the best K."""
+    """Return R@K, the share of queries with a true match among the best K entries."""
     return float((ranking.first() < k).mean())
 
 
 def recall_top_percent(ranking: Ranking) -> float:
     """Return R@1 % of University-1652's script.
 
-    The script reads its curve at the index round(N / 100), N the whole gallery with what is not searched, so
-    that K is one more (951: 11); and Python rounds halves to even (50: K = 1, 150: K = 3).
+    The script reads its curve at the index round(N / 100), where N is the whole gallery, including entries
+    that do not compete. So K is one more than the index (951: 11). Python rounds halves to even (50: K = 1,
+    150: K = 3).
     """
     return recall(ranking, round(ranking.gallery * 0.01) + 1)
 
 
 def recall_pairs_top_percent(ranking: Ranking) -> float:
-    """Return R@1 % of Sample4Geo's scripts for pairs: K = N // 100, so under a hundred entries it is 0."""
+    """Return R@1 % of Sample4Geo's scripts for pairs, with K = N // 100 (0 for fewer than 100 entries)."""
     return recall(ranking, ranking.gallery // 100)
 
 
 def ap_trapezoid(ranking: Ranking) -> float:
-    """Return the average precision of University-1652's script, mean over all queries.
+    """Return the average precision of University-1652's script, averaged over all queries.
 
-    AP = Σ_i (1/n) · ½ · (old_i + (i + 1)/(r_i + 1)) with old_i = i/r_i, 1 where r_i = 0.
+    AP = Σ_i (1/n) · ½ · (old_i + (i + 1)/(r_i + 1)), where old_i = i/r_i, or 1 if r_i = 0.
     """
     place, rank = _places(ranking), ranking.ranks
     old = np.where(rank > 0, place / np.maximum(rank, 1), 1.0)
@@ -41,7 +42,7 @@ def ap_trapezoid(ranking: Ranking) -> float:
 
 
 def ap_step(ranking: Ranking) -> float:
-    """Return scikit-learn's average precision, mean over matched queries: Σ_i (1/n)(i + 1)/(r_i + 1)."""
+    """Return scikit-learn's average precision Σ_i (1/n)(i + 1)/(r_i + 1), averaged over matched queries."""
     place = _places(ranking)
     some = np.diff(ranking.starts) > 0
     precision = _per_query((place + 1) / (ranking.ranks + 1), ranking)
@@ -49,18 +50,18 @@ def ap_step(ranking: Ranking) -> float:
 
 
 def hit_rate(ranking: Ranking) -> float:
-    """Return VIGOR's hit rate: share of queries whose right entry semi-positives alone outrank."""
+    """Return VIGOR's hit rate, the share of queries with only semi-positives above the right entry."""
     return float((ranking.outranked < 1).mean())
 
 
 def _places(ranking: Ranking) -> Float64Array:
-    """Return for each rank, its number i among its query's ranks, (M,)."""
+    """Return each rank's index i among the ranks of its query, (M,)."""
     counts = np.diff(ranking.starts)
     return (np.arange(len(ranking.ranks)) - np.repeat(ranking.starts[:-1], counts)).astype(np.float64)
 
 
 def _per_query(values: Float64Array, ranking: Ranking) -> Float64Array:
-    """Return the mean of each query's values, (Q,); 0 where it has none."""
+    """Return the mean of each query's values, (Q,); 0 for a query without values."""
     counts = np.diff(ranking.starts)
     rows = np.repeat(np.arange(ranking.queries), counts)
     sums = np.bincount(rows, weights=values, minlength=ranking.queries)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is right and what competes: two published ways with distractors; one query of several pictures.
+"""Protocols of published tests: right entries, treatment of distractors, and queries of several images.
 
 - `full`: every gallery entry competes, as in University-1652's own script.
-- `sample4geo`: entries whose id is no query's id are taken out, as Sample4Geo and its heirs (DAC, MEAN,
-  DMNIL, UniABG) do: University-1652 shrinks from 951 to 701 tiles, SUES-200 from 200 to 80. R@1 % still
-  counts the whole gallery. Nothing is taken out of tests that list their matches (GTA-UAV, VIGOR) or are of
-  pairs (CVUSA, CVACT); there the two are the same.
+- `sample4geo`: entries without a query of the same id do not compete, as in Sample4Geo and its successors
+  (DAC, MEAN, DMNIL, UniABG). University-1652's gallery shrinks from 951 to 701 images, SUES-200's from 200 to
+  80. R@1 % still counts the whole gallery. Both protocols are equal for tests that list their matches
+  (GTA-UAV, VIGOR) and for tests of pairs (CVUSA, CVACT).
 """
 
 from collections import defaultdict
@@ -27,10 +27,10 @@ PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 
 def protocols_named(text: str) -> tuple[ProtocolName, ...]:
-    """Return `full`, `sample4geo` or `both` as names of protocols.
+    """Return the protocols that `full`, `sample4geo` or `both` names.
 
     Raises:
-        ParameterError: another word.
+        ParameterError: the name is unknown.
     """
     found = tuple(name for name in PROTOCOLS if text in (name, "both"))
     if not found:
@@ -39,7 +39,7 @@ def protocols_named(text: str) -> tuple[ProtocolName, ...]:
 
 
 def truth(task: Task) -> Truth:
-    """Return the right gallery entries of each query: those the task lists, else those of the same id.
+    """Return the right gallery entries of each query: entries that the task lists, else those with its id.
 
     Raises:
         ParameterError: no query has a right entry.
@@ -53,18 +53,18 @@ def truth(task: Task) -> Truth:
         found = truth_of(places.get(item.id, []) for item in task.queries)
     if not len(found.entries):
         raise ParameterError(
-            f"no query of '{task.name}' has its place in the gallery; check that both come from one data set."
+            f"no query of '{task.name}' has its place in the gallery; check that both belong to one data set."
         )
     return found
 
 
 def semi_positives(task: Task) -> Truth | None:
-    """Return the nearly right gallery entries of each query, where the task has them."""
+    """Return the semi-positive gallery entries of each query; None if the task has none."""
     return None if task.semi_positives is None else truth_of(task.semi_positives)
 
 
 def junk(task: Task, protocol: ProtocolName) -> BoolArray | None:
-    """Return gallery entries that do not compete under a protocol, bool (G,); None where all do."""
+    """Return a mask of the gallery entries that do not compete, bool (G,); None if all compete."""
     if protocol == "full" or task.positives is not None:
         return None
     asked = {item.id for item in task.queries}
@@ -72,21 +72,21 @@ def junk(task: Task, protocol: ProtocolName) -> BoolArray | None:
 
 
 def multi_query(task: Task, queries: Float32Array) -> tuple[Task, Float32Array]:
-    """Return one query a place: the mean of its pictures' descriptors, brought back to length 1.
+    """Merge the queries of each place into one query with their normalized mean descriptor.
 
     Args:
-        task: a test whose matches are those of the same id.
+        task: test whose matches are images with the same id.
         queries: descriptors of its queries (Q, D).
 
     Returns:
-        The task with each place's first picture as its query, and the descriptors in that order.
+        The task with the first image of each place as its query, and the descriptors in that order.
 
     Raises:
-        ParameterError: the task lists its matches, picture by picture.
+        ParameterError: the task lists matches of single images.
     """
     if task.positives is not None:
         raise ParameterError(
-            f"'{task.name}' lists matches for single pictures, so pictures of a place cannot be one query; "
+            f"'{task.name}' lists matches for single images, so images of a place cannot form one query; "
             "evaluate it without multi-query."
         )
     firsts: dict[str, Item] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the tests of a published data set, print the table and write the files: `geoloc-train evaluate`."""
+"""Runs the tests of a published data set for `geoloc-train evaluate`, prints the table and writes files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,20 +31,20 @@ def evaluate_images(
     """Run a data set's tests, print the table, and write metrics.json, metrics.csv and worst.png.
 
     Args:
-        describe: uint8 views (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        size_px: side S of the views.
-        model_key: tells these weights from all others, such as their sha256; names cached descriptors.
-        benchmark: the data set, or some of its tests.
+        describe: uint8 views (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        size_px: side S of a view in pixels.
+        model_key: unique key of the weights, such as their SHA-256, for the cache.
+        benchmark: data set, or some of its tests.
         protocol: full, sample4geo or both.
-        out: folder for the files, made where missing; None writes none.
-        options: what else may be chosen.
-        cache: folder for descriptors; None keeps none (`--no-cache`).
-        features: folder for descriptors as the official script reads them, a folder a protocol; None writes
-            none.
+        out: folder for the files, created if missing; None to write no files.
+        options: further options.
+        cache: folder for cached descriptors; None for no cache (`--no-cache`).
+        features: folder for descriptors in the format of University-1652's script, with a folder for each
+            protocol; None to write none.
 
     Raises:
-        ParameterError: an unknown protocol, a test without tests or matches, an `out` that cannot be made.
-        RasterError: a picture cannot be read.
+        ParameterError: the protocol is unknown, there are no tests or matches, or a folder cannot be written.
+        RasterError: an image cannot be read.
     """
     protocols = protocols_named(protocol)
     if out is not None:
@@ -53,7 +53,7 @@ def evaluate_images(
     results = evaluate_benchmark(benchmark, describe, size_px, protocols, kept, options)
     if not results:
         raise ParameterError(
-            "the data set has no test; choose one that has, `geoloc-train datasets list` shows."
+            "the data set has no test; choose another data set from `geoloc-train datasets list`."
         )
     typer.echo(table(results))
     if out is not None:
@@ -74,16 +74,16 @@ def export_features(
     options: EvaluationOptions | None = None,
     cache: FeatureCache | None = None,
 ) -> list[Path]:
-    """Write each test's descriptors for University-1652's own script, a folder a test under `out`.
+    """Write the descriptors of each test for University-1652's own script, in a folder for each test.
 
     Raises:
-        ParameterError: a test lists its matches, several pictures as one query, or a file cannot be written.
-        RasterError: a picture cannot be read.
+        ParameterError: a test lists its matches, multi-query is enabled, or a file cannot be written.
+        RasterError: an image cannot be read.
     """
     options = options or EvaluationOptions()
     if options.multi_query:
         raise ParameterError(
-            "University-1652's script scores single pictures; export descriptors without multi-query."
+            "University-1652's script scores single images; export descriptors without multi-query."
         )
     reading = options.reading(size_px)
     paths = []
@@ -98,14 +98,14 @@ def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ParameterError(f"{out} cannot be made ({error}); choose another --out.") from error
+        raise ParameterError(f"{out} cannot be created ({error}); choose another --out.") from error
 
 
 def _write(out: Path, results: Sequence[Result]) -> None:
     try:
         write_json(out / "metrics.json", results)
         write_csv(out / "metrics.csv", results)
-        # One protocol's worst are enough: the other's are among them but for distractors.
+        # One protocol is enough, because both have nearly the same worst queries.
         write_worst(out / "worst.png", [r for r in results if r.protocol == results[0].protocol])
     except OSError as error:
         raise ParameterError(

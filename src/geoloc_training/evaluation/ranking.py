@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who comes how far up: ranks of true matches among gallery descriptors, in chunks that fit in memory.
+"""Ranks of true matches among gallery descriptors, computed in chunks that fit in memory.
 
-Two rules for ties, those of the published scripts:
+Two functions treat ties as the published scripts do:
 
-- `rank_by_sorting` calls what University-1652's `evaluate_gpu.py` calls, row by row:
-  `np.argsort(score)[::-1]`. Equal scores fall as they fall there, with the same NumPy and processor.
-- `rank_by_counting` is Sample4Geo's rule for pairs: a rank is the number of entries that score higher than
-  the right one, so a tie counts for the query.
+- `rank_by_sorting` calls `np.argsort(score)[::-1]` for each row, as University-1652's `evaluate_gpu.py` does.
+  With the same NumPy and processor, equal scores get the same order as there.
+- `rank_by_counting` follows Sample4Geo's rule for pairs. A rank is the number of entries with a higher score
+  than the right entry, so a tie counts in favour of the query.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ from geoloc.errors import ParameterError
 
 UNFOUND = np.iinfo(np.int64).max
 _CHUNK_BYTES = 96 << 20
-_BYTES_PER_SCORE = 24  # score, order, what is sorted away, masks
+_BYTES_PER_SCORE = 24  # score, order, entries removed after sorting, masks
 
 
 @dataclass(frozen=True)
 class Truth:
-    """For each query the gallery entries that belong to it, one list behind the other.
+    """Right gallery entries of each query, as concatenated lists.
 
     Attributes:
         entries: gallery indices of all queries' lists, int64 (M,).
-        starts: where each query's list begins, and the end, int64 (Q + 1,).
+        starts: start of each query's list, and the end of the last list, int64 (Q + 1,).
     """
 
     entries: Int64Array
@@ -39,14 +39,14 @@ class Truth:
         return self.entries[self.starts[query] : self.starts[query + 1]]
 
     def first(self) -> Int64Array:
-        """Return the first index of each query, (Q,); -1 where there is none."""
+        """Return the first index of each query, (Q,); -1 for an empty list."""
         found = np.full(len(self.starts) - 1, -1, np.int64)
         some = self.starts[1:] > self.starts[:-1]
         found[some] = self.entries[self.starts[:-1][some]]
         return found
 
     def mask(self, begin: int, end: int, gallery: int) -> BoolArray:
-        """Return True where queries `begin` to `end` list a gallery entry, (end - begin, G)."""
+        """Return a mask of the right gallery entries of queries `begin` to `end`, bool (end - begin, G)."""
         mask = np.zeros((end - begin, gallery), np.bool_)
         rows = np.repeat(np.arange(end - begin), np.diff(self.starts[begin : end + 1]))
         mask[rows, self.entries[self.starts[begin] : self.starts[end]]] = True
@@ -55,18 +55,18 @@ class Truth:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What the queries found.
+    """Ranking of the gallery for each query.
 
     Attributes:
         ranks: 0-based ranks of the true matches, ascending within a query, int64 (M,).
-        starts: where each query's ranks begin, and the end, int64 (Q + 1,).
-        outranked: for each query, entries above the best true match that are not semi-positives, int64 (Q,).
-        nearest: the true match that ranks best, int64 (Q,); -1 where there is none.
-        nearest_scores: its score, float32 (Q,); NaN where there is none.
-        best: the K best entries, best first, int64 (Q, K); K is at most the entries searched.
-        best_scores: their scores, float32 (Q, K).
-        gallery: entries of the whole gallery, those not searched included.
-        searched: entries that compete.
+        starts: start of each query's ranks, and the end of the last query's, int64 (Q + 1,).
+        outranked: number of entries above the best true match, without semi-positives, int64 (Q,).
+        nearest: gallery index of the best true match, int64 (Q,); -1 if a query has none.
+        nearest_scores: score of the best true match, float32 (Q,); NaN if a query has none.
+        best: gallery indices of the K best entries, best first, int64 (Q, K); K is at most `searched`.
+        best_scores: scores of the K best entries, float32 (Q, K).
+        gallery: number of entries of the whole gallery, including entries that do not compete.
+        searched: number of entries that compete.
     """
 
     ranks: Int64Array
@@ -81,11 +81,11 @@ class Ranking:
 
     @property
     def queries(self) -> int:
-        """Return how many queries there are, those without a true match included."""
+        """Return the number of queries, including queries without a true match."""
         return len(self.starts) - 1
 
     def first(self) -> Int64Array:
-        """Rank of each query's best true match, (Q,); UNFOUND where it has none."""
+        """Return the rank of each query's best true match, (Q,); UNFOUND if it has none."""
         found = np.full(self.queries, UNFOUND, np.int64)
         some = self.starts[1:] > self.starts[:-1]
         found[some] = self.ranks[self.starts[:-1][some]]
@@ -93,7 +93,7 @@ class Ranking:
 
 
 def truth_of(lists: Iterable[Sequence[int]]) -> Truth:
-    """Return lists of gallery indices, one a query, as a `Truth`."""
+    """Return the lists of gallery indices, one for each query, as a `Truth`."""
     rows = [np.asarray(row, np.int64) for row in lists]
     starts = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64)
     return Truth(np.concatenate([np.zeros(0, np.int64), *rows]), starts)
@@ -102,17 +102,17 @@ def truth_of(lists: Iterable[Sequence[int]]) -> Truth:
 def rank_by_sorting(
     queries: Float32Array, gallery: Float32Array, truth: Truth, junk: BoolArray | None = None, best: int = 10
 ) -> Ranking:
-    """Rank as University-1652's script does: by inner product, descending, with junk taken out after sorting.
+    """Rank as University-1652's script does, by descending inner product, removing junk after sorting.
 
     Args:
-        queries: descriptors (Q, D).
-        gallery: descriptors (G, D).
-        truth: right entries of each query; none of them junk.
-        junk: entries that do not compete, (G,).
-        best: how many of the best entries to keep.
+        queries: descriptors of the queries (Q, D).
+        gallery: descriptors of the gallery (G, D).
+        truth: right entries of each query; they must not be junk.
+        junk: mask of entries that do not compete, (G,).
+        best: number of best entries to keep.
 
     Raises:
-        ParameterError: descriptors that do not fit together or are not finite.
+        ParameterError: the descriptors have different sizes or are not finite.
     """
     _check(queries, gallery, truth)
     kept = np.ones(len(gallery), np.bool_) if junk is None else ~junk
@@ -159,20 +159,20 @@ def rank_by_counting(
     semi: Truth | None = None,
     best: int = 10,
 ) -> Ranking:
-    """Rank pairs as Sample4Geo's scripts for CVUSA, CVACT and VIGOR do: how many entries score higher.
+    """Rank pairs by the number of higher scores, as Sample4Geo's scripts for CVUSA, CVACT and VIGOR do.
 
-    A query's pair is the first entry of its list; others in the list are not looked at. The order of equal
-    scores among the best entries is not defined.
+    Only the first entry of a query's list counts as its pair. The order of equal scores among the best
+    entries is undefined.
 
     Args:
-        queries: descriptors (Q, D).
-        gallery: descriptors (G, D).
-        truth: the right entry of each query.
-        semi: entries that may rank above it without counting in `outranked` (VIGOR).
-        best: how many of the best entries to keep.
+        queries: descriptors of the queries (Q, D).
+        gallery: descriptors of the gallery (G, D).
+        truth: right entry of each query.
+        semi: semi-positive entries, which do not count in `outranked` (VIGOR).
+        best: number of best entries to keep.
 
     Raises:
-        ParameterError: descriptors that do not fit together or are not finite.
+        ParameterError: the descriptors have different sizes or are not finite.
     """
     _check(queries, gallery, truth)
     pairs, pieces = truth.first(), []
@@ -203,7 +203,7 @@ def rank_by_counting(
 
 
 def _largest(scores: Float32Array, count: int) -> Int64Array:
-    """Return columns of the `count` largest scores of each row, largest first."""
+    """Return the columns of the `count` largest scores of each row, largest first."""
     columns = scores.shape[1]
     part = (
         np.argpartition(scores, columns - count, axis=1)[:, columns - count :]
@@ -215,7 +215,7 @@ def _largest(scores: Float32Array, count: int) -> Int64Array:
 
 
 def _chunks(queries: Float32Array, gallery: Float32Array) -> Iterator[tuple[int, Float32Array]]:
-    """Return scores of some queries at a time (b, G), with the number of the first."""
+    """Yield the scores of a chunk of queries (b, G), with the index of its first query."""
     rows = max(1, _CHUNK_BYTES // (_BYTES_PER_SCORE * max(1, len(gallery))))
     columns = np.ascontiguousarray(gallery, np.float32).T
     for begin in range(0, len(queries), rows):
@@ -225,16 +225,16 @@ def _chunks(queries: Float32Array, gallery: Float32Array) -> Iterator[tuple[int,
 def _check(queries: Float32Array, gallery: Float32Array, truth: Truth) -> None:
     if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
         raise ParameterError(
-            f"descriptors of queries {queries.shape} and gallery {gallery.shape} do not fit together; "
-            "describe both with one model."
+            f"descriptors of queries {queries.shape} and gallery {gallery.shape} differ in size; describe "
+            "both with one model."
         )
     if not len(queries) or not len(gallery) or len(truth.starts) != len(queries) + 1:
         raise ParameterError(
             f"{len(queries)} queries and {len(gallery)} gallery entries with {len(truth.starts) - 1} lists "
-            "of matches cannot be ranked; give at least one of each and a list for every query."
+            "of matches cannot be ranked; give at least one query and entry, and a list for every query."
         )
     for name, rows in (("queries", queries), ("gallery", gallery)):
         if not np.isfinite(rows.sum(axis=1, dtype=np.float64)).all():
             raise ParameterError(
-                f"descriptors of the {name} are not finite; the weights are broken, train again."
+                f"descriptors of the {name} are not finite, so the weights are broken; train again."
             )

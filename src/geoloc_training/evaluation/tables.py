@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results as text, JSON and CSV; every row names its protocol."""
+"""Writes results as text, JSON and CSV, with the protocol in every row."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ _ON_THE_GROUND = ("SDM", "MA", "Dis", "median", "p90", "L@")
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return plain text: what was found, then how far off, a row a test and protocol; shares in per cent."""
+    """Return plain-text tables of recall and of distances, with a row for each test and protocol."""
     near = _block(results, [name for name in _names(results) if not name.startswith(_ON_THE_GROUND)])
     far = [name for name in _names(results) if name.startswith(_ON_THE_GROUND)]
     blocks = [near, *([_block(results, far)] if far else [])]
@@ -26,9 +26,9 @@ def table(results: Sequence[Result]) -> str:
 
 
 def percent(figure: Figure) -> float:
-    """Return a share in per cent, rounded as the published scripts do, where recall is a float32 tensor.
+    """Return a share in per cent, rounded as in the published scripts, where recall is a float32 tensor.
 
-    It decides the last digit: of 4,000 queries 529 are 13.225 %, which they print as 13.22.
+    This can change the last digit: 529 of 4,000 queries are 13.225 %, which the scripts print as 13.22.
     """
     if figure.name.startswith("R@"):
         return float(np.float32(figure.value) * np.float32(100))
@@ -36,12 +36,12 @@ def percent(figure: Figure) -> float:
 
 
 def write_json(path: Path, results: Sequence[Result]) -> None:
-    """Write a list of tests with their figures: shares 0..1, metres."""
+    """Write the tests with their figures, shares in 0..1 or metres."""
     path.write_text(json.dumps([_plain(result) for result in results], indent=2, ensure_ascii=False), "utf-8")
 
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:
-    """Write one row a figure: shares 0..1, metres."""
+    """Write a row for each figure, shares in 0..1 or metres."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_CSV_HEAD)
@@ -61,7 +61,7 @@ def _block(results: Sequence[Result], names: Sequence[str]) -> str:
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Return words to the left, numbers to the right."""
+    """Return a row padded to column widths, with words left-aligned and numbers right-aligned."""
     pairs = zip(row, widths, strict=True)
     return [
         word.ljust(width) if number < 2 else word.rjust(width) for number, (word, width) in enumerate(pairs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write descriptors as University-1652's own script, `evaluate_gpu.py`, reads them, to check our figures."""
+"""Writes descriptors for University-1652's own script, `evaluate_gpu.py`, to verify our figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +22,15 @@ def write_result(
     """Write `pytorch_result.mat` for one test; run `evaluate_gpu.py` in that folder to score it.
 
     Args:
-        folder: where to write; made where missing.
-        task: a test whose matches are those of the same id.
+        folder: folder of the file, created if missing.
+        task: test whose matches are images with the same id.
         queries: descriptors of its queries (Q, D).
         gallery: descriptors of its gallery (G, D).
-        protocol: `sample4geo` gives label -1 to entries that do not compete, which the script takes out.
+        protocol: protocol; `sample4geo` sets the label of entries that do not compete to -1, which the script
+            excludes.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
         ParameterError: the task lists its matches, or the file cannot be written.
@@ -37,7 +38,7 @@ def write_result(
     if task.positives is not None:
         raise ParameterError(
             f"'{task.name}' lists its matches, which University-1652's script cannot read; "
-            "export a test whose matches are those of the same id."
+            "export a test whose matches have the same id."
         )
     numbers = _numbers((*task.queries, *task.gallery))
     labels, aside = _labels(task.gallery, numbers), junk(task, protocol)
@@ -61,7 +62,7 @@ def write_result(
 
 
 def _numbers(items: Sequence[Item]) -> dict[str, int]:
-    """Return a number for each id: itself where all are numbers, as in the script, else its rank."""
+    """Return a number for each id: the id itself if all are numeric, as in the script, else an index."""
     ids = list(dict.fromkeys(item.id for item in items))
     own = {place: int(place) for place in ids if place.isdecimal()}
     if len(set(own.values())) == len(ids):

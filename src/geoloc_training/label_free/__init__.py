@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning in a region without labels: paths of flights, batches along them, figures that choose weights."""
+"""Training in a region without labels: flight paths, batches along them, and figures that choose weights."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a drone may have flown: what each frame looks like, and that a drone does not jump. No truth.
+"""Estimates the path of a flight over the map's tiles from its frames, without truth.
 
-A hidden Markov model over the tiles of the map. A frame speaks for a tile by exp(cosine / (temperature
-· σ)), σ being how widely the cosines of tiles of different places are spread, whatever an encoder's are; from
-one frame to the next the drone comes to any tile within reach, each as likely, or now and then, where frames
-are missing or were misjudged, to any tile at all. Forward and backward passes give every frame's chances.
+The model is a hidden Markov model whose states are the tiles. The likelihood of a tile is
+exp(cosine / (temperature · σ)), where σ is the standard deviation of the cosines of tiles of different
+places; it makes the likelihood independent of the encoder's scale. From one frame to the next the drone moves
+to any tile within reach with equal probability. With a small probability it jumps to any tile, which covers
+missing and misjudged frames. A forward and a backward pass give each frame's probability of every tile.
 """
 
 from dataclasses import dataclass
@@ -16,22 +17,22 @@ from scipy.spatial import cKDTree
 from geoloc.arrays import Float32Array, Float64Array, Int64Array
 from geoloc_training.label_free.sequence_context import SequenceContext
 
-NEXT = 0.75  # of what is called near: next to a tile lies another half a view on, straight or across
-_LEAST_SPREAD = 1e-3  # of cosines; where all tiles are alike no look says anything
+NEXT = 0.75  # share of `near_m`; reaches the 8 neighbours of a tile, at half a view straight or diagonally
+_LEAST_SPREAD = 1e-3  # lower bound of σ, so that equal tiles give no information
 _COMPARED = 20_000
 
 
 @dataclass(frozen=True)
 class PathModel:
-    """How a drone moves and how much a look is worth.
+    """Motion model of a drone, and weight of a frame's measurement.
 
     Attributes:
-        temperature: of a look, in those σ; the higher, the less one look says. Frames in a row overlap and
-            err together, so that none of them may say much.
-        reach: longest step from frame to frame, as a share of what is called near; frames are kept that have
-            moved by a quarter of a view.
-        jump: how often the drone is anywhere rather than within reach.
-        trust: chance above which a frame's place is believed, that of tiles near the best one together.
+        temperature: temperature of the likelihood in units of σ; a higher value gives a frame less weight.
+            Successive frames overlap and have correlated errors, so each must have little weight.
+        reach: longest step between frames, as a share of `near_m`; kept frames are about a quarter of a view
+            apart.
+        jump: probability of a jump to any tile.
+        trust: probability, summed over the best tile and its neighbours, above which a frame is located.
     """
 
     temperature: float = 0.6
@@ -43,13 +44,13 @@ class PathModel:
 def places_along(
     queries: Float32Array, references: Float32Array, context: SequenceContext, model: PathModel | None = None
 ) -> Int64Array:
-    """Return the reference at which each query was most likely taken, -1 where that is not certain enough.
+    """Return the most probable reference of each query, int64 (N,), -1 if it is too uncertain.
 
     Args:
-        queries: unit descriptors (N, D).
-        references: of the map's pictures (M, D).
-        context: order of the queries and places of the references.
-        model: how a drone moves.
+        queries: unit descriptors of the frames (N, D).
+        references: unit descriptors of the map's tiles (M, D).
+        context: order of the queries and positions of the references.
+        model: motion model; None for the defaults.
     """
     model = model or PathModel()
     steps = _steps(context, model.reach)
@@ -66,7 +67,7 @@ def places_along(
 
 
 def _spread(references: Float32Array, context: SequenceContext) -> float:
-    """Return σ: standard deviation of the cosines of references that do not lie near each other."""
+    """Return σ, the standard deviation of the cosines of references that are not near each other."""
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, len(references), (2, _COMPARED))
     apart = np.linalg.norm(context.positions_m[one] - context.positions_m[other], axis=1)
@@ -76,14 +77,14 @@ def _spread(references: Float32Array, context: SequenceContext) -> float:
 
 
 def _chains(successive: Int64Array, count: int) -> list[Int64Array]:
-    """Return queries in a row, each in one chain; a query without a neighbour is a chain of its own."""
+    """Return the chains of successive queries; a query without a neighbour is its own chain."""
     follows = np.zeros(count, np.bool_)
     follows[successive[:, 1]] = True
     return np.split(np.arange(count), np.flatnonzero(~follows)[1:])
 
 
 def _steps(context: SequenceContext, reach: float) -> csr_array:
-    """Return the chance (M, M) of coming from the tile of a row to that of a column within one step."""
+    """Return the probability (M, M) of a step from the tile of a row to the tile of a column."""
     tree = cKDTree(context.positions_m)
     pairs = tree.query_pairs(reach * context.near_m, output_type="ndarray")
     alone = np.arange(len(context.positions_m))
@@ -94,7 +95,7 @@ def _steps(context: SequenceContext, reach: float) -> csr_array:
 
 
 def _chances(looks: Float64Array, steps: csr_array, jump: float) -> Float64Array:
-    """Return the chance of each tile for each frame of a chain (T, M), by its neighbours in time too."""
+    """Return the smoothed probability of each tile for each frame of a chain, (T, M)."""
     looks = np.exp(looks - looks.max(axis=1, keepdims=True))
     back = csr_array(steps.T)
     forward, backward = np.empty_like(looks), np.empty_like(looks)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of frames and tiles besides their pictures, and is no truth: order and places on the map."""
+"""Data about frames and tiles that is known without truth: order of frames and positions of tiles."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,13 @@ from geoloc.arrays import Float64Array, Int64Array
 
 @dataclass(frozen=True)
 class SequenceContext:
-    """Order of the queries, places of the references.
+    """Order of the queries, and positions of the references.
 
     Attributes:
-        successive: queries taken one after the other, pairs of their numbers, int64 (P, 2).
-        positions_m: where the references lie, east and north, metres, (M, 2).
-        near_m: how far apart the references of two queries in a row may lie.
+        successive: pairs of indices of successive queries, int64 (P, 2).
+        positions_m: positions of the references, east and north, metres, (M, 2).
+        near_m: distance within which two references count as near; successive queries are at most this far
+            apart.
     """
 
     successive: Int64Array

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well an encoder does on pictures without positions: figures without labels.
+"""Label-free figures: quality measures of an encoder that need no truth.
 
-None of them needs the truth. They measure whether the two views agree with each other (`mutual`), whether the
-encoder agrees with itself of an epoch ago (`stability`), and whether the drone does not jump (`continuity`).
+They measure whether matches between the two views are mutual (`mutual`), whether clusters are stable from
+epoch to epoch (`stability`), and whether successive frames match near tiles (`continuity`).
 """
 
 import math
@@ -17,32 +17,33 @@ from geoloc_training.label_free.sequence_context import SequenceContext
 
 _CHUNK_ROWS = 1024
 _NEIGHBOURS = 5
-_LEAST_PAIRS = 10  # of frames in a row, for a share of them to say anything
+_LEAST_PAIRS = 10  # least number of pairs of successive frames for a meaningful share
 
 
 @dataclass(frozen=True)
 class LabelFree:
-    """The figures of an encoder at a moment; NaN where one cannot be had.
+    """Label-free figures of an encoder; NaN if unknown.
 
     Attributes:
-        mutual: share of the queries whose best reference finds back to them: its own best query is the query
-            itself or one of those `neighbours` that look most like it. Where everything looks alike nothing
-            finds back.
-        mutual_cluster: the same with "one of its cluster" for "one of those that look most like it".
-        stability: adjusted Rand index of the queries' clusters and those of the epoch before, over queries
-            that are labelled in both; 1 for the same clusters, 0 for what chance makes.
-        continuity: share of queries in a row whose best references lie near each other, 0 for what any two
-            queries' do and 1 for all; near 0 too where all queries find one place.
-        located: share of the queries that the most likely path over the map puts somewhere (`path`); of
-            footage from outside the map next to none.
-        agreement: share of the queries that it puts where they are found, or next to it: what R@1 would be if
-            the path were true.
-        clusters: how many clusters the queries fall into.
-        coverage: share of the queries that are in one.
+        mutual: share of the queries with a mutual match: the best query of the query's best reference is the
+            query itself or one of its most similar `neighbours`. It is near 0 if all descriptors are similar.
+        mutual_cluster: like `mutual`, with the query's cluster in place of its most similar neighbours.
+        stability: adjusted Rand index between the queries' clusters and those of the epoch before, over
+            queries labelled in both; 1 for equal clusters, 0 for agreement by chance.
+        continuity: share of successive queries whose best references are near each other, scaled so that the
+            share among all pairs of queries gives 0, and 1 means all. It is also near 0 if all queries match
+            one place.
+        located: share of the queries that are located on the most probable path (`path`); near 0 for footage
+            from outside the map.
+        agreement: share of the queries whose best reference is at or next to their tile on the path; equals
+            R@1 if the path is correct.
+        clusters: number of the queries' clusters.
+        coverage: share of the queries that are in a cluster.
         likeness: mean cosine of the queries with their best references.
-        lead: mean lead of that over the best reference that lies elsewhere, or over the second best where
-            nobody knows where references lie.
-        selection: what chooses the epoch: the mean of `mutual` and `continuity`, or `mutual` alone.
+        lead: mean margin between the cosine with the best reference and that with the best reference at
+            another place, or with the second best if positions are unknown.
+        selection: figure that chooses the epoch: the mean of `mutual` and `continuity`, or only `mutual` if
+            `continuity` is unknown.
     """
 
     mutual: float
@@ -58,7 +59,7 @@ class LabelFree:
     selection: float
 
     def figures(self, prefix: str = "free_") -> dict[str, float]:
-        """Return those that could be had, by name, for the log."""
+        """Return the known figures by name, for the log."""
         values = {field.name: float(getattr(self, field.name)) for field in fields(self)}
         return {prefix + name: value for name, value in values.items() if math.isfinite(value)}
 
@@ -71,26 +72,26 @@ def label_free(
     context: SequenceContext | None = None,
     neighbours: int = _NEIGHBOURS,
 ) -> LabelFree:
-    """Return all figures of an encoder.
+    """Return all label-free figures of an encoder.
 
     Args:
-        queries: unit descriptors of the view that is located (N, D).
-        references: of the map's (M, D).
-        query_labels: clusters of the queries (N,), -1 for none.
-        previous_query_labels: those of the epoch before.
-        context: order of the queries and places of the references.
-        neighbours: most similar queries that `mutual` takes for the query itself.
+        queries: unit descriptors of the drone views (N, D).
+        references: unit descriptors of the map views (M, D).
+        query_labels: clusters of the queries (N,), -1 for outliers.
+        previous_query_labels: clusters of the queries in the epoch before (N,).
+        context: order of the queries and positions of the references.
+        neighbours: number of most similar queries that `mutual` accepts in place of the query itself.
 
     Raises:
-        ParameterError: nothing to compare, or arrays whose lengths differ.
+        ParameterError: a view has fewer than two descriptors, or lengths of arrays differ.
     """
     _check(queries, references, query_labels, previous_query_labels, context)
     matches = match(queries, references)
-    at_home = returning(queries, matches, neighbours)
+    returned = returning(queries, matches, neighbours)
     positions = None if context is None else context.positions_m
     near_m = 0.0 if context is None else context.near_m
-    mutual, continuity = float(at_home.mean()), path_continuity(matches.best, context)
-    located, agreement = _on_the_way(queries, references, matches.best, context)
+    mutual, continuity = float(returned.mean()), path_continuity(matches.best, context)
+    located, agreement = _path_shares(queries, references, matches.best, context)
     labels = np.full(len(queries), -1, np.int64) if query_labels is None else query_labels
     back = matches.home[matches.best]
     known = query_labels is not None
@@ -107,19 +108,19 @@ def label_free(
         clusters=float(len(np.unique(labels[labels >= 0]))) if known else math.nan,
         coverage=float((labels >= 0).mean()) if known else math.nan,
         likeness=float(matches.cosine.mean()),
-        lead=float((matches.cosine - _elsewhere(queries, references, matches, positions, near_m)).mean()),
+        lead=float((matches.cosine - _second_cosine(queries, references, matches, positions, near_m)).mean()),
         selection=mutual if math.isnan(continuity) else (mutual + continuity) / 2,
     )
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Who finds whom.
+    """Best matches in both directions.
 
     Attributes:
-        best: the reference that each query finds, int64 (N,).
-        cosine: how alike the two are, (N,).
-        home: the query that each reference finds, int64 (M,).
+        best: index of each query's best reference, int64 (N,).
+        cosine: cosine of each query with its best reference, (N,).
+        home: index of each reference's best query, int64 (M,).
     """
 
     best: Int64Array
@@ -128,7 +129,7 @@ class Matches:
 
 
 def match(queries: Float32Array, references: Float32Array) -> Matches:
-    """Return the best of either side, of unit descriptors (N, D) and (M, D); of equals the first."""
+    """Match unit descriptors (N, D) and (M, D) in both directions; the first wins a tie."""
     best, cosine = np.empty(len(queries), np.int64), np.empty(len(queries), np.float32)
     home, highest = np.zeros(len(references), np.int64), np.full(len(references), -np.inf, np.float32)
     for rows in _chunks(len(queries)):
@@ -143,9 +144,10 @@ def match(queries: Float32Array, references: Float32Array) -> Matches:
 
 
 def returning(queries: Float32Array, matches: Matches, neighbours: int) -> BoolArray:
-    """Return which queries (N,) their best reference finds back to, give or take their nearest neighbours.
+    """Return a mask (N,) of the queries whose match is mutual up to their nearest neighbours.
 
-    A query that comes back to another counts if fewer than `neighbours` others are as similar to it.
+    If the best query of a query's best reference is another query, the match counts as mutual if fewer than
+    `neighbours` further queries are at least as similar to the first.
     """
     found = np.empty(len(queries), np.bool_)
     back = matches.home[matches.best]
@@ -154,17 +156,17 @@ def returning(queries: Float32Array, matches: Matches, neighbours: int) -> BoolA
         numbers = np.arange(rows.start, rows.stop)
         at = np.arange(len(numbers))
         to_home = cosines[at, back[rows]]
-        # Not counted are the query itself and the one it comes back to; equals count against it.
+        # The query itself and the query it returns to do not count; ties count as rivals.
         rivals = (cosines >= to_home[:, None]).sum(axis=1) - (cosines[at, numbers] >= to_home) - 1
         found[rows] = (back[rows] == numbers) | (rivals < neighbours)
     return found
 
 
 def cluster_stability(labels: Int64Array, previous: Int64Array) -> float:
-    """Return the adjusted Rand index of two clusterings (N,) over what both have labelled (-1 is not).
+    """Return the adjusted Rand index of two clusterings (N,), over the images labelled in both (-1: none).
 
-    Hubert and Arabie, 1985. NaN where fewer than two pictures are labelled in both; 1 where both put each
-    into a cluster of its own, or all into one.
+    See Hubert and Arabie, 1985. The index is NaN if fewer than two images are labelled in both. It is 1 if
+    both clusterings have a cluster for each image, or a single cluster.
     """
     both = (labels >= 0) & (previous >= 0)
     count = int(both.sum())
@@ -179,15 +181,15 @@ def cluster_stability(labels: Int64Array, previous: Int64Array) -> float:
 
 
 def path_continuity(best: Int64Array, context: SequenceContext | None) -> float:
-    """Return how much more often queries in a row find near references than any two queries do; 1 for always.
+    """Return how much more often successive queries match near references than any two queries do.
 
     Args:
-        best: the reference that each query finds (N,).
-        context: None for NaN.
+        best: index of each query's best reference (N,).
+        context: order of the queries and positions of the references; None gives NaN.
 
     Returns:
-        (c - c₀) / (1 - c₀) with c the share of queries in a row, and c₀ of all pairs of queries, whose
-        references lie near each other; 0 where c₀ is 1; NaN for fewer than ten in a row.
+        (c - c₀) / (1 - c₀), where c and c₀ are the shares of pairs with near references, among successive
+        queries and among all queries; 0 if c₀ is 1, NaN for fewer than ten successive pairs.
     """
     if context is None or len(context.successive) < _LEAST_PAIRS:
         return math.nan
@@ -198,10 +200,10 @@ def path_continuity(best: Int64Array, context: SequenceContext | None) -> float:
     return 0.0 if any_two >= 1 else (in_a_row - any_two) / (1 - any_two)
 
 
-def _on_the_way(
+def _path_shares(
     queries: Float32Array, references: Float32Array, best: Int64Array, context: SequenceContext | None
 ) -> tuple[float, float]:
-    """Return shares of queries that the path places, and places where they are found; NaN without order."""
+    """Return the shares of queries located on the path, and located near their best reference."""
     if context is None or len(context.successive) < _LEAST_PAIRS:
         return math.nan, math.nan
     places = places_along(queries, references, context)
@@ -211,7 +213,7 @@ def _on_the_way(
 
 
 def _share_near(places: Float64Array, near_m: float) -> float:
-    """Return the share of all pairs of places (N, 2) that lie near each other."""
+    """Return the share of pairs of positions (N, 2) that are near each other."""
     near = 0
     for rows in _chunks(len(places)):
         apart = np.linalg.norm(places[rows, None] - places[None], axis=2)
@@ -220,14 +222,14 @@ def _share_near(places: Float64Array, near_m: float) -> float:
     return (near - count) / (count * (count - 1))
 
 
-def _elsewhere(
+def _second_cosine(
     queries: Float32Array,
     references: Float32Array,
     matches: Matches,
     positions_m: Float64Array | None,
     near_m: float,
 ) -> Float32Array:
-    """Return the cosine (N,) with the best reference that lies away from the one found; its own for none."""
+    """Return each query's best cosine (N,) with references at other places; its best cosine if none exist."""
     found = np.empty(len(queries), np.float32)
     for rows in _chunks(len(queries)):
         cosines = queries[rows] @ references.T
@@ -242,7 +244,7 @@ def _elsewhere(
 
 
 def _pairs(sizes: Int64Array) -> float:
-    """Return how many pairs there are within groups of these sizes."""
+    """Return the number of pairs within groups of the given sizes."""
     return float((sizes * (sizes - 1) // 2).sum())
 
 
@@ -262,7 +264,7 @@ def _check(
     fits &= context is None or len(context.positions_m) == len(references)
     if len(queries) < 2 or len(references) < 2 or not fits:
         raise ParameterError(
-            f"{len(queries)} queries, {len(references)} references and labels of {lengths or 'none'} do not "
-            "belong together; give two or more of either view, a label for each query and a position for "
-            "each reference."
+            f"{len(queries)} queries, {len(references)} references and labels of lengths {lengths} do not "
+            "belong together; give two or more images of each view, a label for each query and a position "
+            "for each reference."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Validation without labels: the figures of `stopping` choose the weights."""
+"""Validation without labels, which chooses weights by the figures of `stopping`."""
 
 import numpy as np
 
@@ -14,15 +14,15 @@ SELECTION = "free_selection"
 
 
 class LabelFreeValidation:
-    """Figures without labels of all training pictures; clusters are compared with those the epoch learns by.
+    """Label-free figures over all training images; clusters are compared with the current epoch's labels.
 
-    With ids on both sides `known_r1` is logged too, the share of training queries whose best reference is of
-    their place: to see whether the other figures follow it. It chooses nothing.
+    If both views have ids, `known_r1` is logged, too: the share of training queries whose best reference
+    shows their place. It shows whether the other figures follow recall, and does not choose weights.
 
     Args:
-        source: of the batches; its pictures are described anew, its labels are those of the epoch before.
-        context: order and positions, or None without any.
-        beside: a validation on places that are held out, which then chooses the weights.
+        source: source of the batches, with the training images and the labels of the epoch before.
+        context: order of the queries and positions of the references, or None.
+        beside: validation on held-out places, which then chooses the weights, or None.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LabelFreeValidation:
         self.selected_by = SELECTION if beside is None else beside.selected_by
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """Measure an encoder: free_…, those of `LabelFree` that can be had."""
+        """Return the known figures of `LabelFree`, prefixed by `free_`, and those of `beside`."""
         source = self._source
         queries, references = describer.items(source.queries), describer.items(source.references)
         found = self.measured(queries, references).figures()
@@ -48,7 +48,7 @@ class LabelFreeValidation:
         return found
 
     def measured(self, queries: Float32Array, references: Float32Array) -> LabelFree:
-        """Return the figures of unit descriptors of all queries (N, D) and references (M, D)."""
+        """Return the figures for unit descriptors of all queries (N, D) and references (M, D)."""
         source = self._source
         labels = source.clusters(queries, references)
         previous = None if source.labels is None else source.labels.query

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training methods, one folder each: `method.py`, `settings.py`, `loss.py`; `registry` has a row for each."""
+"""Training methods: a folder for each with `method.py` and `settings.py`, and a row in `registry`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training methods by name: a method is a folder beside this file and a row of `METHODS`.
+"""Registry of the training methods; a method is a folder beside this file and a row of `METHODS`.
 
-The configuration's choice of `method`, its checks and the sources of batches follow from the rows.
+The rows determine the choices of `method.name`, the checks of the configuration and the sources of batches.
 """
 
 from collections.abc import Callable
@@ -25,23 +25,25 @@ from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig
 
 
 class Takes(Enum):
-    """What a method learns from."""
+    """Training data of a method."""
 
-    PAIRS = "pairs of views, of a published data set or drawn from a map without end"
-    PLACES = "pairs of views of a known number of places, which it tells apart"
-    PICTURES = "pictures of both views that nobody has paired"
+    PAIRS = "pairs of views, from a published data set or sampled from a map without end"
+    PLACES = "pairs of views of a known number of places, which the method classifies"
+    PICTURES = "unpaired images of both views"
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A method.
+    """A registered method.
 
     Attributes:
-        settings: frozen dataclass of its settings; the default of the field `name` is the method's name.
-        build: (encoder, settings) -> method; a method that takes places gets their number as third argument.
-        takes: what it learns from.
-        source: source of batches of a method that takes pictures: (split, size_px, pairs, seed, settings,
-            augment, device) -> BatchSource. None for pairs and places, whose batches the data set makes.
+        settings: frozen dataclass of the settings; the default of its field `name` is the method's name.
+        build: factory (encoder, settings) -> method; a method that takes places gets their number as third
+            argument.
+        takes: training data of the method.
+        source: factory of the batches of a method that takes unpaired images, (split, size_px, pairs, seed,
+            settings, augment, device) -> BatchSource. None for pairs and places; the data set provides their
+            batches.
     """
 
     settings: type[MethodSettings]
@@ -58,29 +60,29 @@ METHODS: dict[str, Registered] = {
 
 
 def taking(takes: Takes) -> list[str]:
-    """Return the names of the methods that take this kind of data."""
+    """Return the names of the methods that take a kind of data."""
     return [name for name, row in METHODS.items() if row.takes is takes]
 
 
 def new_method(settings: MethodSettings, dphr: DphrConfig, encoder: ViewEncoder, places: int) -> Method:
-    """Build a method, with DPHR around it where `dphr.weight` is above 0.
+    """Build a method, wrapped in DPHR if `dphr.weight` is above 0.
 
     Args:
-        settings: of the method.
-        dphr: of the reweighting.
-        encoder: before its first step.
-        places: how many there are to tell apart, 0 where they are drawn without end.
+        settings: settings of the method.
+        dphr: settings of DPHR.
+        encoder: encoder to train.
+        places: number of training places, 0 if they are sampled without end.
 
     Raises:
-        ParameterError: the method tells places apart and there are none, or it cannot use the encoder.
+        ParameterError: the method classifies places and `places` is 0, or the method cannot use the encoder.
     """
     row = METHODS[settings.name]
     arguments: tuple[Any, ...] = (encoder, settings)
     if row.takes is Takes.PLACES:
         if places < 1:
             raise ParameterError(
-                f"method {settings.name} tells places apart and the data draws them without end; use method "
-                f"{either(taking(Takes.PAIRS))}, or a published data set."
+                f"method {settings.name} classifies places, but the data samples places without end; use "
+                f"method {either(taking(Takes.PAIRS))} or a published data set."
             )
         arguments = (encoder, settings, places)
     method = row.build(*arguments)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: one for all methods and data sets, on one device or many."""
+"""Training loop for all methods and data sets, on one or several devices."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches drawn ahead by threads while the present one is learnt from."""
+"""Prepares batches in threads ahead of the current training step."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ from geoloc_training.contract import Batch, BatchSource
 def batches_ahead(
     source: BatchSource, steps: Sequence[int], rank: int, ranks: int, workers: int, pin: bool = False
 ) -> Iterator[Batch]:
-    """Return this rank's batches of some steps in order, up to `workers` + 1 of them ahead.
+    """Yield this rank's batches of the given steps in order, prepared up to `workers` + 1 batches ahead.
 
     Args:
-        source: where they come from; what it draws depends on the step alone, not on the thread.
-        steps: of one epoch, since the next one's plan may need the weights at its end.
-        rank: of this process.
-        ranks: how many processes there are.
-        workers: threads.
-        pin: copy them to memory that a GPU reads by itself.
+        source: source of batches; a batch depends only on the step, not on the thread.
+        steps: steps of one epoch; the plan of the next epoch may need the weights at the end of this epoch.
+        rank: rank of this process.
+        ranks: number of processes.
+        workers: number of threads.
+        pin: whether to copy batches to pinned memory, for faster transfer to a GPU.
     """
 
     def draw(step: int) -> Batch:
@@ -41,7 +41,7 @@ def batches_ahead(
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """Cut a batch into equal parts of neighbouring rows, give or take one row."""
+    """Split a batch into parts of consecutive rows, whose sizes differ by at most one."""
     if parts == 1:
         return [batch]
     cut = {name: tensor.tensor_split(parts) for name, tensor in vars(batch).items()}

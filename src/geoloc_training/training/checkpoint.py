@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run's state on disk: weights as safetensors, what else it takes to go on, and the step they belong to."""
+"""Checkpoints of a run: weights as safetensors, the rest of the training state, and the step."""
 
 import json
 import pickle
@@ -22,22 +22,22 @@ from geoloc_training.atomic_files import folder_to_disk
 Which = Literal["best", "last"]
 _LAST, _BEST = "checkpoint", "best"
 _AVERAGE, _STATE = "average.safetensors", "state.json"
-_FAILURES = (OSError, SafetensorError, RuntimeError)  # torch's own say RuntimeError, of a full disk too
+_FAILURES = (OSError, SafetensorError, RuntimeError)  # torch raises RuntimeError, even for a full disk
 _DAMAGED = (*_FAILURES, EOFError, TypeError, ValueError, LookupError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a run needs to go on.
+    """Complete state of a run, from which training can continue.
 
     Attributes:
-        step: steps done.
-        method: name of the method, with what lies beside it.
+        step: number of completed steps.
+        method: name of the method, with DPHR if enabled.
         model: state of the method.
         average: state of the averaged encoder.
-        optimiser: state of the optimiser.
-        source: the epoch's plan; tensors and plain values.
-        scaler: state of the loss scaler, empty without one.
+        optimiser: state of the optimizer.
+        source: plan of the epoch, tensors and plain values.
+        scaler: state of the loss scaler; empty without a scaler.
     """
 
     step: int
@@ -50,10 +50,10 @@ class Checkpoint:
 
 
 def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint beside the last one, then swap: an interruption never leaves a half-written one.
+    """Write a checkpoint beside the last one, then swap them, so that no interruption leaves a partial one.
 
     Raises:
-        ModelError: it cannot be written; the last one is untouched.
+        ModelError: the checkpoint cannot be written; the last one is unchanged.
     """
     rest = {name: getattr(checkpoint, name) for name in ("optimiser", "source", "scaler")}
 
@@ -68,12 +68,12 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
 
 @dataclass(frozen=True)
 class Best:
-    """The best weights so far.
+    """Record of the best weights so far.
 
     Attributes:
-        step: steps done then.
-        selected_by: name of the figure that chose them.
-        score: what it was; higher is better.
+        step: step of the weights.
+        selected_by: name of the figure that chose the weights.
+        score: value of that figure; higher is better.
     """
 
     step: int
@@ -82,7 +82,7 @@ class Best:
 
 
 def save_best(run: Path, best: Best, average: dict[str, Tensor]) -> None:
-    """Keep averaged weights as the best so far; raises as `save_checkpoint`."""
+    """Save averaged weights as the best so far; raises like `save_checkpoint`."""
 
     def write(folder: Path) -> None:
         save_file(_contiguous(average), folder / _AVERAGE)
@@ -92,14 +92,14 @@ def save_best(run: Path, best: Best, average: dict[str, Tensor]) -> None:
 
 
 def best_so_far(run: Path) -> Best | None:
-    """Return what is known of the run's best weights; None where none were kept, or none by a figure."""
+    """Return the record of the run's best weights; None if none were saved, or not chosen by a figure."""
     folder = _folder(run, _BEST)
     state = _read_state(folder) if folder is not None else {}
     return Best(**state) if "selected_by" in state else None
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """Load the run's last checkpoint, or None where it has none.
+    """Load the run's last checkpoint; None if there is none.
 
     Raises:
         ModelError: a file is missing or damaged.
@@ -114,32 +114,32 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
     except _DAMAGED as error:
         raise ModelError(
             f"the checkpoint in {folder} cannot be read ({_first_line(error)}); "
-            "delete that folder to start afresh."
+            "delete that folder to start again from the first step."
         ) from error
 
 
 def load_average(run: Path, which: Which | None = None) -> tuple[int, dict[str, Tensor]]:
-    """Load step and averaged weights, which are what is evaluated and exported.
+    """Load the step and the averaged weights of a run, for evaluation and export.
 
     Args:
         run: folder of the run.
-        which: the best on validation or the last; None for the best where there was a validation.
+        which: best weights on validation or last weights; None for the best if there are any, else the last.
 
     Raises:
-        ModelError: there are none, or the files are damaged.
+        ModelError: the run has no such weights, or the files are damaged.
     """
     path = weights_file(run, which)
     try:
         return int(_read_state(path.parent)["step"]), load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); delete its folder and train on.") from error
+        raise ModelError(f"{path} cannot be read ({error}); delete its folder and train further.") from error
 
 
 def weights_file(run: Path, which: Which | None = None) -> Path:
     """Return the file that `load_average` reads.
 
     Raises:
-        ModelError: there is none.
+        ModelError: the run has no such weights.
     """
     names = {"best": (_BEST,), "last": (_LAST,), None: (_BEST, _LAST)}[which]
     folders = [folder for folder in (_folder(run, name) for name in names) if folder is not None]
@@ -149,10 +149,10 @@ def weights_file(run: Path, which: Which | None = None) -> Path:
 
 
 def initial_weights(source: Path) -> dict[str, Tensor]:
-    """Load the encoder's weights of another run, of a model directory, or of a shipped model by its id.
+    """Load an encoder's weights from a run, a model directory, or a shipped model by its id.
 
     Raises:
-        ModelError: none of these, or damaged.
+        ModelError: the source is none of these, or it is damaged.
     """
     if source.is_dir() and not (source / "model.yaml").is_file():
         return load_average(source)[1]
@@ -172,8 +172,8 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
     except _FAILURES as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise ModelError(
-            f"{current} cannot be written ({error}): it needs {_megabytes(needed)}; what was saved before is "
-            "untouched: make room and rerun the same command to go on from there."
+            f"{current} cannot be written ({error}); it needs {_megabytes(needed)}, and the checkpoint saved "
+            "before is unchanged; make room and rerun the same command to continue from it."
         ) from error
     if current.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -183,7 +183,7 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
 
 
 def _folder(run: Path, name: str) -> Path | None:
-    """Return the current folder, or the previous one where a swap was interrupted."""
+    """Return the current folder, or the previous one if a swap was interrupted."""
     for folder in (run / name, run / f"{name}.old"):
         if (folder / _STATE).is_file():
             return folder
@@ -219,7 +219,7 @@ def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
 
 
 def _first_line(error: Exception) -> str:
-    """Return what is wrong; torch goes on about what it will not unpickle."""
+    """Return the first line of an error's message; torch appends long advice on unpickling."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The torch encoder of a run as plain functions of views and of pictures on disk."""
+"""Describes views and image files with the torch encoder of a run."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,13 +20,13 @@ _CHUNK = 64
 
 
 class Describer:
-    """An encoder in evaluation mode and, unless asked otherwise, full precision.
+    """An encoder in evaluation mode, by default in full precision.
 
     Args:
-        encoder: views uint8 (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        size_px: side S of its views.
-        threads: threads that read pictures.
-        autocast: makes the context in which networks compute in the precision of training steps.
+        encoder: encoder, views uint8 (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        size_px: side S of a view in pixels.
+        threads: number of threads that read images.
+        autocast: factory of the context that gives networks the precision of training steps.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Describer:
         self.encoder, self.size_px, self.threads, self.autocast = encoder, size_px, threads, autocast
 
     def views(self, views: NDArray[np.uint8], *, as_trained: bool = False) -> Float32Array:
-        """Describe any number of views in bounded memory; `as_trained` in the precision of training steps."""
+        """Describe views in bounded memory; `as_trained` selects the precision of training steps."""
         device = next(self.encoder.parameters()).device
         training = self.encoder.training
         self.encoder.eval()
@@ -53,12 +53,12 @@ class Describer:
         return found
 
     def items(self, items: Sequence[Item], *, flip: bool = False, as_trained: bool = False) -> Float32Array:
-        """Describe pictures; each process its share, and all get the same numbers.
+        """Describe images, divided among the processes; all processes return the same descriptors.
 
         Args:
-            items: pictures.
-            flip: add the mirrored picture's descriptor before normalising.
-            as_trained: in the precision of training steps.
+            items: images.
+            flip: whether to add the mirrored image's descriptor before normalizing.
+            as_trained: whether to use the precision of training steps.
         """
         share = math.ceil(len(items) / ranks())
         padded = [*items, *items[-1:] * (share * ranks() - len(items))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices, processes, precision and seeds: everything that differs between a laptop and a cluster."""
+"""Devices, processes, precision and seeds of a run."""
 
 import atexit
 import inspect
@@ -21,12 +21,12 @@ _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def launch(config: HardwareConfig) -> Fabric:
-    """Start this run's processes, or join those that torchrun has started.
+    """Start this run's processes, or join the processes that torchrun has started.
 
-    With several devices the whole command runs again in each further process, up to this call and beyond.
+    With several devices, each further process runs the whole command again from its beginning.
 
     Raises:
-        ParameterError: the machine has not the devices asked for, or cannot compute in that precision.
+        ParameterError: the machine lacks the requested devices or precision.
     """
     _check_torchrun(config)
     several = config.devices * config.nodes > 1
@@ -43,7 +43,7 @@ def launch(config: HardwareConfig) -> Fabric:
         raise ParameterError(
             f"hardware.accelerator={config.accelerator} with devices={config.devices}, nodes={config.nodes}, "
             f"precision={config.precision} is not available here ({' '.join(str(error).split())}); "
-            "ask for what this machine has."
+            "set hardware.* to what this machine has."
         ) from error
     if several:
         atexit.register(_leave)
@@ -52,33 +52,33 @@ def launch(config: HardwareConfig) -> Fabric:
 
 
 def _leave() -> None:
-    """End this process's part of the group: threads still open would abort the process at its very end."""
+    """Leave the process group, because its open threads would abort the process at exit."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 def seed_everything(seed: int, threads: int) -> None:
-    """Seed what a run begins with, the weights; batches and steps are seeded by (seed, step)."""
+    """Seed the initial weights and set the number of threads; (seed, step) seeds batches and steps."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("high")
-    # Views are warped beside the training step; more threads there would only take its cores.
+    # Views are warped in parallel to the training step; more OpenCV threads would take its cores.
     cv2.setNumThreads(1)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Seed a step's dropout and warps from its number alone, so that a resumed run needs no random state."""
+    """Seed a step's dropout and warps by its number, so that a resumed run needs no random state."""
     torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0]))
 
 
 def _side_by_side() -> DDPStrategy:
-    """Average gradients over processes, and leave buffers where they are.
+    """Return a strategy that averages gradients over processes and does not broadcast buffers.
 
-    Sent from the first process before every forward pass, as is usual, memories would be most of the traffic.
-    They are made of all processes' rows and equal anyway; statistics of batches are each process's own until
-    `share_buffers` gives all of them the first one's, wherever they are used or saved.
+    By default DDP broadcasts buffers before every forward pass, and memories would dominate that traffic.
+    Memories are computed from the rows of all processes and equal anyway. Batch norm statistics differ
+    between processes until `share_buffers` copies the first process's, before they are used or saved.
     """
-    known = inspect.signature(DistributedDataParallel).parameters  # torch 2.13 has renamed it
+    known = inspect.signature(DistributedDataParallel).parameters  # torch 2.13 renamed the parameter
     name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
     stay: dict[str, Any] = {name: False}
     return DDPStrategy(**stay)
@@ -89,6 +89,6 @@ def _check_torchrun(config: HardwareConfig) -> None:
     wanted = config.devices * config.nodes
     if started is not None and int(started) != wanted:
         raise ParameterError(
-            f"torchrun started {started} processes and hardware.devices={config.devices} x "
-            f"nodes={config.nodes} makes {wanted}; let the two agree."
+            f"torchrun started {started} processes, but hardware.devices={config.devices} x "
+            f"nodes={config.nodes} makes {wanted}; set both to the same number."
         )

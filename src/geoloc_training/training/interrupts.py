@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and a scheduler's SIGTERM end a run after the step at hand, with a checkpoint."""
+"""Ends a run with a checkpoint after the current step on Ctrl-C or a scheduler's SIGTERM."""
 
 import signal
 import threading
@@ -11,11 +11,11 @@ from geoloc.errors import GeolocError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(GeolocError):  # noqa: N818 - what was asked for, not an error
-    """A run that was asked to stop, and did so with a checkpoint.
+class Interrupted(GeolocError):  # noqa: N818 - a requested stop, not an error
+    """A signal stopped the run, which saved a checkpoint.
 
     Attributes:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, sentence: str, number: int) -> None:
@@ -24,10 +24,10 @@ class Interrupted(GeolocError):  # noqa: N818 - what was asked for, not an error
 
 
 class Interrupts:
-    """While entered, the first signal is only noted; a second one ends the program at once.
+    """Context manager that records the first signal; a second signal ends the program at once.
 
     Attributes:
-        number: of the signal that came, 0 for none.
+        number: number of the recorded signal, 0 for none.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Interrupts:
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
-        # Python hands signals to the main thread alone.
+        # Python allows signal handlers only in the main thread.
         if threading.current_thread() is threading.main_thread():
             self._former = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self

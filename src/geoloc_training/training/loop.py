@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop: plan an epoch, learn from its batches, validate, log, save; stop where asked and go on later."""
+"""Training loop: plans epochs, takes steps, validates, logs and saves; an interrupted run can be resumed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -30,10 +30,10 @@ BuildMethod = Callable[[TrainConfig, int], Method]
 
 
 class Validate(Protocol):
-    """Measures an encoder.
+    """Validation of an encoder.
 
     Attributes:
-        selected_by: the figure that chooses the best weights; higher is better.
+        selected_by: name of the figure that chooses the best weights; higher is better.
     """
 
     selected_by: str
@@ -43,15 +43,15 @@ class Validate(Protocol):
 
 
 def build_method(config: TrainConfig, places: int) -> Method:
-    """Build the method that a configuration names, with its encoder.
+    """Build the method of a configuration, with its encoder.
 
     Args:
-        config: of the run.
-        places: how many places there are to tell apart, 0 where they are drawn without end.
+        config: configuration of the run.
+        places: number of training places, 0 if they are sampled without end.
 
     Raises:
-        ParameterError: a method that tells places apart where they are drawn without end.
-        ModelError: the encoder cannot be built, or its pretrained weights cannot be had.
+        ParameterError: the method classifies places, but they are sampled without end.
+        ModelError: the encoder cannot be built, or its pretrained weights are not available.
     """
     return new_method(config.method, config.dphr, new_encoder(config.model), places)
 
@@ -66,24 +66,24 @@ def fit(
     fabric: Fabric | None = None,
     build: BuildMethod = build_method,
 ) -> dict[str, float]:
-    """Train, or go on where the run's last checkpoint stopped.
+    """Train, or continue from the run's last checkpoint.
 
     Args:
-        config: the whole recipe.
-        source: where batches come from.
+        config: configuration of the run.
+        source: source of batches.
         run: folder for checkpoints, log and configuration.
-        validate: measures an encoder, and chooses the best weights; never by what a model is tested on.
-        initial: another run or a model directory whose weights a new run begins with.
-        fabric: launched already, where other work had to know its process; None launches it here.
-        build: makes the method.
+        validate: validation that chooses the best weights; it must not use test data.
+        initial: run or model with the initial weights of a new run.
+        fabric: launched Fabric; None to launch it here.
+        build: factory of the method.
 
     Returns:
-        The last step's figures, and the last validation's.
+        Figures of the last step and the last validation.
 
     Raises:
-        ModelError: a figure is no longer finite, the disk is full, or the run belongs to another method.
+        ModelError: a figure is not finite, the disk is full, or the run belongs to another method.
         ParameterError: the processes of a run do not share its folder.
-        Interrupted: a signal asked to stop; the run is saved.
+        Interrupted: a signal stopped the run, which is saved.
     """
     fabric = fabric or launch(config.hardware)
     run.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def fit(
         while trainer.step < config.optimiser.steps:
             trainer.begin_epoch()
             for batch in _rest_of_epoch(trainer):
-                # Logged before it is saved: a log may be ahead of its checkpoint, a gap would stay.
+                # Log before saving: a resumed run drops lines beyond its checkpoint, but cannot fill a gap.
                 progress.show(_advance(trainer, batch, validate))
                 if _due(trainer, config.checkpoint_every):
                     trainer.save()
@@ -114,7 +114,7 @@ def begin(
     initial: Path | None = None,
     build: BuildMethod = build_method,
 ) -> Trainer:
-    """Return a trainer at its first step, or where the run's checkpoint stopped; raises as `fit`."""
+    """Return a trainer at the first step or at the run's last checkpoint; raises like `fit`."""
     seed_everything(config.seed, config.hardware.threads)
     found = load_checkpoint(run)
     _require_one_step(0 if found is None else found.step, run, fabric)
@@ -123,7 +123,7 @@ def begin(
     fresh = found is None
     described = config
     if not fresh or initial is not None:
-        # Weights that are overwritten at once need not be fetched.
+        # Do not download weights that are overwritten at once.
         described = replace(config, model=replace(config.model, pretrained=False, pretrained_file=""))
     trainer = Trainer(config, build(described, source.places), source, run, fabric, found)
     if fresh and initial is not None:
@@ -132,7 +132,7 @@ def begin(
 
 
 def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
-    """Return the recipe with its length in steps, where it gave epochs."""
+    """Return the recipe with its length in steps if it states epochs."""
     if config.optimiser.steps:
         return config
     steps = config.optimiser.epochs * source.steps_per_epoch
@@ -140,17 +140,17 @@ def planned(config: TrainConfig, source: BatchSource) -> TrainConfig:
 
 
 def _require_one_step(step: int, run: Path, fabric: Fabric) -> None:
-    """Refuse processes at different steps, which would wait for each other for ever."""
+    """Raise `ParameterError` if processes are at different steps, which would deadlock."""
     own = torch.tensor(float(step), dtype=torch.float64, device=fabric.device)
     if any_rank(bool(mean_over_ranks(own) != own), fabric.device):
         raise ParameterError(
             f"not every process finds the same checkpoint in {run}; "
-            "let --out lie on a disk that all machines share."
+            "put --out on a disk that all machines share."
         )
 
 
 class _Progress:
-    """A bar for people, and the log, of one process for all."""
+    """Progress bar and log, written by the first process."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.last: dict[str, float] = {}
@@ -167,7 +167,7 @@ class _Progress:
 
     def __enter__(self) -> "_Progress":
         if self._log is not None:
-            tqdm.write(f"{self._place()}; figures go to {self._trainer.run / 'log.csv'}")
+            tqdm.write(f"{self._place()}; figures are logged in {self._trainer.run / 'log.csv'}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +186,7 @@ class _Progress:
             self._log.append(self._trainer.step, figures)
 
     def saved(self) -> None:
-        """Say so where there is no bar to be seen, as in a file or a pipe."""
+        """Print a line for a checkpoint if no progress bar is shown, as in a file or a pipe."""
         if self._log is not None and self._bar.disable:
             tqdm.write("  ".join([self._place(), *(f"{k} {v}" for k, v in self._shown.items()), "saved"]))
 
@@ -209,7 +209,7 @@ def _rest_of_epoch(trainer: Trainer) -> Iterator[Batch]:
 
 
 def _advance(trainer: Trainer, batch: Batch, validate: Validate | None) -> dict[str, float]:
-    """Take one step, with the validation that is due after it."""
+    """Take one step, and validate if due."""
     figures = trainer.train_step(batch)
     if validate is not None and _due(trainer, trainer.config.evaluate_every):
         measured = validate(trainer.describer(average=True))
@@ -228,6 +228,6 @@ def _stop(trainer: Trainer, number: int) -> None:
     trainer.save()
     raise Interrupted(
         f"stopped after step {trainer.step} of {trainer.config.optimiser.steps} with a checkpoint in "
-        f"{trainer.run}; rerun the same command to go on.",
+        f"{trainer.run}; rerun the same command to continue.",
         number,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What made a run: the command and the version of the code, kept in its folder for the card."""
+"""Records the command and the code version of a run in its folder, for the model card."""
 
 import shlex
 import subprocess
@@ -11,14 +11,14 @@ _COMMAND, _COMMIT = "command.txt", "commit.txt"
 
 
 def write_origin(run: Path, words: Sequence[str], command: str = "fit") -> None:
-    """Note the command that makes a run, with a placeholder for where its data lies."""
+    """Record the command of a run, with a placeholder for the folder of its data."""
     shown = ["data.root=DIR" if word.lstrip("+").startswith("data.root=") else word for word in words]
     (run / _COMMAND).write_text(shlex.join(["geoloc-train", command, *shown]), encoding="utf-8")
     (run / _COMMIT).write_text(code_version(), encoding="utf-8")
 
 
 def read_origin(run: Path) -> tuple[str, str]:
-    """Return command and version of the code of a run; empty where they were not noted."""
+    """Return the command and the code version of a run; empty if not recorded."""
     return _read(run / _COMMAND), _read(run / _COMMIT)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The optimiser and how its rate goes over a run."""
+"""The optimizer and its learning rate schedule."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from geoloc_training.contract import Method
 
 
 def learning_rate(config: OptimiserConfig, step: int) -> float:
-    """Return the rate of a step (from 0): a linear warm-up, then what `schedule` says, over `steps` steps."""
+    """Return the learning rate of a step (from 0): a linear warm-up, then the configured schedule."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "constant":
@@ -24,7 +24,7 @@ def learning_rate(config: OptimiserConfig, step: int) -> float:
 
 
 def build_optimiser(method: Method, config: OptimiserConfig) -> torch.optim.Optimizer:
-    """Build AdamW or SGD; matrices decay, and the backbone has a rate of its own (see `set_rate`)."""
+    """Build AdamW or SGD, with weight decay for matrices and a separate rate for the backbone."""
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     backbone = {id(parameter) for parameter in method.encoder.backbone.parameters()}
     for parameter in method.parameters():
@@ -46,29 +46,29 @@ def build_optimiser(method: Method, config: OptimiserConfig) -> torch.optim.Opti
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set every group's rate, its own factor included."""
+    """Set the learning rate of every parameter group, times the group's factor."""
     for group in optimiser.param_groups:
         group["lr"] = rate * group["factor"]
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Go on with an optimiser's saved averages under the settings of now.
+    """Load an optimizer's saved averages, but keep the current settings.
 
     Raises:
-        ValueError: the state is of another kind of optimiser, or of other parameters.
+        ValueError: the state belongs to another kind of optimizer, or to other parameters.
     """
     own = [
         {name: value for name, value in group.items() if name != "params"} for group in optimiser.param_groups
     ]
     if any(("betas" in group) != ("betas" in own[0]) for group in state["param_groups"]):
-        raise ValueError(f"the state is of another optimiser than {type(optimiser).__name__}")
+        raise ValueError(f"the state belongs to another optimizer than {type(optimiser).__name__}")
     optimiser.load_state_dict(state)
     for group, settings in zip(optimiser.param_groups, own, strict=True):
         group.update(settings)
 
 
 def _cosine(config: OptimiserConfig, step: int) -> float:
-    """Return a plateau, then a descent to a hundredth over the last `descent` of the steps."""
+    """Return the factor of a plateau and a cosine descent to 0.01 over the last `descent` of the steps."""
     start = max(config.warmup_steps, round(config.steps * (1 - config.descent)))
     if step < start:
         return 1.0

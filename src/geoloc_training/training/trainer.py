@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step of training, whatever the method and the devices, and the state that goes on from it."""
+"""Training steps for any method and device, and the state of a run."""
 
 import copy
 import logging
@@ -30,23 +30,23 @@ _LOG = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Method, averaged encoder, optimiser and where they stand.
+    """State of a run: method, averaged encoder, optimizer and step.
 
     Args:
-        config: the whole recipe, its length in steps.
-        method: what is trained; moved to the device.
-        source: where batches come from.
+        config: configuration of the run, with its length in steps.
+        method: method to train; it is moved to the device.
+        source: source of batches.
         run: folder of checkpoints.
-        fabric: launched; devices and precision.
-        found: the run's checkpoint to go on from, or None.
+        fabric: launched Fabric, with devices and precision.
+        found: checkpoint of the run to continue from, or None.
 
     Attributes:
-        step: steps done.
+        step: number of completed steps.
         saved: step of the last checkpoint, 0 for none.
-        best: the best weights on validation so far, None for none.
+        best: record of the best weights on validation so far, or None.
 
     Raises:
-        ModelError: the checkpoint is of another architecture.
+        ModelError: the checkpoint belongs to another architecture.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Trainer:
         self.config, self.source, self.run, self.fabric = config, source, run, fabric
         self.step, self.saved = 0, 0
         self._planned: dict[str, float] = {}
-        # Without a checkpoint a run begins anew, and what an earlier one left there is not its own.
+        # A run without a checkpoint starts anew, so best weights in its folder belong to an earlier run.
         self.best = best_so_far(run) if found is not None else None
         if config.hardware.sync_batchnorm:
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)
@@ -74,9 +74,10 @@ class Trainer:
             self._go_on_from(found)
 
     def describer(self, *, average: bool) -> Describer:
-        """Return the averaged encoder, or the present one, as a describer; all ranks ask for it.
+        """Return a describer with the averaged or the current encoder; all ranks must call it.
 
-        It is the first rank's, which alone is saved: a resumed run finds the same numbers.
+        It uses the buffers of the first rank, which are also those saved, so a resumed run gets the same
+        numbers.
         """
         encoder = self.average if average else self.method.encoder
         share_buffers(encoder)
@@ -84,17 +85,17 @@ class Trainer:
         return Describer(encoder, self.config.model.input_px, hardware.workers, self.fabric.autocast)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
-        """Take over what another encoder has learnt: of each tensor the part that both have in common.
+        """Copy the weights of another encoder; for tensors of different size, copy the common part.
 
         Raises:
-            ModelError: their backbones have no tensor in common.
+            ModelError: the backbones have no tensor in common.
         """
         own = self.method.encoder.state_dict()
         shared = [name for name, value in own.items() if name in weights and weights[name].ndim == value.ndim]
         if not any(name.startswith("backbone.") for name in shared):
             raise ModelError(
                 f"the weights of --init are not of backbone '{self.config.model.backbone}'; "
-                "set model.backbone to theirs, or leave out --init."
+                "set model.backbone to their backbone, or leave out --init."
             )
         with torch.no_grad():
             for name in shared:
@@ -104,7 +105,7 @@ class Trainer:
         self.average.load_state_dict(self.method.encoder.state_dict())
 
     def begin_epoch(self) -> None:
-        """Plan the epoch that the next step opens; nothing in the middle of one."""
+        """Plan a new epoch if the next step starts one."""
         epoch, within = divmod(self.step, self.source.steps_per_epoch)
         if within == 0:
             self.source.start_epoch(epoch, self.describer(average=False).items)
@@ -112,23 +113,23 @@ class Trainer:
             self.draw()
 
     def draw(self) -> None:
-        """Let the method draw into the run's folder; a picture that cannot be drawn stops nothing."""
+        """Let the method write plots into the run's folder; a failure is only logged."""
         if not self.fabric.is_global_zero:
             return
         try:
             self.method.draw(self.run, self.source)
         except (OSError, RasterError) as error:
-            _LOG.warning("pictures of the run could not be drawn (%s); training goes on", error)
+            _LOG.warning("plots of the run cannot be written (%s); training continues", error)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Do one update on this rank's part of a batch.
+        """Take one training step on this rank's part of a batch.
 
         Returns:
-            The method's figures, means over parts and ranks, beside loss, learning_rate and gradient_norm;
-            with an epoch's first step those of its plan.
+            The method's figures, averaged over parts and ranks, and loss, learning_rate and gradient_norm.
+            The first step of an epoch also returns the figures of its plan.
 
         Raises:
-            ModelError: a figure is not finite; the weights are as before the step.
+            ModelError: a figure is not finite; the weights are unchanged.
         """
         rank, optimiser = self.fabric.global_rank, self.config.optimiser
         seed_step(self.config.seed, self.step, rank)
@@ -150,7 +151,7 @@ class Trainer:
         return {**found, "learning_rate": rate, **planned}
 
     def _accumulate(self, parts: list[Batch]) -> dict[str, Tensor]:
-        """Accumulate gradients of the mean loss of parts; figures averaged alike."""
+        """Accumulate the gradients of the parts' mean loss, and return their mean figures."""
         self._optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         for number, part in enumerate(parts, start=1):
@@ -165,7 +166,7 @@ class Trainer:
         return sums
 
     def _clip(self) -> Tensor:
-        """Clip the gradient as configured and return the length it had."""
+        """Clip the gradient as configured, and return its norm before clipping."""
         optimiser = self.config.optimiser
         norm: Tensor = self.fabric.clip_gradients(
             self._module,
@@ -178,7 +179,7 @@ class Trainer:
         return norm
 
     def _check(self, figures: dict[str, float]) -> None:
-        # A scaled loss meets infinite gradients now and then; its scaler leaves such a step out.
+        # With a scaled loss, infinite gradients are normal; the scaler skips such a step.
         spared = {"gradient_norm"} if self.config.hardware.precision == "fp16" else set()
         broken = [
             f"{name} is {value}"
@@ -187,17 +188,17 @@ class Trainer:
         ]
         if broken:
             raise ModelError(
-                f"{', '.join(broken)} at step {self.step + 1}; {self._last_good()}: "
+                f"{', '.join(broken)} at step {self.step + 1} ({self._last_good()}); "
                 f"lower optimiser.learning_rate={self.config.optimiser.learning_rate} and rerun."
             )
 
     def _last_good(self) -> str:
         if not self.saved:
-            return "no checkpoint was due before that"
-        return f"the last checkpoint in {self.run}, of step {self.saved}, is good"
+            return "no checkpoint was due before"
+        return f"the last checkpoint in {self.run}, of step {self.saved}, is valid"
 
     def _update_average(self) -> None:
-        # A young average forgets faster, or it would carry the random start for hundreds of steps.
+        # Decay faster at the start, so that the random initial weights do not persist in the average.
         decay = min(self.config.optimiser.ema_decay, (1 + self.step) / (10 + self.step))
         current = self.method.encoder.state_dict()
         with torch.no_grad():
@@ -208,7 +209,7 @@ class Trainer:
                     value.copy_(current[name])
 
     def save(self) -> None:
-        """Write the checkpoint of this step; one process writes for all."""
+        """Write the checkpoint of this step, in the first process only."""
         self.saved = self.step
         if not self.fabric.is_global_zero:
             return
@@ -224,7 +225,7 @@ class Trainer:
         save_checkpoint(self.run, checkpoint)
 
     def keep_if_best(self, selected_by: str, score: float) -> None:
-        """Keep the averaged weights where no earlier ones did better by that figure; of equals the later."""
+        """Save the averaged weights if their figure is at least as high as the best so far."""
         best = self.best
         if best is None or best.selected_by != selected_by or score >= best.score:
             self.best = Best(self.step, selected_by, score)
@@ -238,8 +239,8 @@ class Trainer:
             load_optimiser(self._optimiser.optimizer, found.optimiser)
         except (RuntimeError, ValueError, KeyError) as error:
             raise ModelError(
-                f"the checkpoint in {self.run} is of another architecture, optimiser or number of places; "
-                "use another --out or delete it."
+                f"the checkpoint in {self.run} is of another architecture, optimizer or number of places; "
+                "use another --out or delete the checkpoint."
             ) from error
         self.fabric.strategy.precision.load_state_dict(found.scaler)
         self.source.load_state_dict(found.source)
@@ -247,20 +248,20 @@ class Trainer:
 
 
 def check_method(found: Checkpoint, config: TrainConfig, run: Path) -> None:
-    """Refuse to go on with a checkpoint of another method, before anything is built.
+    """Check that a checkpoint belongs to the configured method, before anything is built.
 
     Raises:
-        ModelError: it is of another one.
+        ModelError: the checkpoint belongs to another method.
     """
     if found.method != config.method_name:
         raise ModelError(
-            f"the checkpoint in {run} was made by method {found.method} and the configuration says "
-            f"{config.method_name}; use another --out or delete it."
+            f"the checkpoint in {run} was made by method {found.method}, but the configuration says "
+            f"{config.method_name}; use another --out or delete the checkpoint."
         )
 
 
 class _Tensors(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """A method as a function of tensors, which is all that wrappers for devices and precision understand."""
+    """A method as a module of tensors, as Fabric's wrappers for devices and precision require."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How weights are chosen: recall on places that are held out of training, never on a published test."""
+"""Validation that chooses weights by recall on places held out of training, never on a published test."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ from geoloc_training.training.describe import Describer
 
 
 class CrossDateValidation:
-    """Mean recall over dated pairs of a city, searched among all other pictures: alone, few places saturate.
+    """Mean recall over pairs of dates, with all other images as distractors so that it does not saturate.
 
     Args:
-        grounds: dated places; all of them are distractors.
-        pairs: `city:map_date:query_date` each.
+        grounds: dated places, which all serve as distractors.
+        pairs: pairs of dates, each `city:map_date:query_date`.
     """
 
     selected_by = "valid_r1"
@@ -28,7 +28,7 @@ class CrossDateValidation:
         self._protocols = [replace(parse_pair(pair), draws=2, distractors=True) for pair in pairs]
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """Measure an encoder: valid_r1 and valid_r5."""
+        """Return valid_r1 and valid_r5 of an encoder."""
         found = [evaluate(describer.views, self._grounds, p, describer.size_px) for p in self._protocols]
         return {
             "valid_r1": float(np.mean([recall.r1 for recall in found])),
@@ -37,10 +37,10 @@ class CrossDateValidation:
 
 
 class HeldOutValidation:
-    """Recall of pictures of held-out places among each other.
+    """Recall on held-out places.
 
     Args:
-        task: queries and gallery.
+        task: queries and gallery of the held-out places.
     """
 
     selected_by = "valid_r1"
@@ -50,11 +50,11 @@ class HeldOutValidation:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return how many queries are looked up among how many pictures."""
+        """Return the numbers of queries and of gallery images."""
         return len(self._task.queries), len(self._task.gallery)
 
     def __call__(self, describer: Describer) -> dict[str, float]:
-        """Measure an encoder: valid_r1 and valid_r5."""
+        """Return valid_r1 and valid_r5 of an encoder."""
         queries, gallery = describer.items(self._task.queries), describer.items(self._task.gallery)
         result = evaluate_features(self._task, queries, gallery, ("full",))[0]
         return {"valid_r1": result.value("R@1"), "valid_r5": result.value("R@5")}

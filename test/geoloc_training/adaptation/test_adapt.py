@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole command on a tiny map and a tiny flight: a model, its map, resuming, and every bad input."""
+"""The command on a tiny map and a tiny flight: a model and its map, resuming, and bad inputs."""
 
 import csv
 import json
@@ -45,7 +45,7 @@ def _command(*words):
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory):
-    """A map, a bag and a model to begin with."""
+    """A map, a bag and an initial model."""
     folder = tmp_path_factory.mktemp("region")
     tiny_region.write_map(folder / "ortho.tif")
     tiny_region.write_bag(folder / "bag")
@@ -54,7 +54,7 @@ def region(tmp_path_factory):
 
 
 def _adapt(region, out, *words, few=FEW_STEPS, **options):
-    """The command, with options of the region unless others are given."""
+    """Run the command with the region's options, unless others are given."""
     chosen = {
         "map": region / "ortho.tif",
         "footage": region / "bag",
@@ -77,7 +77,7 @@ def _log(run):
         return list(csv.DictReader(file))
 
 
-def test_a_model_comes_out_that_flies_with_its_map(region, adapted):
+def test_the_adapted_model_works_with_its_map(region, adapted):
     card = load_card(adapted)
     assert (card.id, card.method, card.input_px) == ("adapted", "dmnil", 32)
     built = open_map(adapted.with_name("adapted-map"), card)
@@ -98,7 +98,7 @@ def test_the_log_has_the_figures_of_every_epoch(adapted):
     assert 0 <= first["free_mutual"] <= 1
 
 
-def test_the_card_says_what_it_is_made_of(region, adapted):
+def test_the_card_records_the_origin_of_the_weights(region, adapted):
     tree = yaml.safe_load((adapted / "model.yaml").read_text(encoding="utf-8"))
     assert tree["training"]["data"] == ["region"]
     assert tree["training"]["command"].startswith(
@@ -119,12 +119,12 @@ def test_a_rerun_learns_nothing_new_and_exports_the_same(region, adapted, capsys
     assert "views from 35 frames" in said
 
 
-def test_an_interrupted_run_goes_on_to_the_same_numbers(region, adapted, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_to_the_same_numbers(region, adapted, tmp_path, monkeypatch):
     measure, calls = LabelFreeValidation.__call__, []
 
     def killed(self, describer):
         calls.append(1)
-        if len(calls) == 3:  # the second epoch's
+        if len(calls) == 3:  # the validation of the second epoch
             raise Killed
         return measure(self, describer)
 
@@ -153,12 +153,12 @@ def test_cutting_that_was_interrupted_begins_anew(region, tmp_path):
     assert (tmp_path / "run" / "views" / "cut.json").is_file()
 
 
-def test_where_nothing_is_better_the_beginning_is_exported(region, tmp_path, capsys):
+def test_the_initial_weights_are_exported_if_no_epoch_is_better(region, tmp_path, capsys):
     (tmp_path / "run").mkdir()
-    perfect = {"free_mutual": 1.0, "free_likeness": 1.0, "free_selection": 2.0}  # and nothing known of order
+    perfect = {"free_mutual": 1.0, "free_likeness": 1.0, "free_selection": 2.0}  # without figures of order
     (tmp_path / "run" / "beginning.json").write_text(json.dumps(perfect))
     out = _adapt(region, tmp_path, "optimiser.epochs=1")
-    assert "adaptation did not help: no epoch was better than the beginning" in capsys.readouterr().out
+    assert "adaptation did not help: no epoch was better than the initial weights" in capsys.readouterr().out
     first, found = initial_weights(region / "init"), initial_weights(out)
     assert all(np.array_equal(first[name], found[name]) for name in first)
     card = load_card(out)
@@ -168,10 +168,10 @@ def test_where_nothing_is_better_the_beginning_is_exported(region, tmp_path, cap
 
 def test_another_map_or_footage_needs_another_run(region, adapted, tmp_path):
     run = shutil.copytree(adapted.parent / "run", tmp_path / "run")
-    with pytest.raises(ParameterError, match="has learnt from another map, footage, --init or other options"):
+    with pytest.raises(ParameterError, match="was trained with another map, footage, --init or other"):
         _adapt(region, tmp_path, **{"view-size": 36})
     shutil.rmtree(run / "checkpoint")
-    _adapt(region, tmp_path, "optimiser.epochs=1", **{"view-size": 36})  # nothing learnt yet: cut anew
+    _adapt(region, tmp_path, "optimiser.epochs=1", **{"view-size": 36})  # no step yet: cut again
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_another_map_or_footage_needs_another_run(region, adapted, tmp_path):
         ("model.input_px=64", "'model.input_px=64' cannot be set here"),
         ("data.root=x", "'data.root=x' cannot be set here"),
         ("+preset=dmnil", "'\\+preset=dmnil' cannot be set here"),
-        ("method.label_free=false", "leaves nothing to choose an epoch by"),
+        ("method.label_free=false", "leaves no figure to choose an epoch by"),
         ("method.name=lpn", r"'method\.\w+' is unknown; known: dropout, name"),
     ],
 )
@@ -205,17 +205,17 @@ def test_options_that_cannot_be_are_refused(region, tmp_path, options, sentence)
 
 
 def test_footage_named_twice_is_refused(region, tmp_path):
-    with pytest.raises(ParameterError, match="names something twice"):
+    with pytest.raises(ParameterError, match="names a path twice"):
         _adapt(region, tmp_path, "--footage", region / "bag")
 
 
-def test_few_frames_are_too_few_to_learn_from(region, tmp_path):
+def test_too_few_frames_are_refused(region, tmp_path):
     bag = tiny_region.write_bag(tmp_path / "bag", track=tiny_region.TRACK[:5])
-    with pytest.raises(BagError, match=r"gives \d views, fewer than 8: too few to learn from"):
+    with pytest.raises(BagError, match=r"gives \d views, but training needs at least 8"):
         _adapt(region, tmp_path, footage=bag)
 
 
-def test_fewer_frames_than_k1_count_as_that_many(region, tmp_path, capsys):
+def test_k1_is_lowered_for_few_frames(region, tmp_path, capsys):
     _adapt(region, tmp_path, "optimiser.epochs=1", "method.clusters.k1=30", "method.enhancement.by=votes")
     assert "views are few for method.clusters.k1=30" in capsys.readouterr().out
     assert (tmp_path / "adapted" / "model.yaml").is_file()
@@ -225,9 +225,9 @@ def test_footage_from_outside_the_map_is_a_sentence(region, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
     elsewhere = cv2.resize(pixels, (400, 320), interpolation=cv2.INTER_CUBIC)
     tiny_region.write_map(tmp_path / "other.tif", elsewhere)
-    with pytest.raises(BagError, match=r"only \d+% of the frames can be placed .* outside"):
+    with pytest.raises(BagError, match=r"only \d+% of the frames can be located .* outside"):
         _adapt(region, tmp_path, map=tmp_path / "other.tif")
-    # Without a path nobody can tell, and it is learnt from.
+    # Without a path such footage cannot be recognized, so it is used.
     _adapt(region, tmp_path, "method.enhancement.by=votes", map=tmp_path / "other.tif")
 
 
@@ -244,11 +244,11 @@ def test_a_map_smaller_than_a_tile_is_a_sentence(region, tmp_path):
 
 def test_footage_without_any_pose_is_learnt_from(region, tmp_path, capsys):
     bag = tiny_region.write_bag(tmp_path / "bag", leave_out=("imu", "altitude", "camera_info"), truth=False)
-    # By votes: whether so small an encoder makes out a way of such frames hangs on its last digits.
+    # By votes, because whether such a small encoder finds a path depends on rounding.
     words = ("optimiser.epochs=1", "method.enhancement.by=votes")
     _adapt(region, tmp_path, *words, footage=bag, **{"footprint-m": 60})
     said = capsys.readouterr().out
-    assert "views were taken to look straight down" in said
+    assert "views were warped without attitude" in said
     assert (tmp_path / "adapted" / "model.yaml").is_file()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights between the beginning and what was learnt."""
+"""Mixture of initial and learnt weights."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_keeping_nothing_gives_what_was_learnt():
 
 
 @pytest.mark.parametrize("keep", [-0.1, 1.0, float("nan")])
-def test_a_share_that_leaves_nothing_learnt_is_refused(keep):
+def test_a_share_of_one_or_more_is_refused(keep):
     sources = Sources(Path("map.tif"), (Path("bag"),))
     with pytest.raises(ParameterError, match="--keep is"):
         Adaptation(sources, "model", Path("out"), Path("map"), Path("run"), keep=keep)

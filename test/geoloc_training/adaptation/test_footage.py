@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Footage as views: bags and folders, with poses and without, and what is left out and why."""
+"""Footage cut into views: bags and folders, with and without poses, and the frames that are left out."""
 
 import csv
 import shutil
@@ -43,7 +43,7 @@ def _cut(tmp_path, *footage, assumed=None, every_s=0.0, alike=ALIKE, choose=lamb
 
 
 def _flown(bag):
-    """The views that fly."""
+    """Return the views as in flight."""
     rig = CameraRig(RIG)
     frames = frames_when_ready(read_flight(bag).samples(), lambda sample: feed(rig, sample), rig.ready)
     return [rig.view(frame.stamp_ns, messages.decode_image(frame.message)).image for frame in frames]
@@ -53,17 +53,17 @@ def _apart(one, other):
     return np.abs(np.asarray(one, float) - np.asarray(other, float)).mean()
 
 
-def test_views_of_a_bag_are_those_that_fly(tmp_path):
+def test_views_of_a_bag_equal_those_in_flight(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag")
     report, rows, pictures = _cut(tmp_path, bag)
     assert (report.looked_at, report.kept, report.refused) == (6, {POSED: 6}, {})
     assert [row.stamp_ns for row in rows] == [(toy_flight.START_S + i) * 10**9 for i in range(6)]
     assert {row.source for row in rows} == {str(bag)}
-    assert _apart(pictures, _flown(bag)) < 2.0  # JPEG's
+    assert _apart(pictures, _flown(bag)) < 2.0  # JPEG's error
     assert report.sentences() == ["6 views from 6 frames."]
 
 
-def test_where_the_drone_was_makes_no_difference(tmp_path):
+def test_positions_make_no_difference(tmp_path):
     known, unknown = toy_flight.write_flight(tmp_path / "known"), tmp_path / "unknown"
     toy_flight.write_flight(unknown, truth=False)
     assert np.array_equal(_cut(tmp_path, known)[2], _cut(tmp_path, unknown)[2])
@@ -78,12 +78,12 @@ def test_where_the_drone_was_makes_no_difference(tmp_path):
         (("imu", "altitude"), TURNED),
     ],
 )
-def test_frames_without_a_pose_are_scaled_as_they_are_said_to_be(tmp_path, left_out, kind):
+def test_frames_without_a_pose_take_the_stated_footprint(tmp_path, left_out, kind):
     bag = toy_flight.write_flight(tmp_path / "bag", leave_out=left_out)
     report, _, pictures = _cut(tmp_path, bag, assumed=Assumptions(footprint_m=toy_flight.FOOTPRINT_M))
     assert report.kept == {kind: 6}
     assert report.fallback_m is None
-    # The toy drone looks straight down and flies north, so that what is assumed is true.
+    # The toy drone looks straight down and flies north, as assumed.
     assert _apart(pictures, _flown(toy_flight.write_flight(tmp_path / "whole"))) < 3.0
     assert any("6 views were" in sentence for sentence in report.sentences())
 
@@ -103,7 +103,7 @@ def test_a_topic_can_be_left_out(tmp_path):
     assert _apart(pictures, _flown(toy_flight.write_flight(tmp_path / "whole"))) < 3.0
 
 
-def test_frames_that_do_not_tell_take_the_median_of_those_that_do(tmp_path):
+def test_unknown_footprints_take_the_median_of_the_known_ones(tmp_path):
     posed = toy_flight.write_flight(tmp_path / "posed")
     bare = toy_flight.write_flight(
         tmp_path / "bare",
@@ -113,21 +113,21 @@ def test_frames_that_do_not_tell_take_the_median_of_those_that_do(tmp_path):
     report, rows, pictures = _cut(tmp_path, bare, posed)
     assert report.kept == {POSED: 6, SCALED: 5}
     assert report.fallback_m == pytest.approx(toy_flight.FOOTPRINT_M)
-    assert "60 m along their shorter side (the median of the others)" in report.sentences()[-1]
+    assert "60 m along their shorter side (the median of the other frames)" in report.sentences()[-1]
     assert [row.source for row in rows] == [str(bare)] * 5 + [str(posed)] * 6
     true = toy_flight.toy_map.ToyRaster().view(-60.0, 40.0, VIEW_M, VIEW_PX)[0]
     assert _apart(pictures[0], true) < 3.0
 
 
-def test_where_nothing_tells_a_view_is_four_fifths_of_a_frame(tmp_path):
+def test_without_known_footprints_a_view_is_four_fifths_of_a_frame(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", leave_out=("imu", "altitude", "camera_info"))
     report = _cut(tmp_path, bag)[0]
     assert report.fallback_m == pytest.approx(VIEW_M / 0.8)
-    assert "a view is taken to be 80% of it" in report.sentences()[-1]
+    assert "so that a view is 80% of it" in report.sentences()[-1]
 
 
 @pytest.mark.parametrize("height_m", [float("nan"), -3.0])
-def test_a_sensor_that_sends_nonsense_is_as_good_as_none(tmp_path, height_m):
+def test_invalid_samples_are_ignored(tmp_path, height_m):
     bag = toy_flight.write_flight(tmp_path / "bag", height_m=height_m)
     assert _cut(tmp_path, bag)[0].kept == {SCALED: 6}
 
@@ -156,7 +156,7 @@ def test_frames_of_a_bag_can_be_looked_at_now_and_then(tmp_path):
 
 def test_no_usable_frame_is_a_sentence_with_the_reasons(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "bag", height_m=2.0)
-    with pytest.raises(BagError, match=r"none of 6 frames .* \(6 bad_height\): the height is 2\.0 m"):
+    with pytest.raises(BagError, match=r"none of 6 frames .* \(6 bad_height\); .*: the height is 2\.0 m"):
         _cut(tmp_path, bag)
     small = Assumptions(footprint_m=5.0)
     with pytest.raises(BagError, match="6 low_coverage"):
@@ -191,7 +191,7 @@ def test_a_flight_folder_has_the_poses_of_its_table(tmp_path):
     assert _apart(pictures[0], true) < 3.0
 
 
-def test_photos_of_a_drone_tell_how_they_were_held(tmp_path):
+def test_headers_of_drone_photos_give_the_attitude(tmp_path):
     gimbal = (180.0, -90.0, 0.0, photo_folder.HEIGHT_M)
     folder = photo_folder.write_folder(tmp_path, gimbal=gimbal, turned=True) / "images"
     report, _, pictures = _cut(tmp_path, folder)
@@ -209,11 +209,11 @@ def test_photos_of_a_drone_tell_how_they_were_held(tmp_path):
     ("make", "sentence"),
     [
         (lambda path: None, "neither a bag"),
-        (lambda path: path.mkdir(), "holds no picture"),
+        (lambda path: path.mkdir(), "holds no images"),
         (lambda path: path.with_suffix(".mcap").write_bytes(b"no"), "cannot be read as a bag"),
     ],
 )
-def test_what_is_no_footage_is_refused(tmp_path, make, sentence):
+def test_a_path_without_footage_is_refused(tmp_path, make, sentence):
     path = tmp_path / "thing"
     make(path)
     path = path.with_suffix(".mcap") if path.with_suffix(".mcap").exists() else path
@@ -243,14 +243,14 @@ def test_frames_come_when_the_samples_around_them_are_in(tmp_path):
 
 
 @pytest.mark.parametrize("top_deg", [0, 90, 225])
-def test_which_way_is_north_the_map_tells(tmp_path, top_deg):
+def test_the_heading_is_found_by_the_map(tmp_path, top_deg):
     ground, folder = toy_flight.toy_map.ToyRaster(), tmp_path / "tiles"
     folder.mkdir()
     for number, (east, north) in enumerate((x, y) for x in (-40.0, 0.0, 40.0) for y in (-20.0, 20.0)):
         write_view(folder / f"{number:06d}.jpg", ground.view(east, north, VIEW_M, VIEW_PX)[0])
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    # A camera that sees far enough to be turned about; the top of its picture is at that heading.
+    # The footprint is large enough for any rotation; the top of the image is at that heading.
     whole = ground.view(40.0, 20.0, 2 * VIEW_M, 256)[0]
     turn = cv2.getRotationMatrix2D((127.5, 127.5), top_deg, 1.0)
     cv2.imwrite(str(pictures / "a.png"), cv2.warpAffine(whole, turn, (256, 256))[..., ::-1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A map as tiles to learn from, and the folder of a region as data."""
+"""Training tiles of a map, and the folder of a region as a data set."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_tiles_without_imagery_are_left_out(tmp_path):
     path = tmp_path / "half.tif"
     write_geotiff(path, ground, crs=FRAME.crs, left=LEFT, top=TOP, gsd_m=0.5, valid=valid)
     assert _cut(path, tmp_path / "views") == (5 * 7, 4 * 7)
-    ground[:, 200:] = 90  # one colour is no imagery either, where it is not marked
+    ground[:, 200:] = 90  # a uniform colour counts as missing imagery, too
     write_geotiff(path, ground, crs=FRAME.crs, left=LEFT, top=TOP, gsd_m=0.5)
     assert _cut(path, tmp_path / "views") == (5 * 7, 4 * 7)
 
@@ -138,7 +138,7 @@ def test_a_single_frame_follows_nothing(tmp_path):
         ("frames.csv", "file,source,name,stamp_ns,kind\n", "has no rows; run"),
     ],
 )
-def test_what_is_no_region_is_refused(tmp_path, name, text, sentence):
+def test_a_folder_that_is_no_region_is_refused(tmp_path, name, text, sentence):
     root = _written(tmp_path / "r", _frames(("a", 0)))
     (root / name).unlink()
     if text is not None:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Naive loops that follow the published scripts' formulas, written apart from ours, one query at a time."""
+"""Independent loops over queries that follow the formulas of the published scripts."""
 
 import numpy as np
 
 
 def sorted_ranks(query, gallery, right, junk=()):
-    """0-based ranks of the right entries and the order of what competes."""
+    """Return 0-based ranks of the right entries, and the order of the competing entries."""
     order = [int(i) for i in np.argsort(gallery @ query)[::-1] if int(i) not in junk]
     return [place for place, entry in enumerate(order) if entry in right], order
 
 
 def university(queries, gallery, rights, junk=()):
-    """R@1, R@5, R@10, R@1 % and the trapezoidal AP."""
+    """Return R@1, R@5, R@10, R@1 % and the trapezoidal AP."""
     curve, total = np.zeros(max(len(gallery), 11) + 1), 0.0
     for query, right in zip(queries, rights, strict=True):
         if not len(right):
@@ -27,9 +27,9 @@ def university(queries, gallery, rights, junk=()):
 
 
 def step_ap(queries, gallery, rights, junk=()):
-    """The mean of scikit-learn's average precision over queries that have a right entry.
+    """Return scikit-learn's average precision, averaged over queries with a right entry.
 
-    Each recall step's height times the precision there, walking down the list.
+    It is the sum of each recall step times the precision at that step.
     """
     found = []
     for query, right in zip(queries, rights, strict=True):
@@ -47,7 +47,7 @@ def step_ap(queries, gallery, rights, junk=()):
 
 
 def pairs(queries, gallery, rights, semis=None):
-    """R@1, R@5, R@10, R@1 % and the hit rate of pairs."""
+    """Return R@1, R@5, R@10, R@1 % and the hit rate of pairs."""
     ks = [1, 5, 10, len(gallery) // 100]
     hits, hit_rate = np.zeros(4), 0.0
     for number, (query, right) in enumerate(zip(queries, rights, strict=True)):

@@ -40,7 +40,7 @@ def test_both_protocols_equal_the_published_loops():
     assert [r.ranking.gallery for r in (full, small)] == [9, 9]
 
 
-def test_distractors_leave_by_the_id_and_never_where_matches_are_listed():
+def test_distractors_are_excluded_by_id_unless_matches_are_listed():
     by_id = _by_id([1, 2], [1, 2, 3])
     assert junk(by_id, "full") is None
     assert junk(by_id, "sample4geo").tolist() == [False, False, True]
@@ -48,7 +48,7 @@ def test_distractors_leave_by_the_id_and_never_where_matches_are_listed():
 
 
 def test_one_per_cent_counts_the_whole_gallery_under_both_protocols():
-    """Of 300 entries one competes with itself alone; in full it comes fourth, the last of round(3) + 1."""
+    """Test 300 entries: one entry competes alone in sample4geo, and ranks fourth of round(3) + 1 in full."""
     gallery = np.linspace(1, 0, 300, dtype=np.float32)[:, None]
     ids = [100 + n for n in range(300)]
     ids[3] = 1
@@ -73,7 +73,7 @@ def test_pairs_use_the_listed_matches_and_semi_positives():
     values = [figure.value for figure in full.figures]
     assert values == pytest.approx(published.pairs(queries, gallery, rights, semis))
     assert values == [figure.value for figure in small.figures]
-    with pytest.raises(ParameterError, match="make two tests"):
+    with pytest.raises(ParameterError, match="split it into two tests"):
         evaluate_features(replace(test, metrics=("recall", "recall_pairs")), queries, gallery)
 
 
@@ -99,7 +99,7 @@ def test_places_on_the_earth_add_metres(tmp_path):
     test = task(tmp_path, metrics=("recall", "ap_trapezoid", "sdm_degrees", "ma"))
     full = evaluate_benchmark([test], colours, 16, ["full"], options=QUIET)[0]
     assert full.value("R@1") == 1.0
-    assert full.value("median") == pytest.approx(0.5 * 1.1085, rel=0.01)  # 0 m and 1e-5° in turn
+    assert full.value("median") == pytest.approx(0.5 * 1.1085, rel=0.01)  # alternately 0 m and 1e-5°
     assert full.value("L@5m") == full.value("MA@3m") == 1.0
     assert full.value("SDM@1") == pytest.approx((1 + np.exp(-0.05)) / 2)
 

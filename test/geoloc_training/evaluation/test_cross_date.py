@@ -12,7 +12,7 @@ from tiny_ground import describe_pixels, places
 
 
 def _reference(scores, targets, k):
-    """Brute force: sort each row, the right column last among equals."""
+    """Compute ranks by sorting each row, with the right column last among ties."""
     hits = 0
     for row, target in zip(scores, targets, strict=True):
         order = sorted(range(len(row)), key=lambda c: (-row[c], c == target))
@@ -32,7 +32,7 @@ def test_recall_equals_brute_force(seed, columns, ties):
     assert recall.r5 == pytest.approx(_reference(scores, targets, 5))
 
 
-def test_hog_finds_made_up_places_and_a_constant_descriptor_does_not():
+def test_hog_finds_synthetic_places_and_a_constant_descriptor_does_not():
     grounds, protocol = places(8), Protocol("town", "2016", "2020", yaw_deg=0.0, offset_m=2.0, scale=0.02)
     assert evaluate(describe_hog, grounds, protocol, 96).r1 > 0.8
 
@@ -56,7 +56,7 @@ def test_distractors_are_every_other_picture_but_the_other_dates_of_ones_own_pla
 
 
 def test_the_query_picture_itself_is_not_searched():
-    """With no disturbance the query is in the gallery as a distractor; were it searched, it would win."""
+    """Test a query without errors, which as a distractor would be its own best match."""
     exact = Protocol("town", "2016", "2020", draws=1, yaw_deg=0.0, offset_m=0.0, scale=0.0, distractors=True)
     recall = evaluate(describe_pixels, places(4), exact, 64)
     assert recall.r1 == 1.0
@@ -106,12 +106,12 @@ def test_thresholds_keep_right_answers():
     assert kept[~correct].mean() < 0.5
 
 
-def test_nothing_right_cannot_be_calibrated():
+def test_calibration_needs_a_right_answer():
     with pytest.raises(ModelError, match="train longer"):
         cross_date_suite.calibrate(_recall([0.1], [0.1], [False]))
 
 
-def test_figures_survive_their_file(tmp_path):
+def test_recalls_are_read_back_from_their_file(tmp_path):
     measured = cross_date_suite.metrics([summarise("p", np.eye(3, dtype=np.float32), np.arange(3))])
     cross_date_suite.write_json(tmp_path / "m.json", measured)
     assert cross_date_suite.read_json(tmp_path / "m.json") == measured

@@ -42,7 +42,7 @@ def test_the_command_prints_and_writes_everything(tmp_path, capsys):
     assert float(rows[0]["value"]) == results[0].figures[0].value
 
 
-def test_no_cache_keeps_nothing_and_no_out_writes_nothing(tmp_path):
+def test_without_cache_and_out_no_file_is_written(tmp_path):
     tests = [task(tmp_path / "data")]
     evaluate_images(colours, 16, "key", tests, options=QUIET)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
@@ -116,14 +116,14 @@ def test_the_exported_file_is_what_the_official_script_reads(tmp_path):
 @pytest.mark.parametrize("protocol", ["full", "sample4geo"])
 @pytest.mark.parametrize("way", ["drone to satellite", "satellite to drone"])
 def test_the_official_scoring_of_the_exported_file_gives_our_figures(tmp_path, way, protocol, ties):
-    """The file alone is read back: its labels say what is right and what is taken out."""
+    """Read only the exported file; its labels determine right and excluded entries."""
     pictures = task(tmp_path / "data", places=30, distractors=20, drones=3)
     test = pictures if way == "drone to satellite" else replace(
         pictures, queries=pictures.gallery[:30], gallery=(*pictures.queries, *pictures.gallery[30:])
     )  # fmt: skip
     rng = np.random.default_rng(3)
     queries, gallery = (rng.normal(size=(len(some), 3)) for some in (test.queries, test.gallery))
-    if ties:  # whole numbers make products exact
+    if ties:  # integers make products exact
         queries, gallery = np.round(queries), np.round(gallery)
     queries, gallery = queries.astype(np.float32), gallery.astype(np.float32)
     stored = scipy.io.loadmat(write_result(tmp_path, test, queries, gallery, protocol))

@@ -17,7 +17,7 @@ READING = Reading(16, batch=3, progress=False)
 
 
 class Counting:
-    """A descriptor that counts how many views it was given."""
+    """A descriptor that counts its views."""
 
     def __init__(self):
         self.views = 0
@@ -82,7 +82,7 @@ def test_a_damaged_cache_is_described_again(items, tmp_path, damage):
     assert describe.views == 14
 
 
-def test_a_full_disk_costs_the_cache_alone(items, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_only_disables_the_cache(items, tmp_path, monkeypatch, caplog):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
@@ -108,5 +108,5 @@ def test_broken_weights_are_named_and_not_kept(items, tmp_path):
     with pytest.raises(ModelError, match=r"0\.png"):
         describe_items(items, lambda views: colours(views) * np.nan, READING, cache)
     assert not cache.folder.exists()
-    with pytest.raises(ParameterError, match="nothing to describe"):
+    with pytest.raises(ParameterError, match="no images to describe"):
         describe_items([], colours, READING)

@@ -22,7 +22,7 @@ def _places(seed, spread, base, entries=30, queries=6):
 
 
 def _dense_uav_sdm(query, gallery, best, k, kind):
-    """DenseUAV's evaluateSingle over euclideanDistance, one query."""
+    """Run DenseUAV's evaluateSingle with euclideanDistance for one query."""
     away = [np.array(gallery[e], kind) - np.array(query, kind) for e in best[:k]]
     degrees = np.sqrt(np.array([a @ a for a in away]))
     weights = np.ones(k) - np.array(range(k)) / k
@@ -83,7 +83,7 @@ def test_the_sphere_and_the_ellipsoid(seed):
             assert ellipsoid[row, column] == pytest.approx(float(distance_m(*query, *gallery[entry])))
 
 
-def test_a_threshold_is_not_met_by_what_equals_it():
+def test_a_distance_equal_to_the_threshold_does_not_count():
     assert distances.within(np.array([[4.9], [5.0]]), 5.0) == 0.5
 
 

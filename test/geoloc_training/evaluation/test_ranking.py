@@ -13,7 +13,7 @@ from geoloc_training.evaluation.ranking import UNFOUND, Ranking, rank_by_countin
 
 
 def _case(seed, entries, ties, most=4):
-    """Descriptors and right entries; whole numbers make products exact and ties many."""
+    """Return descriptors and right entries; integers make products exact and ties frequent."""
     rng = np.random.default_rng(seed)
     shape = rng.integers(1, 12), 3
     queries, gallery = rng.normal(size=shape), rng.normal(size=(entries, 3))
@@ -72,7 +72,7 @@ def test_chunks_change_nothing(rank, monkeypatch):
 
 @pytest.mark.parametrize("rank", [rank_by_sorting, rank_by_counting])
 def test_memory_is_that_of_a_chunk_whatever_the_test(rank, monkeypatch):
-    """All scores of 400 queries among 4,000 entries and their order take 19 MB; 0.5 MB is allowed."""
+    """Test that 0.5 MB suffices, where all scores of 400 queries and 4,000 entries take 19 MB."""
     monkeypatch.setattr(ranking, "_CHUNK_BYTES", 500_000)
     rng = np.random.default_rng(0)
     queries, gallery = (rng.normal(size=(rows, 4)).astype(np.float32) for rows in (400, 4000))
@@ -120,7 +120,7 @@ def test_a_tie_counts_for_the_query_of_a_pair():
 
 
 def _ranked(*ranks, gallery=951):
-    """A ranking of queries with the given ranks of true matches."""
+    """Return a ranking with the given ranks of true matches."""
     starts = np.cumsum([0, *(len(row) for row in ranks)])
     none = np.zeros(len(ranks))
     flat = np.array([rank for row in ranks for rank in row], np.int64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test of a few small pictures on disk, and a descriptor that tells them apart by their mean colours."""
+"""A test of a few small images on disk, and a descriptor of their mean colours."""
 
 import cv2
 import numpy as np
@@ -9,14 +9,14 @@ from geoloc_training.items import GeoLocation, Item, Task
 
 
 def colours(views):
-    """Mean colours of the four quarters of each view, centred and of length 1."""
+    """Return the mean colours of the four quarters of each view, centred and normalized."""
     half = views.shape[1] // 2
     quarters = [views[:, r : r + half, c : c + half].mean(axis=(1, 2)) for r in (0, half) for c in (0, half)]
     return normalised(np.concatenate(quarters, axis=1) - 128)
 
 
 def picture(path, seed, noise=0, shape=(24, 24)):
-    """Write four random colours, one a quarter; the same seed is the same place."""
+    """Write an image of four random colours, one for each quarter; the seed is the place."""
     image = np.random.default_rng(seed).integers(0, 255, (2, 2, 3), dtype=np.uint8)
     image = cv2.resize(image, shape[::-1], interpolation=cv2.INTER_NEAREST).astype(int)
     image += np.random.default_rng(seed + 1000).integers(-noise, noise + 1, image.shape)
@@ -26,7 +26,7 @@ def picture(path, seed, noise=0, shape=(24, 24)):
 
 
 def task(root, places=4, distractors=2, drones=2, metrics=("recall", "ap_trapezoid")):
-    """Drone pictures looked up among satellite pictures, in University-1652's way."""
+    """Return a test with drone queries and a satellite gallery, as in University-1652."""
     queries = [
         Item(f"{n:04d}", "drone", picture(root / f"query/{n:04d}/{d}.png", n, 9 + d), _at(n, 1e-5 * d))
         for n in range(places)

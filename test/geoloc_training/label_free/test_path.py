@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The path of a drone out of what its frames look like, on a line of tiles ten metres apart."""
+"""Estimation of a drone's path from its frames, on a line of tiles ten metres apart."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from geoloc_training.label_free.path import PathModel, places_along
 from geoloc_training.label_free.sequence_context import SequenceContext
 
 TILES = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
-TILES /= np.linalg.norm(TILES, axis=1, keepdims=True)  # cosines of different ones are 0 ± 0.125
+TILES /= np.linalg.norm(TILES, axis=1, keepdims=True)  # cosines of different tiles are 0 ± 0.125
 PLACES = np.stack([10.0 * np.arange(40), np.zeros(40)], axis=1)
 
 
 def _looks(truth, wrong=None):
-    """Frames whose cosine is about 0.6 with their tile, or 0.7 with a wrong one too."""
+    """Return frames with a cosine of about 0.6 to their tile, and optionally 0.7 to a wrong tile."""
     rows = 0.6 * TILES[np.asarray(truth)]
     for row, tile in (wrong or {}).items():
         rows[row] += 0.7 * TILES[tile]
@@ -25,7 +25,7 @@ def _around(count, cut_after=None):
     return SequenceContext(np.array(successive, np.int64).reshape(-1, 2), PLACES, 25.0)
 
 
-def test_frames_that_look_like_another_place_are_put_on_the_way():
+def test_frames_that_resemble_another_place_are_located_on_the_path():
     truth = np.arange(5, 25)
     wrong = {3: 38, 4: 0, 11: 33}
     looks = _looks(truth, wrong)
@@ -40,17 +40,17 @@ def test_frames_of_another_recording_do_not_help():
     assert places_along(looks, TILES, _around(10, cut_after=8), PathModel(trust=0.5))[-1] == 38
 
 
-def test_a_jump_is_believed_where_all_that_follows_speaks_for_it():
+def test_a_jump_is_accepted_if_all_later_frames_support_it():
     truth = np.concatenate([np.arange(5, 15), np.arange(28, 38)])
     assert places_along(_looks(truth), TILES, _around(20)).tolist() == truth.tolist()
 
 
-def test_where_nothing_is_to_be_told_nothing_is_believed():
+def test_equal_tiles_locate_no_frame():
     alike = np.zeros((12, 64), np.float32)
     assert set(places_along(alike, TILES, _around(12))) == {-1}
 
 
-def test_a_frame_that_tells_nothing_is_put_between_its_neighbours_or_not_at_all():
+def test_an_uninformative_frame_is_located_between_its_neighbours_or_not_at_all():
     looks = _looks(np.arange(5, 25))
     looks[7] = 0.0
     found = places_along(looks, TILES, _around(20))
@@ -64,7 +64,7 @@ def test_frames_without_order_stand_alone():
 
 
 @pytest.mark.parametrize(("temperature", "tile"), [(0.2, 39), (2.0, 15)])
-def test_the_colder_the_more_a_look_says(temperature, tile):
+def test_a_lower_temperature_gives_a_frame_more_weight(temperature, tile):
     looks = _looks(np.arange(5, 25))
     looks[10] += 0.95 * TILES[39]
     model = PathModel(temperature=temperature, jump=0.2, trust=0.5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels by the path, batches that hold a frame's tile beside it, and what chooses the weights."""
+"""Labels by the path, batches with the tiles of their frames, and the choice of weights."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ PATH = {"by": "path", "epoch": 0}
 
 
 def _split(tmp_path):
-    """Frames over tiles 4 to 19 of a line of 24; the pictures are all the same few."""
+    """Return frames over tiles 4 to 19 of a line of 24, with a few repeated images."""
     some = pictures(tmp_path)
     frames = tuple(Item("", "drone", some.queries[i % 18].path) for i in range(FRAMES))
     tiles = tuple(Item("", "satellite", some.references[i % 6].path) for i in range(TILES))
@@ -39,7 +39,7 @@ def _around():
 
 
 def _describe(wrong=None):
-    """Descriptors by which a frame looks like its tile, or one that is wrong."""
+    """Return descriptors by which a frame resembles its tile or a wrong tile."""
 
     def describe(items, *, flip=False, as_trained=False):
         tiles = np.random.default_rng(0).normal(size=(TILES, 64)).astype(np.float32)
@@ -63,7 +63,7 @@ def _source(tmp_path, config=None):
     return RegionBatches(_around(), _split(tmp_path), SIDE, 8, 1, config or _config())
 
 
-def test_frames_have_the_labels_of_the_tiles_on_the_way(tmp_path):
+def test_frames_have_the_labels_of_their_tiles_on_the_path(tmp_path):
     source = _source(tmp_path)
     source.start_epoch(0, _describe({5: 23, 9: 0}))
     assert source.labels.shared
@@ -89,21 +89,21 @@ def test_a_plan_is_kept_in_a_checkpoint(tmp_path):
     assert other.labels.shared
 
 
-def test_before_their_epoch_and_without_a_path_labels_stay_apart(tmp_path, caplog):
+def test_before_their_epoch_and_without_a_path_labels_stay_separate(tmp_path, caplog):
     source = _source(tmp_path, _config(epoch=1))
     source.start_epoch(0, _describe())
     assert not source.labels.shared
     lost = _source(tmp_path)
     looks = _describe()
-    # Of two kinds, for else they were one cluster, and like none of the tiles.
+    # Two kinds, to avoid a single cluster, and dissimilar to all tiles.
     tiles = looks([Item("", "satellite", tmp_path)])
     nowhere = np.linalg.svd(tiles)[2][[-1] * 8 + [-2] * 8].astype(np.float32)
     lost.start_epoch(0, lambda items, **how: looks(items) if items[0].view == "satellite" else nowhere)
     assert not lost.labels.shared
-    assert "no path can be made out" in caplog.text
+    assert "no path was found" in caplog.text
 
 
-def test_votes_are_those_of_any_other_data(tmp_path):
+def test_votes_work_as_for_other_data(tmp_path):
     config = replace(_config(by="votes"), steps_per_epoch=2)
     ours = RegionBatches(_around(), _split(tmp_path), SIDE, 8, 1, config)
     theirs = ClusterBatches(_split(tmp_path), SIDE, 8, 1, config)
@@ -132,7 +132,7 @@ def test_the_weights_are_chosen_without_labels(tmp_path):
     assert worse["free_selection"] < first["free_selection"]
 
 
-def test_beside_places_held_out_these_choose(tmp_path):
+def test_held_out_places_choose_the_weights_if_there_are_any(tmp_path):
     split = pictures(tmp_path)
     source = ClusterBatches(split, SIDE, 8, 1, unpaired_config().method)
     validate = LabelFreeValidation(source, beside=Recalls(0.25))

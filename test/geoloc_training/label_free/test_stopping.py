@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures without labels, against cases worked out by hand."""
+"""Label-free figures, compared with cases calculated by hand."""
 
 import math
 
@@ -18,7 +18,7 @@ from geoloc_training.label_free.stopping import (
 
 
 def _at(*degrees):
-    """Unit vectors in the plane."""
+    """Return unit vectors in the plane."""
     angles = np.radians(degrees)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
@@ -28,7 +28,7 @@ def _ints(*numbers):
 
 
 def _line(count, near_m=10.0, references=40, step_m=10.0):
-    """Queries in a row, references on a line ten metres apart."""
+    """Return successive queries, with references on a line ten metres apart."""
     successive = np.stack([np.arange(count - 1), np.arange(1, count)], axis=1)
     places = np.stack([step_m * np.arange(references), np.zeros(references)], axis=1)
     return SequenceContext(successive, places, near_m)
@@ -54,18 +54,18 @@ def test_matches_are_the_same_in_any_number_of_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize(("neighbours", "share"), [(0, 2 / 3), (1, 1.0)])
-def test_a_query_comes_back_to_itself_or_to_its_nearest(neighbours, share):
-    queries = _at(0, 90, 10)  # the third finds what the first is nearer to
+def test_a_match_is_mutual_up_to_the_nearest_queries(neighbours, share):
+    queries = _at(0, 90, 10)  # the third query's best reference is nearer to the first query
     found = returning(queries, match(queries, _at(0, 90)), neighbours)
     assert found.mean() == pytest.approx(share)
 
 
-def test_where_everything_looks_alike_nothing_comes_back():
+def test_equal_descriptors_match_mutually_at_most_once():
     queries = _at(*[30] * 20)
-    assert returning(queries, match(queries, _at(0, 90)), 5).sum() == 1  # the first of equals
+    assert returning(queries, match(queries, _at(0, 90)), 5).sum() == 1  # the first of the ties
 
 
-def test_one_reference_that_all_find_brings_few_back():
+def test_one_reference_for_all_queries_gives_few_mutual_matches():
     rng = np.random.default_rng(1)
     queries = rng.normal(size=(50, 8)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
@@ -84,7 +84,7 @@ def test_one_reference_that_all_find_brings_few_back():
         (_ints(0, 0, 1, 1), _ints(5, 5, 2, 2), 1.0),
         (_ints(0, 0, 1, 1), _ints(0, 1, 0, 1), -0.5),
         (_ints(0, 0, 1, 2), _ints(0, 0, 1, 1), (1 - 1 / 3) / (1.5 - 1 / 3)),
-        (_ints(0, 0, 1, 1, -1, 3), _ints(0, 0, 1, 1, 4, -1), 1.0),  # what either leaves out does not count
+        (_ints(0, 0, 1, 1, -1, 3), _ints(0, 0, 1, 1, 4, -1), 1.0),  # outliers do not count
         (_ints(0, 1, 2), _ints(3, 4, 5), 1.0),  # each its own cluster, in both
         (_ints(0, 0, 0), _ints(1, 1, 1), 1.0),
         (_ints(0, 0, 0), _ints(0, 1, 2), 0.0),
@@ -99,7 +99,7 @@ def test_stability_of_nothing_in_common_is_unknown():
     assert math.isnan(cluster_stability(_ints(0, 0, -1, -1), _ints(-1, -1, 0, 0)))
 
 
-def test_a_drone_that_is_found_along_its_way_is_continuous():
+def test_matches_along_the_flight_are_continuous():
     assert path_continuity(np.arange(12), _line(12)) == pytest.approx(1.0)
 
 
@@ -110,17 +110,17 @@ def test_each_jump_breaks_two_steps():
     assert path_continuity(best, _line(12)) == pytest.approx((steps - pairs) / (1 - pairs))
 
 
-def test_a_drone_that_is_always_found_in_one_place_is_not():
+def test_matches_at_a_single_place_are_not_continuous():
     assert path_continuity(np.full(12, 3), _line(12)) == 0.0
 
 
-def test_places_by_chance_are_not_continuous():
+def test_random_matches_are_not_continuous():
     rng = np.random.default_rng(0)
     found = [path_continuity(rng.integers(0, 400, 200), _line(200, references=400)) for _ in range(20)]
     assert abs(np.mean(found)) < 0.02
 
 
-def test_without_order_or_with_hardly_any_continuity_is_unknown():
+def test_continuity_is_unknown_without_enough_successive_frames():
     assert math.isnan(path_continuity(np.arange(12), None))
     assert math.isnan(path_continuity(np.arange(10), _line(10)))
     assert not math.isnan(path_continuity(np.arange(11), _line(11)))
@@ -136,12 +136,12 @@ def test_all_figures_together():
     assert 0.0 <= found.agreement <= found.located <= 1.0
     assert (found.clusters, found.coverage) == (6.0, 1.0)
     assert found.likeness == pytest.approx(1.0)
-    # The best that is not near is two tiles on: 20 degrees.
+    # The best reference at another place is two tiles away, at 20 degrees.
     assert found.lead == pytest.approx(1 - math.cos(math.radians(20)), abs=1e-6)
     assert set(found.figures()) == {"free_" + name for name in vars(found)}
 
 
-def test_what_cannot_be_had_is_left_out_and_mutual_chooses_alone():
+def test_unknown_figures_are_left_out_and_mutual_alone_selects():
     found = label_free(_at(0, 90, 10), _at(0, 90), neighbours=0)
     assert found.selection == found.mutual == pytest.approx(2 / 3)
     assert set(found.figures("")) == {"mutual", "likeness", "lead", "selection"}
@@ -169,13 +169,13 @@ def test_a_better_encoder_has_better_figures():
         (_at(0, 90), _at(0, 90), None, None, _line(2)),
     ],
 )
-def test_what_does_not_belong_together_is_refused(arguments):
+def test_arrays_of_different_lengths_are_refused(arguments):
     with pytest.raises(ParameterError, match="do not belong together"):
         label_free(*arguments)
 
 
 def _flown(wrong=(), count=20):
-    """Frames over tiles 5, 6, … of a line; those that are wrong look more like the first tile."""
+    """Return frames over tiles 5, 6, … of a line; wrong frames are more similar to the first tile."""
     tiles = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
     tiles /= np.linalg.norm(tiles, axis=1, keepdims=True)
     frames = 0.6 * tiles[5 : 5 + count]
@@ -190,7 +190,7 @@ def test_agreement_is_the_recall_along_the_path(wrong):
     assert found.agreement == pytest.approx(1 - len(wrong) / 20)
 
 
-def test_footage_of_another_place_is_put_nowhere():
+def test_footage_of_another_place_is_not_located():
     elsewhere = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
     elsewhere /= np.linalg.norm(elsewhere, axis=1, keepdims=True)
     assert label_free(_flown()[0], elsewhere, context=_line(20, near_m=25.0)).located < 0.2

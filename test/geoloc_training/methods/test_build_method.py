@@ -56,7 +56,7 @@ def test_dphr_wraps_its_host():
     assert set(host.encoder.state_dict()) == set(both.encoder.state_dict())
 
 
-def test_lpn_needs_places_to_tell_apart():
+def test_lpn_needs_a_known_number_of_places():
     pytest.importorskip("geoloc_training.methods.lpn.method")
     config = _config(method=LpnConfig())
     with pytest.raises(ParameterError, match="without end"):

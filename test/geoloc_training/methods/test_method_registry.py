@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A method is one row: what can be chosen, checked, sampled and read about follows from it."""
+"""Choices, checks, sources and documentation of a method follow from its row in the registry."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_pictures_without_pairs_come_from_the_methods_own_source(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_has_a_preset_and_is_written_about(name):
+def test_a_method_has_a_preset_and_documentation(name):
     assert name in group_names("preset")
     assert load_config([f"preset={name}"]).method.name == name
     assert f"`{name}`" in DOCS.read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches are drawn ahead, side by side and in order, so that a step does not wait for its own."""
+"""Batches are prepared ahead, in parallel and in order."""
 
 from threading import Barrier, Event
 
@@ -18,7 +18,7 @@ def _batch(number, count=4):
 
 
 class Source:
-    """Says when a step was drawn; draws of the first two steps wait for each other."""
+    """Records the prepared steps; the first two steps wait for each other."""
 
     def __init__(self, together=1, broken=None):
         self.drawn = {step: Event() for step in range(9)}
@@ -35,11 +35,11 @@ class Source:
         return _batch(step)
 
 
-def test_they_come_in_order_and_ahead_of_their_use():
+def test_batches_come_in_order_and_ahead_of_their_use():
     source = Source()
     batches = batches_ahead(source, range(3, 9), rank=1, ranks=2, workers=2)
     numbers = [next(batches).query[0, 0].item()]
-    # The first is in use, and nobody asked for the next two.
+    # The first batch is in use, and the next two were not requested.
     assert all(source.drawn[step].wait(_PATIENCE_S) for step in (4, 5))
     assert not source.drawn[7].is_set()
     numbers += [batch.query[0, 0].item() for batch in batches]
@@ -47,12 +47,12 @@ def test_they_come_in_order_and_ahead_of_their_use():
     assert source.shares == {(1, 2)}
 
 
-def test_as_many_are_drawn_side_by_side_as_there_are_workers():
+def test_each_worker_prepares_a_batch_in_parallel():
     source = Source(together=3)
     assert len(list(batches_ahead(source, range(5), 0, 1, workers=3))) == 5
 
 
-def test_a_batch_that_cannot_be_drawn_is_said_in_its_turn():
+def test_an_error_is_raised_at_the_batchs_turn():
     batches = batches_ahead(Source(broken=2), range(9), 0, 1, workers=4)
     assert [next(batches).query[0, 0].item() for _ in range(2)] == [0, 1]
     with pytest.raises(OSError, match="unreadable"):

@@ -53,24 +53,24 @@ def test_a_file_cut_short_is_a_sentence(tmp_path, name, damage):
     save_checkpoint(tmp_path, _checkpoint(3))
     path = tmp_path / "checkpoint" / name
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ModelError, match="delete that folder to start afresh") as said:
+    with pytest.raises(ModelError, match="delete that folder to start again") as said:
         load_checkpoint(tmp_path)
     assert "\n" not in str(said.value)
 
 
 @pytest.mark.parametrize(("module", "writer"), [("", "save_file"), ("torch", "save"), ("json", "dumps")])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("write failed")])
-def test_whatever_cannot_be_written_the_last_checkpoint_stays(tmp_path, monkeypatch, module, writer, error):
+def test_the_last_checkpoint_stays_if_a_file_cannot_be_written(tmp_path, monkeypatch, module, writer, error):
     def full(*_):
         raise error
 
     save_checkpoint(tmp_path, _checkpoint(3))
     save_best(tmp_path, BEST, {"a": torch.zeros(2)})
     monkeypatch.setattr(getattr(checkpoint, module) if module else checkpoint, writer, full)
-    with pytest.raises(ModelError, match="what was saved before is untouched"):
+    with pytest.raises(ModelError, match="saved before is unchanged"):
         save_checkpoint(tmp_path, _checkpoint(4))
-    if writer != "save":  # the best are weights alone
-        with pytest.raises(ModelError, match="what was saved before is untouched"):
+    if writer != "save":  # the best checkpoint holds only weights
+        with pytest.raises(ModelError, match="saved before is unchanged"):
             save_best(tmp_path, Best(4, "valid_r1", 0.9), {"a": torch.ones(2)})
     monkeypatch.undo()
     found = load_checkpoint(tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures described with the present weights: mirrored too, and in the precision of training steps."""
+"""Images described with the current weights, also mirrored and in the precision of training steps."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ from tiny_training import Recalls, TinySource, build_tiny, tiny_config  # noqa: 
 
 
 class Planned(TinySource):
-    """Plans each epoch by the descriptors of the present weights: hard negatives in small."""
+    """A source that plans each epoch by the descriptors of the current weights, like hard negatives."""
 
     def start_epoch(self, epoch, describe):
         self.describe_views = describe.__self__.views
@@ -38,7 +38,7 @@ class Killed(Exception):
 
 
 class Cut(Planned):
-    """Ends like a power cut when a step begins."""
+    """A source that ends the program at a step, like a power cut."""
 
     def __init__(self, at, **options):
         super().__init__(**options)
@@ -65,8 +65,8 @@ def _figures(run):
     ],
 )
 @pytest.mark.parametrize("at", [3, 4])
-def test_killed_and_resumed_the_numbers_are_those_of_one_go(tmp_path, dropout, optimiser, at):
-    """Epochs of two steps, planned by descriptors; killed at a border of epochs or inside one."""
+def test_a_killed_and_resumed_run_gives_the_same_numbers(tmp_path, dropout, optimiser, at):
+    """Test epochs of two steps, planned by descriptors, killed between or within epochs."""
     config = replace(tiny_config(**optimiser), checkpoint_every=at)
     options = {"validate": Recalls(0.5), "build": partial(build_tiny, dropout=dropout)}
     fit(config, Planned(), tmp_path / "whole", **options)
@@ -104,8 +104,8 @@ def test_killed_beside_a_checkpoint_the_log_has_every_step_once(tmp_path, monkey
     assert len(_figures(tmp_path / "cut")) == 6
 
 
-def test_resuming_elsewhere_than_it_stopped_would_show(tmp_path):
-    """The test above can fail: another order of places gives other weights."""
+def test_resuming_at_another_step_gives_other_weights(tmp_path):
+    """Show that the test above can fail, because another order of places gives other weights."""
     fit(tiny_config(), Planned(), tmp_path / "a", build=build_tiny)
     fit(tiny_config(), TinySource(), tmp_path / "b", build=build_tiny)
     a, b = (load_average(tmp_path / name)[1]["backbone.weight"] for name in "ab")
@@ -137,7 +137,7 @@ def test_the_best_on_validation_is_kept_beside_the_last(tmp_path):
     assert [row["valid_r1"] for row in _figures(tmp_path)] == ["", "0.2", "", "0.9", "", "0.4"]
 
 
-def test_of_equals_the_later_is_the_best(tmp_path):
+def test_the_later_of_equal_scores_is_the_best(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path, Recalls(0.9, 0.9, 0.4), build=build_tiny)
     assert load_average(tmp_path)[0] == 4
 
@@ -197,7 +197,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path,
         return source.method
 
     with pytest.raises(
-        ModelError, match=r"loss is nan.* at step 5; the last checkpoint in .*, of step 3, is good"
+        ModelError, match=r"loss is nan.* at step 5 \(the last checkpoint in .*, of step 3, is valid\)"
     ):
         fit(tiny_config(), source, tmp_path, build=build)
     kept = load_checkpoint(tmp_path)
@@ -209,7 +209,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(tmp_path)
     trainer = begin(tiny_config(), TinySource(), tmp_path, launch(tiny_config().hardware), build=build_tiny)
     trainer.method.encoder.head[2].weight.register_hook(lambda grad: grad * float("inf"))
     before = trainer.method.encoder.backbone.weight.clone()
-    with pytest.raises(ModelError, match=r"gradient_norm is (nan|inf) at step 1; no checkpoint was due"):
+    with pytest.raises(ModelError, match=r"gradient_norm is (nan|inf) at step 1 \(no checkpoint was due"):
         trainer.train_step(TinySource().batch(0, 0, 1))
     assert torch.equal(trainer.method.encoder.backbone.weight, before)
 
@@ -238,12 +238,12 @@ def test_a_full_disk_loses_nothing_and_says_how_much_it_takes(tmp_path, monkeypa
 
 def test_too_little_room_is_seen_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
-    with pytest.raises(ModelError, match=r"only 0.0 MB are free\): it needs"):
+    with pytest.raises(ModelError, match=r"only 0.0 MB are free\); it needs"):
         fit(tiny_config(), TinySource(), tmp_path, build=build_tiny)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
+def test_a_signal_saves_and_says_how_to_continue(tmp_path, number):
     class Signalled(TinySource):
         def finish(self, batch, step, rank):
             if step == 1:
@@ -263,7 +263,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number):
 def test_a_checkpoint_of_another_method_architecture_or_optimiser_is_a_sentence(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path, build=build_tiny)
     other = replace(tiny_config(), dphr=replace(tiny_config().dphr, weight=1.0))
-    with pytest.raises(ModelError, match=r"made by method sample4geo and .* says sample4geo with dphr"):
+    with pytest.raises(ModelError, match=r"made by method sample4geo, but .* says sample4geo with dphr"):
         fit(other, TinySource(), tmp_path, build=build_tiny)
 
     def wider(config, places):
@@ -272,7 +272,7 @@ def test_a_checkpoint_of_another_method_architecture_or_optimiser_is_a_sentence(
         return method
 
     for config, build in ((tiny_config(), wider), (tiny_config(name="sgd"), build_tiny)):
-        with pytest.raises(ModelError, match="another architecture, optimiser or number of places"):
+        with pytest.raises(ModelError, match="another architecture, optimizer or number of places"):
             fit(config, TinySource(), tmp_path, build=build)
 
 
@@ -293,7 +293,7 @@ def test_a_run_may_begin_with_anothers_weights_even_under_a_wider_head(tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_weights_of_another_backbone_are_no_beginning(tmp_path):
+def test_initial_weights_of_another_backbone_are_refused(tmp_path):
     fit(tiny_config(), TinySource(), tmp_path / "first", build=build_tiny)
 
     def other(config, places):
@@ -301,7 +301,7 @@ def test_weights_of_another_backbone_are_no_beginning(tmp_path):
         method.encoder.backbone = torch.nn.Sequential(method.encoder.backbone)
         return method
 
-    with pytest.raises(ModelError, match=r"not of backbone 'resnet18'; set model.backbone to theirs"):
+    with pytest.raises(ModelError, match=r"not of backbone 'resnet18'; set model.backbone to their"):
         fit(tiny_config(), TinySource(), tmp_path / "second", initial=tmp_path / "first", build=other)
 
 
@@ -313,7 +313,7 @@ def test_fp16_is_refused_on_a_cpu_also_where_auto_finds_one():
         launch(replace(hardware, precision="fp16", accelerator="auto"))
 
 
-def test_where_no_bar_is_seen_lines_say_where_a_run_is_and_where_its_figures_are(tmp_path, capsys):
+def test_without_a_progress_bar_lines_report_step_and_log(tmp_path, capsys):
     for steps in (4, 6):
         fit(tiny_config(steps=steps), TinySource(), tmp_path, build=build_tiny)
     begins, *saved = capsys.readouterr().out.splitlines()
@@ -353,7 +353,7 @@ def test_a_bar_shows_how_far_a_run_and_a_resumed_one_have_come(tmp_path, monkeyp
 def test_tensorboard_has_the_figures_of_every_step_once(tmp_path):
     with pytest.raises(Killed):
         fit(tiny_config(), Cut(5), tmp_path, build=build_tiny)
-    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which tell the second
+    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which contain the second
     fit(tiny_config(), Planned(), tmp_path, build=build_tiny)
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))

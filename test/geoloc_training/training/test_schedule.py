@@ -27,7 +27,7 @@ def test_cosine_warms_up_holds_and_descends():
     assert rates[9] == rates[49] == 1.0
     assert all(b <= a for a, b in pairwise(rates[50:]))
     assert rates[-1] < 0.02
-    quarter = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 4))  # a line would be at 0.7525
+    quarter = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 4))  # linear descent would give 0.7525
     assert rates[50 + 12] > quarter > rates[50 + 13]
 
 
@@ -67,7 +67,7 @@ def test_a_resumed_optimiser_keeps_its_averages_and_takes_the_settings_of_now(na
 def test_the_state_of_another_optimiser_is_refused():
     adamw, sgd = (build_optimiser(TinyMethod(), OptimiserConfig(name=name)) for name in ("adamw", "sgd"))
     for one, other in ((adamw, sgd), (sgd, adamw)):
-        with pytest.raises(ValueError, match="another optimiser"):
+        with pytest.raises(ValueError, match="another optimizer"):
             load_optimiser(one, other.state_dict())
 
 

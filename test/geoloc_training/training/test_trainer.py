@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A step against the same step written out: gradients of parts, clipping, rates, averages, precision."""
+"""A training step, compared with the step written out: gradients, clipping, rates, averages, precision."""
 
 import copy
 from dataclasses import replace
@@ -34,14 +34,14 @@ def _trainer(tmp_path, precision="fp32", **optimiser):
 
 
 def _step(trainer, number=0):
-    """Weights before, figures, weights after."""
+    """Take a step, and return weights before, figures and weights after."""
     before = copy.deepcopy(trainer.method)
     figures = trainer.train_step(TinySource().batch(number, 0, 1))
     return before, figures, dict(trainer.method.named_parameters())
 
 
 def _gradients(method, parts):
-    """Of the mean of the parts' losses, by name."""
+    """Return the gradients of the parts' mean loss, by name."""
     loss = sum(method(part).loss for part in split(TinySource().batch(0, 0, 1), parts)) / parts
     names = [name for name, _ in method.named_parameters()]
     return dict(zip(names, torch.autograd.grad(loss, list(method.parameters())), strict=True))
@@ -62,7 +62,7 @@ def test_a_step_descends_the_mean_of_its_parts_losses_at_the_rate_of_the_schedul
         torch.testing.assert_close(after[name], old - rate * gradients[name], rtol=1e-5, atol=1e-6)
 
 
-def test_a_long_gradient_is_shortened_and_its_length_told(tmp_path):
+def test_a_long_gradient_is_clipped_and_its_norm_returned(tmp_path):
     before, figures, after = _step(_trainer(tmp_path, **{**DESCENT, "clip_norm": 0.01}))
     gradients = _gradients(copy.deepcopy(before), 1)
     length = _length(gradients)
@@ -83,7 +83,7 @@ def test_large_entries_of_a_gradient_are_cut(tmp_path):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.15, 0.9])
-def test_the_average_is_that_of_the_weights_and_forgets_faster_while_it_is_young(tmp_path, decay):
+def test_the_average_decays_faster_at_the_start(tmp_path, decay):
     trainer = _trainer(tmp_path, ema_decay=decay)
     average = {name: value.clone() for name, value in trainer.method.encoder.state_dict().items()}
     for number in range(3):

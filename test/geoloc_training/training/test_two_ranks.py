@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes with half of each batch do what one does with the whole."""
+"""Two processes with half batches give the same results as one process with whole batches."""
 
 import csv
 import os
@@ -31,7 +31,7 @@ def _figures(run):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same runs by one process, in `one`, and by two, in `two`."""
+    """Run the same training in one process, in `one`, and in two, in `two`."""
     if not torch.distributed.is_gloo_available():
         pytest.skip("torch without gloo")
     folder = tmp_path_factory.mktemp("runs")
@@ -51,8 +51,8 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["whole", "parts"])
-def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(runs, name):
-    """Negatives are gathered and DPHR counts the same losses, with parts accumulated and without."""
+def test_two_ranks_with_half_batches_equal_one_rank_with_whole_batches(runs, name):
+    """Test gathered negatives and DPHR's losses, with and without accumulated parts."""
     one, two = load_checkpoint(runs / "one" / name), load_checkpoint(runs / "two" / name)
     for mine, other in zip(_figures(runs / "one" / name), _figures(runs / "two" / name), strict=True):
         assert other == pytest.approx(mine, rel=1e-4, abs=1e-6)
@@ -63,8 +63,8 @@ def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(runs,
     assert torch.equal(one.source["order"], two.source["order"])
 
 
-def test_two_ranks_killed_and_resumed_go_on_with_the_same_numbers(runs):
-    """Each rank has batch statistics of its own; the first one's describe, plan and are saved."""
+def test_two_killed_and_resumed_ranks_give_the_same_numbers(runs):
+    """Test that the first rank's batch statistics are used to describe and plan, and are saved."""
     whole, cut = (load_checkpoint(runs / "two" / name) for name in ("norm", "norm-cut"))
     assert whole.step == cut.step == 6
     for part in ("model", "average"):
@@ -76,7 +76,7 @@ def test_two_ranks_killed_and_resumed_go_on_with_the_same_numbers(runs):
 def test_torchrun_and_the_configuration_must_agree(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ParameterError, match=r"torchrun started 2 processes and hardware\.devices=1"):
+    with pytest.raises(ParameterError, match=r"torchrun started 2 processes, but hardware\.devices=1"):
         launch(HardwareConfig(accelerator="cpu"))
 
 

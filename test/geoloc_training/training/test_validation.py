@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dated validation: every place the run knows is searched, not the city's alone."""
+"""Cross-date validation searches all places of the run, not only those of the city."""
 
 from types import SimpleNamespace
 
@@ -18,4 +18,4 @@ def test_a_dated_validation_searches_among_all_other_pictures():
     describer = SimpleNamespace(views=describe, size_px=64)
     found = CrossDateValidation(places(4) + places(3, "other"), ["town:2016:2020"])(describer)
     assert set(found) == {"valid_r1", "valid_r5"}
-    assert shown == [4, 4 + 3 * 2, 4 * 2]  # gallery, distractors, two queries a place
+    assert shown == [4, 4 + 3 * 2, 4 * 2]  # gallery, distractors, two queries for each place

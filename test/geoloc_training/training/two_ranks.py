@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiny runs of Sample4Geo with DPHR on so many processes: python two_ranks.py FOLDER DEVICES."""
+"""Tiny runs of Sample4Geo with DPHR on several processes: python two_ranks.py FOLDER DEVICES."""
 
 import sys
 from contextlib import suppress
@@ -94,12 +94,12 @@ class _Validation:
 
 
 def _check_what_ranks_share():
-    """This rank's own values go in, and what all have of them comes out."""
+    """Check the collective operations on this rank's own values."""
     own = torch.tensor([[1.0 + rank()]], requires_grad=True)
     gathered = gather_rows(own)
     (gathered * torch.tensor([[10.0], [100.0]]) * (1 + rank())).sum().backward()
     assert gathered.tolist() == [[1.0], [2.0]]
-    assert own.grad.item() == 3 * (10.0, 100.0)[rank()]  # both ranks' losses, the second's twice as steep
+    assert own.grad.item() == 3 * (10.0, 100.0)[rank()]  # summed over ranks; the second's is twice as large
     assert mean_over_ranks(own[0, 0]).item() == 1.5
     assert any_rank(rank() == 1, own.device)
     assert not any_rank(False, own.device)

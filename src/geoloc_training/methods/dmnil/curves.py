@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of pseudo-labels over epochs, from a run's log."""
+"""Plots of pseudo-label figures over epochs, from a run's log."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,17 +10,17 @@ from matplotlib.ticker import MaxNLocator
 _COLOURS = {"query": "#1f77b4", "reference": "#ff7f0e", "match": "#2ca02c", "valid": "#d62728"}
 _PANELS = {
     "clusters": ("query_clusters", "reference_clusters"),
-    "share of pictures with a label": ("query_coverage", "reference_coverage"),
-    "purity by true places, R@1": ("query_purity", "reference_purity", "match_purity", "valid_r1"),
+    "share of images with a label": ("query_coverage", "reference_coverage"),
+    "purity by true place, R@1": ("query_purity", "reference_purity", "match_purity", "valid_r1"),
 }
 
 
 def curves(rows: Sequence[Mapping[str, float]], steps_per_epoch: int) -> Figure | None:
-    """Return clusters, coverage, purity and recall on validation over epochs; None before anything is logged.
+    """Plot clusters, coverage, purity and validation recall over epochs; return None if none is logged.
 
     Args:
-        rows: lines of the log, each with its step; figures that a line lacks are missing.
-        steps_per_epoch: steps of an epoch; labels are those at its first, recall is after its last.
+        rows: lines of the log, each with its step; a line may lack figures.
+        steps_per_epoch: steps of an epoch; labels are logged at its first step, recall after its last.
     """
     if not any("query_clusters" in row for row in rows):
         return None
@@ -41,7 +41,7 @@ def curves(rows: Sequence[Mapping[str, float]], steps_per_epoch: int) -> Figure 
 
 
 def _draw(panel: Axes, name: str, rows: Sequence[Mapping[str, float]], steps_per_epoch: int) -> None:
-    before = 0 if name == "valid_r1" else 1  # a plan comes with the first step made by it
+    before = 0 if name == "valid_r1" else 1  # a plan's figures are logged with its first step
     points = [((row["step"] - before) / steps_per_epoch, row[name]) for row in rows if name in row]
     if points:
         colour = _COLOURS[name.partition("_")[0]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good pseudo-labels are, by the places' true ids: figures for people, never seen by what is learnt."""
+"""Quality of pseudo-labels measured by true ids; for diagnosis only, training never uses it."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,16 @@ def figures(labels: EpochLabels, query_ids: Sequence[str], reference_ids: Sequen
     """Return figures of an epoch's labels.
 
     Args:
-        labels: of the epoch.
-        query_ids: true places of the queries; all alike where nobody knows them.
-        reference_ids: of the references, each as often as it has copies.
+        labels: labels of the epoch.
+        query_ids: true places of the queries; all equal if unknown.
+        reference_ids: true places of the references, repeated for each copy; all equal if unknown.
 
     Returns:
-        query_clusters and reference_clusters; query_coverage and reference_coverage, the shares of pictures
-        with a label; labels_shared, 0 or 1. Where ids are known query_purity and reference_purity, the
-        shares of labelled pictures that are of their cluster's most frequent place; and with shared labels
-        match_purity, the share of labelled references that are of the place most frequent among the queries
-        of their label.
+        query_clusters and reference_clusters, the numbers of clusters; query_coverage and reference_coverage,
+        the shares of images with a label; labels_shared, 0 or 1. If ids are known, also query_purity and
+        reference_purity, the shares of labelled images that show their cluster's most frequent place. With
+        shared labels also match_purity, the share of labelled references that show the most frequent place
+        of the queries with their label.
     """
     query, reference = _numbered(query_ids, reference_ids)
     found = {"labels_shared": float(labels.shared)}
@@ -42,7 +42,7 @@ def _known(places: Int64Array) -> bool:
 
 
 def _purity(labels: Int64Array, places: Int64Array, judged: Int64Array, judged_places: Int64Array) -> float:
-    """Return the share of judged pictures that are of the most frequent of `places` of their label."""
+    """Return the share of judged images whose place is the most frequent of `places` for their label."""
     pairs, sizes = np.unique(np.stack([labels, places])[:, labels >= 0], axis=1, return_counts=True)
     order = np.lexsort((pairs[1], -sizes, pairs[0]))
     known, first = np.unique(pairs[0][order], return_index=True)
@@ -52,6 +52,6 @@ def _purity(labels: Int64Array, places: Int64Array, judged: Int64Array, judged_p
 
 
 def _numbered(*sides: Sequence[str]) -> list[Int64Array]:
-    """Return numbers for names, the same for the same name on all sides."""
+    """Return integer codes of the names, consistent over all sequences."""
     numbers = np.unique(np.concatenate([np.asarray(side, str) for side in sides]), return_inverse=True)[1]
     return np.split(numbers.reshape(-1), np.cumsum([len(side) for side in sides])[:-1])

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo-label enhancement: pictures of the map get labels of drone clusters, so that one memory serves both.
+"""Pseudo-label enhancement: map images get labels of drone clusters, so that both views share one memory.
 
-Formulas FROM CODE (`train.py`). With F̃ the descriptors F and noise, a picture of the map hears its 10
-nearest drone pictures twice: labels a_1..a_10 by F, nearest first, and b_1..b_10 by F̃. Its label is the a_l
-that occurs most often among the b (the nearest of equals), outliers' -1 among them. Then the 5 pictures of
-the map that are most similar by the sum of both cosines, itself included, vote; of equals the lowest label
-wins.
+Formulas FROM CODE (`train.py`). F̃ denotes the descriptors F with noise. A map image collects the labels of
+its 10 nearest drone images twice: a_1..a_10 by F, nearest first, and b_1..b_10 by F̃, outliers' -1 included.
+Its label is the a_l that occurs most often among the b; the nearest wins a tie. Then the 5 map images that
+are most similar by the sum of both cosines, including the image itself, vote; the lowest label wins a tie.
 
-RECONSTRUCTED: noise shorter than the signal and descriptors normalised again, and only pictures of the same
-cluster of the map vote.
+RECONSTRUCTED: the noise is shorter than the signal, noisy descriptors are normalized, and only images of the
+same map cluster vote.
 """
 
 from dataclasses import dataclass
@@ -25,11 +24,11 @@ _CHUNK_ROWS = 2048
 
 @dataclass(frozen=True)
 class Enhancement:
-    """Shares labels between the views.
+    """Labels map images by drone clusters.
 
     Args:
-        config: how.
-        device: where cosines are computed.
+        config: settings of the enhancement.
+        device: device that computes cosines.
     """
 
     config: EnhancementSettings
@@ -43,14 +42,14 @@ class Enhancement:
         reference_labels: Int64Array,
         seed: int,
     ) -> Int64Array:
-        """Return labels of the references among those of the queries, -1 for none, int64 (M,).
+        """Return a query label for each reference, int64 (M,), -1 for none.
 
         Args:
             queries: unit descriptors (N, D).
             references: unit descriptors (M, D).
-            query_labels: (N,), -1 for outliers.
-            reference_labels: the references' own (M,); an outlier of its own view gets no label here either.
-            seed: of the noise.
+            query_labels: labels of the queries (N,), -1 for outliers.
+            reference_labels: labels of the references by their own clustering (M,); outliers stay outliers.
+            seed: seed of the noise.
         """
         generator = torch.Generator().manual_seed(seed)
         clean = [torch.from_numpy(rows).to(self.device) for rows in (queries, references)]
@@ -62,13 +61,13 @@ class Enhancement:
         return torch.where(own < 0, -1, voted).cpu().numpy()
 
     def _noisy(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        # Drawn on the CPU, the same for every device.
+        # Sample on the CPU, so that every device gets the same noise.
         noise = torch.randn(rows.shape, generator=generator).to(rows.device)
         moved = rows + noise * (self.config.noise_length / rows.shape[1] ** 0.5)
         return functional.normalize(moved, dim=1) if self.config.renormalise else moved
 
     def _agreed(self, clean: list[Tensor], noisy: list[Tensor], heard: Tensor) -> Tensor:
-        """Return the label that both opinions agree on most, (M,)."""
+        """Return the label on which clean and noisy descriptors agree most, (M,)."""
         count = min(self.config.nearest, len(heard))
         found = []
         for rows in torch.arange(len(clean[1]), device=self.device).split(_CHUNK_ROWS):
@@ -77,13 +76,13 @@ class Enhancement:
                 for queries, references in (clean, noisy)
             )
             votes = (first[:, :, None] == second[:, None, :]).sum(dim=2)
-            # argmax alone would not promise the nearest of equals.
+            # argmax alone does not guarantee that the nearest wins a tie.
             nearest = votes * count - torch.arange(count, device=self.device)
             found.append(first.gather(1, nearest.argmax(dim=1, keepdim=True))[:, 0])
         return torch.cat(found)
 
     def _voted(self, clean: Tensor, noisy: Tensor, labels: Tensor, own: Tensor) -> Tensor:
-        """Return labels (M,) after the most similar pictures of the map have voted."""
+        """Return labels (M,) after a vote of the most similar map images."""
         count = min(self.config.smooth_over, len(labels))
         found = []
         for rows in torch.arange(len(clean), device=self.device).split(_CHUNK_ROWS):
@@ -97,7 +96,7 @@ class Enhancement:
         return torch.cat(found)
 
     def _may_vote(self, similar: Tensor, rows: Tensor, own: Tensor) -> Tensor:
-        """Return which of the most similar pictures (N, k) of pictures (N,) have a vote."""
+        """Return a mask (N, k) of the most similar images that may vote."""
         if self.config.smooth_within == "all":
             return torch.ones_like(similar, dtype=torch.bool)
         return own[similar] == own[rows][:, None]

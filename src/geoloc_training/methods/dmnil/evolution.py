@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ICEL: a picture is drawn to all pictures that the memories call its neighbours, in its view or the other.
+"""ICEL: pulls an image towards its neighbours in the memory of its own or the other view.
 
-Formulas FROM CODE (`trainers.py`). For a row x of the picture i, the memory M_a of its view and the memory
-M_t of the view that its neighbours are sought in:
+Formulas FROM CODE (`trainers.py`). For a row x of image i, the memory M_a of its view and the memory M_t of
+the view in which its neighbours are searched:
 
     S = M_a[i] M_tᵀ,    m_j = [S_j > 0.9 max S],    p = softmax(x M_tᵀ / τ),
     L = -Σ_j m_j log p_j / (Σ_j m_j + 1).
 
-Beside it KL(uniform || softmax of x's cosines with the k pictures most similar by S). The release takes these
-cosines for all rows of the batch and the softmax over the batch (`uniform_rows="batch"`); RECONSTRUCTED: each
-row's own, the softmax over the k.
+The regularizer is KL(uniform || softmax of x's cosines with the k images most similar by S). The release
+takes the cosines of all rows of the batch and the softmax over the batch (`uniform_rows="batch"`).
+RECONSTRUCTED: each row uses its own k images, and the softmax is over these.
 """
 
 import math
@@ -29,12 +29,12 @@ _LEAST_SHARE = 1e-8
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """What the memories say of a batch's pictures, without gradient.
+    """Neighbours of a batch's images in a memory, without gradient.
 
     Attributes:
-        near: which pictures are neighbours, bool (N, M); the nearest always is, unless nothing is similar at
-            all (its cosine is 0 or less), where a row has none and no loss.
-        nearest: numbers of the most similar pictures, int64 (N, k).
+        near: mask of the neighbours, bool (N, M). The nearest image is always a neighbour, unless its cosine
+            is 0 or less; then the row has no neighbours and no loss.
+        nearest: indices of the most similar images, int64 (N, k).
     """
 
     near: Tensor
@@ -42,19 +42,19 @@ class Neighbourhood:
 
     @property
     def size(self) -> Tensor:
-        """Return how many neighbours a picture has in the mean, a scalar."""
+        """Return the mean number of neighbours of an image, a scalar."""
         return self.near.sum(dim=1).float().mean()
 
 
 @torch.no_grad()
 def neighbourhood(anchors: Tensor, bank: Tensor, threshold: float, count: int) -> Neighbourhood:
-    """Return neighbours of pictures.
+    """Return the neighbours of images.
 
     Args:
-        anchors: the memory's rows of the batch's pictures (N, D).
-        bank: the memory they are sought in (M, D).
-        threshold: how similar they are at least, as a share of the nearest's similarity.
-        count: k; fewer where the bank has not so many.
+        anchors: memory rows of the batch's images (N, D).
+        bank: memory in which neighbours are searched (M, D).
+        threshold: least similarity of a neighbour, as a share of the nearest image's similarity.
+        count: number k of most similar images; limited by the size of the bank.
     """
     similarity = anchors @ bank.T
     best, nearest = similarity.topk(min(count, len(bank)), dim=1)
@@ -62,11 +62,11 @@ def neighbourhood(anchors: Tensor, bank: Tensor, threshold: float, count: int) -
 
 
 def neighbour_loss(cosines: Tensor, near: Tensor, temperature: float) -> Tensor:
-    """Return L, the mean over rows, a scalar; neighbours less likely than 1e-8 pull no more.
+    """Return L, the mean over rows, a scalar; neighbours with p below 1e-8 have no gradient.
 
     Args:
-        cosines: of the batch's rows with the bank (N, M).
-        near: which are neighbours, bool (N, M).
+        cosines: cosines of the batch's rows with the bank (N, M).
+        near: mask of the neighbours, bool (N, M).
         temperature: τ.
     """
     log_share = (cosines / temperature).log_softmax(dim=1).clamp(min=math.log(_LEAST_SHARE))
@@ -74,15 +74,14 @@ def neighbour_loss(cosines: Tensor, near: Tensor, temperature: float) -> Tensor:
 
 
 def uniform_divergence(cosines: Tensor, nearest: Tensor, rows: str) -> Tensor:
-    """Return KL of the uniform distribution from the softmax of the nearest's cosines, a scalar.
+    """Return KL(uniform || softmax of the cosines with the nearest images), a scalar.
 
     Args:
-        cosines: of the batch's rows with the bank (N, M).
-        nearest: int64 (N, k).
+        cosines: cosines of the batch's rows with the bank (N, M).
+        nearest: indices of the most similar images, int64 (N, k).
         rows: "own" or "batch", see `EvolutionSettings`.
     """
-    # With "batch" (N, N, k): the cosines of each row with the nearest of every row, shared out among the
-    # latter.
+    # For "batch" the shape is (N, N, k): cosines of each row with the nearest images of every row.
     found = cosines.gather(1, nearest) if rows == "own" else cosines[:, nearest]
     share = found.softmax(dim=1)
     choices = share.shape[1]
@@ -92,7 +91,7 @@ def uniform_divergence(cosines: Tensor, nearest: Tensor, rows: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Evolution:
-    """Which pictures are drawn to which, and how hard.
+    """Loss of ICEL and its schedule.
 
     Args:
         config: schedule and weights.
@@ -103,7 +102,7 @@ class Evolution:
     temperature: float
 
     def directions(self, kind: str, epoch: int) -> Iterator[tuple[str, str]]:
-        """Return the views drawn in an epoch, and those they are drawn to; kind is intra or cross."""
+        """Yield pairs of views in an epoch, the view pulled and the view of its neighbours; see `loss`."""
         config = self.config
         if kind == "intra" and epoch >= config.intra_epoch:
             yield from (("query", "query"), ("reference", "reference"))
@@ -116,13 +115,16 @@ class Evolution:
     def loss(
         self, kind: str, epoch: int, sides: Mapping[str, Side], pictures: Mapping[str, PictureMemory]
     ) -> tuple[Tensor, Tensor] | None:
-        """Return the sum over an epoch's directions and neighbours a picture; None where there are none.
+        """Return the loss summed over an epoch's directions, and the mean number of neighbours.
 
         Args:
-            kind: intra or cross.
-            epoch: its number.
-            sides: a batch's rows by view.
-            pictures: memories by view.
+            kind: "intra" for neighbours in the same view, "cross" for neighbours in the other view.
+            epoch: number of the epoch.
+            sides: rows of the batch by view.
+            pictures: image memories by view.
+
+        Returns:
+            None if the epoch has no direction of this kind.
         """
         found = [
             self._one_way(sides[view], view, pictures[view].rows, target, pictures[target].rows)

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DHML: what a cluster looked like lately and for longer, and a loss against both.
+"""DHML: short-term and long-term memories of the clusters, and a loss against their combination.
 
 Formulas FROM CODE (`cluster_model.py`, `DHML`). For unit rows x of cluster y, a short-term memory s and a
-long-term memory l (K, D), in this order and without gradient:
+long-term memory l (K, D), the updates are, in this order and without gradient:
 
     s_y ← 0.2 x + 0.8 s_y,    α = sigmoid(mean ||x - s_y||),
     l_y ← α s_y + (1 - α) l_y,    c = 0.7 l + 0.3 s,
 
-then CE(x cᵀ / τ, y), c as long as it comes. The farther the batch is from what was seen lately, the more of
-that enters the long-term memory. The release's loss has L_CM besides, on a copy of Φ that always equals Φ;
-here `DmnilConfig.cluster_weight` counts it.
+The loss is CE(x cᵀ / τ, y) with c not normalized. The farther the batch is from the short-term memory, the
+more of that memory enters the long-term memory. The release also adds L_CM on a copy of Φ that always equals
+Φ; here `DmnilConfig.cluster_weight` accounts for it.
 
-RECONSTRUCTED: of several rows of one cluster their mean counts, 0.8 instead of 0.7 (first published as 0.8),
-and both memories begin an epoch at the centroids instead of zero.
+RECONSTRUCTED: several rows of one cluster count by their mean. The short-term memory keeps 0.8 of its row
+instead of 0.7 (first published as 0.8). Both memories start an epoch at the centroids instead of zero.
 """
 
 import torch
@@ -43,12 +43,12 @@ class LevelMemory(SizedBuffers):
         self.config, self.temperature = config, temperature
 
     def start(self, centroids: Tensor) -> None:
-        """Begin an epoch with the centroids (K, D) of its clusters."""
+        """Start an epoch with the centroids (K, D) of its clusters."""
         begin = torch.zeros_like(centroids) if self.config.start == "zeros" else centroids
         self.short, self.long = begin.clone(), begin.clone()
 
     def forward(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of unit rows (N, D) with labels (N,), and α; training notes the rows first."""
+        """Return the loss of unit rows (N, D) with labels (N,), and α; in training, update memories first."""
         groups = Groups.of(labels)
         with torch.no_grad():
             if self.training:
@@ -66,7 +66,7 @@ class LevelMemory(SizedBuffers):
         groups.write(self.short, self.config.new * seen + kept)
 
     def _absorption(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """Return α, a scalar: 0.5 where rows are what was seen lately, towards 0.88 the less they are."""
+        """Return α, a scalar: 0.5 if rows equal the short-term memory, up to 0.88 if they are opposite."""
         return (rows - self.short[labels]).norm(dim=1).mean().sigmoid()
 
     def _absorb(self, groups: Groups, absorbed: Tensor) -> None:

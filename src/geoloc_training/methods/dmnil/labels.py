@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo-labels of an epoch: each view clustered alone, later the map's labelled by the drone's clusters."""
+"""Pseudo-labels of an epoch: each view is clustered, and later map images get labels of drone clusters."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -17,19 +17,20 @@ from geoloc_training.clustering import ClusterConfig, cluster
 from geoloc_training.methods.dmnil.enhancement import Enhancement
 from geoloc_training.methods.dmnil.settings import DmnilConfig
 
-_NOISE_STREAM = 5  # keeps these random numbers apart from those of other uses of the same seed
-_LEAST_CLUSTERS = 2  # one alone is nothing to tell apart
+_NOISE_STREAM = 5  # separates these random numbers from other uses of the same seed
+_LEAST_CLUSTERS = 2  # a single cluster has no negatives
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EpochLabels:
-    """Labels of all training pictures, -1 for those that are not learnt from.
+    """Labels of all training images, -1 for images that the epoch does not use.
 
     Attributes:
-        query: of the view that is located, int64 (N,), 0..K-1.
-        reference: of the map's, int64 (M,).
-        own_reference: by the map's view alone, which a later epoch may fall back on, int64 (M,).
+        query: labels of the queries, int64 (N,), 0..K-1.
+        reference: labels of the references, int64 (M,).
+        own_reference: labels of the references by their own clustering, int64 (M,); a later epoch may fall
+            back on them.
         shared: whether equal labels of the two views mean the same place.
     """
 
@@ -48,23 +49,23 @@ def label(
     seed: int,
     device: torch.device,
 ) -> EpochLabels:
-    """Label all training pictures by their descriptors.
+    """Label all training images by their descriptors.
 
-    A view in which fewer than two clusters are found keeps the labels of the epoch before. Labels are shared
-    from `enhancement.epoch` on, but in an epoch in which fewer than two drone clusters find pictures of the
-    map. Labels that teach little, because one cluster has most pictures, are a warning.
+    A view with fewer than two clusters keeps the labels of the epoch before. Labels are shared from
+    `enhancement.epoch` on, except in an epoch in which fewer than two drone clusters get map images. A
+    warning is logged if one cluster contains most images.
 
     Args:
-        queries: unit descriptors (N, D) of the view that is located.
-        references: of the map's (M, D), each as often as it has copies.
+        queries: unit descriptors of the queries (N, D).
+        references: unit descriptors of the references (M, D), repeated for each copy.
         epoch: number of the epoch.
         previous: labels of the epoch before, None for the first.
-        config: of the method.
-        seed: of the run.
-        device: where cosines are computed.
+        config: settings of the method.
+        seed: seed of the run.
+        device: device that computes cosines.
 
     Raises:
-        ParameterError: fewer than two clusters and no epoch before, or descriptors that are not finite.
+        ParameterError: the first epoch has fewer than two clusters, or descriptors are not finite.
     """
     for view, features in (("query", queries), ("reference", references)):
         _require_finite(features, view)
@@ -77,16 +78,17 @@ def label(
     given = Enhancement(config.enhancement, device)(queries, references, query, own, noise_seed)
     if len(np.unique(given[given >= 0])) < _LEAST_CLUSTERS:
         _LOG.warning(
-            "epoch %d: hardly a picture of the map is like a drone cluster; labels stay apart", epoch
+            "epoch %d: hardly any map image resembles a drone cluster; labels of the two views stay separate",
+            epoch,
         )
         return apart
     return replace(apart, reference=given, shared=True)
 
 
 def centroids(features: Float32Array, labels: Int64Array) -> Float32Array:
-    """Return unit means (K, D) of the descriptors (N, D) with each label (N,) of 0..K-1; -1 is left out.
+    """Return the unit mean (K, D) of the descriptors (N, D) of each label (N,) in 0..K-1; ignore -1.
 
-    On the CPU, where sums come out the same each time. A label whose pictures cancel out has a row of zeros.
+    It runs on the CPU, where sums are reproducible. A label whose descriptors cancel out has a row of zeros.
     """
     kept = np.flatnonzero(labels >= 0)
     shape = (int(labels.max()) + 1, len(kept))
@@ -98,13 +100,13 @@ def _require_finite(features: Float32Array, view: str) -> None:
     broken = int((~np.isfinite(features)).any(axis=1).sum())
     if broken:
         raise ParameterError(
-            f"the descriptors of {broken} of {len(features)} training pictures of the {view} view are not "
-            "finite: the weights are broken; lower optimiser.learning_rate and begin again."
+            f"the descriptors of {broken} of {len(features)} training images of the {view} view are not "
+            "finite, because the weights have diverged; lower optimiser.learning_rate and start a new run."
         )
 
 
 def query_clustering(config: DmnilConfig, count: int) -> ClusterConfig:
-    """Return how so many pictures of the view that is located are clustered."""
+    """Return the clustering settings for a number of queries."""
     wanted = config.clusters
     asked = ClusterConfig(
         k1=wanted.k1, k2=wanted.k2, eps=wanted.query_eps, min_samples=wanted.query_min_samples
@@ -130,7 +132,7 @@ def _reference_labels(
 
 
 def _fitting(config: ClusterConfig, count: int) -> ClusterConfig:
-    """Return a view of fewer pictures than k1 has that many neighbours at most."""
+    """Return clustering settings with k1 and k2 limited to the number of images."""
     return replace(config, k1=min(config.k1, count), k2=min(config.k2, count))
 
 
@@ -143,13 +145,13 @@ def _clustered(
         if found.warning:
             _LOG.warning("%s view: %s", view, found.warning)
         return found.labels
-    what = "one cluster" if found.count else "no cluster, all outliers"
+    what = "one cluster" if found.count else "no cluster"
     if previous is not None:
-        _LOG.warning("the %d %s pictures are %s; the epoch before decides", most, view, what)
+        _LOG.warning("the %d %s images form %s; using the labels of the epoch before", most, view, what)
         return previous
     change = "lower" if found.count else "raise"
     raise ParameterError(
-        f"the {most} training pictures of the {view} view are {what}, so there is nothing to tell apart; "
+        f"the {most} training images of the {view} view form {what}, but training needs at least two; "
         f"{change} method.clusters.{view}_eps={config.eps}, or lower "
         + (f"k1={config.k1}." if found.count else f"{view}_min_samples={config.min_samples}.")
     )

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memories of DMNIL: a row for each cluster and a row for each training picture, moved by the batches.
+"""Memories of DMNIL, with a row for each cluster or each training image, updated by the batches.
 
-Formulas FROM CODE (`cluster_model.py`, `ClusterMemory` and `ClusterMemoryV2.updateEM`): with unit rows x of
-label y, memory Φ and a momentum μ, which is the weight of the old row,
+Formulas FROM CODE (`cluster_model.py`, `ClusterMemory` and `ClusterMemoryV2.updateEM`). With unit rows x of
+label y, memory Φ and momentum μ, the weight of the old row:
 
-    L_CM = CE(x Φᵀ / τ, y),    Φ_y ← normalise(μ Φ_y + (1 - μ) x).
+    L_CM = CE(x Φᵀ / τ, y),    Φ_y ← normalize(μ Φ_y + (1 - μ) x).
 
-RECONSTRUCTED: the rows x of one label in a batch move Φ_y once, to their mean, instead of one after the
+RECONSTRUCTED: the rows x of one label in a batch update Φ_y once, by their mean, instead of one after the
 other.
 """
 
@@ -22,11 +22,11 @@ _SHORTEST = 1e-6
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows of a batch that share a row of a memory; all of it without a loop over rows or a copy to the CPU.
+    """Groups of a batch's rows that share a row of a memory, without loops over rows or copies to the CPU.
 
     Attributes:
-        labels: row of the memory each row of the batch belongs to, int64 (N,).
-        same: whether two rows share theirs, bool (N, N).
+        labels: memory row of each row of the batch, int64 (N,).
+        same: whether two rows of the batch share a memory row, bool (N, N).
     """
 
     labels: Tensor
@@ -34,26 +34,26 @@ class Groups:
 
     @classmethod
     def of(cls, labels: Tensor) -> "Groups":
-        """Return the groups that labels (N,) make."""
+        """Return the groups of equal labels (N,)."""
         return cls(labels, labels[:, None] == labels[None, :])
 
     def mean(self, rows: Tensor) -> Tensor:
-        """Return for each row (N, D) the mean of its group."""
-        # In double precision, for single precision is rounded to TF32 on a GPU.
+        """Return the mean of each row's group (N, D)."""
+        # Use double precision, because a GPU may round single precision to TF32.
         shares = self.same.double()
         return (shares @ rows.double() / shares.sum(dim=1, keepdim=True)).to(rows.dtype)
 
     def last(self, rows: Tensor) -> Tensor:
-        """Return for each row (N, D) the last one of its group."""
+        """Return the last row of each row's group (N, D)."""
         numbers = torch.arange(len(rows), device=rows.device)
         return rows[(self.same * numbers).argmax(dim=1)]
 
     def in_turn(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return the groups' first rows, then their second ones, and so on.
+        """Return the first row of every group, then the second row of every group, and so on.
 
         Returns:
-            Pairs of: for each row (N, D) its group's member of that turn, and whether there is one, bool (N,
-            1).
+            A pair for each turn: the group's member of that turn for each row (N, D), and whether the group
+            has one, bool (N, 1).
         """
         turn = self.same.tril(-1).sum(dim=1)
         found = []
@@ -63,18 +63,18 @@ class Groups:
         return found
 
     def write(self, memory: Tensor, values: Tensor) -> None:
-        """Set rows of a memory (M, D) to values (N, D) that are alike within each group."""
-        # Alike but for rounding, and which of several writes wins is not determined: all take the first's.
+        """Set rows of a memory (M, D) to values (N, D) that are equal within each group."""
+        # Values of a group may differ by rounding, and the order of writes is undefined: write the first's.
         memory.index_copy_(0, self.labels, values[self.same.to(torch.uint8).argmax(dim=1)])
 
 
 def moved(memory: Tensor, groups: Groups, rows: Tensor, momentum: float, repeated: str) -> Tensor:
-    """Return the memory's rows (N, D) that a batch's rows (N, D) belong to, after these have moved them.
+    """Return the updated memory rows (N, D) of a batch's rows (N, D).
 
     Args:
-        memory: unit rows (M, D); not changed.
-        groups: of the batch.
-        rows: of the batch.
+        memory: unit rows (M, D), not modified.
+        groups: groups of the batch's rows.
+        rows: rows of the batch (N, D).
         momentum: μ.
         repeated: "mean" or "sequence", see `MemorySettings`.
     """
@@ -87,13 +87,13 @@ def moved(memory: Tensor, groups: Groups, rows: Tensor, momentum: float, repeate
 
 
 def _unit(rows: Tensor, old: Tensor) -> Tensor:
-    """Return rows at length 1; the old one where a row and its opposite have cancelled out."""
+    """Return the normalized rows, or the old row where a row has vanished."""
     length = rows.norm(dim=1, keepdim=True)
     return torch.where(length > _SHORTEST, rows / length.clamp(min=_SHORTEST), old)
 
 
 class SizedBuffers(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """A module whose buffers change size from epoch to epoch; a checkpoint says how large they are."""
+    """A module whose buffers change size from epoch to epoch; loading a checkpoint resizes them."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
@@ -101,11 +101,11 @@ class SizedBuffers(nn.Module):  # type: ignore[misc]  # mypy does not look into 
             self.register_buffer(name, torch.zeros(0, 0))
 
     def __len__(self) -> int:
-        """Return rows of the first buffer; 0 while there is nothing to remember."""
+        """Return the number of rows of the first buffer; 0 if the memory is empty."""
         return len(next(self.buffers()))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empty all buffers."""
         for name, buffer in list(self.named_buffers()):
             setattr(self, name, buffer.new_zeros(0, 0))
 
@@ -123,11 +123,11 @@ class SizedBuffers(nn.Module):  # type: ignore[misc]  # mypy does not look into 
 
 
 class ClusterMemory(SizedBuffers):
-    """Φ: a unit row for each cluster.
+    """Memory Φ with a unit row for each cluster.
 
     Args:
         temperature: τ.
-        repeated: what several rows of one cluster do, see `MemorySettings`.
+        repeated: treatment of several rows of one cluster, see `MemorySettings`.
     """
 
     centroids: Tensor
@@ -137,7 +137,7 @@ class ClusterMemory(SizedBuffers):
         self.temperature, self.repeated = temperature, repeated
 
     def start(self, centroids: Tensor) -> None:
-        """Begin with centroids (K, D), taken over as they are."""
+        """Set the centroids (K, D), without a copy."""
         self.centroids = centroids
 
     def loss(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,17 +148,17 @@ class ClusterMemory(SizedBuffers):
 
     @torch.no_grad()
     def update(self, rows: Tensor, labels: Tensor, momentum: float) -> None:
-        """Move the centroids of labels (N,) by unit rows (N, D)."""
+        """Update the centroids of labels (N,) by unit rows (N, D)."""
         groups = Groups.of(labels)
         groups.write(self.centroids, moved(self.centroids, groups, rows, momentum, self.repeated))
 
 
 class PictureMemory(SizedBuffers):
-    """M: a unit row for each training picture of a view.
+    """Memory M with a unit row for each training image of a view.
 
     Args:
         momentum: weight of the old row.
-        repeated: what several rows of one picture do, see `MemorySettings`.
+        repeated: treatment of several rows of one image, see `MemorySettings`.
     """
 
     rows: Tensor
@@ -168,11 +168,11 @@ class PictureMemory(SizedBuffers):
         self.momentum, self.repeated = momentum, repeated
 
     def start(self, rows: Tensor) -> None:
-        """Begin with descriptors (N, D), taken over as they are."""
+        """Set the rows to descriptors (N, D), without a copy."""
         self.rows = rows
 
     @torch.no_grad()
     def update(self, rows: Tensor, numbers: Tensor) -> None:
-        """Move the rows of pictures (N,) by descriptors (N, D)."""
+        """Update the rows of images (N,) by descriptors (N, D)."""
         groups = Groups.of(numbers)
         groups.write(self.rows, moved(self.rows, groups, rows, self.momentum, self.repeated))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DMNIL: an encoder beside memories of clusters and of pictures of either view (arXiv 2502.11381)."""
+"""The method DMNIL: an encoder with memories of clusters and images for each view (arXiv 2502.11381)."""
 
 from pathlib import Path
 
@@ -16,34 +16,34 @@ from geoloc_training.methods.dmnil.settings import DmnilConfig
 from geoloc_training.methods.dmnil.side import Side
 from geoloc_training.methods.dmnil.source import ClusterBatches
 
-_VIEWS = ("reference", "query")  # the order in which the release comes to a memory that both share
+_VIEWS = ("reference", "query")  # the order in which the release updates a shared memory
 
 
 class Dmnil(Method):
-    """One encoder for both views, learnt from its own clusters.
+    """One encoder for both views, trained on its own clusters.
 
-    With d and s the drone's and the map's rows of a batch, before labels are shared
+    With the drone rows d and the map rows s of a batch, the loss before labels are shared is
 
-        L = 2 (L_CM(d) + L_CM(s)) + 0.2 (L_level(d) + L_level(s)) + L_intra + 0.5 L_cross,
+        L = 2 (L_CM(d) + L_CM(s)) + 0.2 (L_level(d) + L_level(s)) + L_intra + 0.5 L_cross.
 
-    and from then on, both views on one cluster memory,
+    Once labels are shared, both views use one cluster memory and the loss is
 
         L = 2 (L_CM(d) + L_CM(s)) + 0.1 (L_intra + L_cross).
 
-    The release computes all of it twice on the same features; where both halves are equal we compute one and
-    weigh it double (`cluster_weight`), where they differ see `EvolutionSettings`.
+    The release computes the losses twice on the same features. Equal halves are computed once here, with
+    double weight (`cluster_weight`); for different halves see `EvolutionSettings`.
 
-    Losses and memories see the rows of all ranks, so that memories are the same on all of them.
+    Losses and memories use the rows of all ranks, so that memories are the same on all ranks.
 
     Args:
-        encoder: a ViewEncoder, views uint8 (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        config: of the method.
+        encoder: a ViewEncoder, views uint8 (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        config: settings of the method.
 
     Attributes:
-        clusters: memories by view; that of the references is empty while labels are shared.
-        levels: DHML's memories by view, empty where they are not in use.
-        pictures: memories by view.
-        epoch: the present one, -1 before the first.
+        clusters: cluster memories by view; the references' memory is empty while labels are shared.
+        levels: DHML's memories by view; empty if not in use.
+        pictures: image memories by view.
+        epoch: current epoch, -1 before the first.
     """
 
     def __init__(self, encoder: nn.Module, config: DmnilConfig) -> None:
@@ -59,22 +59,22 @@ class Dmnil(Method):
         self._seen: list[dict[str, Side]] = []
 
     def get_extra_state(self) -> Tensor:
-        """Return the epoch; in a buffer, a GPU would have to be asked for it in every step."""
+        """Return the epoch, which is no buffer because reading it from a GPU would stall every step."""
         return torch.tensor(self.epoch)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take the epoch from a checkpoint."""
+        """Restore the epoch from a checkpoint."""
         self.epoch = int(state)
 
     @property
     def shared(self) -> bool:
-        """Return True where both views are learnt on one cluster memory, that of the queries."""
+        """Return True if both views use one cluster memory, the queries'."""
         return len(self.clusters["reference"]) == 0
 
     def start_epoch(self, epoch: int, source: BatchSource) -> dict[str, float]:
-        """Build all memories anew from what the source has found, and hand on its figures of that."""
+        """Rebuild all memories from the source's descriptors and labels, and return the source's figures."""
         if not isinstance(source, ClusterBatches) or source.features is None or source.labels is None:
-            raise RuntimeError("DMNIL learns from ClusterBatches that have described their pictures")
+            raise RuntimeError("DMNIL learns from ClusterBatches that have described their images")
         self.epoch, self._seen = epoch, []
         device = next(self.encoder.parameters()).device
         for memory in (*self.clusters.values(), *self.levels.values()):
@@ -94,7 +94,7 @@ class Dmnil(Method):
         return source.figures()
 
     def draw(self, run: Path, source: BatchSource) -> None:
-        """Show the epoch's clusters in `pictures/` of the run, and what the log says of labels so far."""
+        """Plot the epoch's clusters, and the logged label figures so far, in `pictures/` of the run."""
         if self.config.pictures_every and isinstance(source, ClusterBatches):
             from geoloc_training.methods.dmnil.run_pictures import draw  # takes half a second to import
 
@@ -103,16 +103,16 @@ class Dmnil(Method):
     def forward(self, batch: Batch) -> Outcome:
         """Return the loss on the rows of all ranks.
 
-        Figures: cluster_loss, level_loss, intra_loss and cross_loss before they are weighed, those that are
-        in use; query_accuracy and reference_accuracy, the shares of rows nearest to their own centroid;
-        absorption, DHML's α; intra_neighbours and cross_neighbours, how many a picture has in the mean.
+        Figures: cluster_loss, level_loss, intra_loss and cross_loss before weighting, if in use;
+        query_accuracy and reference_accuracy, the shares of rows nearest to their own centroid; absorption,
+        DHML's α; intra_neighbours and cross_neighbours, the mean numbers of an image's neighbours.
         """
         if not isinstance(batch, UnpairedBatch):
             raise TypeError(f"DMNIL learns from unpaired batches, not from {type(batch).__name__}")
-        # One pass over both views, so that batch statistics are those of the mixture flown with.
+        # One pass over both views, so that batch statistics are those of their mixture, as at runtime.
         raw = self.encoder.head(self.encoder.features(torch.cat([batch.reference, batch.query]))).float()
         reference, query = raw.split([len(batch.reference), len(batch.query)])
-        # Cosines times 1 / 0.05 in bfloat16 would be off by as much as the margins that are learnt.
+        # The rounding error of cosines / 0.05 in bfloat16 would be as large as the margins to learn.
         with torch.autocast(raw.device.type, enabled=False):
             sides = {
                 "reference": Side.gathered(reference, batch.reference_ids, batch.reference_rows),
@@ -125,7 +125,7 @@ class Dmnil(Method):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Move cluster and picture memories by the rows of the step."""
+        """Update cluster and image memories by the rows of the step."""
         memory = self.config.memory
         momentum = memory.first_momentum if self.epoch == 0 else memory.momentum
         for sides in self._seen:
@@ -142,7 +142,7 @@ class Dmnil(Method):
         self._seen = []
 
     def _loss(self, sides: dict[str, Side]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the whole loss, and figures."""
+        """Return the total loss, and figures."""
         figures: dict[str, Tensor] = {}
         loss = self._cluster_loss(sides, figures) + self._level_loss(sides, figures)
         weights = self.config.evolution

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pictures of a view share a batch: P clusters with K pictures each, as a pure function of labels."""
+"""Plans an epoch's batches of a view, with P clusters and K images each, as a pure function of labels."""
 
 import numpy as np
 
@@ -11,18 +11,18 @@ def plan_view(
 ) -> Int64Array:
     """Return the batches of an epoch.
 
-    Clusters take turns in random order, and a batch holds each once as long as there are enough of them. Of a
-    cluster with fewer pictures than K each comes as often as the others, give or take one.
+    Clusters take turns in random order, and a batch contains no cluster twice if there are at least P. If a
+    cluster has fewer than K images, these are repeated equally often, up to a difference of one.
 
     Args:
-        labels: of the view's pictures (N,), -1 for those that are left out; at least one is not.
-        steps: batches of the epoch.
+        labels: labels of the view's images (N,), -1 for images to leave out; at least one is not -1.
+        steps: number of batches.
         clusters: P.
         instances: K.
-        rng: source of randomness.
+        rng: random generator.
 
     Returns:
-        Numbers of pictures, int64 (steps, P · K), those of a cluster side by side.
+        Indices of images, int64 (steps, P · K); the images of a cluster are adjacent.
     """
     members = _members(labels)
     order = _turns(len(members), steps, clusters, rng)
@@ -31,7 +31,7 @@ def plan_view(
 
 
 def _members(labels: Int64Array) -> list[Int64Array]:
-    """Return the pictures of each cluster."""
+    """Return the images of each cluster."""
     kept = np.flatnonzero(labels >= 0)
     order = kept[np.argsort(labels[kept], kind="stable")]
     starts = np.unique(labels[order], return_index=True)[1]
@@ -39,8 +39,8 @@ def _members(labels: Int64Array) -> list[Int64Array]:
 
 
 def _turns(count: int, steps: int, clusters: int, rng: np.random.Generator) -> Int64Array:
-    """Return clusters in the order in which they come, int64 (steps · P,)."""
-    # What does not fill a batch waits for the next round, so that a batch never spans two.
+    """Return the clusters in the order of their turns, int64 (steps · P,)."""
+    # Clusters that do not fill a batch wait for the next round, so that no batch spans two rounds.
     length = count - count % clusters if count >= clusters else count
     rounds = -(-steps * clusters // length)
     return np.concatenate([rng.permutation(count)[:length] for _ in range(rounds)])[: steps * clusters]

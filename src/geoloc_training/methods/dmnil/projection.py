@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors of both views over epochs, projected onto the two axes that spread the last epoch's most."""
+"""Plots of both views' descriptors over epochs, projected onto the last epoch's two principal axes."""
 
 import colorsys
 import io
@@ -20,9 +20,9 @@ from geoloc.arrays import Float32Array, Int64Array
 Sides = tuple[Float32Array, Float32Array]
 Labels = tuple[Int64Array, Int64Array]
 
-_SAMPLED = 1000  # pictures of a view
+_SAMPLED = 1000  # images of a view
 _PANELS, _COLUMNS = 6, 3
-_STREAM = 8  # keeps these random numbers apart from those of other uses of the same seed
+_STREAM = 8  # separates these random numbers from other uses of the same seed
 _GOLDEN = 0.618034
 _OUTLIER = "#b8b8b8"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -31,14 +31,14 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sample:
-    """Some pictures of an epoch, the same ones in every epoch of a run.
+    """Descriptors of some images in an epoch; a run samples the same images in every epoch.
 
     Attributes:
-        epoch: its number.
-        query_rows: numbers of the queries, int64 (Q,).
-        reference_rows: of the references, int64 (R,).
+        epoch: number of the epoch.
+        query_rows: indices of the queries, int64 (Q,).
+        reference_rows: indices of the references, int64 (R,).
         features: descriptors of the queries, then of the references, float16 (Q + R, D).
-        labels: in the same order, -1 for outliers, int64 (Q + R,).
+        labels: labels in the same order, -1 for outliers, int64 (Q + R,).
         shared: whether equal labels of the two views mean the same place.
     """
 
@@ -51,7 +51,7 @@ class Sample:
 
     @property
     def colours(self) -> list[str]:
-        """Return a colour each; a cluster has that of its first member, and keeps it with that."""
+        """Return a colour for each image; a cluster's colour depends on its first member."""
         apart = self.labels.copy()
         if not self.shared:
             apart[len(self.query_rows) :] += (apart[len(self.query_rows) :] >= 0) * (apart.max(initial=0) + 1)
@@ -64,18 +64,18 @@ class Sample:
 
 
 def keep_sample(folder: Path, epoch: int, features: Sides, labels: Labels, shared: bool, seed: int) -> None:
-    """Keep descriptors of an epoch as `sample-epoch-NN.npz`, of the pictures that the first one kept has.
+    """Save an epoch's descriptors as `sample-epoch-NN.npz`, for the same images as in the first sample.
 
     Args:
-        folder: of the run's pictures.
+        folder: folder of the run's plots.
         epoch: number of the epoch.
-        features: of queries (N, D) and references (M, D).
-        labels: of the same pictures.
+        features: descriptors of queries (N, D) and references (M, D).
+        labels: labels of the same images.
         shared: whether equal labels of the two views mean the same place.
-        seed: of the first one's choice.
+        seed: seed for the choice of images in the first sample.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: the file cannot be written.
     """
     before = kept_samples(folder)
     if before:
@@ -97,7 +97,7 @@ def keep_sample(folder: Path, epoch: int, features: Sides, labels: Labels, share
 
 
 def kept_samples(folder: Path) -> list[Sample]:
-    """Return all that were kept, in the order of epochs, without those that an interruption damaged."""
+    """Return all readable samples in the order of epochs."""
     found = []
     for path in folder.glob("sample-epoch-*.npz"):
         try:
@@ -110,7 +110,7 @@ def kept_samples(folder: Path) -> list[Sample]:
 
 
 def panels(samples: Sequence[Sample]) -> Figure:
-    """Return a panel for each of a few epochs, first and last among them; at least one sample."""
+    """Plot a panel for each of up to six epochs, including the first and the last sample."""
     chosen = [samples[i] for i in _spread(len(samples))]
     centre, axes, share = _basis(np.asarray(chosen[-1].features, np.float32))
     columns = min(_COLUMNS, len(chosen))
@@ -123,7 +123,7 @@ def panels(samples: Sequence[Sample]) -> Figure:
     for panel in drawn[len(chosen) :]:
         panel.remove()
     figure.suptitle(
-        f"descriptors on the two axes of epoch {chosen[-1].epoch} ({share:.0%} of its variance)\n"
+        f"descriptors on the two principal axes of epoch {chosen[-1].epoch} ({share:.0%} of its variance)\n"
         "dots: query view, triangles: reference view; colour: cluster, grey: outlier",
         fontsize=10,
     )
@@ -135,7 +135,7 @@ def _spread(count: int) -> list[int]:
 
 
 def _basis(rows: Float32Array) -> tuple[Float32Array, Float32Array, float]:
-    """Return the centre (D,), two axes (D, 2) and the share of the variance that they have."""
+    """Return the centre (D,), the two principal axes (D, 2) and their share of the variance."""
     centre = rows.mean(axis=0, dtype=np.float32)
     _, lengths, axes = np.linalg.svd(rows - centre, full_matrices=False)
     total = float((lengths**2).sum())
@@ -154,14 +154,14 @@ def _draw(panel: Axes, sample: Sample, at: Float32Array) -> None:
         )
     clusters = len(np.unique(sample.labels[:queries][sample.labels[:queries] >= 0]))
     panel.set_title(
-        f"epoch {sample.epoch}: {clusters} clusters of queries here{', shared' if sample.shared else ''}",
+        f"epoch {sample.epoch}: {clusters} query clusters{', shared' if sample.shared else ''}",
         fontsize=9,
     )
     panel.tick_params(labelsize=7)
 
 
 def _whole_clusters(labels: Int64Array, rng: np.random.Generator) -> Int64Array:
-    """Draw at most 1000 pictures: outliers as often as among all, and otherwise whole clusters."""
+    """Sample at most 1000 images: whole clusters, and outliers in their overall proportion."""
     outliers = rng.permutation(np.flatnonzero(labels < 0))
     count = round(_SAMPLED * len(outliers) / len(labels)) if len(labels) > _SAMPLED else len(outliers)
     turn = rng.permutation(int(labels.max(initial=-1)) + 1)

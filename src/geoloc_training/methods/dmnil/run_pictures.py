@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run's folder shows of clusters while they are learnt from: pictures for people, read by nothing.
+"""Plots of a run's clusters during training, for inspection only.
 
-`pictures/descriptors.png`, a projection over epochs; `pictures/clusters-epoch-NN.jpg`, members of a few
-clusters; `pictures/labels.png`, figures of the labels. All are drawn anew from what lies in the folder, so
-that a resumed run shows the epochs before it too.
+`pictures/descriptors.png` shows a projection over epochs, `pictures/clusters-epoch-NN.jpg` members of a few
+clusters, and `pictures/labels.png` figures of the labels. All are redrawn from the files in the run's folder,
+so a resumed run also shows the earlier epochs.
 """
 
 import re
@@ -21,18 +21,18 @@ _OF_AN_EPOCH = re.compile(r"(?:clusters|sample)-epoch-(\d+)\.(?:jpg|npz)")
 
 
 def draw(run: Path, epoch: int, source: ClusterBatches) -> None:
-    """Draw the epoch that the source has planned, and the figures logged up to it.
+    """Plot the epoch that the source has planned, and the figures logged so far.
 
-    Sheet and projection are of every `pictures_every`-th epoch, as long as its descriptors are at hand.
+    Contact sheet and projection are plotted every `pictures_every` epochs, if descriptors are available.
 
     Args:
         run: folder of the run.
         epoch: number of the epoch.
-        source: its labels and descriptors.
+        source: source with the epoch's labels and descriptors.
 
     Raises:
-        OSError: the disk does not take a picture.
-        RasterError: a member of a cluster cannot be read any more.
+        OSError: a plot cannot be written.
+        RasterError: an image of a cluster cannot be read.
     """
     folder = run / "pictures"
     folder.mkdir(exist_ok=True)
@@ -46,8 +46,8 @@ def draw(run: Path, epoch: int, source: ClusterBatches) -> None:
 
 def _draw_clusters(folder: Path, epoch: int, source: ClusterBatches) -> None:
     if source.labels is None or source.features is None:
-        raise RuntimeError("an epoch is drawn when it has been planned")
-    # Of several copies of a picture the first will do.
+        raise RuntimeError("an epoch can be plotted only after it has been planned")
+    # Show only the first copy of an image.
     first = slice(None, None, source.config.copies)
     queries, references = source.features[0], source.features[1][first]
     labels = source.labels.query, source.labels.reference[first]
@@ -62,7 +62,7 @@ def _draw_clusters(folder: Path, epoch: int, source: ClusterBatches) -> None:
 
 
 def _forget_from(epoch: int, folder: Path) -> None:
-    """Remove what an interrupted run has left of this epoch and later ones, as its log drops their lines."""
+    """Remove files of this epoch and later ones that an interrupted run has left."""
     for path in folder.iterdir():
         named = _OF_AN_EPOCH.fullmatch(path.name)
         if named is not None and int(named[1]) >= epoch:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets of clusters: a row of member pictures each, the query view left and the reference view right."""
+"""Contact sheets of clusters: a row of images for each cluster, queries left and references right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from geoloc_training.items import Item
 from geoloc_training.methods.dmnil.labels import centroids
 
 _ROWS_OF_A_KIND = 4  # largest, median and smallest clusters
-_LEFT, _RIGHT = 7, 4  # pictures in a row
+_LEFT, _RIGHT = 7, 4  # images in a row
 _CELL_PX, _FRAME_PX, _HEAD_PX = 96, 3, 44
 _WRONG, _PLAIN, _INK = (214, 39, 40), (255, 255, 255), (0, 0, 0)
-_STREAM = 9  # keeps these random numbers apart from those of other uses of the same seed
+_STREAM = 9  # separates these random numbers from other uses of the same seed
 
 
 @dataclass(frozen=True)
 class Members:
-    """All training pictures with what an epoch makes of them; queries and references.
+    """Training images with their descriptors and labels in an epoch, each for queries and references.
 
     Attributes:
-        items: the pictures.
+        items: images of the two views.
         features: unit descriptors (N, D) and (M, D).
-        labels: (N,) and (M,), -1 for outliers.
+        labels: labels (N,) and (M,), -1 for outliers.
         shared: whether equal labels of the two views mean the same place.
     """
 
@@ -40,7 +40,7 @@ class Members:
     shared: bool
 
     def opposite(self, clusters: Int64Array) -> Int64Array:
-        """Return the label in the reference view that goes with each of some in the query view."""
+        """Return the reference label that corresponds to each of the given query labels."""
         if self.shared:
             return clusters
         queries, references = (centroids(*side) for side in zip(self.features, self.labels, strict=True))
@@ -48,11 +48,11 @@ class Members:
         return nearest
 
     def of(self, side: int, label: int) -> Int64Array:
-        """Return numbers of the pictures of a label in a view, 0 or 1."""
+        """Return the indices of a label's images in a view, 0 for queries and 1 for references."""
         return np.flatnonzero(self.labels[side] == label)
 
     def place(self, label: int) -> str | None:
-        """Return the place of most queries of a label; None where nobody knows places."""
+        """Return the most frequent place of a label's queries; None if places are unknown."""
         ids = [item.id for item in self.items[0]]
         if len(set(ids)) < 2:
             return None
@@ -61,7 +61,7 @@ class Members:
 
 
 def chosen_clusters(labels: Int64Array, rng: np.random.Generator) -> Int64Array:
-    """Return labels of the largest, median and smallest clusters, the largest first; of equals any."""
+    """Return labels of the largest, median and smallest clusters, largest first; ties are random."""
     known, sizes = np.unique(labels[labels >= 0], return_counts=True)
     mixed = rng.permutation(len(known))
     order = mixed[np.argsort(-sizes[mixed], kind="stable")]
@@ -74,13 +74,13 @@ def chosen_clusters(labels: Int64Array, rng: np.random.Generator) -> Int64Array:
 
 
 def sheet(members: Members, epoch: int, seed: int) -> Image:
-    """Return a sheet of an epoch, uint8 RGB.
+    """Return the contact sheet of an epoch, uint8 RGB.
 
-    A red frame is around a picture that is not of the place most of its row's queries are of. A row's right
-    half is of the same label where labels are shared, before that of the nearest centroid.
+    A red frame marks an image that does not show the most frequent place of its row's queries. The right half
+    of a row shows the same label if labels are shared, else the label of the nearest centroid.
 
     Raises:
-        RasterError: a picture cannot be read.
+        RasterError: an image cannot be read.
     """
     rng = np.random.default_rng([seed, _STREAM, epoch])
     clusters = chosen_clusters(members.labels[0], rng)
@@ -91,7 +91,7 @@ def sheet(members: Members, epoch: int, seed: int) -> Image:
     right = "the same label" if members.shared else "the nearest centroid"
     head = np.full((_HEAD_PX, rows[0].shape[1], 3), 255, np.uint8)
     _write(head, f"epoch {epoch}: {len(np.unique(members.labels[0][members.labels[0] >= 0]))} clusters", 1)
-    _write(head, f"left: queries, right: references of {right}; red: not the place of most on the left", 2)
+    _write(head, f"left: queries, right: references of {right}; red: differs from the queries' main place", 2)
     return np.concatenate([head, *rows])
 
 

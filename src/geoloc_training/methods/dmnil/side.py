@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One view's rows of a batch, as losses and memories see them."""
+"""Rows of one view in a batch, for losses and memories."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from geoloc_training.distributed import gather_rows
 
 @dataclass(frozen=True)
 class Side:
-    """Rows of all ranks.
+    """Rows of one view, over all ranks.
 
     Attributes:
-        raw: descriptors as the network makes them, float32 (N, D), with gradient.
-        unit: the same, L2-normalised.
-        labels: of their clusters, int64 (N,).
-        rows: numbers of their pictures, int64 (N,).
+        raw: descriptors before normalization, float32 (N, D), with gradient.
+        unit: L2-normalized descriptors (N, D), with gradient.
+        labels: cluster labels, int64 (N,).
+        rows: indices of the images, int64 (N,).
     """
 
     raw: Tensor
@@ -27,10 +27,10 @@ class Side:
 
     @classmethod
     def gathered(cls, raw: Tensor, labels: Tensor, rows: Tensor) -> "Side":
-        """Return this rank's descriptors (N, D) with labels and pictures (N,), and those of the others."""
+        """Gather descriptors (N, D), labels (N,) and image indices (N,) over all ranks."""
         every = gather_rows(raw)
         return cls(every, functional.normalize(every, dim=1), gather_rows(labels), gather_rows(rows))
 
     def detached(self) -> "Side":
-        """Return the same without gradient."""
+        """Return a copy without gradient."""
         return Side(self.raw.detach(), self.unit.detach(), self.labels, self.rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of pictures that nobody has paired, by clusters found anew every epoch."""
+"""Batches of unpaired images, by clusters that are computed anew every epoch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -24,31 +24,31 @@ from geoloc_training.methods.dmnil.settings import DmnilConfig
 Augment = Callable[[Batch, int, int], Batch]
 
 _VIEWS = ("query", "reference")
-_PLAN_STREAM = 4  # keeps these random numbers apart from those of other uses of the same seed
+_PLAN_STREAM = 4  # separates these random numbers from other uses of the same seed
 
 
 class ClusterBatches:
-    """A `BatchSource` of picture files without pairs; of a split it looks at the pictures alone.
+    """A `BatchSource` of unpaired image files.
 
-    Every step has `pairs` queries and as many references, these in several variations: pairs / instances
-    clusters of either view, which have nothing to do with each other.
+    Every step has `pairs` queries and `pairs` references, the latter in several augmented variants. They are
+    from pairs / instances clusters of each view, chosen independently.
 
     Args:
-        split: what is learnt from. Its matches are never read, and its ids are kept for figures alone.
-        size_px: side of the views.
+        split: training images. Its matches are never read, and its ids are used only for figures.
+        size_px: side of the views in pixels.
         pairs: queries of a batch, over all ranks.
-        seed: of the run.
-        config: of the method.
-        augment: varies a batch on the training device: (batch, step, rank) -> batch; None leaves it as it is.
-        device: where cosines of all pictures are computed.
+        seed: seed of the run.
+        config: settings of the method.
+        augment: augmentation on the training device, (batch, step, rank) -> batch; None for no augmentation.
+        device: device that computes the cosines of all images.
 
     Attributes:
-        labels: of the epoch planned last; None before the first.
-        features: unit descriptors of queries (N, D) and references (M, D) that these labels were found by, a
-            row for each copy; None where it was planned without, or taken from a checkpoint.
+        labels: labels of the epoch planned last; None before the first.
+        features: unit descriptors of queries (N, D) and references (M, D), a row for each copy, from which
+            these labels were computed; None if the epoch was planned without or restored from a checkpoint.
 
     Raises:
-        ParameterError: fewer than two pictures of a view.
+        ParameterError: a view has fewer than two images.
     """
 
     places = 0
@@ -66,8 +66,8 @@ class ClusterBatches:
         for view, items in (("query", split.queries), ("reference", split.references)):
             if len(items) < 2:
                 raise ParameterError(
-                    f"the training split has {len(items)} pictures of the {view} view, too few to tell "
-                    "apart; add data, or hold out less with data.validation_share."
+                    f"the training split has {len(items)} images of the {view} view, fewer than 2; add data, "
+                    "or hold out less with data.validation_share."
                 )
         self.queries, self.references = split.queries, split.references
         self.pairs, self.seed, self.config, self.augment = pairs, seed, config, augment
@@ -80,7 +80,7 @@ class ClusterBatches:
         self._plan: dict[str, Int64Array] = {}
 
     def start_epoch(self, epoch: int, describe: DescribeItems | None) -> None:
-        """Describe and cluster all pictures, then plan; without `describe` each is its own cluster."""
+        """Describe and cluster all images, then plan; without `describe` each image is its own cluster."""
         if describe is None:
             self.features, self.labels = None, self._every_picture_alone()
         else:
@@ -93,18 +93,18 @@ class ClusterBatches:
         self._epoch = epoch
 
     def figures(self) -> dict[str, float]:
-        """Return how good the epoch's labels are, by ids where there are any; nothing learns from them."""
+        """Return figures of the epoch's labels, with their purity if ids are known."""
         if self.labels is None:
             return {}
         copies = [item.id for item in self.references for _ in range(self.config.copies)]
         return figures(self.labels, [item.id for item in self.queries], copies)
 
     def batch(self, step: int, rank: int, ranks: int) -> UnpairedBatch:
-        """Return this rank's rows of a step's batch, views uint8; variations of a reference lie side by side.
+        """Return this rank's part of a step's batch, views uint8; variants of a reference are adjacent.
 
         Raises:
-            RasterError: a picture cannot be read; the sentence names it.
-            ParameterError: the ranks cannot share the batch evenly.
+            RasterError: an image cannot be read.
+            ParameterError: the batch cannot be divided evenly among the ranks.
         """
         part = share_of(self.pairs, rank, ranks)
         epoch, row = divmod(step, self.steps_per_epoch)
@@ -114,11 +114,11 @@ class ClusterBatches:
         return self._load(self.labels, queries, np.repeat(references, self.config.reference_views))
 
     def clusters(self, queries: Float32Array, references: Float32Array) -> Int64Array:
-        """Return labels (N,) that the queries would be learnt by, from unit descriptors (N, D) and (M, D)."""
+        """Cluster queries by unit descriptors (N, D) as for training, and return their labels (N,)."""
         return cluster(queries, query_clustering(self.config, len(queries))).labels
 
     def finish(self, batch: Batch, step: int, rank: int) -> Batch:
-        """Vary the batch where it lies."""
+        """Augment the batch on its device."""
         return batch if self.augment is None else self.augment(batch, step, rank)
 
     def state_dict(self) -> dict[str, Any]:
@@ -127,10 +127,10 @@ class ClusterBatches:
         return {"epoch": self._epoch, "labels": _tensors(labels), "plan": _tensors(self._plan)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with a saved plan.
+        """Continue with a saved plan.
 
         Raises:
-            ModelError: the plan is of other data, another batch size or another length of epochs.
+            ModelError: the plan belongs to other data, another batch size or another length of epochs.
         """
         labels, plan = EpochLabels(**_arrays(state["labels"])), _arrays(state["plan"])
         queries, references = len(self.queries), len(self.references) * self.config.copies
@@ -138,9 +138,9 @@ class ClusterBatches:
         fits &= all(rows.shape == (self.steps_per_epoch, self.pairs) for rows in plan.values())
         if not fits:
             raise ModelError(
-                f"the checkpoint's plan is not of {queries} query and {references} reference pictures in "
-                f"{self.steps_per_epoch} batches of {self.pairs}; give the data, optimiser.pairs and "
-                "method settings that the run began with, or another --out."
+                f"the checkpoint's plan is not for {queries} query and {references} reference images in "
+                f"{self.steps_per_epoch} batches of {self.pairs}; use the run's initial data, "
+                "optimiser.pairs and method settings, or another --out."
             )
         self._epoch, self._plan, self.labels, self.features = int(state["epoch"]), plan, labels, None
 
@@ -175,13 +175,13 @@ class ClusterBatches:
         )
 
     def _views(self, items: Sequence[Item]) -> Tensor:
-        """Return pictures, each file read once, uint8 (N, S, S, 3)."""
+        """Return the images, uint8 (N, S, S, 3), reading each file once."""
         read = {path: read_square(path, self.size_px) for path in {item.path for item in items}}
         return torch.from_numpy(np.stack([read[item.path] for item in items]))
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arrays as tensors of their own; anything else as it is."""
+    """Return arrays as copied tensors; other values are unchanged."""
     return {
         name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
         for name, value in values.items()
@@ -189,5 +189,5 @@ def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tensors as arrays; anything else as it is."""
+    """Return tensors as arrays; other values are unchanged."""
     return {name: value.numpy() if isinstance(value, Tensor) else value for name, value in values.items()}

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DPHR: hardness-aware reweighting beside any method (arXiv 2510.27181; constants reconstructed)."""
+"""DPHR, a hardness-aware reweighting added to any method (arXiv 2510.27181; constants reconstructed)."""

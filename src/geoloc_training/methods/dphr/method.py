@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any method with DPHR's loss beside its own."""
+"""Adds DPHR's loss to the loss of any method."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ from geoloc_training.methods.dphr.settings import DphrConfig
 
 
 class Dphr(Method):
-    """L = L_host + γ (L_tri + λ L_wtri), arXiv 2510.27181.
+    """A method with the loss L = L_host + γ (L_tri + λ L_wtri), arXiv 2510.27181.
 
     Args:
-        host: what is wrapped; its encoder is what is evaluated and exported.
-        config: of the two levels.
+        host: wrapped method, whose encoder is evaluated and exported.
+        config: settings of DPHR.
     """
 
     def __init__(self, host: Method, config: DphrConfig) -> None:
@@ -27,11 +27,11 @@ class Dphr(Method):
 
     @property
     def encoder(self) -> nn.Module:
-        """Return the host's; a module of its own would be in checkpoints twice."""
+        """Return the host's encoder; as an attribute it would be in checkpoints twice."""
         return self.host.encoder
 
     def forward(self, batch: Batch) -> Outcome:
-        """Return the host's outcome with both losses; figures: dphr_triplet, _weighted, _active and more."""
+        """Return the host's outcome with DPHR's losses and figures (`dphr_…`) added."""
         outcome = self.host(batch)
         losses = triplet_losses(outcome.query, outcome.reference, outcome.ids, self.config)
         coefficient = self.palw(losses.plain)

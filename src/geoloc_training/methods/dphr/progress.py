@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PALW, the batch level of DPHR: how far training has come, and so how much the hard negatives count."""
+"""PALW, the batch level of DPHR: increases the weight of hard negatives with the progress of training."""
 
 import torch
 from torch import Tensor, nn
@@ -9,20 +9,19 @@ from geoloc_training.methods.dphr.settings import DphrConfig
 
 
 class Palw(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
-    """The coefficient λ of the weighted loss, from the unweighted triplet losses of the last W steps.
+    """Coefficient λ of the weighted loss, computed from the unweighted triplet losses of the last W steps.
 
-    With L̄ the mean of the window: α̂ = clip(1 - L̄ / L_ref, 0, 1), and λ ← β λ + (1 - β) α̂ from λ = 0.
+    With L̄ the mean over the window, α̂ = clip(1 - L̄ / L_ref, 0, 1) and λ ← β λ + (1 - β) α̂, starting at 0.
 
-    L_ref is reconstructed, "L̄ at the end of the first W steps, or m if later values exceed it". We read that
-    so: until the window is full there is no reference, α̂ is 0 and λ stays 0. The mean of the first full
-    window is the reference from then on. Should a later mean exceed it, the start was too kind to measure
-    progress by, and the margin m takes its place for good: the loss of an encoder that tells nothing apart.
-    Losses whose reference is already 0 have vanished: α̂ is 1.
+    L_ref is reconstructed as "L̄ at the end of the first W steps, or m if later values exceed it". Until the
+    window is full there is no reference, and α̂ and λ are 0. Then the mean of the first full window is the
+    reference. If a later mean exceeds it, the margin m becomes the reference for the rest of the run; m is
+    the loss of an encoder that cannot distinguish places. If the reference is 0, α̂ is 1.
 
-    All state lies in buffers, so checkpoints carry it and a resumed run goes on with the same numbers.
+    All state is in buffers, so that a run resumed from a checkpoint continues with the same numbers.
 
     Args:
-        config: window, rate and margin.
+        config: settings of DPHR.
     """
 
     window: Tensor
@@ -42,16 +41,16 @@ class Palw(nn.Module):  # type: ignore[misc]  # mypy does not look into torch
 
     @torch.no_grad()
     def forward(self, loss: Tensor) -> Tensor:
-        """Return λ after this step's unweighted triplet loss, a scalar; only training takes the step.
+        """Return λ after this step's unweighted triplet loss, a scalar; it changes only in training.
 
-        Everything stays on the device: a value fetched each step would make a GPU wait.
+        All values stay on the device, because copying one to the CPU would stall a GPU in every step.
 
         Args:
-            loss: L_tri, a scalar; its mean over all ranks is what counts.
+            loss: L_tri of this rank, a scalar; the mean over all ranks is used.
         """
         if self.training:
             self._step(mean_over_ranks(loss).float())
-        # A copy, for the next step writes into the buffer while a gradient may still need the old value.
+        # Return a copy, because the next step changes the buffer while a gradient may need the old value.
         return self.coefficient.clone()
 
     def _step(self, loss: Tensor) -> None:

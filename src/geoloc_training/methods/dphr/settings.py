@@ -8,23 +8,23 @@ from geoloc_training.checks import require, require_choice
 
 @dataclass(frozen=True)
 class DphrConfig:
-    """How hard negatives weigh, and when.
+    """Weights of hard negatives, and their schedule.
 
-    The form of the loss is the paper's (arXiv 2510.27181). The numbers and choices marked RECONSTRUCTED are
-    ours: no source gives them.
+    The form of the loss follows the paper (arXiv 2510.27181). No source states the numbers and choices marked
+    RECONSTRUCTED; they are ours.
 
     Attributes:
-        weight: factor γ of the whole beside the host's loss; 0 leaves it out. RECONSTRUCTED: 0.1 to 1.
-        margin: m of the triplets, in units of the distance. RECONSTRUCTED: MCCG's.
-        weight_range: weights of the easiest and of the hardest negative, between which the difficulty is
-            mapped linearly. RECONSTRUCTED: one as near as the positive weighs 1.
-        window: losses W that the progress of training is judged by; one a step, or with
-            optimiser.accumulate one a part. RECONSTRUCTED.
-        ema: rate β at which λ remembers. RECONSTRUCTED.
-        reduction: mean over "all" triplets or over the "active" ones, whose loss is not 0. RECONSTRUCTED.
-        negatives: "all" of the batch from the other view, or for each query the "hardest". RECONSTRUCTED.
-        squared: take squared Euclidean distances for plain ones. RECONSTRUCTED: plain.
-        directions: "both", averaged, or "query_to_reference" alone. RECONSTRUCTED: both.
+        weight: factor γ of DPHR's loss, added to the host's loss; 0 disables DPHR. RECONSTRUCTED: 0.1 to 1.
+        margin: margin m of the triplets, in units of the distance. RECONSTRUCTED: MCCG's value.
+        weight_range: weights of the easiest and the hardest negative; weights are linear in the difficulty.
+            RECONSTRUCTED: a negative as near as the positive has weight 1.
+        window: number W of losses that measure the progress of training, one for each step, or one for each
+            part with optimiser.accumulate. RECONSTRUCTED.
+        ema: decay β of the moving average λ. RECONSTRUCTED.
+        reduction: mean over "all" triplets or over "active" triplets, whose loss is above 0. RECONSTRUCTED.
+        negatives: "all" negatives of the batch, or the "hardest" negative of each query. RECONSTRUCTED.
+        squared: whether to use squared Euclidean distances. RECONSTRUCTED: false.
+        directions: "both", averaged, or only "query_to_reference". RECONSTRUCTED: both.
     """
 
     weight: float = 0.0
@@ -39,15 +39,16 @@ class DphrConfig:
 
     def __post_init__(self) -> None:
         low, high = self.weight_range
-        require(self.margin > 0, f"dphr.margin={self.margin} must be above 0; 0.3 is usual.")
+        require(self.margin > 0, f"dphr.margin={self.margin} is not positive; use a value such as 0.3.")
         require(
             0 <= low <= high and high > 0,
-            f"dphr.weight_range={[low, high]} must rise from 0 or more to the weight of the hardest; "
-            "[0.5, 1.5] is usual.",
+            f"dphr.weight_range={[low, high]} is not a rising range of weights from 0; use values such as "
+            "[0.5, 1.5].",
         )
         require(
             self.window >= 1 and 0 <= self.ema < 1,
-            f"dphr.window={self.window} must be above 0, and dphr.ema={self.ema} in 0..1, 1 excluded.",
+            f"dphr.window={self.window} or dphr.ema={self.ema} is out of range; use a window of 1 or more, "
+            "and a decay of at least 0 and less than 1.",
         )
         require_choice(self, "dphr", "reduction", "all", "active")
         require_choice(self, "dphr", "negatives", "all", "hardest")

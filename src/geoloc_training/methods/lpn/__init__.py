@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LPN: square rings of the view, a classifier of places for each (Wang et al., TCSVT 2021)."""
+"""LPN, a method with a classifier of places for each square ring of the view (Wang et al., TCSVT 2021)."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LPN: drone and map views sorted into the same places, ring by ring."""
+"""The method LPN, which classifies drone and map views by place, ring by ring."""
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +12,20 @@ from geoloc_training.distributed import gather_rows
 from geoloc_training.methods.lpn.loss import part_loss, part_votes
 from geoloc_training.methods.lpn.settings import LpnConfig
 
-_INITIAL_DEVIATION = 0.001  # of the classifiers' weights, as published: all places are alike at first
+_INITIAL_DEVIATION = 0.001  # of the classifiers' weights, as published, so that logits start nearly equal
 
 
 class Lpn(Method):
-    """An encoder of rings and a classifier for each, shared by both views.
+    """An encoder with rings, and a classifier for each ring that both views share.
 
-    Published is cross entropy alone, the sum over views and rings; a descriptor is the rings' features before
-    dropout and classifier, each normalised. Unlike the published loop both views pass the network at once, so
-    that batch statistics are those of the mixture flown with.
+    As published, the loss is the cross entropy, summed over views and rings. A descriptor consists of the
+    rings' features before dropout and classifier, each normalized. Unlike in the published loop, both views
+    pass the network at once, so that batch statistics are those of their mixture, as at runtime.
 
     Args:
-        encoder: with head "rings".
-        config: of the classifiers.
-        places: how many there are to tell apart; `Batch.ids` lie in 0..places-1.
+        encoder: encoder with head "rings".
+        config: settings of the classifiers.
+        places: number of places; `Batch.ids` lie in 0..places-1.
 
     Raises:
         ParameterError: the encoder has no rings.
@@ -35,7 +35,7 @@ class Lpn(Method):
         super().__init__()
         if not isinstance(encoder.head, RingHead):
             raise ParameterError(
-                f"method lpn learns from rings and model.head is '{encoder.architecture.head}'; "
+                f"method lpn learns from rings, but model.head is '{encoder.architecture.head}'; "
                 "set model.head=rings."
             )
         self.encoder = encoder
@@ -44,12 +44,12 @@ class Lpn(Method):
         self.classifiers = nn.ModuleList(_classifier(size, places) for _ in encoder.head.bottlenecks)
 
     def forward(self, batch: Batch) -> Outcome:
-        """Return cross entropy of this rank's rows; figure: place_accuracy, the share sorted right."""
+        """Return the cross entropy of this rank's rows, and the figure place_accuracy."""
         views = torch.cat([batch.reference, batch.query])
         ids = torch.cat([batch.ids, batch.ids])
         parts = self.encoder.head.parts(self.encoder.features(views))
         logits = self._classify(self.dropout(parts))
-        # The mean over both views' rows, twice, is the sum of the views' means.
+        # Twice the mean over both views' rows is the sum of the views' means.
         loss = 2 * part_loss(logits, ids)
         sides = join_parts(parts).split(len(batch.ids))
         reference, query = (gather_rows(side) for side in sides)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of LPN; its rings belong to the encoder: model.head, model.rings and model.descriptor_size."""
+"""Settings of LPN; model.head, model.rings and model.descriptor_size set its rings."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from geoloc_training.contract import MethodSettings
 
 @dataclass(frozen=True)
 class LpnConfig(MethodSettings):
-    """The classifiers of the rings.
+    """Settings of the rings' classifiers.
 
     Attributes:
-        name: chooses this method.
-        dropout: of each ring's feature before its classifier; the default is that of the published run.
+        name: name of the method.
+        dropout: dropout of each ring's features before its classifier; the default is the published value.
     """
 
     name: str = "lpn"
@@ -22,5 +22,6 @@ class LpnConfig(MethodSettings):
     def __post_init__(self) -> None:
         require(
             0 <= self.dropout < 1,
-            f"method.dropout={self.dropout} must lie in 0..1, 1 excluded; 0.75 is LPN's.",
+            f"method.dropout={self.dropout} is out of range; use at least 0 and less than 1, such as LPN's "
+            "0.75.",
         )

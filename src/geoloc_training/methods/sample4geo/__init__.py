@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sample4Geo: contrastive learning whose negatives are chosen (Deuser et al., ICCV 2023)."""
+"""Sample4Geo, contrastive learning with hard negative sampling (Deuser et al., ICCV 2023)."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One encoder for both sides, pulled together and apart by InfoNCE over the batch of all ranks."""
+"""The method Sample4Geo: one encoder for both views, trained by InfoNCE over the batch of all ranks."""
 
 import math
 
@@ -15,11 +15,11 @@ _MAX_LOG_SCALE = math.log(100.0)
 
 
 class Sample4Geo(Method):
-    """An encoder and the temperature it is trained with.
+    """An encoder with a learnable temperature.
 
     Args:
-        encoder: views uint8 (N, S, S, 3) -> L2-normalised descriptors (N, D).
-        config: of the loss.
+        encoder: encoder, views uint8 (N, S, S, 3) -> L2-normalized descriptors (N, D).
+        config: settings of the loss.
     """
 
     def __init__(self, encoder: nn.Module, config: Sample4GeoConfig) -> None:
@@ -38,10 +38,10 @@ class Sample4Geo(Method):
     def forward(self, batch: Batch) -> Outcome:
         """Return InfoNCE of the pairs of all ranks; figures: batch_r1 and temperature."""
         with torch.no_grad():
-            # Unbounded, one lucky stretch of steps would drive it to overflow. The parameter itself is held:
-            # were its use alone, it would have no gradient out there, and never come back.
+            # Without bounds the scale could overflow. Clamp the parameter itself: a clamp of its value in the
+            # loss would have no gradient outside the bounds, so that it could never return.
             self.log_scale.clamp_(0.0, _MAX_LOG_SCALE)
-        # One pass over both sides, so that batch statistics are those of the mixture flown with.
+        # One pass over both views, so that batch statistics are those of their mixture, as at runtime.
         descriptors = self.encoder(torch.cat([batch.reference, batch.query]))
         reference, query = (gather_rows(side) for side in descriptors.split(len(batch.ids)))
         ids, weights = gather_rows(batch.ids), gather_rows(batch.weights)
@@ -52,6 +52,6 @@ class Sample4Geo(Method):
 
 
 def _recall(query: Tensor, reference: Tensor, ids: Tensor) -> Tensor:
-    """Return the share of queries whose nearest reference of the batch is of their place, a scalar."""
+    """Return the share of queries whose nearest reference in the batch shows their place, a scalar."""
     nearest = (query.detach() @ reference.detach().T).argmax(dim=1)
     return (ids[nearest] == ids).float().mean()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be set about Sample4Geo's loss; how batches are filled is set with the data."""
+"""Settings of Sample4Geo's loss; the sampling of batches belongs to the settings of the data."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from geoloc_training.contract import MethodSettings
 
 @dataclass(frozen=True)
 class Sample4GeoConfig(MethodSettings):
-    """The loss.
+    """Settings of the loss.
 
     Attributes:
-        name: chooses the method.
-        temperature: of the softmax over cosines; where it begins if it is learnt.
-        learn_temperature: whether it is learnt, between 0.01 and 1.
+        name: name of the method.
+        temperature: temperature of the softmax over cosines; the initial value if it is learnt.
+        learn_temperature: whether the temperature is learnt, between 0.01 and 1.
         label_smoothing: share of each target that is spread over all candidates.
-        weighted: smooth each pair by how well it fits instead (Game4Loc's weighted InfoNCE); for data sets
-            whose matches overlap in part, such as GTA-UAV.
+        weighted: whether each pair's label smoothing follows the quality of its match instead (Game4Loc's
+            weighted InfoNCE); for data sets with partially overlapping matches, such as GTA-UAV.
     """
 
     name: str = "sample4geo"
@@ -29,9 +29,10 @@ class Sample4GeoConfig(MethodSettings):
     def __post_init__(self) -> None:
         require(
             0.01 <= self.temperature <= 1.0,
-            f"method.temperature={self.temperature} must lie in 0.01..1; 0.07 is usual.",
+            f"method.temperature={self.temperature} is out of range; use 0.01 to 1, such as 0.07.",
         )
         require(
             0.0 <= self.label_smoothing < 1.0,
-            f"method.label_smoothing={self.label_smoothing} must lie in 0..1, 1 excluded; 0.1 is usual.",
+            f"method.label_smoothing={self.label_smoothing} is out of range; use at least 0 and less than 1, "
+            "such as 0.1.",
         )

@@ -105,7 +105,7 @@ def test_the_users_own_imagery_is_generated_and_checked(tmp_path: Path) -> None:
     assert RUN.invoke(app, ["make", "map", str(tiny), "--places", "4"]).exit_code == 0
     shown = RUN.invoke(app, ["check", "map", str(tiny)])
     assert (shown.exit_code, check_dataset("map", tiny)) == (0, [])
-    assert "is in order: 12 pictures of 4 places." in shown.output
+    assert "is in order: 12 images of 4 places." in shown.output
     picture = next((tiny / "images").iterdir())
     picture.write_bytes(picture.read_bytes()[:100])
     shown = RUN.invoke(app, ["check", "map", str(tiny)])
@@ -121,4 +121,4 @@ def test_plain_pictures_are_checked_with_their_scale(tmp_path: Path) -> None:
     assert "give their gsd_m" in refused.output
     shown = RUN.invoke(app, ["check", "map", photos, "--gsd-m", "0.6"])
     assert shown.exit_code == 0
-    assert "1 picture of 1 place." in shown.output
+    assert "1 image of 1 place." in shown.output

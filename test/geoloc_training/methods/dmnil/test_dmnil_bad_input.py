@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may go wrong between a folder of pictures and a step: a sentence, a warning, or it is survived.
+"""Bad inputs between a folder of images and a training step: an error, a warning, or no effect.
 
-Here with real clustering and whole runs; what the parts do with it stands beside them.
+These tests use real clustering and complete runs; the tests of the parts are in their own modules.
 """
 
 import csv
@@ -35,7 +35,7 @@ def _units(rows):
 
 
 def _places(seed=0, spread=0.05):
-    """Descriptors of six places, 18 queries and 6 references, in a space of 32 numbers."""
+    """Return descriptors of six places, 18 queries and 6 references with 32 dimensions."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(9).normal(size=(PLACES, 32))
     return tuple(
@@ -50,14 +50,14 @@ ALL_EQUAL = np.repeat(_units(np.ones((1, 32))), QUERIES, axis=0), _places()[1]
 
 
 def _giant():
-    """15 queries in a cloud, and three of a place far from it."""
+    """15 queries in a cloud, and three queries of a place far from the cloud."""
     rng = np.random.default_rng(1)
     cloud, rest = 1 + 0.01 * rng.normal(size=(15, 32)), -1 + 0.01 * rng.normal(size=(3, 32))
     return _units(np.concatenate([cloud, rest])), _places()[1]
 
 
 def _describing(sides):
-    """What describes the queries, then the references, with given descriptors."""
+    """A function that returns given descriptors, first of the queries, then of the references."""
     coming = iter(sides)
     return lambda items, **_: next(coming)
 
@@ -69,12 +69,12 @@ def _source(split):
 @pytest.mark.parametrize(
     ("sides", "sentence"),
     [
-        (ALL_APART, "18 training pictures of the query view are no cluster, all outliers"),
-        (ALL_ALIKE, "18 training pictures of the query view are one cluster"),
-        (ALL_EQUAL, "18 training pictures of the query view are one cluster"),
+        (ALL_APART, "18 training images of the query view form no cluster"),
+        (ALL_ALIKE, "18 training images of the query view form one cluster"),
+        (ALL_EQUAL, "18 training images of the query view form one cluster"),
     ],
 )
-def test_nothing_to_tell_apart_is_refused_at_first_and_survived_later(split, caplog, sides, sentence):
+def test_fewer_than_two_clusters_fail_in_the_first_epoch_and_warn_later(split, caplog, sides, sentence):
     with pytest.raises(ParameterError, match=sentence):
         _source(split).start_epoch(0, _describing(sides))
     made = _source(split)
@@ -82,7 +82,7 @@ def test_nothing_to_tell_apart_is_refused_at_first_and_survived_later(split, cap
     before = made.labels.query.copy()
     made.start_epoch(1, _describing(sides))
     assert made.labels.query.tolist() == before.tolist()
-    assert "18 query pictures are" in caplog.text
+    assert "18 query images form" in caplog.text
     assert made.batch(2, 0, 1).query.shape[0] == 8
     assert all(math.isfinite(value) for value in made.figures().values())
 
@@ -96,11 +96,11 @@ def test_a_cluster_of_most_pictures_is_a_warning(split, caplog):
 
 
 def test_fewer_pictures_than_neighbours(split):
-    """The published k1 = 30 and four pictures of a view."""
+    """Test the published k1 = 30 on a view of four images."""
     few = replace(split, queries=split.queries[:4], references=split.references[:2])
     own, apart = {"reference_labels": "own"}, [np.eye(count, 32, dtype=np.float32) for count in (4, 2)]
     made = source(unpaired_config(clusters=own), few)
-    with pytest.raises(ParameterError, match="the 4 training pictures of the query view are one cluster"):
+    with pytest.raises(ParameterError, match="the 4 training images of the query view form one cluster"):
         made.start_epoch(0, _describing([np.ones_like(side) / 32**0.5 for side in apart]))
     made = source(unpaired_config(clusters=own | {"query_min_samples": 1, "k2": 1}), few)
     made.start_epoch(0, _describing(apart))
@@ -115,9 +115,7 @@ def test_descriptors_that_are_not_finite_are_refused_in_either_view(split, view,
     sides[view][[1, 4], 3] = value
     name, count = (("query", QUERIES), ("reference", PLACES))[view]
     made = _source(split)
-    with pytest.raises(
-        ParameterError, match=f"2 of {count} training pictures of the {name} view are not fin"
-    ):
+    with pytest.raises(ParameterError, match=f"2 of {count} training images of the {name} view are not fin"):
         made.start_epoch(0, _describing(sides))
 
 
@@ -126,8 +124,8 @@ def _log(run):
         return list(csv.DictReader(file))
 
 
-def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
-    """Drone pictures of three places, and a map of three others that look like none of them."""
+def test_training_continues_without_matches_between_the_views(split, tmp_path, caplog):
+    """Test drone images of three places with a map of three other, dissimilar places."""
     half = PLACES // 2
     other = replace(split, queries=split.queries[: half * VIEWS], references=split.references[half:])
     config = unpaired_config()
@@ -136,11 +134,11 @@ def test_a_view_without_a_match_in_the_other_learns_on(split, tmp_path, caplog):
     planned = _log(tmp_path)[::2]
     assert all(row["labels_shared"] == "0.0" or row["match_purity"] == "0.0" for row in planned)
     apart = [row for row in planned[2:] if row["labels_shared"] == "0.0"]
-    assert caplog.text.count("labels stay apart") == len(apart)
+    assert caplog.text.count("labels of the two views stay separate") == len(apart)
 
 
-def test_duplicates_in_both_views_learn_on(split, tmp_path):
-    """Every picture several times, and the map's among the drone's."""
+def test_training_continues_with_duplicates_in_both_views(split, tmp_path):
+    """Test repeated images, with map images among the drone images."""
     references = split.references * 3
     same = replace(split, queries=references + split.queries, references=references)
     config = unpaired_config()
@@ -154,7 +152,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("at", [3, 4])
 def test_a_resumed_run_with_other_clusters_builds_its_memories_anew(split, tmp_path, at):
-    """Interrupted in an epoch, or at its end, and told to cluster otherwise from the next one on."""
+    """Interrupt a run within or after an epoch, and resume it with other clustering settings."""
     config = replace(unpaired_config(enhancement={"epoch": 9}), checkpoint_every=at)
     cut = source(config, split)
 
@@ -177,8 +175,8 @@ def test_a_resumed_run_with_other_clusters_builds_its_memories_anew(split, tmp_p
     assert len(_log(tmp_path)) == 8
 
 
-def test_pictures_that_nothing_is_similar_to_have_no_neighbours_and_no_say(split, tmp_path):
-    """The map's memory points away from all queries, so that none of them has a neighbour there."""
+def test_images_without_neighbours_have_no_neighbour_loss(split, tmp_path):
+    """Test a map memory opposite to all queries, so that no query has a neighbour."""
     config = unpaired_config(evolution={"intra_epoch": 9, "cross_epoch": 1, "alternate": False})
     trainer = begin(config, source(config, split), tmp_path, launch(config.hardware), build=build_unpaired)
     trainer.step = trainer.source.steps_per_epoch
@@ -191,8 +189,8 @@ def test_pictures_that_nothing_is_similar_to_have_no_neighbours_and_no_say(split
     assert all(math.isfinite(value) for value in figures.values())
 
 
-def test_not_a_number_in_a_row_that_no_batch_has_stops_too(split, tmp_path):
-    """All rows are in every softmax, so that it cannot hide."""
+def test_nan_in_a_memory_row_outside_the_batch_stops_training(split, tmp_path):
+    """Test that the NaN is detected, because every softmax contains all rows."""
     config = unpaired_config({"steps": 4}, evolution={"intra_epoch": 0})
     trainer = begin(config, source(config, split), tmp_path, launch(config.hardware), build=build_unpaired)
     trainer.begin_epoch()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Curves of labels over epochs, from lines of a log."""
+"""Plots of label figures over epochs, from lines of a log."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def _lines(figure):
     }
 
 
-def test_labels_are_those_of_an_epochs_begin_and_recall_is_that_of_its_end():
+def test_labels_are_plotted_at_an_epochs_start_and_recall_at_its_end():
     lines = _lines(curves(ROWS, 2))
     assert lines["query clusters"] == [(0, 9), (1, 7)]
     assert lines["query purity"] == [(0, 0.5), (1, 0.75)]
@@ -34,10 +34,10 @@ def test_labels_are_those_of_an_epochs_begin_and_recall_is_that_of_its_end():
     assert "reference purity" not in lines
 
 
-def test_labels_that_are_never_shared_have_no_line_for_it():
+def test_no_line_is_drawn_if_labels_are_never_shared():
     assert "labels shared" not in _lines(curves(ROWS[:2], 2))
 
 
 @pytest.mark.parametrize("rows", [[], [{"step": 1.0, "loss": 2.0}]])
-def test_nothing_logged_is_no_picture(rows):
+def test_an_empty_log_gives_no_figure(rows):
     assert curves(rows, 2) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of pseudo-labels, for people."""
+"""Diagnostic figures of pseudo-labels."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels of drone clusters for the map's pictures, against a voter written out in loops."""
+"""Labels of drone clusters for map images, compared with a reference written in loops."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def _given(queries, references, labels, own=None, seed=0, **settings):
 
 
 def _heard(queries, references, labels, count=10):
-    """Labels of each reference's nearest queries, nearest first."""
+    """Return the labels of each reference's nearest queries, nearest first."""
     order = np.argsort(-(references @ queries.T), axis=1)[:, :count]
     return np.asarray(labels)[order]
 
@@ -39,7 +39,7 @@ def test_without_noise_the_majority_of_the_nearest_decides():
     wanted = []
     for heard in _heard(queries, references, labels).tolist():
         counts = Counter(heard)
-        wanted.append(max(heard, key=lambda label, counts=counts: counts[label]))  # the first of equals
+        wanted.append(max(heard, key=lambda label, counts=counts: counts[label]))  # the first of the ties
     assert _given(queries, references, labels, noise_length=0.0) == wanted
     assert len(set(wanted)) > 2
 
@@ -53,8 +53,8 @@ def test_chunks_change_nothing(monkeypatch):
     assert _given(queries, references, labels, own) == whole
 
 
-def test_with_noise_what_both_opinions_name_wins():
-    """One reference, three queries: the noisy opinion is the clean one turned by what the noise does."""
+def test_with_noise_the_label_in_both_votes_wins():
+    """Test one reference and three queries, whose noisy votes differ from the clean ones."""
     queries = np.eye(3, dtype=np.float32)
     references = np.array([[0.8, 0.6, 0.0]], np.float32)
     settings = EnhancementSettings(nearest=2, noise_length=3.0, renormalise=False)
@@ -73,7 +73,7 @@ def test_with_noise_what_both_opinions_name_wins():
 
 
 @pytest.mark.parametrize("size", [16, 768])
-def test_noise_is_as_long_as_it_says_whatever_the_descriptors_size(size):
+def test_the_noise_length_does_not_depend_on_the_descriptor_size(size):
     rows = torch.from_numpy(_units(200, 1, size))
     plain = Enhancement(EnhancementSettings(noise_length=0.5, renormalise=False), CPU)
     length = (plain._noisy(rows, torch.Generator().manual_seed(0)) - rows).norm(dim=1).mean().item()
@@ -82,7 +82,7 @@ def test_noise_is_as_long_as_it_says_whatever_the_descriptors_size(size):
     assert scaled.norm(dim=1).tolist() == pytest.approx([1.0] * 200, abs=1e-5)
 
 
-def test_the_same_seed_gives_the_same_labels_and_another_others():
+def test_labels_depend_on_the_seed():
     queries, references = _units(60, 1), _units(40, 2)
     labels = np.random.default_rng(3).integers(0, 9, 60)
     first = _given(queries, references, labels)
@@ -96,7 +96,7 @@ def _line(*degrees):
 
 
 def test_pictures_of_one_cluster_of_the_map_vote_on_their_label():
-    """The third reference hears label 1 and lies with two that hear 0."""
+    """Test a reference with label 1 in a cluster with two references of label 0."""
     queries, references = _line(0, 40), _line(10, 12, 25, 90)
     plain = {"nearest": 1, "noise_length": 0.0}
     assert _given(queries, references, [0, 1], smooth_over=1, **plain) == [0, 0, 1, 1]
@@ -113,5 +113,5 @@ def test_outliers_have_a_vote_and_outliers_of_the_map_get_no_label():
     assert _given(queries, references, [3, 3, -1, 4], [0, -1], **plain) == [3, -1]
 
 
-def test_fewer_pictures_than_are_asked_for():
+def test_fewer_images_than_neighbours():
     assert _given(_line(0, 40), _line(1), [0, 1], noise_length=0.0) == [0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ICEL: neighbourhoods, the loss and its regulariser, and when which direction is learnt."""
+"""ICEL: neighbourhoods, the loss and its regularizer, and the schedule of directions."""
 
 import math
 
@@ -24,7 +24,7 @@ def _units(*shape, seed=0):
     return functional.normalize(torch.randn(shape, generator=torch.Generator().manual_seed(seed)), dim=1)
 
 
-def test_within_a_view_a_picture_is_its_own_neighbour_and_has_at_least_that():
+def test_within_a_view_an_image_is_its_own_neighbour():
     bank = _units(40, 3)
     around = neighbourhood(bank[:10], bank, 0.9, 5)
     assert around.near[torch.arange(10), torch.arange(10)].all()
@@ -42,7 +42,7 @@ def test_across_views_the_nearest_is_a_neighbour_unless_nothing_is_similar():
     assert around.near[torch.arange(30), similarity.argmax(1)].all()
     opposite = neighbourhood(torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0], [-0.6, -0.8]]), 0.9, 10)
     assert not opposite.near.any()
-    assert opposite.nearest.tolist() == [[1, 0]]  # k is cut to what there is
+    assert opposite.nearest.tolist() == [[1, 0]]  # k is limited by the size of the memory
 
 
 def test_the_loss_is_a_mean_over_neighbours_and_one_more():
@@ -61,7 +61,7 @@ def test_a_picture_without_neighbours_has_no_loss():
     assert torch.equal(cosines.grad, torch.zeros(2, 5))
 
 
-def test_a_neighbour_as_good_as_impossible_pulls_no_more():
+def test_a_very_unlikely_neighbour_has_no_gradient():
     cosines = torch.tensor([[1.0, -1.0]], requires_grad=True)
     loss = neighbour_loss(cosines, torch.tensor([[False, True]]), 0.05)
     loss.backward()
@@ -72,7 +72,7 @@ def test_a_neighbour_as_good_as_impossible_pulls_no_more():
 def test_the_regulariser_compares_each_pictures_own_nearest():
     cosines, nearest = torch.tensor([[0.1, 0.9, 0.5], [0.2, 0.2, 0.2]]), torch.tensor([[1, 2], [0, 1]])
     first = torch.softmax(torch.tensor([0.9, 0.5]), 0)
-    wanted = (0.5 * (0.5 / first).log()).sum() / 2  # the second row is uniform already
+    wanted = (0.5 * (0.5 / first).log()).sum() / 2  # the second row is uniform
     assert uniform_divergence(cosines, nearest, "own").item() == pytest.approx(wanted.item(), abs=1e-6)
 
 
@@ -129,7 +129,7 @@ def _one_way(kind, epoch, config):
         ("release", 11, "query", "reference", 0.5, 0.0),
     ],
 )
-def test_what_is_alive_across_views(mode, epoch, view, target, weight, uniform):
+def test_weights_of_the_directions_across_views(mode, epoch, view, target, weight, uniform):
     config = DmnilConfig(mode=mode).evolution
     (loss, size), sides, pictures = _one_way("cross", epoch, config)
     bank, side = pictures[target].rows, sides[view]
@@ -141,7 +141,7 @@ def test_what_is_alive_across_views(mode, epoch, view, target, weight, uniform):
     assert size.item() == around.near.sum(1).float().mean().item()
 
 
-def test_within_views_the_release_has_no_regulariser_and_we_have():
+def test_only_clean_mode_regularizes_within_views():
     (clean, _), sides, pictures = _one_way("intra", 3, DmnilConfig().evolution)
     (release, _), *_ = _one_way("intra", 3, DmnilConfig(mode="release").evolution)
     plain = regular = 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DHML: short-term and long-term memory against their formulas."""
+"""DHML: short-term and long-term memory, compared with their formulas."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_from_zero_the_short_term_memory_grows_as_a_geometric_series(keep, limit
     torch.testing.assert_close(levels.short[1], limit * row[0], rtol=1e-3, atol=1e-3)
 
 
-def test_a_step_is_that_of_the_formulas():
+def test_a_step_follows_the_formulas():
     levels, rows, labels = _levels(), _units(3, 4), torch.tensor([2, 0, 2])
     short, long = levels.short.clone(), levels.long.clone()
     loss, absorbed = levels(rows, labels)
@@ -57,7 +57,7 @@ def test_as_released_the_last_of_several_rows_counts():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_absorption_lies_between_a_half_and_what_opposite_rows_make_of_it(seed):
+def test_absorption_lies_between_that_of_equal_and_of_opposite_rows(seed):
     levels = _levels()
     for step in range(4):
         absorbed = levels(_units(6, 4, seed=10 * seed + step), torch.arange(6) % 3)[1].item()
@@ -65,7 +65,7 @@ def test_absorption_lies_between_a_half_and_what_opposite_rows_make_of_it(seed):
     assert levels(levels.short / levels.short.norm(dim=1, keepdim=True), torch.arange(3))[1].item() < 0.7
 
 
-def test_they_begin_at_the_centroids_each_with_rows_of_its_own():
+def test_memories_start_at_separate_copies_of_the_centroids():
     levels = _levels()
     assert torch.equal(levels.short, levels.long)
     assert levels.short.norm(dim=1).tolist() == pytest.approx([1.0] * 3)
@@ -74,7 +74,7 @@ def test_they_begin_at_the_centroids_each_with_rows_of_its_own():
     assert torch.equal(levels.long, before)
 
 
-def test_only_training_takes_note_and_the_gradient_reaches_the_rows():
+def test_only_training_updates_memories_and_rows_get_gradients():
     levels, rows = _levels().eval(), _units(2, 4).requires_grad_()
     before = levels.short.clone()
     loss = levels(rows, torch.tensor([0, 1]))[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo-labels of an epoch, also where clustering finds nothing to tell apart."""
+"""Pseudo-labels of an epoch, also with fewer than two clusters."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def _blobs(places, views, seed, spread=0.05, size=16):
-    """Descriptors of places far apart, several views of each side by side."""
+    """Return descriptors of well separated places, with several adjacent views of each."""
     centres = np.random.default_rng(0).normal(size=(places, size))
     noise = np.random.default_rng(seed).normal(size=(places, views, size))
     rows = (centres[:, None] + spread * noise).reshape(-1, size).astype(np.float32)
@@ -44,7 +44,7 @@ def _same_partition(labels, places):
 
 
 def _clusters(monkeypatch, *found):
-    """Let clustering find these labels, one after the other, and take down how it was asked."""
+    """Make clustering return the given labels in turn, and record its settings."""
     asked, coming = [], iter(found)
 
     def cluster(features, config):
@@ -81,13 +81,13 @@ def test_each_view_has_its_own_settings_and_no_more_neighbours_than_pictures(mon
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ([-1] * 48, r"48 training pictures of the query view are no cluster, all outliers, .*raise "
+        ([-1] * 48, r"48 training images of the query view form no cluster, .*raise "
                     r"method\.clusters\.query_eps=0\.4, or lower query_min_samples=2"),
-        ([0] * 48, r"query view are one cluster, .*lower method\.clusters\.query_eps=0\.4, or lower k1=8"),
-        ([0] * 20 + [-1] * 28, "query view are one cluster"),
+        ([0] * 48, r"query view form one cluster, .*lower method\.clusters\.query_eps=0\.4, or lower k1=8"),
+        ([0] * 20 + [-1] * 28, "query view form one cluster"),
     ],
 )  # fmt: skip
-def test_nothing_to_tell_apart_is_a_sentence_in_the_first_epoch_and_the_last_labels_later(
+def test_fewer_than_two_clusters_fail_in_the_first_epoch_and_keep_labels_later(
     labels, sentence, monkeypatch, caplog
 ):
     _clusters(monkeypatch, labels, labels, np.arange(6))
@@ -97,24 +97,24 @@ def test_nothing_to_tell_apart_is_a_sentence_in_the_first_epoch_and_the_last_lab
     found = _label(previous=previous)
     assert found.query.tolist() == previous.query.tolist()
     assert found.own_reference.tolist() == list(range(6))
-    assert "48 query pictures" in caplog.text
+    assert "48 query images" in caplog.text
 
 
-def test_the_maps_view_falls_back_on_its_own_labels_not_on_shared_ones(monkeypatch):
+def test_references_fall_back_on_their_own_labels_not_on_shared_ones(monkeypatch):
     _clusters(monkeypatch, np.arange(48) % 5, [-1] * 6)
     previous = EpochLabels(np.arange(48) % 5, np.array([3] * 6), np.arange(6), shared=True)
     assert _label(previous=previous).reference.tolist() == list(range(6))
 
 
 @pytest.mark.parametrize("heard", [-1, 2])
-def test_a_map_that_no_drone_cluster_is_like_stays_apart(heard, monkeypatch, caplog):
-    """All that is near the map's pictures are outliers, or a single cluster."""
+def test_labels_stay_separate_without_matching_drone_clusters(heard, monkeypatch, caplog):
+    """Test map images whose nearest drone images are outliers or a single cluster."""
     labels = np.concatenate([np.full(24, heard), np.arange(24) % 5 + 3])
     _clusters(monkeypatch, labels, np.arange(3))
     found = _label(references=REFERENCES[:3], epoch=3)
     assert not found.shared
     assert found.reference.tolist() == [0, 1, 2]
-    assert "labels stay apart" in caplog.text
+    assert "labels of the two views stay separate" in caplog.text
 
 
 def test_copies_share_their_pictures_label():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cluster and picture memories against loops written from their formulas."""
+"""Cluster and image memories, compared with loops written from their formulas."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def _memory(repeated="mean", rows=5):
 
 
 def _one_by_one(memory, rows, labels, momentum):
-    """Each row in turn moves its label's."""
+    """Update the row of each label by one row after the other."""
     memory = memory.clone()
     for row, label in zip(rows, labels.tolist(), strict=True):
         memory[label] = functional.normalize(momentum * memory[label] + (1 - momentum) * row, dim=0)
@@ -44,7 +44,7 @@ def test_one_row_of_a_cluster_moves_it_as_published(repeated):
     assert torch.equal(memory.centroids[[0, 2, 4]], before[[0, 2, 4]])
 
 
-def test_several_rows_move_it_once_to_their_mean():
+def test_several_rows_update_a_cluster_once_by_their_mean():
     memory, rows, labels = _memory(), _units(5, 4), torch.tensor([2, 0, 2, 2, 0])
     before = memory.centroids.clone()
     memory.update(rows, labels, 0.2)
@@ -58,7 +58,7 @@ def test_several_rows_move_it_once_to_their_mean():
     torch.testing.assert_close(again.centroids, memory.centroids)
 
 
-def test_in_sequence_they_move_it_one_after_the_other():
+def test_in_sequence_rows_update_a_cluster_one_by_one():
     memory, rows, labels = _memory("sequence"), _units(7, 4), torch.tensor([2, 0, 2, 2, 0, 4, 2])
     wanted = _one_by_one(memory.centroids, rows, labels, 0.2)
     memory.update(rows, labels, 0.2)
@@ -104,7 +104,7 @@ def test_a_picture_twice_in_a_batch_moves_its_row_once():
     torch.testing.assert_close(memory.rows[1], wanted)
 
 
-def test_raw_descriptors_all_but_replace_a_pictures_row():
+def test_raw_descriptors_nearly_replace_an_images_row():
     memory = PictureMemory(0.9, "sequence")
     memory.start(torch.eye(4))
     row = torch.zeros(1, 4)
@@ -113,7 +113,7 @@ def test_raw_descriptors_all_but_replace_a_pictures_row():
     torch.testing.assert_close(memory.rows[0, :2], functional.normalize(torch.tensor([0.9, 2.77]), dim=0))
 
 
-def test_groups_give_all_their_rows_the_very_same_numbers():
+def test_rows_of_a_group_get_identical_values():
     labels = torch.tensor([1, 0, 1, 1, 0])
     groups, rows = Groups.of(labels), _units(5, 4)
     torch.testing.assert_close(groups.mean(rows)[[0, 2, 3]], rows[[0, 2, 3]].mean(0).expand(3, 4))
@@ -123,7 +123,7 @@ def test_groups_give_all_their_rows_the_very_same_numbers():
     assert torch.equal(memory, rows[[1, 0]])
 
 
-def test_a_checkpoint_says_how_large_a_memory_is():
+def test_a_checkpoint_restores_the_size_of_a_memory():
     first, second = (SizedBuffers("a", "b") for _ in range(2))
     first.a, first.b = torch.rand(4, 3), torch.rand(2, 3)
     second.a = torch.rand(9, 3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DMNIL as a whole, on a network of a few weights: its loss, its memories, and runs of the loop."""
+"""DMNIL on a tiny network: its loss, its memories, and training runs."""
 
 import csv
 from dataclasses import replace
@@ -33,7 +33,7 @@ def _units(count, seed):
 
 
 def _method(split, epoch=0, shared=False, **settings):
-    """A method whose memories hold given descriptors, labelled by place, and its source."""
+    """Return a method whose memories hold given descriptors, labelled by place, and its source."""
     torch.manual_seed(0)
     config = unpaired_config(**settings)
     made = source(config, split)
@@ -47,7 +47,7 @@ def _method(split, epoch=0, shared=False, **settings):
 
 
 def _rows(method, batch):
-    """Unit descriptors of a batch's queries and references."""
+    """Return unit descriptors of a batch's queries and references."""
     return [method.encoder(views).detach() for views in (batch.query, batch.reference)]
 
 
@@ -65,7 +65,7 @@ def test_before_labels_are_shared_each_view_has_memories_of_its_own(split):
     assert torch.equal(method.pictures["query"].rows, torch.from_numpy(made.features[0]))
 
 
-def test_the_loss_is_the_sum_it_says(split):
+def test_the_loss_is_the_documented_sum(split):
     method, made = _method(split, epoch=1)
     batch = made.batch(2, 0, 1)
     query, reference = _rows(method, batch)
@@ -88,7 +88,7 @@ def test_the_loss_is_the_sum_it_says(split):
     assert all(parameter.grad.abs().sum() > 0 for parameter in method.encoder.parameters())
 
 
-def test_with_shared_labels_both_views_meet_on_one_memory(split):
+def test_with_shared_labels_both_views_use_one_memory(split):
     method, made = _method(split, epoch=2, shared=True)
     assert method.shared
     assert len(method.levels["query"]) == len(method.clusters["reference"]) == 0
@@ -136,7 +136,7 @@ def test_memories_move_after_the_step_and_not_before(split, epoch, momentum):
     moved = 0.9 * rows[number] + 0.1 * query[batch.query_rows == number].mean(0)
     torch.testing.assert_close(method.pictures["query"].rows[number], functional.normalize(moved, dim=0))
     after = method.clusters["query"].centroids.clone()
-    method.after_step()  # nothing new has been seen
+    method.after_step()  # no new rows
     assert torch.equal(method.clusters["query"].centroids, after)
 
 
@@ -164,7 +164,7 @@ def test_an_epoch_begins_with_memories_of_its_own(split):
     assert len(method.levels["query"]) == PLACES * VIEWS // 2
 
 
-def test_only_its_own_batches_and_sources_will_do(split):
+def test_other_batches_and_sources_are_refused(split):
     method, _ = _method(split)
     with pytest.raises(TypeError, match="unpaired batches, not from Batch"):
         method(TinySource().batch(0, 0, 1))
@@ -185,8 +185,8 @@ def _figures(run):
     ("at", "settings"),
     [(3, {}), (4, {}), (5, {"levels": {"in_shared": True}}), (5, {"mode": "release", "copies": 2})],
 )
-def test_killed_and_resumed_the_numbers_are_those_of_one_go(split, tmp_path, at, settings):
-    """In the middle of an epoch, with the memories of its clusters, and at a border, before new ones."""
+def test_a_killed_and_resumed_run_gives_the_same_numbers(split, tmp_path, at, settings):
+    """Kill the run within an epoch, with its memories, and between two epochs."""
     config = replace(unpaired_config(**settings), checkpoint_every=at)
     fit(config, source(config, split), tmp_path / "whole", build=build_unpaired)
     cut = source(config, split)
@@ -207,17 +207,17 @@ def test_killed_and_resumed_the_numbers_are_those_of_one_go(split, tmp_path, at,
     assert _figures(tmp_path / "cut") == _figures(tmp_path / "whole")
 
 
-def test_a_run_goes_through_all_of_it(split, tmp_path):
+def test_a_run_uses_all_parts_of_the_method(split, tmp_path):
     fit(unpaired_config(), source(unpaired_config(), split), tmp_path, build=build_unpaired)
     rows = _figures(tmp_path)
-    assert [bool(row["query_purity"]) for row in rows] == [True, False] * 4  # an epoch's figures come once
+    assert [bool(row["query_purity"]) for row in rows] == [True, False] * 4  # once an epoch
     assert [bool(row["cross_loss"]) for row in rows] == [False] * 2 + [True] * 6
     assert {row["labels_shared"] for row in rows[4::2]} <= {"0.0", "1.0"}
     assert all(float(row["loss"]) > 0 for row in rows)
 
 
 def test_ids_and_matches_change_nothing(split, tmp_path):
-    """Unlabelled stays unlabelled: what is learnt is the same for any truth."""
+    """Test that training gives the same weights for any ids and matches."""
     rng = np.random.default_rng(5)
     renamed = [
         tuple(replace(item, id=f"{number}") for item, number in zip(side, rng.permutation(99), strict=False))
@@ -232,7 +232,7 @@ def test_ids_and_matches_change_nothing(split, tmp_path):
     first, second = (load_checkpoint(tmp_path / name) for name in "ab")
     assert all(torch.equal(first.model[name], second.model[name]) for name in first.model)
     purities = [[row["query_purity"] for row in _figures(tmp_path / name)] for name in "ab"]
-    assert purities[0] != purities[1]  # the truth has changed, and figures alone see it
+    assert purities[0] != purities[1]  # only figures depend on the truth
 
 
 @pytest.mark.parametrize(

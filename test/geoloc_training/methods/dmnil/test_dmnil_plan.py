@@ -30,7 +30,7 @@ def test_clusters_come_equally_often_and_so_do_pictures_of_a_small_one():
         small = np.bincount(batch[batch < 3], minlength=3)
         assert small.min() >= 1
         assert small.max() <= 2
-        assert len(set(batch[batch >= 3])) == 5  # without repeats where there are enough
+        assert len(set(batch[batch >= 3])) == 5  # no repeats if there are enough images
 
 
 @pytest.mark.parametrize("clusters", [5, 8])

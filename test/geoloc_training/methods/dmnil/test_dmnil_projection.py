@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors over epochs: the same pictures, one basis, and what colours and markers say."""
+"""Plots of descriptors over epochs: samples, basis, colours and markers."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def _keep(folder, epoch, labels=(QUERY_LABELS, REFERENCE_LABELS), shared=False, 
     return sides
 
 
-def test_what_was_kept_is_read_back_in_the_order_of_epochs(tmp_path):
+def test_samples_are_read_back_in_the_order_of_epochs(tmp_path):
     later, first = _keep(tmp_path, 100, shared=True), _keep(tmp_path, 5)
     found = kept_samples(tmp_path)
     assert [(sample.epoch, sample.shared) for sample in found] == [(5, False), (100, True)]
@@ -67,7 +67,7 @@ def test_a_cluster_has_a_colour_and_outliers_are_grey():
     a, b, c, grey, *rest = _sample([0, 1, 0, -1], [0, -1], shared=False).colours
     assert a == c
     assert grey == rest[1] == "#b8b8b8"
-    assert len({a, b, grey, rest[0]}) == 4  # an own label of the other view is another cluster
+    assert len({a, b, grey, rest[0]}) == 4  # an unshared label of the other view is another cluster
     shared = _sample([0, 1, 0, -1], [0, -1], shared=True).colours
     assert shared[:4] == [a, b, c, grey]
     assert shared[4] == a
@@ -84,7 +84,7 @@ def test_panels_are_projected_on_the_last_epochs_axes():
     figure = panels(samples)
     drawn = figure.get_axes()
     assert [axes.get_title().partition(":")[0] for axes in drawn] == [f"epoch {n}" for n in range(5)]
-    assert drawn[4].get_title() == "epoch 4: 2 clusters of queries here, shared"
+    assert drawn[4].get_title() == "epoch 4: 2 query clusters, shared"
     last = samples[-1].features.astype(float)
     centre = last.mean(0)
     basis = np.linalg.svd(last - centre)[2][:2].T
@@ -104,7 +104,7 @@ def test_of_many_epochs_a_few_are_shown_first_and_last_among_them(count, shown):
     assert [int(axes.get_title().split()[1].strip(":")) for axes in drawn] == shown
 
 
-def test_descriptors_that_have_all_become_one_are_drawn():
+def test_equal_descriptors_are_plotted():
     sample = _sample([0, 0, 1], [0, 1], True)
     sample.features[:] = sample.features[0]
     assert "(0% of its variance)" in panels([sample]).get_suptitle()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes with half of each batch keep the memories that one keeps with the whole."""
+"""Two processes with half batches have the same memories as one process with whole batches."""
 
 import csv
 import os
@@ -28,7 +28,7 @@ def _losses(run):
 
 
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
-def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_path):
+def test_two_ranks_with_half_batches_equal_one_rank_with_whole_batches(tmp_path):
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     paths = os.pathsep.join(str(_ROOT / name) for name in ("src", "test"))
     done = subprocess.run(
@@ -49,7 +49,7 @@ def test_two_ranks_with_half_batches_learn_what_one_learns_with_whole_ones(tmp_p
         assert torch.equal(two.source["plan"][name], rows)
 
 
-def test_what_the_first_rank_makes_goes_to_all_and_so_does_its_error(monkeypatch):
+def test_all_ranks_get_the_first_ranks_result_or_error(monkeypatch):
     box = []
 
     def broadcast(made, src):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of a run: which there are, after an interruption too, and that no disk full of them stops it."""
+"""Pictures of a run, also after an interruption and with a full disk."""
 
 import errno
 import os
@@ -46,8 +46,8 @@ def _drawn(run):
     return {path.name: path.read_bytes() for path in (run / "pictures").iterdir()}
 
 
-def test_a_run_killed_and_resumed_has_the_pictures_of_one_go(split, tmp_path):
-    """Killed in the epoch after a pictured one, whose checkpoint is from before it."""
+def test_a_killed_and_resumed_run_has_the_same_pictures(split, tmp_path):
+    """Kill a run in the epoch after a plotted one, with a checkpoint from before that."""
     config = replace(unpaired_config(pictures_every=2), checkpoint_every=3)
     _fit(config, split, tmp_path / "whole")
     with pytest.raises(Killed):
@@ -78,7 +78,7 @@ def test_a_run_resumed_amid_a_pictured_epoch_keeps_its_pictures(split, tmp_path)
     assert after == before
 
 
-def test_pictures_change_nothing_and_none_are_drawn_where_none_are_wanted(split, tmp_path):
+def test_pictures_do_not_affect_training_and_can_be_disabled(split, tmp_path):
     for name, every in (("without", 0), ("with", 3)):
         _fit(unpaired_config(pictures_every=every), split, tmp_path / name)
     assert not (tmp_path / "without" / "pictures").exists()
@@ -96,14 +96,14 @@ def test_copies_are_shown_once(split, tmp_path):
     assert (sheets[0] == sheets[1]).all()
 
 
-def test_a_full_disk_is_a_warning_and_training_goes_on(split, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_is_a_warning_and_training_continues(split, tmp_path, monkeypatch, caplog):
     def full(path, data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(Path, "write_bytes", full)
     _fit(unpaired_config({"steps": 2}, pictures_every=1), split, tmp_path)
     assert load_checkpoint(tmp_path).step == 2
-    assert "could not be drawn ([Errno 28] No space left on device" in caplog.text
+    assert "cannot be written ([Errno 28] No space left on device" in caplog.text
 
 
 def test_the_first_process_alone_draws(split, tmp_path):

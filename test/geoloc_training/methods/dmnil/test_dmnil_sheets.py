@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets of clusters: which rows, whose pictures, and which of them are framed red."""
+"""Contact sheets of clusters: choice of rows and images, and red frames."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def members(tmp_path):
         made = []
         for number, name in enumerate(ids):
             path = tmp_path / f"{view}{number}.png"
-            # A grey of its own, so that a cell of the sheet tells the picture.
+            # A distinct grey identifies each image in the sheet.
             grey = 10 * (number + 1) + (100 if view == "r" else 0)
             cv2.imwrite(str(path), np.full((8, 8, 3), grey, np.uint8))
             made.append(Item(name, view, path))
@@ -39,7 +39,7 @@ def members(tmp_path):
 
 
 def _row(picture, number):
-    """Grey and frame of each picture of a row, 0 for none; queries, then references."""
+    """Return grey and frame of each image of a row, 0 for none; queries, then references."""
     row = picture[HEAD + CELL * number :][:CELL]
     begins = [CELL * (1 + place) for place in range(7)]
     begins += [CELL * (8 + place) + CELL // 8 for place in range(4)]
@@ -57,7 +57,7 @@ def test_a_row_shows_both_views_of_a_label_and_red_is_another_place(members):
 
 
 def test_before_labels_are_shared_the_nearest_centroid_stands_on_the_right(members):
-    """Numbered otherwise: cluster 0 of the map is like cluster 1 of the queries."""
+    """Test other numbers, where cluster 0 of the map resembles cluster 1 of the queries."""
     apart = replace(members, labels=(members.labels[0], np.array([0, 1, 2])), shared=False)
     assert _row(sheet(apart, 0, 1), 0)[1] == [(120, RED)]
     assert _row(sheet(apart, 0, 1), 1)[1] == [(110, RED)]
@@ -69,13 +69,13 @@ def test_a_label_without_references_has_an_empty_half(members):
     assert [grey for grey, _ in _row(sheet(lonely, 0, 1), 1)[1]] == [110, 120, 130]
 
 
-def test_where_nobody_knows_places_nothing_is_red(members):
+def test_without_known_places_no_frame_is_red(members):
     nameless = tuple([replace(item, id="") for item in side] for side in members.items)
     picture = sheet(replace(members, items=nameless), 0, 1)
     assert {frame for row in (0, 1) for half in _row(picture, row) for _, frame in half} == {WHITE}
 
 
-def test_a_seed_decides_who_is_shown(members):
+def test_the_seed_selects_the_images(members):
     many = replace(
         members,
         items=(members.items[0] * 9, members.items[1]),
@@ -86,7 +86,7 @@ def test_a_seed_decides_who_is_shown(members):
     assert not np.array_equal(sheet(many, 0, 1), sheet(many, 0, 2))
 
 
-def test_a_picture_that_is_gone_is_a_sentence(members):
+def test_a_missing_image_is_a_sentence(members):
     members.items[0][0].path.unlink()
     with pytest.raises(RasterError, match=r"q0\.png cannot be read"):
         sheet(members, 0, 1)

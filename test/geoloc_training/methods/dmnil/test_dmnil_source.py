@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of clusters: what is in them, how ranks share them, and what a checkpoint knows."""
+"""Batches of clusters: their content, their parts on several ranks, and their checkpoints."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def split(tmp_path_factory):
 
 
 def _describe(items, *, flip=False, as_trained=False):
-    """Descriptors that say nothing but the picture."""
+    """Return descriptors that only identify the image."""
     assert flip
     assert as_trained
     rows = np.stack([read_square(item.path, SIDE).ravel() for item in items]).astype(np.float32) - 120
@@ -45,7 +45,7 @@ def test_a_batch_has_clusters_of_both_views_with_their_labels(split):
         assert batch.ids.tolist() == made.labels.query[batch.query_rows].tolist()
         assert batch.reference_ids.tolist() == made.labels.reference[batch.reference_rows].tolist()
         assert (batch.ids.view(4, 2)[:, 0] == batch.ids.view(4, 2)[:, 1]).all()
-        # Two variations of each picture, and with labels of their own each picture twice, lie side by side.
+        # Two variants of each image are adjacent, and with own labels each image occurs twice.
         assert (batch.reference_rows.view(4, 4) == batch.reference_rows.view(4, 4)[:, :1]).all()
         for rows, views, items in (
             (batch.query_rows, batch.query, split.queries),
@@ -70,11 +70,11 @@ def test_ranks_share_a_batch(split):
     whole, parts = made.batch(1, 0, 1), [made.batch(1, rank, 2) for rank in range(2)]
     for name, tensor in vars(whole).items():
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), tensor)
-    with pytest.raises(ParameterError, match="pairs=8 cannot be shared evenly by 3"):
+    with pytest.raises(ParameterError, match="pairs=8 cannot be divided evenly among 3"):
         made.batch(0, 0, 3)
 
 
-def test_a_batch_is_cut_with_all_it_has(split):
+def test_a_batch_is_split_with_all_its_fields(split):
     halves = cut(_planned(split).batch(0, 0, 1), 2)
     assert [type(half) for half in halves] == [UnpairedBatch] * 2
     assert [len(half.reference_ids) for half in halves] == [8, 8]
@@ -89,7 +89,7 @@ def test_epochs_differ_and_a_seed_decides(split):
         later.batch(0, 0, 1)
 
 
-def test_a_plan_goes_on_from_a_checkpoint(split):
+def test_a_plan_continues_from_a_checkpoint(split):
     first, second = _planned(split, epoch=2), source(unpaired_config(), split)
     second.load_state_dict(first.state_dict())
     for name, tensor in vars(first.batch(5, 0, 1)).items():
@@ -107,7 +107,7 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(split):
         source(unpaired_config(steps_per_epoch=3), split),
         source(unpaired_config({"pairs": 4}), split),
     ):
-        with pytest.raises(ModelError, match=r"the checkpoint's plan is not of 1[78] query and"):
+        with pytest.raises(ModelError, match=r"the checkpoint's plan is not for 1[78] query and"):
             other.load_state_dict(state)
 
 
@@ -124,7 +124,7 @@ def test_pictures_are_described_with_their_mirror_images_only_where_asked(split)
 
 
 def test_without_descriptors_every_picture_stands_alone(split):
-    """What an export compares backends on."""
+    """Test the views on which an export compares backends."""
     made = source(unpaired_config(), split)
     made.start_epoch(0, None)
     batch = made.batch(0, 0, 1)
@@ -133,7 +133,7 @@ def test_without_descriptors_every_picture_stands_alone(split):
 
 
 def test_a_view_of_one_picture_is_refused(split):
-    with pytest.raises(ParameterError, match="1 pictures of the reference view"):
+    with pytest.raises(ParameterError, match="1 images of the reference view"):
         source(unpaired_config(), replace(split, references=split.references[:1]))
 
 

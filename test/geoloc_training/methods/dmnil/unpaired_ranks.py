@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tiny run of DMNIL on as many processes as asked: python unpaired_ranks.py PICTURES RUN DEVICES."""
+"""A tiny run of DMNIL on several processes: python unpaired_ranks.py PICTURES RUN DEVICES."""
 
 import sys
 from pathlib import Path

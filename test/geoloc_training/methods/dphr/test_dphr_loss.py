@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RDA against loops that follow the paper's symbols one by one."""
+"""RDA, compared with loops that follow the paper's formulas."""
 
 import itertools
 from dataclasses import replace
@@ -26,7 +26,7 @@ UNIQUE, REPEATED = (0, 1, 2, 3, 4, 5), (7, 7, 2, 3, 2, 2)
 
 
 def _descriptors(count=6, size=4, seed=0, spread=0.8):
-    """Partners that are near each other, in places that are not far apart either."""
+    """Return similar pairs of descriptors, from places that are also similar."""
     generator = torch.Generator().manual_seed(seed)
     query = torch.randn(count, size, generator=generator)
     reference = query + spread * torch.randn(count, size, generator=generator)
@@ -39,7 +39,7 @@ def _distance(a, b, squared):
 
 
 def _naive(query, reference, ids, config):
-    """L_tri, L_wtri and the active share by loops; difficulties are constants to a gradient."""
+    """Return L_tri, L_wtri and the active share by loops; difficulties have no gradient."""
     low, high = config.weight_range
     plain, weighted, active = [], [], []
     sides = [(query, reference), (reference, query)][: 2 if config.directions == "both" else 1]
@@ -75,9 +75,9 @@ def test_losses_and_gradients_are_those_of_the_loops(options, ids):
     assert losses.plain.item() == pytest.approx(plain.item(), abs=1e-5)
     assert losses.weighted.item() == pytest.approx(weighted.item(), abs=1e-5)
     assert losses.active.item() == pytest.approx(active, abs=1e-6)
-    assert 0 < active < 1  # or the choice of reduction would not be tested
+    assert 0 < active < 1  # otherwise the reduction would not be tested
     for found, wanted, rows in zip(gradients, expected, (query, reference), strict=True):
-        # Ours takes the inner product of unit vectors, so they differ along the vectors themselves.
+        # The code uses inner products of unit vectors, so gradients differ along the vectors.
         torch.testing.assert_close(_tangent(found, rows), _tangent(wanted, rows), rtol=1e-4, atol=1e-5)
 
 
@@ -101,7 +101,7 @@ def test_difficulty_is_a_ratio_of_distances():
 
 
 def test_weights_rise_with_difficulty_within_their_range():
-    d_n = torch.linspace(2.0, 0.01, 50)  # ever nearer, ever harder
+    d_n = torch.linspace(2.0, 0.01, 50)  # increasingly near, so increasingly hard
     weights = hardness_weights(relative_difficulty(torch.tensor(0.5), d_n), (0.5, 1.5))
     assert (weights.diff() > 0).all()
     assert weights.min() > 0.5
@@ -131,7 +131,7 @@ def test_coinciding_descriptors_have_a_finite_gradient():
     losses = triplet_losses(query, query.detach().clone(), torch.arange(3), DphrConfig())
     (losses.plain + losses.weighted).backward()
     assert torch.isfinite(query.grad).all()
-    assert losses.plain.item() == pytest.approx(0.3, abs=1e-3)  # the margin: nothing is told apart
+    assert losses.plain.item() == pytest.approx(0.3, abs=1e-3)  # the margin, because all places are equal
 
 
 def test_half_precision_does_not_round_distances():

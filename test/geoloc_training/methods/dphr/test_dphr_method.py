@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DPHR around a host: the sum of both losses, with state of its own."""
+"""DPHR around a host: the sum of both losses, and its own state."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def _batch(first=0):
 
 @pytest.mark.parametrize("steps", [0, 7])
 def test_the_loss_is_the_hosts_with_both_triplet_losses_and_a_constant_lambda(steps):
-    """Before the window is full, when α̂ is 0, and after, when it depends on this very loss."""
+    """Test before the window is full, when α̂ is 0, and after, when it depends on this loss."""
     method = Dphr(Host(), CONFIG)
     method.palw.coefficient.fill_(0.4)
     method.palw.steps.fill_(steps)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PALW: what λ and α̂ do as the triplet loss goes its ways."""
+"""PALW: λ and α̂ for different courses of the triplet loss."""
 
 import pytest
 
@@ -13,7 +13,7 @@ CONFIG = DphrConfig(window=5, ema=0.9)
 
 
 def _run(palw, losses):
-    """α̂ and λ after each loss."""
+    """Return α̂ and λ after each loss."""
     found = []
     for loss in losses:
         coefficient = palw(torch.tensor(float(loss)))
@@ -26,7 +26,7 @@ def _falling(steps):
 
 
 def _by_hand(losses, window, beta, margin):
-    """The algorithm on a list, as the reconstruction states it."""
+    """Run the reconstructed algorithm on a list."""
     reference, coefficient, alphas, coefficients = None, 0.0, [], []
     for count in range(1, len(losses) + 1):
         mean = sum(losses[max(0, count - window) : count]) / window
@@ -43,7 +43,7 @@ def _by_hand(losses, window, beta, margin):
     return alphas, coefficients
 
 
-def test_every_step_is_that_of_the_algorithm():
+def test_every_step_follows_the_algorithm():
     generator = torch.Generator().manual_seed(3)
     noise = torch.rand(60, generator=generator)
     losses = [0.25 * 0.96**step * (0.7 + 0.6 * float(noise[step])) for step in range(60)]
@@ -54,14 +54,14 @@ def test_every_step_is_that_of_the_algorithm():
     assert max(wanted) > 0.5
 
 
-def test_lambda_is_nothing_until_the_window_is_full():
+def test_lambda_is_0_until_the_window_is_full():
     alphas, coefficients = _run(Palw(CONFIG), [*_falling(4), 0.0, 0.0])
-    assert alphas[:5] == coefficients[:5] == [0.0] * 5  # the fifth mean is the reference itself
+    assert alphas[:5] == coefficients[:5] == [0.0] * 5  # the fifth mean is the reference
     assert alphas[5] > 0
     assert coefficients[5] > 0
 
 
-def test_with_the_defaults_it_is_small_for_long():
+def test_with_the_defaults_lambda_rises_slowly():
     coefficients = _run(Palw(DphrConfig()), [0.3 * 0.995**step for step in range(150)])[1]
     assert coefficients[99] == 0.0
     assert 0 < coefficients[149] < 0.1
@@ -87,13 +87,13 @@ def test_alpha_is_1_when_the_triplet_loss_has_vanished():
     assert coefficients[-1] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_a_loss_that_never_was_has_vanished_too():
+def test_alpha_is_1_for_a_loss_that_was_always_0():
     alphas, coefficients = _run(Palw(CONFIG), [0.0] * 6)
     assert alphas == [0.0] * 4 + [1.0] * 2
     assert coefficients[-1] == pytest.approx(0.19)
 
 
-def test_a_reference_that_is_exceeded_gives_way_to_the_margin():
+def test_the_margin_replaces_a_reference_that_is_exceeded():
     palw = Palw(CONFIG)
     _run(palw, [0.1] * 5)
     assert palw.reference.item() == pytest.approx(0.1)
@@ -105,7 +105,7 @@ def test_a_reference_that_is_exceeded_gives_way_to_the_margin():
     assert palw.alpha.item() == 0.0
 
 
-def test_a_saved_state_goes_on_identically():
+def test_a_saved_state_continues_identically():
     losses = [loss * (1 + 0.3 * (-1) ** step) for step, loss in enumerate(_falling(40))]
     whole, first, second = Palw(CONFIG), Palw(CONFIG), Palw(CONFIG)
     wanted = _run(whole, losses)[1]
@@ -123,7 +123,7 @@ def test_only_training_takes_a_step():
     assert all(torch.equal(tensor, before[name]) for name, tensor in palw.state_dict().items())
 
 
-def test_it_is_the_mean_over_ranks_that_counts(monkeypatch):
+def test_the_mean_over_ranks_counts(monkeypatch):
     monkeypatch.setattr(progress, "mean_over_ranks", lambda value: value.detach() + 1)
     palw = Palw(CONFIG)
     palw(torch.tensor(0.25, requires_grad=True))

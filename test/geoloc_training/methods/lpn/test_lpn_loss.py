@@ -19,7 +19,7 @@ def test_the_loss_is_the_sum_over_parts_of_the_mean_cross_entropy():
 
 
 def test_parts_vote_by_probability():
-    # One part is sure of place 2, the other leans to place 0 a little.
+    # One part strongly predicts place 2, the other slightly prefers place 0.
     logits = torch.tensor([[[0.0, 0.0, 9.0], [0.2, 0.0, 0.0]]])
     assert part_votes(logits).tolist() == [2]
 

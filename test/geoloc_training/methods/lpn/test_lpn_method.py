@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LPN on a network of a few channels: its loss, its descriptors, and that it learns."""
+"""LPN on a tiny network: its loss, its descriptors and its training."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def _lpn(**settings):
 
 
 def _batch(ids=(5, 0, 3, 1)):
-    """A place is a pattern; its two views differ by noise."""
+    """Return a batch in which a place is a pattern and its two views differ by noise."""
     generator = torch.Generator().manual_seed(1)
     patterns = torch.randint(0, 200, (PLACES, 64, 64, 3), generator=generator)
     sides = [
@@ -59,7 +59,7 @@ def test_the_loss_sums_both_views_and_all_rings_into_the_same_places():
     assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_descriptors_are_what_the_encoder_flies_with():
+def test_descriptors_equal_those_of_the_encoder():
     method, batch = _lpn().eval(), _batch()
     with torch.no_grad():
         outcome = method(batch)
@@ -76,7 +76,7 @@ def test_dropout_is_before_the_classifiers_alone():
     torch.testing.assert_close(first.query, second.query)
 
 
-def test_it_learns_to_tell_places_apart():
+def test_it_learns_to_classify_places():
     method, batch = _lpn(dropout=0.0), _batch()
     optimiser = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
     first = method(batch)
@@ -99,7 +99,7 @@ def test_it_hosts_dphr():
 
 
 def test_what_it_hosts_sees_the_rows_of_all_ranks_in_order(monkeypatch):
-    """Two ranks with the same rows: DPHR's triplets are those of all, the cross entropy is this rank's."""
+    """Test two ranks with the same rows; DPHR uses all rows, the cross entropy those of this rank."""
     monkeypatch.setattr(lpn_method, "gather_rows", lambda rows: torch.cat([rows, rows]))
     outcome = _lpn(dropout=0.0)(_batch())
     assert outcome.ids.tolist() == [5, 0, 3, 1] * 2

@@ -16,7 +16,7 @@ def _pairs(count: int, noise: float = 0.8, seed: int = 0) -> tuple[torch.Tensor,
 
 
 def _naive(left, right, scale, ids, smoothing):
-    """The definition, entry by entry: both directions, twins of the place left out."""
+    """Compute the definition entry by entry, in both directions, without other images of a place."""
     total = 0.0
     for one, other in ((left, right), (right, left)):
         for i in range(len(one)):
@@ -30,7 +30,7 @@ def _naive(left, right, scale, ids, smoothing):
 
 
 def test_two_orthogonal_pairs_by_hand():
-    """Scale 2: each row's loss is log(e^2 + e^0) - 2."""
+    """Test scale 2, where each row's loss is log(e^2 + e^0) - 2."""
     eye = torch.eye(2)
     expected = math.log(math.exp(2) + 1) - 2
     assert info_nce(eye, eye, torch.tensor(2.0)).item() == pytest.approx(expected, abs=1e-6)
@@ -62,7 +62,7 @@ def test_another_picture_of_the_place_is_no_negative():
     assert info_nce(left, right, scale, ids, 0.1) < info_nce(left, right, scale, None, 0.1)
     left.requires_grad_()
     info_nce(left[:2], right[:2], scale, ids[:2], 0.1).backward()
-    assert torch.equal(left.grad, torch.zeros_like(left))  # nothing to tell apart, nothing to learn
+    assert torch.equal(left.grad, torch.zeros_like(left))  # no negatives, so no gradient
 
 
 def test_gradients_stay_finite_beside_masked_entries():

@@ -13,7 +13,7 @@ from geoloc_training.methods.sample4geo.settings import Sample4GeoConfig  # noqa
 
 
 class Table(torch.nn.Module):
-    """A view is a number, its descriptor the unit vector of that number."""
+    """An encoder of views that are numbers; the descriptor is the unit vector of that index."""
 
     def __init__(self):
         super().__init__()
@@ -44,7 +44,7 @@ def test_outcome_holds_descriptors_in_order_and_the_share_that_find_theirs():
     assert outcome.figures["batch_r1"].item() == pytest.approx(1 / 3)
     assert outcome.figures["temperature"].item() == pytest.approx(0.07)
     assert not outcome.figures["temperature"].requires_grad
-    assert method.encoder.passes == 1  # batch statistics are of both sides together
+    assert method.encoder.passes == 1  # one pass, so batch statistics are of both views
 
 
 def test_a_query_that_finds_another_picture_of_its_place_has_found_it():
@@ -79,7 +79,7 @@ def test_temperature_is_learnt_and_bounded():
 
 @pytest.mark.parametrize(("log_scale", "pairs"), [(20.0, ([0, 1], [1, 0])), (-5.0, ([0, 1], [0, 1]))])
 def test_a_temperature_that_ran_into_its_bound_comes_back(log_scale, pairs):
-    """Wrong answers ask for a softer softmax, right ones for a sharper."""
+    """Test that wrong answers raise the temperature, and right answers lower it."""
     method = Sample4Geo(Table(), Sample4GeoConfig())
     with torch.no_grad():
         method.log_scale.fill_(log_scale)
