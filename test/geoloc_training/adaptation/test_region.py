@@ -78,7 +78,7 @@ def test_a_map_smaller_than_a_tile_or_of_one_is_refused(ortho, tmp_path):
     path, valid = tmp_path / "corner.tif", np.zeros((320, 400), bool)
     valid[:78, :78] = True
     write_geotiff(path, _ground(), crs=FRAME.crs, left=LEFT, top=TOP, gsd_m=0.5, valid=valid)
-    with pytest.raises(RasterError, match="holds 1 tiles of 40 m with imagery, too few"):
+    with pytest.raises(RasterError, match="holds 1 tiles of 40 m with imagery, fewer than 2"):
         _cut(path, tmp_path / "views")
 
 

@@ -317,8 +317,8 @@ def test_without_a_progress_bar_lines_report_step_and_log(tmp_path, capsys):
     for steps in (4, 6):
         fit(tiny_config(steps=steps), TinySource(), tmp_path, build=build_tiny)
     begins, *saved = capsys.readouterr().out.splitlines()
-    assert begins == f"step 0 of 4; figures go to {tmp_path / 'log.csv'}"
-    assert f"step 4 of 6; figures go to {tmp_path / 'log.csv'}" in saved
+    assert begins == f"step 0 of 4; figures are logged in {tmp_path / 'log.csv'}"
+    assert f"step 4 of 6; figures are logged in {tmp_path / 'log.csv'}" in saved
     assert all(line.endswith("saved") for line in saved if "loss" in line)
     assert [line.split("  ")[0] for line in saved if "loss" in line][-1] == "step 6 of 6"
 
