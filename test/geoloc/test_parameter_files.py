@@ -43,7 +43,8 @@ def test_sections_win_as_in_ros(tmp_path):
         f"    args = ['--ros-args', '--params-file', {str(first)!r}]\n"
         "    for file in files: args += ['--params-file', file]\n"
         "    rclpy.init(args=args)\n"
-        "    node = Node('camera_node', namespace='geoloc', automatically_declare_parameters_from_overrides=True)\n"
+        "    known = {'automatically_declare_parameters_from_overrides': True}\n"
+        "    node = Node('camera_node', namespace='geoloc', **known)\n"
         "    print(node.get_parameter('x').value)\n"
         "    node.destroy_node(); rclpy.shutdown()\n"
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.advise import advise
 from geoloc.cli.options import Model, option
 from geoloc.encoder import EncoderSettings
 
@@ -150,6 +151,9 @@ def verify(map_folder: MapFolder) -> None:
 
     verified = verify_map(map_folder, progress=True)
     typer.echo(f"{map_folder} is whole: {len(verified.tiles)} tiles, model {verified.model_id}.")
+
+
+_commands.command()(advise)
 
 
 def _say(sentence: str) -> None:

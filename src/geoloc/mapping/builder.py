@@ -19,7 +19,7 @@ from geoloc import __version__
 from geoloc.checksums import file_sha256
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import MapDirectory, open_map
-from geoloc.mapping.grid import default_view_size_m, pitch_m, tile_grid
+from geoloc.mapping.grid import COARSEST_IMAGERY, default_view_size_m, pitch_m, tile_grid
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
     FORMAT_VERSION,
@@ -139,7 +139,7 @@ def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
                 f"tiles of {plan.view_size_m * scale:g} m are {gsd_m:.2f} m per pixel to {card.id}, trained "
                 f"for {finest:g} to {coarsest:g} m: expect less of it, or choose another --view-size."
             )
-        if gsd_m < raster.gsd_m / 2:
+        if gsd_m < raster.gsd_m / COARSEST_IMAGERY:
             notes.append(
                 f"the imagery has {raster.gsd_m:.2f} m per pixel, tiles of {plan.view_size_m * scale:g} m "
                 f"ask for {gsd_m:.2f} m: they will look blurred; choose a larger --view-size."

@@ -81,10 +81,19 @@ def yaml_file(path, *sections):
 @pytest.mark.parametrize(
     ("sections", "sentence"),
     [
-        ([("/**/retreival_node", {})], r"`/\*\*/retreival_node` in .*a\.yaml is no node.*`/\*\*/retrieval_node`"),
+        (
+            [("/**/retreival_node", {})],
+            r"`/\*\*/retreival_node` in .*a\.yaml is no node.*`/\*\*/retrieval_node`",
+        ),
         ([("camera_nod", {"max_tilt_deg": 20.0})], r"`camera_nod` in .* is no node.*`/\*\*/camera_node`"),
-        ([("/**/camera_node", {"min_score": 0.1})], r"camera_node has no such.*move it to `/\*\*/retrieval_node`"),
-        ([("/**/camera_node", {"heading_error_deg": 30.0})], r"differ between camera_node and.*under `/\*\*`"),
+        (
+            [("/**/camera_node", {"min_score": 0.1})],
+            r"camera_node has no such.*move it to `/\*\*/retrieval_node`",
+        ),
+        (
+            [("/**/camera_node", {"heading_error_deg": 30.0})],
+            r"differ between camera_node and.*under `/\*\*`",
+        ),
     ],
 )
 def test_sections_that_nodes_would_ignore_are_refused(tmp_path, sections, sentence):
@@ -94,7 +103,9 @@ def test_sections_that_nodes_would_ignore_are_refused(tmp_path, sections, senten
 
 def test_each_part_gets_what_ros_gives_its_node(tmp_path):
     first = yaml_file(
-        tmp_path / "a.yaml", ("/**/camera_node", {"max_tilt_deg": 20.0}), ("/**/lidar", {"min_height_m": 99.0})
+        tmp_path / "a.yaml",
+        ("/**/camera_node", {"max_tilt_deg": 20.0}),
+        ("/**/lidar", {"min_height_m": 99.0}),
     )
     later = yaml_file(tmp_path / "b.yaml", ("/**", {"max_tilt_deg": 30.0, "k": 3}))
     settings = read_settings(ENCODER, MAP, [first, later])
