@@ -9,8 +9,8 @@ from geoloc.encoder.card import ModelCard
 from geoloc.mapping.grid import COARSEST_IMAGERY
 
 GOOD_SHIFT_PX = 4.0
-"""Motion blur that costs little, in pixels of the view. Single frames of the procedural world at another
-date are answered 0.66 m off (median) without blur and 0.74 m with 4 pixels; 79 instead of 81 of 100 are refined."""
+"""Motion blur that costs little, in pixels of the view. Single frames of the procedural world at another date
+get answers 0.66 m off (median) without blur and 0.74 m with 4 pixels; 79 instead of 81 of 100 are refined."""
 
 MOST_SHIFT_PX = 8.0
 """Motion blur up to which tiles are still found: with 8 pixels as many best tiles are right as without, but

@@ -36,8 +36,8 @@ def ros_entries() -> Iterator[Entry]:
             return
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         yield problem(
-            f"ROS_DISTRO is {named}, but this Python {python} cannot import rclpy; use the Python that ROS was "
-            "built for, with --system-site-packages in a venv."
+            f"ROS_DISTRO is {named}, but this Python {python} cannot import rclpy; use the Python that ROS "
+            "was built for, with --system-site-packages in a venv."
         )
         return
     wheels = installed_version("ros-rclpy")
