@@ -110,8 +110,8 @@ def flight(
     """Fly a camera over imagery and record what a drone would publish, as a rosbag2 with its truth.
 
     The bag holds images, calibration, attitude, height above ground, drifting odometry and the true position,
-    on the topics that the nodes subscribe to. drone.yaml beside it holds what a pilot knows of this drone. The
-    last lines printed are the commands that localize the flight.
+    on the topics that the nodes subscribe to. drone.yaml in the folder holds what a pilot knows of the drone.
+    The last lines printed are the commands that localize the flight.
 
     Examples:
       geoloc simulate flight --raster world/date1.tif --out flight_bag
