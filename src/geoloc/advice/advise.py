@@ -79,7 +79,7 @@ def advise(
     spec, rig = ViewSpec(view_m, card.input_px), rig or _limits(view_m, card)
     findings = [
         on_ground.footprint_finding(flight),
-        on_ground.view_finding(view_m, recommended_m, ground),
+        on_ground.view_finding(flight, card, recommended_m, of_map),
         on_ground.heights_finding(flight, spec, rig),
         sharpness.encoder_pixel_finding(flight, spec, card),
         sharpness.camera_pixel_finding(flight, spec),

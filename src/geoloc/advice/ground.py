@@ -4,7 +4,7 @@
 import math
 from collections.abc import Callable
 
-from geoloc.advice.case import Finding, Fit, Flight, MapFacts
+from geoloc.advice.case import Finding, Fit, Flight
 from geoloc.camera.footprint import (
     VIEW_SHARE,
     coverage,
@@ -71,15 +71,20 @@ def footprint_finding(flight: Flight) -> Finding:
     return Finding("footprint", Fit.NONE, ", ".join(parts))
 
 
-def view_finding(view_m: float, recommended_m: float, ground: MapFacts | None) -> Finding:
+def view_finding(
+    flight: Flight, card: ModelCard, recommended_m: float, of_map_m: float | None = None
+) -> Finding:
     """Return the view size in use: that of the map, where there is one, else the recommended one."""
-    if ground is None or ground.view_size_m is None:
-        return Finding("view size", Fit.NONE, f"{view_m:g} m, {VIEW_SHARE:g} of the footprint's shorter side")
+    shorter_m = footprint(flight.lens, flight.lowest_m).shorter_m
+    reason = f"{VIEW_SHARE:g} of the footprint's shorter side"
+    if recommended_m < math.floor(VIEW_SHARE * shorter_m):
+        reason = f"the widest that {card.id} was trained for"
+    if of_map_m is None:
+        return Finding("view size", Fit.NONE, f"{recommended_m:g} m, {reason}")
     return Finding(
         "view size",
         Fit.NONE,
-        f"{view_m:g} m on this map; for this flight {recommended_m:g} m would be chosen "
-        f"({VIEW_SHARE:g} of the footprint's shorter side)",
+        f"{of_map_m:g} m on this map; for this flight {recommended_m:g} m would be chosen ({reason})",
     )
 
 
