@@ -47,4 +47,7 @@ def _bases() -> list[Path]:
 
 
 def _home() -> Path:
-    return Path.home()
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME, and a user without an account, as in some containers
+        return Path("/")
