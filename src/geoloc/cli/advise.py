@@ -13,6 +13,7 @@ from geoloc.errors import ParameterError
 if TYPE_CHECKING:
     from geoloc.advice import Advice, MapFacts
     from geoloc.camera.lens import Intrinsics
+    from geoloc.encoder import ModelCard
 
 _NUMBER = r"\d+(?:\.\d+)?"
 
@@ -79,7 +80,7 @@ def advise(
     lowest_m, highest_m = _heights(height)
     flight = Flight(lens, lowest_m, highest_m, tilt, speed, exposure_ms / 1e3, readout_ms / 1e3)
     card = load_card(find_model(model))
-    _print(advise(flight, card, _ground(map_folder, source)), model or default_model())
+    _print(advise(flight, card, _ground(map_folder, source, card)), model or default_model())
 
 
 def _lens(fov: float | None, image: str, camera_info: Path | None) -> "Intrinsics":
@@ -107,7 +108,7 @@ def _heights(text: str) -> tuple[float, float]:
     return float(found[1]), float(found[2] or found[1])
 
 
-def _ground(map_folder: Path | None, source: Path | None) -> "MapFacts | None":
+def _ground(map_folder: Path | None, source: Path | None, card: "ModelCard") -> "MapFacts | None":
     from geoloc.advice import MapFacts
     from geoloc.mapping.directory import open_map
     from geoloc.raster.views import open_raster
@@ -115,7 +116,7 @@ def _ground(map_folder: Path | None, source: Path | None) -> "MapFacts | None":
     if map_folder is not None and source is not None:
         raise ParameterError("--map and --source exclude each other; give the map, or imagery for a new one.")
     if map_folder is not None:
-        manifest = open_map(map_folder).manifest
+        manifest = open_map(map_folder, card).manifest
         return MapFacts(
             str(map_folder),
             manifest.gsd_m,
