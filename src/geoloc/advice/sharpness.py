@@ -9,7 +9,7 @@ from geoloc.encoder.card import ModelCard
 from geoloc.mapping.grid import COARSEST_IMAGERY
 
 GOOD_SHIFT_PX = 4.0
-"""Motion blur that costs little, in pixels of the view. Single frames of the procedural world's other date get
+"""Blur that costs little, in pixels of the view. Single frames of the procedural world's other date get
 answers 0.63 m off (median) without blur, 0.72 m with 4 pixels (tools/studies/view_quality_study.py)."""
 
 MOST_SHIFT_PX = 8.0
