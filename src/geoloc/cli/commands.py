@@ -90,6 +90,13 @@ COMMANDS = (
         "Start camera_node, inference_node and retrieval_node; Ctrl-C stops them.",
     ),
     Command(
+        "doctor",
+        "geoloc.cli.doctor",
+        FLIGHT,
+        FLY,
+        "Check the installation, models, a map and a parameter file: what to paste into a bug report.",
+    ),
+    Command(
         "evaluate",
         "geoloc_lab.cli.evaluate",
         LAB,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from geoloc.cli.advise import advise
 from geoloc.cli.options import Model, option
 from geoloc.encoder import EncoderSettings
 
@@ -161,6 +162,9 @@ def verify(map_folder: MapFolder) -> None:
     typer.echo(
         f"{map_folder} is complete and undamaged: {len(verified.tiles)} tiles, model {verified.model_id}."
     )
+
+
+_commands.command()(advise)
 
 
 def _say(sentence: str) -> None:

@@ -19,7 +19,7 @@ from geoloc import __version__
 from geoloc.checksums import file_sha256
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import MapDirectory, open_map
-from geoloc.mapping.grid import default_view_size_m, pitch_m, tile_grid
+from geoloc.mapping.grid import COARSEST_IMAGERY, default_view_size_m, pitch_m, tile_grid
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
     FORMAT_VERSION,
@@ -139,7 +139,7 @@ def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
                 f"tiles of {plan.view_size_m * scale:g} m have {gsd_m:.2f} m per pixel, but {card.id} was "
                 f"trained for {finest:g} to {coarsest:g} m; choose another --view-size for a better accuracy."
             )
-        if gsd_m < raster.gsd_m / 2:
+        if gsd_m < raster.gsd_m / COARSEST_IMAGERY:
             notes.append(
                 f"tiles of {plan.view_size_m * scale:g} m need {gsd_m:.2f} m per pixel, but the imagery has "
                 f"{raster.gsd_m:.2f} m, so tiles are blurred; choose a larger --view-size."

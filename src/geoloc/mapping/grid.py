@@ -14,6 +14,9 @@ from geoloc.mapping.directory import TILE_DTYPE
 
 _DEFAULT_VIEW_M = 100.0
 
+COARSEST_IMAGERY = 2.0
+"""Metres per pixel of imagery over those of the encoder's input above which tiles look blurred."""
+
 
 def default_view_size_m(
     bounds_m: tuple[float, float, float, float], input_px: int, gsd_range_m: tuple[float, float]
@@ -77,6 +80,18 @@ def pitch_m(bounds_m: tuple[float, float, float, float], view_size_m: float, ove
     return max(steps, default=view_size_m * (1 - overlap))
 
 
+def tile_count(
+    bounds_m: tuple[float, float, float, float], view_size_m: float, overlap: float, scales: Sequence[float]
+) -> int:
+    """Return how many tiles `tile_grid` lays out, without making them."""
+    (left, right), (bottom, top) = _extents(bounds_m)
+    return sum(
+        _count(right - left, view_size_m * scale, overlap)
+        * _count(top - bottom, view_size_m * scale, overlap)
+        for scale in scales
+    )
+
+
 def _level(
     bounds_m: tuple[float, float, float, float], size_m: float, overlap: float, number: int
 ) -> NDArray[np.void]:
@@ -100,9 +115,12 @@ def _extents(bounds_m: tuple[float, float, float, float]) -> tuple[tuple[float, 
 
 
 def _centres(low: float, high: float, size_m: float, overlap: float) -> Float64Array:
-    span = high - low - size_m
-    # The tolerance prevents an extra tile by rounding where the tiles fit exactly.
-    count = max(0, math.ceil(span / (size_m * (1 - overlap)) - 1e-6)) + 1
+    count = _count(high - low, size_m, overlap)
     if count == 1:
         return np.array([(low + high) / 2])
     return np.linspace(low + size_m / 2, high - size_m / 2, count)
+
+
+def _count(extent_m: float, size_m: float, overlap: float) -> int:
+    # The allowance keeps rounding from adding a tile to a span that fits exactly.
+    return max(0, math.ceil((extent_m - size_m) / (size_m * (1 - overlap)) - 1e-6)) + 1

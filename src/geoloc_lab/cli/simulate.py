@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc simulate …`: renders a world, records a flight over any raster, runs the scenarios."""
 
+import math
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +77,12 @@ def flight(
         str, typer.Option(help="Flight pattern: tour, survey, straight, orbit or back.")
     ] = "tour",
     seed: Annotated[int, typer.Option(help="Seed of the tour, gusts, noise and sensor errors.")] = 0,
-    height_m: Annotated[float, typer.Option(help="Height above ground, metres.")] = 110.0,
+    height_m: Annotated[
+        float | None,
+        typer.Option(
+            help="Height above ground, metres. Default: 110 m, less over a small raster.", show_default=False
+        ),
+    ] = None,
     speed_mps: Annotated[float, typer.Option(help="Speed over ground, metres per second.")] = 15.0,
     gust_deg: Annotated[
         float, typer.Option(help="Pitch and roll caused by gusts, degrees (root mean square).")
@@ -83,7 +90,14 @@ def flight(
     max_bank_deg: Annotated[float, typer.Option(help="Largest bank angle in turns, degrees.")] = 20.0,
     frame_rate_hz: Annotated[float, typer.Option(help="Images per second.")] = 2.0,
     duration_s: Annotated[float, typer.Option(help="Longest duration of the flight, seconds.")] = 60.0,
-    margin_m: Annotated[float, typer.Option(help="Distance kept from the raster's edges, metres.")] = 250.0,
+    margin_m: Annotated[
+        float | None,
+        typer.Option(
+            help="Distance kept from the raster's edges, metres. Default: 250 m, or what raster and camera "
+            "allow.",
+            show_default=False,
+        ),
+    ] = None,
     spacing_m: Annotated[float, typer.Option(help="Distance between the lines of a survey, metres.")] = 160.0,
     width: Annotated[int, typer.Option(help="Width of the images, pixels.")] = 640,
     height: Annotated[int, typer.Option(help="Height of the images, pixels.")] = 480,
@@ -98,34 +112,57 @@ def flight(
     """Fly a camera over imagery and record the messages of the drone, with the truth, as a rosbag2.
 
     The bag holds images, camera calibration, attitude, height above ground, drifting odometry and the true
-    position, on the topics that the nodes subscribe to.
+    position, on the topics that the nodes subscribe to. drone.yaml in the folder states the accuracy of the
+    drone's attitude. The last lines printed are the commands that localize the flight.
 
     Examples:
       geoloc simulate flight --raster world/date1.tif --out flight_bag
       geoloc simulate flight --raster ortho.tif --pattern survey --height-m 120 --out survey_bag
     """
+    from geoloc.camera.footprint import VIEW_SHARE, footprint
     from geoloc.raster.views import open_raster
     from geoloc_lab.flight_simulator.aerial_camera import AerialCamera, default_intrinsics
     from geoloc_lab.flight_simulator.flight_plan import FlightPlan, pattern_waypoints
-    from geoloc_lab.flight_simulator.recording import Drone, write_bag
+    from geoloc_lab.flight_simulator.margins import fitting_plan
+    from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
 
-    with open_raster(_imagery(raster, map_dir)) as ground:
-        plan = FlightPlan(
-            pattern_waypoints(pattern, ground.bounds_m, margin_m=margin_m, spacing_m=spacing_m, seed=seed),
-            height_m=height_m,
-            speed_mps=speed_mps,
-            gust_deg=gust_deg,
-            max_bank_deg=max_bank_deg,
-            frame_rate_hz=frame_rate_hz,
-            max_duration_s=duration_s,
-        )
-        lens = default_intrinsics(width, height, hfov_deg)
-        drone = Drone(AerialCamera(lens, mount_rpy_deg=(0.0, mount_pitch_deg, 0.0)))
+    lens = default_intrinsics(width, height, hfov_deg)
+    drone = Drone(AerialCamera(lens, mount_rpy_deg=(0.0, mount_pitch_deg, 0.0)))
+    imagery = _imagery(raster, map_dir)
+    with open_raster(imagery) as ground:
+
+        def planned(margin_m: float) -> FlightPlan:
+            return FlightPlan(
+                pattern_waypoints(
+                    pattern, ground.bounds_m, margin_m=margin_m, spacing_m=spacing_m, seed=seed
+                ),
+                height_m=FlightPlan.height_m if height_m is None else height_m,
+                speed_mps=speed_mps,
+                gust_deg=gust_deg,
+                max_bank_deg=max_bank_deg,
+                frame_rate_hz=frame_rate_hz,
+                max_duration_s=duration_s,
+            )
+
+        if margin_m is None:
+            plan = fitting_plan(ground, drone.camera, planned, seed, may_lower=height_m is None)
+        else:
+            plan = planned(margin_m)
         flown = write_bag(
             out, ground, plan, drone, seed=seed, compressed=not raw, storage=storage, overwrite=overwrite
         )
+    pilot_knows = write_drone_file(out / "drone.yaml", drone.errors, drone.camera.mount_rpy_deg)
     megabytes = sum(part.stat().st_size for part in out.iterdir()) / 1e6
-    typer.echo(f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s, {megabytes:.1f} MB")
+    typer.echo(
+        f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s from {plan.height_m:g} m, "
+        f"{megabytes:.1f} MB"
+    )
+    view_m = math.floor(VIEW_SHARE * footprint(lens, plan.height_m).shorter_m)
+    build = ["geoloc", "map", "build", _map_source(imagery), "--view-size", view_m, "--out", "my_map"]
+    words = ["geoloc", "evaluate", out, "--map", map_dir or "my_map", "--params-file", pilot_knows]
+    typer.echo("\nnext:")
+    for command in ([] if map_dir else [build]) + [[*words, "--out", "report"]]:
+        typer.echo("  " + shlex.join(map(str, command)))
 
 
 @_commands.command(help=_SCENARIOS_HELP)
@@ -174,3 +211,9 @@ def _imagery(raster: Path | None, map_dir: Path | None) -> Path:
     if (raster is None) == (map_dir is None):
         raise ParameterError("the imagery is not defined; give either --raster FILE or --map DIRECTORY.")
     return raster if raster is not None else Path(str(map_dir)) / "raster.tif"
+
+
+def _map_source(flown: Path) -> Path:
+    """Return the imagery for the map: the first date of a procedural world, else what was flown over."""
+    first = flown.with_name("date0.tif")
+    return first if flown.name.startswith("date") and first.is_file() else flown

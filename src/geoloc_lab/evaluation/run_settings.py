@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the settings of a run without ROS from the parameter files of the nodes."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from geoloc.camera.rig import RigSettings
 from geoloc.encoder.card import PARAMETERS_NAME
 from geoloc.errors import ParameterError
 from geoloc.localizer import LocalizerSettings
 from geoloc.nodes import settings as flying_nodes
+from geoloc.nodes.startup.programs import CAMERA_NODE, RETRIEVAL_NODE
+from geoloc.parameter_files import check_nodes, merge_sections, node_of, read_sections, resembling, values_for
 from geoloc.settings import fill, group, settings_of
 from geoloc_lab.nodes import settings as lab_nodes
 
@@ -24,16 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings that `geoloc evaluate` takes from parameter files: those of the rig and the localizer."""
+    """How frames become views, and views answers: what `geoloc evaluate` takes from parameter files."""
 
     rig: RigSettings = group(RigSettings)
     localizer: LocalizerSettings = group(LocalizerSettings)
 
 
 _HONOURED = settings_of(RunSettings)
-_OF_NODES = frozenset(
-    name for kind in (*flying_nodes.NODES.values(), *lab_nodes.NODES.values()) for name in settings_of(kind)
-)
+_NODES = {**flying_nodes.NODES, **lab_nodes.NODES}
+_OF_NODES = frozenset(name for kind in _NODES.values() for name in settings_of(kind))
 
 
 def read_settings(
@@ -41,64 +39,71 @@ def read_settings(
 ) -> RunSettings:
     """Read the settings from the model's params.yaml, then from each of `params_files`; later files win.
 
-    The size of a view always comes from the map and the encoder. Parameters that only nodes have, or nodes of
-    other programs, are ignored.
+    The rig gets what ROS would give to camera_node, the localizer what ROS would give to retrieval_node; see
+    `geoloc.parameter_files`. The size of a view always comes from the map and the encoder. Parameters that
+    only nodes have, and nodes of other programs, are ignored.
 
     Raises:
         ParameterError: if a file is missing or is not a ROS parameter file, if a value is of another type or
-            outside its range, or if an unknown name resembles one of ours.
+            outside its range, if an unknown node or parameter resembles one of ours, if a parameter is under
+            a node that does not have it, or if the hypotheses of rig and localizer differ.
     """
     model_file = encoder.card.directory / PARAMETERS_NAME
-    values = _values([model_file] * model_file.is_file() + list(params_files))
+    files = [model_file] * model_file.is_file() + list(params_files)
+    _check_names(files)
     sizes = {"view_size_m": map_directory.view_size_m, "encoder_px": encoder.card.input_px}
-    settings = fill(RunSettings, values | sizes)
-    return replace(settings, localizer=replace(settings.localizer, calibration=encoder.card.calibration))
+    rig = fill(RigSettings, _values(CAMERA_NODE.name, files) | sizes)
+    localizer = fill(LocalizerSettings, _values(RETRIEVAL_NODE.name, files))
+    if rig.hypotheses != localizer.hypotheses:
+        raise ParameterError(
+            "heading_error_deg, height_error and their tolerances differ between camera_node and "
+            "retrieval_node; give them once, under `/**`."
+        )
+    return RunSettings(rig, replace(localizer, calibration=encoder.card.calibration))
 
 
 def read_rig_settings(view_size_m: float, encoder_px: int, params_files: Sequence[Path] = ()) -> RigSettings:
     """Read only the rig's settings, for views that are not localized; raise as `read_settings`."""
-    return fill(RigSettings, _values(params_files) | {"view_size_m": view_size_m, "encoder_px": encoder_px})
+    _check_names(params_files)
+    sizes = {"view_size_m": view_size_m, "encoder_px": encoder_px}
+    return fill(RigSettings, _values(CAMERA_NODE.name, params_files) | sizes)
 
 
 def read_ros_parameters(path: Path) -> dict[str, Any]:
-    """Return the parameters of all nodes in a ROS parameter file, merged.
-
-    Raises:
-        ParameterError: if the file is missing, is not YAML, or lacks `node: {ros__parameters: {...}}`.
-    """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(
-            f"{path} cannot be read as a ROS parameter file ({error}); correct its YAML."
-        ) from error
-    if not isinstance(tree, Mapping):
-        raise ParameterError(f"{path} is not a ROS parameter file; write `/**: ros__parameters: ...` in it.")
-    found: dict[str, Any] = {}
-    for node, content in tree.items():
-        if not isinstance(content, Mapping) or not isinstance(content.get("ros__parameters"), Mapping):
-            raise ParameterError(f"`{node}` in {path} has no `ros__parameters`; see config/bringup.yaml.")
-        found.update(content["ros__parameters"])
-    return found
+    """Return the parameters of all nodes in a ROS parameter file, merged; raise as `read_sections`."""
+    return {name: value for values in read_sections(path).values() for name, value in values.items()}
 
 
-def _values(files: Sequence[Path]) -> dict[str, Any]:
-    """Return the checked values of the files by name; the last file wins."""
-    merged: dict[str, Any] = {}
+def _values(node: str, files: Sequence[Path]) -> dict[str, Any]:
+    """Return the parameters that a node gets from the files, by name; check those that this run uses."""
+    values = values_for(node, merge_sections(files))
+    honoured = settings_of(_NODES[node])
+    for name in values.keys() & honoured.keys() & _HONOURED.keys():
+        try:
+            honoured[name].read(name, values[name])
+        except ParameterError as error:
+            raise ParameterError(f"{_file_that_sets(name, node, files)}: {error}") from error
+    return values
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    """Refuse probably misspelt nodes and parameters, and parameters under a node that lacks them."""
     for path in files:
-        merged.update(read_ros_parameters(path))
-    for name, value in merged.items():
-        if name in _HONOURED:
-            try:
-                _HONOURED[name].read(name, value)
-            except ParameterError as error:
-                raise ParameterError(f"{_file_that_sets(name, files)}: {error}") from error
-        elif name not in _OF_NODES and (like := difflib.get_close_matches(name, _HONOURED, 1)):
-            raise ParameterError(
-                f"{name} in {_file_that_sets(name, files)} is unknown; remove it or rename it to {like[0]}."
-            )
-    return merged
+        check_nodes(path, _NODES)
+        for section, values in read_sections(path).items():
+            node = node_of(section)
+            if node not in (*_NODES, "*", "**"):
+                continue
+            for name in values:
+                if name not in _OF_NODES and (like := resembling(name, _HONOURED)):
+                    raise ParameterError(f"{name} in {path} is unknown; remove it or rename it to {like}.")
+                if name in _OF_NODES and node in _NODES and name not in settings_of(_NODES[node]):
+                    owner = next(other for other, kind in _NODES.items() if name in settings_of(kind))
+                    raise ParameterError(
+                        f"{name} in {path} is under `{section}`, but {node} has no such parameter; "
+                        f"move it to `/**/{owner}`."
+                    )
 
 
-def _file_that_sets(name: str, files: Sequence[Path]) -> str:
-    return next(str(path) for path in reversed(files) if name in read_ros_parameters(path))
+def _file_that_sets(name: str, node: str, files: Sequence[Path]) -> str:
+    return next(str(path) for path in reversed(files) if name in values_for(node, read_sections(path)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geoloc.camera.footprint import VIEW_SHARE
 from geoloc.errors import ParameterError
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.mapping.directory import MapDirectory
@@ -22,8 +23,6 @@ from geoloc_lab.photo_flights.folder import FlightFolder, PhotoFlight, PhotoFram
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
-
-_VIEW_SHARE = 0.8  # of the footprint's shorter side: larger views leave the footprint, smaller show less
 
 _NOT_MEASURED = (0.0, 0.0, 0.0)
 # A photo has one attitude and height; a drone streams them. Repeating them also covers a lost sample.
@@ -137,7 +136,7 @@ def fitting_view_m(frames: Sequence[PhotoFrame]) -> float:
         frame.height_m * min(frame.intrinsics.width, frame.intrinsics.height) / frame.intrinsics.matrix[0, 0]
         for frame in frames
     ]
-    return float(math.floor(_VIEW_SHARE * float(np.median(sides_m))))
+    return float(math.floor(VIEW_SHARE * float(np.median(sides_m))))
 
 
 def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> EvaluationRun:

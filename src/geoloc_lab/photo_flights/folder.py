@@ -102,8 +102,10 @@ def find_flights(data: Path) -> list[FlightFolder]:
     )
     flights = [_folder(data, table) for table in tables if (table.parent / "images").is_dir()]
     if not flights:
+        missing = "holds no flight" if data.is_dir() else "does not exist"
         raise BagError(
-            f"{data} holds no flight; give a folder with images/, queries*.csv and a GeoTIFF of the map."
+            f"{data} {missing}; give a folder of flights, each with images/, queries*.csv and one GeoTIFF of "
+            "the map (docs/real-flights.md). `make demo` needs no data."
         )
     return flights
 

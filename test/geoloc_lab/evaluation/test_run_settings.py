@@ -57,7 +57,7 @@ def test_bad_parameter_files_are_refused(tmp_path, content, sentence):
 
 
 def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path):
-    with pytest.raises(ParameterError, match="cannot be read"):
+    with pytest.raises(ParameterError, match=r"gone\.yaml does not exist; give the path"):
         read_ros_parameters(tmp_path / "gone.yaml")
     file = tmp_path / "bad.yaml"
     file.write_text("/**:\n  ros__parameters: {min_score: 7.0}\n", encoding="utf-8")
@@ -69,6 +69,46 @@ def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path)
     file.write_text("/**:\n  ros__parameters: {heading_err: 180}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match=r"heading_err in .*bad.yaml is unknown.* to heading_error_deg"):
         read_settings(ENCODER, MAP, [file])
+
+
+def yaml_file(path, *sections):
+    path.write_text("\n".join(f"{name}: {{ros__parameters: {json.dumps(own)}}}" for name, own in sections))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sections", "sentence"),
+    [
+        (
+            [("/**/retreival_node", {})],
+            r"`/\*\*/retreival_node` in .*a\.yaml is no node.*`/\*\*/retrieval_node`",
+        ),
+        ([("camera_nod", {"max_tilt_deg": 20.0})], r"`camera_nod` in .* is no node.*`/\*\*/camera_node`"),
+        (
+            [("/**/camera_node", {"min_score": 0.1})],
+            r"camera_node has no such.*move it to `/\*\*/retrieval_node`",
+        ),
+        (
+            [("/**/camera_node", {"heading_error_deg": 30.0})],
+            r"differ between camera_node and.*under `/\*\*`",
+        ),
+    ],
+)
+def test_sections_that_nodes_would_ignore_are_refused(tmp_path, sections, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        read_settings(ENCODER, MAP, [yaml_file(tmp_path / "a.yaml", *sections)])
+
+
+def test_each_part_gets_what_ros_gives_its_node(tmp_path):
+    first = yaml_file(
+        tmp_path / "a.yaml",
+        ("/**/camera_node", {"max_tilt_deg": 20.0}),
+        ("/**/lidar", {"min_height_m": 99.0}),
+    )
+    later = yaml_file(tmp_path / "b.yaml", ("/**", {"max_tilt_deg": 30.0, "k": 3}))
+    settings = read_settings(ENCODER, MAP, [first, later])
+    assert (settings.rig.max_tilt_deg, settings.localizer.k) == (20.0, 3)
+    assert settings.rig.min_height_m == RigSettings.min_height_m
 
 
 def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):

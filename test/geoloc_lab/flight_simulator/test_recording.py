@@ -222,6 +222,10 @@ def test_commands_make_a_world_and_a_flight(tmp_path):
     assert flown.exit_code == 0, flown.output
     assert "frames" in flown.output
     assert len(read(tmp_path / "bag")) == 6
+    drone = tmp_path / "bag" / "drone.yaml"
+    assert read_ros_parameters(drone)["attitude_error_deg"] > 0.0
+    assert f"geoloc map build {tmp_path / 'w' / 'date0.tif'} --view-size 42 --out my_map" in flown.output
+    assert f"evaluate {tmp_path / 'bag'} --map my_map --params-file {drone} --out report" in flown.output
 
 
 def test_a_flight_needs_one_ground(tmp_path):
@@ -234,3 +238,5 @@ def test_the_attitude_accuracy_of_the_drone_is_written_as_a_parameter_file(tmp_p
     assert read_ros_parameters(write_drone_file(tmp_path / "drone.yaml", errors)) == {
         "attitude_error_deg": 0.5
     }
+    tilted = write_drone_file(tmp_path / "tilted.yaml", errors, (0.0, 60.0, 0.0))
+    assert read_ros_parameters(tilted)["mount_rpy_deg"] == [0.0, 60.0, 0.0]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc map advise`: which camera, height and map fit each other."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geoloc.cli.options import Model
+from geoloc.errors import ParameterError
+
+if TYPE_CHECKING:
+    from geoloc.advice import Advice, MapFacts
+    from geoloc.camera.lens import Intrinsics
+    from geoloc.encoder import ModelCard
+
+_NUMBER = r"\d+(?:\.\d+)?"
+
+Height = Annotated[
+    str, typer.Option(help="Height above ground in metres, or a range: 110, 80-150.", show_default=False)
+]
+Fov = Annotated[
+    float | None, typer.Option(help="Horizontal field of view, degrees; with --image.", show_default=False)
+]
+ImageSize = Annotated[
+    str, typer.Option("--image", help="Size of the images in pixels: 1280x720.", show_default=False)
+]
+CameraInfo = Annotated[
+    Path | None,
+    typer.Option(
+        help="Calibration YAML, as camera_calibration writes it; instead of --fov and --image.",
+        show_default=False,
+    ),
+]
+MapOption = Annotated[
+    Path | None, typer.Option("--map", help="A map that exists: does it fit?", show_default=False)
+]
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source", help="Imagery for a map: a GeoTIFF or a folder of XYZ tiles.", show_default=False
+    ),
+]
+Tilt = Annotated[float, typer.Option(help="Largest tilt of the camera from straight down, degrees.")]
+Speed = Annotated[float, typer.Option(help="Speed over ground, m/s.")]
+Exposure = Annotated[float, typer.Option(help="Exposure time, ms.")]
+Readout = Annotated[float, typer.Option(help="Readout time of a rolling shutter, ms; 0 for a global one.")]
+
+
+def advise(
+    height: Height,
+    fov: Fov = None,
+    image: ImageSize = "",
+    camera_info: CameraInfo = None,
+    map_folder: MapOption = None,
+    source: SourceOption = None,
+    tilt: Tilt = 0.0,
+    speed: Speed = 0.0,
+    exposure_ms: Exposure = 0.0,
+    readout_ms: Readout = 0.0,
+    model: Model = "",
+) -> None:
+    """Say which view size suits a camera and a height, whether imagery or a map fits, and what to type next.
+
+    Each line is judged good, marginal or does not fit. The limits are those of the model and of camera_node.
+
+    Examples:
+      geoloc map advise --height 110 --fov 70 --image 1280x720
+
+      geoloc map advise --height 80-150 --camera-info camera.yaml --source ortho.tif --tilt 15
+
+      geoloc map advise --height 110 --fov 70 --image 1280x720 --map my_map --speed 15 --exposure-ms 2
+    """
+    from geoloc.advice import Flight, advise
+    from geoloc.encoder import load_card
+    from geoloc.installed import default_model, find_model
+
+    lens = _lens(fov, image, camera_info)
+    lowest_m, highest_m = _heights(height)
+    flight = Flight(lens, lowest_m, highest_m, tilt, speed, exposure_ms / 1e3, readout_ms / 1e3)
+    card = load_card(find_model(model))
+    _print(advise(flight, card, _ground(map_folder, source, card)), model or default_model())
+
+
+def _lens(fov: float | None, image: str, camera_info: Path | None) -> "Intrinsics":
+    from geoloc.camera.calibration_file import read_calibration_file
+    from geoloc.camera.footprint import pinhole
+
+    if camera_info is not None:
+        if fov is not None or image:
+            raise ParameterError(
+                "--camera-info and --fov or --image exclude each other; give one or the other."
+            )
+        return read_calibration_file(camera_info)
+    size = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", image.strip())
+    if fov is None or size is None:
+        raise ParameterError(
+            "the camera is not known; give --fov 70 --image 1280x720, or --camera-info camera.yaml."
+        )
+    return pinhole(int(size[1]), int(size[2]), fov)
+
+
+def _heights(text: str) -> tuple[float, float]:
+    found = re.fullmatch(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?", text.strip())
+    if found is None:
+        raise ParameterError(f"--height {text} is no height in metres; write 110 or 80-150.")
+    return float(found[1]), float(found[2] or found[1])
+
+
+def _ground(map_folder: Path | None, source: Path | None, card: "ModelCard") -> "MapFacts | None":
+    from geoloc.advice import MapFacts
+    from geoloc.mapping.directory import open_map
+    from geoloc.raster.views import open_raster
+
+    if map_folder is not None and source is not None:
+        raise ParameterError("--map and --source exclude each other; give the map, or imagery for a new one.")
+    if map_folder is not None:
+        manifest = open_map(map_folder, card).manifest
+        return MapFacts(
+            str(map_folder),
+            manifest.gsd_m,
+            manifest.bounds_m,
+            manifest.view_size_m,
+            manifest.scales,
+            manifest.overlap,
+        )
+    if source is None:
+        return None
+    with open_raster(source) as raster:
+        return MapFacts(str(source), raster.gsd_m, raster.bounds_m)
+
+
+def _print(advice: "Advice", model: str) -> None:
+    names = max(len(finding.name) for finding in advice.findings)
+    fits = max(len(str(finding.fit)) for finding in advice.findings)
+    for finding in advice.findings:
+        typer.echo(f"{finding.name:<{names}}  {finding.fit!s:<{fits}}  {finding.value}")
+        if finding.change:
+            typer.echo(f"{'':<{names + fits + 2}}  -> {finding.change}")
+    typer.echo(f"\n{advice.verdict}\n{advice.command(model)}")

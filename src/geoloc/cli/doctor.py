@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`geoloc doctor`: what to paste into a bug report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geoloc.cli.options import Model
+
+
+def register(app: typer.Typer) -> None:
+    """Add `geoloc doctor`."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    map_folder: Annotated[
+        Path | None,
+        typer.Option("--map", help="Map directory to verify and to fly over.", show_default=False),
+    ] = None,
+    model: Model = "",
+    params_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="ROS parameter file to check; may be given again.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check the installation, models, a map and a parameter file: what to paste into a bug report.
+
+    Each line is OK, a note, or a PROBLEM with its remedy. Nothing is sent anywhere. The report names no user,
+    no folder outside the project, and no environment variables but those of ROS 2 and DDS. The exit code is 1
+    where there is a problem.
+
+    Examples:
+      geoloc doctor
+
+      geoloc doctor --map my_map --params-file drone.yaml > report.txt
+    """
+    from geoloc.doctor import report
+    from geoloc.doctor.examine import examine
+
+    sections = list(examine(map_folder, model, tuple(params_file or ())))
+    typer.echo(report.as_json(sections) if as_json else report.as_text(sections))
+    if report.problems(sections):
+        raise typer.Exit(1)

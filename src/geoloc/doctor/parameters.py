@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A parameter file, read and checked as the nodes that fly would."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geoloc.doctor.privacy import shown
+from geoloc.doctor.report import Entry, note, ok, problem
+from geoloc.errors import ParameterError
+from geoloc.nodes.settings import NODES
+from geoloc.parameter_files import merge_sections, node_of, read_sections, resembling, values_for
+from geoloc.settings import fill, settings_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_GIVEN_ELSEWHERE: dict[str, Any] = {"view_size_m": 100.0, "encoder_px": 160, "map": "map", "model": "model"}
+"""What a parameter file may leave out, because the map, the model or the command line gives it."""
+
+
+def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
+    """Yield, for each node, the parameters it gets and what it would refuse; then probable typos."""
+    for file in files:
+        sections = read_sections(file)
+        yield ok(f"{shown(file)}: sections {', '.join(sections)}")
+    merged = merge_sections(files)
+    for section in merged:
+        like = resembling(node_of(section), NODES)
+        if like:
+            yield problem(f"`{section}` is no node of geoloc; did you mean `/**/{like}`?")
+    every_name = {name for kind in NODES.values() for name in settings_of(kind)}
+    for node, kind in NODES.items():
+        values = values_for(node, merged)
+        yield _node_entry(node, kind, values)
+        for name in values:
+            like = resembling(name, every_name)
+            if like:
+                yield note(f"{node}: {name} is unknown and ignored; did you mean {like}?")
+
+
+def _node_entry(node: str, kind: "type[DataclassInstance]", values: dict[str, Any]) -> Entry:
+    try:
+        fill(kind, _GIVEN_ELSEWHERE | values)
+    except ParameterError as error:
+        return problem(f"{node} would stop: {error}; correct it in the parameter file.")
+    own = sorted(values.keys() & settings_of(kind).keys())
+    return ok(f"{node} takes {', '.join(own) if own else 'nothing from it'}")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads ROS parameter files without ROS, with the precedence of sections that rcl applies.
+
+ROS applies the sections that match a node in the order in which their names first appear, over all files; the
+last one wins. Within a section the last file wins. Because bringup begins with a file whose section is `/**`,
+a section with the node's name wins over `/**`, also over the `/**` of a later file.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from geoloc.errors import ParameterError
+
+Sections = dict[str, dict[str, Any]]
+
+_PARAMETERS = "ros__parameters"
+_ANY_NODE = "/**"
+_WILDCARDS = ("*", "**")
+
+
+def read_sections(path: Path) -> Sections:
+    """Return the parameters of a ROS parameter file by section, such as `/**` or `/**/camera_node`.
+
+    Raises:
+        ParameterError: if the file is missing, is not YAML, or lacks `node: {ros__parameters: {...}}`.
+    """
+    if not path.is_file():
+        raise ParameterError(f"{path} does not exist; give the path of a ROS parameter file.")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParameterError(
+            f"{path} cannot be read as a ROS parameter file ({error}); correct its YAML."
+        ) from error
+    if not isinstance(tree, Mapping) or not tree:
+        raise ParameterError(f"{path} is not a ROS parameter file; write `/**: ros__parameters: ...` in it.")
+    return dict(_sections_of(path, "", tree))
+
+
+def merge_sections(files: Sequence[Path]) -> Sections:
+    """Return the sections of several files in the order that ROS applies them; raises as `read_sections`."""
+    merged: Sections = {_ANY_NODE: {}}
+    for path in files:
+        for name, values in read_sections(path).items():
+            merged[name] = merged.get(name, {}) | values
+    return merged
+
+
+def values_for(node: str, sections: Sections) -> dict[str, Any]:
+    """Return the parameters that a node gets, in any namespace.
+
+    Args:
+        node: its name without the namespace.
+        sections: from `merge_sections`.
+    """
+    values: dict[str, Any] = {}
+    for section, own in sections.items():
+        if node_of(section) in (node, *_WILDCARDS):
+            values |= own
+    return values
+
+
+def node_of(section: str) -> str:
+    """Return the name of a section's node without its namespace; `**` or `*` stands for any node."""
+    return section.rpartition("/")[2]
+
+
+def check_nodes(path: Path, known: Collection[str]) -> None:
+    """Refuse a section whose name is probably a misspelt name of a known node.
+
+    Sections of other programs' nodes are accepted.
+
+    Raises:
+        ParameterError: for the first such section; also as `read_sections`.
+    """
+    for section in read_sections(path):
+        like = resembling(node_of(section), known)
+        if like:
+            raise ParameterError(f"`{section}` in {path} is not a node of geoloc; rename it to `/**/{like}`.")
+
+
+def resembling(name: str, known: Collection[str]) -> str:
+    """Return the known name that an unknown name resembles; empty if it is known or resembles none."""
+    if name in known or name in _WILDCARDS:
+        return ""
+    return next(iter(difflib.get_close_matches(name, sorted(known), 1)), "")
+
+
+def _sections_of(path: Path, name: str, tree: Mapping[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each section's name and parameters; namespaces may be nested mappings."""
+    for key, content in tree.items():
+        full = f"{name}/{key}" if name else str(key)
+        if not isinstance(content, Mapping) or not content:
+            raise ParameterError(
+                f"`{name or key}` in {path} has no `{_PARAMETERS}`; see config/bringup.yaml."
+            )
+        if isinstance(content.get(_PARAMETERS), Mapping):
+            yield full, dict(content[_PARAMETERS])
+        else:
+            yield from _sections_of(path, full, content)
