@@ -81,9 +81,9 @@ def yaml_file(path, *sections):
     [
         (
             [("/**/retreival_node", {})],
-            r"`/\*\*/retreival_node` in .*a\.yaml is no node.*`/\*\*/retrieval_node`",
+            r"`/\*\*/retreival_node` in .*a\.yaml is not a node.*`/\*\*/retrieval_node`",
         ),
-        ([("camera_nod", {"max_tilt_deg": 20.0})], r"`camera_nod` in .* is no node.*`/\*\*/camera_node`"),
+        ([("camera_nod", {"max_tilt_deg": 20.0})], r"`camera_nod` in .* is not a node.*`/\*\*/camera_node`"),
         (
             [("/**/camera_node", {"min_score": 0.1})],
             r"camera_node has no such.*move it to `/\*\*/retrieval_node`",
