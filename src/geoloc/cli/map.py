@@ -25,8 +25,8 @@ Out = Annotated[Path, typer.Option(help="Folder of the map.", show_default=False
 ViewSize = Annotated[
     float | None,
     typer.Option(
-        help="Side of a tile in metres, about the width of ground that the camera sees. Default: 100 m, less "
-        "if the imagery is small or the model was trained for finer views.",
+        help="Side of a tile in metres, about the width of ground that the camera sees. Default: 100 m, or "
+        "the nearest size that the imagery and the model allow.",
         show_default=False,
     ),
 ]
