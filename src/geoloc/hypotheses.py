@@ -138,7 +138,7 @@ class Hypotheses:
 
 
 def _steps_aside(reach: float, step: float, tolerated: float) -> int:
-    """Return the number of steps to each side that leave errors up to reach within the tolerance of a step."""
+    """Return the number of steps to each side that keep errors up to reach within tolerance of a step."""
     return max(0, math.ceil((reach - tolerated) / step - 1e-9))
 
 
