@@ -124,7 +124,7 @@ def build(
             notify=_say,
         )
     except KeyboardInterrupt:
-        typer.echo(f"stopped; run the same command to resume, with the finished work kept in {out}.", err=True)
+        typer.echo(f"stopped; run the same command to resume, as {out} keeps the finished work.", err=True)
         raise typer.Exit(130) from None
     _print_table(built.path)
 
