@@ -69,7 +69,7 @@ class FrameRefused(GeolocError):  # noqa: N818 - a refusal is an answer, not an 
 
     Args:
         reason: code of the refusal, stable across versions.
-        sentence: what is wrong with the frame, with the measured value and the limit.
+        sentence: explanation for the pilot, with the measured value and the limit.
     """
 
     def __init__(self, reason: Reason, sentence: str) -> None:

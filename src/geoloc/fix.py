@@ -37,7 +37,8 @@ class Fix:
         latitude_deg, longitude_deg: position of the camera, WGS 84; NaN if unknown.
         east_m, north_m: the same position in the map's frame; NaN if unknown.
         covariance_m2: covariance (2, 2) of the position, east-north, metres²; NaN if unknown.
-        reason: reason for the refusal; None with a position, or if this node refused no frame.
+        reason: reason for the refusal; None with a position, without a frame, or if an earlier node refused
+            the frame.
         sentence: explanation of the reason; empty without a reason.
         candidates: best tiles of the look-up, also if the frame was refused after it.
         is_calibrated: whether the covariance was calibrated against truth with this model.

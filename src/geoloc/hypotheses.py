@@ -26,7 +26,7 @@ class Tolerances:
     A tolerance below half a step would miss a truth midway between two hypotheses.
 
     Raises:
-        ParameterError: a value is outside its range.
+        ParameterError: if a value is outside its range.
     """
 
     heading_tolerance_deg: float = setting(
@@ -53,7 +53,7 @@ class Hypotheses:
     """Largest errors of the assumed heading and height; by default 0, which gives a single hypothesis.
 
     Raises:
-        ParameterError: a value is outside its range.
+        ParameterError: if a value is outside its range.
     """
 
     heading_error_deg: float = setting(
@@ -138,7 +138,7 @@ class Hypotheses:
 
 
 def _steps_aside(reach: float, step: float, tolerated: float) -> int:
-    """Return how many steps to each side keep every error within reach tolerably close to a step."""
+    """Return the number of steps to each side that keep errors up to reach within tolerance of a step."""
     return max(0, math.ceil((reach - tolerated) / step - 1e-9))
 
 

@@ -34,7 +34,7 @@ def find_model(model: str = "") -> Path:
         model: model directory, or id of a shipped model; empty for the default model.
 
     Raises:
-        ModelError: the model is neither a directory nor shipped, or there is no default model.
+        ModelError: if the model is neither a directory nor shipped, or there is no default model.
     """
     model = model or default_model()
     folder = Path(model).expanduser()
@@ -56,7 +56,7 @@ def default_model() -> str:
     Other models in `models/` were exported or adapted by the user and must be named.
 
     Raises:
-        ModelError: there is not exactly one such model.
+        ModelError: unless there is exactly one such model.
     """
     found = list(shipped_models())
     shipped = [name for name in found if name.startswith("geoloc-")] or found
@@ -75,7 +75,7 @@ def config_file(name: str) -> Path:
     """Return the path of a file in `config/`.
 
     Raises:
-        ParameterError: the file is not installed.
+        ParameterError: if the file is not installed.
     """
     for share in share_folders():
         file = share / "config" / name
@@ -88,7 +88,7 @@ def require_ros() -> None:
     """Check that ROS 2's Python library is installed.
 
     Raises:
-        GeolocError: it is not installed.
+        GeolocError: if it is not installed.
     """
     if importlib.util.find_spec("rclpy") is None:
         raise GeolocError("rclpy is not installed; source your ROS 2, or run `make setup` and use .venv.")

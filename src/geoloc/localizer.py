@@ -49,7 +49,7 @@ class LocalizerSettings:
         calibration: calibration of the model card; None leaves covariances as computed.
 
     Raises:
-        ParameterError: a value is outside its range.
+        ParameterError: if a value is outside its range.
     """
 
     k: int = setting(10, "number of candidate tiles published with an answer", low=1, high=1000)
@@ -111,8 +111,8 @@ class Localizer:
         refinement: stage that refines beliefs and counts the outcomes.
 
     Raises:
-        ModelError: the method of `refine` is not installed.
-        ParameterError: the map was built with another encoder.
+        ModelError: if the method of `refine` is not installed.
+        ParameterError: if the map was built with another encoder.
     """
 
     def __init__(

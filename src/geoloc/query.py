@@ -16,7 +16,8 @@ class Query:
         descriptors: descriptor (D,), or descriptors (n, D), one for each hypothesis of heading and height.
         offset_m: offset (2,), east and north, from the centre of the view of hypothesis 0 to the camera.
         views: views (n, S, S, 3) uint8, used by refinement alone; None leaves the position unrefined.
-        height_m: height above ground, which scales the error of the attitude; NaN takes the width of a view.
+        height_m: height above ground, which scales the error of the attitude; if NaN, the width of a
+            view is used.
     """
 
     stamp_ns: int

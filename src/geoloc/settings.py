@@ -84,7 +84,7 @@ class Setting:
         choice, because YAML reads an unquoted off as false.
 
         Raises:
-            ParameterError: the value has another type or is outside the range.
+            ParameterError: if the value has another type or is outside the range.
         """
         value = "off" if given is False and "off" in self.choices else _like(self.default, given)
         if value is None or not self._admits(value):
@@ -138,7 +138,7 @@ def settings_of(kind: "type[DataclassInstance]") -> dict[str, Setting]:
     Two groups may declare the same setting; both receive its value.
 
     Raises:
-        TypeError: two settings of one name are declared differently.
+        TypeError: if two settings of one name are declared differently.
     """
     found: dict[str, Setting] = {}
     for field in dataclasses.fields(kind):
@@ -159,7 +159,7 @@ def check(instance: "DataclassInstance") -> None:
     A dataclass of settings calls this in its `__post_init__`.
 
     Raises:
-        ParameterError: a value has another type or is outside its range.
+        ParameterError: if a value has another type or is outside its range.
     """
     for field in dataclasses.fields(instance):
         if _SETTING in field.metadata:
@@ -173,7 +173,7 @@ def fill(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     Settings without a value keep their default; names that are not settings are ignored.
 
     Raises:
-        ParameterError: a value has another type or is outside its range.
+        ParameterError: if a value has another type or is outside its range.
     """
     given: dict[str, Any] = {}
     for field in dataclasses.fields(kind):

@@ -31,7 +31,7 @@ def read_mapping(path: Path, error: type[GeolocError], what: str, fix: str) -> d
     Args:
         path: path of the file.
         error: exception to raise if the file cannot be read.
-        what: what the file should be, such as "model card".
+        what: kind of file that is expected, such as "model card".
         fix: end of the sentence, which says what to do about a damaged file.
     """
     try:

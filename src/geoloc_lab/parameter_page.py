@@ -30,12 +30,12 @@ ros2 launch geoloc bringup.launch.py map:=my_map params_file:=drone.yaml
 - Files are read in this order, and later ones win: `config/bringup.yaml` (empty: the defaults suit most
   drones), `params.yaml` of the model, `params.yaml` of the map, your file.
 - A node's own section wins over `/**`, even over the `/**` of a later file.
-- Write `180.0`, not `180`. ROS has a type for each. If files mix them, the whole number wins, whatever their
-  order.
+- Write `180.0`, not `180`, because ROS distinguishes the two types. If files mix them, the whole number wins,
+  whatever their order.
 - A value out of range stops the node at start-up with a sentence. A name that resembles one of ours is logged
   as a probable typo.
 - A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.
-- A default that is not allowed must be set; the last column says which file does it for you.
+- A parameter whose default is not allowed must be set; the last column says which file does it for you.
 
 `make parameters` writes this page from the declarations in the code. `ros2 param describe
 /geoloc/camera_node NAME` shows the same for a running node.

@@ -56,7 +56,7 @@ class Intrinsics:
 
     @cached_property
     def radial_table(self) -> tuple[Float64Array, Float64Array]:
-        """Tangents off axis, and the image radius of each, over the range where the lens is one to one.
+        """Tangents of angles off axis, and their image radii, over the range where the lens is one to one.
 
         Beyond that range a distortion polynomial folds back, or a rational one has a pole. Points far outside
         the field of view would then land inside the frame.

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
 _HEIGHTS_KEPT = 1000
-_OBSTACLE_SHARE = 0.2  # of the height; roofs and trees may change it that much, and views still match
+_OBSTACLE_SHARE = 0.2  # share of the height that roofs and trees may change; views still match
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class CameraRig:
         return around.first + around.share * (around.second - around.first)
 
     def _check_climb(self, around: Around[float]) -> None:
-        """Refuse a frame if the heights around it disagree, as when a bird or a leg blocks the sensor."""
+        """Refuse a frame if the heights around it disagree, as over a cliff, or behind a bird or a leg."""
         climb_m, tallest_m = abs(around.second - around.first), max(around.first, around.second)
         if climb_m > self.settings.max_climb_mps * around.apart_s + _OBSTACLE_SHARE * tallest_m:
             raise FrameRefused(

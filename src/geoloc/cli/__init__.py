@@ -12,11 +12,11 @@ from geoloc.errors import GeolocError
 
 
 class _Composed(TyperGroup):
-    """The commands of `COMMANDS`; the one that runs is loaded and replaces its entry."""
+    """Group of the commands in `COMMANDS`; only the command that runs is loaded."""
 
     def resolve_command(
         self,
-        ctx: Any,  # noqa: ANN401 - a Context of click, or of the copy of click that newer typers bring
+        ctx: Any,  # noqa: ANN401 - a Context of click, or of the copy of click in newer typer
         args: list[str],
     ) -> tuple[Any, Any, list[str]]:
         name, entry, rest = super().resolve_command(ctx, args)

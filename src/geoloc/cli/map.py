@@ -26,8 +26,8 @@ Out = Annotated[Path, typer.Option(help="Folder of the map.", show_default=False
 ViewSize = Annotated[
     float | None,
     typer.Option(
-        help="Side of a tile in metres, about the width of ground that the camera sees. Default: 100 m, less "
-        "if the imagery is small or the model was trained for finer views.",
+        help="Side of a tile in metres, about the width of ground that the camera sees. Default: 100 m, or "
+        "the nearest size that the imagery and the model allow.",
         show_default=False,
     ),
 ]
@@ -125,7 +125,7 @@ def build(
             notify=_say,
         )
     except KeyboardInterrupt:
-        typer.echo(f"stopped; {out} keeps the finished work, run the same command to resume.", err=True)
+        typer.echo(f"stopped; run the same command to resume, as {out} keeps the finished work.", err=True)
         raise typer.Exit(130) from None
     _print_table(built.path)
 

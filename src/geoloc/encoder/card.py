@@ -30,9 +30,9 @@ class Architecture:
         stem: "timm" keeps the stem of the backbone; "unshuffle" folds 4 x 4 pixels into channels first
             (ResNets only), which halves the time of a training step on CPUs.
         head: "grid" keeps the layout of the view, "pool" averages over it (GeM), and "both" concatenates the
-            two. "gap" takes the pooled feature of the backbone, as in Sample4Geo: a global average, or in
-            transformers what timm pools by, often the class token. "rings" describes each square ring around
-            the centre separately, as in LPN.
+            two. "gap" takes the pooled feature of the backbone without further layers, as in Sample4Geo: a
+            global average, or in transformers what timm pools by, often the class token. "rings" describes
+            each square ring around the centre separately, as in LPN.
         head_channels: number of channels per cell of the grid.
         rings: number of rings; each fills an equal part of the descriptor.
         descriptor_size: length D of the descriptor.
@@ -145,7 +145,7 @@ def load_card(model_dir: Path) -> ModelCard:
     path = directory / CARD_NAME
     if not path.is_file():
         raise ModelError(
-            f"{directory} is not a model directory, it has no {CARD_NAME}; give a folder such as "
+            f"{directory} is not a model directory, because it has no {CARD_NAME}; give a folder such as "
             "models/geoloc-small-2, or write one with `geoloc-train export`."
         )
     tree = read_mapping(path, ModelError, "model card", _FIX)
@@ -175,13 +175,13 @@ def _verify_files(directory: Path, files: dict[str, Any]) -> dict[str, str]:
         path = (root / str(name)).resolve()
         if not path.is_relative_to(root):
             raise ModelError(
-                f"{directory / CARD_NAME} lists {name}, which lies outside the model's folder; do not use it."
+                f"{directory / CARD_NAME} lists {name}, which lies outside its folder; do not use this model."
             )
         if not path.is_file():
             raise ModelError(f"{directory / str(name)} is missing; copy the whole model folder again.")
         if file_sha256(path) != expected:
             raise ModelError(
-                f"{directory / str(name)} is truncated or altered, its SHA-256 is not that of the card; "
-                "copy the whole model folder again."
+                f"{directory / str(name)} is truncated or altered, because its SHA-256 is not that of the "
+                "card; copy the whole model folder again."
             )
     return {str(name): str(value) for name, value in files.items()}

@@ -65,7 +65,7 @@ class ViewEncoder(nn.Module):  # type: ignore[misc]  # mypy does not look into t
         self.head = build_head(architecture, self._layout)
 
     def forward(self, views: Tensor) -> Tensor:
-        """Return the descriptors of views; normalizes them, so that training and inference agree."""
+        """Return the descriptors of views, normalized here so that training and inference agree."""
         return functional.normalize(self.head(self.features(views)).float(), dim=1)
 
     def features(self, views: Tensor) -> Tensor:

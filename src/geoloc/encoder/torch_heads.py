@@ -100,7 +100,7 @@ def join_parts(parts: Tensor) -> Tensor:
 
 
 def ring_numbers(cells: int, rings: int) -> Tensor:
-    """Return the ring number of each cell, int64 (G, G), 0 in the centre; widths differ by at most a cell."""
+    """Return the ring of each cell, int64 (G, G), 0 in the centre; ring widths differ by at most a cell."""
     offset = (2 * torch.arange(cells) - (cells - 1)).abs()  # in half cells from the centre
     return torch.maximum(offset[:, None], offset[None, :]) * rings // cells
 

@@ -43,7 +43,7 @@ from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
 
 _NS_PER_S = 1_000_000_000
-_MIN_MAP_SHARE = 0.02  # of the map's likelihood; with less at the track, the whole map is compared at once
+_MIN_MAP_SHARE = 0.02  # share of the map's likelihood; a track with less is compared with the whole map
 _PRIOR_WRONG = 0.005  # probability, small enough to answer a prior at once at the default confidence
 _MAX_TRACK_PITCHES = 2.0  # largest standard deviation of a track, for maps with a large pitch
 _NOT_WRONG = WrongTrack()
@@ -111,7 +111,7 @@ class BayesFilter:
         """Restart from a known position; later look-ups are applied on top of it.
 
         Args:
-            stamp_ns: when the camera was there.
+            stamp_ns: time at which the camera was there.
             mean_m: position (2,) in the map's frame.
             covariance_m2: covariance (2, 2); None or zeros if unknown.
 

@@ -64,7 +64,7 @@ class Prior:
         Args:
             mean_m: position (2,) in the map's frame.
             covariance_m2: covariance (2, 2); a wide one is assumed if it is None, zeros or invalid.
-            pitch_m: pitch of the map's tiles, a quarter of which widens the covariance along each axis.
+            pitch_m: pitch of the map's tiles; a quarter of it is added as standard deviation per axis.
         """
         return cls(np.asarray(mean_m), _usable(covariance_m2, pitch_m))
 

@@ -19,9 +19,9 @@ _OFF_MAP = 0.05  # prior probability of being off the map
 _AWAY_S = 20.0  # time constant with which a drone that left the map returns
 _KIDNAPPED_PER_S = 1e-4
 _RADIUS_PITCHES = 2.5
-_MAX_DOUBLINGS = 8  # of the step by which weights spread; reaches hundreds of pitches
+_MAX_DOUBLINGS = 8  # largest number of doublings of the spreading step; reaches hundreds of pitches
 _NO_SPREAD = 1e-4
-_MIN_SPREAD = 0.02  # squared pitches; a smaller variance (a seventh of a pitch) is spread later
+_MIN_SPREAD = 0.02  # squared pitches; a deviation below a seventh of a pitch is spread later
 _AXES = ((EAST, WEST), (NORTH, SOUTH))
 
 
@@ -30,7 +30,8 @@ class GlobalBelief:
     """Belief over all tiles.
 
     Attributes:
-        weights: weights (N + 1,) float32, summing to one; the last one is that of being off the map.
+        weights: weights (N + 1,) float32, summing to one; the last one is the weight of being off the map,
+            where look-ups are uninformative.
         displacement_m: displacement from a tile's centre to the camera position of its weight, east and
             north, (levels, 2).
         pending_variance_m2: variance (2,) of the motion, east and north, that is not yet spread.

@@ -30,7 +30,7 @@ class LikelihoodModel:
     """Parameters of the likelihood, which nodes do not expose.
 
     Raises:
-        ParameterError: a value is outside its range.
+        ParameterError: if a value is outside its range.
     """
 
     temperature: float = setting(

@@ -90,7 +90,7 @@ def prior(
         axes_error: additional error if the axes of odometry share the error of the heading.
     """
     if by_odometry:
-        # With an unknown heading the mean displacement is zero, its standard deviation the length.
+        # With an unknown heading, the displacement has mean zero, and its length as standard deviation.
         known = settings.odom_heading_known
         mean, spread = axes_error if known else (np.array([-1.0, 0.0]), np.zeros((2, 2)))
         covariance = spread + np.eye(2) * (settings.odom_error if known else 1.0) ** 2

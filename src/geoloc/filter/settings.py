@@ -11,13 +11,13 @@ class FilterSettings:
     """Motion model and confidence of the filter.
 
     Raises:
-        ParameterError: a value is outside its range.
+        ParameterError: if a value is outside its range.
     """
 
     max_speed_mps: float = setting(
         25.0,
-        "largest speed over ground; faster odometry counts as a jump; without odometry the drone may fly "
-        "this fast in any direction",
+        "largest speed over ground; faster odometry counts as a jump; without odometry, any velocity up to "
+        "this speed is expected",
         unit="m/s",
         low=0.1,
         high=1000.0,

@@ -72,8 +72,8 @@ def build_map(
         options: tiles and storage of the map.
         bounds: west, south, east, north of the outer edges of an image, in `crs`.
         crs: coordinate reference system of the bounds (default EPSG:4326), or of a file without one.
-        overwrite: replace another map in `out`.
-        progress: show progress bars.
+        overwrite: whether to replace another map in `out`.
+        progress: whether to show progress bars.
         notify: called with each note for the user, a sentence.
 
     Raises:
@@ -137,7 +137,7 @@ def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
         if not finest * 0.999 <= gsd_m <= coarsest * 1.001:
             notes.append(
                 f"tiles of {plan.view_size_m * scale:g} m have {gsd_m:.2f} m per pixel, but {card.id} was "
-                f"trained for {finest:g} to {coarsest:g} m; choose another --view-size for a better accuracy."
+                f"trained for {finest:g} to {coarsest:g} m; choose another --view-size for better accuracy."
             )
         if gsd_m < raster.gsd_m / COARSEST_IMAGERY:
             notes.append(

@@ -113,7 +113,7 @@ class MapDirectory:
 
 
 def open_map(path: Path, encoder_card: "ModelCard | None" = None) -> MapDirectory:
-    """Open a map directory; checks a sample of the descriptors, so large maps open quickly, too.
+    """Open a map directory; check only a sample of the descriptors, so that large maps open quickly.
 
     Args:
         path: folder that `geoloc map build` wrote.
@@ -142,7 +142,7 @@ def verify_map(path: Path, *, progress: bool = False) -> MapDirectory:
 
     Args:
         path: folder that `geoloc map build` wrote.
-        progress: show a progress bar.
+        progress: whether to show a progress bar.
 
     Raises:
         MapError: at the first fault that is found.
@@ -166,7 +166,7 @@ def _check_complete(path: Path) -> None:
         return
     if (path / PROGRESS).is_file():
         raise MapError(f"{path} is half built; run the same `geoloc map build … --out {path}` to finish it.")
-    raise MapError(f"{path} is not a map, it has no {MANIFEST}; build one with `geoloc map build`.")
+    raise MapError(f"{path} is not a map, because it has no {MANIFEST}; build one with `geoloc map build`.")
 
 
 def _check_model(path: Path, manifest: Manifest, card: "ModelCard") -> None:
@@ -184,8 +184,8 @@ def _check_size(path: Path, record: FileRecord) -> None:
         raise MapError(f"{file} is missing; build the map again.")
     if file.stat().st_size != record.size_bytes:
         raise MapError(
-            f"{file} has {file.stat().st_size} bytes instead of {record.size_bytes}, it is truncated or "
-            "changed; copy or build the map again."
+            f"{file} has {file.stat().st_size} bytes instead of {record.size_bytes}, so it is truncated "
+            "or changed; copy or build the map again."
         )
 
 

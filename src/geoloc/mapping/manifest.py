@@ -129,7 +129,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read and check `map.yaml`; checks that its files lie inside the folder, but not their contents.
+    """Read `map.yaml`; check its values and that its files lie inside the folder, but not their contents.
 
     Raises:
         MapError: if it is missing, of another format, incomplete, or lists files outside its folder.

@@ -45,7 +45,7 @@ class BuildOptions:
         scales: side of the tiles of each level, in units of `view_size_m`; the first is 1.
         gsd_m: metres per pixel of the map's raster; None takes those of the source.
         min_valid: smallest share of valid pixels of a tile; other tiles are left out.
-        lossless: compress the raster with deflate instead of JPEG.
+        lossless: whether to compress the raster with deflate instead of JPEG.
         approximate_above: number of tiles above which an approximate index is built in addition.
         batch_size: number of tiles per inference; affects the speed, but not the map.
         imagery: origin of the imagery, for the manifest; an empty source becomes the name of the file.

@@ -135,7 +135,7 @@ def describe_tiles(
         grid: structured array of `TILE_DTYPE`.
         store: store of shares and descriptors.
         batch_size: number of tiles per inference.
-        progress: show a progress bar.
+        progress: whether to show a progress bar.
 
     Raises:
         MapError: if the store cannot be written; finished batches are kept.
@@ -155,8 +155,8 @@ def describe_tiles(
                 store.append(shares, descriptors)
             except OSError as error:
                 raise MapError(
-                    f"{store.folder} cannot be written ({error.strerror}), the first {done} of {len(grid)} "
-                    "tiles are kept; free some disk space and run the same command again."
+                    f"{store.folder} cannot be written ({error.strerror}), but the first {done} of "
+                    f"{len(grid)} tiles are kept; free some disk space and run the same command again."
                 ) from error
             done += len(shares)
             bar.update(len(shares))
@@ -184,7 +184,7 @@ def _describe(encoder: "Encoder", views: Rgb, size: int) -> Float32Array:
         )
     if not np.all(np.abs(np.linalg.norm(descriptors, axis=1) - 1.0) < _UNIT_TOLERANCE):
         raise ModelError(
-            f"model {encoder.card.id} returned descriptors that are no unit vectors; export the model again."
+            f"model {encoder.card.id} returned descriptors that are not unit vectors; export the model again."
         )
     return descriptors
 

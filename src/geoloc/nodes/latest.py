@@ -32,7 +32,7 @@ class LatestWorker(Generic[Item]):
         """Store the newest item.
 
         Raises:
-            RuntimeError: the thread has died of a defect; the node must end too, instead of going silent.
+            RuntimeError: if the thread has died of a defect; the node must end too, instead of going silent.
         """
         with self._changed:
             if not self._thread.is_alive() and not self._stopping:

@@ -20,7 +20,7 @@ class TfMount:
         node: node that listens to TF.
 
     Raises:
-        ParameterError: tf2_ros is not installed.
+        ParameterError: if tf2_ros is not installed.
     """
 
     def __init__(self, node: Node) -> None:

@@ -38,7 +38,7 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
         others: settings of further nodes, whose names do not count as typos; those of `NODES` never do.
 
     Raises:
-        ParameterError: a value has another type or is outside its range; the sentence names the file to edit.
+        ParameterError: if a value has another type or is outside its range; the error names the file to edit.
     """
     values = {name: _declare_one(node, name, setting) for name, setting in settings_of(kind).items()}
     kinds: list[type[DataclassInstance]] = [*NODES.values(), *others, kind]

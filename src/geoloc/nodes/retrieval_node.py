@@ -6,7 +6,7 @@ or `STATUS_NO_FIX` if any node refused the frame. It publishes `geopoint` and `p
 no frames arrive, `fix` is `STATUS_NO_FIX` once a second with the node's time, so silence means a dead node.
 
 `odom` and `initial_fix` inform the filter; the service `~/relocalize` makes it forget and search the whole
-map. Unless `refine` is off, `view/image` refines a sure position; a lost or damaged view costs no fix.
+map. Unless `refine` is off, `view/image` refines a sure position; a fix without a usable view is unrefined.
 """
 
 import math

@@ -68,7 +68,7 @@ def start_ros(args: Sequence[str] | None = None) -> None:
     """Initialize ROS without signal handlers.
 
     Raises:
-        ParameterError: ROS cannot read the `--ros-args`, for example a damaged parameter file.
+        ParameterError: if ROS cannot read the `--ros-args`, for example a damaged parameter file.
     """
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

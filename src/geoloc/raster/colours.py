@@ -99,9 +99,9 @@ def _sample(dataset: DatasetReader, path: Path, bands: tuple[int, int, int]) -> 
         values = dataset.read(list(bands), out_shape=shape, masked=True).compressed()
     except RasterioError as error:
         raise RasterError(
-            f"{path} cannot be read ({error}), it is truncated or damaged; restore it."
+            f"{path} cannot be read ({error}), so it is truncated or damaged; restore it."
         ) from error
     values = values[np.isfinite(values)]
     if values.size == 0:
-        raise RasterError(f"{path} has no valid pixel, all are nodata; check the file.")
+        raise RasterError(f"{path} has no valid pixel, only nodata; check the file.")
     return np.asarray(values)

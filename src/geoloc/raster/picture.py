@@ -50,8 +50,8 @@ def write_picture(
         raster: the raster to copy.
         path: file to write.
         gsd_m: metres per pixel of the copy.
-        lossless: compress with deflate instead of JPEG at quality 90.
-        progress: show a progress bar.
+        lossless: whether to compress with deflate instead of JPEG at quality 90.
+        progress: whether to show a progress bar.
 
     Raises:
         MapError: if the file cannot be written.
@@ -171,7 +171,7 @@ class _Picture(Raster):
             return _cut(dataset, transform, width, height)
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}), it is truncated or damaged; restore it."
+                f"{self._source.path} cannot be read ({error}), so it is truncated or damaged; restore it."
             ) from error
 
 

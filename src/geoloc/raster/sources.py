@@ -24,7 +24,7 @@ from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.xyz_tiles import is_xyz_folder, mosaic_xml
 
-# The supported formats; every GDAL can read them, and none of the drivers uses the network.
+# The supported formats; every build of GDAL can read them, and none of the drivers uses the network.
 _DRIVERS = {
     ".tif": "GTiff",
     ".tiff": "GTiff",

@@ -114,7 +114,7 @@ class Raster:
     def window(
         self, left_m: float, top_m: float, width_px: int, height_px: int, gsd_m: float
     ) -> tuple[Rgb, BoolArray]:
-        """Return a north-up rectangle, given its upper left corner; returns and raises as `view`."""
+        """Return a north-up rectangle, given its upper left corner; results and errors are as of `view`."""
         if not (0 < width_px <= _MAX_SIDE_PX and 0 < height_px <= _MAX_SIDE_PX and gsd_m > 0):
             raise RasterError(
                 f"a window of {width_px}×{height_px} px at {gsd_m} m is not possible; "
@@ -175,7 +175,7 @@ class Raster:
                 valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}), it is truncated or damaged; restore it."
+                f"{self._source.path} cannot be read ({error}), so it is truncated or damaged; restore it."
             ) from error
         return self._colours.to_rgb(values, valid), valid
 

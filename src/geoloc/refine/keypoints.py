@@ -110,8 +110,8 @@ def fit_similarity(before: Float64Array, after: Float64Array) -> Similarity:
 class KeypointRegistration:
     """Registers a view with a patch by matched points; see `geoloc.refine.contract.Method`.
 
-    Points that do not agree are no evidence against a place, because images of two seasons may share none.
-    So the verdict is CONFIRMED or UNDECIDED, and never CONTRADICTED.
+    Points that do not agree are no evidence against a place, because images of two seasons may share no
+    points. So the verdict is CONFIRMED or UNDECIDED, and never CONTRADICTED.
 
     Args:
         matcher: matcher of points.

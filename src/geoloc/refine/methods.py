@@ -22,8 +22,8 @@ def make_method(name: str = AUTO, weights: Path | None = None) -> Method:
         weights: folder with the learned matcher's weights, for lightglue alone.
 
     Raises:
-        ModelError: the method's weights or packages are missing.
-        ParameterError: the method is unknown, or needs weights that are not given.
+        ModelError: if the method's weights or packages are missing.
+        ParameterError: if the method is unknown, or needs weights that are not given.
     """
     if name in (AUTO, "auto"):
         return OrientationCorrelation()

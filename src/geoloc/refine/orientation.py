@@ -21,7 +21,7 @@ _SMOOTH_PX = 1.0  # before and after the gradient
 _FAINT = 4.0  # gradient of sensor noise and JPEG artefacts: levels of 255 times Sobel's gain
 _RIM_PX = 5  # erosion of a mask, at whose rim the gradients are not those of the ground
 _MIN_FILL = 0.01  # least share of a view that counts as fill
-_MIN_ENERGY = 0.02  # of the view's energy; over ground with less, any edge would be a perfect match
+_MIN_ENERGY = 0.02  # share of the view's energy; on ground with less, any edge would match perfectly
 
 
 @dataclass(frozen=True, eq=False)

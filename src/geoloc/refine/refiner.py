@@ -52,8 +52,8 @@ class Refiner:
 
         Raises:
             FrameRefused: BAD_IMAGE if the view is not RGB, not square or too small.
-            ParameterError: the place or the reach is not a number.
-            RasterError: the map's imagery is missing, or damaged there.
+            ParameterError: if the place or the reach is not a number.
+            RasterError: if the map's imagery is missing, or damaged there.
         """
         if not (math.isfinite(east_m) and math.isfinite(north_m)) or math.isnan(reach_m):
             raise ParameterError(

@@ -68,8 +68,8 @@ class RefineStage:
         last_reason: reason of the last unrefined frame; empty if all frames were refined.
 
     Raises:
-        ModelError: the method's weights or packages are missing.
-        ParameterError: the method is unknown, or needs weights that are not given.
+        ModelError: if the method's weights or packages are missing.
+        ParameterError: if the method is unknown, or needs weights that are not given.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
     If they differ by more than `GATE`, return `other` with a covariance that puts `one` at three sigmas.
 
     Raises:
-        NotRefined: a covariance is not positive definite.
+        NotRefined: if a covariance is not positive definite.
     """
     apart_m = other.mean_m - one.mean_m
     distance = float(normalised_error(apart_m, one.covariance_m2 + other.covariance_m2))

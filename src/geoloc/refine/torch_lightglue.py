@@ -31,7 +31,7 @@ class LightGlueMatcher:
         weights: folder with `DISK_WEIGHTS` and `LIGHTGLUE_WEIGHTS`.
 
     Raises:
-        ModelError: a file is missing, damaged, or of another network.
+        ModelError: if a file is missing, damaged, or of another network.
     """
 
     name = "lightglue"

@@ -18,7 +18,7 @@ from geoloc.arrays import Float32Array, FloatArray, Int64Array
 if TYPE_CHECKING:
     from geoloc.search.tiles import Tiles
 
-_COARSE_TILES_PER_SEED = 100  # one coarse tile in this many, the best ones, seeds the fine pass
+_COARSE_TILES_PER_SEED = 100  # number of coarse tiles for each best one that seeds the fine pass
 _LARGE_MAP = 20_000  # tiles; an exhaustive search of a smaller map takes about a millisecond
 _MAX_PITCH = 0.3  # largest pitch, in sides of a tile, at which every second tile covers all ground
 

@@ -33,7 +33,7 @@ class Index(Protocol):
 
         Raises:
             FrameRefused: BAD_DESCRIPTOR if a query holds NaN or infinity.
-            MapError: the queries are not (Q, D), or k is less than 1.
+            MapError: if the queries are not (Q, D), or k is less than 1.
         """
         ...
 
@@ -48,8 +48,8 @@ def open_index(descriptors: Float32Array, kind: str = "exact", path: Path | None
         path: for "hnsw", file to read the graph from; if omitted, the graph is built from the descriptors.
 
     Raises:
-        MapError: the kind is unknown, the table is empty, FAISS is not installed, or the file is an index of
-            another table.
+        MapError: if the kind is unknown, the table is empty, FAISS is not installed, or the file is an index
+            of another table.
     """
     if descriptors.ndim != 2 or 0 in descriptors.shape:
         raise MapError(
@@ -73,7 +73,7 @@ def write_hnsw(descriptors: Float32Array, path: Path) -> None:
     """Build an HNSW graph over descriptors (N, D) and write it to a file.
 
     Raises:
-        MapError: FAISS is not installed, or the file cannot be written.
+        MapError: if FAISS is not installed, or the file cannot be written.
     """
     faiss = _faiss()
     try:

@@ -51,7 +51,8 @@ class LookUp:
         """Return the look-up with scores marginalized over hypotheses: T log sum of weight exp(cosine / T).
 
         Its offset is the expected offset, which minimizes the mean error and changes steadily with the
-        weights. The offset of the most likely hypothesis would jump.
+        weights. The offset of the most likely hypothesis would jump. While all headings are equally likely,
+        the expected offset is zero.
 
         Args:
             weights: weights (n,) of the hypotheses, summing to one; a single hypothesis changes nothing.

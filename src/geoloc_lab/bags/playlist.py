@@ -51,7 +51,7 @@ class TopicChoice:
 
     Attributes:
         renames: mapping from topics in the bag to topics to play them on; takes precedence over types.
-        keep_names: play every topic under its recorded name.
+        keep_names: whether to play every topic under its recorded name.
     """
 
     renames: Mapping[str, str]

@@ -39,7 +39,7 @@ class BagRecorder:
     Args:
         path: folder of the bag; must not exist unless `overwrite`.
         storage: "mcap" or "sqlite3".
-        overwrite: replace a bag (a folder with metadata.yaml) of that name.
+        overwrite: whether to replace a bag (a folder with metadata.yaml) of that name.
         jpeg_quality: JPEG quality of compressed images, 1 to 100.
 
     Raises:

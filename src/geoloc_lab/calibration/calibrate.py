@@ -121,7 +121,7 @@ def _isotropic(variance_m2: Float64Array) -> Float64Array:
 
 
 def _off_map_score(answers: Answers, beyond_m: float, unknown: float) -> float:
-    """Return the midpoint of the median score of correct tiles and that of the best tiles on other ground."""
+    """Return the mean of two medians over correct answers: score of the best tile, and of another place."""
     right = answers.distance_m <= beyond_m
     scores = answers.score[right], (answers.score - answers.margin)[right]
     if not all(np.isfinite(some).any() for some in scores):

@@ -65,7 +65,7 @@ def fit_covariance(
         error_m: (n, 2) estimate minus truth.
         covariance_m2: (n, 2, 2) claimed covariance, without the known part.
         known_m2: (n,) known variance per axis, added and not fitted; 0 by default.
-        scaled: fit the scale; if False, s is 1 and only the floor is fitted.
+        scaled: whether to fit the scale; if False, s is 1 and only the floor is fitted.
 
     Raises:
         ParameterError: for fewer than 20 usable rows.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HELP = """Localize every frame of a bag and report the errors.
 
-Needs no ROS: one process reads the bag and processes the frames by the code that the nodes run.
+Needs no ROS: one process reads the bag and processes the frames with the code that the nodes run.
 The model must be the one that the map was built with.
 
 Writes report.html (one self-contained page), report.json, frames.csv and plots into --out.

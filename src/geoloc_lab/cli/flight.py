@@ -29,7 +29,7 @@ one file name per line. The report then has two more columns: `independent` and 
 Distractor tiles are cut from other imagery under DATA: the maps of other flights, and the images of folders
 with an index.csv.
 
-If ROS 2 is installed, the nodes process the photos, otherwise one process does by the same code.
+If ROS 2 is installed, the nodes process the photos; otherwise, one process does, with the same code.
 
 Examples:
 
@@ -101,7 +101,7 @@ def flight(
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
     from geoloc_lab.photo_flights.evaluation import evaluate_photos
 
-    return evaluate_photos(prepared, encoder, "photo by photo, without ROS, by the code that the nodes run")
+    return evaluate_photos(prepared, encoder, "photo by photo, without ROS, with the code of the nodes")
 
 
 def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":

@@ -30,7 +30,7 @@ def replay(
     wait: Annotated[float, option(ReplayNodeSettings, "wait_s")] = ReplayNodeSettings.wait_s,
     report: Annotated[bool, option(ReplayNodeSettings, "report")] = ReplayNodeSettings.report,
 ) -> None:
-    """Play a recorded flight to the topics that the nodes subscribe to, and publish /clock.
+    """Play a recorded flight onto the topics that the nodes subscribe to, and publish /clock.
 
     Start the nodes first, and let them take their time from /clock: `geoloc up --map my_map --use-sim-time`.
     Playback begins once they have subscribed. Topics are found by their types: Image or CompressedImage,

@@ -202,7 +202,7 @@ def scenarios(
     try:
         results = run_suite(suite, typer.echo)
     except KeyboardInterrupt:
-        typer.echo(f"stopped; run the same command again to continue ({out} keeps finished work)", err=True)
+        typer.echo(f"stopped; run the same command to resume, as {out} keeps the finished work.", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"\n{summary(results)}\n\ntable, plot and figures: {out / 'scenarios.md'}, .png, .json")
 

@@ -63,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Draw:
-    """Size and seed of a random sample of tiles; `count` is the limit over all images, None for no limit."""
+    """Random sample of tiles: at most `count` (None for no limit), and at most `per_picture` of one image."""
 
     count: int | None = 1000
     per_picture: int = 25
@@ -97,7 +97,7 @@ def placed_pictures(index: Path) -> list[Picture]:
     """Return `indexed_pictures`, or an empty list if the table has no column `epsg`.
 
     Raises:
-        BagError: as `indexed_pictures`.
+        BagError: see `indexed_pictures`.
     """
     header = index.read_text(encoding="utf-8").splitlines()[:1]
     return indexed_pictures(index) if header and "epsg" in header[0] else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Localizes every frame of a bag without ROS, by the code that the nodes run, and compares with the truth."""
+"""Localizes every frame of a bag without ROS, with the code of the nodes, and compares it with the truth."""
 
 import time
 from collections import Counter
@@ -193,7 +193,7 @@ def _notes(
         "model": f"{encoder.card.id}, views of {encoder.card.input_px} px",
         "rules": _rules(settings.localizer),
         "hypotheses": _hypotheses(settings.localizer.hypotheses),
-        "how": "frame by frame, without ROS, by the code that the nodes run",
+        "how": "frame by frame, without ROS, with the code that the nodes run",
     }
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())

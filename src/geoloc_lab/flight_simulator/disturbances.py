@@ -42,7 +42,7 @@ def fly_disturbed(
     """Fly a plan with these sensor errors and apply the disturbances in order.
 
     Raises:
-        ParameterError: where a disturbance does not fit the flight.
+        ParameterError: if a disturbance does not fit the flight.
     """
     trajectory = fly(plan, seed)
     flown = Flown(trajectory, read_sensors(trajectory, errors, seed))
@@ -66,7 +66,7 @@ class Dropout:
         """Return the flight without the images in the gap.
 
         Raises:
-            ParameterError: where no image would be left.
+            ParameterError: if no image would be left.
         """
         at_s = flown.trajectory.time_s[flown.trajectory.frame_ticks]
         kept = (at_s < self.start_s) | (at_s >= self.start_s + self.duration_s)
@@ -99,7 +99,7 @@ class Kidnap:
         """Return the flight that continues at the other place.
 
         Raises:
-            ParameterError: where the flight has no image before `at_s` or no image after it.
+            ParameterError: if the flight has no image before `at_s` or no image after it.
         """
         ticks = flown.trajectory.frame_ticks
         first = int(np.searchsorted(flown.trajectory.time_s[ticks], self.at_s))

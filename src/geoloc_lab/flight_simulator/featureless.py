@@ -26,7 +26,7 @@ def featureless_leg(ground: Ground, length_m: float, margin_m: float) -> Leg:
         margin_m: distance to keep from the edges of the imagery.
 
     Raises:
-        ParameterError: where no leg of that length fits.
+        ParameterError: if no leg of that length fits.
     """
     left, bottom, right, top = ground.bounds_m
     low = np.array([left + margin_m, bottom + margin_m])

@@ -49,17 +49,17 @@ def write_bag(
         drone: camera and sensors.
         seed: seed of gusts, noise and sensor errors.
         disturbances: faults, applied in this order.
-        compressed: record JPEG (`CompressedImage`) instead of raw images (`Image`).
+        compressed: whether to record JPEG (`CompressedImage`) instead of raw images (`Image`).
         storage: "mcap" or "sqlite3".
-        overwrite: replace an existing bag.
+        overwrite: whether to replace an existing bag.
         progress: whether to show a progress bar.
 
     Returns:
         The true trajectory.
 
     Raises:
-        ParameterError: where the camera would see beyond the raster; then no file is written.
-        BagError: where the bag cannot be written.
+        ParameterError: if the camera would see beyond the raster; then no file is written.
+        BagError: if the bag cannot be written.
     """
     drone = drone or Drone()
     flown = fly_disturbed(plan, drone.errors, disturbances, seed)

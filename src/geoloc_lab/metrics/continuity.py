@@ -17,7 +17,7 @@ RECOVERED_M = 50.0
 
 @dataclass(frozen=True)
 class FirstFix:
-    """The first fix of a flight; a flight without one has -1 frames and NaN.
+    """The first fix of a flight; without one, `frames` is -1 and the other attributes are NaN.
 
     Attributes:
         frames: number of frames refused before the first fix.

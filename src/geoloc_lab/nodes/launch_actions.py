@@ -36,7 +36,7 @@ def replay_actions(context: LaunchContext) -> list[Node]:
     """Return the actions of bringup, evaluation_node and replay_node; the launch ends with replay_node.
 
     Raises:
-        GeolocError: as `bringup_actions`.
+        GeolocError: see `bringup_actions`.
         ParameterError: if the rate or the start is not a number.
     """
     choices = bringup_choices(context)

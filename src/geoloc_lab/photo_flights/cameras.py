@@ -27,7 +27,7 @@ def read_calibration(path: Path) -> Cameras:
     """Return the entries of `cameras.json` by camera name in lower case.
 
     Raises:
-        BagError: where the file is missing or holds no table of cameras.
+        BagError: if the file is missing or holds no table of cameras.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def lens_of(photo: Photo, cameras: Cameras, path: Path) -> Intrinsics:
     A self-calibration at that size is preferred, then one with the same aspect ratio, then `opensfm_db`.
 
     Raises:
-        BagError: where no calibration fits; the sentence names `path`.
+        BagError: if no calibration fits; the sentence names `path`.
     """
     entries = [entry for name, entry in cameras.items() if _same_model(photo, name)]
     size = photo.width, photo.height

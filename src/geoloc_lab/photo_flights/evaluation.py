@@ -31,7 +31,7 @@ _AROUND_NS = tuple(tenth * 10_000_000 for tenth in (-4, -2, 0, 2, 4))
 
 @dataclass(frozen=True)
 class FlightSettings:
-    """How the map of a photo flight is built.
+    """Settings of the map of a photo flight.
 
     Attributes:
         view_size_m: tile and view size; None derives it from the flight's height and lens.
@@ -77,18 +77,18 @@ def prepare_flight(
     *,
     progress: bool = True,
 ) -> PreparedFlight:
-    """Build the map of a flight, or open it where it exists, and write its bag.
+    """Build the map of a flight, or open it if it exists, and write its bag.
 
     Args:
         folder: the flight.
         others: imagery of other places, for distractors.
         encoder: the model.
         out: folder for maps and bag.
-        settings: how to build the map.
+        settings: settings of the map; None for the defaults.
         progress: whether to show progress bars.
 
     Raises:
-        GeolocError: where the flight, its map or the imagery cannot be used.
+        GeolocError: if the flight, its map or the imagery cannot be used.
     """
     settings = settings or FlightSettings()
     flight = read_photo_flight(folder)
@@ -112,11 +112,11 @@ def write_flight_bag(
     Args:
         frames: photos in stamp order.
         bag: folder of the bag, a rosbag2 in mcap.
-        overwrite: replace an existing bag.
+        overwrite: whether to replace an existing bag.
         progress: whether to show a progress bar.
 
     Raises:
-        BagError: where the folder exists or cannot be written.
+        BagError: if the folder exists or cannot be written.
     """
     with BagRecorder(bag, overwrite=overwrite) as recorder:
         for frame in progress_bar(frames, label="write bag", unit="photo", shown=progress):
@@ -148,7 +148,7 @@ def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> E
         how: note for the report that says how the photos were localized.
 
     Raises:
-        GeolocError: where the bag, the map or the model's settings cannot be used.
+        GeolocError: if the bag, the map or the model's settings cannot be used.
     """
     run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
     return described(run, prepared, how)

@@ -95,7 +95,7 @@ def find_flights(data: Path) -> list[FlightFolder]:
     """Return the flight folders in `data` and up to two levels below, sorted by path.
 
     Raises:
-        BagError: where no flight is found, or a flight does not hold exactly one GeoTIFF.
+        BagError: if no flight is found, or a flight does not hold exactly one GeoTIFF.
     """
     tables = sorted(
         {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}

@@ -55,7 +55,7 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
             ) from error
     if "file" not in rows[0]:
         raise BagError(
-            f"{path} has neither a column stamp_ns nor file; add one, so that rows can be matched to frames."
+            f"{path} has neither a column stamp_ns nor a column file; add one, to match rows to frames."
         )
     folder = path.parent / "images"
     photos = [(folder if folder.is_dir() else path.parent) / row["file"] for row in rows]

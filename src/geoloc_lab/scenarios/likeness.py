@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures how similar an encoder's descriptors of the map's and the camera's image of a place are.
+"""Measures the similarity of an encoder's descriptors of two images of a place: the map's and the camera's.
 
 A simulated change of season is hard enough if its descriptors differ as much as those of real images taken
 years apart.

@@ -135,7 +135,7 @@ def largest_rectangle(mask: BoolArray) -> tuple[slice, slice]:
     """Return rows and columns of the largest rectangle of True in a mask (H, W), to the nearest 10 px.
 
     Raises:
-        RasterError: where no block of 10 × 10 pixels is True.
+        RasterError: if no block of 10 × 10 pixels is True.
     """
     height, width = (side // _BLOCK_PX for side in mask.shape)
     blocks = mask[: height * _BLOCK_PX, : width * _BLOCK_PX]

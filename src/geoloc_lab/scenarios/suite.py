@@ -66,7 +66,7 @@ def run_suite(suite: Suite, say: Say) -> Results:
         say: called with a line for each step.
 
     Raises:
-        GeolocError: where the imagery, the model or a trial cannot be used.
+        GeolocError: if the imagery, the model or a trial cannot be used.
     """
     say("1/4  images of each region: one for the map, one for the camera")
     trials = trials_of(suite, say)
@@ -107,7 +107,7 @@ def trials_of(suite: Suite, say: Say) -> list[Trial]:
     """Prepare the regions; return the trials, each a scenario over a region, grouped by imagery.
 
     Raises:
-        GeolocError: where a region cannot be prepared.
+        GeolocError: if a region cannot be prepared.
     """
     images = suite.out / "images"
     over_world = [scenario for scenario in suite.scenarios if not scenario.far_and_wide]

@@ -58,7 +58,7 @@ def flight_plan(scenario: Scenario, region: Region, ground: Raster) -> FlightPla
     """Return the flight plan of a scenario over a region.
 
     Raises:
-        ParameterError: where the region is too small.
+        ParameterError: if the region is too small.
     """
     if scenario.course == DULL:
         leg_m = min(_DULL_LEG_M, scenario.speed_mps * scenario.duration_s)
@@ -92,7 +92,7 @@ def map_of(region: Region, encoder: "Encoder", maps: Path, *, far_and_wide: bool
         far_and_wide: whether to add the imagery `region.others` to the map.
 
     Raises:
-        GeolocError: where the imagery cannot be used, or the disk is full.
+        GeolocError: if the imagery cannot be used, or the disk is full.
     """
     name = f"{region.name}-{encoder.card.id}"
     options = BuildOptions(
@@ -129,7 +129,7 @@ def run_trial(
         progress: whether to show progress bars.
 
     Raises:
-        GeolocError: where the trial cannot be flown or localized.
+        GeolocError: if the trial cannot be flown or localized.
     """
     folder = out / trial.name
     bag, report = folder / "bag", folder / "report"
@@ -160,7 +160,7 @@ def answers_of(trial: Trial, out: Path) -> Answers:
     """Return the answers of a finished trial.
 
     Raises:
-        BagError: where its report is missing or damaged.
+        BagError: if its report is missing or damaged.
     """
     return Answers.of(read_frames(out / trial.name / "report" / FRAMES))
 

@@ -28,7 +28,7 @@ class Grain:
 
 
 def make_grain(seed: int, date: int, size_px: int, size_m: float) -> Grain:
-    """Return the grain of a date, the sum of noise that all dates share and noise of that date."""
+    """Return the grain of a date: patches and fine grain, partly of all dates, and hue drift of this date."""
     shape, metres = (size_px, size_px), (size_m, size_m)
     lasting, passing = stream(seed, "grain"), stream(seed, f"grain {date}")
     coarse = value_noise(lasting, shape, metres, {90.0: 0.45, 28.0: 0.4, 9.0: 0.35})

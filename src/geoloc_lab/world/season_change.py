@@ -26,7 +26,7 @@ _BUILT_PER_KM2 = 30.0
 
 @dataclass(frozen=True)
 class SeasonChange:
-    """Strengths of the changes; 0 for no change, the defaults are as hard as years between two images.
+    """Strengths of the changes: 0 for no change; the defaults are as hard as years between two real images.
 
     Attributes:
         seed: seed of all random choices.

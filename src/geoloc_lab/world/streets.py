@@ -88,7 +88,7 @@ def lay_out(plan: Plan, lie: Lie, seed: int) -> list[Block]:
 
 
 def _rank(depth: int, urban: float, rng: np.random.Generator) -> _Rank | None:
-    """Return the rank of a cut: early cuts become wide roads, late ones narrow roads or no road."""
+    """Return the rank of a cut: early cuts become wide roads, late ones narrow or, in open country, none."""
     if depth <= 2:
         return _Rank(RoadKind.AVENUE, 9.5)
     if urban > 0.0:

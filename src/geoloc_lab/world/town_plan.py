@@ -94,7 +94,7 @@ class Road:
 
 @dataclass(frozen=True)
 class Block:
-    """Land between streets: convex outline before bending, its use, how urban it is (0 edge, 1 heart)."""
+    """Land between streets: convex outline before bending, its use, how urban it is (0 edge, 1 centre)."""
 
     outline: Float64Array
     use: Use
@@ -145,7 +145,7 @@ class Building:
 
 @dataclass
 class Plan:
-    """The parts of a landscape that are the same on all dates, and the places of those that change.
+    """The parts of a landscape that are the same on all dates, and the places of the parts that change.
 
     `trees` holds rows (x, y, crown radius, height, kind 0 broadleaf | 1 conifer, shade 0..1);
     `stalls` rows (x, y, direction rad, probability of a vehicle, length m).

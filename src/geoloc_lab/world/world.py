@@ -96,8 +96,8 @@ def write_world(
         The paths of the GeoTIFFs, in the order of `dates`.
 
     Raises:
-        ParameterError: as `World`.
-        RasterError: where the folder cannot be written.
+        ParameterError: see `World`.
+        RasterError: if the folder cannot be written.
     """
     world = World(seed, size_m, gsd_m)
     try:

@@ -103,7 +103,7 @@ def test_flight_commands_need_no_other_package(without):
 
 def test_nodes_without_ros_are_a_sentence(without, tmp_path):
     without("rclpy")
-    assert "rclpy is not installed: source your ROS 2" in sentence_of("up", "--map", tmp_path)
+    assert "rclpy is not installed; source your ROS 2" in sentence_of("up", "--map", tmp_path)
 
 
 def test_a_missing_package_is_one_line_on_the_shell():

@@ -119,11 +119,11 @@ def test_a_file_outside_the_folder_is_refused(model):
     outside.write_text("x")
     files = yaml.safe_load((model / "model.yaml").read_text(encoding="utf-8"))["files"]
     _edit(model, files={**files, "../secret": file_sha256(outside)})
-    with pytest.raises(ModelError, match="outside the model's folder"):
+    with pytest.raises(ModelError, match="outside its folder; do not use this model"):
         load_card(model)
     _edit(model, files={**files, "link": file_sha256(outside)})
     (model / "link").symlink_to(outside)
-    with pytest.raises(ModelError, match="outside the model's folder"):
+    with pytest.raises(ModelError, match="outside its folder; do not use this model"):
         load_card(model)
 
 

@@ -152,6 +152,6 @@ def test_the_refusal_is_a_sentence_on_diagnostics(drone):
     assert drone.reason(stamp_ns) == "bad_height"
     assert wait_for(lambda: "refused_bad_height" in drone.heard[topics.DIAGNOSTICS]["geoloc/camera_node"][1])
     status, values = drone.heard[topics.DIAGNOSTICS]["geoloc/camera_node"]
-    assert status.message == "the height is -3.0 m; check the height sensor"
+    assert status.message == "the height is -3.0 m; check the height sensor."
     assert values["last_refusal"].startswith("bad_height: ")
     drone.good_frame()

@@ -181,7 +181,7 @@ def test_truth_tables_may_have_several_column_names(tmp_path, header):
         ("", "holds no rows"),
         ("stamp_ns,latitude,longitude\n", "holds no rows"),
         ("stamp_ns,longitude\n1,8\n", "no column latitude"),
-        ("time,latitude,longitude\n1,47,8\n", "neither a column stamp_ns nor file"),
+        ("time,latitude,longitude\n1,47,8\n", "neither a column stamp_ns nor a column file"),
         ("stamp_ns,latitude,longitude\n1.5,47,8\n", "whole number of nanoseconds"),
         ("stamp_ns,latitude,longitude\n1,north,8\n", "is not a number"),
         ("stamp_ns,latitude,longitude\n1,47\n", "is not a number"),

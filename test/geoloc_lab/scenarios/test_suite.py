@@ -122,7 +122,7 @@ def test_an_interrupted_run_says_that_it_can_continue(monkeypatch, tmp_path):
     monkeypatch.setattr(suite, "run_suite", interrupt)
     result = invoke("--out", tmp_path, "--model", "geoloc-small-2")
     assert result.exit_code == 130
-    assert "goes on from here" in result.output
+    assert "run the same command to resume" in result.output
 
 
 def test_the_world_is_rendered_once(tmp_path, monkeypatch):

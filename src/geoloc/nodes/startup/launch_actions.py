@@ -92,7 +92,7 @@ def bringup_actions(context: LaunchContext) -> list[Node]:
     """Return one action for each flight node.
 
     Raises:
-        GeolocError: the model, the map or a parameter file is missing; launch prints the sentence.
+        GeolocError: if the model, the map or a parameter file is missing; launch prints the sentence.
     """
     respawn = argument(context, "respawn") == "true"
     return [node_action(node, respawn=respawn) for node in bring_up(bringup_choices(context))]

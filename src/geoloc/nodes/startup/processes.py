@@ -76,7 +76,7 @@ class Processes:
             respawn: restart a crashed node after `RESPAWN_DELAY_S` instead of raising.
 
         Raises:
-            NodeError: a node ended and is not restarted. A node that a user's mistake stopped is never
+            NodeError: if a node ended and is not restarted. A node that a user's mistake stopped is never
                 restarted.
         """
         for process in self._processes:

@@ -67,7 +67,7 @@ class BringUp:
         log_level: log level of the nodes, one of `LOG_LEVELS`.
 
     Raises:
-        ParameterError: the log level does not exist in ROS.
+        ParameterError: if the log level does not exist in ROS.
     """
 
     namespace: str = "geoloc"
@@ -106,8 +106,8 @@ def bring_up(choices: BringUp) -> list[NodeStart]:
     """Return the start of each flight node.
 
     Raises:
-        ParameterError: no map or no model is given, or a file is missing.
-        ModelError: the model is neither a directory nor shipped.
+        ParameterError: if no map or no model is given, or a file is missing.
+        ModelError: if the model is neither a directory nor shipped.
     """
     if not choices.params_file:
         _require("map", choices.map, "build one with `geoloc map build`")
@@ -126,8 +126,8 @@ def start(
         extra: parameters for this node alone, which override all others.
 
     Raises:
-        ParameterError: a parameter file or the map directory is missing.
-        ModelError: the model is neither a directory nor shipped.
+        ParameterError: if a parameter file or the map directory is missing.
+        ModelError: if the model is neither a directory nor shipped.
     """
     model = _model(choices)
     map_folder = _folder(choices.map) if choices.map else None
