@@ -235,7 +235,7 @@ def main() -> None:
         metavar="TABLE",
         help=f"Tables to print, of {', '.join(TABLES)}; all by default.",
     )
-    parser.add_argument("--out", type=Path, help="JSON file; runs/bench.json where no table is named")
+    parser.add_argument("--out", type=Path, help="JSON file to write; runs/bench.json if no table is named.")
     options = parser.parse_args()
     out = options.out if options.table else options.out or Path("runs/bench.json")
     cores = Path("/proc/cpuinfo").read_text().count("processor")

@@ -199,7 +199,7 @@ def attempt(method: str, trial: Trial) -> Tried:
 
 
 def tables(chosen: argparse.Namespace, encoder: Encoder) -> Iterator[str]:
-    """Yield the lines of a table a case and a flight."""
+    """Yield the lines of one table for each case and each flight."""
     for case in chosen.cases:
         how = Disturbance(offset_m=chosen.offset_m)
         queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))
