@@ -41,7 +41,7 @@ _HALF = _PICTURES // 2  # number of images for the naive method
 
 
 def view() -> Iterator[Row]:
-    """Time the warp of a tilted frame to a view of 160 pixels; ratios are to 640 x 480."""
+    """Time the warp of a frame, tilted by 10°, to a view of 160 pixels; ratios are to 640 x 480."""
     world_from_optical = Rotation.from_euler("xyz", [10, 0, 40], degrees=True).as_matrix() @ mount_rotation(
         NADIR_MOUNT_RPY_DEG
     )

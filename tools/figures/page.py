@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Render docs/figures.json as the page docs/figures.md."""
+"""Renders docs/figures.json as the page docs/figures.md."""
 
 from book import Book, Section
 

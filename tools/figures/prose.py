@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Separate the prose of a Markdown page from its code: fenced blocks and code in backticks."""
+"""Separates the prose of a Markdown page from its code: fenced blocks and code in backticks."""
 
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find quotes of figures in Markdown pages, compare them with docs/figures.json, and rewrite them.
+"""Finds quotes of figures in Markdown pages, compares them with docs/figures.json, and rewrites them.
 
 A figure is quoted within a line, a table as a block of lines:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read runs/bench.json, the result of `make bench`."""
+"""Reads runs/bench.json, the result of `make bench`."""
 
 import json
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read models/*/model.yaml: the measurements of a model at its export and calibration."""
+"""Reads models/*/model.yaml: the measurements of a model at its export and calibration."""
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` write with a report."""
+"""Reads report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` write with a report."""
 
 import json
 import math

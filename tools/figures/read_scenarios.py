@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read scenarios/scenarios.json, the result of `make scenarios`."""
+"""Reads scenarios/scenarios.json, the result of `make scenarios`."""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the Markdown tables of studies: one figure per cell, with a key from the names of row and column."""
+"""Reads the Markdown tables of studies: one figure per cell, with a key from the names of row and column."""
 
 import re
 from collections.abc import Mapping, Sequence

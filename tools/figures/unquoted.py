@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find measurements that a page contains as typed text instead of as a quote.
+"""Finds measurements that a page contains as typed text instead of as a quote.
 
 A number with a unit, in prose or in a table, counts as a measurement unless it is quoted. Numbers that were
 chosen or specified (a default, a limit, a size) are written in backticks, `90 m`. The comment <!-- given -->

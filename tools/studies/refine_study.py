@@ -62,7 +62,7 @@ class Spot:
     def look(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float = VIEW_M, heading: float = 0.0
     ) -> Look:
-        """Return a look at the spot, or at a place beside it."""
+        """Return the look of a view of the spot, or of a place beside it."""
         return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
 
 
