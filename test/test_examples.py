@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples in the documentation: commands have the options they name, marked blocks run, Python compiles."""
+"""Examples in the documentation: options of commands exist, marked blocks run, and Python compiles."""
 
 import ast
 import os
@@ -13,7 +13,7 @@ from doc_examples import Call, calls, launch_arguments, wrong
 from doc_pages import ROOT, RUNS, Block, all_blocks, blocks
 
 SHELL = ("sh", "bash", "shell")
-_SECONDS = 120  # of a busy machine; an idle one takes a tenth
+_SECONDS = 120  # for a busy machine; an idle machine needs a tenth
 _PROGRAMS = {
     "geoloc": "from geoloc.cli import main; main()",
     "geoloc-train": "from geoloc_training.cli import main; main()",
@@ -36,7 +36,7 @@ assert "verify" in open("help.txt").read()
 
 
 def checkout(folder: Path) -> Path:
-    """Make a folder that looks like a checkout with its .venv, from which examples run."""
+    """Make a folder with the layout of a checkout and its .venv, in which examples run."""
     programs = folder / ".venv/bin"
     programs.mkdir(parents=True)
     (programs / "activate").write_text("", encoding="utf-8")
@@ -51,7 +51,7 @@ def checkout(folder: Path) -> Path:
 
 
 def run(found: list[Block], folder: Path) -> None:
-    """Run blocks one after another in a folder."""
+    """Run blocks in order in a folder."""
     environment = os.environ | {
         "PATH": f"{folder / '.venv/bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "src"),
@@ -71,7 +71,7 @@ def run(found: list[Block], folder: Path) -> None:
 
 
 def marked() -> dict[str, list[Block]]:
-    """Return the blocks that run, by page."""
+    """Return the marked blocks, by page."""
     found: dict[str, list[Block]] = {}
     for block in all_blocks(*SHELL, "python"):
         if block.runs:
@@ -83,7 +83,7 @@ def example(text: str) -> list[Call]:
     return list(calls(Block("page", 1, "sh", text, runs=False)))
 
 
-def test_commands_of_the_documentation_have_the_options_they_name() -> None:
+def test_options_in_the_documentation_exist() -> None:
     pytest.importorskip("torch", reason="geoloc-train needs it")
     found = [call for block in all_blocks(*SHELL) for call in calls(block)]
     assert any(call.program == "geoloc" for call in found)
@@ -105,7 +105,7 @@ def test_a_sequence_runs_in_one_folder(tmp_path: Path) -> None:
     run(found, checkout(tmp_path))
 
 
-def test_a_failure_of_any_line_is_one_of_the_example(tmp_path: Path) -> None:
+def test_a_failing_line_fails_the_example(tmp_path: Path) -> None:
     (block,) = blocks(f"{RUNS}\n```sh\nfalse\ntrue\n```\n", "made")
     with pytest.raises(AssertionError, match="made, line 3"):
         run([block], checkout(tmp_path))
@@ -142,7 +142,7 @@ def test_lines_are_joined_and_comments_dropped() -> None:
         "git clone … && colcon build",
     ],
 )
-def test_a_right_command_is_accepted(text: str) -> None:
+def test_a_correct_command_is_accepted(text: str) -> None:
     assert [wrong(call) for call in example(text) if wrong(call)] == []
 
 
@@ -162,7 +162,7 @@ def test_a_right_command_is_accepted(text: str) -> None:
         (".venv/bin/python tools/bench.py", "is not there"),
     ],
 )
-def test_a_slip_is_found(text: str, said: str) -> None:
+def test_a_wrong_command_is_found(text: str, said: str) -> None:
     (call,) = example(text)
     assert said in wrong(call)
 
@@ -178,7 +178,7 @@ def test_a_slip_is_found(text: str, said: str) -> None:
         ("geoloc-train fit +preset=small optimiser.steps=300 --out runs/first", ""),
     ],
 )
-def test_settings_of_training_are_known(text: str, said: str) -> None:
+def test_unknown_settings_of_training_are_found(text: str, said: str) -> None:
     pytest.importorskip("torch", reason="geoloc-train needs it")
     (call,) = example(text)
     assert (said in wrong(call)) if said else (wrong(call) == "")

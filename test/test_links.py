@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links of the documentation lead somewhere, every page is led to, and code names pages that exist."""
+"""Links in the documentation have a target, every page is linked, and code names only existing pages."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from doc_pages import ROOT, Link, anchors, anchors_of, links, pages, slug_of
 
 BEGINNINGS = ("README.md", "docs/index.md")
-"""From one of these a reader comes to every page of docs/."""
+"""Pages from which links lead to every page of docs/."""
 
 _NAMED = re.compile(r"(?<![\w/.:-])(?P<file>docs/[\w./-]*\w|README(?:\.md)?(?=#))(?:#(?P<anchor>[\w-]+))?")
 _WEB = re.compile(r"https?://[^\s)>\]\"'`]+")
@@ -23,7 +23,7 @@ def is_web(target: str) -> bool:
 
 
 def broken(path: Path, link: Link, root: Path = ROOT) -> str:
-    """Return what is wrong with a relative link of a page; empty where nothing is."""
+    """Return what is wrong with a relative link of a page; empty for a valid link."""
     file, _, anchor = link.target.partition("#")
     where = path if not file else (path.parent / unquote(file)).resolve()
     if not where.is_relative_to(root.resolve()):
@@ -36,14 +36,14 @@ def broken(path: Path, link: Link, root: Path = ROOT) -> str:
 
 
 def wrong_address(address: str) -> bool:
-    """Whether an address of the web cannot be one; nothing is looked up."""
+    """Return True if a web address is malformed; the address is not opened."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     return not re.fullmatch(r"(?:[\w-]+\.)+\w+|localhost", host) or address.count("://") != 1
 
 
 def named_pages() -> Iterator[tuple[str, str, str]]:
-    """Yield file, page and anchor of every mention of documentation in code and configuration."""
+    """Yield file, page and anchor for every mention of a documentation page in code and configuration."""
     folders = ("src", "launch", "config", "tools")
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*")) if file.is_file()]
     for file in [*files, ROOT / "Makefile", ROOT / "package.xml", ROOT / "setup.py", ROOT / "pyproject.toml"]:
@@ -54,14 +54,14 @@ def named_pages() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_have_a_target(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     found = [broken(path, link) for link in links(text) if not is_web(link.target)]
     assert [said for said in found if said] == []
     assert [address for address in _WEB.findall(text) if wrong_address(address.rstrip(".,;:"))] == []
 
 
-def test_every_page_is_led_to() -> None:
+def test_every_page_is_linked() -> None:
     todo = [ROOT / name for name in BEGINNINGS if (ROOT / name).is_file()]
     seen = set(todo)
     while todo:
@@ -103,11 +103,11 @@ def test_mentions_are_found() -> None:
         ("R@1 – what else", "r1--what-else"),
     ],
 )
-def test_headings_have_github_s_anchors(title: str, slug: str) -> None:
+def test_headings_have_the_anchors_of_github(title: str, slug: str) -> None:
     assert slug_of(title) == slug
 
 
-def test_anchors_are_numbered_and_none_is_in_code() -> None:
+def test_repeated_anchors_are_numbered_and_code_has_no_anchors() -> None:
     text = '# A b\n\n## A b\n\n```sh\n# no heading\n```\n\n### `c` d ###\n\n<a id="here"></a>\n'
     assert anchors(text) == {"a-b", "a-b-1", "c-d", "here"}
 
@@ -127,7 +127,7 @@ def test_links_are_found_outside_code() -> None:
     ]
 
 
-def test_a_broken_link_is_said(tmp_path: Path) -> None:
+def test_broken_links_are_reported(tmp_path: Path) -> None:
     page = tmp_path / "docs/a.md"
     page.parent.mkdir()
     page.write_text("# Title\n")
@@ -144,6 +144,6 @@ def test_a_broken_link_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://", "http://a b", "https://nodots/x", "https://https://a.org"])
-def test_an_address_that_cannot_be_one_is_refused(address: str) -> None:
+def test_a_malformed_address_is_found(address: str) -> None:
     assert wrong_address(address)
     assert not wrong_address("https://docs.ros.org/en/kilted/#x")

@@ -99,7 +99,7 @@ class Panel:
 def picture(
     camera: Rgb, raster: Raster, extent: tuple[tuple[float, float], float], past: list[Moment]
 ) -> Image.Image:
-    """Draw one frame of the animation, of the last of `past`."""
+    """Draw one frame of the animation, for the last moment in `past`."""
     now = past[-1]
     wide, close = Panel(raster, *extent), Panel(raster, now.truth_m, CLOSE_UP_M)
     wide.line([moment.truth_m for moment in past], TRUTH, 3)
@@ -133,9 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("demo", type=Path, help="folder that `make demo` filled")
-    parser.add_argument("out", type=Path, help="animated WebP to write")
-    parser.add_argument("--quality", type=int, default=45, help="quality of the images, 1 to 100")
+    parser.add_argument("demo", type=Path, help="Folder with the results of `make demo`.")
+    parser.add_argument("out", type=Path, help="Animated WebP file to write.")
+    parser.add_argument("--quality", type=int, default=45, help="Quality of the images, 1 to 100.")
     given = parser.parse_args()
     folder = next(given.demo.glob("seed-*"))
     flown = open_map(folder / "map")
@@ -158,7 +158,7 @@ def main() -> None:
     pictures[0].save(
         given.out, save_all=True, append_images=pictures[1:], duration=FRAME_MS, loop=0, **options
     )
-    print(f"{given.out}: {len(pictures)} pictures, {given.out.stat().st_size / 1e6:.1f} MB")
+    print(f"{given.out}: {len(pictures)} images, {given.out.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

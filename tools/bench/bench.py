@@ -41,7 +41,7 @@ _HALF = _PICTURES // 2  # number of images for the naive method
 
 
 def view() -> Iterator[Row]:
-    """Time the warp of a tilted frame to a view of 160 pixels; ratios are to 640 x 480."""
+    """Time the warp of a frame, tilted by 10°, to a view of 160 pixels; ratios are to 640 x 480."""
     world_from_optical = Rotation.from_euler("xyz", [10, 0, 40], degrees=True).as_matrix() @ mount_rotation(
         NADIR_MOUNT_RPY_DEG
     )
@@ -235,7 +235,7 @@ def main() -> None:
         metavar="TABLE",
         help=f"Tables to print, of {', '.join(TABLES)}; all by default.",
     )
-    parser.add_argument("--out", type=Path, help="JSON file; runs/bench.json where no table is named")
+    parser.add_argument("--out", type=Path, help="JSON file to write; runs/bench.json if no table is named.")
     options = parser.parse_args()
     out = options.out if options.table else options.out or Path("runs/bench.json")
     cores = Path("/proc/cpuinfo").read_text().count("processor")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All measured figures, by section and key, and the JSON file that holds them: docs/figures.json."""
+"""Measured figures by section and key, and their file, docs/figures.json."""
 
 import json
 import math
@@ -13,11 +13,11 @@ _KEY = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _SECTION_KEY = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 _NUMBER = re.compile(r"[-−]?\d[\d,]*(\.\d+)?")
 NUMBER = ":number"
-"""Behind a key: the figure without its unit, for a column whose head names it."""
+"""Suffix of a key: quote the figure without its unit, for a column whose head names the unit."""
 
 
 class FigureError(Exception):
-    """What is wrong with a figure, in a sentence that says what to do."""
+    """A figure, a quote or a result is wrong; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Figure:
     """One measured number.
 
     Attributes:
-        value: the number itself; None where there is none, for example no fix.
-        text: as pages show it, rounded and with its unit.
-        meaning: what it is, in a few words.
+        value: number; None if there is no number, for example without a fix.
+        text: number as pages show it, rounded and with its unit.
+        meaning: description of the number in a few words.
     """
 
     value: float | None
@@ -36,26 +36,29 @@ class Figure:
 
     def __post_init__(self) -> None:
         if not self.text or "|" in self.text or "\n" in self.text:
-            raise FigureError(f"a figure's text must be one line without |, and not empty: {self.text!r}")
+            raise FigureError(
+                f"the text {self.text!r} of a figure is empty or contains '|' or a line break; "
+                "write one line without '|'."
+            )
 
     @property
     def number(self) -> str:
-        """The text without the unit behind it."""
+        """The text without its unit."""
         return self.text.removesuffix(_unit(self.text)).strip()
 
 
 @dataclass(frozen=True)
 class Section:
-    """What one command measured.
+    """Figures and tables that one command measured.
 
     Attributes:
-        command: as typed in a checkout.
-        commit: short hash of the code that was measured.
-        date: of the result, YYYY-MM-DD.
-        machine: that it was measured on, in words.
-        figures: by key.
+        command: command line, as typed in a checkout.
+        commit: short hash of the measured code.
+        date: date of the result, YYYY-MM-DD.
+        machine: description of the machine that the command ran on.
+        figures: figures by key.
         tables: Markdown tables, by key.
-        recorded: why the section was not measured again since; empty for one that was.
+        recorded: origin of a section that its command did not write; empty otherwise.
     """
 
     command: str
@@ -69,14 +72,14 @@ class Section:
     def __post_init__(self) -> None:
         for name in ("command", "commit", "date", "machine"):
             if not getattr(self, name):
-                raise FigureError(f"a section needs a {name}")
+                raise FigureError(f"the {name} is missing; add it.")
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", self.date):
-            raise FigureError(f"the date {self.date!r} is not written as YYYY-MM-DD")
+            raise FigureError(f"the date {self.date!r} does not have the form YYYY-MM-DD; correct it.")
         for key in (*self.figures, *self.tables):
             if not _KEY.fullmatch(key):
-                raise FigureError(f"{key!r} cannot be a key: use a-z, 0-9, and single . _ - between them")
+                raise FigureError(f"the key {key!r} is invalid; use a-z, 0-9, and single . _ - between them.")
         for key in set(self.figures) & set(self.tables):
-            raise FigureError(f"{key!r} is a figure and a table: give them different keys")
+            raise FigureError(f"the key {key!r} names a figure and a table; give them different keys.")
 
 
 Book = dict[str, Section]
@@ -86,19 +89,19 @@ def read_book(path: Path) -> Book:
     """Read docs/figures.json; an absent file is an empty book.
 
     Raises:
-        FigureError: where the file is damaged, or a section lacks an entry.
+        FigureError: if the file is damaged or a section lacks an entry.
     """
     if not path.is_file():
         return {}
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise FigureError(f"{path} is no JSON ({error}): restore it from git") from error
+        raise FigureError(f"{path} is not valid JSON ({error}); restore it from git.") from error
     return {name: _section(path, name, content) for name, content in tree.items()}
 
 
 def write_book(book: Book, path: Path) -> None:
-    """Write docs/figures.json, a figure a line, so that a new measurement is a small diff."""
+    """Write docs/figures.json with one figure per line, so that a new measurement is a small diff."""
     sections = []
     for name, section in book.items():
         content = asdict(section)
@@ -113,38 +116,38 @@ def write_book(book: Book, path: Path) -> None:
 
 
 def text_of(book: Book, key: str) -> str:
-    """Return what a quote of `section.key` shows: a figure's text, its number alone, or a table.
+    """Return the text that a quote of `section.key` shows: a figure, a figure without its unit, or a table.
 
     Raises:
-        FigureError: where nothing has that key.
+        FigureError: if no figure or table has this key.
     """
     name, _, rest = key.partition(".")
     plain = rest.removesuffix(NUMBER)
     if name not in book:
-        raise FigureError(f"no section {name!r} is in docs/figures.json; there are {', '.join(book)}")
+        raise FigureError(f"docs/figures.json has no section {name!r}; use one of {', '.join(book)}.")
     section = book[name]
     if plain in section.figures:
         figure = section.figures[plain]
         return figure.text if rest == plain else figure.number
     if rest in section.tables:
         return section.tables[rest]
-    raise FigureError(f"section {name!r} has no figure or table {plain!r}; docs/figures.md lists them")
+    raise FigureError(f"section {name!r} has no figure or table {plain!r}; choose one from docs/figures.md.")
 
 
 def is_table(book: Book, key: str) -> bool:
-    """Whether a key is a table's; False for an unknown one."""
+    """Return True if the key names a table; False for an unknown key."""
     name, _, rest = key.partition(".")
     return name in book and rest in book[name].tables
 
 
 def first_number(text: str) -> float | None:
-    """Return the first number of a text; None without one."""
+    """Return the first number in a text, or None."""
     found = _NUMBER.search(text)
     return float(found[0].replace(",", "").replace("−", "-")) if found else None
 
 
 def key_of(text: str) -> str:
-    """Return a key for a name in words: lower case, one _ for whatever is no letter or digit."""
+    """Return a key for a name: lower case, with _ for each run of other characters."""
     words = re.sub(r"[^a-z0-9]+", "_", text.lower().replace("@", "")).strip("_")
     return words or "unnamed"
 
@@ -152,17 +155,19 @@ def key_of(text: str) -> str:
 def _section(path: Path, name: str, content: dict[str, Any]) -> Section:
     if not _SECTION_KEY.fullmatch(name):
         raise FigureError(
-            f"{path}: {name!r} cannot name a section: use a-z, 0-9, and single _ - between them"
+            f"{path}: the section name {name!r} is invalid; use a-z, 0-9, and single _ - between them."
         )
     try:
         figures = {key: Figure(**figure) for key, figure in content["figures"].items()}
         return Section(**{**content, "figures": figures})
-    except (TypeError, KeyError, AttributeError, FigureError) as error:
+    except FigureError as error:
         raise FigureError(f"{path}, section {name!r}: {error}") from error
+    except (TypeError, KeyError, AttributeError) as error:
+        raise FigureError(f"{path}, section {name!r} is damaged ({error}); restore it from git.") from error
 
 
 def _unit(text: str) -> str:
-    """Return what follows the last digit of a text."""
+    """Return the text behind the last digit; empty without a digit."""
     return re.split(r"\d(?=\D*$)", text, maxsplit=1)[-1] if any(c.isdigit() for c in text) else ""
 
 

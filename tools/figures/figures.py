@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measured figures into the documentation: docs/figures.json, docs/figures.md, and every quote in a page.
+"""Collect measured figures and write them into the documentation.
 
-make figures                                     collect what lies in this checkout, and write
-tools/figures/figures.py --from ../elsewhere     the results of another checkout
-tools/figures/figures.py --only demo             one section alone
-tools/figures/figures.py --check                 write nothing; exit code 1 where a page is not up to date
+make figures                                   collect the results in this checkout and write all pages
+tools/figures/figures.py --from ../other       collect the results of another checkout
+tools/figures/figures.py --only demo           collect one section
+tools/figures/figures.py --check               write nothing; exit with 1 if a page is not up to date
 
-A command such as `make demo` measures and leaves its result in a file. This one reads those files, a section
-of docs/figures.json for each command, and keeps the sections whose results are not there. It then writes
-docs/figures.md and the text between the marks of every quote in README.md and docs/:
+A command such as `make demo` measures something and leaves its result in a file. This command reads these
+files into docs/figures.json, one section for each measuring command. A section without a result in the
+checkout stays as it is. The command then writes docs/figures.md and, in README.md and docs/, the text between
+the two marks of every quote:
 
     The median error is <!--=demo.median-->1.1 m<!--/-->.
 
-So to quote a figure, look its key up in docs/figures.md, type both marks, and run `make figures`.
-A key may end in `:number`, which leaves the unit out. A table is quoted with its marks on lines of their own.
-Numbers that were chosen and not measured stand in backticks.
+To quote a figure, look up its key in docs/figures.md, type both marks, and run `make figures`.
+The suffix `:number` of a key leaves out the unit. The marks of a table are on lines of their own.
+Numbers that were chosen, not measured, are in backticks.
 """
 
 import argparse
@@ -33,13 +34,13 @@ JSON, PAGE = "docs/figures.json", "docs/figures.md"
 
 
 def quoting_pages(root: Path) -> list[Path]:
-    """Return the pages that may quote: those at the top and all of docs/, without the page of figures."""
+    """Return the pages that may quote figures: *.md at the top and in docs/, except docs/figures.md."""
     pages = [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md"))]
     return [path for path in pages if path != root / PAGE]
 
 
 def problems(root: Path) -> Iterator[str]:
-    """Yield a sentence for everything in the pages that is not as docs/figures.json has it."""
+    """Yield an error sentence for each place where a page differs from docs/figures.json."""
     try:
         book = read_book(root / JSON)
     except FigureError as error:
@@ -47,17 +48,17 @@ def problems(root: Path) -> Iterator[str]:
         return
     written = root / PAGE
     if not written.is_file() or written.read_text(encoding="utf-8") != page(book):
-        yield f"{PAGE} is not what {JSON} says: `make figures` writes it"
+        yield f"{PAGE} does not match {JSON}; run `make figures`."
     for path in quoting_pages(root):
         for said in wrong_quotes(path.read_text(encoding="utf-8"), book):
             yield f"{path.relative_to(root)}, {said}"
 
 
 def write(root: Path, book: Book) -> None:
-    """Write the JSON file, the page and every quote.
+    """Write docs/figures.json, docs/figures.md and every quote.
 
     Raises:
-        FigureError: for a page with a mark that is not closed or a key that is unknown; nothing is written.
+        FigureError: if a page has an unclosed mark or an unknown key; no file is written then.
     """
     pages = {}
     for path in quoting_pages(root):
@@ -74,11 +75,11 @@ def write(root: Path, book: Book) -> None:
 
 
 def main() -> None:
-    """Collect and write, or check."""
+    """Collect the figures and write the pages, or only check the pages."""
     options = _parser().parse_args()
     if options.check:
         found = list(problems(ROOT))
-        print("\n".join(found) or "every page shows the figures as they were measured")
+        print("\n".join(found) or "all pages match docs/figures.json")
         raise SystemExit(1 if found else 0)
     try:
         book = read_book(ROOT / JSON)
@@ -91,9 +92,9 @@ def main() -> None:
         raise SystemExit(2) from error
     print(f"read: {', '.join(measured) or 'nothing'}")
     if old:
-        print(f"kept, for the result there is older: {', '.join(old)}; `--only` takes it all the same")
+        print(f"kept, because the result is older: {', '.join(old)}; pass `--only` to take it anyway")
     if absent:
-        print(f"kept, for no result is there: {', '.join(absent)}")
+        print(f"kept, because there is no result: {', '.join(absent)}")
     for said in problems(ROOT):
         print(said)
 
@@ -101,20 +102,24 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {one.name:<16}{one.where}" for one in sources(ROOT))
     parser = argparse.ArgumentParser(
-        description=f"{__doc__}\nSections, and where their commands leave their results:\n{listed}",
+        description=f"{__doc__}\nSections, and the files that their commands write:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [one.name for one in sources(ROOT)]
-    parser.add_argument("--only", default="", choices=names, metavar="SECTION", help="this section alone")
+    parser.add_argument(
+        "--only", default="", choices=names, metavar="SECTION", help="Collect this section only."
+    )
     parser.add_argument(
         "--from",
         dest="checkout",
         type=Path,
         default=ROOT,
         metavar="FOLDER",
-        help="checkout whose results are read",
+        help="Checkout that holds the results; this one by default.",
     )
-    parser.add_argument("--check", action="store_true", help="compare the pages with docs/figures.json only")
+    parser.add_argument(
+        "--check", action="store_true", help="Only compare the pages with docs/figures.json; write nothing."
+    )
     return parser
 
 

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/figures.md: every section of docs/figures.json as a reader sees it."""
+"""Renders docs/figures.json as the page docs/figures.md."""
 
 from book import Book, Section
 
 _HEAD = """# Figures
 
-`make figures` writes this page, and every figure that a page quotes, from docs/figures.json; do not edit it.
-To measure a section again, run its command in a checkout and then `make figures`: it collects the results
-that lie where the commands leave them, and keeps the sections whose results are not there.
-`tools/figures/figures.py --help` says more.
+`make figures` writes this page and all quoted figures of other pages from docs/figures.json; do not edit it.
+To measure a section again, run its command in a checkout, then `make figures`. `make figures` collects the
+results that the commands left in the checkout; sections without a result stay as they are.
+`tools/figures/figures.py --help` explains the options.
 
 A page quotes a figure by its section and key: `<!--=demo.median--><!--/-->`.
 """
 
 
 def page(book: Book) -> str:
-    """Return the page."""
+    """Return the text of the page docs/figures.md."""
     return "\n".join([_HEAD, *(_section(name, section) for name, section in book.items())])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a Markdown page is prose: fenced blocks and code in backticks are not."""
+"""Separates the prose of a Markdown page from its code: fenced blocks and code in backticks."""
 
 import re
 
@@ -8,7 +8,7 @@ _INLINE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 
 
 def masked(text: str) -> str:
-    """Return a page with all code blanked out; every other character stays where it is."""
+    """Return a page with spaces in place of its code; all other characters keep their positions."""
     lines, fence = [], ""
     for line in text.split("\n"):
         found = _FENCE.match(line)
@@ -25,7 +25,7 @@ def masked(text: str) -> str:
 
 
 def line_of(text: str, position: int) -> int:
-    """Return the number of the line, from 1, that holds a position."""
+    """Return the number of the line, from 1, that contains a character position."""
     return text.count("\n", 0, position) + 1
 
 

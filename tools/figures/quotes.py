@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotes of figures in Markdown pages: found, compared with docs/figures.json, and written anew.
+"""Finds quotes of figures in Markdown pages, compares them with docs/figures.json, and rewrites them.
 
 A figure is quoted within a line, a table as a block of lines:
 
@@ -9,7 +9,8 @@ A figure is quoted within a line, a table as a block of lines:
     | figure | … |
     <!--/-->
 
-The marks are comments, which pages do not show. `<!--=demo.median:number-->` leaves the unit out.
+The marks are HTML comments, which a rendered page does not show. `<!--=demo.median:number-->` leaves out
+the unit.
 """
 
 import re
@@ -28,10 +29,10 @@ class Quote:
     """A quote in a page.
 
     Attributes:
-        key: of the figure or table.
-        start, end: where the quoted text begins and ends, between the marks.
-        line: of the mark that opens it, from 1.
-        opens_line: whether nothing but a list's bullet stands before it in its line.
+        key: section and key of the figure or table, `section.key`.
+        start, end: character range of the quoted text between the marks.
+        line: number of the line with the opening mark, from 1.
+        opens_line: True if the opening mark begins its line, or only a list bullet precedes it.
     """
 
     key: str
@@ -42,10 +43,10 @@ class Quote:
 
 
 def quotes_in(text: str) -> list[Quote]:
-    """Return the quotes of a page, marks in code left out.
+    """Return the quotes of a page; ignore marks in code.
 
     Raises:
-        FigureError: for a mark that is not closed, or closes nothing.
+        FigureError: if an opening mark is not closed, or a closing mark has no opening mark.
     """
     found: list[Quote] = []
     opened: re.Match[str] | None = None
@@ -53,21 +54,21 @@ def quotes_in(text: str) -> list[Quote]:
         if opened is not None:
             if mark is None or not mark["close"]:
                 line = line_of(text, opened.start())
-                raise FigureError(f"line {line}: the quote of {opened['key']} is not closed")
+                raise FigureError(f"line {line}: the quote of {opened['key']} is not closed; add <!--/-->.")
             found.append(_quote(text, opened, mark.start()))
             opened = None
         elif mark is not None and mark["close"]:
-            raise FigureError(f"line {line_of(text, mark.start())}: <!--/--> closes no quote")
+            raise FigureError(f"line {line_of(text, mark.start())}: <!--/--> closes no quote; remove it.")
         else:
             opened = mark
     return found
 
 
 def rewritten(text: str, book: Book) -> str:
-    """Return a page with every quote as the book has it now.
+    """Return a page with every quote replaced by the text of the book.
 
     Raises:
-        FigureError: as `quotes_in`, and for a key that the book does not have.
+        FigureError: as `quotes_in`, or if the book does not have a key.
     """
     for quote in reversed(quotes_in(text)):
         try:
@@ -78,7 +79,7 @@ def rewritten(text: str, book: Book) -> str:
 
 
 def wrong_quotes(text: str, book: Book) -> Iterator[str]:
-    """Yield a sentence for every quote that is not as the book has it, or that pages would not show well."""
+    """Yield an error sentence for each quote that differs from the book or would not be rendered."""
     try:
         found = quotes_in(text)
     except FigureError as error:
@@ -91,7 +92,7 @@ def wrong_quotes(text: str, book: Book) -> Iterator[str]:
 
 
 def without_quotes(text: str, blank: Callable[[str], str]) -> str:
-    """Return a page whose quoted texts are replaced by what `blank` makes of them.
+    """Return a page with each quoted text replaced by the result of `blank`.
 
     Raises:
         FigureError: as `quotes_in`.
@@ -119,9 +120,9 @@ def _wrong(said: str, quote: Quote, book: Book) -> str:
     except FigureError as error:
         return str(error)
     if said != shown:
-        return f"{quote.key} is {shown.strip()!r}, not {said.strip()!r}: `make figures` writes it"
+        return f"{quote.key} is {shown.strip()!r}, not {said.strip()!r}; run `make figures`."
     if is_table(book, quote.key) and not quote.opens_line:
-        return f"the table {quote.key} needs its marks on lines of their own"
+        return f"the marks of the table {quote.key} are not on lines of their own; move them there."
     if not is_table(book, quote.key) and quote.opens_line:
-        return f"a line that begins with a mark is shown as it is typed: put a word before {quote.key}"
+        return f"the line begins with a mark, so its Markdown is not rendered; put a word before {quote.key}."
     return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads runs/bench.json, which `make bench` leaves."""
+"""Reads runs/bench.json, the result of `make bench`."""
 
 import json
 import re
@@ -10,20 +10,26 @@ from reading import Reading, markdown_table
 
 _NOTED = {
     "rate": (re.compile(r"\d+ images/s"), "in training"),
-    "recall": (re.compile(r"(?<=recall )[\d.]+"), "recall of the best ten"),
-    "ready": (re.compile(r"(?<=ready in )[\d.]+ s"), "time to build the index"),
-    "peak": (re.compile(r"(?<=peak )[\d.]+ MB"), "most memory held"),
-    "overhead": (re.compile(r"(?<=overhead )-?[\d.]+%"), "of a step, beside its encoder's passes"),
-    "augmentation": (re.compile(r"(?<=augmentation )-?[\d.]+%"), "beside the encoder's passes"),
-    "time_share": (re.compile(r"1/[\d.]+(?= of the time)"), "time, sparse beside dense"),
-    "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory, sparse beside dense"),
+    "recall": (re.compile(r"(?:(?<=recall )|(?<=best ten ))[\d.]+"), "recall of the ten most similar"),
+    "ready": (re.compile(r"(?:(?<=ready in )|(?<=built in ))[\d.]+ s"), "time to build the index"),
+    "peak": (re.compile(r"(?<=peak )[\d.]+ MB"), "peak memory"),
+    "overhead": (
+        re.compile(r"(?<=overhead )-?[\d.]+%"),
+        "overhead relative to the encoder's passes",
+    ),
+    "augmentation": (
+        re.compile(r"(?<=augmentation )-?[\d.]+%"),
+        "augmentation relative to the encoder's passes",
+    ),
+    "time_share": (re.compile(r"1/[\d.]+(?= of the (?:wall )?time)"), "time of sparse relative to dense"),
+    "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory of sparse relative to dense"),
     "off": (re.compile(r"[\d.]+ m(?= off)"), "distance from the true place"),
 }
-"""Figures that a row's note may hold, by key: where they stand, and what they are."""
+"""Figures that the note of a row may contain: pattern and meaning by key."""
 
 
 def read_bench(root: Path) -> Reading | None:
-    """Read every row of every table: milliseconds, ratio, and what its note says."""
+    """Read milliseconds, ratio and the figures in the note of every row; None without the file."""
     file = root / "runs/bench.json"
     if not file.is_file():
         return None
@@ -35,7 +41,9 @@ def read_bench(root: Path) -> Reading | None:
             rows.append((row["name"], ms, ratio, note))
             key = f"{key_of(name)}.{key_of(row['name'].replace(',', ''))}"
             reading.add(f"{key}.ms", ms, f"{name}: {row['name']}", row["ms"])
-            reading.add(f"{key}.ratio", ratio, f"{name}: {row['name']}, beside the first row", row["ratio"])
+            reading.add(
+                f"{key}.ratio", ratio, f"{name}: {row['name']}, relative to the first row", row["ratio"]
+            )
             _add_noted(reading, key, f"{name}: {row['name']}", note)
         reading.tables[key_of(name)] = markdown_table((table["about"], "median", "ratio", ""), rows)
     return reading
@@ -50,5 +58,5 @@ def _add_noted(reading: Reading, key: str, what: str, note: str) -> None:
 
 
 def _ms(value: float) -> str:
-    """Return milliseconds with two digits that count, or whole."""
+    """Return milliseconds with two significant digits below 10, and as an integer from 10 on."""
     return f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"

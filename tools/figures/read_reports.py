@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` leave with a report."""
+"""Reads report.json, which `geoloc demo`, `geoloc flight` and `geoloc evaluate` write with a report."""
 
 import json
 import math
@@ -26,7 +26,7 @@ _FLIGHT_HEAD = (
 
 
 def read_flight(folder: str, name: str, root: Path) -> Reading | None:
-    """Read the report of one continuous flight, in a folder of the checkout."""
+    """Read the report of one continuous flight from a folder of the checkout; None without a report."""
     file = root / folder / "report.json"
     if not file.is_file():
         return None
@@ -39,7 +39,7 @@ def read_flight(folder: str, name: str, root: Path) -> Reading | None:
 
 
 def read_flights(root: Path) -> Reading | None:
-    """Read the reports of `geoloc flight`: those of every flight, and of the groups of its photos."""
+    """Read the reports of `geoloc flight`, by flight and by group of photos; None without a report."""
     files = sorted(root.glob("flight/*/report/report.json")) or sorted(
         root.glob("flights/*/report/report.json")
     )
@@ -59,13 +59,13 @@ def read_flights(root: Path) -> Reading | None:
 
 
 def read_adapt_demo(root: Path) -> Reading | None:
-    """Read what `make adapt-demo` found before and after."""
+    """Read the reports of `make adapt-demo` before and after adaptation; None without both reports."""
     files = [root / f"demo/adapt/{when}/report.json" for when in ("before", "after")]
     if not all(file.is_file() for file in files):
         return None
     before, after = (_summaries(file)["all"] for file in files)
     reading = Reading(files)
-    reading.add("frames", str(before["frames"]), "frames of the flight that measures")
+    reading.add("frames", str(before["frames"]), "frames of the evaluated flight")
     for key, meaning, form in (
         ("within_tile", "frames answered within a tile", percent),
         ("recall_at_1", "frames whose best tile is the nearest one (R@1)", percent),
@@ -84,18 +84,18 @@ def read_adapt_demo(root: Path) -> Reading | None:
 
 
 def known(value: float | None) -> float:
-    """Return a number of a report, in which NaN is null."""
+    """Return a number of a report; NaN for null."""
     return math.nan if value is None else value
 
 
 def _add_errors(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
-    """Add counts, errors and shares."""
+    """Add the counts, errors and shares of a summary."""
     reading.add(f"{prefix}frames", str(s["frames"]), "frames with a known truth")
     reading.add(f"{prefix}fixes", str(s["fixes"]), "frames answered")
     for key, meaning in (
         ("availability", "share of all frames that were answered"),
         ("within_tile", "share of all frames answered within a tile's width"),
-        ("within_pitch", "share of all frames answered within a pitch, from tile to tile"),
+        ("within_pitch", "share of all frames answered within a pitch"),
         ("recall_at_1", "share of frames whose best tile is the nearest one (R@1)"),
     ):
         reading.share(f"{prefix}{key}", s[key], meaning)
@@ -110,14 +110,14 @@ def _add_errors(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
         ("max", "largest error"),
         ("oracle_median", "distance to the nearest tile's centre, median"),
         ("oracle_p95", "distance to the nearest tile's centre, 95th percentile"),
-        ("pitch", "distance from tile to tile"),
+        ("pitch", "distance between neighbouring tiles"),
         ("tile", "width of a tile"),
     ):
         reading.add(f"{prefix}{key}", metres(known(s[f"{key}_m"])), meaning, s[f"{key}_m"])
 
 
 def _add_course(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
-    """Add what only a flight has whose frames follow one another."""
+    """Add the figures of a continuous flight: first fix, availability after it, longest outage."""
     first = s["continuity"]["first_fix"]
     none = first["frames"] < 0
     said = "none" if none else seconds(first["seconds"])
@@ -125,23 +125,27 @@ def _add_course(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
     said = "none" if none else str(first["frames"] + 1)
     reading.add(f"{prefix}first_fix_frames", said, "frames to the first fix, itself included")
     reading.share(
-        f"{prefix}availability_after", first["availability_after"], "share answered after the first fix"
+        f"{prefix}availability_after",
+        first["availability_after"],
+        "share of frames answered after the first fix",
     )
     outage = s["continuity"]["longest_outage"]
     reading.add(f"{prefix}longest_outage", seconds(outage["seconds"]), "longest time without a fix")
 
 
 def _add_claims(reading: Reading, prefix: str, s: Mapping[str, Any]) -> None:
-    """Add NEES, shares inside the claimed ellipses, and fixes that are far off."""
+    """Add the NEES, the shares inside the covariance ellipses, and the false fixes."""
     belief = s["belief"]
-    reading.add(f"{prefix}nees", nees_text(known(belief["nees"])), "NEES; 2 is honest", belief["nees"])
+    reading.add(
+        f"{prefix}nees", nees_text(known(belief["nees"])), "NEES; 2 if the covariance is true", belief["nees"]
+    )
     band = f"{known(belief['band_low']):.2f} to {known(belief['band_high']):.2f}"
-    reading.add(f"{prefix}nees_band", band, "95 % band of an honest NEES, by the effective number of fixes")
+    reading.add(f"{prefix}nees_band", band, "95 % band of the NEES if the covariance is true")
     for sigma, share in belief["inside"].items():
         reading.share(f"{prefix}inside_{sigma}", share, f"share of the fixes inside their {sigma}σ ellipse")
     for beyond, found in s["false_fixes"].items():
         meaning = f"fixes more than {beyond} m off"
-        reading.add(f"{prefix}beyond_{beyond}", str(found["count"]), f"{meaning}, how many")
+        reading.add(f"{prefix}beyond_{beyond}", str(found["count"]), f"{meaning}, count")
         reading.share(f"{prefix}beyond_{beyond}_share", found["rate"], f"{meaning}, share of the fixes")
         bound = f"≤ {percent(known(found['high']))}"
         reading.add(f"{prefix}beyond_{beyond}_bound", bound, f"{meaning}, 95 % upper bound of the share")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads scenarios/scenarios.json, which `make scenarios` leaves."""
+"""Reads scenarios/scenarios.json, the result of `make scenarios`."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _PAIR_HEAD = (
 
 
 def read_scenarios(root: Path) -> Reading | None:
-    """Read the outcome of every flight and of all, the targets, and how alike the two sides are."""
+    """Read the outcomes, the targets, and the similarity of map and camera imagery; None without the file."""
     file = root / "scenarios/scenarios.json"
     if not file.is_file():
         return None
@@ -46,9 +46,13 @@ def read_scenarios(root: Path) -> Reading | None:
         _add_outcome(reading, _key(name), outcome)
     for one in content["likeness"]:
         key = f"likeness.{key_of(one['name'])}"
-        reading.add(f"{key}.median", f"{one['median']:.3f}", "cosine of the two sides of a place, median")
-        reading.add(f"{key}.p10", f"{one['p10']:.3f}", "cosine of the two sides of a place, 10th percentile")
-        reading.add(f"{key}.other", f"{one['other']:.3f}", "cosine with the most alike other place, median")
+        reading.add(
+            f"{key}.median", f"{one['median']:.3f}", "cosine of map and camera imagery of a place, median"
+        )
+        reading.add(
+            f"{key}.p10", f"{one['p10']:.3f}", "cosine of map and camera imagery of a place, 10th percentile"
+        )
+        reading.add(f"{key}.other", f"{one['other']:.3f}", "cosine with the most similar other place, median")
     reading.tables["flights"] = markdown_table(
         _SHEET_HEAD, [_sheet(name, one) for name, one in trials.items()]
     )
@@ -71,7 +75,7 @@ def _add_outcome(reading: Reading, key: str, one: Mapping[str, Any]) -> None:
         reading.add(f"{key}.flights", str(one["flights"]), "flights")
     reading.add(f"{key}.frames", str(one["frames"]), "frames with a known truth")
     reading.add(f"{key}.fixes", str(one["fixes"]), "frames answered")
-    reading.share(f"{key}.availability", one["availability"], "share answered from the first fix on")
+    reading.share(f"{key}.availability", one["availability"], "share of frames answered after the first fix")
     reading.add(f"{key}.median", metres(known(one["median_m"])), "median error of the fixes", one["median_m"])
     reading.add(f"{key}.p95", metres(known(one["p95_m"])), "95 % of the errors are below", one["p95_m"])
     for beyond, share in one["false"].items():
@@ -80,13 +84,13 @@ def _add_outcome(reading: Reading, key: str, one: Mapping[str, Any]) -> None:
     reading.add(f"{key}.first_fix_frames", _first(one), "frames to the first fix, itself included, median")
     for sigma, share in one["inside"].items():
         reading.share(f"{key}.inside_{sigma}", share, f"share of the fixes inside their {sigma}σ ellipse")
-    reading.add(f"{key}.nees", _nees(one), "NEES; 2 is honest", one["nees"])
+    reading.add(f"{key}.nees", _nees(one), "NEES; 2 if the covariance is true", one["nees"])
     band = " to ".join(f"{known(end):.2f}" for end in one["band"])
-    reading.add(f"{key}.nees_band", band, "95 % band of an honest NEES, by the effective number of fixes")
+    reading.add(f"{key}.nees_band", band, "95 % band of the NEES if the covariance is true")
     if one["flights"] == 1 and one["back_s"]:
         back = one["back_s"][0]
         text = "never" if back is None else seconds(back)
-        reading.add(f"{key}.back", text, "time to the first fix within 50 m after the kidnap", back)
+        reading.add(f"{key}.back", text, "time from the kidnap to a fix within 50 m of the truth", back)
 
 
 def _sheet(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ def _sheet(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _side_by_side(trials: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a row a scenario, the kinds of imagery side by side in every cell."""
+    """Return a table with one row per scenario; each cell lists the values of all kinds of imagery."""
     kinds = list(dict.fromkeys(name.partition("/")[0] for name in trials if "/" in name))
     scenarios = list(dict.fromkeys(name.partition("/")[2] for name in trials if "/" in name))
     rows = [(f"`{name}`", *_pairs([trials.get(f"{kind}/{name}") for kind in kinds])) for name in scenarios]
@@ -119,7 +123,7 @@ def _pairs(outcomes: list[Mapping[str, Any] | None]) -> list[str]:
 
 
 def _bare(one: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of `_PAIR_HEAD` without units; a flight without a fix has none but in one."""
+    """Return the cells of `_PAIR_HEAD` without units; without a fix, `none` and dashes."""
     if not one["fixes"]:
         return ("none", *("–",) * (len(_PAIR_HEAD) - 1))
     false = percent(known(one["false"]["100"]), fine_below_one=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the Markdown tables that studies leave: a figure a cell, its key from the row's and column's name."""
+"""Reads the Markdown tables of studies: one figure per cell, with a key from the names of row and column."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _SEPARATORS = re.compile(r" (?:/|→) ")
 
 @dataclass(frozen=True)
 class Sheet:
-    """A Markdown table, and the line of text above it."""
+    """A Markdown table and the line of text above it."""
 
     title: str
     head: tuple[str, ...]
@@ -25,13 +25,13 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Column:
-    """What the cells of a column are.
+    """How to read the cells of a column.
 
     Attributes:
-        key: of its figures, behind the row's.
-        unit: put behind the text of a cell.
-        parts: keys of the two numbers of a cell such as `1.0 / 3.3` or `76.7 → 78.9`; empty for a cell that
-            is one figure.
+        key: key of the figures, appended to the key of the row.
+        unit: unit, appended to the text of a cell.
+        parts: keys of the two numbers of a cell such as `1.0 / 3.3` or `76.7 → 78.9`; empty if a cell is one
+            figure.
     """
 
     key: str
@@ -41,15 +41,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study leaves its table, and what is in it.
+    """File of a study's table and how to read it.
 
     Attributes:
-        where: the file, relative to the checkout.
-        columns: by their head; others get a key from their head, and no unit.
-        titled: whether the text above a table begins the keys of its figures.
-        unit: of columns that are not named.
-        usual: end of a row's name that its key leaves out.
-        says: head of the column that says in words what a row is; empty where the row's name does.
+        where: file, relative to the checkout.
+        columns: columns by their head; the key of any other column comes from its head.
+        titled: True if the keys begin with the line of text above the table.
+        unit: unit of the columns that are not in `columns`.
+        usual: suffix of a row's name that its key leaves out.
+        says: head of the column that describes a row; empty if the name of the row describes it.
     """
 
     where: str
@@ -129,7 +129,7 @@ ADAPTATION = Study(
 
 
 def read_study(study: Study, root: Path) -> Reading | None:
-    """Read a study's table; None where it is not there."""
+    """Read the tables of a study; None without the file."""
     file = root / study.where
     if not file.is_file():
         return None
@@ -148,7 +148,7 @@ def read_study(study: Study, root: Path) -> Reading | None:
 
 
 def sheets(text: str) -> list[Sheet]:
-    """Return the tables of a text in Markdown, a log among them: whatever else it says is passed over."""
+    """Return the Markdown tables in a text, such as a log; ignore all other lines."""
     found: list[Sheet] = []
     title, lines = "", list[tuple[str, ...]]()
     for line in [*text.splitlines(), ""]:
@@ -164,7 +164,7 @@ def sheets(text: str) -> list[Sheet]:
 
 
 def _together(found: Sequence[Sheet]) -> str:
-    """Return tables of one head as one, a column with their titles before it."""
+    """Return tables with the same head as one table, with their titles in an additional first column."""
     rows = [(sheet.title, *row) for sheet in found for row in sheet.rows]
     return markdown_table(("", *found[0].head), rows) if found else ""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of docs/figures.json: which command measures each, where its result lies, who reads it."""
+"""Sections of docs/figures.json: the command that measures each, its result file and the reader."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ _STUDY = ".venv/bin/python tools/studies/"
 
 @dataclass(frozen=True)
 class Source:
-    """Where the figures of a section come from.
+    """Source of the figures of a section.
 
     Attributes:
-        name: of the section.
-        command: that measures, as typed in a checkout.
-        where: what it leaves behind, relative to the checkout.
-        read: reads that; returns None where it is not there.
+        name: name of the section.
+        command: command that measures the figures, as typed in a checkout.
+        where: result file of the command, relative to the checkout.
+        read: function that reads the result of a checkout; returns None without a result.
     """
 
     name: str
@@ -78,7 +78,7 @@ SOURCES = (
 
 
 def sources(root: Path) -> Iterator[Source]:
-    """Yield every section's source, a section for each model of the checkout among them."""
+    """Yield the source of every section, including one section for each model of the checkout."""
     yield from SOURCES
     for card in sorted(root.glob("models/*/model.yaml")):
         name = card.parent.name
@@ -90,14 +90,14 @@ def collect(checkout: Path, only: str = "") -> tuple[Book, list[str]]:
     """Read the results of a checkout.
 
     Args:
-        checkout: where the commands left their results.
-        only: the section to read; empty for all.
+        checkout: folder in which the commands ran.
+        only: name of the section to read; empty for all.
 
     Returns:
-        the sections whose results are there, and the names of the others.
+        the sections with a result, and the names of the sections without one.
 
     Raises:
-        FigureError: where a result is not as its reader expects it.
+        FigureError: if a result does not have the form that its reader expects.
     """
     found, absent = Book(), []
     for source in sources(checkout):
@@ -111,14 +111,14 @@ def collect(checkout: Path, only: str = "") -> tuple[Book, list[str]]:
 
 
 def merged(book: Book, measured: Book) -> Book:
-    """Return the book with what was measured now: sections in the order of the sources, then the others."""
+    """Return the book with the new sections, in the order of the sources; sections without a source last."""
     together = {**book, **measured}
     order = [source.name for source in SOURCES if source.name in together]
     return {name: together[name] for name in [*order, *(name for name in together if name not in order)]}
 
 
 def outdated(book: Book, measured: Book) -> list[str]:
-    """Name the sections whose results are older than what the book holds of them."""
+    """Return the names of the sections whose new result is older than the one in the book."""
     return [name for name, section in measured.items() if name in book and section.date < book[name].date]
 
 

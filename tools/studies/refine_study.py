@@ -62,7 +62,7 @@ class Spot:
     def look(
         self, east_m: float = 0.0, south_m: float = 0.0, size_m: float = VIEW_M, heading: float = 0.0
     ) -> Look:
-        """Return a look at the spot, or at a place beside it."""
+        """Return the look of a view of the spot, or of a place beside it."""
         return Look(self.east_m + east_m, self.south_m + south_m, size_m, heading)
 
 
@@ -199,7 +199,7 @@ def attempt(method: str, trial: Trial) -> Tried:
 
 
 def tables(chosen: argparse.Namespace, encoder: Encoder) -> Iterator[str]:
-    """Yield the lines of a table a case and a flight."""
+    """Yield the lines of one table for each case and each flight."""
     for case in chosen.cases:
         how = Disturbance(offset_m=chosen.offset_m)
         queries = list(trials(case, chosen.imagery, chosen.queries, encoder, how))

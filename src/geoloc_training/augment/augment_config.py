@@ -46,7 +46,7 @@ class AugmentConfig:
         )
         for name in ("wide_offset_share", "wide_yaw_share", "border_share"):
             value = getattr(self, name)
-            require(0 <= value <= 1, f"augment.{name}={value} must lie in 0..1.")
+            require(0 <= value <= 1, f"augment.{name}={value} is out of range; use 0 to 1.")
         for name in (
             "offset",
             "wide_offset",
@@ -57,7 +57,7 @@ class AugmentConfig:
             "ramp_steps",
         ):
             value = getattr(self, name)
-            require(value >= 0, f"augment.{name}={value} must not be negative; 0 is off.")
+            require(value >= 0, f"augment.{name}={value} is negative; use 0 for none, or more.")
 
     def strength(self, step: int) -> float:
         """Return the strength of the augmentation at a step, 0.3..1."""
@@ -100,7 +100,7 @@ class ImageAugmentConfig:
         )
         for name in ("flip_share", "shift", "colour", "colour_share", "sharpness_share", "dropout_share"):
             value = getattr(self, name)
-            require(0 <= value <= 1, f"image_augment.{name}={value} must lie in 0..1.")
+            require(0 <= value <= 1, f"image_augment.{name}={value} is out of range; use 0 to 1.")
         for name in ("yaw_deg", "scale", "perspective"):
             value = getattr(self, name)
-            require(value >= 0, f"image_augment.{name}={value} must not be negative; 0 is off.")
+            require(value >= 0, f"image_augment.{name}={value} is negative; use 0 for none, or more.")

@@ -58,7 +58,7 @@ def cluster(features: NDArray[np.float32], config: ClusterConfig) -> Clusters:
     """Cluster descriptors by DBSCAN on Jaccard distances; copies of an image get the same label.
 
     Args:
-        features: L2-normalised descriptors, float32 (N, D).
+        features: L2-normalized descriptors, float32 (N, D).
         config: parameters of neighbourhoods and clusters.
 
     Raises:

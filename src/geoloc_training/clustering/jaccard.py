@@ -44,7 +44,7 @@ def jaccard_distances(features: Float32Array, k1: int, k2: int) -> csr_array:
     """Return the Jaccard distances of all pairs of images whose neighbourhoods share mass.
 
     Args:
-        features: L2-normalised descriptors, float32 (N, D).
+        features: L2-normalized descriptors, float32 (N, D).
         k1: number of most similar images in a neighbourhood, including the image itself.
         k2: number of most similar images over which the neighbourhood is averaged; 1 for no average.
 
@@ -105,7 +105,7 @@ def _checked(features: Float32Array, k1: int) -> Float32Array:
     wrong = np.flatnonzero(np.abs(lengths - 1) > _LENGTH_TOLERANCE)
     if len(wrong):
         raise ParameterError(
-            f"descriptor {wrong[0]} has length {lengths[wrong[0]]:.3g}, not 1; L2-normalise all descriptors."
+            f"descriptor {wrong[0]} has length {lengths[wrong[0]]:.3g}, not 1; L2-normalize all descriptors."
         )
     return np.ascontiguousarray(features)
 

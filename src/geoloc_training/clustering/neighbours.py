@@ -44,7 +44,7 @@ def find_neighbours(features: Float32Array, k: int) -> Neighbours:
     The order of different descriptors with equal cosines is undefined, but deterministic.
 
     Args:
-        features: L2-normalised descriptors, float32 (N, D), contiguous, N at least k.
+        features: L2-normalized descriptors, float32 (N, D), contiguous, N at least k.
         k: number of neighbours, including the descriptor itself.
     """
     kept, group = np.unique(_first_copies(features), return_inverse=True)

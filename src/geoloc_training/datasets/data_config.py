@@ -55,7 +55,7 @@ class SourceConfig:
         require(
             0 < low <= high, f"view_size_m of '{self.label}' is {low}..{high}; give a positive, rising range."
         )
-        require(self.share >= 0, f"share of '{self.label}' is {self.share}; it must not be negative.")
+        require(self.share >= 0, f"share of '{self.label}' is {self.share}; use 0 or more.")
         require(
             0 <= self.gsd_m <= MAX_GSD_M,
             f"gsd_m of '{self.label}' is {self.gsd_m}; give metres per pixel, at most {MAX_GSD_M:g}, or 0 "
@@ -112,7 +112,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         require(
             0 <= self.validation_share < 1,
-            f"data.validation_share={self.validation_share} must lie in 0..1, 1 excluded.",
+            f"data.validation_share={self.validation_share} is out of range; use at least 0 and less than 1.",
         )
         require_choice(self, "data", "sampling", "random", "gps", "similarity")
         require(

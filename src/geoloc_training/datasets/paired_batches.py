@@ -41,7 +41,7 @@ class ImageBatches:
         augment: augmentation of a batch on the training device, (batch, step, rank) -> batch, or None.
 
     Raises:
-        ParameterError: fewer places than a batch needs, or GPS sampling without positions.
+        ParameterError: there are fewer places than a batch needs, or GPS sampling lacks positions.
     """
 
     def __init__(

@@ -152,8 +152,8 @@ def neighbours_by_descriptor(
     """Return the groups whose references are most similar to each sample's query, without its own group.
 
     Args:
-        queries: L2-normalised descriptors of the samples' queries (N, D).
-        references: L2-normalised descriptors of the groups' references (G, D).
+        queries: L2-normalized descriptors of the samples' queries (N, D).
+        references: L2-normalized descriptors of the groups' references (G, D).
         groups: group of each sample (N,).
         pool: number of groups to return; fewer if there are fewer.
 

@@ -33,7 +33,9 @@ def hold_out(split: TrainingSplit, share: float, seed: int) -> tuple[TrainingSpl
         ParameterError: share is outside 0..1, or the split cannot be divided.
     """
     if not 0 <= share < 1:
-        raise ParameterError(f"data.validation_share={share} must lie in 0..1, 1 excluded.")
+        raise ParameterError(
+            f"data.validation_share={share} is out of range; use at least 0 and less than 1."
+        )
     if share == 0:
         return split, None
     rng = np.random.default_rng([seed, _STREAM])

@@ -102,7 +102,7 @@ def test_descriptors_that_are_not_finite_are_refused(value):
 def test_descriptors_that_are_not_of_length_one_are_refused():
     features = noisy_copies(50, 8, 5, 1.0)
     features[4] *= 3
-    with pytest.raises(ParameterError, match="descriptor 4 has length 3, not 1; L2-normalise"):
+    with pytest.raises(ParameterError, match="descriptor 4 has length 3, not 1; L2-normalize"):
         cluster(features, CONFIG)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A made checkout: results such as the commands leave, small enough to read."""
+"""A small synthetic checkout with the result files of the commands."""
 
 import json
 import os
@@ -70,7 +70,7 @@ SILENT = OUTCOME | {
 
 
 def put(root: Path, name: str, content: object) -> Path:
-    """Write a file of text, or of JSON, as if at `WHEN`."""
+    """Write a text or JSON file with the modification time `WHEN`."""
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     text = content if isinstance(content, str) else json.dumps(content)
@@ -80,5 +80,5 @@ def put(root: Path, name: str, content: object) -> Path:
 
 
 def put_report(root: Path, folder: str, **groups: dict[str, Any]) -> None:
-    """Write a report's JSON; without groups the one of all frames."""
+    """Write the JSON file of a report: the summary of all frames, and of each group."""
     put(root, f"{folder}/report.json", {"summary": {"all": SUMMARY, **groups}})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/figures.json: read, written, collected from results; and the repository's pages agree with it."""
+"""Reading, writing and collecting docs/figures.json; the pages of the repository match it."""
 
 import sys
 from dataclasses import replace
@@ -10,7 +10,7 @@ import figure_tree
 import pytest
 from figure_tree import OUTCOME, ROOT, SILENT, SUMMARY, put, put_report
 
-import figures  # isort: skip - these are found through figure_tree
+import figures  # isort: skip - figure_tree adds the folder to sys.path
 import measured  # isort: skip
 import sections  # isort: skip
 from book import Figure, FigureError, Section, is_table, read_book, text_of, write_book  # isort: skip
@@ -32,11 +32,11 @@ def texts(section: Section) -> dict[str, str]:
     return {key: figure.text for key, figure in section.figures.items()}
 
 
-def test_the_pages_show_what_was_measured() -> None:
+def test_the_pages_match_the_measurements() -> None:
     assert list(figures.problems(ROOT)) == []
 
 
-def test_the_demo_s_report_is_read(tmp_path: Path) -> None:
+def test_the_report_of_the_demo_is_read(tmp_path: Path) -> None:
     put_report(tmp_path, "demo/report")
     section = collected(tmp_path, "demo")
     assert (section.command, section.commit, section.date) == ("make demo", "abc123456", "2027-01-15")
@@ -102,15 +102,20 @@ def test_bench_rows_and_their_notes_are_read(tmp_path: Path) -> None:
         {"name": "small, passes", "ms": 100.0, "ratio": 1.0, "note": ""},
         {"name": "small, step", "ms": 108.0, "ratio": 1.08, "note": "overhead 8.0% (memories 1.0%)"},
     ]
+    index = [
+        {"name": "hnsw", "ms": 0.5, "ratio": 1.0, "note": "recall of the best ten 0.991, built in 2.5 s"}
+    ]
     training = [{"name": "shipped", "ms": 130.4, "ratio": 1.0, "note": "124 images/s of 160 px"}]
     tables = {
         "dmnil": {"about": "A step.", "rows": rows},
         "training": {"about": "Training.", "rows": training},
+        "index": {"about": "Search.", "rows": index},
     }
     put(tmp_path, "runs/bench.json", {"cores": 2, "tables": tables})
     found = texts(collected(tmp_path, "bench"))
     assert (found["dmnil.small_step.ratio"], found["dmnil.small_step.overhead"]) == ("1.08 x", "8.0 %")
     assert (found["training.shipped.ms"], found["training.shipped.rate"]) == ("130 ms", "124 images/s")
+    assert (found["index.hnsw.recall"], found["index.hnsw.ready"]) == ("0.991", "2.5 s")
 
 
 HEADING = """| case | what is wrong | rows | answer ms, median / p95 | fixes | available | > 100 m |
@@ -136,7 +141,7 @@ ADAPTED = """| region, model | half in the footage: R@1, % |
 """
 
 
-def test_tables_of_studies_become_figures(tmp_path: Path) -> None:
+def test_tables_of_studies_are_read(tmp_path: Path) -> None:
     put(tmp_path, "runs/heading/table.md", HEADING)
     put(tmp_path, "runs/refine/table.md", REFINE)
     put(tmp_path, "runs/adaptation-study/table.md", ADAPTED)
@@ -164,12 +169,12 @@ def test_tables_of_studies_become_figures(tmp_path: Path) -> None:
     )
 
 
-def test_tables_are_found_in_a_log() -> None:
+def test_tables_are_read_from_a_log() -> None:
     (sheet,) = sheets("loading: 3 %\n\nworld:0:1, 3 queries\n\n| a | b |\n|---|---|\n| x | 1 |\nreal 2m\n")
     assert (sheet.title, sheet.head, sheet.rows) == ("world:0:1, 3 queries", ("a", "b"), (("x", "1"),))
 
 
-def test_a_model_s_card_is_read() -> None:
+def test_the_card_of_a_model_is_read() -> None:
     section = collected(ROOT, "geoloc-small-2")
     found = texts(section)
     assert section.command.startswith("geoloc-train fit")
@@ -177,7 +182,7 @@ def test_a_model_s_card_is_read() -> None:
     assert (found["hog.claremont.yaw_known.r5"], found["calibration.upper_bound"]) == ("70.1 %", "0.37 %")
 
 
-def test_what_is_absent_is_kept(tmp_path: Path) -> None:
+def test_sections_without_a_result_are_kept(tmp_path: Path) -> None:
     put_report(tmp_path, "demo/report")
     found, absent = sections.collect(tmp_path)
     assert (list(found), "flights" in absent) == (["demo"], True)
@@ -197,7 +202,7 @@ def test_an_older_result_does_not_replace_a_newer_one(
     write_book(newer, tmp_path / "docs/figures.json")
     monkeypatch.setattr(figures, "ROOT", tmp_path)
     run(monkeypatch, "--from", str(tmp_path))
-    assert "kept, for the result there is older: demo" in capsys.readouterr().out
+    assert "kept, because the result is older: demo" in capsys.readouterr().out
     assert read_book(tmp_path / "docs/figures.json") == newer
     run(monkeypatch, "--from", str(tmp_path), "--only", "demo")
     assert text_of(read_book(tmp_path / "docs/figures.json"), "demo.median") == "1.1 m"
@@ -209,7 +214,7 @@ def section_of(text: str, **more: Any) -> Section:
     )
 
 
-def test_a_book_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_written_book_is_read_back(tmp_path: Path) -> None:
     book = {
         "demo": section_of("1 m", tables={"rows": "| a |"}, recorded="takes hours"),
         "empty": Section("x", "y", "2027-01-15", "z"),
@@ -229,22 +234,28 @@ GOOD = {"command": "x", "commit": "c", "date": "2027-01-15", "machine": "m", "fi
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ({"demo": {"command": "x", "figures": {}}}, "section 'demo': .*missing"),
-        ({"demo": GOOD | {"commit": ""}}, "section 'demo': a section needs a commit"),
+        ({"demo": {"command": "x", "figures": {}}}, "section 'demo' is damaged .*missing"),
+        ({"demo": GOOD | {"commit": ""}}, "section 'demo': the commit is missing"),
         ({"demo": GOOD | {"date": "now"}}, "the date 'now'"),
-        ({"demo": GOOD | {"figures": {"A b": {"value": 1, "text": "1", "meaning": ""}}}}, "cannot be a key"),
-        ({"demo": GOOD | {"figures": {"a": {"value": 1, "text": "1|2", "meaning": ""}}}}, "be one line"),
+        (
+            {"demo": GOOD | {"figures": {"A b": {"value": 1, "text": "1", "meaning": ""}}}},
+            "key 'A b' is invalid",
+        ),
+        (
+            {"demo": GOOD | {"figures": {"a": {"value": 1, "text": "1|2", "meaning": ""}}}},
+            "write one line",
+        ),
         ({"demo": GOOD | {"figures": {"a": {"value": 1}}}}, "missing"),
-        ({"a.b": GOOD}, "cannot name a section"),
+        ({"a.b": GOOD}, "the section name 'a.b' is invalid"),
     ],
 )
-def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path, section: dict[str, Any], said: str) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path, section: dict[str, Any], said: str) -> None:
     with pytest.raises(FigureError, match=said):
         read_book(put(tmp_path, "figures.json", section))
 
 
-def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FigureError, match="is no JSON"):
+def test_invalid_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FigureError, match="is not valid JSON"):
         read_book(put(tmp_path, "figures.json", "{"))
 
 
@@ -257,7 +268,7 @@ def test_the_command_writes_json_page_and_quotes(
     put(tmp_path, "docs/methods/one.md", "No quote.\n")
     monkeypatch.setattr(figures, "ROOT", tmp_path)
     assert run(monkeypatch, "--check") == 1
-    assert "docs/figures.md is not what" in capsys.readouterr().out
+    assert "docs/figures.md does not match" in capsys.readouterr().out
     run(monkeypatch, "--from", str(checkout), "--only", "demo")
     assert (tmp_path / "README.md").read_text(
         encoding="utf-8"
@@ -281,9 +292,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return 0
 
 
-def test_a_commit_is_the_one_that_was_there(tmp_path: Path) -> None:
+def test_the_measured_commit_is_found(tmp_path: Path) -> None:
     now = measured.commit_at(ROOT, 4e9) if (ROOT / ".git").exists() else "abcdefabc"
     assert len(now) >= 7
-    with pytest.raises(FigureError, match="which commit was measured is not known"):
+    with pytest.raises(FigureError, match="the measured commit is unknown"):
         measured.commit_at(tmp_path, figure_tree.WHEN)
     assert measured.day(figure_tree.WHEN) == "2027-01-15"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotes in pages: found outside code, rewritten, and refused in a sentence where they are wrong."""
+"""Quotes in pages are found outside code, rewritten, and checked."""
 
-import figure_tree  # noqa: F401 - finds the modules below
+import figure_tree  # noqa: F401 - adds the folder of the modules below to sys.path
 import pytest
 
-from book import Figure, FigureError, Section  # isort: skip - found through figure_tree
+from book import Figure, FigureError, Section  # isort: skip - figure_tree adds the folder to sys.path
 from quotes import quotes_in, rewritten, without_quotes, wrong_quotes  # isort: skip
 
 TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
@@ -23,7 +23,7 @@ BOOK = {
 }
 
 
-def test_a_figure_and_a_table_are_found_where_they_stand() -> None:
+def test_quotes_of_a_figure_and_a_table_are_found() -> None:
     text = f"It is <!--=demo.median-->1.1 m<!--/-->.\n\n<!--=demo.rows-->\n{TABLE}\n<!--/-->\n"
     first, second = quotes_in(text)
     assert (first.key, text[first.start : first.end], first.line, first.opens_line) == (
@@ -36,7 +36,7 @@ def test_a_figure_and_a_table_are_found_where_they_stand() -> None:
     assert list(wrong_quotes(text, BOOK)) == []
 
 
-def test_quotes_are_rewritten_and_nothing_else() -> None:
+def test_only_quotes_are_rewritten() -> None:
     text = "`9 m`, <!--=demo.median-->9 m<!--/-->, <!--=demo.first_fix.time-->?<!--/-->.\n"
     wanted = "`9 m`, <!--=demo.median-->1.1 m<!--/-->, <!--=demo.first_fix.time-->1.5 s<!--/-->.\n"
     text += "<!--=demo.rows--><!--/-->"
@@ -44,7 +44,7 @@ def test_quotes_are_rewritten_and_nothing_else() -> None:
     assert rewritten(rewritten(text, BOOK), BOOK) == rewritten(text, BOOK)
 
 
-def test_a_column_can_have_the_unit_in_its_head() -> None:
+def test_a_quote_can_leave_out_the_unit() -> None:
     text = "| <!--=demo.median:number--><!--/--> | <!-- = demo.first_fix.time:number --><!-- / --> |"
     assert without_quotes(rewritten(text, BOOK), str.upper).count("1.1") == 1
     assert [text for text in ("1.1", "1.5") if text not in rewritten(text, BOOK)] == []
@@ -67,7 +67,7 @@ def test_a_number_is_the_text_without_its_unit(text: str, number: str) -> None:
 @pytest.mark.parametrize(
     "code", ["`<!--=no.such-->`", "```\n<!--=no.such-->\n```", "  ~~~~md\n<!--/-->\n  ~~~~"]
 )
-def test_marks_in_code_are_no_marks(code: str) -> None:
+def test_marks_in_code_are_ignored(code: str) -> None:
     assert quotes_in(f"text\n\n{code}\n\nIt is <!--=demo.median-->1.1 m<!--/-->.")[0].key == "demo.median"
 
 
@@ -82,13 +82,13 @@ def test_marks_in_code_are_no_marks(code: str) -> None:
         ),
         ("It is 1.1 m<!--/-->.", "line 1: <!--/--> closes no quote"),
         ("It is <!--=demo.best-->1 m<!--/-->.", "section 'demo' has no figure or table 'best'"),
-        ("It is <!--=flight.median-->1 m<!--/-->.", "no section 'flight' is in docs/figures.json"),
-        ("a\n<!--=demo.median-->1.1 m<!--/--> is it", "line 2: a line that begins with a mark"),
-        ("- <!--=demo.median-->1.1 m<!--/--> is it", "a line that begins with a mark"),
-        (f"It is <!--=demo.rows-->\n{TABLE}\n<!--/-->", "needs its marks on lines of their own"),
+        ("It is <!--=flight.median-->1 m<!--/-->.", "docs/figures.json has no section 'flight'"),
+        ("a\n<!--=demo.median-->1.1 m<!--/--> is it", "line 2: the line begins with a mark"),
+        ("- <!--=demo.median-->1.1 m<!--/--> is it", "the line begins with a mark"),
+        (f"It is <!--=demo.rows-->\n{TABLE}\n<!--/-->", "are not on lines of their own"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(text: str, said: str) -> None:
+def test_errors_name_the_line(text: str, said: str) -> None:
     (found,) = wrong_quotes(text, BOOK)
     assert said in found
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measurements that a page types instead of quoting are found; settings in backticks are none."""
+"""Typed measurements in pages are found; numbers in backticks do not count as measurements."""
 
 import pytest
 from figure_tree import ROOT
 
-from unquoted import unquoted  # isort: skip - found through figure_tree
+from unquoted import unquoted  # isort: skip - figure_tree adds the folder to sys.path
 
 PAGES = (
     "CHANGELOG.md",
@@ -19,7 +19,7 @@ PAGES = (
     "docs/refusals.md",
     "docs/which-camera.md",
 )
-"""The pages without a typed measurement; a page joins them when it quotes all that it holds."""
+"""Pages without typed measurements; add a page once all its measurements are quotes."""
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,14 @@ def test_a_typed_measurement_is_found(text: str) -> None:
         "| median m | p95 m | 24 views |",
     ],
 )
-def test_quotes_code_and_what_is_given_are_no_measurements(text: str) -> None:
+def test_quotes_code_and_given_numbers_are_no_measurements(text: str) -> None:
     assert list(unquoted(text)) == []
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if (ROOT / name).is_file()])
-def test_pages_quote_what_was_measured(name: str) -> None:
+def test_pages_quote_their_measurements(name: str) -> None:
     found = unquoted((ROOT / name).read_text(encoding="utf-8"))
     assert [
-        f"{name}, line {line}: quote {said!r}, or write `{said}` if it was chosen" for line, said in found
+        f"{name}, line {line}: {said!r} is typed; quote it, or write `{said}` if it was chosen."
+        for line, said in found
     ] == []

@@ -57,7 +57,7 @@ def make_tiny(
         name: one of `LAYOUTS`.
         out: folder to write; it must be empty or not exist.
         imagery: folder of a multi-date set or of orthophotos; None for the procedural world.
-        places: number of places, drawn at random; None for all.
+        places: number of places, sampled at random; None for all.
         seed: random seed; the same seed and options give the same bytes.
         size_px: side of the images.
         drone_views: number of drone views of each place.
@@ -124,7 +124,7 @@ def _by_group(found: list[Place], parts: tuple[tuple[str, ...], ...], camera: Ca
     missing = sorted({*train, *test, *distractor} - present)
     if missing:
         raise ParameterError(
-            f"no drawn place is of {', '.join(missing)}, only of {', '.join(sorted(present))}; "
+            f"no place of {', '.join(missing)} was sampled, only of {', '.join(sorted(present))}; "
             "correct the group's name or ask for more places."
         )
     learn = set(train) or present - set(test) - set(distractor)

@@ -90,7 +90,7 @@ def _grid(ground: Ground, size_m: float, rng: Rng) -> NDArray[np.float64]:
 
 
 def _has_data(mask: Image, pixel_m: float, east_m: float, south_m: float, size_m: float) -> bool:
-    """Return True if more than 98 % of a window of a validity mask is data."""
+    """Return True if more than 98 % of a window of a validity mask, at its resolution, is data."""
     rows = slice(int((south_m - size_m / 2) / pixel_m), int((south_m + size_m / 2) / pixel_m) + 1)
     columns = slice(int((east_m - size_m / 2) / pixel_m), int((east_m + size_m / 2) / pixel_m) + 1)
     return bool((mask[rows, columns] > 250).mean() > 0.98)

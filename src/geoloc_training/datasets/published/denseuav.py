@@ -128,18 +128,20 @@ def _parse(line: str) -> tuple[str, GeoLocation]:
     words = line.rsplit(maxsplit=3)
     path = words[0].replace("\\", "/")
     if len(words) != 4 or path.count("/") < 1:
-        raise ValueError(f"'{line.strip()}' is not 'path/id/file E<longitude> N<latitude> <height>'")
+        raise ValueError(
+            f"'{line.strip()}' is not 'path/id/file E<longitude> N<latitude> <height>'; correct the row"
+        )
     if (words[1][:1], words[2][:1]) == ("N", "E"):
         raise ValueError(f"'{words[1]} {words[2]}' are swapped columns; write the longitude (E) first")
     if (words[1][:1], words[2][:1]) != ("E", "N"):
-        raise ValueError(f"'{words[1]} {words[2]}' are not E<longitude> and N<latitude>")
+        raise ValueError(f"'{words[1]} {words[2]}' are not E<longitude> and N<latitude>; correct the row")
     longitude, latitude = float(words[1][1:]), float(words[2][1:])
     if abs(latitude) > 90 and abs(longitude) <= 90:
         raise ValueError(
             f"latitude {latitude} is a longitude, the columns are swapped; write E{latitude} N{longitude}"
         )
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise ValueError(f"E{longitude} N{latitude} is not on the Earth")
+        raise ValueError(f"E{longitude} N{latitude} is not on the Earth; correct the row")
     return path, GeoLocation(latitude, longitude)
 
 

@@ -218,7 +218,7 @@ def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
             row = _row_of(entry)
         except (KeyError, TypeError, ValueError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            found.append(f"{path}, entry {number}: {what}.")
+            found.append(f"{path}, entry {number}: {what}; correct the entry or fetch the file again.")
             continue
         if row.name in rows:
             found.append(f"{path}, entry {number}: {row.name} is listed twice; keep one of its entries.")

@@ -113,7 +113,7 @@ def _sues200(*heights_m: int) -> DataSet:
     for height in heights_m:
         published |= _test(f"drone→satellite, {height} m", (4000, 80), (200, 200))
         published |= _test(f"satellite→drone, {height} m", (80, 80), (10000, 200))
-    title = "SUES-200" + (f", {heights_m[0]} m alone" if len(heights_m) == 1 else "")
+    title = "SUES-200" + (f", {heights_m[0]} m only" if len(heights_m) == 1 else "")
     return DataSet(title, _ABOVE, sues200, {"heights_m": heights_m}, published)
 
 

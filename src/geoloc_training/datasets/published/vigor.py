@@ -165,7 +165,10 @@ def _read_labels(
 
 def _fault(row: list[str]) -> str:
     if len(row) <= _TILE_COLUMNS[-1]:
-        return f"{len(row)} columns instead of 13 (a panorama, then four tiles with two offsets each)"
+        return (
+            f"{len(row)} columns instead of 13 (a panorama, then four tiles with two offsets each); fetch it "
+            "again"
+        )
     if _TILE.fullmatch(row[0]):
         return f"column 1 is the satellite tile '{row[0]}' instead of a panorama; check for swapped columns"
     for column in _TILE_COLUMNS:
