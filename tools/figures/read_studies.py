@@ -90,6 +90,10 @@ REFINE = Study(
     },
     titled=True,
 )
+VIEW_QUALITY = Study(
+    "runs/view-quality/table.md",
+    {"right tile": Column("right"), "median m": Column("median", " m"), "refined": Column("refined")},
+)
 DPHR = Study("runs/dphr-study/table.md", unit=" %")
 BACKBONES = Study(
     "runs/backbones/backbones.md",

@@ -12,7 +12,7 @@ from read_bench import read_bench
 from read_cards import read_card
 from read_reports import read_adapt_demo, read_flight, read_flights
 from read_scenarios import read_scenarios
-from read_studies import ADAPTATION, BACKBONES, DMNIL, DPHR, HEADING, REFINE, Study, read_study
+from read_studies import ADAPTATION, BACKBONES, DMNIL, DPHR, HEADING, REFINE, VIEW_QUALITY, Study, read_study
 from reading import Reading
 
 Read = Callable[[Path], Reading | None]
@@ -56,9 +56,10 @@ SOURCES = (
     _study(
         "refine",
         "refine_study.py DIR/naip_ca_multiyear --cases chico:2018:2020 long_beach:2016:2020 "
-        "palm_springs:2016:2020 world:0:1 --flights DIR --queries 100",
+        "palm_springs:2016:2020 world:0:1 --flights DIR",
         REFINE,
     ),
+    _study("view_quality", "view_quality_study.py --out runs/view-quality", VIEW_QUALITY),
     _study("dphr", "dphr_study.py --imagery DIR/naip_ca_multiyear --out runs/dphr-study", DPHR),
     _study(
         "backbones",

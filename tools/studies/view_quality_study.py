@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much blur, coarseness, skew and lost ground a view bears: the measurements behind `geoloc map advise`.
+"""Measure how much blur, coarseness, skew and lost ground a view tolerates, for `geoloc map advise`.
 
-Views of the procedural world's second date are looked up, each alone, in a map of its first date. Printed for
-each damage: the share of views whose best tile lies within half a view, the median error of the answers, and
-how many were refined. Run it as
+    .venv/bin/python tools/studies/view_quality_study.py --out runs/view-quality
 
-    python tools/studies/view_quality_study.py runs/view_quality --model geoloc-small-2
+Each view of the procedural world's second date is localized alone on a map of the first date. The table has,
+for each kind and amount of damage, the share of views whose best tile lies within half a view of the truth,
+the median error, and the share of refined answers. It is printed and written to table.md in the folder.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def skewed(view: UInt8Array, number: int, pixels: float) -> UInt8Array:
 
 
 def covered(view: UInt8Array, number: int, share: float) -> UInt8Array:
-    """Return a view (H, W, 3) of which the frame shows a share, another side cut off each time."""
+    """Return a view (H, W, 3) of which a share is covered; the lost side changes from view to view."""
     valid = np.ones(view.shape[:2], dtype=bool)
     valid[: round(len(view) * (1 - share))] = False
     return fill_invalid(view, np.ascontiguousarray(np.rot90(valid, number % 4)))
@@ -83,7 +83,7 @@ def study(folder: Path, model: str, places: int) -> Iterator[str]:
     with open_raster(folder / "date1.tif", frame=built.frame) as raster:
         side = encoder.card.input_px * FINER
         views = [raster.view(float(east), float(north), VIEW_M, side)[0] for east, north in centres_m]
-    yield "| damage | right tile | median error m | refined |\n|---|---|---|---|"
+    yield "| damage | right tile | median m | refined |\n|---|---|---|---|"
     for name, (damage, amounts) in DAMAGES.items():
         for amount in amounts:
             damaged = [damage(view, number, amount) for number, view in enumerate(views)]
@@ -102,20 +102,25 @@ def _measured(built: MapDirectory, encoder: Encoder, views: list[UInt8Array], ce
         right += bool(np.linalg.norm(best_m - centre_m) < VIEW_M / 2)
         refined += fix.is_refined
         errors_m.append(np.hypot(fix.east_m - centre_m[0], fix.north_m - centre_m[1]))
-    return f"{right / len(views):.0%} | {np.nanmedian(errors_m):.2f} | {refined} of {len(views)}"
+    return f"{right / len(views):.0%} | {np.nanmedian(errors_m):.2f} | {refined / len(views):.0%}"
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table and write it to table.md."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("out", type=Path, help="folder for world and map; kept for the next run")
-    parser.add_argument("--model", default="", help="model directory or id")
-    parser.add_argument("--places", type=int, default=200, help="number of views")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/view-quality"), help="Folder for world, map and table."
+    )
+    parser.add_argument("--model", default="", help="Model directory, or the id of a shipped model.")
+    parser.add_argument("--places", type=int, default=200, help="Number of views.")
     options = parser.parse_args()
-    for row in study(options.out, options.model, options.places):
-        print(row, flush=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (options.out / "table.md").open("w", encoding="utf-8") as file:
+        for row in study(options.out, options.model, options.places):
+            print(row, flush=True)
+            print(row, file=file, flush=True)
 
 
 if __name__ == "__main__":
