@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from geoloc.nodes.startup import programs
 from geoloc_lab.nodes import programs as lab_programs
@@ -37,8 +38,16 @@ def test_the_manifest_is_that_of_an_ament_python_package() -> None:
 
 
 def test_one_version_in_every_place() -> None:
-    assert MANIFEST.findtext("version") == metadata.version("geoloc")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert MANIFEST.findtext("version") == metadata.version("geoloc") == citation["version"]
+    assert f"\n## {citation['version']}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f'version="{metadata.version("geoloc")}"' in (ROOT / "setup.py").read_text()
+
+
+def test_a_bug_report_asks_for_the_bag_the_map_and_the_doctor() -> None:
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml").read_text(encoding="utf-8"))
+    required = {field["id"] for field in form["body"] if field.get("validations", {}).get("required")}
+    assert {"doctor", "bag", "map"} <= required
 
 
 def test_the_manifest_names_what_the_nodes_import() -> None:

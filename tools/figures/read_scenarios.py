@@ -110,8 +110,9 @@ def _sheet(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _side_by_side(trials: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a table with one row per scenario; each cell lists the values of all kinds of imagery."""
-    kinds = list(dict.fromkeys(name.partition("/")[0] for name in trials if "/" in name))
-    scenarios = list(dict.fromkeys(name.partition("/")[2] for name in trials if "/" in name))
+    kinds = [name.removesuffix(", all") for name in trials if name.endswith(", all")]  # real flights have none
+    named = [name.partition("/") for name in trials]
+    scenarios = list(dict.fromkeys(scenario for kind, _, scenario in named if kind in kinds))
     rows = [(f"`{name}`", *_pairs([trials.get(f"{kind}/{name}") for kind in kinds])) for name in scenarios]
     rows.append(("**all**", *_pairs([trials.get(f"{kind}, all") for kind in kinds])))
     return markdown_table((" / ".join(kinds), *_PAIR_HEAD), rows)
