@@ -37,7 +37,7 @@ def test_what_ros_writes_is_read(tmp_path):
     [
         ({"camera_matrix": None}, "is no camera calibration"),
         ({"camera_matrix": {"data": [0.0] * 9}}, "is no camera calibration.*not .*calibrated"),
-        ({"distortion_coefficients": {"data": [0.1]}}, "takes 4 or 5 coefficients"),
+        ({"distortion_coefficients": {"data": [0.1]}}, "coefficients; give 4 or 5"),
     ],
 )
 def test_what_is_no_calibration_is_refused(tmp_path, change, sentence):

@@ -270,7 +270,7 @@ def test_a_view_fits_into_what_the_camera_sees(tmp_path):
 def test_a_folder_without_a_flight_is_refused(tmp_path):
     with pytest.raises(BagError, match=r"holds no flight; give a folder.*real-flights.*make demo"):
         find_flights(tmp_path)
-    with pytest.raises(BagError, match="does not exist; a flight is a folder"):
+    with pytest.raises(BagError, match="does not exist; give a folder of flights"):
         find_flights(tmp_path / "gone")
 
 

@@ -73,7 +73,7 @@ def test_tiles_without_imagery_are_left_out(tmp_path):
 
 
 def test_a_map_smaller_than_a_tile_or_of_one_is_refused(ortho, tmp_path):
-    with pytest.raises(RasterError, match="smaller than a tile of 170 m: choose a smaller view size"):
+    with pytest.raises(RasterError, match="smaller than a tile of 170 m; choose a smaller --view-size"):
         _cut(ortho, tmp_path / "views", view_size_m=170.0)
     path, valid = tmp_path / "corner.tif", np.zeros((320, 400), bool)
     valid[:78, :78] = True
