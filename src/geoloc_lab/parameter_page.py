@@ -27,6 +27,8 @@ Write the lines that you change into a file, and give it to the launch file:
 ros2 launch geoloc bringup.launch.py map:=my_map params_file:=drone.yaml
 ```
 
+`geoloc up`, `geoloc evaluate` and `geoloc doctor` take the file as `--params-file drone.yaml`.
+
 - Files are read in this order, and later ones win: `config/bringup.yaml` (empty: the defaults suit most
   drones), `params.yaml` of the model, `params.yaml` of the map, your file.
 - A node's own section wins over `/**`, even over the `/**` of a later file.
