@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 
 Sections = dict[str, dict[str, Any]]
 
@@ -34,7 +34,7 @@ def read_sections(path: Path) -> Sections:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ParameterError(
-            f"{path} cannot be read as a ROS parameter file ({error}); correct its YAML."
+            f"{path} cannot be read as a ROS parameter file ({clause(error)}); correct its YAML."
         ) from error
     if not isinstance(tree, Mapping) or not tree:
         raise ParameterError(f"{path} is not a ROS parameter file; write `/**: ros__parameters: ...` in it.")

@@ -9,7 +9,7 @@ from typing import Any, cast
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.message_types import CameraInfoMessage
 from geoloc.camera.messages import intrinsics
-from geoloc.errors import CameraError, FrameRefused
+from geoloc.errors import CameraError, FrameRefused, clause
 from geoloc.typed import read_mapping
 
 _FIX = "give the YAML file that `ros2 run camera_calibration cameracalibrator` wrote"
@@ -40,7 +40,7 @@ def read_calibration_file(path: Path) -> Intrinsics:
     except KeyError as error:
         raise CameraError(f"{path} has no {error.args[0]}; {_FIX}.") from error
     except (TypeError, ValueError, FrameRefused) as error:
-        raise CameraError(f"{path} is no camera calibration ({error}); {_FIX}.") from error
+        raise CameraError(f"{path} is no camera calibration ({clause(error)}); {_FIX}.") from error
 
 
 def _data(tree: Mapping[str, Any], key: str) -> list[Any]:
