@@ -110,7 +110,9 @@ def _sheet(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _side_by_side(trials: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a table with one row per scenario; each cell lists the values of all kinds of imagery."""
-    kinds = [name.removesuffix(", all") for name in trials if name.endswith(", all")]  # real flights have none
+    kinds = [
+        name.removesuffix(", all") for name in trials if name.endswith(", all")
+    ]  # real flights have none
     named = [name.partition("/") for name in trials]
     scenarios = list(dict.fromkeys(scenario for kind, _, scenario in named if kind in kinds))
     rows = [(f"`{name}`", *_pairs([trials.get(f"{kind}/{name}") for kind in kinds])) for name in scenarios]

@@ -45,8 +45,8 @@ def recommended_view_m(flight: Flight, card: ModelCard) -> float:
     view_m = math.floor(wanted_m * steps) / steps
     if view_m < 1.0:
         raise ParameterError(
-            f"the camera shows {wanted_m / VIEW_SHARE:.2f} m of ground from {flight.lowest_m:g} m, which is too "
-            "little for a map; give a larger --height or --fov."
+            f"the camera shows {wanted_m / VIEW_SHARE:.2f} m of ground from {flight.lowest_m:g} m, which is "
+            "too little for a map; give a larger --height or --fov."
         )
     return view_m
 

@@ -42,7 +42,10 @@ def height_finding(flight: Flight, card: ModelCard, ground: MapFacts | None) -> 
     if error > most:
         return Finding("height", Fit.NONE, f"{value}; this range of heights needs an altimeter")
     count = replace(_tried(card), height_error=error).count
-    blind = f"without an altimeter, give {middle_m:.0f} m and height_error {error:g}, {count} views per frame"
+    blind = (
+        f"without an altimeter, publish {middle_m:.0f} m as altitude and set height_error {error:g}, "
+        f"{count} views per frame"
+    )
     return Finding("height", Fit.NONE, f"{value}; {blind}")
 
 
