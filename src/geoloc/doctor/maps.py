@@ -28,7 +28,7 @@ def map_entries(folder: Path, chosen: Path | None) -> Iterator[Entry]:
     yield ok(f"built with {card.id}, the model in use")
     for name, value in describe_map(opened):
         if name in _FACTS:
-            yield ok(f"{name} {value}")
+            yield ok(f"{name}: {value}")
     imagery = opened.manifest.imagery
     if imagery.date and imagery.licence:
         yield ok(f"imagery date {imagery.date}, licence {imagery.licence}")

@@ -53,7 +53,7 @@ def test_a_whole_installation_with_a_map(town, tmp_path, quick):
         "numpy 2",
         ": all checksums match",
         "built with geoloc-small-2",
-        "view size 40 m",
+        "view size: 40 m",
         "warp",
         "m from the truth on the map's own imagery (refined)",
         "drone.yaml: sections /**",
