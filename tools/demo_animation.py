@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the demo's flight as an animation: the camera, the map with the track, and the ground below the drone.
+"""Draw the flight of the demo as an animation: camera image, map with the track, and ground below the drone.
 
 make demo
 .venv/bin/python tools/demo_animation.py demo docs/images/demo.webp
@@ -24,7 +24,7 @@ from geoloc_lab.bags.reading import ImageSample, read_flight
 PANEL_PX = 340
 GAP_PX = 8
 CAPTION_PX = 30
-EVERY = 2  # frames of the flight for one of the animation
+EVERY = 2  # frames of the flight per frame of the animation
 FRAME_MS = 110
 CLOSE_UP_M = 60.0
 SIGMAS = 3.0
@@ -33,7 +33,16 @@ TRUTH, FIX, REFUSED, INK = "#ffffff", "#00e0c0", "#ff6060", "#202428"
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of the flight: true position, fix (None if refused), error and covariance, metres."""
+    """One frame of the flight.
+
+    Attributes:
+        stamp_ns: stamp of the image.
+        truth_m: true position, metres east and north.
+        fix_m: position of the fix, metres east and north; None if refused.
+        error_m: error of the fix, metres; NaN if refused.
+        covariance_m2: covariance of the fix (east-east, east-north, north-north), square metres.
+        reason: reason of the refusal; empty for a fix.
+    """
 
     stamp_ns: int
     truth_m: tuple[float, float]
@@ -44,7 +53,7 @@ class Moment:
 
 
 def read_moments(table: Path, frame: LocalFrame) -> list[Moment]:
-    """Read the frames of a report from its frames.csv, with positions in the map's frame."""
+    """Return the frames of a report from its frames.csv, with positions in the map's frame."""
     moments = []
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -62,7 +71,7 @@ def _local(frame: LocalFrame, latitude: str, longitude: str) -> tuple[float, flo
 
 
 class Panel:
-    """A square of the map, north-up, to draw metres on."""
+    """North-up square of the map, on which shapes are drawn at positions in metres."""
 
     def __init__(self, raster: Raster, centre_m: tuple[float, float], size_m: float) -> None:
         self._centre_m, self._scale = centre_m, PANEL_PX / size_m
@@ -71,7 +80,7 @@ class Panel:
         self.draw = ImageDraw.Draw(self.image)
 
     def pixel(self, place_m: tuple[float, float]) -> tuple[float, float]:
-        """Return the pixel (column, row) of a place, metres east and north."""
+        """Return the pixel (column, row) of a place given in metres east and north."""
         east, north = place_m[0] - self._centre_m[0], place_m[1] - self._centre_m[1]
         return PANEL_PX / 2 + east * self._scale, PANEL_PX / 2 - north * self._scale
 
@@ -99,7 +108,7 @@ class Panel:
 def picture(
     camera: Rgb, raster: Raster, extent: tuple[tuple[float, float], float], past: list[Moment]
 ) -> Image.Image:
-    """Draw one frame of the animation, for the last moment in `past`."""
+    """Return the frame of the animation for the last moment in `past`."""
     now = past[-1]
     wide, close = Panel(raster, *extent), Panel(raster, now.truth_m, CLOSE_UP_M)
     wide.line([moment.truth_m for moment in past], TRUTH, 3)
@@ -129,7 +138,7 @@ def picture(
 
 
 def main() -> None:
-    """Write the animation."""
+    """Write the animation of a demo."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

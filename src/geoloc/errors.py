@@ -32,6 +32,11 @@ class BagError(GeolocError):
     """A recording that is missing, truncated, or lacks what the task needs."""
 
 
+def clause(error: Exception | str) -> str:
+    """Return the text of an error without its final period, to embed it in another sentence."""
+    return str(error).rstrip().removesuffix(".")
+
+
 class Reason(str, Enum):
     """Reason why a frame has no fix; `/diagnostics` and reports show the value."""
 

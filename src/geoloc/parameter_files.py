@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads ROS parameter files without ROS, with the precedence of sections that rcl applies.
+"""Reads ROS parameter files without ROS, and merges their sections as rcl does.
 
-ROS applies the sections that match a node in the order in which their names first appear, over all files; the
-last one wins. Within a section the last file wins. Because bringup begins with a file whose section is `/**`,
-a section with the node's name wins over `/**`, also over the `/**` of a later file.
+ROS applies the sections that match a node in the order in which their names first appear in the files. The
+last section wins, and within a section the last file wins. The first file of bringup has the section `/**`. A
+section with the name of a node therefore wins over `/**`, even over `/**` in a later file.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 
 Sections = dict[str, dict[str, Any]]
 
@@ -34,7 +34,7 @@ def read_sections(path: Path) -> Sections:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ParameterError(
-            f"{path} cannot be read as a ROS parameter file ({error}); correct its YAML."
+            f"{path} cannot be read as a ROS parameter file ({clause(error)}); correct its YAML."
         ) from error
     if not isinstance(tree, Mapping) or not tree:
         raise ParameterError(f"{path} is not a ROS parameter file; write `/**: ros__parameters: ...` in it.")
@@ -42,7 +42,11 @@ def read_sections(path: Path) -> Sections:
 
 
 def merge_sections(files: Sequence[Path]) -> Sections:
-    """Return the sections of several files in the order that ROS applies them; raises as `read_sections`."""
+    """Return the sections of several files in the order in which ROS applies them.
+
+    Raises:
+        ParameterError: as in `read_sections`.
+    """
     merged: Sections = {_ANY_NODE: {}}
     for path in files:
         for name, values in read_sections(path).items():
@@ -51,11 +55,11 @@ def merge_sections(files: Sequence[Path]) -> Sections:
 
 
 def values_for(node: str, sections: Sections) -> dict[str, Any]:
-    """Return the parameters that a node gets, in any namespace.
+    """Return the parameters of a node in any namespace.
 
     Args:
-        node: its name without the namespace.
-        sections: from `merge_sections`.
+        node: name of the node without its namespace.
+        sections: sections in the order of `merge_sections`.
     """
     values: dict[str, Any] = {}
     for section, own in sections.items():
@@ -65,7 +69,7 @@ def values_for(node: str, sections: Sections) -> dict[str, Any]:
 
 
 def node_of(section: str) -> str:
-    """Return the name of a section's node without its namespace; `**` or `*` stands for any node."""
+    """Return the node name of a section without its namespace; `**` and `*` stand for any node."""
     return section.rpartition("/")[2]
 
 
@@ -75,7 +79,7 @@ def check_nodes(path: Path, known: Collection[str]) -> None:
     Sections of other programs' nodes are accepted.
 
     Raises:
-        ParameterError: for the first such section; also as `read_sections`.
+        ParameterError: for the first such section, and as in `read_sections`.
     """
     for section in read_sections(path):
         like = resembling(node_of(section), known)
@@ -84,19 +88,19 @@ def check_nodes(path: Path, known: Collection[str]) -> None:
 
 
 def resembling(name: str, known: Collection[str]) -> str:
-    """Return the known name that an unknown name resembles; empty if it is known or resembles none."""
+    """Return the known name that an unknown name resembles; empty if the name is known or resembles none."""
     if name in known or name in _WILDCARDS:
         return ""
     return next(iter(difflib.get_close_matches(name, sorted(known), 1)), "")
 
 
 def _sections_of(path: Path, name: str, tree: Mapping[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each section's name and parameters; namespaces may be nested mappings."""
+    """Yield the name and the parameters of each section; namespaces may be nested mappings."""
     for key, content in tree.items():
         full = f"{name}/{key}" if name else str(key)
         if not isinstance(content, Mapping) or not content:
             raise ParameterError(
-                f"`{name or key}` in {path} has no `{_PARAMETERS}`; see config/bringup.yaml."
+                f"`{name or key}` in {path} has no `{_PARAMETERS}`; write it as in config/bringup.yaml."
             )
         if isinstance(content.get(_PARAMETERS), Mapping):
             yield full, dict(content[_PARAMETERS])

@@ -18,7 +18,7 @@ import dacite
 import yaml
 from dacite.exceptions import DaciteFieldError, MissingValueError
 
-from geoloc.errors import GeolocError
+from geoloc.errors import GeolocError, clause
 
 _T = TypeVar("_T")
 _MAX_BYTES = 1_000_000
@@ -41,7 +41,7 @@ def read_mapping(path: Path, error: type[GeolocError], what: str, fix: str) -> d
     except OSError as reason:
         raise error(f"{path} cannot be read ({reason.strerror}); {fix}.") from reason
     except (yaml.YAMLError, UnicodeDecodeError) as reason:
-        said = " ".join(str(reason).split())
+        said = " ".join(clause(reason).split())
         raise error(f"{path} is damaged: it is not valid YAML ({said}); {fix}.") from reason
     if not isinstance(tree, dict):
         raise error(f"{path} is not a {what}: it must hold a mapping of keys to values; {fix}.")
@@ -83,7 +83,7 @@ def build(
     except GeolocError as refused:
         if not where:
             raise
-        raise error(_sentence(where, str(refused).rstrip("."), fix)) from refused
+        raise error(_sentence(where, clause(refused), fix)) from refused
 
 
 class _Refused(DaciteFieldError):  # noqa: N818 - dacite's family

@@ -4,7 +4,7 @@
 import csv
 from pathlib import Path
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 
 
 def read_rows(path: Path, what: str) -> list[dict[str, str]]:
@@ -21,4 +21,4 @@ def read_rows(path: Path, what: str) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BagError(f"{path} cannot be read as a {what} ({error}); copy it again.") from error
+        raise BagError(f"{path} cannot be read as a {what} ({clause(error)}); copy it again.") from error

@@ -16,7 +16,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc.installed import config_file
 from geoloc.typed import build, read_mapping
 from geoloc_training.checks import require
@@ -177,6 +177,6 @@ def _in_a_sentence(words: str) -> Iterator[None]:
     except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ParameterError(
-            f"the settings '{words}' cannot be read ({reason[0]}); "
+            f"the settings '{words}' cannot be read ({clause(reason[0])}); "
             "write key=value, and quote values with special characters."
         ) from error

@@ -29,7 +29,7 @@ from geoloc.encoder.card import (
     load_card,
 )
 from geoloc.encoder.torch_backend import ViewEncoder
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 from geoloc.hypotheses import Tolerances
 from geoloc_training.atomic_files import replacing
 from geoloc_training.config import with_lists
@@ -105,8 +105,8 @@ def export_model(
             return _fill(fresh, weights, architecture, facts, views)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"{out} cannot be written ({error}), so nothing was exported; make room or choose another "
-            "folder, and export again."
+            f"{out} cannot be written ({clause(error)}), so nothing was exported; make room or choose "
+            "another folder, and export again."
         ) from error
 
 
@@ -156,7 +156,7 @@ def write_onnx(encoder: ViewEncoder, path: Path) -> None:
         )
         onnx.checker.check_model(onnx.load(path), full_check=True)
     except (RuntimeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = clause((str(error).strip() or type(error).__name__).splitlines()[0])
         raise ModelError(
             f"'{encoder.architecture.backbone}' cannot be written as ONNX ({said}); choose another backbone."
         ) from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from geoloc.encoder.card import Architecture
 from geoloc.encoder.torch_backbones import build_backbone
 from geoloc.encoder.torch_backend import ViewEncoder
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 from geoloc_training.config import ModelConfig
 
 # The hub's client raises OSError without a network, in an outage, and for a missing entry.
@@ -100,5 +100,5 @@ def _build(architecture: Architecture, **pretrained: Any) -> nn.Module:  # noqa:
 def _reason(error: Exception) -> str:
     """Return the original failure's message, on one line and shortened."""
     first = error.__cause__ if isinstance(error, ModelError) and error.__cause__ else error
-    text = " ".join(str(first).split()) or type(first).__name__
+    text = " ".join(clause(first).split()) or type(first).__name__
     return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sections of ROS parameter files count for a node as rcl decides."""
+"""Sections of ROS parameter files take precedence as in rcl."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's animation: frames read from a report, drawn where they are."""
+"""The animation of the demo: frames are read from a report and drawn at their positions."""
 
 import csv
 import sys

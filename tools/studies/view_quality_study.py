@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure how much blur, coarseness, skew and lost ground a view tolerates, for `geoloc map advise`.
+"""Measure how blur, coarse pixels, skew and partial coverage of a view affect fixes, for `geoloc map advise`.
 
     .venv/bin/python tools/studies/view_quality_study.py --out runs/view-quality
 
-Each view of the procedural world's second date is localized alone on a map of the first date. The table has,
-for each kind and amount of damage, the share of views whose best tile lies within half a view of the truth,
-the median error, and the share of refined answers. It is printed and written to table.md in the folder.
+Views of the second date of a procedural world are localized one by one on a map of its first date. For each
+kind and amount of damage, the table shows the share of views whose best tile lies within half a view of the
+truth, the median error, and the share of refined fixes. It is printed and written to table.md in the folder.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from geoloc.raster.views import open_raster
 from geoloc_lab.world.world import write_world
 
 SEED, SIZE_M, GSD_M, VIEW_M, HEIGHT_M = 41, 1024.0, 0.3, 90.0, 110.0
-FINER = 2  # pixels of a view before it is damaged, over those that the encoder takes
+FINER = 2  # views are damaged at this multiple of the resolution that the encoder takes
 
 
 def blurred(view: UInt8Array, number: int, pixels: float) -> UInt8Array:
-    """Return a view (H, W, 3) that moved by `pixels` of the encoder's view, another way each time."""
+    """Return a view (H, W, 3) blurred by `pixels` of the encoder's view; `number` sets the direction."""
     angle = math.radians(37.0 * number)
     reach = pixels * FINER
     total = np.zeros(view.shape, np.float32)
@@ -44,21 +44,21 @@ def blurred(view: UInt8Array, number: int, pixels: float) -> UInt8Array:
 
 
 def coarser(view: UInt8Array, number: int, times: float) -> UInt8Array:
-    """Return a view (H, W, 3) by a camera whose pixels are `times` those of the encoder's view."""
+    """Return a view (H, W, 3) of a camera with pixels `times` as large as those of the encoder's view."""
     side = round(len(view) / FINER / times)
     small = cv2.resize(view, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, view.shape[1::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def skewed(view: UInt8Array, number: int, pixels: float) -> UInt8Array:
-    """Return a view (H, W, 3) whose last row moved by `pixels` of the encoder's view against its first."""
+    """Return a view (H, W, 3) skewed by `pixels` of the encoder's view between its first and its last row."""
     reach = pixels * FINER
     shear = np.array([[1, reach / len(view), -reach / 2], [0, 1, 0]])
     return np.asarray(cv2.warpAffine(view, shear, view.shape[1::-1], borderMode=cv2.BORDER_REFLECT))
 
 
 def covered(view: UInt8Array, number: int, share: float) -> UInt8Array:
-    """Return a view (H, W, 3) of which a share is covered; the lost side changes from view to view."""
+    """Return a view (H, W, 3) of which the frame covers a share; `number` selects the lost side."""
     valid = np.ones(view.shape[:2], dtype=bool)
     valid[: round(len(view) * (1 - share))] = False
     return fill_invalid(view, np.ascontiguousarray(np.rot90(valid, number % 4)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which camera, height and map fit each other, and the model: the ground for `geoloc map advise`."""
+"""Advice of `geoloc map advise`: whether camera, height, model and map fit each other."""
 
 from geoloc.advice.advise import Advice, advise
 from geoloc.advice.case import Finding, Fit, Flight, MapFacts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The advice: every finding about camera, height, model and map, a verdict, and the command to type next."""
+"""Collects the findings about camera, height, model and map, a verdict, and the next command."""
 
 import shlex
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from geoloc.encoder.card import ModelCard
 
 @dataclass(frozen=True)
 class Advice:
-    """What `geoloc map advise` says.
+    """Advice that `geoloc map advise` prints.
 
     Attributes:
-        recommended_m: view size for this flight, metres.
-        view_size_m: view size that the findings are about: the map's own, where there is one.
-        findings: one a line.
-        ground: the imagery or the map.
+        recommended_m: recommended view size for the flight, metres.
+        view_size_m: view size that the findings judge: that of the map if there is one, else `recommended_m`.
+        findings: findings in the order of the output.
+        ground: imagery or map; None if neither is given.
     """
 
     recommended_m: float
@@ -31,7 +31,7 @@ class Advice:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """Summary of the findings in one line."""
         by_fit = {
             fit: ", ".join(finding.name for finding in self.findings if finding.fit is fit)
             for fit in (Fit.MARGINAL, Fit.UNFIT)
@@ -41,10 +41,10 @@ class Advice:
         return f"usable; marginal: {by_fit[Fit.MARGINAL]}" if by_fit[Fit.MARGINAL] else "fits"
 
     def command(self, model: str) -> str:
-        """Return the command to type next: fly the map where it fits, else build one.
+        """Return the next command: start the nodes if the map fits, else build a map.
 
         Args:
-            model: id or directory, as the user would type it.
+            model: id or directory of the model, as the user types it.
         """
         found = {finding.name: finding.fit for finding in self.findings}
         if self.ground is None:
@@ -65,13 +65,13 @@ def advise(
     """Judge a planned flight with a model, over imagery or a map.
 
     Args:
-        flight: camera, heights, speed.
-        card: the model's.
-        ground: imagery or map; None says what the imagery has to be.
-        rig: limits of camera_node; None takes the defaults.
+        flight: camera, heights, tilt, speed and shutter.
+        card: card of the model.
+        ground: imagery or map; without it the findings say which imagery is needed.
+        rig: settings of camera_node; None for the defaults.
 
     Raises:
-        ParameterError: where the camera shows too little ground for any map.
+        ParameterError: if the camera shows too little ground for any map.
     """
     recommended_m = on_ground.recommended_view_m(flight, card)
     of_map = ground.view_size_m if ground else None

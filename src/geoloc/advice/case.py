@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A planned flight, the imagery under it, and one finding about how they fit."""
+"""Dataclasses of the advice: a planned flight, the imagery or map below it, and a finding."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Bounds = tuple[float, float, float, float]
 
 
 class Fit(str, Enum):
-    """The verdict of a finding; NONE where there is nothing to judge."""
+    """Judgement of a finding; NONE for a finding that only informs."""
 
     NONE = ""
     GOOD = "good"
@@ -30,10 +30,10 @@ class Finding:
     """One line of advice.
 
     Attributes:
-        name: what was looked at.
-        fit: the verdict.
-        value: what was found, numbers with their units.
-        change: what to change; empty where nothing has to be.
+        name: subject of the finding, such as "view size".
+        fit: judgement.
+        value: what was found, with numbers and units.
+        change: remedy; empty if the finding is good.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Flight:
     """A planned flight.
 
     Attributes:
-        lens: the calibrated camera.
-        lowest_m: lowest height above ground.
-        highest_m: highest height above ground.
-        tilt_deg: largest angle of the optical axis to straight down.
-        speed_mps: over ground.
-        exposure_s: of a frame.
-        readout_s: time between the first and the last row of a rolling shutter; 0 for a global one.
+        lens: intrinsics of the camera.
+        lowest_m: lowest height above ground, metres.
+        highest_m: highest height above ground, metres.
+        tilt_deg: largest angle between the optical axis and straight down, degrees.
+        speed_mps: speed over ground, m/s; 0 if unknown.
+        exposure_s: exposure time of a frame, seconds; 0 if unknown.
+        readout_s: time between the first and the last row of a rolling shutter, seconds; else 0.
 
     Raises:
-        ParameterError: for a value that cannot be flown.
+        ParameterError: if a value is outside its range.
     """
 
     lens: Intrinsics
@@ -70,26 +70,28 @@ class Flight:
     def __post_init__(self) -> None:
         if not 0.0 < self.lowest_m <= self.highest_m < math.inf:
             raise ParameterError(
-                f"the heights are {self.lowest_m:g} to {self.highest_m:g} m; give metres above ground, the "
-                "lower one first."
+                f"the heights are {self.lowest_m:g} to {self.highest_m:g} m; give metres above "
+                "ground, the lower height first."
             )
         if not 0.0 <= self.tilt_deg < 90.0:
-            raise ParameterError(f"the tilt is {self.tilt_deg:g} degrees; give 0 to below 90.")
+            raise ParameterError(
+                f"the tilt is {self.tilt_deg:g} degrees; give at least 0 and less than 90 degrees."
+            )
         for name, most in (("speed_mps", 1e3), ("exposure_s", 10.0), ("readout_s", 10.0)):
             if not 0.0 <= getattr(self, name) <= most:
-                raise ParameterError(f"{name} is {getattr(self, name):g}; give 0 to {most:g}.")
+                raise ParameterError(f"{name} is {getattr(self, name):g}; give a number from 0 to {most:g}.")
 
 
 @dataclass(frozen=True)
 class MapFacts:
-    """Imagery for a map, or a map that exists.
+    """Imagery for a map, or an existing map.
 
     Attributes:
-        path: as the user typed it.
-        gsd_m: metres per pixel of the imagery.
-        bounds_m: left, bottom, right, top of the imagery, metres.
-        view_size_m: of a map that exists; None for imagery.
-        scales: tile sizes of the map over its view size.
+        path: path as the user typed it.
+        gsd_m: ground sampling distance of the imagery, metres per pixel.
+        bounds_m: left, bottom, right and top edge of the imagery, metres.
+        view_size_m: view size of an existing map, metres; None for imagery.
+        scales: tile sizes of the map in units of its view size.
         overlap: share of a tile that its neighbour shows too.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a camera's calibration from the YAML file that ROS's `camera_calibration` writes."""
+"""Reads the calibration of a camera from the YAML file that `camera_calibration` of ROS writes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, cast
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.message_types import CameraInfoMessage
 from geoloc.camera.messages import intrinsics
-from geoloc.errors import CameraError, FrameRefused
+from geoloc.errors import CameraError, FrameRefused, clause
 from geoloc.typed import read_mapping
 
 _FIX = "give the YAML file that `ros2 run camera_calibration cameracalibrator` wrote"
@@ -17,10 +17,12 @@ _NO_ROI = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
 
 
 def read_calibration_file(path: Path) -> Intrinsics:
-    """Read image_width, image_height, camera_matrix, distortion_model and distortion_coefficients.
+    """Return the intrinsics of a calibration file.
+
+    It holds image_width, image_height, camera_matrix, distortion_model and distortion_coefficients.
 
     Raises:
-        CameraError: where the file is missing, no such YAML, or no calibration.
+        CameraError: if the file is missing, is not YAML, or is not a calibration.
     """
     if not path.is_file():
         raise CameraError(f"{path} does not exist; {_FIX}.")
@@ -40,10 +42,10 @@ def read_calibration_file(path: Path) -> Intrinsics:
     except KeyError as error:
         raise CameraError(f"{path} has no {error.args[0]}; {_FIX}.") from error
     except (TypeError, ValueError, FrameRefused) as error:
-        raise CameraError(f"{path} is no camera calibration ({error}); {_FIX}.") from error
+        raise CameraError(f"{path} is not a camera calibration ({clause(error)}); {_FIX}.") from error
 
 
 def _data(tree: Mapping[str, Any], key: str) -> list[Any]:
-    """Return the numbers of a matrix, which is a mapping with `data`, or a plain list."""
+    """Return the numbers of a matrix, given as a mapping with the key `data` or as a list."""
     entry = tree[key]
     return list(entry["data"] if isinstance(entry, Mapping) else entry)

@@ -24,7 +24,7 @@ from geoloc.camera.message_types import (
     RangeMessage,
     Stamped,
 )
-from geoloc.errors import CameraError, FrameRefused, Reason
+from geoloc.errors import CameraError, FrameRefused, Reason, clause
 
 MAX_PIXELS = 200_000_000
 
@@ -80,7 +80,7 @@ def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrin
             full = Intrinsics(int(message.width), int(message.height), matrix, model, coefficients)
         return _windowed(full, message)
     except (CameraError, ValueError) as error:
-        raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {str(error).rstrip('.')}.") from error
+        raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {clause(error)}.") from error
 
 
 def quaternion(message: ImuMessage) -> tuple[float, float, float, float]:
@@ -160,7 +160,7 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
         image = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
     except cv2.error as error:
         raise _bad_image(
-            f"encoding '{name}' cannot be converted to RGB ({error}); check the camera driver."
+            f"encoding '{name}' cannot be converted to RGB ({clause(error)}); check the camera driver."
         ) from error
     return np.ascontiguousarray(image, dtype=np.uint8)
 
@@ -189,7 +189,7 @@ def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise _bad_image(
-            f"the compressed image cannot be decoded ({error}); check the link to the camera."
+            f"the compressed image cannot be decoded ({clause(error)}); check the link to the camera."
         ) from error
     if image is None:
         raise _bad_image("the compressed image is damaged; check the link to the camera.")

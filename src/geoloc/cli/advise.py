@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc map advise`: which camera, height and map fit each other."""
+"""`geoloc map advise`: says whether camera, height, model and map fit each other."""
 
 import re
 from pathlib import Path
@@ -18,34 +18,36 @@ if TYPE_CHECKING:
 _NUMBER = r"\d+(?:\.\d+)?"
 
 Height = Annotated[
-    str, typer.Option(help="Height above ground in metres, or a range: 110, 80-150.", show_default=False)
+    str,
+    typer.Option(
+        help="Height above ground in metres, or a range of heights, such as 110 or 80-150.",
+        show_default=False,
+    ),
 ]
 Fov = Annotated[
-    float | None, typer.Option(help="Horizontal field of view, degrees; with --image.", show_default=False)
+    float | None, typer.Option(help="Horizontal field of view in degrees; needs --image.", show_default=False)
 ]
 ImageSize = Annotated[
-    str, typer.Option("--image", help="Size of the images in pixels: 1280x720.", show_default=False)
+    str, typer.Option("--image", help="Size of the images in pixels, such as 1280x720.", show_default=False)
 ]
 CameraInfo = Annotated[
     Path | None,
     typer.Option(
-        help="Calibration YAML, as camera_calibration writes it; instead of --fov and --image.",
+        help="Calibration file (YAML) of camera_calibration, instead of --fov and --image.",
         show_default=False,
     ),
 ]
-MapOption = Annotated[
-    Path | None, typer.Option("--map", help="A map that exists: does it fit?", show_default=False)
-]
+MapOption = Annotated[Path | None, typer.Option("--map", help="Map directory to judge.", show_default=False)]
 SourceOption = Annotated[
     Path | None,
-    typer.Option(
-        "--source", help="Imagery for a map: a GeoTIFF or a folder of XYZ tiles.", show_default=False
-    ),
+    typer.Option("--source", help="Imagery to judge: GeoTIFF or folder of XYZ tiles.", show_default=False),
 ]
-Tilt = Annotated[float, typer.Option(help="Largest tilt of the camera from straight down, degrees.")]
-Speed = Annotated[float, typer.Option(help="Speed over ground, m/s.")]
-Exposure = Annotated[float, typer.Option(help="Exposure time, ms.")]
-Readout = Annotated[float, typer.Option(help="Readout time of a rolling shutter, ms; 0 for a global one.")]
+Tilt = Annotated[float, typer.Option(help="Largest angle between the camera and straight down, in degrees.")]
+Speed = Annotated[float, typer.Option(help="Speed over ground in m/s.")]
+Exposure = Annotated[float, typer.Option(help="Exposure time in ms; judges motion blur, with --speed.")]
+Readout = Annotated[
+    float, typer.Option(help="Readout time of a rolling shutter in ms; 0 for a global shutter.")
+]
 
 
 def advise(
@@ -61,9 +63,10 @@ def advise(
     readout_ms: Readout = 0.0,
     model: Model = "",
 ) -> None:
-    """Say which view size suits a camera and a height, whether imagery or a map fits, and what to type next.
+    """Recommend a view size for a camera and a height, and judge whether imagery or a map fits.
 
-    Each line is judged good, marginal or does not fit. The limits are those of the model and of camera_node.
+    A line is judged good, marginal or does not fit. The limits come from the model and camera_node.
+    The last line is the next command.
 
     Examples:
       geoloc map advise --height 110 --fov 70 --image 1280x720
@@ -90,13 +93,13 @@ def _lens(fov: float | None, image: str, camera_info: Path | None) -> "Intrinsic
     if camera_info is not None:
         if fov is not None or image:
             raise ParameterError(
-                "--camera-info and --fov or --image exclude each other; give one or the other."
+                "--camera-info is given together with --fov or --image; give one or the other."
             )
         return read_calibration_file(camera_info)
     size = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", image.strip())
     if fov is None or size is None:
         raise ParameterError(
-            "the camera is not known; give --fov 70 --image 1280x720, or --camera-info camera.yaml."
+            "the camera is unknown; give --fov 70 --image 1280x720, or --camera-info camera.yaml."
         )
     return pinhole(int(size[1]), int(size[2]), fov)
 
@@ -104,7 +107,7 @@ def _lens(fov: float | None, image: str, camera_info: Path | None) -> "Intrinsic
 def _heights(text: str) -> tuple[float, float]:
     found = re.fullmatch(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?", text.strip())
     if found is None:
-        raise ParameterError(f"--height {text} is no height in metres; write 110 or 80-150.")
+        raise ParameterError(f"--height {text} is not a height in metres; write 110 or 80-150.")
     return float(found[1]), float(found[2] or found[1])
 
 
@@ -114,7 +117,7 @@ def _ground(map_folder: Path | None, source: Path | None, card: "ModelCard") -> 
     from geoloc.raster.views import open_raster
 
     if map_folder is not None and source is not None:
-        raise ParameterError("--map and --source exclude each other; give the map, or imagery for a new one.")
+        raise ParameterError("--map and --source are given together; give the map, or imagery for a new map.")
     if map_folder is not None:
         manifest = open_map(map_folder, card).manifest
         return MapFacts(

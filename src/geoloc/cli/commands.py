@@ -81,7 +81,13 @@ TRAINING = Part("geoloc_training", "train", ("torch",), "setup-train")
 FLY, MEASURE, SIMULATE, TRAIN = "Fly", "Measure", "Simulate", "Train"
 
 COMMANDS = (
-    Command("map", "geoloc.cli.map", FLIGHT, FLY, "Build a map from imagery, inspect it, and verify it."),
+    Command(
+        "map",
+        "geoloc.cli.map",
+        FLIGHT,
+        FLY,
+        "Build a map from imagery, inspect it, verify it, and choose its view size.",
+    ),
     Command(
         "up",
         "geoloc.cli.up",
@@ -94,7 +100,7 @@ COMMANDS = (
         "geoloc.cli.doctor",
         FLIGHT,
         FLY,
-        "Check the installation, models, a map and a parameter file: what to paste into a bug report.",
+        "Check the installation, models, a map and parameter files; print a report for a bug report.",
     ),
     Command(
         "evaluate",

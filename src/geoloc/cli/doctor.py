@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc doctor`: what to paste into a bug report."""
+"""`geoloc doctor`: checks an installation and prints a report for bug reports."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,20 +17,22 @@ def register(app: typer.Typer) -> None:
 def doctor(
     map_folder: Annotated[
         Path | None,
-        typer.Option("--map", help="Map directory to verify and to fly over.", show_default=False),
+        typer.Option(
+            "--map", help="Map directory to verify, and to localize a synthetic frame on.", show_default=False
+        ),
     ] = None,
     model: Model = "",
     params_file: Annotated[
         list[Path] | None,
-        typer.Option(help="ROS parameter file to check; may be given again.", show_default=False),
+        typer.Option(help="ROS parameter file to check; may be repeated.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check the installation, models, a map and a parameter file: what to paste into a bug report.
+    """Check the installation, models, a map and parameter files; print a report for a bug report.
 
-    Each line is OK, a note, or a PROBLEM with its remedy. Nothing is sent anywhere. The report names no user,
-    no folder outside the project, and no environment variables but those of ROS 2 and DDS. The exit code is 1
-    where there is a problem.
+    Each line is OK, a note, or a PROBLEM with its remedy. Nothing is sent. The report names no user,
+    no folder outside the project, and no environment variable except those of ROS 2 and DDS. The exit code
+    is 1 if there is a problem.
 
     Examples:
       geoloc doctor

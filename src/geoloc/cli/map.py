@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc map`: builds, inspects and verifies maps."""
+"""`geoloc map`: builds, inspects and verifies maps, and advises on view size and camera."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,9 @@ from geoloc.cli.advise import advise
 from geoloc.cli.options import Model, option
 from geoloc.encoder import EncoderSettings
 
-_commands = typer.Typer(help="Build a map from imagery, inspect it, and verify it.", no_args_is_help=True)
+_commands = typer.Typer(
+    help="Build a map from imagery, inspect it, verify it, and choose its view size.", no_args_is_help=True
+)
 
 MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` wrote.", show_default=False)]
 

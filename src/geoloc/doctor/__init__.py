@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`geoloc doctor`: what a bug report needs, and what is wrong with an installation; nothing private.
+"""`geoloc doctor`: checks an installation and collects what a bug report needs, without private data.
 
-Each section is a module; it is imported only when its turn comes, so that a package which cannot be imported
-costs one section.
+Each section of the report is a module. It is imported only when the section runs, so that a package that
+cannot be imported costs one section.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What decides whether ROS 2's messages arrive: environment, socket buffers, shared memory, multicast."""
+"""Section DDS: settings that decide whether ROS 2 messages arrive."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geoloc.doctor.report import Entry, note, ok, problem
+from geoloc.errors import clause
 
 _FORMS = {
     "RMW_IMPLEMENTATION": (r"rmw_\w+", "a name such as rmw_fastrtps_cpp"),
@@ -21,18 +22,18 @@ _FORMS = {
 }
 _FILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "CYCLONEDDS_URI")
 _KERNEL_DEFAULT_BYTES = 212_992
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - Fast DDS's own place
-_SEGMENT_BYTES = 512 * 1024  # what Fast DDS takes for each participant
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder that Fast DDS uses
+_SEGMENT_BYTES = 512 * 1024  # size of the segment that Fast DDS creates for each participant
 _PARTICIPANTS = 8
 _GROUP, _TIMEOUT_S = "239.255.0.1", 0.5
 
 
 def dds_entries() -> Iterator[Entry]:
-    """Yield the settings; of the environment only what ROS 2 and its middlewares read."""
+    """Yield environment variables of ROS 2 and DDS, socket buffers, shared memory and multicast."""
     for name, (form, wanted) in _FORMS.items():
         yield _value_entry(name, os.environ.get(name, ""), form, wanted)
     peers = "set" if os.environ.get("ROS_STATIC_PEERS") else "not set"
-    yield ok(f"ROS_STATIC_PEERS {peers}")
+    yield ok(f"ROS_STATIC_PEERS is {peers}")
     for name in _FILES:
         yield _file_entry(name, os.environ.get(name, ""))
     for name in ("rmem_max", "wmem_max"):
@@ -43,54 +44,54 @@ def dds_entries() -> Iterator[Entry]:
 
 def _value_entry(name: str, value: str, form: str, wanted: str) -> Entry:
     if not value:
-        return ok(f"{name} not set")
-    if re.fullmatch(form, value) is None:  # not shown: it could be anything
-        return problem(f"{name} is not {wanted}; set it to one, or unset it.")
+        return ok(f"{name} is not set")
+    if re.fullmatch(form, value) is None:  # the value is not shown, because it could be private
+        return problem(f"{name} is set, but not to {wanted}; correct it, or unset it.")
     if name == "ROS_LOCALHOST_ONLY":
-        return note(f"{name}={value} is deprecated; ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST replaces it.")
+        return note(f"{name}={value} is deprecated; set ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST instead.")
     return ok(f"{name}={value}")
 
 
 def _file_entry(name: str, value: str) -> Entry:
     if not value:
-        return ok(f"{name} not set")
+        return ok(f"{name} is not set")
     if value.lstrip().startswith("<"):
-        return ok(f"{name} set, to XML itself")
+        return ok(f"{name} is set, as inline XML")
     file = Path(value.removeprefix("file://"))
     if not file.is_file():
-        return problem(f"{name} names {file.name}, which does not exist; correct it, or unset it.")
-    return ok(f"{name} set, {file.name} exists")
+        return problem(f"{name} names the file {file.name}, which does not exist; correct it, or unset it.")
+    return ok(f"{name} is set, and its file {file.name} exists")
 
 
 def _buffer_entry(name: str) -> Entry:
     try:
         size = int(Path("/proc/sys/net/core", name).read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return note(f"net.core.{name} unknown")
+        return note(f"net.core.{name} cannot be read.")
     if size <= _KERNEL_DEFAULT_BYTES:
         return note(
-            f"net.core.{name} is {size}, the kernel's default: large images over UDP may be lost; "
-            f"sudo sysctl -w net.core.{name}=2147483647 (ROS 2's DDS tuning guide)."
+            f"net.core.{name} is {size} bytes, the kernel's default, and large images over UDP may be lost; "
+            f"run `sudo sysctl -w net.core.{name}=2147483647`, as in the DDS tuning guide of ROS 2."
         )
-    return ok(f"net.core.{name} is {size}")
+    return ok(f"net.core.{name} is {size} bytes")
 
 
 def _shared_memory_entry() -> Entry:
     try:
         free = os.statvfs(_SHARED_MEMORY)
     except OSError:
-        return note(f"{_SHARED_MEMORY.name} is not there; Fast DDS sends by UDP instead.")
+        return note(f"shared memory ({_SHARED_MEMORY.name}) does not exist; Fast DDS uses UDP instead.")
     size = free.f_bavail * free.f_frsize
     text = f"shared memory for Fast DDS has {size / 2**20:.0f} MiB free"
     if size < _PARTICIPANTS * _SEGMENT_BYTES:
         return problem(
-            f"{text}, which is too little; free some, or start the container with --shm-size=256m."
+            f"{text}, which is too little; free some of it, or start the container with --shm-size=256m."
         )
     return ok(text)
 
 
 def _multicast_entry() -> Entry:
-    """Send a datagram to DDS's group with a time to live of 0, which does not leave this machine."""
+    """Send a multicast datagram to this machine; its time to live of 0 keeps it from leaving the machine."""
     try:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
@@ -105,7 +106,7 @@ def _multicast_entry() -> Entry:
             receiver.recv(16)
     except OSError as error:
         return note(
-            f"multicast does not come back to this machine ({error.strerror or error}): nodes may not find "
-            "each other; sudo ip link set lo multicast on, or set ROS_STATIC_PEERS."
+            f"multicast does not work on this machine ({clause(error.strerror or error)}), and nodes may "
+            "not find each other; run `sudo ip link set lo multicast on`, or set ROS_STATIC_PEERS."
         )
-    return ok("multicast comes back to this machine")
+    return ok("multicast works on this machine")

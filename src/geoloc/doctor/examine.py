@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All sections of the report, one after the other."""
+"""Runs the sections of the report, one after the other."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ def examine(
     """Yield the sections: versions, ROS 2, DDS, models, map, one frame, parameter files.
 
     Args:
-        map_folder: a map to verify; None leaves the section out.
-        model: directory or id; empty for the model of the map, or the default one.
+        map_folder: map to verify; without one the report has no section on the map.
+        model: directory or id of a model; if empty, the model of the map, or the default one.
         params_files: ROS parameter files to check.
     """
 
@@ -49,13 +49,13 @@ def examine(
     yield section("models", models)
     if map_folder is not None:
         yield section("map", whole_map)
-    yield section("one frame through the core", frame)
+    yield section("one synthetic frame, without ROS", frame)
     if params_files:
         yield section("parameter files", parameters)
 
 
 def _model(map_folder: Path | None, model: str) -> Path:
-    """Return the model to use: the one named, the map's, or the default one."""
+    """Return the directory of the named model, else of the map's model, else of the default one."""
     if model or map_folder is None:
         return find_model(model)
     from geoloc.doctor.maps import model_of

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One synthetic frame through the core, without ROS: rig, encoder and localizer, with times and the error."""
+"""Section on one synthetic frame, localized without ROS: time of each stage, and error of the position."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.camera.views import View, pixel_to_ground
 from geoloc.doctor.report import Entry, ok, problem
 from geoloc.encoder import Encoder, load_encoder
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
 from geoloc.query import Query
@@ -43,11 +43,12 @@ class _Timed:
 
 
 def frame_entries(model: Path, map_folder: Path | None) -> Iterator[Entry]:
-    """Yield the times of each stage and, over a map, how far the answer is off.
+    """Yield the time of each stage and, with a map, the error of the position.
 
     Args:
-        model: its directory.
-        map_folder: the map whose own picture is flown over; None for a random texture, which is not located.
+        model: directory of the model.
+        map_folder: map from whose imagery the frame is rendered; without one the frame is a random texture,
+            which is encoded but not localized.
     """
     encoder = load_encoder(model)
     lens = pinhole(WIDTH, HEIGHT, FOV_DEG)
@@ -55,7 +56,9 @@ def frame_entries(model: Path, map_folder: Path | None) -> Iterator[Entry]:
         finest_m, coarsest_m = encoder.card.gsd_range_m
         view_m = (finest_m + coarsest_m) / 2 * encoder.card.input_px
         timed = _timed(_texture(), _rig(lens, view_m, encoder), encoder, None)
-        yield ok(f"a random texture, {WIDTH} x {HEIGHT}: {_laps(timed)}; give --map for an answer in metres")
+        yield ok(
+            f"random texture, {WIDTH} x {HEIGHT} pixels: {_laps(timed)}; give --map to localize a frame, too"
+        )
         return
     yield from _over_map(open_map(map_folder, encoder.card), lens, encoder)
 
@@ -76,28 +79,30 @@ def _over_map(opened: "MapDirectory", lens: Intrinsics, encoder: Encoder) -> Ite
             if error.reason is not Reason.DULL_VIEW:
                 break
     if refusal is not None:
-        yield problem(f"a frame over the map's own picture is refused: {refusal.sentence}.")
+        yield problem(f"a frame rendered from the map's own imagery is refused: {refusal}")
         return
-    yield ok(f"{WIDTH} x {HEIGHT} from {height_m:.0f} m: {_laps(timed)}")
+    yield ok(f"frame of {WIDTH} x {HEIGHT} pixels from {height_m:.0f} m: {_laps(timed)}")
     yield _answer_entry(timed.fix, (east_m, north_m), opened.view_size_m)
 
 
 def _answer_entry(fix: Fix | None, truth_m: tuple[float, float], view_m: float) -> Entry:
     if fix is None or not fix.has_position:
-        said = fix.sentence if fix else "none"
-        return problem(f"the map's own picture gets no position ({said}); build the map again.")
+        said = clause(fix.sentence) if fix else "no answer"
+        return problem(
+            f"a frame rendered from the map's own imagery gets no position ({said}); build the map again."
+        )
     error_m = float(np.hypot(fix.east_m - truth_m[0], fix.north_m - truth_m[1]))
-    how = "refined" if fix.is_refined else "by the look-up alone"
+    how = "refined" if fix.is_refined else "not refined"
     if error_m > view_m / 2:
         return problem(
-            f"the answer is {error_m:.1f} m off on the map's own picture ({how}); the map may look alike in "
-            "several places: try larger tiles, --view-size, or build it again."
+            f"the position is {error_m:.1f} m from the truth on the map's own imagery ({how}), "
+            "perhaps because places of the map look similar; build the map again, with a larger --view-size."
         )
-    return ok(f"the answer is {error_m:.2f} m off on the map's own picture ({how})")
+    return ok(f"the position is {error_m:.2f} m from the truth on the map's own imagery ({how})")
 
 
 def _rig(lens: Intrinsics, view_m: float, encoder: Encoder) -> CameraRig:
-    """Return a rig that knows lens, attitude and height at every stamp of this check."""
+    """Return a rig with lens, attitude and height for every stamp of this check."""
     height_m = fitting_height_m(lens, view_m)
     usual = RigSettings(view_size_m=view_m, encoder_px=encoder.card.input_px)
     lowest_m = min(usual.min_height_m, height_m / 2)
@@ -112,7 +117,7 @@ def _rig(lens: Intrinsics, view_m: float, encoder: Encoder) -> CameraRig:
 
 
 def _timed(frame: UInt8Array, rig: CameraRig, encoder: Encoder, localizer: Localizer | None) -> _Timed:
-    """Run the stages several times; the first run, which loads things, does not count."""
+    """Return the median time of each stage; the first run is left out, because it loads files."""
     laps: dict[str, list[float]] = {}
     fix = None
     for number in range(_REPEATS + 1):
@@ -136,7 +141,7 @@ def _laps(timed: _Timed) -> str:
 
 
 def _places(opened: "MapDirectory") -> list[tuple[float, float]]:
-    """Return places between tiles, metres east and north: from the middle of the map outwards."""
+    """Return places between tiles (east, north in metres), from the middle of the map outwards."""
     tiles = opened.tiles[opened.tiles["level"] == 0]
     order = np.argsort(np.hypot(tiles["east_m"], tiles["north_m"]) - 1e6 * tiles["valid_fraction"])
     chosen = tiles[order[np.unique(np.linspace(0, len(order) // 2, _PLACES).astype(int))]]
@@ -147,7 +152,7 @@ def _places(opened: "MapDirectory") -> list[tuple[float, float]]:
 def _photograph(
     opened: "MapDirectory", lens: Intrinsics, height_m: float, east_m: float, north_m: float
 ) -> UInt8Array:
-    """Return what the camera sees (H, W, 3) of the map's picture."""
+    """Return a frame (H, W, 3) rendered from the map's imagery."""
     pixels = np.stack(np.meshgrid(np.arange(lens.width), np.arange(lens.height)), axis=-1).astype(np.float64)
     ground, _ = pixel_to_ground(pixels, lens, _ROTATION, height_m)
     ground += (east_m, north_m)
@@ -163,6 +168,6 @@ def _photograph(
 
 
 def _texture() -> UInt8Array:
-    """Return random blobs (H, W, 3)."""
+    """Return a frame (H, W, 3) of random blobs."""
     coarse = np.random.default_rng(0).integers(0, 256, (HEIGHT // 16, WIDTH // 16, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

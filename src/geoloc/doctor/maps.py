@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A map: verified as `geoloc map verify` does, against the model that will describe views."""
+"""Section on the map: verified as by `geoloc map verify`, and compared with the model in use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,32 +15,32 @@ _FACTS = ("area", "tiles", "view size", "pitch", "ground resolution", "descripto
 
 
 def map_entries(folder: Path, chosen: Path | None) -> Iterator[Entry]:
-    """Yield that the map is whole, that it belongs to the model, what it is, and its imagery.
+    """Yield whether the map is undamaged and built with the model, its properties, and its imagery.
 
     Args:
-        folder: the map.
-        chosen: the model's directory; None for the shipped model that the map was built with.
+        folder: directory of the map.
+        chosen: directory of the model; None for the shipped model that the map was built with.
     """
     opened = verify_map(folder)
-    yield ok("every file and checksum is right")
+    yield ok("all files are present, and their checksums match")
     card = load_card(chosen or model_of(folder))
     open_map(folder, card)
     yield ok(f"built with {card.id}, the model in use")
     for name, value in describe_map(opened):
         if name in _FACTS:
-            yield ok(f"{name} {value}")
+            yield ok(f"{name}: {value}")
     imagery = opened.manifest.imagery
     if imagery.date and imagery.licence:
-        yield ok(f"imagery of {imagery.date}, {imagery.licence}")
+        yield ok(f"imagery date {imagery.date}, licence {imagery.licence}")
     else:
         yield note(
-            f"imagery date {imagery.date or 'unknown'}, licence {imagery.licence or 'unknown'}; "
-            "`geoloc map build --imagery-date … --imagery-licence …` records them."
+            f"imagery date {imagery.date or 'unknown'}, licence {imagery.licence or 'unknown'}; give "
+            "--imagery-date and --imagery-licence to `geoloc map build`."
         )
 
 
 def model_of(folder: Path) -> Path:
-    """Return the shipped model that a map was built with; the default one where none was."""
+    """Return the shipped model that a map was built with, or the default model if it was another one."""
     wanted = open_map(folder).model_sha256
     for candidate in shipped_models().values():
         try:

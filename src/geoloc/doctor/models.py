@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models: checksums verified, and which backends run the one that is used."""
+"""Section on models: their checksums, and the backends that run the model in use."""
 
 import importlib.util
 import time
@@ -20,10 +20,10 @@ _OPTIONAL = {"openvino", "torch"}
 
 
 def model_entries(chosen: Path | None) -> Iterator[Entry]:
-    """Yield every shipped model and the chosen one, then the backends.
+    """Yield every shipped model and the chosen model, then every backend.
 
     Args:
-        chosen: a model's directory; None for the default model.
+        chosen: directory of a model; None for the default model.
     """
     folders = dict.fromkeys([*shipped_models().values(), *([chosen] if chosen else [])])
     for folder in folders:
@@ -32,15 +32,16 @@ def model_entries(chosen: Path | None) -> Iterator[Entry]:
         except GeolocError as error:
             yield problem(f"{shown(folder)}: {error}")
     if not folders:
-        yield problem("no model is installed; start from a checkout, or name one with --model.")
+        yield problem("no model is installed; run geoloc in a checkout, or name a model with --model.")
         return
     yield from _backend_entries(load_card(chosen or find_model()))
 
 
 def _described(card: ModelCard) -> str:
     return (
-        f"{card.id}: every checksum is right ({card.sha256[:12]}), views of {card.input_px} px, descriptors "
-        f"of {card.descriptor_size} values, {card.gsd_range_m[0]:g} to {card.gsd_range_m[1]:g} m per pixel"
+        f"{card.id} ({card.sha256[:12]}): all checksums match; views of {card.input_px} x {card.input_px} "
+        f"pixels at {card.gsd_range_m[0]:g} to {card.gsd_range_m[1]:g} m per pixel, descriptors of "
+        f"{card.descriptor_size} values"
     )
 
 
@@ -51,15 +52,17 @@ def _backend_entries(card: ModelCard) -> Iterator[Entry]:
     for name, (_, _, packages) in BACKENDS.items():
         missing = [package for package in packages.split() if importlib.util.find_spec(package) is None]
         if missing:
-            said = f"{name}: not installed ({', '.join(missing)})"
+            said = f"backend {name} is not installed ({', '.join(missing)} missing)"
             yield (
-                note(f"{said}, optional.")
+                note(f"{said}; it is optional.")
                 if name in _OPTIONAL
-                else problem(f"{said}; pip install {packages}.")
+                else problem(f"{said}; run `pip install {packages}`.")
             )
             continue
         if name in _SLOW:
-            yield ok(f"{name} {installed_version(name)}: installed, not tried, because it loads slowly")
+            yield ok(
+                f"backend {name} {installed_version(name)} is installed; not tested, because it loads slowly"
+            )
             continue
         try:
             encoder = open_encoder(card, name)
@@ -67,6 +70,6 @@ def _backend_entries(card: ModelCard) -> Iterator[Entry]:
             start_s = time.perf_counter()
             encoder.describe(view)
             took_ms = (time.perf_counter() - start_s) * 1e3
-            yield ok(f"{name} {installed_version(name)}: runs {card.id}, {took_ms:.1f} ms a view")
+            yield ok(f"backend {name} {installed_version(name)} runs {card.id}: {took_ms:.1f} ms per view")
         except GeolocError as error:
-            yield problem(f"{name}: {error}")
+            yield problem(f"backend {name}: {error}")

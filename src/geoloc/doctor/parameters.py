@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A parameter file, read and checked as the nodes that fly would."""
+"""Section on parameter files: read and checked as the nodes do."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geoloc.doctor.privacy import shown
 from geoloc.doctor.report import Entry, note, ok, problem
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc.nodes.settings import NODES
 from geoloc.parameter_files import merge_sections, node_of, read_sections, resembling, values_for
 from geoloc.settings import fill, settings_of
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _GIVEN_ELSEWHERE: dict[str, Any] = {"view_size_m": 100.0, "encoder_px": 160, "map": "map", "model": "model"}
-"""What a parameter file may leave out, because the map, the model or the command line gives it."""
+"""Parameters that a file may leave out, because the map, the model or the command line gives them."""
 
 
 def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
-    """Yield, for each node, the parameters it gets and what it would refuse; then probable typos."""
+    """Yield the sections of each file, then for each node its parameters, its refusal and probable typos."""
     for file in files:
         sections = read_sections(file)
         yield ok(f"{shown(file)}: sections {', '.join(sections)}")
@@ -28,7 +28,7 @@ def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
     for section in merged:
         like = resembling(node_of(section), NODES)
         if like:
-            yield problem(f"`{section}` is no node of geoloc; did you mean `/**/{like}`?")
+            yield problem(f"`{section}` is not a node of geoloc; did you mean `/**/{like}`?")
     every_name = {name for kind in NODES.values() for name in settings_of(kind)}
     for node, kind in NODES.items():
         values = values_for(node, merged)
@@ -36,13 +36,13 @@ def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
         for name in values:
             like = resembling(name, every_name)
             if like:
-                yield note(f"{node}: {name} is unknown and ignored; did you mean {like}?")
+                yield note(f"{node}: parameter {name} is unknown and ignored; did you mean {like}?")
 
 
 def _node_entry(node: str, kind: "type[DataclassInstance]", values: dict[str, Any]) -> Entry:
     try:
         fill(kind, _GIVEN_ELSEWHERE | values)
     except ParameterError as error:
-        return problem(f"{node} would stop: {error}; correct it in the parameter file.")
+        return problem(f"{node} would not start: {clause(error)}; correct it in the parameter file.")
     own = sorted(values.keys() & settings_of(kind).keys())
-    return ok(f"{node} takes {', '.join(own) if own else 'nothing from it'}")
+    return ok(f"{node} reads {', '.join(own) if own else 'no parameter from these files'}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths in a report that is pasted in public: relative to the current folder or geoloc, else a last name."""
+"""Shortens paths for a public report: relative to the current folder or geoloc, else the file name."""
 
 import os
 import re
@@ -11,7 +11,7 @@ _ABSOLUTE = re.compile(r"(?<![\w./~*])~?/[^\s:;,'\"`()<>|]+")
 
 
 def shown(path: Path) -> str:
-    """Return a path as a report may show it."""
+    """Return the form of a path that a public report may show."""
     absolute = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay links
     if absolute == _home():
         return "the home folder"
@@ -22,7 +22,7 @@ def shown(path: Path) -> str:
 
 
 def scrub(text: str) -> str:
-    """Return a text whose absolute paths are as `shown` shows them; the home folder goes in any case."""
+    """Return a text with its absolute paths shortened as by `shown`, and always without the home folder."""
     for base in sorted((*_bases(), _home()), key=lambda folder: -len(str(folder))):
         if len(base.parts) > 1:
             text = text.replace(f"{base}{os.sep}", "").replace(
@@ -32,7 +32,7 @@ def scrub(text: str) -> str:
 
 
 def _last_name(found: "re.Match[str]") -> str:
-    """Return the name of a path; what begins at no folder of this machine, such as a topic, stays."""
+    """Return the file name of a path; leave a text whose first folder does not exist, such as a topic."""
     text = found[0].rstrip(".")
     parts = Path(text).parts
     if not text.startswith("~") and not (len(parts) > 1 and Path("/", parts[1]).exists()):
@@ -41,7 +41,7 @@ def _last_name(found: "re.Match[str]") -> str:
 
 
 def _bases() -> list[Path]:
-    """List the folders that paths are shown relative to; none that the home folder lies in."""
+    """List the folders that paths are shown relative to, without those that contain the home folder."""
     folders = [Path.cwd(), *share_folders()]
     return [folder for folder in folders if not _home().is_relative_to(folder)]
 

@@ -8,11 +8,11 @@ from enum import Enum
 
 from geoloc import __version__
 from geoloc.doctor.privacy import scrub
-from geoloc.errors import GeolocError
+from geoloc.errors import GeolocError, clause
 
 
 class Level(str, Enum):
-    """How an entry is meant."""
+    """Severity of an entry."""
 
     OK = "OK"
     NOTE = "note"
@@ -24,7 +24,7 @@ class Level(str, Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One line: a fact, or a problem with its remedy."""
+    """One line of the report: a fact, or a problem with its remedy."""
 
     level: Level
     text: str
@@ -39,22 +39,22 @@ class Section:
 
 
 def ok(text: str) -> Entry:
-    """Return an entry that all is well."""
+    """Return an entry for a check that passed, or a fact."""
     return Entry(Level.OK, text)
 
 
 def note(text: str) -> Entry:
-    """Return an entry that is worth knowing."""
+    """Return an entry for something unusual that may matter."""
     return Entry(Level.NOTE, text)
 
 
 def problem(text: str) -> Entry:
-    """Return an entry that says what does not work, and the remedy."""
+    """Return an entry for a failed check, with its remedy."""
     return Entry(Level.PROBLEM, text)
 
 
 def section(title: str, entries: Callable[[], Iterable[Entry]]) -> Section:
-    """Collect the entries of a section; whatever breaks becomes a problem, and private paths are removed."""
+    """Collect the entries of a section; exceptions become problems, and private paths are removed."""
     found = (Entry(entry.level, scrub(entry.text)) for entry in _guarded(entries))
     return Section(title, tuple(found))
 
@@ -65,7 +65,7 @@ def problems(sections: Iterable[Section]) -> int:
 
 
 def as_text(sections: Sequence[Section]) -> str:
-    """Return the report as text, one entry a line."""
+    """Return the report as text, one line per entry."""
     lines = [f"geoloc doctor, geoloc {__version__}"]
     for one in sections:
         lines += ["", one.title, *(f"  {entry.level!s:<7}  {entry.text}" for entry in one.entries)]
@@ -74,7 +74,7 @@ def as_text(sections: Sequence[Section]) -> str:
 
 
 def as_json(sections: Sequence[Section]) -> str:
-    """Return the report as JSON: version, whether all is well, sections of entries with level and text."""
+    """Return the report as JSON: version, `ok` (true without problems), and sections with their entries."""
     tree = {
         "geoloc": __version__,
         "ok": not problems(sections),
@@ -95,10 +95,12 @@ def _guarded(entries: Callable[[], Iterable[Entry]]) -> Iterator[Entry]:
     except GeolocError as error:
         yield problem(str(error))
     except ImportError as error:
-        yield problem(f"a package cannot be imported ({error}); install geoloc again, see versions.")
-    except Exception as error:  # noqa: BLE001 - the other sections are still wanted
         yield problem(
-            f"this check failed ({type(error).__name__}: {error}); please report it with these lines."
+            f"a package cannot be imported ({clause(error)}); install what `versions` lists as missing."
+        )
+    except Exception as error:  # noqa: BLE001 - the other sections must still run
+        yield problem(
+            f"this check failed ({type(error).__name__}: {clause(error)}); report it with this output."
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS 2 as this Python sees it, without importing it: distribution, rclpy, messages, middleware."""
+"""Section ROS 2: distribution, rclpy, messages and middleware that this Python finds."""
 
 import importlib.util
 import os
@@ -21,7 +21,7 @@ _MESSAGES = (
     "rosgraph_msgs",
     "geographic_msgs",
 )
-_NO_MIDDLEWARE = {"rmw_implementation"}  # chooses one, is none
+_NO_MIDDLEWARE = {"rmw_implementation"}  # selects a middleware, and is none itself
 
 
 def ros_entries() -> Iterator[Entry]:
@@ -31,25 +31,28 @@ def ros_entries() -> Iterator[Entry]:
     if importlib.util.find_spec("rclpy") is None:
         if not named:
             yield note(
-                "ROS 2 is not installed; nodes need it (`make setup`, or source yours), the rest does not."
+                "ROS 2 is not installed, and only the nodes need it; run `make setup`, or source your ROS 2."
             )
             return
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         yield problem(
-            f"ROS_DISTRO is {named}, but this Python {python} cannot import rclpy; use the Python that ROS "
-            "was built for, with --system-site-packages in a venv."
+            f"ROS_DISTRO is {named}, but this Python {python} cannot import rclpy; use the Python that ROS 2 "
+            "was built for, and create a venv with --system-site-packages."
         )
         return
     wheels = installed_version("ros-rclpy")
-    version = wheels or installed_version("rclpy") or "of unknown version"
-    where = "from wheels" if wheels else f"sourced, ROS_DISTRO {named or 'not set'}"
+    version = wheels or installed_version("rclpy") or "(version unknown)"
+    where = "installed from wheels" if wheels else f"sourced, ROS_DISTRO is {named or 'not set'}"
     yield ok(f"rclpy {version}, {where}")
     missing = [name for name in _MESSAGES if importlib.util.find_spec(name) is None]
     if missing:
         packages = " ".join(f"ros-{named or '$ROS_DISTRO'}-{name.replace('_', '-')}" for name in missing)
-        yield problem(f"{', '.join(missing)} not found; sudo apt install {packages}, or `make setup`.")
+        yield problem(
+            f"message packages not found: {', '.join(missing)}; "
+            f"run `sudo apt install {packages}` or `make setup`."
+        )
     else:
-        yield ok(f"messages: {', '.join(_MESSAGES)}")
+        yield ok(f"message packages: {', '.join(_MESSAGES)}")
     yield _middleware_entry()
 
 
@@ -60,9 +63,9 @@ def _middleware_entry() -> Entry:
     if chosen and chosen not in installed:
         return problem(
             f"RMW_IMPLEMENTATION names a middleware that is not installed (installed: {known}); unset it, or "
-            "install that one."
+            "install that middleware."
         )
-    return ok(f"middleware: {chosen or 'the default'} (installed: {known})")
+    return ok(f"middleware: {chosen or 'default'} (installed: {known})")
 
 
 def _middlewares() -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versions: geoloc, Python, the machine, and the packages that geoloc's own metadata names."""
+"""Section on versions: geoloc, Python, the machine, and the packages that geoloc requires."""
 
 import importlib
 import importlib.util
@@ -12,15 +12,16 @@ from pathlib import Path
 
 from geoloc import __version__
 from geoloc.doctor.report import Entry, note, ok, problem
+from geoloc.errors import clause
 
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?\s*([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
 _MODULES = {"opencv-python-headless": "cv2", "faiss-cpu": "faiss", "pyyaml": "yaml", "pillow": "PIL"}
-_DISPENSABLE = {"faiss-cpu": "searches compare every tile"}
+_DISPENSABLE = {"faiss-cpu": "so searches compare every tile"}
 _EXTRAS = ("lab", "train", "openvino")
 
 
 def version_entries() -> Iterator[Entry]:
-    """Yield geoloc, Python, operating system, processor and memory, then the packages."""
+    """Yield geoloc, Python, operating system, processor, memory, and the required packages."""
     yield ok(f"geoloc {__version__}, Python {platform.python_version()} ({platform.python_implementation()})")
     yield ok(f"{_system_name()}, {platform.system()} {platform.release()} {platform.machine()}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -29,7 +30,7 @@ def version_entries() -> Iterator[Entry]:
 
 
 def installed_version(distribution: str) -> str:
-    """Return the version of an installed distribution; empty where it is not installed."""
+    """Return the version of a distribution; empty if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -40,7 +41,10 @@ def _package_entries() -> Iterator[Entry]:
     try:
         requirements = metadata.requires("geoloc") or []
     except metadata.PackageNotFoundError:
-        yield note("geoloc itself is not installed, only found on the path; its packages are not known.")
+        yield note(
+            "geoloc is imported from the path and not installed, so its requirements are unknown; "
+            "run `make setup`."
+        )
         return
     by_extra: dict[str, list[tuple[str, str]]] = {}
     for requirement in requirements:
@@ -54,9 +58,9 @@ def _package_entries() -> Iterator[Entry]:
 
 
 def _base_entry(name: str, wanted: str) -> Entry:
-    """Import a package that flying needs, and compare its version."""
+    """Import a package of the base installation, and compare its version with the required one."""
     module, version = _MODULES.get(name, name.replace("-", "_")), installed_version(name)
-    remedy = f"pip install '{name}{wanted}'"
+    remedy = f"run `pip install '{name}{wanted}'`"
     try:
         loaded = importlib.import_module(module)
     except ImportError as error:
@@ -65,14 +69,14 @@ def _base_entry(name: str, wanted: str) -> Entry:
         said = (
             "is not installed"
             if importlib.util.find_spec(module) is None
-            else f"cannot be imported ({error})"
+            else f"cannot be imported ({clause(error)})"
         )
         return problem(f"{name} {said}; {remedy}.")
     version = version or str(getattr(loaded, "__version__", ""))
     least = re.search(r">=\s*([\d.]+)", wanted)
     if least and version and _numbers(version) < _numbers(least[1]):
-        return problem(f"{name} {version} is too old, {wanted} is needed; {remedy}.")
-    return ok(f"{name} {version or 'of unknown version'}")
+        return problem(f"{name} {version} is too old, because geoloc requires {wanted}; {remedy}.")
+    return ok(f"{name} {version or '(version unknown)'}")
 
 
 def _extra_entry(extra: str, names: list[str]) -> Entry:
@@ -80,7 +84,9 @@ def _extra_entry(extra: str, names: list[str]) -> Entry:
         name for name in names if importlib.util.find_spec(_MODULES.get(name, name.replace("-", "_"))) is None
     ]
     if missing:
-        return note(f"extra {extra}: {', '.join(missing)} not installed; pip install 'geoloc[{extra}]'.")
+        return note(
+            f"extra {extra} lacks {', '.join(missing)}; run `pip install 'geoloc[{extra}]'` if you need it."
+        )
     versions = ", ".join(f"{name} {installed_version(name)}" for name in names)
     return ok(f"extra {extra}: {versions or 'nothing'}")
 
@@ -97,7 +103,7 @@ def _system_name() -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name, as Linux tells it on x86 and on boards."""
+    """Return the name of the processor, or of the board on an embedded computer."""
     board = Path("/proc/device-tree/model")
     if board.is_file():
         return board.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
@@ -108,8 +114,8 @@ def _processor() -> str:
 def _memory() -> str:
     total, free = (_proc_value("/proc/meminfo", name).split() for name in ("MemTotal", "MemAvailable"))
     if not (total and free):
-        return "memory unknown"
-    return f"{int(total[0]) / 2**20:.1f} GiB of memory, {int(free[0]) / 2**20:.1f} free"
+        return "memory size unknown"
+    return f"{int(total[0]) / 2**20:.1f} GiB of memory ({int(free[0]) / 2**20:.1f} GiB free)"
 
 
 def _proc_value(file: str, name: str) -> str:

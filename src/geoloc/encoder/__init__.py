@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ModelCard, load_card
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 from geoloc.settings import check, setting
 
 __all__ = [
@@ -98,6 +98,6 @@ def open_encoder(card: ModelCard, backend: str, threads: int = 0) -> Encoder:
         loaded = importlib.import_module(module)
     except ImportError as error:
         raise ModelError(
-            f"backend '{backend}' is not installed ({error}); run `pip install {packages}`."
+            f"backend '{backend}' is not installed ({clause(error)}); run `pip install {packages}`."
         ) from error
     return cast(Encoder, getattr(loaded, factory)(card, threads))

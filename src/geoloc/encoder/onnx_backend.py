@@ -8,7 +8,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ONNX_NAME, ModelCard
 from geoloc.encoder.checks import check_descriptors, check_views
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 
 # ONNX Runtime has no common base class for its errors.
 _LOAD_ERRORS = (
@@ -47,7 +47,7 @@ class OnnxEncoder:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except _LOAD_ERRORS as error:
-            raise ModelError(f"{path} cannot be loaded ({error}); export the model again.") from error
+            raise ModelError(f"{path} cannot be loaded ({clause(error)}); export the model again.") from error
         names = [item.name for item in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["views", "descriptors"]:
             raise ModelError(

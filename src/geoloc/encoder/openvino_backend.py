@@ -7,7 +7,7 @@ import openvino
 from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.encoder.card import ONNX_NAME, ModelCard
 from geoloc.encoder.checks import check_descriptors, check_views
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 
 
 class OpenVinoEncoder:
@@ -31,7 +31,7 @@ class OpenVinoEncoder:
         try:
             self._model = openvino.Core().compile_model(str(path), "CPU", settings)
         except RuntimeError as error:
-            raise ModelError(f"{path} cannot be loaded ({error}); export the model again.") from error
+            raise ModelError(f"{path} cannot be loaded ({clause(error)}); export the model again.") from error
 
     @property
     def card(self) -> ModelCard:

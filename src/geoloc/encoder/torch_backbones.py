@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from geoloc.encoder.card import Architecture
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 
 POOLED = "gap"  # the only head whose features the backbone pools
 
@@ -58,7 +58,7 @@ def build_backbone(architecture: Architecture, **pretrained: Any) -> nn.Module: 
         model = timm.create_model(architecture.backbone, num_classes=0, **args, **pretrained)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise ModelError(
-            f"timm cannot build '{architecture.backbone}' with {args} ({error}); "
+            f"timm cannot build '{architecture.backbone}' with {args} ({clause(error)}); "
             "change backbone or backbone_args."
         ) from error
     _fit_stem(model, architecture)
@@ -79,7 +79,7 @@ def find_layout(backbone: nn.Module, architecture: Architecture) -> Layout:
             shape = tuple(backbone(torch.zeros(1, 3, side, side)).shape)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ModelError(
-            f"'{architecture.backbone}' cannot describe views of input_px={side} ({error}); "
+            f"'{architecture.backbone}' cannot describe views of input_px={side} ({clause(error)}); "
             "choose another input_px, such as 224."
         ) from error
     backbone.train(training)

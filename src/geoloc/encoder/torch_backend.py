@@ -13,7 +13,7 @@ from geoloc.encoder.card import WEIGHTS_NAME, Architecture, ModelCard
 from geoloc.encoder.checks import check_descriptors, check_views
 from geoloc.encoder.torch_backbones import build_backbone, find_layout
 from geoloc.encoder.torch_heads import build_head
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 
 
 class TorchEncoder:
@@ -36,7 +36,7 @@ class TorchEncoder:
         try:
             self._network.load_state_dict(load_file(path))
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise ModelError(f"{path} cannot be loaded ({error}); export the model again.") from error
+            raise ModelError(f"{path} cannot be loaded ({clause(error)}); export the model again.") from error
         self._network.eval()
 
     @property

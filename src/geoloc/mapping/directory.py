@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geoloc.arrays import Float32Array
 from geoloc.checksums import file_sha256
-from geoloc.errors import MapError
+from geoloc.errors import MapError, clause
 from geoloc.geodesy import LocalFrame, distance_m
 from geoloc.mapping.manifest import (
     DESCRIPTORS,
@@ -200,7 +200,9 @@ def _load(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     try:
         loaded = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise MapError(f"{path} is not a plain NumPy array ({error}); build the map again.") from error
+        raise MapError(
+            f"{path} is not a plain NumPy array ({clause(error)}); build the map again."
+        ) from error
     if not isinstance(loaded, np.ndarray):
         raise MapError(f"{path} is not a single NumPy array; build the map again.")
     return loaded

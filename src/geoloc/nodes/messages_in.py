@@ -9,7 +9,7 @@ from sensor_msgs.msg import CompressedImage, Image, NavSatFix, NavSatStatus, Poi
 
 from geoloc.arrays import Float32Array, Float64Array, UInt8Array
 from geoloc.camera.messages import decode_image
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.hypotheses import MAX_HYPOTHESES
 from geoloc.localizer import Candidates
 from geoloc.nodes.messages_out import CANDIDATE
@@ -30,14 +30,14 @@ def camera_image(message: Image | CompressedImage) -> UInt8Array:
     except ImportError as error:
         raise FrameRefused(
             Reason.BAD_IMAGE,
-            f"encoding '{message.encoding}' needs cv_bridge, which cannot be imported ({error}); source "
-            "ROS 2, or publish rgb8.",
+            f"encoding '{message.encoding}' needs cv_bridge, which cannot be imported ({clause(error)}); "
+            "source ROS 2, or publish rgb8.",
         ) from error
     try:
         picture = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
     except (cv_bridge.CvBridgeError, ValueError, TypeError) as error:
         raise FrameRefused(
-            Reason.BAD_IMAGE, f"cv_bridge cannot read the image ({error}); check the camera driver."
+            Reason.BAD_IMAGE, f"cv_bridge cannot read the image ({clause(error)}); check the camera driver."
         ) from error
     return np.ascontiguousarray(picture, dtype=np.uint8)
 

@@ -10,7 +10,7 @@ from rclpy.time import Time as ClockTime
 
 from geoloc.arrays import Float64Array
 from geoloc.camera.attitude import rotation_matrix
-from geoloc.errors import FrameRefused, ParameterError, Reason
+from geoloc.errors import FrameRefused, ParameterError, Reason, clause
 
 
 class TfMount:
@@ -28,7 +28,7 @@ class TfMount:
             self._tf2: Any = importlib.import_module("tf2_ros")
         except ImportError as error:
             raise ParameterError(
-                f"use_tf is true, but tf2_ros cannot be imported ({error}); source ROS 2, "
+                f"use_tf is true, but tf2_ros cannot be imported ({clause(error)}); source ROS 2, "
                 "or set use_tf to false and give mount_rpy_deg."
             ) from error
         self._buffer = self._tf2.Buffer()
@@ -46,7 +46,7 @@ class TfMount:
             raise FrameRefused(
                 Reason.NO_ATTITUDE,
                 f"TF has no transform from '{camera_frame}' to '{body_frame}' at the image's stamp "
-                f"({error}); publish it, or set use_tf to false and give mount_rpy_deg.",
+                f"({clause(error)}); publish it, or set use_tf to false and give mount_rpy_deg.",
             ) from error
         turn = found.transform.rotation
         return rotation_matrix((turn.x, turn.y, turn.z, turn.w))

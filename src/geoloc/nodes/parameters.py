@@ -19,7 +19,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc.nodes.settings import NODES
 from geoloc.settings import Setting, fill, settings_of
 
@@ -68,7 +68,7 @@ def _declare_one(node: Node, name: str, setting: Setting) -> Any:  # noqa: ANN40
         value = setting.read(name, given)
     except ParameterError as error:
         raise ParameterError(
-            f"{node.get_name()}: parameter {str(error).rstrip('.')} ({setting.text}); "
+            f"{node.get_name()}: parameter {clause(error)} ({setting.text}); "
             f"edit {name} in {file_that_sets(name, sys.argv)}."
         ) from error
     node.set_parameters([Parameter(name, value=_plain(value))])

@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from geoloc.arrays import BoolArray, UInt8Array
-from geoloc.errors import RasterError
+from geoloc.errors import RasterError, clause
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _SAMPLE_PX = 1024
@@ -99,7 +99,7 @@ def _sample(dataset: DatasetReader, path: Path, bands: tuple[int, int, int]) -> 
         values = dataset.read(list(bands), out_shape=shape, masked=True).compressed()
     except RasterioError as error:
         raise RasterError(
-            f"{path} cannot be read ({error}), so it is truncated or damaged; restore it."
+            f"{path} cannot be read ({clause(error)}), so it is truncated or damaged; restore it."
         ) from error
     values = values[np.isfinite(values)]
     if values.size == 0:

@@ -23,7 +23,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geoloc.arrays import BoolArray, Float64Array
-from geoloc.errors import MapError, RasterError
+from geoloc.errors import MapError, RasterError, clause
 from geoloc.geodesy import LocalFrame
 from geoloc.progress import progress_bar
 from geoloc.raster.colours import Rgb
@@ -64,7 +64,7 @@ def write_picture(
         part.replace(path)
     except (RasterioError, OSError) as error:
         raise MapError(
-            f"{path} cannot be written ({error}); free some disk space and run the command again."
+            f"{path} cannot be written ({clause(error)}); free some disk space and run the command again."
         ) from error
     finally:
         for leftover in (flat, part):
@@ -171,7 +171,8 @@ class _Picture(Raster):
             return _cut(dataset, transform, width, height)
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}), so it is truncated or damaged; restore it."
+                f"{self._source.path} cannot be read ({clause(error)}), so it is truncated or "
+                "damaged; restore it."
             ) from error
 
 

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.transform import from_bounds
 
 from geoloc.arrays import Float64Array
-from geoloc.errors import RasterError
+from geoloc.errors import RasterError, clause
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.xyz_tiles import is_xyz_folder, mosaic_xml
 
@@ -145,7 +145,7 @@ def _open(target: str, driver: str, path: Path) -> DatasetReader:
             return rasterio.open(target, driver=driver)
     except RasterioError as error:
         raise RasterError(
-            f"{path} cannot be read as an image ({error}); restore the file, or give another one."
+            f"{path} cannot be read as an image ({clause(error)}); restore the file, or give another one."
         ) from error
 
 

@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 
 from geoloc.arrays import BoolArray
-from geoloc.errors import RasterError
+from geoloc.errors import RasterError, clause
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.colours import Rgb, alpha_band, read_colours
 from geoloc.raster.sources import Source, open_source
@@ -175,7 +175,8 @@ class Raster:
                 valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
         except RasterioError as error:
             raise RasterError(
-                f"{self._source.path} cannot be read ({error}), so it is truncated or damaged; restore it."
+                f"{self._source.path} cannot be read ({clause(error)}), so it is truncated or "
+                "damaged; restore it."
             ) from error
         return self._colours.to_rgb(values, valid), valid
 
@@ -225,5 +226,6 @@ def write_geotiff(
                 out.write_mask(valid)
     except (RasterioError, OSError) as error:
         raise RasterError(
-            f"{path} cannot be written ({error}); check that its folder exists and the disk has space."
+            f"{path} cannot be written ({clause(error)}); "
+            "check that its folder exists and the disk has space."
         ) from error

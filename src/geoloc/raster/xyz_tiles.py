@@ -13,7 +13,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from geoloc.errors import RasterError
+from geoloc.errors import RasterError, clause
 
 _DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _NUMBER = re.compile(r"\d{1,9}")
@@ -121,7 +121,9 @@ def _read_header(path: Path) -> tuple[int, list[str]]:
                 count, interpretation = tile.count, tile.colorinterp
                 width, height, dtype = tile.width, tile.height, tile.dtypes[0]
     except RasterioError as error:
-        raise RasterError(f"tile {path} cannot be read ({error}); download it again or delete it.") from error
+        raise RasterError(
+            f"tile {path} cannot be read ({clause(error)}); download it again or delete it."
+        ) from error
     if width != height or dtype != "uint8":
         raise RasterError(f"tile {path} is {width}×{height} {dtype}; give square tiles of 8 bits.")
     if interpretation[0] == ColorInterp.palette:

@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 from typing import cast
 
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import ModelError, ParameterError, clause
 from geoloc.refine.contract import Method
 from geoloc.refine.correlation import OrientationCorrelation
 from geoloc.refine.keypoints import KeypointRegistration, Matcher, SiftMatcher
@@ -41,6 +41,6 @@ def _lightglue(weights: Path | None) -> Matcher:
         module = importlib.import_module("geoloc.refine.torch_lightglue")
     except ImportError as error:
         raise ModelError(
-            f"method 'lightglue' is not installed ({error}); run `pip install torch kornia`."
+            f"method 'lightglue' is not installed ({clause(error)}); run `pip install torch kornia`."
         ) from error
     return cast(Matcher, module.LightGlueMatcher(weights))

@@ -16,7 +16,7 @@ from kornia.feature import DISK, LightGlue
 from torch import Tensor, nn
 
 from geoloc.arrays import BoolArray
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 from geoloc.raster.colours import Rgb
 from geoloc.refine.keypoints import Matches
 
@@ -74,7 +74,7 @@ def _load(network: nn.Module, path: Path, part: str | None = None) -> None:
         state = _modern(stored if part is None else stored[part])
         absent = network.load_state_dict(state, strict=False).missing_keys
     except (RuntimeError, UnpicklingError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
-        raise ModelError(f"{path} cannot be loaded ({error}); download it again.") from error
+        raise ModelError(f"{path} cannot be loaded ({clause(error)}); download it again.") from error
     lacking = set(absent) & {name for name, _ in network.named_parameters()}
     if lacking:
         raise ModelError(

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from geoloc.arrays import Float32Array, Int64Array
-from geoloc.errors import FrameRefused, MapError, Reason
+from geoloc.errors import FrameRefused, MapError, Reason, clause
 
 _CHUNK_ROWS = 65_536
 _HNSW_LINKS = 32
@@ -79,7 +79,7 @@ def write_hnsw(descriptors: Float32Array, path: Path) -> None:
     try:
         faiss.write_index(build_hnsw(descriptors), str(path))
     except RuntimeError as error:
-        raise MapError(f"{path} cannot be written ({error}); check the free space.") from error
+        raise MapError(f"{path} cannot be written ({clause(error)}); check the free space.") from error
 
 
 def build_hnsw(descriptors: Float32Array) -> Any:  # noqa: ANN401 - FAISS has no types

@@ -17,7 +17,7 @@ from rosbags.highlevel import AnyReaderError
 from rosbags.rosbag2 import ReaderError
 from rosbags.serde import SerdeError
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 
 
 def _from_packages(*names: tuple[str, str]) -> tuple[type[Exception], ...]:
@@ -66,4 +66,6 @@ def opening(bag: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise BagError(f"{bag} cannot be read as a bag ({error}); reindex it or copy it again.") from error
+        raise BagError(
+            f"{bag} cannot be read as a bag ({clause(error)}); reindex it or copy it again."
+        ) from error

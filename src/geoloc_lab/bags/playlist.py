@@ -11,7 +11,7 @@ from typing import Any
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
-from geoloc.errors import BagError, ParameterError
+from geoloc.errors import BagError, ParameterError, clause
 from geoloc_lab.bags.damage import DAMAGE, opening
 
 ROLES: Mapping[str, str] = {
@@ -120,7 +120,8 @@ class Playlist:
                 return
             except DAMAGE as error:
                 raise BagError(
-                    f"{self._bag} is truncated or damaged after {count} messages ({error}); copy it again."
+                    f"{self._bag} is truncated or damaged after {count} messages ({clause(error)}); "
+                    "copy it again."
                 ) from error
             yield by_source[connection.topic], time_ns, bytes(raw)
 

@@ -20,7 +20,7 @@ from rosbags.typesys.store import Typestore
 from geoloc.arrays import Float64Array
 from geoloc.camera import messages
 from geoloc.camera.lens import Intrinsics
-from geoloc.errors import BagError, FrameRefused
+from geoloc.errors import BagError, FrameRefused, clause
 from geoloc_lab.bags.damage import DAMAGE, opening
 from geoloc_lab.bags.truth_track import TruthTrack
 
@@ -219,7 +219,7 @@ def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
             count += 1
     except DAMAGE as error:
         raise BagError(
-            f"{bag} is truncated or damaged after {count} messages ({error}); copy it again."
+            f"{bag} is truncated or damaged after {count} messages ({clause(error)}); copy it again."
         ) from error
     finally:
         reader.close()

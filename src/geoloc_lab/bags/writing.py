@@ -15,7 +15,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 
 from geoloc.camera.lens import Intrinsics
-from geoloc.errors import BagError, ParameterError
+from geoloc.errors import BagError, ParameterError, clause
 from geoloc.raster.colours import Rgb
 
 TOPICS = {
@@ -69,7 +69,8 @@ class BagRecorder:
             self._writer.open()
         except (OSError, WriterError) as error:
             raise BagError(
-                f"{self.path} cannot be written ({error}); check free disk space and write permission."
+                f"{self.path} cannot be written ({clause(error)}); "
+                "check free disk space and write permission."
             ) from error
         return self
 

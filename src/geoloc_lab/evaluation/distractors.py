@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from geoloc.arrays import BoolArray, Float32Array, Float64Array
 from geoloc.camera.views import fill_invalid, has_texture
 from geoloc.checksums import file_sha256
-from geoloc.errors import BagError, MapError
+from geoloc.errors import BagError, MapError, clause
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import TILE_DTYPE, MapDirectory, open_map
 from geoloc.mapping.manifest import (
@@ -90,7 +90,9 @@ def indexed_pictures(index: Path) -> list[Picture]:
             for row in rows
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise BagError(f"{index} is not a table of georeferenced images ({error}); correct it.") from error
+        raise BagError(
+            f"{index} is not a table of georeferenced images ({clause(error)}); correct it."
+        ) from error
 
 
 def placed_pictures(index: Path) -> list[Picture]:

@@ -21,7 +21,7 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
-from geoloc.errors import BagError, ParameterError
+from geoloc.errors import BagError, ParameterError, clause
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, run
@@ -114,7 +114,9 @@ class ReplayNode(GeolocNode):
         try:
             return self.create_publisher(kind, target, quality)
         except InvalidTopicNameException as error:
-            raise ParameterError(f"'{target}' is not a topic name ({error}); change rename.") from error
+            raise ParameterError(
+                f"'{target}' is not a topic name ({clause(error)}); change rename."
+            ) from error
 
     def _await_subscribers(self, stop: StopSignal) -> None:
         """Wait until every topic that a fix needs has a subscriber, then a little longer for other topics."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from geoloc.camera.lens import Intrinsics
-from geoloc.errors import BagError, CameraError
+from geoloc.errors import BagError, CameraError, clause
 from geoloc_lab.photo_flights.photos import Photo
 
 Cameras = Mapping[str, Mapping[str, Any]]
@@ -34,7 +34,7 @@ def read_calibration(path: Path) -> Cameras:
         return {name.lower(): entry for name, entry in content.items() if isinstance(entry, dict)}
     except (OSError, ValueError, AttributeError) as error:
         raise BagError(
-            f"{path} cannot be read as a table of cameras ({error}); write an entry for each camera."
+            f"{path} cannot be read as a table of cameras ({clause(error)}); write an entry for each camera."
         ) from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 
 _EXIF_IFD, _MODEL, _TAKEN, _SUBSECOND = 0x8769, 0x0110, 0x9003, 0x9291
 _XMP = re.compile(rb'drone-dji:(\w+)="([+-]?\d+(?:\.\d+)?)"')
@@ -59,7 +59,7 @@ def read_photo(path: Path) -> Photo:
             exif = image.getexif()
         head = path.read_bytes()
     except (OSError, UnidentifiedImageError) as error:
-        raise BagError(f"{path} cannot be read as a photo ({error}); copy it again.") from error
+        raise BagError(f"{path} cannot be read as a photo ({clause(error)}); copy it again.") from error
     details = exif.get_ifd(_EXIF_IFD)
     xmp = {name.decode(): float(value) for name, value in _XMP.findall(head)}
     return Photo(

@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.csv_table import read_rows
 from geoloc_lab.photo_flights.photos import read_photo, stamps_ns
@@ -34,7 +34,9 @@ def read_truth_csv(path: Path, max_gap_s: float = 2.0) -> TruthTrack:
             for stamp, row in zip(stamps, rows, strict=True)
         ]
     except (TypeError, ValueError) as error:
-        raise BagError(f"{path}: a latitude or longitude is not a number ({error}); correct it.") from error
+        raise BagError(
+            f"{path}: a latitude or longitude is not a number ({clause(error)}); correct it."
+        ) from error
     return TruthTrack.of(values, str(path), max_gap_s)
 
 
@@ -51,7 +53,7 @@ def _stamps_ns(path: Path, rows: Sequence[Mapping[str, str]]) -> list[int]:
             return [int(row["stamp_ns"]) for row in rows]
         except (TypeError, ValueError) as error:
             raise BagError(
-                f"{path}: a stamp_ns is not a whole number of nanoseconds ({error}); correct it."
+                f"{path}: a stamp_ns is not a whole number of nanoseconds ({clause(error)}); correct it."
             ) from error
     if "file" not in rows[0]:
         raise BagError(

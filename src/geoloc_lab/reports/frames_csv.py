@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geoloc.errors import BagError, Reason
+from geoloc.errors import BagError, Reason, clause
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.metrics.summary import horizontal_errors_m
 
@@ -52,7 +52,9 @@ def read_frames(path: Path) -> tuple[Record, ...]:
         with path.open(newline="", encoding="utf-8") as file:
             return tuple(_record(row) for row in csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise BagError(f"{path} is not a table of frames ({error}); write the report again.") from error
+        raise BagError(
+            f"{path} is not a table of frames ({clause(error)}); write the report again."
+        ) from error
 
 
 def _row(record: Record, error_m: float) -> dict[str, str | int]:

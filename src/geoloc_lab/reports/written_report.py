@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoloc.encoder.calibration import Calibration
-from geoloc.errors import BagError, ModelError
+from geoloc.errors import BagError, ModelError, clause
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.metrics.records import Record
 from geoloc_lab.reports.frames_csv import FRAMES, read_frames
@@ -65,7 +65,7 @@ def read_report(path: Path) -> WrittenReport:
         )
     except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
         raise BagError(
-            f"{file} is damaged or of another version ({error}); write the report again."
+            f"{file} is damaged or of another version ({clause(error)}); write the report again."
         ) from error
     if not len(report.answers):
         raise BagError(f"no frame of {folder} has a truth; evaluate the flight again with a truth.")

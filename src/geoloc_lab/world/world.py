@@ -10,7 +10,7 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
-from geoloc.errors import ParameterError, RasterError
+from geoloc.errors import ParameterError, RasterError, clause
 from geoloc.raster.colours import Rgb
 from geoloc_lab.world.canvas import Canvas
 from geoloc_lab.world.ground import paint_ground
@@ -133,6 +133,6 @@ def _write(path: Path, rgb: Rgb, gsd_m: float) -> Path:
     except (RasterioError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise RasterError(
-            f"{path} cannot be written ({error}); free disk space or choose a writable folder."
+            f"{path} cannot be written ({clause(error)}); free disk space or choose a writable folder."
         ) from error
     return path

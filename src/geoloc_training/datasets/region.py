@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from geoloc.arrays import Float64Array, Int64Array
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc_training.items import GeoLocation, Item, TrainingSplit
 
 _FRAMES, _TILES = "frames", "tiles"
@@ -150,8 +150,8 @@ def _read(path: Path, kind: type[_Row]) -> tuple[_Row, ...]:
             ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise ParameterError(
-            f"{path} is not a table of {path.stem} ({error}); set data.root to the folder `views` that "
-            "`geoloc-train adapt` wrote."
+            f"{path} is not a table of {path.stem} ({clause(error)}); set data.root to the folder `views` "
+            "that `geoloc-train adapt` wrote."
         ) from error
     if not rows:
         raise ParameterError(f"{path} has no rows; run `geoloc-train adapt` again to cut the region.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.encoder.card import Metric
-from geoloc.errors import ModelError, ParameterError
+from geoloc.errors import ModelError, ParameterError, clause
 from geoloc.progress import progress_bar
 from geoloc_training.arrays import Describe
 from geoloc_training.datasets.imagery.ground import Ground
@@ -122,5 +122,5 @@ def read_json(path: Path) -> list[Metric]:
         return [Metric(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ParameterError(
-            f"{path} holds no recalls ({error}); write it with `geoloc-train evaluate --json`."
+            f"{path} holds no recalls ({clause(error)}); write it with `geoloc-train evaluate --json`."
         ) from error

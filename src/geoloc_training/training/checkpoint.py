@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from geoloc.encoder.card import WEIGHTS_NAME, load_card
-from geoloc.errors import ModelError
+from geoloc.errors import ModelError, clause
 from geoloc.installed import find_model
 from geoloc_training.atomic_files import folder_to_disk
 
@@ -132,7 +132,9 @@ def load_average(run: Path, which: Which | None = None) -> tuple[int, dict[str, 
     try:
         return int(_read_state(path.parent)["step"]), load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); delete its folder and train further.") from error
+        raise ModelError(
+            f"{path} cannot be read ({clause(error)}); delete its folder and train further."
+        ) from error
 
 
 def weights_file(run: Path, which: Which | None = None) -> Path:
@@ -172,8 +174,9 @@ def _swap(run: Path, name: str, needed: int, write: Callable[[Path], None]) -> N
     except _FAILURES as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise ModelError(
-            f"{current} cannot be written ({error}); it needs {_megabytes(needed)}, and the checkpoint saved "
-            "before is unchanged; make room and rerun the same command to continue from it."
+            f"{current} cannot be written ({clause(error)}); it needs {_megabytes(needed)}, "
+            "and the checkpoint saved before is unchanged; "
+            "make room and rerun the same command to continue from it."
         ) from error
     if current.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -194,7 +197,7 @@ def _read_state(folder: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / _STATE} cannot be read ({error}); delete {folder}.") from error
+        raise ModelError(f"{folder / _STATE} cannot be read ({clause(error)}); delete {folder}.") from error
     return state
 
 
@@ -220,7 +223,7 @@ def _tensors(tree: Any) -> Iterator[Tensor]:  # noqa: ANN401
 
 def _first_line(error: Exception) -> str:
     """Return the first line of an error's message; torch appends long advice on unpickling."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return clause((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _megabytes(size: int) -> str:

@@ -14,7 +14,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.nn.parallel import DistributedDataParallel
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc_training.config import HardwareConfig
 
 _PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -42,7 +42,7 @@ def launch(config: HardwareConfig) -> Fabric:
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise ParameterError(
             f"hardware.accelerator={config.accelerator} with devices={config.devices}, nodes={config.nodes}, "
-            f"precision={config.precision} is not available here ({' '.join(str(error).split())}); "
+            f"precision={config.precision} is not available here ({' '.join(clause(error).split())}); "
             "set hardware.* to what this machine has."
         ) from error
     if several:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The advice holds in flight: views that it promises are covered, and those that it excludes are refused."""
+"""The advice agrees with camera_node: advised views are covered, and views that do not fit are refused."""
 
 import dataclasses
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/which-camera.md says what the code computes."""
+"""docs/which-camera.md agrees with the code."""
 
 import re
 from pathlib import Path

@@ -35,8 +35,11 @@ def test_what_ros_writes_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"camera_matrix": None}, "is no camera calibration"),
-        ({"camera_matrix": {"data": [0.0] * 9}}, "is no camera calibration.*not .*calibrated"),
+        ({"camera_matrix": None}, "is not a camera calibration"),
+        (
+            {"camera_matrix": {"data": [0.0] * 9}},
+            r"is not a camera calibration.*not .*calibrated[^.]*[^.]\); give",
+        ),
         ({"distortion_coefficients": {"data": [0.1]}}, "coefficients; give 4 or 5"),
     ],
 )

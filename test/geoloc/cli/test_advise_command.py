@@ -42,11 +42,11 @@ def test_over_imagery(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--height", "high", *CAMERA), "--height high is no height in metres; write 110 or 80-150"),
-        (("--height", 110), "camera is not known; give --fov 70 --image 1280x720, or --camera-info"),
-        (("--height", 110, "--fov", 70, "--image", "big"), "camera is not known"),
-        (("--height", 110, *CAMERA, "--camera-info", "c.yaml"), "exclude each other"),
-        (("--height", 110, *CAMERA, "--map", "a", "--source", "b"), "exclude each other"),
+        (("--height", "high", *CAMERA), "--height high is not a height in metres; write 110 or 80-150"),
+        (("--height", 110), "camera is unknown; give --fov 70 --image 1280x720, or --camera-info"),
+        (("--height", 110, "--fov", 70, "--image", "big"), "camera is unknown"),
+        (("--height", 110, *CAMERA, "--camera-info", "c.yaml"), "is given together with --fov"),
+        (("--height", 110, *CAMERA, "--map", "a", "--source", "b"), "are given together"),
     ],
 )
 def test_mistakes_are_sentences(arguments, sentence):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is pasted in public names no folder outside the project."""
+"""A report for the public names no folder outside the project."""
 
 import pytest
 

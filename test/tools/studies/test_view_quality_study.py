@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The study of damaged views: each damage does what it says."""
+"""The study of damaged views: each function applies the stated amount of damage."""
 
 import sys
 from pathlib import Path

@@ -21,7 +21,7 @@ from pathlib import Path
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from geoloc.errors import RasterError
+from geoloc.errors import RasterError, clause
 from geoloc.progress import progress_bar
 from geoloc_training.arrays import Image
 from geoloc_training.datasets.data_config import MAX_GSD_M
@@ -176,7 +176,9 @@ def _rows(index: Path) -> tuple[tuple[str, str], list[tuple[str, _Row]]]:
             columns = _columns(index, reader.fieldnames or ())
             rows = [(f"{index}, line {number}", row) for number, row in enumerate(reader, 2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise RasterError(f"{index} is not a text table ({error}); save it as CSV in UTF-8.") from error
+        raise RasterError(
+            f"{index} is not a text table ({clause(error)}); save it as CSV in UTF-8."
+        ) from error
     if not rows:
         raise RasterError(f"{index} lists no images; add a row for each image.")
     return columns, rows

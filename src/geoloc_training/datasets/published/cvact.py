@@ -25,7 +25,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 from scipy.spatial import cKDTree
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc_training.datasets.probe import named, unreadable
 from geoloc_training.datasets.published.ground_pairs import Pair, task_of, training_of
 from geoloc_training.datasets.published.listed import Folders, missing, twice
@@ -114,7 +114,9 @@ def _read_table(root: Path, found: list[str]) -> _Table:
         training = _members(names, content["trainSet"]["trainInd"])
         validation = _members(names, content["valSet"]["valInd"])
     except _DAMAGED as error:
-        found.append(f"{path} is not CVACT's table ({type(error).__name__}: {error}); fetch it again.")
+        found.append(
+            f"{path} is not CVACT's table ({type(error).__name__}: {clause(error)}); fetch it again."
+        )
         return _Table({}, [], [])
     found += twice(path, "a panorama", names)
     shared = sorted(set(training) & set(validation))

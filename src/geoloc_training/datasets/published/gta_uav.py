@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc_training.datasets.probe import PICTURE_SUFFIXES, named, unreadable
 from geoloc_training.datasets.published.tree import refuse, wrong_root
 from geoloc_training.items import Benchmark, Item, PlaneLocation, Task, TrainingSplit
@@ -208,7 +208,7 @@ def _read_rows(path: Path) -> tuple[tuple[_Row, ...], list[str]]:
     except FileNotFoundError:
         return (), [f"{path} is missing, the list of drone views and their tiles; complete the download."]
     except (OSError, ValueError) as error:
-        return (), [f"{path} is not readable JSON ({error}); fetch it again."]
+        return (), [f"{path} is not readable JSON ({clause(error)}); fetch it again."]
     if not isinstance(listed, list) or not listed:
         return (), [f"{path} is not a list of drone views, or is empty; fetch it again."]
     rows: dict[str, _Row] = {}
