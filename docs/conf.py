@@ -5,6 +5,7 @@ from sphinx.application import Sphinx
 
 project = "geoloc"
 author = "the geoloc developers"
+project_copyright = "the geoloc developers, Apache-2.0"
 extensions = ["myst_parser", "sphinx_copybutton"]
 myst_heading_anchors = 4  # links to headings, with the anchors that GitHub gives them
 html_theme = "furo"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geoloc.doctor.privacy import shown
-from geoloc.doctor.report import Entry, note, ok, problem
+from geoloc.doctor.report import Entry, ok, problem
 from geoloc.errors import ParameterError, clause
 from geoloc.nodes.settings import NODES
 from geoloc.parameter_files import merge_sections, node_of, read_sections, resembling, values_for
@@ -28,15 +28,17 @@ def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
     for section in merged:
         like = resembling(node_of(section), NODES)
         if like:
-            yield problem(f"`{section}` is not a node of geoloc; did you mean `/**/{like}`?")
+            yield problem(f"`{section}` is not a node of geoloc; rename it to `/**/{like}`.")
+    given: set[str] = set()
     every_name = {name for kind in NODES.values() for name in settings_of(kind)}
     for node, kind in NODES.items():
         values = values_for(node, merged)
         yield _node_entry(node, kind, values)
-        for name in values:
-            like = resembling(name, every_name)
-            if like:
-                yield note(f"{node}: parameter {name} is unknown and ignored; did you mean {like}?")
+        given |= values.keys()
+    for name in sorted(given):
+        like = resembling(name, every_name)
+        if like:
+            yield problem(f"no node has a parameter {name}; remove it or rename it to {like}.")
 
 
 def _node_entry(node: str, kind: "type[DataclassInstance]", values: dict[str, Any]) -> Entry:

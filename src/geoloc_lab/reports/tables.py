@@ -178,6 +178,7 @@ def terminal_table(summaries: Mapping[str, Summary]) -> str:
             aligned(
                 [("reason for no fix", ("frames",)), *((k, (str(n),)) for k, n in first.refusals.items())]
             )
+            + "\ndocs/refusals.md says what to do about each reason."
         )
     if first.frames_without_truth:
         parts.append(f"{first.frames_without_truth} frames without a truth at their stamp are left out.")

@@ -76,9 +76,9 @@ def test_problems_carry_a_remedy_and_an_exit_code(town, tmp_path, quick):
     assert not json.loads(result.output)["ok"]
     assert "descriptors.npy was changed" in found["map"][-1]["text"]
     texts = {entry["text"]: entry["level"] for entry in found["parameter files"]}
-    assert any("did you mean `/**/camera_node`?" in text for text in texts)
+    assert any("rename it to `/**/camera_node`" in text for text in texts)
     assert any(text.startswith("camera_node would not start: max_tilt_deg is 99") for text in texts)
-    assert any("did you mean min_score?" in text and level == "note" for text, level in texts.items())
+    assert any("rename it to min_score" in text and level == "PROBLEM" for text, level in texts.items())
 
 
 def test_without_a_map_a_texture_goes_through_the_encoder(quick):
