@@ -10,8 +10,8 @@ from reading import Reading, markdown_table
 
 _NOTED = {
     "rate": (re.compile(r"\d+ images/s"), "in training"),
-    "recall": (re.compile(r"(?:(?<=recall )|(?<=best ten ))[\d.]+"), "recall of the ten most similar"),
-    "ready": (re.compile(r"(?:(?<=ready in )|(?<=built in ))[\d.]+ s"), "time to build the index"),
+    "recall": (re.compile(r"(?<=best ten )[\d.]+"), "recall of the ten most similar"),
+    "ready": (re.compile(r"(?<=built in )[\d.]+ s"), "time to build the index"),
     "peak": (re.compile(r"(?<=peak )[\d.]+ MB"), "peak memory"),
     "overhead": (
         re.compile(r"(?<=overhead )-?[\d.]+%"),
@@ -21,7 +21,7 @@ _NOTED = {
         re.compile(r"(?<=augmentation )-?[\d.]+%"),
         "augmentation relative to the encoder's passes",
     ),
-    "time_share": (re.compile(r"1/[\d.]+(?= of the (?:wall )?time)"), "time of sparse relative to dense"),
+    "time_share": (re.compile(r"1/[\d.]+(?= of the wall time)"), "time of sparse relative to dense"),
     "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory of sparse relative to dense"),
     "off": (re.compile(r"[\d.]+ m(?= off)"), "distance from the true place"),
 }

@@ -21,7 +21,8 @@ from geoloc.camera.views import View, pixel_to_ground
 from geoloc.doctor.report import Entry, ok, problem
 from geoloc.encoder import Encoder, load_encoder
 from geoloc.errors import FrameRefused, Reason, clause
-from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.fix import Fix
+from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
 from geoloc.query import Query
 

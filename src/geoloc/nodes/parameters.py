@@ -7,7 +7,6 @@
 so every parameter is read-only unless its setting may change in flight.
 """
 
-import difflib
 import itertools
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from rclpy.parameter import Parameter
 
 from geoloc.errors import ParameterError, clause
 from geoloc.nodes.settings import NODES
+from geoloc.parameter_files import resembling
 from geoloc.settings import Setting, fill, settings_of
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
     """
     values = {name: _declare_one(node, name, setting) for name, setting in settings_of(kind).items()}
     kinds: list[type[DataclassInstance]] = [*NODES.values(), *others, kind]
-    known = sorted({name for each in kinds for name in settings_of(each)})
+    known = {name for each in kinds for name in settings_of(each)}
     for name, like in _probable_typos(node, known):
-        node.get_logger().warning(f"parameter {name} is unknown and ignored; did you mean {like}?")
+        node.get_logger().warning(f"parameter {name} is unknown and ignored; rename it to {like}.")
     return fill(kind, values)
 
 
@@ -55,9 +55,9 @@ def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, s
     """
     given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})
     for name in given:
-        like = difflib.get_close_matches(name, known, 1)
-        if like and name not in known and not node.has_parameter(name):
-            yield name, like[0]
+        like = resembling(name, known)
+        if like and not node.has_parameter(name):
+            yield name, like
 
 
 def _declare_one(node: Node, name: str, setting: Setting) -> Any:  # noqa: ANN401

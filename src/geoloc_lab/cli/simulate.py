@@ -151,18 +151,23 @@ def flight(
         flown = write_bag(
             out, ground, plan, drone, seed=seed, compressed=not raw, storage=storage, overwrite=overwrite
         )
-    pilot_knows = write_drone_file(out / "drone.yaml", drone.errors, drone.camera.mount_rpy_deg)
+    drone_file = write_drone_file(out / "drone.yaml", drone.errors, drone.camera.mount_rpy_deg)
     megabytes = sum(part.stat().st_size for part in out.iterdir()) / 1e6
     typer.echo(
         f"{out}  {len(flown.frame_ticks)} frames, {flown.time_s[-1]:.0f} s from {plan.height_m:g} m, "
         f"{megabytes:.1f} MB"
     )
     view_m = math.floor(VIEW_SHARE * footprint(lens, plan.height_m).shorter_m)
-    build = ["geoloc", "map", "build", _map_source(imagery), "--view-size", view_m, "--out", "my_map"]
-    words = ["geoloc", "evaluate", out, "--map", map_dir or "my_map", "--params-file", pilot_knows]
     typer.echo("\nnext:")
-    for command in ([] if map_dir else [build]) + [[*words, "--out", "report"]]:
-        typer.echo("  " + shlex.join(map(str, command)))
+    if map_dir is None:
+        _show_command("map", "build", _map_source(imagery), "--view-size", view_m, "--out", "my_map")
+    flown_over = map_dir or "my_map"
+    _show_command("evaluate", out, "--map", flown_over, "--params-file", drone_file, "--out", "report")
+
+
+def _show_command(*words: object) -> None:
+    """Print a command of `geoloc`, quoted for a shell."""
+    typer.echo("  " + shlex.join(["geoloc", *map(str, words)]))
 
 
 @_commands.command(help=_SCENARIOS_HELP)

@@ -69,11 +69,6 @@ def read_rig_settings(view_size_m: float, encoder_px: int, params_files: Sequenc
     return fill(RigSettings, _values(CAMERA_NODE.name, params_files) | sizes)
 
 
-def read_ros_parameters(path: Path) -> dict[str, Any]:
-    """Return the parameters of all nodes in a ROS parameter file, merged; raise as `read_sections`."""
-    return {name: value for values in read_sections(path).values() for name, value in values.items()}
-
-
 def _values(node: str, files: Sequence[Path]) -> dict[str, Any]:
     """Return the parameters that a node gets from the files, by name; check those that this run uses."""
     values = values_for(node, merge_sections(files))

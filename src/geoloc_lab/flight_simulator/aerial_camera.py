@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from geoloc.arrays import BoolArray, Float32Array, Float64Array
 from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
+from geoloc.camera.footprint import pinhole
 from geoloc.camera.lens import Intrinsics, rays
 from geoloc.errors import ParameterError
 from geoloc.geodesy import LocalFrame
@@ -53,8 +54,7 @@ def default_intrinsics(width: int = 640, height: int = 480, hfov_deg: float = 70
         raise ParameterError(
             f"an image of {width} x {height} pixels is too small; give at least 16 pixels a side."
         )
-    focal = width / 2 / math.tan(math.radians(hfov_deg / 2))
-    matrix = np.array([[focal, 0, width / 2 - 0.5], [0, focal, height / 2 - 0.5], [0, 0, 1]])
+    matrix = pinhole(width, height, hfov_deg).matrix
     return Intrinsics(width, height, matrix, "plumb_bob", (-0.06, 0.015, 4e-4, -3e-4, 0.0))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from geoloc.camera.footprint import VIEW_SHARE
 from geoloc.errors import BagError, FrameRefused
 from geoloc.progress import progress_bar
 from geoloc_training.adaptation.recordings import Frame, Recording
@@ -24,8 +25,6 @@ from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import KINDS, POSED, Choose, FootprintUnknown
 from geoloc_training.arrays import Describe, Views
 from geoloc_training.datasets.region import FrameRow, frame_file, write_frames
-
-_VIEW_SHARE = 0.8  # recommended size of a view, as a share of a frame's shorter side
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ class _Cutter:
         """Return the assumed footprint of frames with unknown footprint, metres, and its origin."""
         if self.footprints_m:
             return float(np.median(self.footprints_m)), "the median of the other frames"
-        return self.options.view_size_m / _VIEW_SHARE, f"so that a view is {_VIEW_SHARE:.0%} of it"
+        return self.options.view_size_m / VIEW_SHARE, f"so that a view is {VIEW_SHARE:.0%} of it"
 
     def report(self, fallback_m: float | None, fallback_from: str) -> FootageReport:
         """Return the counts of kept and rejected frames."""

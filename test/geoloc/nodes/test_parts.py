@@ -120,7 +120,7 @@ def test_a_probable_typo_is_logged_and_other_nodes_parameters_are_not(node_with)
     with mock.patch.object(node, "get_logger", return_value=log):
         declare(node, Table, LABS.values())
     log.warning.assert_called_once_with(
-        "parameter heading_err is unknown and ignored; did you mean heading_error_deg?"
+        "parameter heading_err is unknown and ignored; rename it to heading_error_deg."
     )
 
 

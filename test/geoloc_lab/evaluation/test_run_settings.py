@@ -15,8 +15,9 @@ from geoloc.errors import ParameterError
 from geoloc.installed import config_file
 from geoloc.localizer import LocalizerSettings
 from geoloc.nodes.settings import NODES as FLYING
+from geoloc.parameter_files import read_sections
 from geoloc.settings import settings_of
-from geoloc_lab.evaluation.run_settings import RunSettings, read_ros_parameters, read_settings
+from geoloc_lab.evaluation.run_settings import RunSettings, read_settings
 from geoloc_lab.nodes.settings import NODES as LABS
 
 ENCODER = toy_flight.PixelEncoder()
@@ -53,12 +54,12 @@ def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
 def test_bad_parameter_files_are_refused(tmp_path, content, sentence):
     (tmp_path / "bad.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(ParameterError, match=sentence):
-        read_ros_parameters(tmp_path / "bad.yaml")
+        read_sections(tmp_path / "bad.yaml")
 
 
 def test_a_missing_parameter_file_and_a_value_out_of_range_are_refused(tmp_path):
     with pytest.raises(ParameterError, match=r"gone\.yaml does not exist; give the path"):
-        read_ros_parameters(tmp_path / "gone.yaml")
+        read_sections(tmp_path / "gone.yaml")
     file = tmp_path / "bad.yaml"
     file.write_text("/**:\n  ros__parameters: {min_score: 7.0}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match="min_score is 7"):

@@ -13,9 +13,9 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
+from geoloc.parameter_files import read_sections
 from geoloc.raster.views import open_raster
 from geoloc_lab.bags.writing import TOPICS, BagRecorder
-from geoloc_lab.evaluation.run_settings import read_ros_parameters
 from geoloc_lab.flight_simulator.aerial_camera import AerialCamera, default_intrinsics
 from geoloc_lab.flight_simulator.flight_plan import FlightPlan
 from geoloc_lab.flight_simulator.recording import Drone, write_bag, write_drone_file
@@ -223,7 +223,7 @@ def test_commands_make_a_world_and_a_flight(tmp_path):
     assert "frames" in flown.output
     assert len(read(tmp_path / "bag")) == 6
     drone = tmp_path / "bag" / "drone.yaml"
-    assert read_ros_parameters(drone)["attitude_error_deg"] > 0.0
+    assert read_sections(drone)["/**"]["attitude_error_deg"] > 0.0
     assert f"geoloc map build {tmp_path / 'w' / 'date0.tif'} --view-size 42 --out my_map" in flown.output
     assert f"evaluate {tmp_path / 'bag'} --map my_map --params-file {drone} --out report" in flown.output
 
@@ -235,8 +235,7 @@ def test_a_flight_needs_one_ground(tmp_path):
 
 def test_the_attitude_accuracy_of_the_drone_is_written_as_a_parameter_file(tmp_path):
     errors = SensorErrors(tilt_error_deg=0.4, attitude_noise_deg=0.3)
-    assert read_ros_parameters(write_drone_file(tmp_path / "drone.yaml", errors)) == {
-        "attitude_error_deg": 0.5
-    }
+    level = write_drone_file(tmp_path / "drone.yaml", errors)
+    assert read_sections(level) == {"/**": {"attitude_error_deg": 0.5}}
     tilted = write_drone_file(tmp_path / "tilted.yaml", errors, (0.0, 60.0, 0.0))
-    assert read_ros_parameters(tilted)["mount_rpy_deg"] == [0.0, 60.0, 0.0]
+    assert read_sections(tilted)["/**"]["mount_rpy_deg"] == [0.0, 60.0, 0.0]
