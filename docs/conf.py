@@ -18,7 +18,7 @@ html_theme_options = {
 
 NAVIGATION = {
     "Use it": (
-        "installation which-camera maps topics parameters heading-and-height refusals refinement "
+        "installation which-camera maps interfaces parameters heading-and-height refusals refinement "
         "troubleshooting"
     ),
     "Measure it": "evaluation scenarios real-flights figures",
