@@ -22,7 +22,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, 
 
 from geoloc.encoder.calibration import Calibration
 from geoloc.geodesy import LocalFrame
-from geoloc.nodes import inference_node, messages_out, retrieval_node, topics
+from geoloc.nodes import inference_node, messages_in, messages_out, retrieval_node, topics
 from geoloc.nodes.camera_node import CameraNode
 from geoloc.search.index import open_index
 
@@ -256,12 +256,13 @@ class Drone(Node):
             quality = topics.newest_only() if topic == topics.VIEW_IMAGE else topics.every_answer()
             self.create_subscription(kind, topic, lambda m, t=topic: self._hear(t, m), quality)
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._hear_health, 100)
+        self.create_subscription(DiagnosticArray, topics.REFUSALS, self._hear_refusal, 100)
 
     def await_suite(self):
         """Wait until the nodes listen to the sensors and to each other."""
         publishers = (self.images, self.compressed, self.cameras, self.imus, self.ranges)
         assert wait_for(lambda: all(p.get_subscription_count() for p in publishers))
-        told = (topics.VIEW_OFFSET, topics.GEOPOINT, topics.FIX, topics.DIAGNOSTICS)
+        told = (topics.VIEW_OFFSET, topics.GEOPOINT, topics.FIX, topics.REFUSALS, topics.DIAGNOSTICS)
         names = [self.resolve_topic_name(name) for name in told]
         assert wait_for(lambda: all(self.count_publishers(name) for name in names))
         time.sleep(0.1)  # the graph is updated a moment before the endpoints match
@@ -316,12 +317,16 @@ class Drone(Node):
         self.heard[topic][stamp.sec * 1_000_000_000 + stamp.nanosec] = message
 
     def _hear_health(self, message):
-        stamp = message.header.stamp
         for status in message.status:
             values = {item.key: item.value for item in status.values}
-            self.heard[topics.DIAGNOSTICS][status.name] = (status, values)
-            if "reason" in values:
-                self.heard["reason"].setdefault(stamp.sec * 1_000_000_000 + stamp.nanosec, values["reason"])
+            self.heard[topics.DIAGNOSTICS][status.name.removesuffix(": frames")] = (status, values)
+
+    def _hear_refusal(self, message):
+        (refusal,) = messages_in.refusals(message)
+        stamp = message.header.stamp
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        self.heard["reason"].setdefault(stamp_ns, str(refusal.reason))
+        self.heard["sentence"].setdefault(stamp_ns, refusal.sentence)
 
 
 class Sender(Drone):

@@ -6,7 +6,7 @@ scaled views, one below the other. `view/offset` belongs to the first view, with
 height.
 
 For a refused frame the node publishes `view/offset` with NaN, so that `retrieval_node` can publish
-`STATUS_NO_FIX` with the frame's stamp. The reason is on `/diagnostics`.
+`STATUS_NO_FIX` with the frame's stamp. The reason is on `refusals`.
 """
 
 import math
@@ -24,8 +24,9 @@ from std_msgs.msg import Header
 from geoloc.arrays import Float64Array
 from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
+from geoloc.camera.views import View
 from geoloc.errors import FrameRefused, GeolocError, Reason
-from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
@@ -49,11 +50,14 @@ class CameraNode(GeolocNode):
         self._body_frame = self._settings.base_frame
         self._camera_info: CameraInfo | None = None
         self._attitude_came = threading.Event()
-        self._health = Health(self, lambda: {"dropped": self._worker.dropped})
+        self._health = Health(
+            self, lambda: {"dropped": self._worker.dropped}, waits_for=self._waits_for_image
+        )
         self._views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
         self._offsets = self.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, topics.every_answer())
         self._worker: LatestWorker[Image | CompressedImage] = LatestWorker(self._work, "camera")
         self._subscribe()
+        self.get_logger().info(f"ready: listens to {wiring.listening(self)}")
 
     def close(self) -> None:
         """Stop the worker."""
@@ -79,6 +83,13 @@ class CameraNode(GeolocNode):
                     topics.newest_only(),
                     qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                 )
+
+    def _waits_for_image(self) -> str:
+        names = {"raw": (topics.IMAGE,), "compressed": (topics.IMAGE_COMPRESSED,)}
+        watched = names.get(self._settings.image_transport, (topics.IMAGE, topics.IMAGE_COMPRESSED))
+        published = any(wiring.publishers(self, name) for name in watched)
+        remedy = "check that it sends" if published else "start it, or set image_topic to its topic"
+        return wiring.with_topics(f"no image arrives from the camera; {remedy}", self, *watched)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         message.header = Header()
@@ -119,8 +130,7 @@ class CameraNode(GeolocNode):
         self._await_attitude(messages.stamp_ns(message))
         started_s = time.perf_counter()
         try:
-            image_rgb = messages_in.camera_image(message)
-            view = self._rig.view(messages.stamp_ns(message), image_rgb, self._mount(message))
+            view = self._view(message)
         except GeolocError as error:
             self._refuse(message, as_refusal(error, Reason.BAD_IMAGE))
             return
@@ -131,7 +141,15 @@ class CameraNode(GeolocNode):
             )
         )
         self._views.publish(messages_out.stacked_views(view.stamp_ns, frame_id, view.images))
-        self._health.answered(view.stamp_ns, time.perf_counter() - started_s)
+        what = f"{len(view.images)} views from {view.height_m:.1f} m"
+        self._health.answered(view.stamp_ns, time.perf_counter() - started_s, what)
+
+    def _view(self, message: Image | CompressedImage) -> View:
+        image_rgb, mount = messages_in.camera_image(message), self._mount(message)
+        try:
+            return self._rig.view(messages.stamp_ns(message), image_rgb, mount)
+        except FrameRefused as refusal:
+            raise wiring.naming_input(refusal, self) from None
 
     def _await_attitude(self, stamp_ns: int) -> None:
         """Wait, in message time, for the attitude after the frame, to interpolate the frame's attitude."""

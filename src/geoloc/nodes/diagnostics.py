@@ -1,49 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Health of a node on `/diagnostics`: a summary every second, and each refused frame at once.
+"""Health of a node: a summary every second on `/diagnostics`, refused frames on `refusals`, and the console.
 
-The message of a refused frame carries the stamp of its image, which is also the stamp of `fix`, and the value
-`reason`. A summary carries the node's time.
+A message on `refusals` carries the stamp of its image, which is also the stamp of `fix`. A summary carries
+the node's time. The console says why there is no fix when it begins, and then every 30 s while it lasts.
 """
 
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from geoloc.camera import messages
 from geoloc.errors import FrameRefused, GeolocError, Reason
-from geoloc.nodes import messages_out, topics
+from geoloc.nodes import messages_in, messages_out, topics, wiring
+from geoloc.nodes.console import Reminder
 
 _PERIOD_S = 1.0
-_STALE_AFTER_S = 2.0
+_SILENT_AFTER_S = 2.0
+_PATIENCE_S = (
+    4.0  # silence that the console bears: nodes start one after the other, and some cameras are slow
+)
 _REMEMBERED = 256
+_REFUSALS_KEPT = 64
+_CLOCK = "/clock"
+NO_FRAMES = "no_frames"
+"""Reason of a verdict without a frame; all others are values of `Reason`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """State of a node: a level of `DiagnosticStatus`, a sentence, and the reason of a refusal."""
+
+    level: bytes
+    sentence: str
+    reason: str = ""
 
 
 class Health:
-    """Counts the frames that a node answered and refused, and publishes the counts.
+    """Counts the frames that a node answered and refused, and tells others.
 
     Args:
-        node: node to report on; its name is the name of the status.
+        node: node to report on.
         extra: function that returns further values for each summary.
+        waits_for: function that returns the sentence for the time in which no frame arrives, with resolved
+            topics and their publishers.
+        concern: function that returns a sentence about a trouble although frames are answered, or None.
+        speaks: function that returns whether this node says on the console why no frame arrives; if not, an
+            earlier node does.
+        answers: whether this node gives the suite's answers; it then says when frames are answered again.
     """
 
-    def __init__(self, node: Node, extra: Callable[[], Mapping[str, object]] = dict) -> None:
+    def __init__(
+        self,
+        node: Node,
+        extra: Callable[[], Mapping[str, object]] = dict,
+        *,
+        waits_for: Callable[[], str] | None = None,
+        concern: Callable[[], str | None] = lambda: None,
+        speaks: Callable[[], bool] = lambda: True,
+        answers: bool = False,
+    ) -> None:
         self._node = node
         self._extra = extra
+        self._waits_for = waits_for or self._waits_for_any
+        self._concern = concern
+        self._speaks = speaks
+        self._answers = answers
         self._lock = threading.Lock()
         self._answered = 0
         self._refused: Counter[str] = Counter()
+        self._refusals: dict[int, FrameRefused] = {}
         self._last_refusal: FrameRefused | None = None
-        self._last_was_refused = False
+        self._refused_ns: int | None = None
         self._last_at_s: float | None = None
+        self._began_s = time.monotonic()
         self._arrivals_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
-        self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._problems = Reminder()
+        self._answered_before = 0
+        self._concerns = Reminder()
+        self._summaries = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._refusing = node.create_publisher(DiagnosticArray, topics.REFUSALS, topics.every_answer())
         # Steady time, because with use_sim_time and no /clock a timer in ROS time would never fire.
         self._timer = node.create_timer(
             _PERIOD_S, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -54,58 +98,136 @@ class Health:
         last = self._last_at_s
         return float("inf") if last is None else time.monotonic() - last
 
-    def answered(self, stamp_ns: int, compute_s: float) -> None:
-        """Count an answered frame, with the time that this node worked on it."""
+    def answered(self, stamp_ns: int, compute_s: float, what: str) -> None:
+        """Count an answered frame.
+
+        Args:
+            stamp_ns: stamp of the frame.
+            compute_s: time that this node worked on it.
+            what: result, for the log at level debug.
+        """
         age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e6
         with self._lock:
-            self._touch(refused=False)
+            self._touch(None)
             self._answered += 1
             self._age_ms.append(age_ms)
             self._compute_ms.append(compute_s * 1e3)
+        self._node.get_logger().debug(
+            f"frame {stamp_ns}: {what}; {compute_s * 1e3:.1f} ms, done {age_ms:.0f} ms after the stamp"
+        )
 
     def refused(self, stamp_ns: int, refusal: FrameRefused) -> None:
         """Count a refused frame and publish its reason at once."""
         with self._lock:
-            self._touch(refused=True)
+            self._touch(stamp_ns)
             self._refused[str(refusal.reason)] += 1
             self._last_refusal = refusal
-        values = {"reason": refusal.reason, "stamp_ns": stamp_ns}
-        self._send(stamp_ns, DiagnosticStatus.WARN, refusal.sentence, values)
+            self._keep(stamp_ns, refusal)
+            due = self._trouble(refusal.sentence)
+        self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
+        self._node.get_logger().debug(f"frame {stamp_ns}: refused, {refusal.reason}: {refusal.sentence}")
+        if due and refusal.reason is Reason.SEARCHING:  # every flight begins so
+            self._node.get_logger().info(f"no fix: {refusal.sentence}")
+        elif due:
+            self._node.get_logger().warning(f"no fix: {refusal.sentence}")
 
-    def refused_before(self) -> None:
+    def refused_input(self, stamp_ns: int, refusal: FrameRefused) -> None:
+        """Publish the refusal of an input that is not a frame, and say it on the console."""
+        self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
+        if self._concerns.is_due(refusal.sentence):
+            self._node.get_logger().warning(refusal.sentence)
+
+    def refused_before(self, stamp_ns: int) -> None:
         """Record a frame that an earlier node refused; that node has published the reason."""
         with self._lock:
-            self._touch(refused=True)
-            self._last_refusal = None
+            self._touch(stamp_ns)
+            self._trouble(None)
+
+    def hear_earlier_nodes(self) -> None:
+        """Subscribe to `refusals`, for the sentences about frames that an earlier node refused."""
+        self._node.create_subscription(DiagnosticArray, topics.REFUSALS, self._hear, topics.every_answer())
+
+    def verdict(self) -> Verdict:
+        """Return the state of the node now."""
+        if self.silent_for_s() > _SILENT_AFTER_S:
+            return Verdict(DiagnosticStatus.ERROR, self._silence(), NO_FRAMES)
+        with self._lock:
+            if self._refused_ns is None:
+                return Verdict(DiagnosticStatus.OK, "frames are answered.")
+            refusal = self._refusals.get(self._refused_ns)
+        if refusal is None:
+            return Verdict(DiagnosticStatus.WARN, "an earlier node refused the frame.")
+        return Verdict(DiagnosticStatus.WARN, refusal.sentence, str(refusal.reason))
 
     def publish(self) -> None:
-        """Publish the summary."""
+        """Publish the summary, and say on the console what is due."""
+        verdict, concern = self.verdict(), self._concern()
+        self._say(verdict, concern)
         with self._lock:
-            level, sentence = self._verdict()
             values = self._values()
-        self._send(self._node.get_clock().now().nanoseconds, level, sentence, {**values, **self._extra()})
+        if concern is not None:
+            values["concern"] = concern
+        level, sentence = verdict.level, verdict.sentence
+        if concern is not None and level == DiagnosticStatus.OK:
+            level, sentence = DiagnosticStatus.WARN, concern
+        status = messages_out.status(self._node, "frames", level, sentence, {**values, **self._extra()})
+        stamp = messages_out.header(self._node.get_clock().now().nanoseconds, "")
+        self._summaries.publish(DiagnosticArray(header=stamp, status=[status]))
 
-    def _touch(self, *, refused: bool) -> None:
-        self._last_was_refused = refused
+    def _say(self, verdict: Verdict, concern: str | None) -> None:
+        logger = self._node.get_logger()
+        silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
+        speaks = verdict.reason == NO_FRAMES and silent_s > _PATIENCE_S and self._speaks()
+        due = over = False
+        with self._lock:
+            if verdict.level == DiagnosticStatus.OK:
+                over = self._problems.is_over() and self._answers
+            else:
+                due = self._trouble(verdict.sentence if speaks else None)
+        if due:
+            logger.warning(f"no fix: {verdict.sentence}")
+        if over:
+            logger.info(f"frames are answered{' again' if self._answered_before else ''}")
+        if concern is None:
+            self._concerns.is_over()
+        elif self._concerns.is_due(concern):
+            logger.warning(concern)
+
+    def _trouble(self, sentence: str | None) -> bool:
+        """Report a problem, None if its sentence is another's to say; return whether to say it now."""
+        if not self._problems.is_open:
+            self._answered_before = self._answered
+        if sentence is None:
+            self._problems.lasts()
+            return False
+        return self._problems.is_due(sentence)
+
+    def _touch(self, refused_ns: int | None) -> None:
+        self._refused_ns = refused_ns
         self._last_at_s = time.monotonic()
         self._arrivals_s.append(self._last_at_s)
 
-    def _verdict(self) -> tuple[bytes, str]:
-        if self.silent_for_s() > _STALE_AFTER_S:
-            clock = self._node.get_clock()
-            if clock.ros_time_is_active and clock.now().nanoseconds == 0:
-                return (
-                    DiagnosticStatus.ERROR,
-                    "use_sim_time is true, but /clock has no messages; start the simulation or the replay.",
-                )
-            return DiagnosticStatus.STALE, "no frames arrive; check the topics and their names."
-        if self._last_was_refused:
-            refusal = self._last_refusal
-            return (
-                DiagnosticStatus.WARN,
-                refusal.sentence if refusal else "an earlier node refused the frame.",
-            )
-        return DiagnosticStatus.OK, "frames are answered."
+    def _keep(self, stamp_ns: int, refusal: FrameRefused) -> None:
+        self._refusals[stamp_ns] = refusal
+        while len(self._refusals) > _REFUSALS_KEPT:
+            del self._refusals[next(iter(self._refusals))]
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        for refusal in messages_in.refusals(message):
+            with self._lock:
+                self._keep(messages.stamp_ns(message), refusal)
+
+    def _silence(self) -> str:
+        clock = self._node.get_clock()
+        if clock.ros_time_is_active and clock.now().nanoseconds == 0:
+            sentence = "use_sim_time is true, but /clock has no messages; start the simulation or the replay"
+            return wiring.with_topics(sentence, self._node, _CLOCK)
+        return self._waits_for()
+
+    def _waits_for_any(self) -> str:
+        names = {subscription.topic_name for subscription in self._node.subscriptions}
+        sentence = "no frames arrive; check the topics and their names"
+        return wiring.with_topics(sentence, self._node, *sorted(names))
 
     def _values(self) -> dict[str, object]:
         values: dict[str, object] = {
@@ -121,17 +243,6 @@ class Health:
         if self._last_refusal is not None:
             values["last_refusal"] = f"{self._last_refusal.reason}: {self._last_refusal.sentence}"
         return values
-
-    def _send(self, stamp_ns: int, level: bytes, sentence: str, values: Mapping[str, object]) -> None:
-        status = DiagnosticStatus(
-            level=level,
-            name=self._node.get_fully_qualified_name().lstrip("/"),
-            message=sentence,
-            hardware_id="geoloc",
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-        )
-        stamp = messages_out.header(stamp_ns, "")
-        self._publisher.publish(DiagnosticArray(header=stamp, status=[status]))
 
 
 def _rate_hz(arrivals_s: "deque[float]") -> float:

@@ -2,7 +2,7 @@
 """`inference_node`: computes the descriptor of each view; a stack of n views gives n rows.
 
 For a refused view the node publishes an empty `descriptor`, so that `retrieval_node` can publish
-`STATUS_NO_FIX` with the frame's stamp. The reason is on `/diagnostics`.
+`STATUS_NO_FIX` with the frame's stamp. The reason is on `refusals`.
 """
 
 import time
@@ -16,7 +16,7 @@ from geoloc.camera import messages
 from geoloc.encoder import load_encoder
 from geoloc.errors import GeolocError, Reason
 from geoloc.installed import find_model
-from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
@@ -34,11 +34,18 @@ class InferenceNode(GeolocNode):
             find_model(settings.model), settings.encoder.backend, settings.encoder.threads
         )
         self._warm_up()
-        self._health = Health(self, lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id})
+        camera = wiring.Upstream(self, "views", topics.VIEW_IMAGE, "camera_node")
+        self._health = Health(
+            self,
+            lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id},
+            waits_for=camera.waits_for,
+            speaks=camera.is_missing,
+        )
         self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")
         # Subscribe last: a replay starts when a subscriber exists, and now the node can answer.
         self.create_subscription(Image, topics.VIEW_IMAGE, self._worker.put, topics.newest_whole())
+        self.get_logger().info(f"ready: model {self._encoder.card.id}; listens to {wiring.listening(self)}")
 
     def close(self) -> None:
         """Stop the worker."""
@@ -60,7 +67,7 @@ class InferenceNode(GeolocNode):
             self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty((1, 0), np.float32)))
             return
         self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, rows))
-        self._health.answered(stamp_ns, time.perf_counter() - started_s)
+        self._health.answered(stamp_ns, time.perf_counter() - started_s, f"{len(rows)} descriptors")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc.arrays import Float32Array, Float64Array, UInt8Array
@@ -109,3 +110,13 @@ def candidates(message: PointCloud2) -> Candidates:
     east_m, north_m, score = (points[name].astype(np.float64) for name in ("x", "y", "score"))
     ids = points["tile"].astype(np.int64)
     return Candidates(ids, points["latitude"].copy(), points["longitude"].copy(), east_m, north_m, score)
+
+
+def refusals(message: DiagnosticArray) -> list[FrameRefused]:
+    """Return the refusals of a `refusals` message; a status without a known reason is left out."""
+    found = []
+    for status in message.status:
+        reason = next((item.value for item in status.values if item.key == "reason"), "")
+        if reason in set(Reason):
+            found.append(FrameRefused(Reason(reason), status.message))
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geographic_msgs.msg import GeoPoint, GeoPointStamped
 from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3, Vector3Stamped
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from std_msgs.msg import Header
 from geoloc.arrays import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
+    from rclpy.node import Node
+
+    from geoloc.errors import FrameRefused
     from geoloc.localizer import Candidates, Fix
 
 UNKNOWN_VARIANCE = 1.0e6
@@ -127,6 +131,29 @@ def candidates(stamp_ns: int, map_frame: str, found: "Candidates") -> PointCloud
         data=_bytes(points),
         is_dense=True,
     )
+
+
+def status(
+    node: "Node", task: str, level: bytes, sentence: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    """Return the status of a node's task, named as diagnostic_updater names it: `node: task`.
+
+    `hardware_id` is the node's namespace, so that an aggregator tells drones apart; `geoloc` in the root.
+    """
+    return DiagnosticStatus(
+        level=level,
+        name=f"{node.get_fully_qualified_name().lstrip('/')}: {task}",
+        message=sentence,
+        hardware_id=node.get_namespace().strip("/") or "geoloc",
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
+
+
+def refusal(node: "Node", stamp_ns: int, refused: "FrameRefused") -> DiagnosticArray:
+    """Return the refusal of one frame, with the stamp of its image; `messages_in.refusals` reads it."""
+    values = {"reason": refused.reason, "stamp_ns": stamp_ns}
+    found = status(node, "frames", DiagnosticStatus.WARN, refused.sentence, values)
+    return DiagnosticArray(header=header(stamp_ns, ""), status=[found])
 
 
 def _point_field(name: str) -> PointField:

@@ -28,15 +28,17 @@ from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
+from geoloc.integrity import sigma_m
 from geoloc.localizer import Fix, Localizer
 from geoloc.mapping.directory import open_map
-from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import RetrievalNodeSettings
 from geoloc.nodes.stamped_cache import StampedCache
+from geoloc.nodes.state import StatePublisher
 from geoloc.query import Query
 
 _CONSOLE_S = 5.0
@@ -59,12 +61,21 @@ class RetrievalNode(GeolocNode):
         self._refused_before = 0
         self._newest_ns = 0
         self._frame_id = ""
-        self._health = Health(self, self._facts)
+        inference = wiring.Upstream(self, "descriptors", topics.DESCRIPTOR, "inference_node")
+        self._health = Health(
+            self,
+            self._facts,
+            waits_for=inference.waits_for,
+            speaks=inference.is_missing,
+            answers=True,
+        )
+        self._state = StatePublisher(self, self._health, lambda: self._localizer.state)
         self._advertise()
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
         self._subscribe()
         self.get_logger().info(
-            f"ready: {len(self._map.tiles)} tiles of {self._settings.map}, model {self._map.model_id}"
+            f"ready: {len(self._map.tiles)} tiles of {self._settings.map}, model {self._map.model_id}; "
+            f"listens to {wiring.listening(self)}"
         )
 
     def close(self) -> None:
@@ -84,6 +95,7 @@ class RetrievalNode(GeolocNode):
         self._candidates = self.create_publisher(PointCloud2, topics.CANDIDATES, answers)
 
     def _subscribe(self) -> None:
+        self._health.hear_earlier_nodes()
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
         self.create_subscription(Image, topics.DESCRIPTOR, self._on_descriptor, topics.every_answer())
         if self._settings.localizer.refine != "off":
@@ -118,8 +130,7 @@ class RetrievalNode(GeolocNode):
         try:
             self._localizer.start_at(stamp_ns, *messages_in.initial_fix(message))
         except FrameRefused as refusal:
-            self._health.refused(stamp_ns, refusal)
-            self.get_logger().warning(refusal.sentence)
+            self._health.refused_input(stamp_ns, refusal)
 
     def _on_relocalize(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._localizer.forget()
@@ -133,7 +144,10 @@ class RetrievalNode(GeolocNode):
         fix = self._answer(message, offset, stamp_ns)
         self._publish(fix, frame_id)
         if fix.reason is None:
-            self._health.answered(stamp_ns, time.perf_counter() - started_s)
+            what = (
+                f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}, sigma {sigma_m(fix.covariance_m2):.1f} m"
+            )
+            self._health.answered(stamp_ns, time.perf_counter() - started_s, what)
         else:
             self._health.refused(stamp_ns, FrameRefused(fix.reason, fix.sentence))
 
@@ -165,15 +179,15 @@ class RetrievalNode(GeolocNode):
             )
 
     def _log(self, fix: Fix) -> None:
-        """Log the answer, at most once every few seconds."""
-        position = f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
-        answer = position if fix.has_position else f"no fix: {fix.sentence or 'see /diagnostics'}"
-        self.get_logger().info(answer, throttle_duration_sec=_CONSOLE_S)
+        """Log the position, at most once every few seconds; `Health` says why there is none."""
+        self._state.note(fix)
+        if fix.has_position:
+            self.get_logger().info(_position(fix), throttle_duration_sec=_CONSOLE_S)
 
     def _forward_refusal(self, message: Vector3Stamped | Image) -> None:
         """Publish no fix for a frame that an earlier node refused; that node has published the reason."""
         self._refused_before += 1
-        self._health.refused_before()
+        self._health.refused_before(messages.stamp_ns(message))
         self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
 
     def _report_silence(self) -> None:
@@ -214,6 +228,10 @@ class RetrievalNode(GeolocNode):
             "model": self._map.model_id,
             "model_and_map_agree": True,
         }
+
+
+def _position(fix: Fix) -> str:
+    return f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}"
 
 
 def main(args: Sequence[str] | None = None) -> None:

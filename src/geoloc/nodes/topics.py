@@ -18,6 +18,8 @@ FIX = "fix"
 POSE = "pose"
 CANDIDATES = "candidates"
 TRUTH = "truth"
+REFUSALS = "refusals"
+STATE = "state"
 DIAGNOSTICS = "/diagnostics"
 
 

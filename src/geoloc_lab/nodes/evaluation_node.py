@@ -51,7 +51,7 @@ class EvaluationNode(GeolocNode):
             (PointCloud2, topics.CANDIDATES, self._logbook.take_candidates),
             (NavSatFix, topics.FIX, self._logbook.take_fix),
             (GeoPointStamped, topics.GEOPOINT, self._logbook.take_geopoint),
-            (DiagnosticArray, topics.DIAGNOSTICS, self._logbook.take_diagnostics),
+            (DiagnosticArray, topics.REFUSALS, self._logbook.take_refusals),
             (NavSatFix, topics.TRUTH, self._logbook.take_truth),
         ):
             self.create_subscription(kind, topic, self._listener(take), _EVERY_MESSAGE)

@@ -81,13 +81,11 @@ class Logbook:
         if message.status.status != NavSatStatus.STATUS_NO_FIX:
             self._truth.append((messages.stamp_ns(message), message.latitude, message.longitude))
 
-    def take_diagnostics(self, message: DiagnosticArray, _now_ns: int) -> None:
+    def take_refusals(self, message: DiagnosticArray, _now_ns: int) -> None:
         """Store the reason why a frame was refused; the first node that refused it counts."""
-        for status in message.status:
-            values = {item.key: item.value for item in status.values}
-            if status.hardware_id == "geoloc" and values.get("reason") in set(Reason):
-                page = self._pages.setdefault(messages.stamp_ns(message), _Page())
-                page.refusal = page.refusal or (Reason(values["reason"]), status.message)
+        for refusal in messages_in.refusals(message):
+            page = self._pages.setdefault(messages.stamp_ns(message), _Page())
+            page.refusal = page.refusal or (refusal.reason, refusal.sentence)
 
     def truth(self, max_gap_s: float) -> TruthTrack:
         """Return the reference track.

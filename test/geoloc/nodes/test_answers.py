@@ -145,13 +145,14 @@ def test_a_view_of_one_colour_is_refused(drone):
     drone.good_frame()
 
 
-def test_the_refusal_is_a_sentence_on_diagnostics(drone):
+def test_the_refusal_is_a_sentence_that_names_the_topic(drone):
     stamp_ns = drone.next_stamp()
     drone.sense(stamp_ns, height_m=-3.0)
     drone.shoot(stamp_ns, frame_at(0.0, 0.0))
     assert drone.reason(stamp_ns) == "bad_height"
     assert wait_for(lambda: "refused_bad_height" in drone.heard[topics.DIAGNOSTICS]["geoloc/camera_node"][1])
-    status, values = drone.heard[topics.DIAGNOSTICS]["geoloc/camera_node"]
-    assert status.message == "the height is -3.0 m; check the height sensor."
+    _, values = drone.heard[topics.DIAGNOSTICS]["geoloc/camera_node"]
     assert values["last_refusal"].startswith("bad_height: ")
+    sentence = "the height is -3.0 m; check the height sensor (/geoloc/altitude: 1 publisher)."
+    assert drone.heard["sentence"][stamp_ns] == sentence
     drone.good_frame()

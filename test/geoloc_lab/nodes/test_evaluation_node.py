@@ -28,7 +28,7 @@ from flying import (
 from geoloc.errors import BagError, MapError, Reason
 from geoloc.localizer import Candidates, Fix
 from geoloc.mapping.builder import BuildOptions, build_map
-from geoloc.nodes import messages_out, retrieval_node
+from geoloc.nodes import messages_out, retrieval_node, topics
 from geoloc.raster.views import write_geotiff
 from geoloc_lab.metrics.records import Recorder
 from geoloc_lab.nodes import evaluation_node
@@ -92,6 +92,17 @@ def test_a_replay_ends_in_a_report_of_every_frame(scorer, drone, folder, capsys)
     )
 
 
+def test_the_refusals_of_another_suite_are_not_read(scorer, drone):
+    own = drone.create_publisher(DiagnosticArray, topics.REFUSALS, 10)
+    other = drone.create_publisher(DiagnosticArray, "/uav2/geoloc/refusals", 10)
+    assert wait_for(own.get_subscription_count)
+    other.publish(refusal(5 * NS, "tilt", "of the other drone"))
+    own.publish(refusal(6 * NS, "tilt", "of this drone"))
+    assert wait_for(lambda: 6 * NS in scorer._logbook._pages)
+    assert other.get_subscription_count() == 0
+    assert 5 * NS not in scorer._logbook._pages
+
+
 def test_a_report_without_truth_is_refused(scorer, drone, spinner, map_folder, folder):
     with knowing(evaluation_node):
         given = options("unscored", model="pixels", map=str(map_folder), out=str(folder / "none"))
@@ -142,9 +153,9 @@ def answer(stamp_ns, east_m, north_m):
     return Fix(stamp_ns, latitude, longitude, east_m, north_m, covariance, None, "", Candidates.none())
 
 
-def refusal(stamp_ns, reason, sentence, hardware_id="geoloc"):
+def refusal(stamp_ns, reason, sentence):
     values = [KeyValue(key="reason", value=reason)]
-    status = DiagnosticStatus(name="geoloc/x", message=sentence, hardware_id=hardware_id, values=values)
+    status = DiagnosticStatus(name="geoloc/x: frames", message=sentence, values=values)
     return DiagnosticArray(header=messages_out.header(stamp_ns, ""), status=[status])
 
 
@@ -173,8 +184,8 @@ def test_messages_of_a_frame_meet_in_any_order():
 def test_a_refused_frame_is_a_record_with_its_first_reason():
     book = logbook_with_truth()
     book.take_offset(messages_out.offset(NS, "camera", math.nan, math.nan, math.nan), NS)
-    book.take_diagnostics(refusal(NS, "tilt", "tilted 60 degrees"), NS)
-    book.take_diagnostics(refusal(NS, "no_offset", "no offset"), NS)
+    book.take_refusals(refusal(NS, "tilt", "tilted 60 degrees"), NS)
+    book.take_refusals(refusal(NS, "no_offset", "no offset"), NS)
     (record,) = records_of(book)
     assert (record.reason, record.sentence) == (Reason.TILT, "tilted 60 degrees")
     assert not record.has_fix
@@ -192,8 +203,7 @@ def test_messages_without_a_frame_make_no_record():
     book = logbook_with_truth()
     # A fix without an offset reports silence, stamped with the nodes' time.
     book.take_fix(messages_out.nav_sat_fix(answer(NS, 0.0, 0.0), "camera"), NS)
-    book.take_diagnostics(refusal(NS, "tilt", "of a stranger", hardware_id="motor"), NS)
-    book.take_diagnostics(refusal(NS, "overheated", "of a stranger"), NS)
+    book.take_refusals(refusal(NS, "overheated", "of a stranger"), NS)
     assert book.frames == 0
     assert records_of(book) == ()
 

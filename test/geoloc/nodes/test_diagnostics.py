@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the nodes tell about themselves: `/diagnostics`, `refusals`, `state`, and the console with /rosout."""
+
+import time
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import Log
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from flying import Drone, camera_node, fly, frame_at, wait_for
+from geoloc.errors import FrameRefused, Reason
+from geoloc.nodes import diagnostics, messages_in, messages_out, topics, wiring
+from geoloc.nodes.console import Reminder
+
+CAMERA, INFERENCE, RETRIEVAL = (f"told/{name}_node" for name in ("camera", "inference", "retrieval"))
+
+
+class Listener(Drone):
+    """A drone that also hears the console, the state and every summary."""
+
+    def __init__(self, namespace):
+        super().__init__(namespace)
+        self.said = defaultdict(list)
+        self.summaries = []
+        self.states = []
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(Log, "/rosout", self._hear_log, latched)
+        self.create_subscription(DiagnosticStatus, topics.STATE, self.states.append, 10)
+
+    def console(self, node):
+        """Return what a node has said after its start, as level and text."""
+        texts = self.said[node.replace("/", ".")]
+        return [(level, text) for level, text in texts if not text.startswith("ready")]
+
+    def state(self):
+        """Return level, sentence and values of the newest state; empty before the first."""
+        if not self.states:
+            return b"", "", {}
+        newest = self.states[-1]
+        return newest.level, newest.message, {item.key: item.value for item in newest.values}
+
+    def _hear_log(self, message):
+        self.said[message.name].append((message.level, message.msg))
+
+    def _hear_health(self, message):
+        super()._hear_health(message)
+        self.summaries += [status.name for status in message.status]
+
+
+@pytest.fixture(scope="module")
+def pilot(spinner):
+    """A listener, and the flight nodes in the namespace `told`, which lose patience at once."""
+    listener = spinner.add(Listener("told"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diagnostics, "_PATIENCE_S", 0.0)
+        patch.setattr(diagnostics, "_SILENT_AFTER_S", 0.8)
+        nodes = fly(spinner, "told")
+        for node in (nodes.camera, nodes.inference, nodes.retrieval):
+            node._health._problems = Reminder(calm_s=0.1)
+        listener.await_suite()
+        yield listener
+    for node in (listener, nodes.camera, nodes.inference, nodes.retrieval):
+        spinner.remove(node)
+
+
+WARN, INFO = Log.WARN, Log.INFO
+
+
+def test_each_node_says_what_it_listens_to(pilot):
+    heard = "/told/altitude, /told/camera_info, /told/image, /told/image/compressed, /told/imu"
+    assert wait_for(lambda: pilot.said["told.camera_node"])
+    assert pilot.said["told.camera_node"][0] == (INFO, f"ready: listens to {heard}")
+    assert pilot.said["told.inference_node"][0][1].endswith("listens to /told/view/image")
+    assert "/told/initial_fix, /told/odom" in pilot.said["told.retrieval_node"][0][1]
+
+
+def test_no_image_is_said_by_camera_node_alone_and_is_an_error(pilot):
+    assert wait_for(lambda: pilot.console(CAMERA))
+    topics_of_it = "/told/image: 1 publisher, /told/image/compressed: 1 publisher"
+    sentence = f"no image arrives from the camera; check that it sends ({topics_of_it})."
+    assert pilot.console(CAMERA)[0] == (WARN, f"no fix: {sentence}")
+    assert wait_for(lambda: pilot.state()[0] == DiagnosticStatus.ERROR)
+    assert pilot.state()[2]["reason"] == "no_frames"
+    assert pilot.state()[2]["last_fix_age_s"] == "inf"
+    status, _ = pilot.heard[topics.DIAGNOSTICS][CAMERA]
+    assert (status.level, status.message) == (DiagnosticStatus.ERROR, sentence)
+    status, _ = pilot.heard[topics.DIAGNOSTICS][RETRIEVAL]
+    assert status.message.startswith("no descriptors arrive (/told/descriptor: 1 publisher)")
+    assert pilot.console(INFERENCE) == pilot.console(RETRIEVAL) == []
+
+
+def test_twenty_refused_frames_a_second_leave_diagnostics_at_one_a_second(pilot):
+    stamp_ns = pilot.next_stamp()
+    pilot.sense(stamp_ns, height_m=None)
+    time.sleep(0.05)
+    before = len(pilot.summaries)
+    for frame in range(25):
+        pilot.images.publish(messages_out.rgb_image(stamp_ns + frame, "camera", frame_at(0.0, 0.0)))
+        time.sleep(0.05)
+    refused = [stamp for stamp in range(stamp_ns, stamp_ns + 25) if stamp in pilot.heard["reason"]]
+    assert len(refused) > 20
+    assert {pilot.heard["reason"][stamp] for stamp in refused} == {"no_height"}
+    for name in (CAMERA, INFERENCE, RETRIEVAL):
+        assert 1 <= pilot.summaries[before:].count(f"{name}: frames") <= 2
+
+
+def test_the_reason_is_said_once_with_topic_and_publishers_and_is_on_state(pilot):
+    sentence = "no height has arrived yet; check the altitude topic (/told/altitude: 1 publisher)."
+    assert [text for _, text in pilot.console(CAMERA)].count(f"no fix: {sentence}") == 1
+    assert pilot.console(RETRIEVAL) == []
+    assert wait_for(lambda: pilot.state()[1] == sentence)
+    level, _, values = pilot.state()
+    assert (level, values["reason"]) == (DiagnosticStatus.WARN, "no_height")
+
+
+def test_the_return_of_answers_is_said_once_and_state_tells_the_fix(pilot):
+    def answered():
+        pilot.good_frame()
+        return pilot.console(RETRIEVAL)[-1][1].startswith("frames are answered")
+
+    assert wait_for(answered)
+    assert [level for level, text in pilot.console(RETRIEVAL) if text == "frames are answered"] == [INFO]
+    assert wait_for(lambda: pilot.good_frame() and pilot.state()[0] == DiagnosticStatus.OK)
+    _, sentence, values = pilot.state()
+    assert sentence == "frames are answered."
+    assert float(values["last_fix_age_s"]) < 2.0
+    assert 0.0 < float(values["sigma_m"]) < 100.0
+    assert pilot.states[-1].name == f"{RETRIEVAL}: state"
+    assert len(pilot.console(CAMERA)) == 2
+
+
+def test_without_clock_state_goes_on_and_camera_node_says_why(pilot, spinner, monkeypatch):
+    nodes = fly(spinner, "clockless", camera={"use_sim_time": True}, use_sim_time=True)
+    other = spinner.add(Listener("clockless"))
+    sentence = "/clock has no messages; start the simulation or the replay (/clock: 0 publishers)."
+    assert wait_for(lambda: len(other.states) > 1)
+    assert other.state()[1].endswith(sentence)
+    assert wait_for(lambda: other.console("clockless/camera_node"))
+    assert other.console("clockless/camera_node")[0][1].endswith(sentence)
+    assert other.console("clockless/retrieval_node") == []
+    for node in (other, nodes.camera, nodes.inference, nodes.retrieval):
+        spinner.remove(node)
+
+
+def test_a_concern_is_a_warning_although_frames_are_answered(pilot, spinner):
+    camera, sender = spinner.add(camera_node("worried")), spinner.add(Listener("worried"))
+    camera._health._concern = lambda: "3 of 9 frames got lost; make the camera reliable."
+    assert wait_for(lambda: all(p.get_subscription_count() for p in (sender.images, sender.cameras)))
+    assert wait_for(lambda: all(p.get_subscription_count() for p in (sender.imus, sender.ranges)))
+    stamp_ns = sender.next_stamp()
+    sender.sense(stamp_ns)
+    sender.shoot(stamp_ns, frame_at(0.0, 0.0))
+    assert sender.wait(topics.VIEW_IMAGE, stamp_ns)
+    camera._health.publish()
+    assert wait_for(lambda: sender.heard[topics.DIAGNOSTICS].get("worried/camera_node"))
+    status, values = sender.heard[topics.DIAGNOSTICS]["worried/camera_node"]
+    assert (status.level, status.message) == (DiagnosticStatus.WARN, values["concern"])
+    assert wait_for(lambda: (WARN, values["concern"]) in sender.console("worried/camera_node"))
+    spinner.remove(sender)
+    spinner.remove(camera)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "hardware"),
+    [
+        ("/", "camera_node: frames", "geoloc"),
+        ("/geoloc", "geoloc/camera_node: frames", "geoloc"),
+        ("/uav1/geoloc", "uav1/geoloc/camera_node: frames", "uav1/geoloc"),
+    ],
+)
+def test_names_follow_the_convention_and_hardware_the_namespace(namespace, name, hardware):
+    node = SimpleNamespace(
+        get_namespace=lambda: namespace,
+        get_fully_qualified_name=lambda: f"{namespace.rstrip('/')}/camera_node",
+    )
+    message = messages_out.refusal(node, 5, FrameRefused(Reason.TILT, "too much tilt."))
+    (status,) = message.status
+    assert (status.name, status.hardware_id) == (name, hardware)
+    assert message.header.stamp.nanosec == 5
+    (read,) = messages_in.refusals(message)
+    assert (read.reason, read.sentence) == (Reason.TILT, "too much tilt.")
+
+
+def test_a_node_without_its_predecessor_says_which_to_start(pilot):
+    missing = wiring.Upstream(pilot, "views", "nowhere/image", "camera_node")
+    assert missing.is_missing()
+    assert missing.waits_for() == (
+        "no views arrive (/told/nowhere/image: 0 publishers); start camera_node in this namespace."
+    )
+
+
+def test_a_refusal_without_a_sensor_keeps_its_sentence(pilot):
+    refusal = FrameRefused(Reason.DULL_VIEW, "the view has one colour.")
+    assert wiring.naming_input(refusal, pilot) is refusal
