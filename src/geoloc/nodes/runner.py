@@ -3,9 +3,11 @@
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -14,12 +16,26 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_default_context
 
 from geoloc.errors import GeolocError, ParameterError
+from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
+_DISCOVERY_S = 0.5
+_DELIVERY_S = 0.1
+_ROSOUT = "/rosout"
 
 
 class GeolocNode(Node):
-    """Node that is closed before ROS shuts down."""
+    """Node that is closed before ROS shuts down.
+
+    Attributes:
+        newest: the node that was created last, also if its constructor raised after rclpy's.
+    """
+
+    newest: "GeolocNode | None" = None
+
+    def __init__(self, name: str, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
+        super().__init__(name, **options)
+        GeolocNode.newest = self
 
     def close(self) -> None:
         """Stop threads and write pending results."""
@@ -45,7 +61,7 @@ def run(
     args: Sequence[str] | None = None,
     serve: "Callable[[AnyNode, StopSignal], None] | None" = None,
 ) -> None:
-    """Create the node and run it until a signal comes; print a mistake as one sentence and exit with code 2.
+    """Create the node and run it until a signal comes; say a mistake in one sentence and exit with code 2.
 
     Args:
         make_node: function that creates the node, called once ROS is initialized.
@@ -54,14 +70,47 @@ def run(
     """
     stop = StopSignal()
     try:
-        start_ros(args)
-        (serve or spin)(make_node(), stop)
+        with ros_running(args):
+            (serve or spin)(_made(make_node), stop)
     except GeolocError as error:
         print(f"geoloc: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(2) from None
+        raise SystemExit(USER_MISTAKE) from None
+
+
+@contextmanager
+def ros_running(args: Sequence[str] | None = None) -> Iterator[None]:
+    """Initialize ROS without signal handlers, and shut it down at the end of the `with` block.
+
+    Raises:
+        ParameterError: see `start_ros`.
+    """
+    try:
+        start_ros(args)
+        yield
     finally:
         if get_default_context().ok():
             rclpy.shutdown()
+
+
+def _made(make_node: Callable[[], AnyNode]) -> AnyNode:
+    """Create the node; log a mistake with its logger, so that /rosout and bags hold it.
+
+    Raises:
+        GeolocError: if the mistake shows before there is a logger.
+        SystemExit: after the mistake has been logged.
+    """
+    try:
+        return make_node()
+    except GeolocError as error:
+        node = GeolocNode.newest
+        if node is None:
+            raise
+        give_up_s = time.monotonic() + _DISCOVERY_S
+        while not node.count_subscribers(_ROSOUT) and time.monotonic() < give_up_s:
+            time.sleep(_LONGEST_NAP_S / 10)
+        node.get_logger().fatal(str(error))
+        time.sleep(_DELIVERY_S)
+        raise SystemExit(USER_MISTAKE) from None
 
 
 def start_ros(args: Sequence[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from geoloc.errors import BagError, ParameterError, clause
 from geoloc.nodes import messages_out, topics
 from geoloc.nodes.parameters import declare
-from geoloc.nodes.runner import GeolocNode, StopSignal, run
+from geoloc.nodes.runner import GeolocNode, StopSignal, ros_running, run
 from geoloc.progress import progress_bar
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.nodes.replay_clock import ReplayClock
@@ -182,8 +182,14 @@ def _play(node: ReplayNode, stop: StopSignal) -> None:
 
 
 def replay(settings: ReplayNodeSettings, namespace: str) -> None:
-    """Play a bag, for `geoloc replay`."""
-    run(lambda: ReplayNode(settings, namespace=namespace), [], _play)
+    """Play a bag, for `geoloc replay`.
+
+    Raises:
+        GeolocError: if the bag cannot be played.
+    """
+    stop = StopSignal()
+    with ros_running([]):
+        _play(ReplayNode(settings, namespace=namespace), stop)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -59,7 +59,6 @@ def pilot(spinner):
     listener = spinner.add(Listener("told"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnostics, "_PATIENCE_S", 0.0)
-        patch.setattr(diagnostics, "_SILENT_AFTER_S", 0.8)
         nodes = fly(spinner, "told")
         for node in (nodes.camera, nodes.inference, nodes.retrieval):
             node._health._problems = Reminder(calm_s=0.1)
@@ -95,19 +94,16 @@ def test_no_image_is_said_by_camera_node_alone_and_is_an_error(pilot):
     assert pilot.console(INFERENCE) == pilot.console(RETRIEVAL) == []
 
 
-def test_twenty_refused_frames_a_second_leave_diagnostics_at_one_a_second(pilot):
+def test_every_refused_frame_is_on_refusals_and_diagnostics_stays_at_one_a_second(pilot):
     stamp_ns = pilot.next_stamp()
     pilot.sense(stamp_ns, height_m=None)
-    time.sleep(0.05)
-    before = len(pilot.summaries)
-    for frame in range(25):
-        pilot.images.publish(messages_out.rgb_image(stamp_ns + frame, "camera", frame_at(0.0, 0.0)))
-        time.sleep(0.05)
-    refused = [stamp for stamp in range(stamp_ns, stamp_ns + 25) if stamp in pilot.heard["reason"]]
-    assert len(refused) > 20
-    assert {pilot.heard["reason"][stamp] for stamp in refused} == {"no_height"}
+    began_s, before = time.monotonic(), len(pilot.summaries)
+    for frame in range(stamp_ns, stamp_ns + 10):
+        pilot.images.publish(messages_out.rgb_image(frame, "camera", frame_at(0.0, 0.0)))
+        assert pilot.wait("reason", frame) == "no_height"
+    lasted_s = time.monotonic() - began_s
     for name in (CAMERA, INFERENCE, RETRIEVAL):
-        assert 1 <= pilot.summaries[before:].count(f"{name}: frames") <= 2
+        assert pilot.summaries[before:].count(f"{name}: frames") <= lasted_s + 1.0
 
 
 def test_the_reason_is_said_once_with_topic_and_publishers_and_is_on_state(pilot):
@@ -120,26 +116,34 @@ def test_the_reason_is_said_once_with_topic_and_publishers_and_is_on_state(pilot
 
 
 def test_the_return_of_answers_is_said_once_and_state_tells_the_fix(pilot):
-    def answered():
-        pilot.good_frame()
-        return pilot.console(RETRIEVAL)[-1][1].startswith("frames are answered")
+    def fine():
+        stamp_ns = pilot.next_stamp()
+        pilot.sense(stamp_ns)
+        pilot.shoot(stamp_ns, frame_at(20.0, -30.0))
+        pilot.wait(topics.GEOPOINT, stamp_ns, timeout_s=0.5)
+        texts = [text for _, text in pilot.console(RETRIEVAL)]
+        return "frames are answered" in texts and pilot.state()[0] == DiagnosticStatus.OK
 
-    assert wait_for(answered)
-    assert [level for level, text in pilot.console(RETRIEVAL) if text == "frames are answered"] == [INFO]
-    assert wait_for(lambda: pilot.good_frame() and pilot.state()[0] == DiagnosticStatus.OK)
+    assert wait_for(fine, 10.0)
     _, sentence, values = pilot.state()
     assert sentence == "frames are answered."
-    assert float(values["last_fix_age_s"]) < 2.0
+    assert float(values["last_fix_age_s"]) < 5.0
     assert 0.0 < float(values["sigma_m"]) < 100.0
     assert pilot.states[-1].name == f"{RETRIEVAL}: state"
-    assert len(pilot.console(CAMERA)) == 2
+    ends = [
+        node
+        for node in (CAMERA, INFERENCE, RETRIEVAL)
+        for _, text in pilot.console(node)
+        if text.startswith("frames are")
+    ]
+    assert ends == [RETRIEVAL]
 
 
 def test_without_clock_state_goes_on_and_camera_node_says_why(pilot, spinner, monkeypatch):
     nodes = fly(spinner, "clockless", camera={"use_sim_time": True}, use_sim_time=True)
     other = spinner.add(Listener("clockless"))
     sentence = "/clock has no messages; start the simulation or the replay (/clock: 0 publishers)."
-    assert wait_for(lambda: len(other.states) > 1)
+    assert wait_for(lambda: other.states)
     assert other.state()[1].endswith(sentence)
     assert wait_for(lambda: other.console("clockless/camera_node"))
     assert other.console("clockless/camera_node")[0][1].endswith(sentence)

@@ -11,6 +11,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
+import rclpy
+from rcl_interfaces.msg import Log
+
+from flying import wait_for
 from geoloc.errors import GeolocError
 from geoloc_lab.cli import replay
 
@@ -54,7 +58,17 @@ def write(path, content):
 
 
 @pytest.fixture(scope="module")
-def mistaken(tmp_path_factory):
+def rosout(spinner):
+    """Return the texts of level FATAL on /rosout."""
+    node, fatal = spinner.add(rclpy.create_node("bag")), []
+    node.create_subscription(
+        Log, "/rosout", lambda m: fatal.append(m.msg) if m.level == Log.FATAL else None, 10
+    )
+    return fatal
+
+
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory, rosout):
     """Start a process for every mistake in parallel, because starting Python is slow."""
     folder = tmp_path_factory.mktemp("mistakes")
     return {
@@ -64,18 +78,24 @@ def mistaken(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_sentence_and_code_2(mistaken, name):
+def test_a_mistake_is_one_sentence_on_the_console_and_on_rosout_and_code_2(mistaken, rosout, name):
     out, err = mistaken[name].communicate(timeout=60)
     node, _, parts = MISTAKES[name]
     assert mistaken[name].returncode == 2, err
     assert "Traceback" not in out + err
-    said = [line for line in err.splitlines() if line.startswith("geoloc: ")]
+    if name == "no ROS file":  # there is no node, so there is no logger
+        said = [line for line in err.splitlines() if line.startswith("geoloc: ")]
+    else:
+        said = [line for line in err.splitlines() if line.startswith("[FATAL]")]
+        assert "geoloc: " not in err
     assert len(said) == 1, err
     for part in parts:
         assert part in said[0]
     if name == "out of range":
         assert said[0].endswith(f"edit view_size_m in {mistaken[name].args[5]}.")
         assert node in said[0]
+    if name != "no ROS file":
+        assert wait_for(lambda: [text for text in rosout if parts[0] in text])
 
 
 def test_geoloc_replay_without_a_bag_is_one_sentence_and_code_2(tmp_path):
@@ -106,8 +126,6 @@ def flying_cameras(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_node_cleanly(ros, flying_cameras, number):
-    import rclpy
-
     node = rclpy.create_node("watcher")
     deadline = time.monotonic() + 30
     while (

@@ -88,8 +88,8 @@ def test_nodes_that_disagree_name_the_parameters_to_correct(flying):
     sender = flying("disagreeing", {"heading_error_deg": 15.0}, heading_error_deg=0.0)
     (stamp_ns,) = fly_over(sender, [(0.0, 0.0)])
     assert sender.reason(stamp_ns) == "bad_descriptor"
-    status, _ = sender.heard[topics.DIAGNOSTICS][f"disagreeing/{NAME}"]
-    assert "has 3 rows, but heading_error_deg 0 and height_error 0 need 1" in status.message
+    sentence = sender.heard["sentence"][stamp_ns]
+    assert "has 3 rows, but heading_error_deg 0 and height_error 0 need 1" in sentence
 
 
 def test_by_default_heading_and_height_are_not_reported(drone):

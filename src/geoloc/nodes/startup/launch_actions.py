@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from launch import LaunchContext
+from launch import LaunchContext, Substitution
 from launch.actions import DeclareLaunchArgument, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -12,6 +12,20 @@ from launch_ros.parameter_descriptions import ParameterValue
 from geoloc.nodes.startup.programs import LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
 
 YES_OR_NO = ["true", "false"]
+
+
+class _LogOption(Substitution):
+    """Value of `--log-level`, known once the launch has pushed its namespaces."""
+
+    def __init__(self, node: NodeStart) -> None:
+        super().__init__()
+        self._node = node
+
+    def describe(self) -> str:
+        return f"log level of {self._node.entry.name}"
+
+    def perform(self, context: LaunchContext) -> str:
+        return self._node.log_option(context.launch_configurations.get("ros_namespace", ""))
 
 
 def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgument]:
@@ -58,7 +72,7 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
             "log_level",
             default_value=BringUp.log_level,
             choices=list(LOG_LEVELS),
-            description="Lowest severity of the messages that the nodes log.",
+            description="Lowest severity of the messages that are logged; debug adds what each node decides.",
         ),
         DeclareLaunchArgument(
             "respawn",
@@ -108,7 +122,7 @@ def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
         namespace=node.namespace,
         parameters=[*(str(file) for file in node.parameter_files), own],
         remappings=list(node.remappings),
-        ros_arguments=["--log-level", node.log_level],
+        ros_arguments=["--log-level", _LogOption(node)],
         output="screen",
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,

@@ -36,7 +36,7 @@ def command(start: NodeStart, own_parameters: Path) -> list[str]:
         words += ["--remap", f"{old}:={new}"]
     for file in (*start.parameter_files, own_parameters):
         words += ["--params-file", str(file)]
-    return [*words, "--log-level", start.log_level]
+    return [*words, "--log-level", start.log_option()]
 
 
 def parameter_text(start: NodeStart) -> str:

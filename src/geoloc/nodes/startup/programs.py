@@ -64,7 +64,7 @@ class BringUp:
         map: map directory; empty for the map that the parameter files name.
         image_topic: image topic of the camera; `camera_info` is expected beside it, as in image_transport.
         use_sim_time: whether to take time from /clock.
-        log_level: log level of the nodes, one of `LOG_LEVELS`.
+        log_level: log level, one of `LOG_LEVELS`; debug is for the nodes alone, others for ROS as well.
 
     Raises:
         ParameterError: if the log level does not exist in ROS.
@@ -100,6 +100,19 @@ class NodeStart:
     def full_name(self) -> str:
         """Name of the node with its namespace, such as `/geoloc/camera_node`."""
         return "/" + "/".join(part for part in (self.namespace.strip("/"), self.entry.name) if part)
+
+    def log_option(self, pushed: str = "") -> str:
+        """Return the value of `--log-level`.
+
+        Debug is for the node's own logger, because the debug messages of rcl and rmw would bury the node's.
+
+        Args:
+            pushed: namespace that a launch file pushes in front of the node's.
+        """
+        if self.log_level != "debug":
+            return self.log_level
+        logger = f"{pushed}{self.full_name}".strip("/").replace("/", ".")
+        return f"{logger}:=debug"
 
 
 def bring_up(choices: BringUp) -> list[NodeStart]:

@@ -40,7 +40,7 @@ def test_a_command_line_carries_all_that_a_launch_would(tmp_path: Path) -> None:
     assert "geoloc.nodes.camera_node" in words[2]
     text = " ".join(words)
     assert "--remap __ns:=/geoloc --remap image:=/cam/image" in text
-    assert text.endswith(f"--params-file {tmp_path / 'own.yaml'} --log-level debug")
+    assert text.endswith(f"--params-file {tmp_path / 'own.yaml'} --log-level geoloc.camera_node:=debug")
 
 
 def test_own_parameters_keep_their_types(tmp_path: Path) -> None:

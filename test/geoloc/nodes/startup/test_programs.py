@@ -134,6 +134,25 @@ def test_what_is_missing_is_named(choices: dict, error: type[Exception], sentenc
         start(RETRIEVAL_NODE, BringUp(**choices))
 
 
+@pytest.mark.parametrize(
+    ("namespace", "pushed", "logger"),
+    [
+        ("geoloc", "", "geoloc.camera_node"),
+        ("/uav1/geoloc", "", "uav1.geoloc.camera_node"),
+        ("/", "", "camera_node"),
+        ("geoloc", "/uav1", "uav1.geoloc.camera_node"),
+    ],
+)
+def test_debug_is_for_the_nodes_own_logger(namespace: str, pushed: str, logger: str) -> None:
+    chosen = start(CAMERA_NODE, BringUp(namespace=namespace, log_level="debug"))
+    assert chosen.log_option(pushed) == f"{logger}:=debug"
+
+
+@pytest.mark.parametrize("level", ["info", "warn", "error", "fatal"])
+def test_every_other_level_is_for_ros_as_well(level: str) -> None:
+    assert start(CAMERA_NODE, BringUp(log_level=level)).log_option("/uav1") == level
+
+
 def test_an_unknown_log_level_is_refused() -> None:
     with pytest.raises(ParameterError, match="'loud' is unknown"):
         BringUp(log_level="loud")
