@@ -30,11 +30,11 @@ _REMEMBERED = 256
 _REFUSALS_KEPT = 64
 _CLOCK = "/clock"
 NO_FRAMES = "no_frames"
-"""Reason of a verdict without a frame; all others are values of `Reason`."""
+"""Reason of a condition without a frame; all others are values of `Reason`."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Condition:
     """State of a node: a level of `DiagnosticStatus`, a sentence, and the reason of a refusal."""
 
     level: bytes
@@ -147,45 +147,45 @@ class Health:
         """Subscribe to `refusals`, for the sentences about frames that an earlier node refused."""
         self._node.create_subscription(DiagnosticArray, topics.REFUSALS, self._hear, topics.every_answer())
 
-    def verdict(self) -> Verdict:
+    def condition(self) -> Condition:
         """Return the state of the node now."""
         if self.silent_for_s() > _SILENT_AFTER_S:
-            return Verdict(DiagnosticStatus.ERROR, self._silence(), NO_FRAMES)
+            return Condition(DiagnosticStatus.ERROR, self._silence(), NO_FRAMES)
         with self._lock:
             if self._refused_ns is None:
-                return Verdict(DiagnosticStatus.OK, "frames are answered.")
+                return Condition(DiagnosticStatus.OK, "frames are answered.")
             refusal = self._refusals.get(self._refused_ns)
         if refusal is None:
-            return Verdict(DiagnosticStatus.WARN, "an earlier node refused the frame.")
-        return Verdict(DiagnosticStatus.WARN, refusal.sentence, str(refusal.reason))
+            return Condition(DiagnosticStatus.WARN, "an earlier node refused the frame.")
+        return Condition(DiagnosticStatus.WARN, refusal.sentence, str(refusal.reason))
 
     def publish(self) -> None:
         """Publish the summary, and say on the console what is due."""
-        verdict, concern = self.verdict(), self._concern()
-        self._say(verdict, concern)
+        condition, concern = self.condition(), self._concern()
+        self._say(condition, concern)
         with self._lock:
             values = self._values()
         if concern is not None:
             values["concern"] = concern
-        level, sentence = verdict.level, verdict.sentence
+        level, sentence = condition.level, condition.sentence
         if concern is not None and level == DiagnosticStatus.OK:
             level, sentence = DiagnosticStatus.WARN, concern
         status = messages_out.status(self._node, "frames", level, sentence, {**values, **self._extra()})
         stamp = messages_out.header(self._node.get_clock().now().nanoseconds, "")
         self._summaries.publish(DiagnosticArray(header=stamp, status=[status]))
 
-    def _say(self, verdict: Verdict, concern: str | None) -> None:
+    def _say(self, condition: Condition, concern: str | None) -> None:
         logger = self._node.get_logger()
         silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
-        speaks = verdict.reason == NO_FRAMES and silent_s > _PATIENCE_S and self._speaks()
+        speaks = condition.reason == NO_FRAMES and silent_s > _PATIENCE_S and self._speaks()
         due = over = False
         with self._lock:
-            if verdict.level == DiagnosticStatus.OK:
+            if condition.level == DiagnosticStatus.OK:
                 over = self._problems.is_over() and self._answers
             else:
-                due = self._trouble(verdict.sentence if speaks else None)
+                due = self._trouble(condition.sentence if speaks else None)
         if due:
-            logger.warning(f"no fix: {verdict.sentence}")
+            logger.warning(f"no fix: {condition.sentence}")
         if over:
             logger.info(f"frames are answered{' again' if self._answered_before else ''}")
         if concern is None:

@@ -22,7 +22,7 @@ class StatePublisher:
 
     Args:
         node: node that gives the answers.
-        health: health of that node; level and sentence are its verdict.
+        health: health of that node; level and sentence are its condition.
         state: function that returns the filter's state.
     """
 
@@ -48,13 +48,13 @@ class StatePublisher:
             self._logged_state = state
 
     def _publish(self) -> None:
-        verdict = self._health.verdict()
+        condition = self._health.condition()
         values = {
             "state": self._state(),
-            "reason": verdict.reason,
+            "reason": condition.reason,
             "last_fix_age_s": f"{time.monotonic() - self._fix_at_s:.1f}",
             "sigma_m": f"{self._sigma_m:.2f}",
         }
         self._publisher.publish(
-            messages_out.status(self._node, "state", verdict.level, verdict.sentence, values)
+            messages_out.status(self._node, "state", condition.level, condition.sentence, values)
         )
