@@ -14,6 +14,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 from geoloc.errors import ParameterError
+from geoloc.nodes.startup.launch_actions import LogOption
 
 LAUNCH = Path(__file__).resolve().parents[1] / "launch"
 BRINGUP = {"namespace", "params_file", "model", "map", "image_topic", "use_sim_time", "log_level", "respawn"}
@@ -69,6 +70,21 @@ def test_a_replay_scores_and_plays_as_well(choices: dict[str, str]) -> None:
 def test_a_rate_that_is_no_number_is_refused(choices: dict[str, str]) -> None:
     with pytest.raises(ParameterError, match="rate is 'fast'"):
         nodes("replay.launch.py", bag="flight.mcap", rate="fast", **choices)
+
+
+def test_debug_is_for_the_nodes_logger_also_under_a_pushed_namespace(choices: dict[str, str]) -> None:
+    started = nodes("bringup.launch.py", log_level="debug", **choices)
+    context = LaunchContext()
+    context.launch_configurations["ros_namespace"] = "/uav1"
+    options = [
+        part.perform(context)
+        for each in started
+        for word in each.cmd
+        for part in word
+        if isinstance(part, LogOption)
+    ]
+    names = ("camera_node", "inference_node", "retrieval_node")
+    assert options == [f"uav1.geoloc.{name}:=debug" for name in names]
 
 
 def test_no_map_is_said_before_anything_starts(choices: dict[str, str]) -> None:

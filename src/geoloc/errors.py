@@ -38,7 +38,7 @@ def clause(error: Exception | str) -> str:
 
 
 class Reason(str, Enum):
-    """Reason why a frame has no fix; `/diagnostics` and reports show the value."""
+    """Reason why a frame has no fix; `refusals`, `state` and reports show the value."""
 
     BAD_IMAGE = "bad_image"
     NO_CAMERA_INFO = "no_camera_info"

@@ -14,7 +14,7 @@ _UNKNOWN_SIGMA_M = 30.0
 
 
 class State(str, Enum):
-    """State of the filter; `/diagnostics` shows the value."""
+    """State of the filter; the topic `state` shows the value."""
 
     STARTING = "starting"
     TRACKING = "tracking"

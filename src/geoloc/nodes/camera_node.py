@@ -141,7 +141,7 @@ class CameraNode(GeolocNode):
             )
         )
         self._views.publish(messages_out.stacked_views(view.stamp_ns, frame_id, view.images))
-        what = f"{len(view.images)} views from {view.height_m:.1f} m"
+        what = f"views: {len(view.images)}, height {view.height_m:.1f} m"
         self._health.answered(view.stamp_ns, time.perf_counter() - started_s, what)
 
     def _view(self, message: Image | CompressedImage) -> View:

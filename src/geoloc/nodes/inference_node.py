@@ -67,7 +67,7 @@ class InferenceNode(GeolocNode):
             self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, np.empty((1, 0), np.float32)))
             return
         self._answers.publish(messages_out.descriptor(stamp_ns, frame_id, rows))
-        self._health.answered(stamp_ns, time.perf_counter() - started_s, f"{len(rows)} descriptors")
+        self._health.answered(stamp_ns, time.perf_counter() - started_s, f"descriptors: {len(rows)}")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -144,9 +144,7 @@ class RetrievalNode(GeolocNode):
         fix = self._answer(message, offset, stamp_ns)
         self._publish(fix, frame_id)
         if fix.reason is None:
-            what = (
-                f"{fix.latitude_deg:.6f}, {fix.longitude_deg:.6f}, sigma {sigma_m(fix.covariance_m2):.1f} m"
-            )
+            what = f"{_position(fix)}, sigma {sigma_m(fix.covariance_m2):.1f} m"
             self._health.answered(stamp_ns, time.perf_counter() - started_s, what)
         else:
             self._health.refused(stamp_ns, FrameRefused(fix.reason, fix.sentence))

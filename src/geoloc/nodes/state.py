@@ -44,7 +44,7 @@ class StatePublisher:
             self._fix_at_s, self._sigma_m = time.monotonic(), float(sigma_m(fix.covariance_m2))
         state = str(self._state())
         if state != self._logged_state:
-            self._node.get_logger().debug(f"state: {self._logged_state}, now {state}")
+            self._node.get_logger().debug(f"state: from {self._logged_state} to {state}")
             self._logged_state = state
 
     def _publish(self) -> None:

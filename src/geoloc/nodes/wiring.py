@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a node listens to, in words for the pilot: resolved topics and their numbers of publishers."""
 
+import time
+
 from rclpy.node import Node
 
 from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.nodes import topics
 
+_GONE_AFTER_S = 3.0  # a suite that starts or ends is not a node that is missing
 _INPUT_OF = {
     Reason.NO_CAMERA_INFO: topics.CAMERA_INFO,
     Reason.BAD_CAMERA_INFO: topics.CAMERA_INFO,
@@ -65,16 +68,20 @@ class Upstream:
         self._what = what
         self._topic = topic
         self._earlier = earlier
+        self._seen_s = time.monotonic()
 
     def is_missing(self) -> bool:
-        """Return whether the earlier node does not run, so that it cannot say why no frame arrives."""
-        return publishers(self._node, self._topic) == 0
+        """Return whether the earlier node is gone for good, so that it cannot say why no frame arrives."""
+        now_s = time.monotonic()
+        if publishers(self._node, self._topic):
+            self._seen_s = now_s
+        return now_s - self._seen_s > _GONE_AFTER_S
 
     def waits_for(self) -> str:
         """Return the sentence for the time in which nothing arrives."""
         remedy = (
-            f"start {self._earlier} in this namespace"
-            if self.is_missing()
-            else "an earlier node says why on the console"
+            "an earlier node says why on the console"
+            if publishers(self._node, self._topic)
+            else f"start {self._earlier} in this namespace"
         )
         return f"no {self._what} arrive ({counted(self._node, self._topic)}); {remedy}."

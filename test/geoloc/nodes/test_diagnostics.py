@@ -191,8 +191,10 @@ def test_names_follow_the_convention_and_hardware_the_namespace(namespace, name,
     assert (read.reason, read.sentence) == (Reason.TILT, "too much tilt.")
 
 
-def test_a_node_without_its_predecessor_says_which_to_start(pilot):
+def test_a_node_whose_predecessor_is_gone_for_good_says_which_to_start(pilot, monkeypatch):
     missing = wiring.Upstream(pilot, "views", "nowhere/image", "camera_node")
+    assert not missing.is_missing()
+    monkeypatch.setattr(wiring, "_GONE_AFTER_S", 0.0)
     assert missing.is_missing()
     assert missing.waits_for() == (
         "no views arrive (/told/nowhere/image: 0 publishers); start camera_node in this namespace."

@@ -14,7 +14,7 @@ from geoloc.nodes.startup.programs import LOG_LEVELS, RESPAWN_DELAY_S, BringUp, 
 YES_OR_NO = ["true", "false"]
 
 
-class _LogOption(Substitution):
+class LogOption(Substitution):
     """Value of `--log-level`, known once the launch has pushed its namespaces."""
 
     def __init__(self, node: NodeStart) -> None:
@@ -22,9 +22,11 @@ class _LogOption(Substitution):
         self._node = node
 
     def describe(self) -> str:
+        """Return a description, for messages of launch."""
         return f"log level of {self._node.entry.name}"
 
     def perform(self, context: LaunchContext) -> str:
+        """Return the value under the namespace that the launch has pushed so far."""
         return self._node.log_option(context.launch_configurations.get("ros_namespace", ""))
 
 
@@ -122,7 +124,7 @@ def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
         namespace=node.namespace,
         parameters=[*(str(file) for file in node.parameter_files), own],
         remappings=list(node.remappings),
-        ros_arguments=["--log-level", _LogOption(node)],
+        ros_arguments=["--log-level", LogOption(node)],
         output="screen",
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,
