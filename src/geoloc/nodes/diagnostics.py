@@ -35,11 +35,19 @@ NO_FRAMES = "no_frames"
 
 @dataclass(frozen=True)
 class Condition:
-    """State of a node: a level of `DiagnosticStatus`, a sentence, and the reason of a refusal."""
+    """State of a node.
+
+    Attributes:
+        level: level of `DiagnosticStatus`.
+        sentence: why there is no fix, or that there is one.
+        reason: value of `Reason`, `NO_FRAMES`, or empty if frames are answered.
+        is_normal: whether this belongs to every flight, so that the console need not warn.
+    """
 
     level: bytes
     sentence: str
     reason: str = ""
+    is_normal: bool = False
 
 
 class Health:
@@ -80,6 +88,8 @@ class Health:
         self._refused_ns: int | None = None
         self._last_at_s: float | None = None
         self._began_s = time.monotonic()
+        self._clock_ns = 0
+        self._clock_moved_s = self._began_s
         self._arrivals_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
@@ -126,10 +136,8 @@ class Health:
             due = self._trouble(refusal.sentence)
         self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
         self._node.get_logger().debug(f"frame {stamp_ns}: refused, {refusal.reason}: {refusal.sentence}")
-        if due and refusal.reason is Reason.SEARCHING:  # every flight begins so
-            self._node.get_logger().info(f"no fix: {refusal.sentence}")
-        elif due:
-            self._node.get_logger().warning(f"no fix: {refusal.sentence}")
+        if due:
+            self._log(refusal.sentence, is_normal=refusal.reason is Reason.SEARCHING)
 
     def refused_input(self, stamp_ns: int, refusal: FrameRefused) -> None:
         """Publish the refusal of an input that is not a frame, and say it on the console."""
@@ -150,7 +158,7 @@ class Health:
     def condition(self) -> Condition:
         """Return the state of the node now."""
         if self.silent_for_s() > _SILENT_AFTER_S:
-            return Condition(DiagnosticStatus.ERROR, self._silence(), NO_FRAMES)
+            return self._silence()
         with self._lock:
             if self._refused_ns is None:
                 return Condition(DiagnosticStatus.OK, "frames are answered.")
@@ -161,6 +169,7 @@ class Health:
 
     def publish(self) -> None:
         """Publish the summary, and say on the console what is due."""
+        self._watch_clock()
         condition, concern = self.condition(), self._concern()
         self._say(condition, concern)
         with self._lock:
@@ -175,7 +184,6 @@ class Health:
         self._summaries.publish(DiagnosticArray(header=stamp, status=[status]))
 
     def _say(self, condition: Condition, concern: str | None) -> None:
-        logger = self._node.get_logger()
         silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
         speaks = condition.reason == NO_FRAMES and silent_s > _PATIENCE_S and self._speaks()
         due = over = False
@@ -185,13 +193,19 @@ class Health:
             else:
                 due = self._trouble(condition.sentence if speaks else None)
         if due:
-            logger.warning(f"no fix: {condition.sentence}")
+            self._log(condition.sentence, is_normal=condition.is_normal)
         if over:
-            logger.info(f"frames are answered{' again' if self._answered_before else ''}")
+            self._node.get_logger().info(f"frames are answered{' again' if self._answered_before else ''}")
         if concern is None:
             self._concerns.is_over()
         elif self._concerns.is_due(concern):
-            logger.warning(concern)
+            self._node.get_logger().warning(concern)
+
+    def _log(self, sentence: str, *, is_normal: bool) -> None:
+        if is_normal:
+            self._node.get_logger().info(f"no fix: {sentence}")
+        else:
+            self._node.get_logger().warning(f"no fix: {sentence}")
 
     def _trouble(self, sentence: str | None) -> bool:
         """Report a problem, None if its sentence is another's to say; return whether to say it now."""
@@ -217,12 +231,21 @@ class Health:
             with self._lock:
                 self._keep(messages.stamp_ns(message), refusal)
 
-    def _silence(self) -> str:
-        clock = self._node.get_clock()
-        if clock.ros_time_is_active and clock.now().nanoseconds == 0:
+    def _watch_clock(self) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
+        if now_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_s = now_ns, time.monotonic()
+
+    def _silence(self) -> Condition:
+        simulated = self._node.get_clock().ros_time_is_active
+        if simulated and self._clock_ns == 0:
             sentence = "use_sim_time is true, but /clock has no messages; start the simulation or the replay"
-            return wiring.with_topics(sentence, self._node, _CLOCK)
-        return self._waits_for()
+        elif simulated and time.monotonic() - self._clock_moved_s > _SILENT_AFTER_S:
+            sentence = "/clock stands still; the simulation or the replay has paused or ended"
+        else:
+            return Condition(DiagnosticStatus.ERROR, self._waits_for(), NO_FRAMES)
+        sentence = wiring.with_topics(sentence, self._node, _CLOCK)
+        return Condition(DiagnosticStatus.ERROR, sentence, NO_FRAMES, is_normal=self._clock_ns > 0)
 
     def _waits_for_any(self) -> str:
         names = {subscription.topic_name for subscription in self._node.subscriptions}

@@ -12,10 +12,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
 
 from flying import Drone, camera_node, fly, frame_at, wait_for
 from geoloc.errors import FrameRefused, Reason
-from geoloc.nodes import diagnostics, messages_in, messages_out, topics, wiring
+from geoloc.nodes import diagnostics, messages_in, messages_out, state, topics, wiring
 from geoloc.nodes.console import Reminder
 
 CAMERA, INFERENCE, RETRIEVAL = (f"told/{name}_node" for name in ("camera", "inference", "retrieval"))
@@ -98,7 +99,7 @@ def test_every_refused_frame_is_on_refusals_and_diagnostics_stays_at_one_a_secon
     stamp_ns = pilot.next_stamp()
     pilot.sense(stamp_ns, height_m=None)
     began_s, before = time.monotonic(), len(pilot.summaries)
-    for frame in range(stamp_ns, stamp_ns + 10):
+    for frame in range(stamp_ns, stamp_ns + 6):
         pilot.images.publish(messages_out.rgb_image(frame, "camera", frame_at(0.0, 0.0)))
         assert pilot.wait("reason", frame) == "no_height"
     lasted_s = time.monotonic() - began_s
@@ -139,7 +140,9 @@ def test_the_return_of_answers_is_said_once_and_state_tells_the_fix(pilot):
     assert ends == [RETRIEVAL]
 
 
-def test_without_clock_state_goes_on_and_camera_node_says_why(pilot, spinner, monkeypatch):
+def test_without_clock_or_while_it_stands_still_camera_node_says_so(pilot, spinner, monkeypatch):
+    monkeypatch.setattr(diagnostics, "_PERIOD_S", 0.2)
+    monkeypatch.setattr(state, "_PERIOD_S", 0.2)
     nodes = fly(spinner, "clockless", camera={"use_sim_time": True}, use_sim_time=True)
     other = spinner.add(Listener("clockless"))
     sentence = "/clock has no messages; start the simulation or the replay (/clock: 0 publishers)."
@@ -148,6 +151,15 @@ def test_without_clock_state_goes_on_and_camera_node_says_why(pilot, spinner, mo
     assert wait_for(lambda: other.console("clockless/camera_node"))
     assert other.console("clockless/camera_node")[0][1].endswith(sentence)
     assert other.console("clockless/retrieval_node") == []
+    monkeypatch.setattr(diagnostics, "_SILENT_AFTER_S", 0.5)
+    clock = other.create_publisher(Clock, "/clock", 10)
+    still = "/clock stands still; the simulation or the replay has paused or ended (/clock: 1 publisher)."
+
+    def said():
+        clock.publish(Clock(clock=messages_out.time(5)))
+        return (INFO, f"no fix: {still}") in other.console("clockless/camera_node")
+
+    assert wait_for(said)
     for node in (other, nodes.camera, nodes.inference, nodes.retrieval):
         spinner.remove(node)
 
