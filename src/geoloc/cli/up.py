@@ -29,7 +29,7 @@ def up(
     ] = BringUp.image_topic,
     use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="Take time from /clock.")] = False,
     log_level: Annotated[
-        str, typer.Option(help="Log level: debug, info, warn, error or fatal.")
+        str, typer.Option(help="Log level: debug (adds what each node decides), info, warn, error or fatal.")
     ] = BringUp.log_level,
     respawn: Annotated[bool, typer.Option("--respawn", help="Restart a node that crashes.")] = False,
 ) -> None:

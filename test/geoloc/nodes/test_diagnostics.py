@@ -11,6 +11,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import Log
+from rclpy.logging import LoggingSeverity
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 
@@ -55,18 +56,28 @@ class Listener(Drone):
 
 
 @pytest.fixture(scope="module")
-def pilot(spinner):
-    """A listener, and the flight nodes in the namespace `told`, which lose patience at once."""
-    listener = spinner.add(Listener("told"))
+def listener(spinner):
+    """A drone that listens before the nodes start."""
+    return spinner.add(Listener("told"))
+
+
+@pytest.fixture(scope="module")
+def flown(spinner, listener):
+    """The flight nodes in the namespace `told`, which lose patience at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnostics, "_PATIENCE_S", 0.0)
         nodes = fly(spinner, "told")
-        for node in (nodes.camera, nodes.inference, nodes.retrieval):
+        started = (nodes.camera, nodes.inference, nodes.retrieval)
+        for node in started:
             node._health._problems = Reminder(calm_s=0.1)
-        listener.await_suite()
-        yield listener
-    for node in (listener, nodes.camera, nodes.inference, nodes.retrieval):
-        spinner.remove(node)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pilot(listener, flown):
+    """The listener, once the nodes hear it."""
+    listener.await_suite()
+    return listener
 
 
 WARN, INFO = Log.WARN, Log.INFO
@@ -140,6 +151,21 @@ def test_the_return_of_answers_is_said_once_and_state_tells_the_fix(pilot):
     assert ends == [RETRIEVAL]
 
 
+def test_debug_shows_what_each_node_decides_about_a_frame(pilot, flown):
+    for node in flown:
+        node.get_logger().set_level(LoggingSeverity.DEBUG)
+    stamp_ns = pilot.good_frame()
+    results = {CAMERA: "views: 1, height 100.0 m; ", INFERENCE: "descriptors: 1; ", RETRIEVAL: "46.99"}
+    for name, result in results.items():
+        begins = f"frame {stamp_ns}: {result}"
+        assert wait_for(lambda n=name, b=begins: any(text.startswith(b) for _, text in pilot.console(n)))
+    refused_ns = pilot.next_stamp()
+    pilot.sense(refused_ns, attitude=(1.0, 0.0, 0.0, 0.0))
+    pilot.shoot(refused_ns, frame_at(0.0, 0.0))
+    begins = f"frame {refused_ns}: refused, tilt: the camera is tilted"
+    assert wait_for(lambda: any(text.startswith(begins) for _, text in pilot.console(CAMERA)))
+
+
 def test_without_clock_or_while_it_stands_still_camera_node_says_so(pilot, spinner, monkeypatch):
     monkeypatch.setattr(diagnostics, "_PERIOD_S", 0.2)
     monkeypatch.setattr(state, "_PERIOD_S", 0.2)
@@ -164,7 +190,7 @@ def test_without_clock_or_while_it_stands_still_camera_node_says_so(pilot, spinn
         spinner.remove(node)
 
 
-def test_a_concern_is_a_warning_although_frames_are_answered(pilot, spinner):
+def test_a_concern_is_a_warning_a_search_and_a_hint_are_no_alarm(pilot, spinner):
     camera, sender = spinner.add(camera_node("worried")), spinner.add(Listener("worried"))
     camera._health._concern = lambda: "3 of 9 frames got lost; make the camera reliable."
     assert wait_for(lambda: all(p.get_subscription_count() for p in (sender.images, sender.cameras)))
@@ -178,6 +204,16 @@ def test_a_concern_is_a_warning_although_frames_are_answered(pilot, spinner):
     status, values = sender.heard[topics.DIAGNOSTICS]["worried/camera_node"]
     assert (status.level, status.message) == (DiagnosticStatus.WARN, values["concern"])
     assert wait_for(lambda: (WARN, values["concern"]) in sender.console("worried/camera_node"))
+    for _ in range(3):
+        camera._health.refused_input(stamp_ns, FrameRefused(Reason.OFF_MAP, "the hint is off the map."))
+    camera._health.refused(stamp_ns, FrameRefused(Reason.SEARCHING, "searching the whole map."))
+    searching = (INFO, "no fix: searching the whole map.")
+    assert wait_for(lambda: searching in sender.console("worried/camera_node"))
+    assert sender.console("worried/camera_node").count((WARN, "the hint is off the map.")) == 1
+    camera._health.publish()
+    counts = sender.heard[topics.DIAGNOSTICS]
+    assert wait_for(lambda: counts["worried/camera_node"][1].get("refused_searching") == "1")
+    assert counts["worried/camera_node"][1]["refused"] == "1"
     spinner.remove(sender)
     spinner.remove(camera)
 
