@@ -16,12 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from geographic_msgs.msg import GeoPointStamped
-from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from sensor_msgs.msg import Image, NavSatFix
 from std_srvs.srv import Trigger
 
 from geoloc.camera import messages
@@ -30,7 +28,8 @@ from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.installed import find_model
 from geoloc.localizer import Fix, Localizer
 from geoloc.mapping.directory import open_map
-from geoloc.nodes import messages_in, messages_out, topics
+from geoloc.nodes import messages_in, topics
+from geoloc.nodes.answers import Answers
 from geoloc.nodes.diagnostics import Health, as_refusal
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
@@ -60,7 +59,7 @@ class RetrievalNode(GeolocNode):
         self._newest_ns = 0
         self._frame_id = ""
         self._health = Health(self, self._facts)
-        self._advertise()
+        self._answers = Answers(self, self._settings.map_frame)
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
         self._subscribe()
         self.get_logger().info(
@@ -70,18 +69,6 @@ class RetrievalNode(GeolocNode):
     def close(self) -> None:
         """Stop the worker."""
         self._worker.stop()
-
-    def _advertise(self) -> None:
-        answers = topics.every_answer()
-        self._geopoints = self.create_publisher(GeoPointStamped, topics.GEOPOINT, answers)
-        self._fixes = self.create_publisher(
-            NavSatFix,
-            topics.FIX,
-            answers,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._poses = self.create_publisher(PoseWithCovarianceStamped, topics.POSE, answers)
-        self._candidates = self.create_publisher(PointCloud2, topics.CANDIDATES, answers)
 
     def _subscribe(self) -> None:
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
@@ -154,15 +141,8 @@ class RetrievalNode(GeolocNode):
 
     def _publish(self, fix: Fix, frame_id: str) -> None:
         self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
-        if fix.has_position:
-            self._geopoints.publish(messages_out.geopoint(fix, frame_id))
-            self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
-        self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
+        self._answers.publish(fix, frame_id)
         self._log(fix)
-        if fix.candidates.ids.size:
-            self._candidates.publish(
-                messages_out.candidates(fix.stamp_ns, self._settings.map_frame, fix.candidates)
-            )
 
     def _log(self, fix: Fix) -> None:
         """Log the answer, at most once every few seconds."""
