@@ -4,6 +4,7 @@
 For every frame that camera_node processes, the node publishes one `fix` with the frame's stamp: `STATUS_FIX`,
 or `STATUS_NO_FIX` if any node refused the frame. It publishes `geopoint` and `pose` only with a position. If
 no frames arrive, `fix` is `STATUS_NO_FIX` once a second with the node's time, so silence means a dead node.
+It does so also if that time stands still or is set back, because a repeated stamp is the lesser evil.
 
 `odom` and `initial_fix` inform the filter; the service `~/relocalize` makes it forget and search the whole
 map. Unless `refine` is off, `view/image` refines a sure position; a fix without a usable view is unrefined.
@@ -19,18 +20,20 @@ from typing import Any
 from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from sensor_msgs.msg import Image, NavSatFix
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.filter import State
 from geoloc.installed import find_model
 from geoloc.localizer import Fix, Localizer
 from geoloc.mapping.directory import open_map
 from geoloc.nodes import messages_in, topics
 from geoloc.nodes.answers import Answers
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.initial_fix import InitialFix
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
@@ -39,11 +42,16 @@ from geoloc.nodes.stamped_cache import StampedCache
 from geoloc.query import Query
 
 _CONSOLE_S = 5.0
+_NO_FIX_EVERY_S = 1.0
 _VIEWS = 16  # a view comes before its descriptor; only the views of dropped frames remain in the cache
 
 
 class RetrievalNode(GeolocNode):
-    """Localizes the newest descriptor on one map."""
+    """Localizes the newest descriptor on one map.
+
+    Attributes:
+        hints: positions from other sources, and what became of them.
+    """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
@@ -56,10 +64,12 @@ class RetrievalNode(GeolocNode):
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
         self._views: StampedCache[Image] = StampedCache(_VIEWS)
         self._refused_before = 0
-        self._newest_ns = 0
         self._frame_id = ""
         self._health = Health(self, self._facts)
-        self._answers = Answers(self, self._settings.map_frame)
+        self._answers = Answers(self, self._settings, self._map.frame)
+        self.hints = InitialFix(
+            self, self._localizer, topics.INITIAL_FIX, topics.any_publisher(), topics.latched()
+        )
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
         self._subscribe()
         self.get_logger().info(
@@ -76,10 +86,11 @@ class RetrievalNode(GeolocNode):
         if self._settings.localizer.refine != "off":
             self.create_subscription(Image, topics.VIEW_IMAGE, self._on_view, topics.newest_whole())
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
-        self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
-        # Steady time, because silence must be reported even when the clock of a simulation has stopped.
-        self.create_timer(1.0, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        # Steady time, because silence must be reported even if the clock of a simulation has stopped.
+        self.create_timer(
+            _NO_FIX_EVERY_S, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def _on_offset(self, message: Vector3Stamped) -> None:
         if math.isnan(message.vector.x):
@@ -100,17 +111,19 @@ class RetrievalNode(GeolocNode):
         self._odometry_received += 1
         self._localizer.add_odometry(messages.stamp_ns(message), *messages.odometry_m(message))
 
-    def _on_initial_fix(self, message: NavSatFix) -> None:
-        stamp_ns = messages.stamp_ns(message) or self.get_clock().now().nanoseconds  # 0 if typed by hand
-        try:
-            self._localizer.start_at(stamp_ns, *messages_in.initial_fix(message))
-        except FrameRefused as refusal:
-            self._health.refused(stamp_ns, refusal)
-            self.get_logger().warning(refusal.sentence)
-
     def _on_relocalize(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        before = self._localizer.state
         self._localizer.forget()
-        response.success, response.message = True, "searching the whole map"
+        response.success = before is not State.ALONE
+        if before is State.ALONE:
+            response.message = "nothing to forget: filter is false, so each frame is searched for by itself"
+        elif math.isinf(self._health.silent_for_s()):
+            response.message = (
+                "nothing to forget: no frame has come yet; the first one is searched for in the whole map"
+            )
+        else:
+            response.message = f"searching the whole map; the state was {before}"
+        self.get_logger().warning(f"~/relocalize was called: {response.message}.")
         return response
 
     def _work(self, message: Image) -> None:
@@ -119,6 +132,7 @@ class RetrievalNode(GeolocNode):
         started_s = time.perf_counter()
         fix = self._answer(message, offset, stamp_ns)
         self._publish(fix, frame_id)
+        self.hints.tell(self._localizer.hint)
         if fix.reason is None:
             self._health.answered(stamp_ns, time.perf_counter() - started_s)
         else:
@@ -140,7 +154,7 @@ class RetrievalNode(GeolocNode):
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
     def _publish(self, fix: Fix, frame_id: str) -> None:
-        self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
+        self._frame_id = frame_id
         self._answers.publish(fix, frame_id)
         self._log(fix)
 
@@ -157,9 +171,8 @@ class RetrievalNode(GeolocNode):
         self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
 
     def _report_silence(self) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        if self._health.silent_for_s() > self._settings.silence_s and now_ns > self._newest_ns:
-            self._publish_no_fix(now_ns, self._frame_id)
+        if self._health.silent_for_s() > self._settings.silence_s:
+            self._publish_no_fix(self.get_clock().now().nanoseconds, self._frame_id)
 
     def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
         self._publish(Fix.none(stamp_ns), frame_id)
@@ -171,6 +184,7 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
+        counted |= self.hints.facts()
         return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
     def _estimates(self) -> dict[str, object]:
