@@ -15,6 +15,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from rcl_interfaces.msg import Log
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -343,6 +344,13 @@ class Sender(Drone):
         self.offsets.publish(messages_out.offset(stamp_ns, "camera", 0.0, 0.0, 100.0))
         self.descriptors.publish(messages_out.descriptor(stamp_ns, "camera", vectors))
         return self.wait(topics.FIX, stamp_ns)
+
+
+def listen_to_log(node):
+    """Subscribe to `/rosout`; return the list that its texts are added to."""
+    texts = []
+    node.create_subscription(Log, "/rosout", lambda message: texts.append(message.msg), 100)
+    return texts
 
 
 def camera_info(stamp_ns):

@@ -28,6 +28,10 @@ class ParameterError(GeolocError):
     """A parameter outside its range, or two that contradict each other."""
 
 
+class HintRefused(GeolocError):  # noqa: N818 - a refusal is an answer, not an error
+    """Refusal of a position that another source gives; the belief does not change."""
+
+
 class BagError(GeolocError):
     """A recording that is missing, truncated, or lacks what the task needs."""
 

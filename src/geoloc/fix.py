@@ -44,6 +44,7 @@ class Fix:
         is_calibrated: whether the covariance was calibrated against truth with this model.
         is_refined: whether the view was registered with the map's imagery.
         attitude_m: standard deviation per axis that the attitude's error adds; 0 without a position.
+        height_m: height of the camera above ground, as corrected by the filter; NaN if unknown.
     """
 
     stamp_ns: int
@@ -58,6 +59,7 @@ class Fix:
     is_calibrated: bool = False
     is_refined: bool = False
     attitude_m: float = 0.0
+    height_m: float = math.nan
 
     @property
     def has_position(self) -> bool:

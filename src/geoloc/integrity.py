@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geoloc.arrays import Float32Array, Float64Array, FloatArray
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import FrameRefused, HintRefused, Reason
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
@@ -85,10 +85,9 @@ def check_margin(margin: float, min_margin: float) -> None:
 
 
 def check_degrees(latitude_deg: float, longitude_deg: float) -> None:
-    """Refuse a latitude outside ±90 degrees or a longitude outside ±180."""
+    """Refuse a hint's latitude outside ±90 degrees or longitude outside ±180."""
     if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
-        raise FrameRefused(
-            Reason.OFF_MAP,
+        raise HintRefused(
             f"latitude {latitude_deg}, longitude {longitude_deg} is not a place on Earth; "
             "give WGS 84 degrees.",
         )

@@ -10,14 +10,16 @@ import numpy as np
 
 from geoloc import integrity
 from geoloc.arrays import Float32Array, Float64Array, UInt8Array
-from geoloc.errors import FrameRefused, ParameterError
+from geoloc.errors import FrameRefused, HintRefused, ParameterError
 from geoloc.filter import (
     BayesFilter,
     Belief,
     FilterSettings,
+    Hint,
     LikelihoodModel,
     SingleFrame,
     State,
+    WeighedHint,
     hypothesis_weights,
 )
 from geoloc.fix import Candidates, Fix
@@ -108,6 +110,7 @@ class Localizer:
 
     Attributes:
         state: state of the filter.
+        hint: the last hint that was weighed; None if there was none.
         refinement: stage that refines beliefs and counts the outcomes.
 
     Raises:
@@ -147,6 +150,7 @@ class Localizer:
         self._estimator = self._filter or single
         self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
         self.state = State.STARTING if settings.filter else State.ALONE
+        self.hint: WeighedHint | None = None
         self.refinement = RefineStage(map_directory, settings.refine, settings.refine_weights, registration_m)
 
     def localize(self, view: "View") -> Fix:
@@ -177,6 +181,7 @@ class Localizer:
             # Filter: predict the belief by the motion, and update it with the look-up
             belief = self._estimator.update(query.stamp_ns, lookup)
             self.state, self._hypothesis_weights = belief.state, belief.hypothesis_weights
+            self.hint = belief.hint
             lookup = lookup.marginalized(
                 belief.hypothesis_weights, self.settings.likelihood_model.temperature
             )
@@ -210,22 +215,31 @@ class Localizer:
         if self._filter is not None:
             self._filter.add_odometry(stamp_ns, position_m, covariance_m2)
 
-    def start_at(
+    def add_hint(
         self,
         stamp_ns: int,
         latitude_deg: float,
         longitude_deg: float,
         covariance_m2: Float64Array | None = None,
-    ) -> None:
-        """Restart from a known position, WGS 84, with its covariance (2, 2) east-north; None if unknown.
+    ) -> Hint:
+        """Add a position from another source, which is weighed with the next frame.
+
+        Args:
+            stamp_ns: time at which the camera was there.
+            latitude_deg, longitude_deg: the position, WGS 84.
+            covariance_m2: its covariance (2, 2) east-north; None if unknown.
+
+        Returns:
+            The hint as it is weighed; its remark says if the covariance had to be replaced.
 
         Raises:
-            FrameRefused: OFF_MAP if the position is not on the map; the belief does not change.
+            HintRefused: if the position cannot be used; the belief does not change.
         """
-        if self._filter is not None:
-            integrity.check_degrees(latitude_deg, longitude_deg)
-            place_m = np.array(self._frame.to_local(latitude_deg, longitude_deg), dtype=np.float64)
-            self.state = self._filter.set_prior(stamp_ns, place_m, covariance_m2).state
+        if self._filter is None:
+            raise HintRefused("the initial fix is ignored, because filter is false; set filter to true.")
+        integrity.check_degrees(latitude_deg, longitude_deg)
+        place_m = np.array(self._frame.to_local(latitude_deg, longitude_deg), dtype=np.float64)
+        return self._filter.add_hint(stamp_ns, place_m, covariance_m2)
 
     def forget(self) -> None:
         """Forget where the drone is and search the whole map from the next frame on."""
@@ -269,8 +283,8 @@ class Localizer:
     def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
-        height_m = height_m if math.isfinite(height_m) else self._map.view_size_m
-        attitude_m = integrity.attitude_m(height_m, self.settings.attitude_error_deg)
+        above_m = height_m if math.isfinite(height_m) else self._map.view_size_m
+        attitude_m = integrity.attitude_m(above_m, self.settings.attitude_error_deg)
         calibration = self.settings.calibration
         return Fix(
             stamp_ns,
@@ -285,6 +299,7 @@ class Localizer:
             calibration is not None and calibration.is_measured(refined=place.refined),
             place.refined,
             attitude_m,
+            height_m * self.height_scale,
         )
 
 

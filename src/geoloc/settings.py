@@ -80,13 +80,14 @@ class Setting:
     def read(self, name: str, given: Any) -> Any:  # noqa: ANN401 - of the default's type
         """Check a value and convert it to the default's type.
 
-        A whole number is accepted as a float, and a list as a tuple. False is accepted as "off" if that is a
-        choice, because YAML reads an unquoted off as false.
+        A whole number is accepted as a float, and a list as a tuple. False is accepted as "off" and NaN as
+        "nan" if those are choices, because YAML or ROS read the unquoted words so.
 
         Raises:
             ParameterError: if the value has another type or is outside the range.
         """
-        value = "off" if given is False and "off" in self.choices else _like(self.default, given)
+        word = "off" if given is False else "nan" if isinstance(given, float) and math.isnan(given) else ""
+        value = word if word in self.choices else _like(self.default, given)
         if value is None or not self._admits(value):
             raise ParameterError(f"{name} is {given!r}; it must be {self._wanted()}.")
         return value

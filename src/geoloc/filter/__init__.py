@@ -3,8 +3,19 @@
 
 from geoloc.filter.bayes_filter import BayesFilter
 from geoloc.filter.belief import Belief, State
+from geoloc.filter.hint import Hint, HintVerdict, WeighedHint
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.single_frame import SingleFrame
 
-__all__ = ["BayesFilter", "Belief", "FilterSettings", "LikelihoodModel", "SingleFrame", "State"]
+__all__ = [
+    "BayesFilter",
+    "Belief",
+    "FilterSettings",
+    "Hint",
+    "HintVerdict",
+    "LikelihoodModel",
+    "SingleFrame",
+    "State",
+    "WeighedHint",
+]

@@ -14,23 +14,27 @@ lost: the track returns to the tiles with its remaining probability, and the sea
 no gate can lock the filter out, and a track that was right can recover.
 """
 
+import math
 import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from geoloc.arrays import Float64Array
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import HintRefused
 from geoloc.filter import (
     global_belief,
+    hint,
     hypothesis_weights,
     local_belief,
     motion,
     refusals,
     wrong_track,
 )
-from geoloc.filter.belief import Belief, Prior, State
+from geoloc.filter.belief import Belief, State
 from geoloc.filter.global_belief import GlobalBelief
+from geoloc.filter.hint import Hint, HintVerdict, WeighedHint
+from geoloc.filter.hint_queue import HintQueue
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.local_belief import LocalBelief
 from geoloc.filter.motion import MotionState
@@ -44,7 +48,6 @@ from geoloc.search.tiles import Tiles
 
 _NS_PER_S = 1_000_000_000
 _MIN_MAP_SHARE = 0.02  # share of the map's likelihood; a track with less is compared with the whole map
-_PRIOR_WRONG = 0.005  # probability, small enough to answer a prior at once at the default confidence
 _MAX_TRACK_PITCHES = 2.0  # largest standard deviation of a track, for maps with a large pitch
 _NOT_WRONG = WrongTrack()
 
@@ -62,6 +65,7 @@ class Posterior:
         lookup: last look-up, from which the new share of the next look-up is estimated.
         frames_since_full: number of look-ups since the last comparison with the whole map.
         had_fix: whether any place was sure enough to answer.
+        hint: the last hint; None if there was none.
     """
 
     stamp_ns: int
@@ -72,6 +76,7 @@ class Posterior:
     lookup: LookUp | None = None
     frames_since_full: int = 0
     had_fix: bool = False
+    hint: WeighedHint | None = None
 
 
 class BayesFilter:
@@ -97,8 +102,9 @@ class BayesFilter:
         self._uniform_weights = hypothesis_weights.uniform(self._hypotheses)
         self._tiles = tiles
         self._odometer = Odometer(self.settings.max_speed_mps)
-        self._timeline: Timeline[LookUp | Prior, Posterior] = Timeline(self._step, self.settings.memory_s)
+        self._timeline: Timeline[LookUp | Hint, Posterior] = Timeline(self._step, self.settings.memory_s)
         self._lock = threading.RLock()
+        self._hints = HintQueue()
         self._max_sigma_m = max(self.settings.lost_sigma_m, _MAX_TRACK_PITCHES * tiles.pitch_m)
 
     def add_odometry(
@@ -107,33 +113,49 @@ class BayesFilter:
         """Add a sample of odometry; see `Odometer.add`."""
         self._odometer.add(stamp_ns, position_m, covariance_m2)
 
-    def set_prior(self, stamp_ns: int, mean_m: Float64Array, covariance_m2: Float64Array | None) -> Belief:
-        """Restart from a known position; later look-ups are applied on top of it.
+    def add_hint(self, stamp_ns: int, mean_m: Float64Array, covariance_m2: Float64Array | None) -> Hint:
+        """Add a position from another source, which is weighed with the next look-up.
 
         Args:
             stamp_ns: time at which the camera was there.
             mean_m: position (2,) in the map's frame.
             covariance_m2: covariance (2, 2); None or zeros if unknown.
 
+        Returns:
+            The hint as it is weighed; its remark says if the covariance had to be replaced.
+
         Raises:
-            FrameRefused: OFF_MAP if the position is not finite, or more than three sigmas off the map.
+            HintRefused: if the position is not finite, more than three sigmas off the map, as uncertain as
+                the map is wide, or older than the memory.
         """
-        prior = Prior.of(mean_m, covariance_m2, self._tiles.pitch_m)
-        off_m = float(self._tiles.nearest(mean_m)[0]) if np.isfinite(mean_m).all() else np.inf
-        reach_m = float(np.hypot(*self._tiles.pitches_m.max(axis=0)))
-        if not off_m <= reach_m + 3.0 * float(np.sqrt(np.linalg.eigvalsh(prior.covariance_m2)[-1])):
-            raise FrameRefused(
-                Reason.OFF_MAP,
-                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check both.",
+        left, bottom, right, top = self._tiles.bounds_m(0.0)
+        given = Hint.of(mean_m, covariance_m2, self._tiles.pitch_m, math.hypot(right - left, top - bottom))
+        off_m = float(self._tiles.nearest(mean_m)[0]) if np.isfinite(mean_m).all() else math.inf
+        if not off_m <= float(np.hypot(*self._tiles.pitches_m.max(axis=0))) + 3.0 * given.sigma_m:
+            raise HintRefused(
+                f"the initial fix lies {off_m:.0f} m from the nearest tile of the map; check both."
             )
         with self._lock:
-            # A nanosecond earlier, so that a look-up of the same stamp is applied on top of it.
-            return self._belief(self._timeline.restart(stamp_ns - 1, prior))
+            newest_ns = self._timeline.newest_ns
+            if not self._timeline.reaches(stamp_ns - 1):
+                raise HintRefused(
+                    f"the initial fix is {((newest_ns or 0) - stamp_ns) / _NS_PER_S:.1f} s older than the "
+                    f"newest frame, more than memory_s {self.settings.memory_s:g}; check the clocks, or "
+                    "stamp it 0."
+                )
+            if not self._hints.is_new(stamp_ns):
+                return given
+            if newest_ns is None or stamp_ns > newest_ns:
+                self._hints.put(stamp_ns, given)
+            else:
+                self._put_hint(stamp_ns, given)
+        return given
 
     def forget(self) -> None:
         """Forget the belief, so that the next frame may be anywhere."""
         with self._lock:
             self._timeline.forget()
+            self._hints.clear()
 
     def update(self, stamp_ns: int, lookup: LookUp) -> Belief:
         """Add a look-up and return the belief at its stamp.
@@ -144,29 +166,21 @@ class BayesFilter:
             FrameRefused: LATE if the frame is older than the memory.
         """
         with self._lock:
+            if (due := self._hints.take(stamp_ns)) is not None:
+                self._put_hint(*due)
             return self._belief(self._timeline.put(stamp_ns, lookup))
 
-    def _step(self, previous: Posterior | None, stamp_ns: int, event: LookUp | Prior) -> Posterior:
-        if isinstance(event, Prior):
-            return self._from_prior(stamp_ns, event)
+    def _put_hint(self, stamp_ns: int, given: Hint) -> None:
+        # A nanosecond earlier, so that a look-up of the same stamp is applied on top of it.
+        self._timeline.put(stamp_ns - 1, given)
+
+    def _step(self, previous: Posterior | None, stamp_ns: int, event: LookUp | Hint) -> Posterior:
         predicted = self._uniform(stamp_ns) if previous is None else self._predict(previous, stamp_ns)
-        return self._update(predicted, event)
+        return self._weigh(predicted, event) if isinstance(event, Hint) else self._update(predicted, event)
 
     def _uniform(self, stamp_ns: int) -> Posterior:
         place, unmoved = global_belief.uniform(self._tiles), motion.prior(False, self.settings)
         return Posterior(stamp_ns, place, unmoved, self._uniform_weights)
-
-    def _from_prior(self, stamp_ns: int, prior: Prior) -> Posterior:
-        mean_m, covariance_m2 = prior.mean_m, prior.covariance_m2
-        if _sigma_m(covariance_m2) > self._max_sigma_m:
-            place = global_belief.gaussian(self._tiles, mean_m, covariance_m2, _PRIOR_WRONG)
-            return replace(self._uniform(stamp_ns), place=place)
-        return replace(
-            self._uniform(stamp_ns),
-            place=local_belief.gaussian(self._tiles, mean_m, covariance_m2),
-            wrong=WrongTrack(_PRIOR_WRONG),
-            frames_since_full=self.settings.full_search_every,
-        )
 
     def _predict(self, posterior: Posterior, stamp_ns: int) -> Posterior:
         """Predict the belief at a stamp from odometry, or else from the estimated speed."""
@@ -236,19 +250,71 @@ class BayesFilter:
         updated, tempered = local_belief.update(place, likelihood, exponent)
         at_track = Likelihoods(expected, tempered)
         wrong = wrong_track.update(wrong, place, self._tiles, lookup, model, exponent, at_track)
-        posterior = replace(
-            predicted,
-            place=updated,
-            motion=motion.update(predicted.motion, place.moments(), updated.moments()),
-            wrong=wrong,
-            frames_since_full=0 if full else predicted.frames_since_full + 1,
-        )
-        if wrong.probability > 0.5 or _sigma_m(updated.moments()[1]) > self._max_sigma_m:
+        posterior = replace(predicted, wrong=wrong, frames_since_full=_one_more(predicted, full=full))
+        return self._kept_or_lost(posterior, place, updated)
+
+    def _kept_or_lost(self, posterior: Posterior, before: LocalBelief, place: LocalBelief) -> Posterior:
+        """Return the posterior with an updated track, or with a search if the track is given up."""
+        wrong, moments = posterior.wrong, place.moments()
+        moved = motion.update(posterior.motion, before.moments(), moments)
+        posterior = replace(posterior, place=place, motion=moved)
+        if wrong.probability > 0.5 or _sigma_m(moments[1]) > self._max_sigma_m:
             # Heading and height were estimated at the place that is given up here.
             restarted = replace(posterior, hypothesis_weights=self._uniform_weights)
-            return self._tracked_where_sure(restarted, self._to_global(updated, wrong))
+            return self._tracked_where_sure(restarted, self._to_global(place, wrong))
         sure = wrong.probability <= 1.0 - self.settings.confidence
         return replace(posterior, had_fix=posterior.had_fix or sure)
+
+    def _weigh(self, predicted: Posterior, given: Hint) -> Posterior:
+        """Update the belief with a hint, tempered by the time since the last one."""
+        last, stamp_ns = predicted.hint, predicted.stamp_ns
+        since_s = math.inf if last is None else (stamp_ns - last.stamp_ns) / _NS_PER_S
+        exponent = hint.exponent(since_s)
+        if isinstance(predicted.place, LocalBelief):
+            return self._weigh_on_track(predicted, predicted.place, given, exponent)
+        return self._weigh_in_search(predicted, predicted.place, given, exponent)
+
+    def _weigh_on_track(
+        self, predicted: Posterior, place: LocalBelief, given: Hint, exponent: float
+    ) -> Posterior:
+        mean_m, covariance_m2 = place.moments()
+        contradicted = given.is_contradicted_by(mean_m, covariance_m2)
+        density = np.zeros(place.weights.shape)
+        if not contradicted:
+            points_m = place.points()[0].reshape(*density.shape, 2)
+            density = given.density(points_m) * float(self._tiles.areas_m2.mean())
+        updated, tempered = local_belief.update(
+            place, hint.likelihood(density, hint.WRONG_ON_TRACK), exponent
+        )
+        verdict = HintVerdict.CONTRADICTED if contradicted else HintVerdict.AGREED
+        away_m = float(np.hypot(*(given.mean_m - mean_m)))
+        posterior = replace(
+            predicted,
+            wrong=wrong_track.weigh(predicted.wrong, place, self._tiles, given, exponent, tempered),
+            hint=WeighedHint(predicted.stamp_ns, verdict, given.sigma_m, away_m),
+        )
+        return self._kept_or_lost(posterior, place, updated)
+
+    def _weigh_in_search(
+        self, predicted: Posterior, place: GlobalBelief, given: Hint, exponent: float
+    ) -> Posterior:
+        density = global_belief.density_of(given, place, self._tiles)
+        there = global_belief.around_hint(place, self._tiles, density, exponent, hint.WRONG_IN_SEARCH)
+        weighed = WeighedHint(predicted.stamp_ns, HintVerdict.STARTED, given.sigma_m, math.nan)
+        mean_m, covariance_m2 = there.mean_m, there.covariance_m2
+        if np.trace(given.covariance_m2) / exponent < np.trace(covariance_m2):
+            mean_m, covariance_m2 = given.mean_m, given.covariance_m2 / exponent  # narrower than the tiles
+        if there.probability < self.settings.confidence or _sigma_m(covariance_m2) > self._max_sigma_m:
+            place, _ = global_belief.weigh(place, self._tiles, density, exponent, hint.WRONG_IN_SEARCH)
+            narrowed = replace(predicted, hint=replace(weighed, verdict=HintVerdict.NARROWED))
+            return self._tracked_where_sure(narrowed, place)
+        return replace(
+            predicted,
+            place=local_belief.gaussian(self._tiles, mean_m, covariance_m2),
+            wrong=WrongTrack(1.0 - there.probability, place),
+            frames_since_full=self.settings.full_search_every,
+            hint=weighed,
+        )
 
     def _tracked_where_sure(self, posterior: Posterior, place: GlobalBelief) -> Posterior:
         """Return the posterior with a global belief, which becomes local if it is sure and narrow enough."""
@@ -281,7 +347,22 @@ class BayesFilter:
         covariance = covariance + np.eye(2) * resolution_m**2
         east_m, north_m = float(mean[0]), float(mean[1])
         weights = posterior.hypothesis_weights
-        return Belief(posterior.stamp_ns, east_m, north_m, covariance, state, probability, weights, refusal)
+        return Belief(
+            posterior.stamp_ns,
+            east_m,
+            north_m,
+            covariance,
+            state,
+            probability,
+            weights,
+            refusal,
+            posterior.hint,
+        )
+
+
+def _one_more(posterior: Posterior, *, full: bool) -> int:
+    """Return the number of look-ups since the last comparison with the whole map, after one more."""
+    return 0 if full else posterior.frames_since_full + 1
 
 
 def _expected(place: LocalBelief, likelihood: Float64Array) -> float:

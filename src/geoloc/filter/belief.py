@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The belief that the filter returns, and the prior that it may start from."""
+"""The belief that the filter returns."""
 
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused
-
-_MIN_SIGMA_PITCHES = 0.25
-_UNKNOWN_SIGMA_M = 30.0
+from geoloc.filter.hint import WeighedHint
 
 
 class State(str, Enum):
@@ -38,6 +34,7 @@ class Belief:
         probability: probability that the camera is at this place.
         hypothesis_weights: weights (n,) of the hypotheses of heading and height; see `geoloc.hypotheses`.
         refusal: refusal to answer; None if the position is answered.
+        hint: the last hint that was weighed; None if there was none.
     """
 
     stamp_ns: int
@@ -48,31 +45,4 @@ class Belief:
     probability: float
     hypothesis_weights: Float64Array
     refusal: FrameRefused | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """A known position that the filter starts from: mean (2,) in the map's frame and covariance (2, 2)."""
-
-    mean_m: Float64Array
-    covariance_m2: Float64Array
-
-    @classmethod
-    def of(cls, mean_m: Float64Array, covariance_m2: Float64Array | None, pitch_m: float) -> "Prior":
-        """Return the prior of a position whose covariance may be missing, invalid or too small.
-
-        Args:
-            mean_m: position (2,) in the map's frame.
-            covariance_m2: covariance (2, 2); a wide one is assumed if it is None, zeros or invalid.
-            pitch_m: pitch of the map's tiles; a quarter of it is added as standard deviation per axis.
-        """
-        return cls(np.asarray(mean_m), _usable(covariance_m2, pitch_m))
-
-
-def _usable(covariance_m2: Float64Array | None, pitch_m: float) -> Float64Array:
-    least = np.eye(2) * (_MIN_SIGMA_PITCHES * pitch_m) ** 2
-    unknown = np.eye(2) * _UNKNOWN_SIGMA_M**2
-    if covariance_m2 is None or not np.isfinite(covariance_m2).all() or not covariance_m2.any():
-        return unknown
-    symmetric = (covariance_m2 + covariance_m2.T) / 2.0
-    return symmetric + least if np.linalg.eigvalsh(symmetric)[0] >= 0.0 else unknown
+    hint: WeighedHint | None = None

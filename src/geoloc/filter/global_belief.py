@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from geoloc.arrays import Float32Array, Float64Array, Int64Array
+from geoloc.filter import hint
+from geoloc.filter.hint import Hint
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import EAST, NORTH, SOUTH, WEST, Tiles
@@ -22,6 +24,8 @@ _RADIUS_PITCHES = 2.5
 _MAX_DOUBLINGS = 8  # largest number of doublings of the spreading step; reaches hundreds of pitches
 _NO_SPREAD = 1e-4
 _MIN_SPREAD = 0.02  # squared pitches; a deviation below a seventh of a pitch is spread later
+_HINT_BLUR_PITCHES = 0.5
+_LEAST_ON_MAP = 0.1  # share of a hint on the map below which the rest counts as off the map
 _AXES = ((EAST, WEST), (NORTH, SOUTH))
 
 
@@ -81,19 +85,6 @@ def from_points(
     binned = np.bincount(np.where(on_map, ids, len(tiles)), weights, len(tiles) + 1)
     rest = max(0.0, 1.0 - float(weights.sum()))
     return replace(belief, weights=(binned + rest * belief.weights).astype(np.float32))
-
-
-def gaussian(
-    tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array, uniform_share: float
-) -> GlobalBelief:
-    """Return a Gaussian belief, which must be wider than a pitch, mixed with a share of a uniform one."""
-    belief = uniform(tiles)
-    away_m = tiles.centres_m - mean_m
-    power = np.einsum("ni,ij,nj->n", away_m, np.linalg.inv(covariance_m2), away_m)
-    near = belief.weights[:-1] * np.exp((power.min() - power) / 2.0)
-    weights = uniform_share * belief.weights
-    weights[:-1] += (1.0 - uniform_share) * near / near.sum()
-    return replace(belief, weights=weights.astype(np.float32))
 
 
 def predict(
@@ -166,6 +157,53 @@ def update(
     return replace(belief, weights=weights), float(total)
 
 
+def density_of(given: Hint, belief: GlobalBelief, tiles: Tiles) -> Float64Array:
+    """Return the density (N,) of a hint at the place of each tile, relative to the average place.
+
+    A hint at the edge of the map is cut off there, so that it counts as much as one in the middle.
+    """
+    points_m = tiles.centres_m + belief.displacement_m[tiles.level]
+    blur_m = _HINT_BLUR_PITCHES * tiles.pitches_m.max(axis=1)
+    density = given.density(points_m, blur_m[tiles.level]) * tiles.areas_m2[tiles.level]
+    return density / max(float(tiles.prior @ density), _LEAST_ON_MAP)
+
+
+def weigh(
+    belief: GlobalBelief, tiles: Tiles, density: Float64Array, exponent: float, wrong_share: float
+) -> tuple[GlobalBelief, float]:
+    """Update the belief with a hint.
+
+    Args:
+        belief: belief before the hint.
+        tiles: tiles of the map.
+        density: density (N,) of the hint; see `density_of`.
+        exponent: exponent that tempers the likelihood.
+        wrong_share: share of hints that are wrong.
+
+    Returns:
+        The belief after the hint, and the hint's expected likelihood under the belief before it.
+    """
+    off_map = max(0.0, 1.0 - float(tiles.prior @ density))  # as much of the hint as lies beside the map
+    weights = belief.weights * hint.likelihood(np.append(density, off_map), wrong_share) ** exponent
+    total = float(weights.sum())
+    return replace(belief, weights=(weights / total).astype(np.float32)), total
+
+
+def around_hint(
+    belief: GlobalBelief, tiles: Tiles, density: Float64Array, exponent: float, wrong_share: float
+) -> Mode:
+    """Return the place where belief and hint meet, and the probability that the hint is right.
+
+    The arguments are those of `weigh`.
+    """
+    weights = belief.weights[:-1] * density
+    total = float(weights.sum())
+    if not total > 0.0:
+        return Mode(tiles.centres_m[0], np.diag(tiles.pitches_m[0] ** 2), 0.0)
+    odds = ((1.0 - wrong_share) * total / wrong_share) ** exponent
+    return _mode(belief, tiles, np.arange(len(tiles)), weights / total, odds / (1.0 + odds))
+
+
 def outside(
     belief: GlobalBelief, tiles: Tiles, centre_m: Float64Array, half_m: float
 ) -> tuple[GlobalBelief, float]:
@@ -193,12 +231,20 @@ def mode(belief: GlobalBelief, tiles: Tiles) -> Mode:
     total = float(weights.sum())
     if not total > 0.0:  # all the belief is off the map
         return Mode(tiles.centres_m[best], np.diag(tiles.pitches_m[0] ** 2), 0.0)
-    points_m = tiles.centres_m[near] + belief.displacement_m[tiles.level[near]]
-    mean_m = weights @ points_m / total
+    return _mode(belief, tiles, near, weights / total, total)
+
+
+def _mode(
+    belief: GlobalBelief, tiles: Tiles, ids: Int64Array, weights: Float64Array, probability: float
+) -> Mode:
+    """Return the mode of tiles (n,) with weights (n,) that sum to one."""
+    points_m = tiles.centres_m[ids] + belief.displacement_m[tiles.level[ids]]
+    mean_m = weights @ points_m
     centred = points_m - mean_m
     # The position is uniform within a tile's cell, and the pending variance is not yet spread.
-    within = np.diag(tiles.pitches_m[tiles.level[best]] ** 2 / 12.0 + belief.pending_variance_m2)
-    return Mode(mean_m, (centred * weights[:, None]).T @ centred / total + within, total)
+    cell_m = tiles.pitches_m[tiles.level[ids[int(weights.argmax())]]]
+    within = np.diag(cell_m**2 / 12.0 + belief.pending_variance_m2)
+    return Mode(mean_m, (centred * weights[:, None]).T @ centred + within, probability)
 
 
 def _odds(tiles: Tiles) -> float:

@@ -46,7 +46,7 @@ class Timeline(Generic[Event, State]):
         at = bisect_left(self._stamps, stamp_ns)
         if at < len(self._stamps) and self._stamps[at] == stamp_ns:
             return self._states[at]
-        if at == 0 and self._stamps and not self._reaches_back_to(stamp_ns):
+        if not self.reaches(stamp_ns):
             self._refuse_late(stamp_ns)
             at = 0
         self._late_in_a_row = 0
@@ -58,15 +58,14 @@ class Timeline(Generic[Event, State]):
         self._trim()
         return state
 
-    def restart(self, stamp_ns: int, event: Event) -> State:
-        """Restart from an event; later events are kept and applied on top of it."""
-        later = [i for i, known_ns in enumerate(self._stamps) if known_ns > stamp_ns]
-        stamps, events = [self._stamps[i] for i in later], [self._events[i] for i in later]
-        self.forget()
-        self._is_whole = False
-        self._stamps, self._events = [stamp_ns, *stamps], [event, *events]
-        self._replay()
-        return self._states[0]
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest event; None without events."""
+        return self._stamps[-1] if self._stamps else None
+
+    def reaches(self, stamp_ns: int) -> bool:
+        """Return whether an event of this stamp can be inserted."""
+        return not self._stamps or self._stamps[0] <= stamp_ns or self._reaches_back_to(stamp_ns)
 
     def forget(self) -> None:
         """Forget all events and states."""

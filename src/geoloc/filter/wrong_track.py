@@ -7,12 +7,13 @@ becomes a global belief that is updated beside the track. So every look-up of a 
 new place, and the filter soon gives up the track.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from geoloc.filter import global_belief
+from geoloc.filter import global_belief, hint
 from geoloc.filter.global_belief import GlobalBelief
+from geoloc.filter.hint import Hint
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.local_belief import LocalBelief
 from geoloc.filter.motion import MotionStep
@@ -99,8 +100,7 @@ def update(
         return WrongTrack(_posterior(wrong.probability, 1.0, at_track.tempered), None, at_track.full)
     alternative = wrong.alternative or global_belief.uniform(tiles)
     alternative, likelihood = global_belief.update(alternative, tiles, lookup, model, exponent)
-    half_m = place.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max())
-    alternative, outside = global_belief.outside(alternative, tiles, place.centre_m, half_m)
+    alternative, outside = global_belief.outside(alternative, tiles, place.centre_m, _beyond_m(place, tiles))
     probability = _posterior(wrong.probability, likelihood * outside, at_track.tempered)
     settled = matches and probability <= _NEGLIGIBLE
     return WrongTrack(
@@ -111,6 +111,28 @@ def update(
     )
 
 
+def weigh(
+    wrong: WrongTrack, place: LocalBelief, tiles: Tiles, given: Hint, exponent: float, at_track: float
+) -> WrongTrack:
+    """Update the hypothesis with a hint.
+
+    Args:
+        wrong: hypothesis before the hint.
+        place: track before the hint.
+        tiles: tiles of the map.
+        given: the hint.
+        exponent: exponent that tempers the likelihood.
+        at_track: tempered likelihood of the hint at the track.
+    """
+    alternative = wrong.alternative or global_belief.uniform(tiles)
+    density = global_belief.density_of(given, alternative, tiles)
+    alternative, likelihood = global_belief.weigh(alternative, tiles, density, exponent, hint.WRONG_ON_TRACK)
+    alternative, outside = global_belief.outside(alternative, tiles, place.centre_m, _beyond_m(place, tiles))
+    probability = _posterior(wrong.probability, likelihood * outside, at_track)
+    kept = wrong.alternative is not None or probability > _NEGLIGIBLE
+    return replace(wrong, probability=probability, alternative=alternative if kept else None)
+
+
 def relocation(wrong: WrongTrack, place: LocalBelief, tiles: Tiles) -> Relocation | None:
     """Return the relocation to the place with most of the alternative belief; None without such a place."""
     if wrong.alternative is None:
@@ -119,6 +141,11 @@ def relocation(wrong: WrongTrack, place: LocalBelief, tiles: Tiles) -> Relocatio
     if there.probability < _MIN_SHARE:
         return None
     return Relocation(float(np.hypot(*(there.mean_m - place.moments()[0]))), wrong.unmatched_s)
+
+
+def _beyond_m(place: LocalBelief, tiles: Tiles) -> float:
+    """Return half the side of the square outside which a place is another place than the track."""
+    return place.half_m + _MARGIN_PITCHES * float(tiles.pitches_m.max())
 
 
 def _posterior(prior: float, likelihood: float, at_track: float) -> float:

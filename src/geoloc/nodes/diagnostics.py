@@ -139,12 +139,6 @@ class Health:
         if due:
             self._log(refusal.sentence, is_normal=refusal.reason is Reason.SEARCHING)
 
-    def refused_input(self, stamp_ns: int, refusal: FrameRefused) -> None:
-        """Publish the refusal of an input that is not a frame, and say it on the console."""
-        self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
-        if self._concerns.is_due(refusal.sentence):
-            self._node.get_logger().warning(refusal.sentence)
-
     def refused_before(self, stamp_ns: int) -> None:
         """Record a frame that an earlier node refused; that node has published the reason."""
         with self._lock:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import CompressedImage, Image, NavSatFix, NavSatStatus, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 
-from geoloc.arrays import Float32Array, Float64Array, UInt8Array
+from geoloc.arrays import Float32Array, UInt8Array
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.hypotheses import MAX_HYPOTHESES
@@ -89,19 +89,6 @@ def descriptor(message: Image) -> Float32Array:
             "publisher of descriptor.",
         )
     return data.view("<f4").reshape(message.height, message.width)
-
-
-def initial_fix(message: NavSatFix) -> tuple[float, float, Float64Array | None]:
-    """Return latitude, longitude and covariance (2, 2) east-north of a `NavSatFix`; None if unknown.
-
-    Raises:
-        FrameRefused: OFF_MAP if the status of the message is `STATUS_NO_FIX`.
-    """
-    if message.status.status == NavSatStatus.STATUS_NO_FIX:
-        raise FrameRefused(Reason.OFF_MAP, "the initial fix has STATUS_NO_FIX; send one with a position.")
-    known = message.position_covariance_type != NavSatFix.COVARIANCE_TYPE_UNKNOWN
-    covariance = np.array(message.position_covariance, dtype=np.float64).reshape(3, 3)[:2, :2]
-    return message.latitude, message.longitude, covariance if known else None
 
 
 def candidates(message: PointCloud2) -> Candidates:

@@ -77,7 +77,15 @@ def geopoint(fix: "Fix", frame_id: str) -> GeoPointStamped:
     return GeoPointStamped(header=header(fix.stamp_ns, frame_id), position=position)
 
 
-def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
+def map_origin(stamp_ns: int, map_frame: str, latitude_deg: float, longitude_deg: float) -> GeoPointStamped:
+    """Return the place of the map frame's origin; altitude is NaN, because the map is flat."""
+    origin = GeoPoint(latitude=latitude_deg, longitude=longitude_deg, altitude=math.nan)
+    return GeoPointStamped(header=header(stamp_ns, map_frame), position=origin)
+
+
+def nav_sat_fix(
+    fix: "Fix", frame_id: str, altitude_m: float = math.nan, altitude_variance_m2: float = UNKNOWN_VARIANCE
+) -> NavSatFix:
     """Return the fix, or `STATUS_NO_FIX` with NaN for a position.
 
     `service` is 0 (unknown), because there is no satellite receiver. The covariance type is KNOWN if the
@@ -88,13 +96,13 @@ def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
         header=header(fix.stamp_ns, frame_id),
         latitude=fix.latitude_deg,
         longitude=fix.longitude_deg,
-        altitude=math.nan,
+        altitude=altitude_m if found else math.nan,
         status=NavSatStatus(
             status=NavSatStatus.STATUS_FIX if found else NavSatStatus.STATUS_NO_FIX, service=0
         ),
     )
     if found:
-        covariance = np.diag([0.0, 0.0, UNKNOWN_VARIANCE])
+        covariance = np.diag([0.0, 0.0, altitude_variance_m2])
         covariance[:2, :2] = fix.covariance_m2
         message.position_covariance = covariance.ravel()
         message.position_covariance_type = (
@@ -104,7 +112,11 @@ def nav_sat_fix(fix: "Fix", frame_id: str) -> NavSatFix:
 
 
 def pose(fix: "Fix", map_frame: str) -> PoseWithCovarianceStamped:
-    """Return the position in the map's frame; unknown components have `UNKNOWN_VARIANCE`."""
+    """Return the position in the map's frame; unknown components have `UNKNOWN_VARIANCE`.
+
+    The orientation is the identity, not NaN: RViz shows no pose with NaN, and robot_localization's
+    differential and relative modes lose the position with it.
+    """
     message = PoseWithCovarianceStamped(header=header(fix.stamp_ns, map_frame))
     message.pose.pose.position.x = fix.east_m
     message.pose.pose.position.y = fix.north_m

@@ -4,6 +4,7 @@
 For every frame that camera_node processes, the node publishes one `fix` with the frame's stamp: `STATUS_FIX`,
 or `STATUS_NO_FIX` if any node refused the frame. It publishes `geopoint` and `pose` only with a position. If
 no frames arrive, `fix` is `STATUS_NO_FIX` once a second with the node's time, so silence means a dead node.
+It does so also if that time stands still or is set back, because a repeated stamp is the lesser evil.
 
 `odom` and `initial_fix` inform the filter; the service `~/relocalize` makes it forget and search the whole
 map. Unless `refine` is off, `view/image` refines a sure position; a fix without a usable view is unrefined.
@@ -16,23 +17,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from geographic_msgs.msg import GeoPointStamped
-from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image, NavSatFix, PointCloud2
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from geoloc.camera import messages
 from geoloc.encoder.card import load_card
 from geoloc.errors import FrameRefused, GeolocError, Reason
+from geoloc.filter import State
 from geoloc.installed import find_model
 from geoloc.integrity import sigma_m
 from geoloc.localizer import Fix, Localizer
 from geoloc.mapping.directory import open_map
-from geoloc.nodes import messages_in, messages_out, topics, wiring
+from geoloc.nodes import messages_in, topics, wiring
+from geoloc.nodes.answers import Answers
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.initial_fix import InitialFix
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
@@ -42,11 +44,16 @@ from geoloc.nodes.state import StatePublisher
 from geoloc.query import Query
 
 _CONSOLE_S = 5.0
+_NO_FIX_EVERY_S = 1.0
 _VIEWS = 16  # a view comes before its descriptor; only the views of dropped frames remain in the cache
 
 
 class RetrievalNode(GeolocNode):
-    """Localizes the newest descriptor on one map."""
+    """Localizes the newest descriptor on one map.
+
+    Attributes:
+        hints: positions from other sources, and what became of them.
+    """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rclpy's Node takes them
         super().__init__("retrieval_node", **options)
@@ -59,7 +66,6 @@ class RetrievalNode(GeolocNode):
         self._offsets: StampedCache[Vector3Stamped] = StampedCache()
         self._views: StampedCache[Image] = StampedCache(_VIEWS)
         self._refused_before = 0
-        self._newest_ns = 0
         self._frame_id = ""
         inference = wiring.Upstream(self, "descriptors", topics.DESCRIPTOR, "inference_node")
         self._health = Health(
@@ -70,7 +76,10 @@ class RetrievalNode(GeolocNode):
             answers=True,
         )
         self._state = StatePublisher(self, self._health, lambda: self._localizer.state)
-        self._advertise()
+        self._answers = Answers(self, self._settings, self._map.frame)
+        self.hints = InitialFix(
+            self, self._localizer, topics.INITIAL_FIX, topics.any_publisher(), topics.latched()
+        )
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "retrieval")
         self._subscribe()
         self.get_logger().info(
@@ -82,18 +91,6 @@ class RetrievalNode(GeolocNode):
         """Stop the worker."""
         self._worker.stop()
 
-    def _advertise(self) -> None:
-        answers = topics.every_answer()
-        self._geopoints = self.create_publisher(GeoPointStamped, topics.GEOPOINT, answers)
-        self._fixes = self.create_publisher(
-            NavSatFix,
-            topics.FIX,
-            answers,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._poses = self.create_publisher(PoseWithCovarianceStamped, topics.POSE, answers)
-        self._candidates = self.create_publisher(PointCloud2, topics.CANDIDATES, answers)
-
     def _subscribe(self) -> None:
         self._health.hear_earlier_nodes()
         self.create_subscription(Vector3Stamped, topics.VIEW_OFFSET, self._on_offset, topics.every_answer())
@@ -101,10 +98,11 @@ class RetrievalNode(GeolocNode):
         if self._settings.localizer.refine != "off":
             self.create_subscription(Image, topics.VIEW_IMAGE, self._on_view, topics.newest_whole())
         self.create_subscription(Odometry, topics.ODOM, self._on_odometry, topics.sensor_stream())
-        self.create_subscription(NavSatFix, topics.INITIAL_FIX, self._on_initial_fix, topics.every_answer())
         self.create_service(Trigger, "~/relocalize", self._on_relocalize)
-        # Steady time, because silence must be reported even when the clock of a simulation has stopped.
-        self.create_timer(1.0, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        # Steady time, because silence must be reported even if the clock of a simulation has stopped.
+        self.create_timer(
+            _NO_FIX_EVERY_S, self._report_silence, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def _on_offset(self, message: Vector3Stamped) -> None:
         if math.isnan(message.vector.x):
@@ -125,16 +123,19 @@ class RetrievalNode(GeolocNode):
         self._odometry_received += 1
         self._localizer.add_odometry(messages.stamp_ns(message), *messages.odometry_m(message))
 
-    def _on_initial_fix(self, message: NavSatFix) -> None:
-        stamp_ns = messages.stamp_ns(message) or self.get_clock().now().nanoseconds  # 0 if typed by hand
-        try:
-            self._localizer.start_at(stamp_ns, *messages_in.initial_fix(message))
-        except FrameRefused as refusal:
-            self._health.refused_input(stamp_ns, refusal)
-
     def _on_relocalize(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        before = self._localizer.state
         self._localizer.forget()
-        response.success, response.message = True, "searching the whole map"
+        response.success = before is not State.ALONE
+        if before is State.ALONE:
+            response.message = "nothing to forget: filter is false, so each frame is searched for by itself"
+        elif math.isinf(self._health.silent_for_s()):
+            response.message = (
+                "nothing to forget: no frame has come yet; the first one is searched for in the whole map"
+            )
+        else:
+            response.message = f"searching the whole map; the state was {before}"
+        self.get_logger().warning(f"~/relocalize was called: {response.message}.")
         return response
 
     def _work(self, message: Image) -> None:
@@ -143,6 +144,7 @@ class RetrievalNode(GeolocNode):
         started_s = time.perf_counter()
         fix = self._answer(message, offset, stamp_ns)
         self._publish(fix, frame_id)
+        self.hints.tell(self._localizer.hint)
         if fix.reason is None:
             what = f"{_position(fix)}, sigma {sigma_m(fix.covariance_m2):.1f} m"
             self._health.answered(stamp_ns, time.perf_counter() - started_s, what)
@@ -165,16 +167,9 @@ class RetrievalNode(GeolocNode):
             return Fix.refused(stamp_ns, as_refusal(error, Reason.BAD_DESCRIPTOR))
 
     def _publish(self, fix: Fix, frame_id: str) -> None:
-        self._newest_ns, self._frame_id = max(fix.stamp_ns, self._newest_ns), frame_id
-        if fix.has_position:
-            self._geopoints.publish(messages_out.geopoint(fix, frame_id))
-            self._poses.publish(messages_out.pose(fix, self._settings.map_frame))
-        self._fixes.publish(messages_out.nav_sat_fix(fix, frame_id))
+        self._frame_id = frame_id
+        self._answers.publish(fix, frame_id)
         self._log(fix)
-        if fix.candidates.ids.size:
-            self._candidates.publish(
-                messages_out.candidates(fix.stamp_ns, self._settings.map_frame, fix.candidates)
-            )
 
     def _log(self, fix: Fix) -> None:
         """Log the position, at most once every few seconds; `Health` says why there is none."""
@@ -189,9 +184,8 @@ class RetrievalNode(GeolocNode):
         self._publish_no_fix(messages.stamp_ns(message), message.header.frame_id)
 
     def _report_silence(self) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        if self._health.silent_for_s() > self._settings.silence_s and now_ns > self._newest_ns:
-            self._publish_no_fix(now_ns, self._frame_id)
+        if self._health.silent_for_s() > self._settings.silence_s:
+            self._publish_no_fix(self.get_clock().now().nanoseconds, self._frame_id)
 
     def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
         self._publish(Fix.none(stamp_ns), frame_id)
@@ -203,6 +197,7 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
+        counted |= self.hints.facts()
         return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
     def _estimates(self) -> dict[str, object]:

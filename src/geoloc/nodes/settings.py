@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from geoloc.camera.rig import RigSettings
 from geoloc.encoder import EncoderSettings
+from geoloc.errors import ParameterError
 from geoloc.localizer import LocalizerSettings
 from geoloc.nodes.directories import map_directory, model_directory
 from geoloc.settings import check, group, setting
@@ -52,6 +53,45 @@ class InferenceNodeSettings:
 
 
 @dataclass(frozen=True)
+class AltitudeSettings:
+    """The altitude of `fix`, which one frame does not determine.
+
+    Raises:
+        ParameterError: if `ground` is chosen without the error of its altitude.
+    """
+
+    fix_altitude: str = setting(
+        "nan",
+        "altitude of fix: nan, zero with a variance that says unknown, or ground for ground_altitude_m plus "
+        "the height above ground; robot_localization drops fixes with nan",
+        choices=("nan", "zero", "ground"),
+    )
+    ground_altitude_m: float = setting(
+        0.0,
+        "height of the ground above the WGS 84 ellipsoid, if fix_altitude is ground",
+        unit="m",
+        low=-500.0,
+        high=9000.0,
+    )
+    ground_altitude_error_m: float = setting(
+        0.0,
+        "standard deviation of ground_altitude_m, relief of the map included; above 0 if fix_altitude is "
+        "ground",
+        unit="m",
+        low=0.0,
+        high=5000.0,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.fix_altitude == "ground" and not self.ground_altitude_error_m > 0.0:
+            raise ParameterError(
+                "fix_altitude is ground, but ground_altitude_error_m is 0; give ground_altitude_m and its "
+                "standard deviation."
+            )
+
+
+@dataclass(frozen=True)
 class RetrievalNodeSettings:
     """The parameters of `retrieval_node`."""
 
@@ -72,6 +112,7 @@ class RetrievalNodeSettings:
         low=0.5,
         high=60.0,
     )
+    altitude: AltitudeSettings = group(AltitudeSettings)
     map_frame: str = setting("map", "frame_id of pose and candidates: east, north, up from the map's centre")
 
     def __post_init__(self) -> None:

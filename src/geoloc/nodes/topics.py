@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Topic names and QoS profiles of the nodes; a launch file puts the names in a namespace."""
 
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 IMAGE = "image"
 IMAGE_COMPRESSED = "image/compressed"
@@ -17,6 +17,7 @@ GEOPOINT = "geopoint"
 FIX = "fix"
 POSE = "pose"
 CANDIDATES = "candidates"
+MAP_ORIGIN = "map_origin"
 TRUTH = "truth"
 REFUSALS = "refusals"
 STATE = "state"
@@ -41,3 +42,18 @@ def sensor_stream() -> QoSProfile:
 def every_answer() -> QoSProfile:
     """Return the QoS profile of answers: reliable, keep last 10."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def any_publisher(depth: int = 10) -> QoSProfile:
+    """Return the QoS profile of positions from GNSS, whose drivers publish best effort or reliable."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def latched() -> QoSProfile:
+    """Return the QoS profile of what is published once: reliable, kept for subscribers that come later."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    )

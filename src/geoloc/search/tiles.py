@@ -33,6 +33,7 @@ class Tiles:
         level: level of each tile, (N,), an index into `pitches_m`.
         sizes_m: side of the tiles of each level, (levels,).
         pitches_m: step between the neighbours of each level, (levels, 2) east, north.
+        areas_m2: ground that each level covers, (levels,).
         prior: prior probability of each tile, (N,) float32, summing to one.
         neighbours: ids (4, N + 1) of the tiles one step east, west, north and south; N if missing.
         clamped_neighbours: the same ids (4, N), with the tile itself for a missing neighbour.
@@ -50,6 +51,7 @@ class Tiles:
         self.sizes_m: Float64Array = np.asarray(table["size_m"][first], dtype=np.float64)
         limits = pitch_m * self.sizes_m / view_size_m
         self.pitches_m = np.array([self._pitch(each, limit_m) for each, limit_m in enumerate(limits)])
+        self.areas_m2: Float64Array = counts * self.pitches_m.prod(axis=1)
         self._tree = cKDTree(self.centres_m)
         self.neighbours = self._neighbours()
         inner = self.neighbours[:, :-1]

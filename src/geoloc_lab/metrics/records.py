@@ -184,5 +184,5 @@ class EvaluationRun:
         if not any(record.has_truth for record in self.records):
             raise BagError(
                 f"{self.title}: no frame has a truth position at its stamp; check that truth and images "
-                "share one clock, or give --truth a CSV with stamp_ns, latitude, longitude."
+                "share one clock, and that the truth covers the frames."
             )

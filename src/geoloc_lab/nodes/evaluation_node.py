@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import Vector3Stamped
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
 from std_srvs.srv import Trigger
 
@@ -34,7 +35,11 @@ _VIEWS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class EvaluationNode(GeolocNode):
-    """Collects the messages of a flight in a logbook and writes the report."""
+    """Collects the messages of a flight in a logbook and writes the report.
+
+    Attributes:
+        logbook: the messages so far.
+    """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - options of rclpy's Node
         super().__init__("evaluation_node", **options)
@@ -42,24 +47,30 @@ class EvaluationNode(GeolocNode):
         card = load_card(find_model(self._settings.model))
         self._map = open_map(Path(self._settings.map), card)
         self._calibration = card.calibration
-        self._logbook = Logbook()
+        self.logbook = Logbook(self.resolve_topic_name(topics.TRUTH))
         self._reported = 0
         self.create_service(Trigger, "~/report", self._on_report)
         for kind, topic, take in (
-            (Vector3Stamped, topics.VIEW_OFFSET, self._logbook.take_offset),
-            (Image, topics.DESCRIPTOR, self._logbook.take_descriptor),
-            (PointCloud2, topics.CANDIDATES, self._logbook.take_candidates),
-            (NavSatFix, topics.FIX, self._logbook.take_fix),
-            (GeoPointStamped, topics.GEOPOINT, self._logbook.take_geopoint),
-            (DiagnosticArray, topics.REFUSALS, self._logbook.take_refusals),
-            (NavSatFix, topics.TRUTH, self._logbook.take_truth),
+            (Vector3Stamped, topics.VIEW_OFFSET, self.logbook.take_offset),
+            (Image, topics.DESCRIPTOR, self.logbook.take_descriptor),
+            (PointCloud2, topics.CANDIDATES, self.logbook.take_candidates),
+            (NavSatFix, topics.FIX, self.logbook.take_fix),
+            (GeoPointStamped, topics.GEOPOINT, self.logbook.take_geopoint),
+            (DiagnosticArray, topics.REFUSALS, self.logbook.take_refusals),
         ):
             self.create_subscription(kind, topic, self._listener(take), _EVERY_MESSAGE)
-        self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self._logbook.take_view), _VIEWS)
+        self.create_subscription(
+            NavSatFix,
+            topics.TRUTH,
+            self._listener(self.logbook.take_truth),
+            topics.any_publisher(depth=1000),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self.logbook.take_view), _VIEWS)
 
     def close(self) -> None:
         """Write a report if frames have arrived since the last one."""
-        if self._logbook.frames > self._reported:
+        if self.logbook.frames > self._reported:
             try:
                 print(self._write_report(), flush=True)
             except GeolocError as error:
@@ -78,18 +89,18 @@ class EvaluationNode(GeolocNode):
 
     def _write_report(self) -> str:
         """Write the report and return its table and its path as text for the terminal."""
-        frames = self._logbook.frames
-        truth = self._logbook.truth(self._settings.max_truth_gap_s)
+        frames = self.logbook.frames
+        truth = self.logbook.truth(self._settings.max_truth_gap_s)
         report = EvaluationRun(
             title=self._settings.title,
-            records=self._logbook.records(Recorder(self._map, truth)),
+            records=self.logbook.records(Recorder(self._map, truth)),
             map_directory=self._map,
             notes={
                 "map": self._settings.map,
                 "truth": truth.source,
                 "how": "by the ROS nodes; latency as measured by a subscriber, in the nodes' time",
             },
-            views=self._logbook.views,
+            views=self.logbook.views,
             calibration=self._calibration,
         )
         page = write_report(report, Path(self._settings.out))

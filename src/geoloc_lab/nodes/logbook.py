@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
 
 from geoloc.camera import messages
 from geoloc.camera.message_types import Stamped
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.localizer import Candidates, Fix
 from geoloc.nodes import messages_in
 from geoloc_lab.bags.truth_track import TruthTrack
@@ -39,9 +39,14 @@ class _Page:
 
 
 class Logbook:
-    """Collects the messages about every frame since the start, and the truth."""
+    """Collects the messages about every frame since the start, and the truth.
 
-    def __init__(self) -> None:
+    Args:
+        truth_topic: full name of the topic of the truth, for the report.
+    """
+
+    def __init__(self, truth_topic: str = "truth") -> None:
+        self._truth_topic = truth_topic
         self._pages: dict[int, _Page] = {}
         self._truth: list[tuple[int, float, float]] = []
         self.views = ViewAlbum()
@@ -50,6 +55,11 @@ class Logbook:
     def frames(self) -> int:
         """Number of frames that camera_node accepted or refused."""
         return sum(page.offset_m is not None for page in self._pages.values())
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether a reference position has arrived."""
+        return any(math.isfinite(latitude) for _, latitude, _ in self._truth)
 
     def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
         """Store a `view/offset`; every frame has one, including refused frames."""
@@ -69,8 +79,9 @@ class Logbook:
         self._arrival("candidates", message, now_ns).candidates = messages_in.candidates(message)
 
     def take_fix(self, message: NavSatFix, now_ns: int) -> None:
-        """Store a `fix`."""
-        self._arrival("fix", message, now_ns).fix = message
+        """Store a `fix`; the first one counts, as one about silence may repeat the stamp of a frame."""
+        page = self._arrival("fix", message, now_ns)
+        page.fix = page.fix or message
 
     def take_geopoint(self, message: GeoPointStamped, now_ns: int) -> None:
         """Store a `geopoint`."""
@@ -93,7 +104,9 @@ class Logbook:
         Raises:
             BagError: if no truth has arrived.
         """
-        return TruthTrack.of(self._truth, "the truth topic", max_gap_s)
+        if not self.has_truth:
+            raise BagError(f"no position has come on {self._truth_topic}; publish a NavSatFix on it.")
+        return TruthTrack.of(self._truth, self._truth_topic, max_gap_s)
 
     def records(self, recorder: Recorder) -> tuple[Record, ...]:
         """Return a record for each frame that camera_node processed, in stamp order."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Input that must not mislead the filter: bad odometry, impossible priors, uninformative views."""
+"""Input that must not mislead the filter: bad odometry, uninformative views."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 import toy_sequence as toy
 
 import toy_map
-from geoloc.errors import FrameRefused, ParameterError, Reason
+from geoloc.errors import ParameterError, Reason
 from geoloc.filter import BayesFilter, FilterSettings, LikelihoodModel, State
 from geoloc.localizer import Localizer
 from geoloc.query import Query
@@ -121,24 +121,6 @@ def test_a_covariance_of_odometry_that_grows_makes_the_belief_wider():
     assert np.trace(second.covariance_m2) > 1.5 * np.trace(first.covariance_m2)
 
 
-@pytest.mark.parametrize("place", [(9000.0, 0.0), (math.nan, 0.0), (0.0, math.inf)])
-def test_a_prior_off_the_map_is_refused_and_changes_nothing(place):
-    flight = toy.fly(29, count=20)
-    filter_ = toy.new_filter()
-    beliefs, _ = toy.run(flight, filter_)
-    with pytest.raises(FrameRefused, match="nearest tile") as refusal:
-        filter_.set_prior(int(flight.stamps_ns[-1]), np.array(place), np.eye(2) * 25.0)
-    assert refusal.value.reason is Reason.OFF_MAP
-    again = filter_.update(int(flight.stamps_ns[-1]), toy.lookup(flight.queries[-1]))
-    assert again.east_m == beliefs[-1].east_m
-
-
-@pytest.mark.parametrize("covariance", [None, np.zeros((2, 2)), np.full((2, 2), math.nan), -np.eye(2)])
-def test_a_prior_without_a_usable_covariance_is_wide(covariance):
-    belief = toy.new_filter().set_prior(0, np.array([10.0, 10.0]), covariance)
-    assert 15.0 < math.sqrt(np.trace(belief.covariance_m2) / 2) < 60.0
-
-
 def water(count=3000):
     """Return a map whose tiles all look the same."""
     map_ = toy_map.toy_map(toy.ENCODER, east=(-500, 500), north=(-500, 500))
@@ -160,7 +142,7 @@ def test_over_identical_tiles_nothing_is_found(similarity):
 def test_over_identical_tiles_a_known_place_is_kept_as_well_as_odometry_can():
     tiles, descriptors = water()
     filter_ = BayesFilter(tiles, LikelihoodModel(), FilterSettings(confidence=0.95))
-    filter_.set_prior(0, np.array([0.0, 0.0]), np.eye(2) * 25.0)
+    filter_.add_hint(0, np.array([0.0, 0.0]), np.eye(2) * 25.0)
     for i in range(20):
         filter_.add_odometry(i * toy.STEP_NS, (5.0 * i, 0.0))
         belief = filter_.update(i * toy.STEP_NS + 1, LookUp(descriptors[0], descriptors))

@@ -12,6 +12,7 @@ import toy_map
 from geoloc.filter import (
     BayesFilter,
     FilterSettings,
+    Hint,
     State,
     global_belief,
     hypothesis_weights,
@@ -145,17 +146,19 @@ def test_no_hypothesis_is_ever_ruled_out_and_estimates_fade():
     assert later[opposite] == pytest.approx(weights[opposite], rel=0.01)
 
 
-def test_estimates_are_dropped_when_the_filter_forgets_or_gets_a_prior():
+def test_estimates_are_dropped_when_the_filter_forgets():
     filter_ = new_filter(ANY_HEADING)
     fly(filter_, toy.fly(1), ANY_HEADING, hypothesis_of(ANY_HEADING, 120.0))
-    belief = filter_.set_prior(10**12, np.zeros(2), None)
-    np.testing.assert_allclose(belief.hypothesis_weights, 1.0 / ANY_HEADING.count)
+    filter_.forget()
+    blank = np.zeros((ANY_HEADING.count, toy.MAP.descriptors.shape[1]), np.float32)
+    belief = filter_.update(10**12, LookUp(blank, toy.MAP.descriptors))
+    np.testing.assert_allclose(belief.hypothesis_weights, 1.0 / ANY_HEADING.count, rtol=1e-6)
 
 
 def test_beside_the_map_the_heading_is_not_estimated():
     filter_ = new_filter(ANY_HEADING)
-    filter_.set_prior(0, np.array([620.0, 0.0]), np.eye(2) * 25.0)
-    queries = stacked(toy.views([(620.0, 0.0)]), np.array([(620.0, 0.0)]), ANY_HEADING, 3)
+    filter_.add_hint(0, np.array([590.0, 0.0]), np.eye(2) * 25.0)
+    queries = stacked(toy.views([(590.0, 0.0)]), np.array([(590.0, 0.0)]), ANY_HEADING, 3)
     offsets_m = np.tile((250.0, 0.0), (ANY_HEADING.count, 1))
     belief = filter_.update(1, LookUp(queries[0], toy.MAP.descriptors, -offsets_m))
     np.testing.assert_allclose(belief.hypothesis_weights, 1.0 / ANY_HEADING.count, rtol=1e-6)
@@ -205,7 +208,9 @@ def test_a_place_is_assigned_to_the_tiles_that_its_view_shows():
     )
     assert tiles.centres_m[ids[weights.argmax()]].tolist() == [60.0, -40.0]
     assert weights @ tiles.centres_m[ids] / weights.sum() == pytest.approx([60.0, -40.0], abs=0.5)
-    somewhere = global_belief.gaussian(tiles, place_m, np.eye(2) * 400.0, 1e-3)
+    anywhere = global_belief.uniform(tiles)
+    density = global_belief.density_of(Hint(place_m, np.eye(2) * 400.0), anywhere, tiles)
+    somewhere, _ = global_belief.weigh(anywhere, tiles, density, 1.0, 1e-3)
     assert tiles.centres_m[global_belief.tile_weights(somewhere, tiles, offset_m).argmax()].tolist() == [
         60.0,
         -40.0,

@@ -64,14 +64,15 @@ def test_late_events_now_and_then_set_nothing_back():
     assert told.put(110 * SECOND, "a") == "a" * 11
 
 
-def test_a_restart_keeps_only_what_is_younger():
-    told = timeline()
-    for i in range(4):
-        told.put(i * SECOND, "abcd"[i])
-    assert told.restart(SECOND + 1, "R") == "R"
-    assert told.put(4 * SECOND, "e") == "Rcde"
-    with pytest.raises(FrameRefused):
-        told.put(SECOND, "b")
+def test_it_says_which_stamps_it_reaches():
+    told = timeline(memory_s=2.0)
+    assert (told.newest_ns, told.reaches(-(10**12))) == (None, True)
+    told.put(10 * SECOND, "a")
+    assert [told.reaches(s * SECOND) for s in (7, 8, 10, 99)] == [False, True, True, True]
+    for s in range(11, 16):
+        told.put(s * SECOND, "b")
+    assert told.newest_ns == 15 * SECOND
+    assert [told.reaches(s * SECOND) for s in (11, 12, 99)] == [False, True, True]
 
 
 def test_forgetting_begins_with_nothing():

@@ -69,7 +69,7 @@ def test_the_camera_stands_beside_the_view_s_centre(town_map):
 def test_a_filter_s_belief_is_refined_too(town_map):
     localizer = Localizer(town_map, ENCODER, LocalizerSettings(refine="ncc"))
     near = map(float, town_map.frame.to_geodetic(*centre_of(town_map, -16.0, 24.0)))
-    localizer.start_at(1, *near, np.eye(2) * 16.0)
+    localizer.add_hint(1, *near, np.eye(2) * 16.0)
     fix = localizer.localize(seen(-13.0, 21.0))
     assert fix.reason is None, fix.sentence
     assert (fix.east_m, fix.north_m) == pytest.approx(centre_of(town_map, -13.0, 21.0), abs=1.0)
@@ -139,7 +139,7 @@ def test_of_several_hypotheses_the_most_likely_is_refined(town_map):
     believed = int(np.argmin(np.abs(settings.hypotheses.turns_deg - 90.0)))
     images = np.random.default_rng(0).integers(0, 255, (count, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
     images[believed] = seen(-13.0, 21.0).image
-    localizer.start_at(
+    localizer.add_hint(
         1, *map(float, town_map.frame.to_geodetic(*centre_of(town_map, -16.0, 24.0))), np.eye(2) * 16.0
     )
     descriptors = ENCODER.describe(images)

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import NavSatFix
 from std_srvs.srv import Trigger
 
 from flying import (
@@ -98,22 +100,39 @@ def test_the_refusals_of_another_suite_are_not_read(scorer, drone):
     assert wait_for(own.get_subscription_count)
     other.publish(refusal(5 * NS, "tilt", "of the other drone"))
     own.publish(refusal(6 * NS, "tilt", "of this drone"))
-    assert wait_for(lambda: 6 * NS in scorer._logbook._pages)
+    assert wait_for(lambda: 6 * NS in scorer.logbook._pages)
     assert other.get_subscription_count() == 0
-    assert 5 * NS not in scorer._logbook._pages
+    assert 5 * NS not in scorer.logbook._pages
 
 
 def test_a_report_without_truth_is_refused(scorer, drone, spinner, map_folder, folder):
     with knowing(evaluation_node):
         given = options("unscored", model="pixels", map=str(map_folder), out=str(folder / "none"))
-        spinner.add(evaluation_node.EvaluationNode(**given))
+        node = spinner.add(evaluation_node.EvaluationNode(**given))
     client = drone.create_client(Trigger, "/unscored/evaluation_node/report")
     assert client.wait_for_service(timeout_sec=5.0)
     future = client.call_async(Trigger.Request())
     assert wait_for(future.done)
     assert not future.result().success
-    assert "no truth" in future.result().message or "truth position" in future.result().message
+    assert future.result().message == (
+        "no report was written: no position has come on /unscored/truth; publish a NavSatFix on it."
+    )
     assert not (folder / "none").exists()
+    spinner.remove(node)
+
+
+@pytest.mark.parametrize("reliability", [ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE])
+def test_truth_may_be_published_best_effort_or_reliable(drone, spinner, map_folder, folder, reliability):
+    with knowing(evaluation_node):
+        given = options("true", model="pixels", map=str(map_folder), out=str(folder / "none"))
+        node = spinner.add(evaluation_node.EvaluationNode(**given))
+    publisher = drone.create_publisher(NavSatFix, "/true/truth", QoSProfile(depth=1, reliability=reliability))
+    assert wait_for(publisher.get_subscription_count)
+    wait_for(lambda: False, 0.1)  # the writer matches a moment before the reader
+    publisher.publish(reference(NS, 47.0, 8.0))
+    assert wait_for(lambda: node.logbook.has_truth)
+    spinner.remove(node)
+    drone.destroy_publisher(publisher)
 
 
 @pytest.mark.parametrize("module", [evaluation_node, retrieval_node])
@@ -197,6 +216,16 @@ def test_an_overtaken_frame_is_a_record_without_a_fix():
     (record,) = records_of(book)
     assert not record.has_fix
     assert "newer frame" in record.sentence
+
+
+def test_a_fix_about_silence_with_the_stamp_of_a_frame_changes_nothing():
+    book, fix = logbook_with_truth(), answer(NS, 3.0, 4.0)
+    book.take_offset(messages_out.offset(NS, "camera", 1.0, 2.0, 50.0), NS)
+    book.take_geopoint(messages_out.geopoint(fix, "camera"), NS)
+    book.take_fix(messages_out.nav_sat_fix(fix, "camera"), NS)
+    book.take_fix(messages_out.nav_sat_fix(Fix.none(NS), "camera"), NS)
+    (record,) = records_of(book)
+    assert record.covariance_m2.tolist() == [[9.0, 1.0], [1.0, 16.0]]
 
 
 def test_messages_without_a_frame_make_no_record():
