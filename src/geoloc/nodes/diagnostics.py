@@ -23,9 +23,7 @@ from geoloc.nodes.console import Reminder
 
 _PERIOD_S = 1.0
 _SILENT_AFTER_S = 2.0
-_PATIENCE_S = (
-    4.0  # silence that the console bears: nodes start one after the other, and some cameras are slow
-)
+_PATIENCE_S = 4.0  # silence before the console complains: nodes start one after the other
 _REMEMBERED = 256
 _REFUSALS_KEPT = 64
 _CLOCK = "/clock"
@@ -179,7 +177,7 @@ class Health:
 
     def _say(self, condition: Condition, concern: str | None) -> None:
         silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
-        speaks = condition.reason == NO_FRAMES and silent_s > _PATIENCE_S and self._speaks()
+        speaks = condition.reason == NO_FRAMES and silent_s > self._patience_s() and self._speaks()
         due = over = False
         with self._lock:
             if condition.level == DiagnosticStatus.OK:
@@ -200,6 +198,12 @@ class Health:
             self._node.get_logger().info(f"no fix: {sentence}")
         else:
             self._node.get_logger().warning(f"no fix: {sentence}")
+
+    def _patience_s(self) -> float:
+        """Return the silence that is normal: twice the time between the last two frames, or a few seconds."""
+        with self._lock:
+            last_two = [*self._arrivals_s][-2:]
+        return max(_PATIENCE_S, 2.0 * (last_two[-1] - last_two[0])) if last_two else _PATIENCE_S
 
     def _trouble(self, sentence: str | None) -> bool:
         """Report a problem, None if its sentence is another's to say; return whether to say it now."""

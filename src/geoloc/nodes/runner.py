@@ -19,8 +19,8 @@ from geoloc.errors import GeolocError, ParameterError
 from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
-_DISCOVERY_S = 0.5
-_DELIVERY_S = 0.1
+_DISCOVERY_S = 1.0
+_DELIVERY_S = 0.3
 _ROSOUT = "/rosout"
 
 

@@ -215,6 +215,14 @@ def test_a_concern_is_a_warning_a_search_and_a_hint_are_no_alarm(pilot, spinner)
     spinner.remove(camera)
 
 
+def test_a_slow_camera_is_not_a_silent_one(flown, monkeypatch):
+    health = flown[0]._health
+    monkeypatch.setattr(diagnostics, "_PATIENCE_S", 4.0)
+    for arrivals_s, patience_s in (([], 4.0), ([9.0], 4.0), ([8.9, 9.0], 4.0), ([1.0, 4.0, 9.0], 10.0)):
+        monkeypatch.setattr(health, "_arrivals_s", arrivals_s)
+        assert health._patience_s() == patience_s
+
+
 @pytest.mark.parametrize(
     ("namespace", "name", "hardware"),
     [

@@ -13,6 +13,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import rclpy
 from rcl_interfaces.msg import Log
+from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from flying import wait_for
 from geoloc.errors import GeolocError
@@ -61,8 +62,9 @@ def write(path, content):
 def rosout(spinner):
     """Return the texts of level FATAL on /rosout."""
     node, fatal = spinner.add(rclpy.create_node("bag")), []
+    latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     node.create_subscription(
-        Log, "/rosout", lambda m: fatal.append(m.msg) if m.level == Log.FATAL else None, 10
+        Log, "/rosout", lambda m: fatal.append(m.msg) if m.level == Log.FATAL else None, latched
     )
     return fatal
 
