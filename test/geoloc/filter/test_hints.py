@@ -124,6 +124,17 @@ def test_hints_ahead_of_the_frames_make_no_frame_late():
     assert beliefs[-1].hint is None
 
 
+def test_a_fast_stream_does_not_push_frames_out_of_the_memory():
+    flight = toy.fly(5, count=20)
+    filter_ = toy.new_filter()
+    toy.run(flight, filter_)
+    newest_ns = int(flight.stamps_ns[-1])
+    for age in range(100):
+        filter_.add_hint(newest_ns - age * TENTH_NS // 10, flight.truth_m[-1], NARROW)
+    late = filter_.update(newest_ns - 12 * TENTH_NS, toy.lookup(flight.queries[-3]))
+    assert late.refusal is None
+
+
 def test_a_hint_older_than_the_memory_is_refused_in_words():
     flight = toy.fly(6, count=20)
     filter_ = toy.new_filter()
@@ -168,7 +179,7 @@ def test_a_hint_as_wide_as_the_map_says_nothing_and_is_refused(variance_m2):
         toy.new_filter().add_hint(0, np.zeros(2), np.diag([variance_m2, variance_m2]))
 
 
-@pytest.mark.parametrize("place", [(600.0, 0.0), (600.0, 600.0), (-600.0, 20.0)])
+@pytest.mark.parametrize("place", [(618.0, 0.0), (-612.0, 612.0), (0.0, 0.0)])
 def test_a_first_hint_at_the_edge_of_the_map_is_answered_at_once(place):
     filter_ = toy.new_filter()
     filter_.add_hint(0, np.array(place), NARROW)
@@ -181,11 +192,14 @@ def test_forgetting_lets_the_next_hint_count_in_full():
     flight = toy.fly(7, count=30)
     filter_ = toy.new_filter()
     fly_with(flight, lambda i: [(0, flight.truth_m[0] + AWAY_M, NARROW)] if i == 0 else [], filter_)
+    filter_.add_hint(10**12, flight.truth_m[0], NARROW)  # ahead of all frames
     filter_.forget()
     filter_.add_hint(int(flight.stamps_ns[-1]) + TENTH_NS, flight.truth_m[-1], NARROW)
     belief = filter_.update(int(flight.stamps_ns[-1]) + TENTH_NS, toy.lookup(flight.queries[-1]))
     assert belief.refusal is None
     assert (belief.state, belief.hint.verdict) == (State.TRACKING, HintVerdict.STARTED)
+    after = filter_.update(10**12, toy.lookup(flight.queries[-1]))
+    assert after.hint == belief.hint
 
 
 def test_the_localizer_names_degrees_off_the_earth_and_a_filter_that_is_off():
