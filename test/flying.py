@@ -133,7 +133,8 @@ def options(namespace, **values):
 
 
 def camera_node(namespace, **values):
-    """Return a camera_node for this world."""
+    """Return a camera_node for this world; it reads raw images, as a Drone advertises both kinds."""
+    values = {"image_transport": "raw", **values}
     return CameraNode(**options(namespace, view_size_m=VIEW_M, encoder_px=PX, **values))
 
 
@@ -259,7 +260,7 @@ class Drone(Node):
 
     def await_suite(self):
         """Wait until the nodes listen to the sensors and to each other."""
-        publishers = (self.images, self.compressed, self.cameras, self.imus, self.ranges)
+        publishers = (self.images, self.cameras, self.imus, self.ranges)
         assert wait_for(lambda: all(p.get_subscription_count() for p in publishers))
         told = (topics.VIEW_OFFSET, topics.GEOPOINT, topics.FIX, topics.DIAGNOSTICS)
         names = [self.resolve_topic_name(name) for name in told]

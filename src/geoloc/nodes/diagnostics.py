@@ -21,6 +21,7 @@ from geoloc.nodes import messages_out, topics
 _PERIOD_S = 1.0
 _STALE_AFTER_S = 2.0
 _REMEMBERED = 256
+_REMINDER_S = 30.0
 
 
 class Health:
@@ -29,11 +30,21 @@ class Health:
     Args:
         node: node to report on; its name is the name of the status.
         extra: function that returns further values for each summary.
+        waits_for: function that returns the sentence for the time without a frame.
+        concern: function that returns a sentence if frames are lost although others are answered.
     """
 
-    def __init__(self, node: Node, extra: Callable[[], Mapping[str, object]] = dict) -> None:
+    def __init__(
+        self,
+        node: Node,
+        extra: Callable[[], Mapping[str, object]] = dict,
+        *,
+        waits_for: Callable[[], str] = lambda: "no frames arrive; check the topics and their names.",
+        concern: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._node = node
         self._extra = extra
+        self._waits_for, self._concern = waits_for, concern
         self._lock = threading.Lock()
         self._answered = 0
         self._refused: Counter[str] = Counter()
@@ -83,6 +94,8 @@ class Health:
         with self._lock:
             level, sentence = self._verdict()
             values = self._values()
+        if concern := self._concern():
+            self._node.get_logger().warning(concern, throttle_duration_sec=_REMINDER_S)
         self._send(self._node.get_clock().now().nanoseconds, level, sentence, {**values, **self._extra()})
 
     def _touch(self, *, refused: bool) -> None:
@@ -98,13 +111,15 @@ class Health:
                     DiagnosticStatus.ERROR,
                     "use_sim_time is true, but /clock has no messages; start the simulation or the replay.",
                 )
-            return DiagnosticStatus.STALE, "no frames arrive; check the topics and their names."
+            return DiagnosticStatus.STALE, self._waits_for()
         if self._last_was_refused:
             refusal = self._last_refusal
             return (
                 DiagnosticStatus.WARN,
                 refusal.sentence if refusal else "an earlier node refused the frame.",
             )
+        if concern := self._concern():
+            return DiagnosticStatus.WARN, concern
         return DiagnosticStatus.OK, "frames are answered."
 
     def _values(self) -> dict[str, object]:
