@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose between topics that carry the same images, such as `image` and `image/compressed`."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -13,8 +14,8 @@ class TransportChoice:
 
     A transport without frames for two seconds makes room for another one that has publishers, for a trial of
     two seconds. If the trial brings a frame, the other one stays; if not, the first one returns, and the next
-    trial comes later, up to eight seconds. So a camera that stopped is found again quickly, and one that
-    advertises a transport without using it costs two seconds once.
+    trial comes later, after up to eight seconds. So a camera that stopped is found again quickly, a slow one is
+    left in peace, and one that advertises a transport without using it costs two seconds once.
 
     Args:
         transports: names of the transports, the preferred one first.
@@ -27,13 +28,14 @@ class TransportChoice:
         self._home = transports[0]
         self._wait_s = _SILENT_S
         self._since_s = now_s
+        self._frame_s = -math.inf
         self._seen: Mapping[str, AbstractSet[Hashable]] = {}
 
     def frame(self, now_s: float) -> None:
         """Record that a frame arrived on the current transport."""
-        if self.current != self._home or now_s - self._since_s < _SILENT_S:
+        if now_s - self._frame_s < _SILENT_S:
             self._wait_s = _SILENT_S
-        self._home, self._since_s = self.current, now_s
+        self._home, self._since_s, self._frame_s = self.current, now_s, now_s
 
     def choose(self, publishers: Mapping[str, AbstractSet[Hashable]], now_s: float) -> str:
         """Return the transport to subscribe to.
@@ -66,9 +68,9 @@ class TransportChoice:
 
     def _end_patience(self, other: str, now_s: float) -> None:
         if self.current == self._home:
+            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
             self._turn_to(other, now_s)
         else:
-            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
             self._turn_to(self._home, now_s)
 
     def _turn_to(self, name: str, now_s: float) -> None:
