@@ -3,8 +3,8 @@
 
 Orders, one a line: `KIND WIDTH HEIGHT HZ RELIABILITY [FRAMES]` sends images of a KIND (`raw`, `jpeg`, or an
 encoding such as `mono8`) until the next order, or a number of them; `offer KIND RELIABILITY` advertises the
-topic and sends nothing; `stop` destroys every publisher. After each order but an endless one the sender
-prints the number of images that it has sent by then. `--sensors` publishes imu at 100 Hz, altitude and
+topic and sends nothing; `stop` destroys every publisher; `count` does nothing. At the end of each order the
+sender prints the number of images that it has sent by then. `--sensors` publishes imu at 100 Hz, altitude and
 camera_info, too.
 """
 
@@ -40,7 +40,7 @@ class ImageSender(Node):
         old = self._offered.get(topic)
         if old and old[1] == reliability:
             return
-        quality = QoSProfile(depth=1, reliability=ReliabilityPolicy[reliability.upper()])
+        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy[reliability.upper()])
         made = self.create_publisher(CompressedImage if jpeg else Image, topic, quality)
         if old:
             self.destroy_publisher(old[0])
@@ -98,12 +98,20 @@ def sense(node: ImageSender, width: int, height: int) -> None:
 def obey(node: ImageSender, orders: "queue.SimpleQueue[str]", order: str) -> None:
     """Carry out one order; an endless one ends when the next comes."""
     words = order.split()
-    if words[0] == "stop":
+    if words[0] == "count":
+        pass
+    elif words[0] == "stop":
         node.withdraw()
     elif words[0] == "offer":
         node.offer(words[1], words[2])
     else:
-        kind, width, height, hz, reliability = words[0], int(words[1]), int(words[2]), float(words[3]), words[4]
+        kind, width, height, hz, reliability = (
+            words[0],
+            int(words[1]),
+            int(words[2]),
+            float(words[3]),
+            words[4],
+        )
         frames = int(words[5]) if len(words) > 5 else sys.maxsize
         node.offer(kind, reliability)
         message, began_s = picture(kind, width, height), time.monotonic()
@@ -126,9 +134,7 @@ def main() -> None:
     if arguments.sensors:
         threading.Thread(target=sense, args=(node, *arguments.sensors), daemon=True).start()
     orders: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(
-        target=lambda: [*map(orders.put, sys.stdin), orders.put("")], daemon=True
-    ).start()
+    threading.Thread(target=lambda: [*map(orders.put, sys.stdin), orders.put("")], daemon=True).start()
     while order := orders.get().strip():
         obey(node, orders, order)
 

@@ -95,6 +95,7 @@ class Health:
             level, sentence = self._verdict()
             values = self._values()
         if concern := self._concern():
+            values["concern"] = concern
             self._node.get_logger().warning(concern, throttle_duration_sec=_REMINDER_S)
         self._send(self._node.get_clock().now().nanoseconds, level, sentence, {**values, **self._extra()})
 

@@ -29,11 +29,11 @@ from geoloc.nodes import (
     messages_in,
     retrieval_node,
 )
+from geoloc.nodes.inputs.sources import SourceWatch
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare, file_that_sets
 from geoloc.nodes.settings import NODES as FLYING
-from geoloc.nodes.inputs.sources import SourceWatch
 from geoloc.nodes.stamped_cache import StampedCache
 from geoloc.settings import check, setting, settings_of
 from geoloc_lab.nodes import evaluation_node, replay_node

@@ -14,8 +14,8 @@ class TransportChoice:
 
     A transport without frames for two seconds makes room for another one that has publishers, for a trial of
     two seconds. If the trial brings a frame, the other one stays; if not, the first one returns, and the next
-    trial comes later, after up to eight seconds. So a camera that stopped is found again quickly, a slow one is
-    left in peace, and one that advertises a transport without using it costs two seconds once.
+    trial comes later, after up to eight seconds. So a camera that stopped is found again quickly, a slow one
+    is left in peace, and one that advertises a transport without using it costs two seconds once.
 
     Args:
         transports: names of the transports, the preferred one first.

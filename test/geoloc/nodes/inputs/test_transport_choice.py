@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of two topics with the same images is read, by a clock that the tests turn."""
 
+import itertools
+
 from geoloc.nodes.inputs.transport_choice import TransportChoice
 
 RAW, JPEG = "raw", "compressed"
@@ -8,7 +10,7 @@ STEP_S = 0.5
 
 
 def flown(choice, seconds, publishers, sends, began_s=0.0):
-    """Let time pass in steps; `sends` are the transports that bring frames. Return the choice of each step."""
+    """Let time pass in steps; `sends` bring frames. Return the choice of each step."""
     chosen = []
     for step in range(int(seconds / STEP_S)):
         now_s = began_s + step * STEP_S
@@ -20,7 +22,7 @@ def flown(choice, seconds, publishers, sends, began_s=0.0):
 
 
 def switches(chosen):
-    return sum(a != b for a, b in zip(chosen, chosen[1:], strict=False))
+    return sum(a != b for a, b in itertools.pairwise(chosen))
 
 
 def test_compressed_where_it_is_published_and_raw_where_only_raw_is():
