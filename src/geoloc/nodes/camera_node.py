@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,11 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.image_route import ImageRoute, QosOverride
 from geoloc.nodes.inputs.image_stream import ImageStream
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
-from geoloc.nodes.parameters import declare
+from geoloc.nodes.parameters import declare, declare_under
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraNodeSettings
 
@@ -75,11 +77,21 @@ class CameraNode(GeolocNode):
         self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
         self._images = ImageStream(
             self,
-            self._settings.image_transport,
+            self._image_routes(),
             on_frame=self._worker.put,
             on_refused=self._refuse,
             has_room=self._worker.is_idle,
         )
+
+    def _image_routes(self) -> dict[str, ImageRoute]:
+        """Return the image topics that may be read, the one that costs less first."""
+        kinds = {"compressed": (topics.IMAGE_COMPRESSED, CompressedImage), "raw": (topics.IMAGE, Image)}
+        wanted = self._settings.image_transport
+        return {
+            transport: ImageRoute(self, topic, kind, partial(declare_under, self, QosOverride))
+            for transport, (topic, kind) in kinds.items()
+            if wanted in (transport, "auto")
+        }
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         message.header = Header()

@@ -47,9 +47,9 @@ class LatestWorker(Generic[Item]):
             self._changed.notify()
 
     def is_idle(self) -> bool:
-        """Return whether the thread would start at once on the next item."""
+        """Return whether the thread waits for an item, or has died, which `put` reports."""
         with self._changed:
-            return self._item is None and not self._working
+            return not self._thread.is_alive() or (self._item is None and not self._working)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Let the thread finish its current item, then stop it."""

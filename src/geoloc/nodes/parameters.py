@@ -48,7 +48,7 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
     return fill(kind, values)
 
 
-def declare_under(node: Node, prefix: str, kind: type[Kind]) -> Kind:
+def declare_under(node: Node, kind: type[Kind], prefix: str) -> Kind:
     """Declare the settings of a dataclass as parameters whose names begin with a prefix, such as `qos.`.
 
     Raises:

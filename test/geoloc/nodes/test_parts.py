@@ -208,8 +208,22 @@ def test_a_defect_in_the_thread_ends_the_node_instead_of_silencing_it():
     worker = LatestWorker(lambda item: 1 / item, "test")
     worker.put(0)
     worker._thread.join(5)
+    assert worker.is_idle()  # else nobody would ask it any more
     with pytest.raises(RuntimeError, match="has died"):
         worker.put(1)
+
+
+def test_the_worker_tells_when_it_has_nothing_left_to_do():
+    go_on, told = threading.Event(), threading.Event()
+    worker = LatestWorker(lambda item: go_on.wait(5), "test", told.set)
+    assert worker.is_idle()
+    worker.put(1)
+    assert not worker.is_idle()
+    assert not told.is_set()
+    go_on.set()
+    assert told.wait(5)
+    assert worker.is_idle()
+    worker.stop()
 
 
 def test_stopping_does_not_wait_for_later_items():

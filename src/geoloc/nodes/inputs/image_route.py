@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One topic on which images may come: its publishers, and the quality of service that suits them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
-from geoloc.nodes.parameters import declare_under
 from geoloc.settings import check, setting
 
 _RELIABLE_DEPTH = 5  # images that are sent again arrive in bursts
@@ -47,20 +46,29 @@ class ImageRoute:
         node: node that subscribes to the topic.
         topic: name of the topic, before remapping.
         kind: message class of the topic.
+        override: function that reads the user's override; its argument is the prefix of the parameters.
 
     Attributes:
         topic: name of the topic, after remapping.
         kind: message class of the topic.
-
-    Raises:
-        ParameterError: if a `qos_overrides` parameter of the topic is invalid.
     """
 
-    def __init__(self, node: Node, topic: str, kind: type) -> None:
+    def __init__(self, node: Node, topic: str, kind: type, override: Callable[[str], QosOverride]) -> None:
         self.kind = kind
         self.topic: str = node.resolve_topic_name(topic)
         self._node = node
-        self._override = declare_under(node, f"{self._parameters}.", QosOverride)
+        self._override = override(f"{self._parameters}.")
+
+        self._warn_of_another_name(topic)
+
+    def _warn_of_another_name(self, topic: str) -> None:
+        given: Mapping[str, Any] = getattr(self._node, "_parameter_overrides", {})
+        before = f"{self._node.get_namespace().rstrip('/')}/{topic}"
+        if before != self.topic and any(name.startswith(f"qos_overrides.{before}.") for name in given):
+            self._node.get_logger().warning(
+                f"qos_overrides.{before} has no effect, because {topic} is remapped; "
+                f"rename it to qos_overrides.{self.topic}."
+            )
 
     @property
     def reliability_parameter(self) -> str:

@@ -15,7 +15,6 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from geoloc.errors import FrameRefused
-from geoloc.nodes import topics
 from geoloc.nodes.inputs.image_route import ImageRoute, is_reliable
 from geoloc.nodes.inputs.losses import RECENT_S, Losses
 from geoloc.nodes.inputs.sources import SourceWatch
@@ -24,10 +23,6 @@ from geoloc.nodes.inputs.transport_choice import TransportChoice
 _LOOK_S = 0.5
 _FEW = 2  # an image may be lost while a subscription begins
 _SMALL_SHARE = 0.05
-_ROUTES: dict[str, tuple[str, type]] = {  # compressed first: it arrives over every transport, and costs less
-    "compressed": (topics.IMAGE_COMPRESSED, CompressedImage),
-    "raw": (topics.IMAGE, Image),
-}
 _SEGMENT = "start its driver with geoloc's config/fastdds.xml (docs/troubleshooting.md#frames-do-not-arrive)"
 # Humble names the module otherwise, and gives a callback only the message.
 _EVENTS: Any = importlib.import_module(
@@ -43,21 +38,18 @@ class ImageStream:
 
     Args:
         node: node that subscribes.
-        transport: `raw`, `compressed`, or `auto` for the one that brings images.
+        routes: topics that may carry the images, by transport, the preferred one first.
         on_frame: function that receives each image.
         on_refused: function that receives each image of a doubtful source, with the refusal.
         has_room: function that tells whether an image would be worked on at once. While it would not, a
             best-effort image waits in the middleware's queue, where a newer one replaces it. So only images
             that are used are copied, and `imu` does not wait for the other copies.
-
-    Raises:
-        ParameterError: if a `qos_overrides` parameter of an image topic is invalid.
     """
 
     def __init__(
         self,
         node: Node,
-        transport: str,
+        routes: Mapping[str, ImageRoute],
         *,
         on_frame: Callable[[Image | CompressedImage], None],
         on_refused: Callable[[Image | CompressedImage, FrameRefused], None],
@@ -65,11 +57,7 @@ class ImageStream:
     ) -> None:
         self._node = node
         self._on_frame, self._on_refused = on_frame, on_refused
-        self._routes = {
-            name: ImageRoute(node, topic, kind)
-            for name, (topic, kind) in _ROUTES.items()
-            if transport in (name, "auto")
-        }
+        self._routes = routes
         self._choice = TransportChoice(tuple(self._routes), time.monotonic())
         self._route = self._routes[self._choice.current]
         self._quality = self._route.quality([])
@@ -96,12 +84,8 @@ class ImageStream:
 
     def waits_for(self) -> str:
         """Return a sentence for the time without any image: the topics, and who publishes there."""
-        _, lost = self._losses.recent(time.monotonic())
-        if lost >= _FEW:
-            return (
-                f"{lost} images on {self._route.topic} were lost in transport in the last {RECENT_S:g} s, "
-                f"and none arrives; {self._remedy()}."
-            )
+        if lost := self.concern():
+            return lost
         found = ", ".join(route.in_words(route.publishers()) for route in self._routes.values())
         return f"no image arrives ({found}); check the camera's driver and the launch argument image_topic."
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,13 +18,15 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Log
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from flying import camera_node, options, wait_for
 from geoloc.errors import ParameterError
 from geoloc.installed import config_file
 from geoloc.nodes.inputs import image_stream
+from geoloc.nodes.inputs.image_route import ImageRoute, QosOverride
 from geoloc.nodes.inputs.image_stream import ImageStream
+from geoloc.nodes.parameters import declare_under
 
 SENDER = Path(__file__).parents[3] / "image_sender.py"
 HD, UHD = "1280 720", "3840 2160"  # 2.7 and 25 megabytes as rgb8
@@ -77,18 +80,27 @@ def cameras():
         camera.process.communicate()
 
 
+def routes(node):
+    """Return the routes of camera_node with `image_transport: auto`."""
+    override = partial(declare_under, node, QosOverride)
+    return {
+        "compressed": ImageRoute(node, "image/compressed", CompressedImage, override),
+        "raw": ImageRoute(node, "image", Image, override),
+    }
+
+
 @pytest.fixture
 def streams(spinner, monkeypatch):
     """Function that makes a node with an image stream, whose images it counts."""
     monkeypatch.setattr(image_stream, "_LOOK_S", 0.05)
     nodes = []
 
-    def make(namespace, transport="auto", room=lambda: True, **parameters):
+    def make(namespace, room=lambda: True, **parameters):
         node = rclpy.create_node("reader", **options(namespace, **parameters))
         nodes.append(node)
         made = SimpleNamespace(node=node, images=[])
         made.stream = ImageStream(
-            node, transport, on_frame=made.images.append, on_refused=lambda *_: None, has_room=room
+            node, routes(node), on_frame=made.images.append, on_refused=lambda *_: None, has_room=room
         )
         made.fact = lambda name: made.stream.facts().get(name)
         spinner.add(node)
@@ -264,8 +276,17 @@ def test_an_override_that_the_camera_cannot_meet_is_named(streams, publisher):
 def test_a_misspelt_override_is_a_sentence(ros):
     node = rclpy.create_node("wrong", **options("wrong", **override("wrong", reliability="relaible")))
     with pytest.raises(ParameterError, match=r"'relaible'; it must be one of auto, reliable, best_effort"):
-        ImageStream(node, "raw", on_frame=print, on_refused=print, has_room=lambda: True)
+        routes(node)
     node.destroy_node()
+
+
+def test_an_override_of_the_name_before_remapping_is_a_warning(ros, capfd):
+    remapped = ["--ros-args", "--remap", "image:=/front/image_raw"]
+    given = {**options("other", **override("other", depth=3)), "cli_args": remapped}
+    node = rclpy.create_node("remapped", **given)
+    routes(node)
+    node.destroy_node()
+    assert "rename it to qos_overrides./front/image_raw." in capfd.readouterr().err
 
 
 def test_without_room_the_newest_image_waits_in_the_middleware(streams, publisher):
