@@ -19,6 +19,7 @@ from rcl_interfaces.msg import Log
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, NavSatFix, PointCloud2, Range
 
 from geoloc.encoder.calibration import Calibration
@@ -134,7 +135,8 @@ def options(namespace, **values):
 
 
 def camera_node(namespace, **values):
-    """Return a camera_node for this world."""
+    """Return a camera_node for this world; it reads raw images, as a Drone advertises both kinds."""
+    values = {"image_transport": "raw", **values}
     return CameraNode(**options(namespace, view_size_m=VIEW_M, encoder_px=PX, **values))
 
 
@@ -230,6 +232,11 @@ def wait_for(condition, timeout_s=5.0):
     return value
 
 
+def newest_only():
+    """Return the quality of service of a usual camera driver."""
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
 class Drone(Node):
     """Publishes sensor messages, and records the answers by topic and stamp."""
 
@@ -238,10 +245,8 @@ class Drone(Node):
     def __init__(self, namespace):
         super().__init__("drone", namespace=namespace)
         self.heard = defaultdict(dict)
-        self.images = self.create_publisher(Image, topics.IMAGE, topics.newest_only())
-        self.compressed = self.create_publisher(
-            CompressedImage, topics.IMAGE_COMPRESSED, topics.newest_only()
-        )
+        self.images = self.create_publisher(Image, topics.IMAGE, newest_only())
+        self.compressed = self.create_publisher(CompressedImage, topics.IMAGE_COMPRESSED, newest_only())
         self.cameras = self.create_publisher(CameraInfo, topics.CAMERA_INFO, 10)
         self.imus = self.create_publisher(Imu, topics.IMU, 10)
         self.ranges = self.create_publisher(Range, topics.ALTITUDE, 10)
@@ -254,14 +259,14 @@ class Drone(Node):
             (PoseWithCovarianceStamped, topics.POSE),
             (PointCloud2, topics.CANDIDATES),
         ):
-            quality = topics.newest_only() if topic == topics.VIEW_IMAGE else topics.every_answer()
+            quality = newest_only() if topic == topics.VIEW_IMAGE else topics.every_answer()
             self.create_subscription(kind, topic, lambda m, t=topic: self._hear(t, m), quality)
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._hear_health, 100)
         self.create_subscription(DiagnosticArray, topics.REFUSALS, self._hear_refusal, 100)
 
     def await_suite(self):
         """Wait until the nodes listen to the sensors and to each other."""
-        publishers = (self.images, self.compressed, self.cameras, self.imus, self.ranges)
+        publishers = (self.images, self.cameras, self.imus, self.ranges)
         assert wait_for(lambda: all(p.get_subscription_count() for p in publishers))
         told = (topics.VIEW_OFFSET, topics.GEOPOINT, topics.FIX, topics.REFUSALS, topics.DIAGNOSTICS)
         names = [self.resolve_topic_name(name) for name in told]

@@ -100,6 +100,7 @@ class CameraRig:
         self._attitudes: StampedBuffer[Quaternion] = StampedBuffer(_ATTITUDES_KEPT)
         self._heights: StampedBuffer[float] = StampedBuffer(_HEIGHTS_KEPT)
         self._intrinsics: Intrinsics | None = None
+        self._image_scale: float | None = None
         self._rejected: dict[Reason, FrameRefused] = {}
         self._lock = threading.Lock()
 
@@ -163,6 +164,7 @@ class CameraRig:
         """
         with self._lock:
             intrinsics = self._required_intrinsics()
+            self._check_scale(intrinsics, image_rgb.shape[1], image_rgb.shape[0])
             world_from_body = self._attitude_at(stamp_ns)
             height_m = self._height_at(stamp_ns)
         mount = self._mount if body_from_optical is None else body_from_optical
@@ -180,6 +182,20 @@ class CameraRig:
         )
         check_texture(view.image)
         return view
+
+    def _check_scale(self, intrinsics: Intrinsics, width: int, height: int) -> None:
+        """Refuse a frame whose size changed in flight: it may be a crop, and only CameraInfo would say so.
+
+        A constant scale between image and calibration is allowed, because drivers resize images.
+        """
+        scale = width / intrinsics.width
+        if scale not in (1.0, self._image_scale or scale):
+            raise FrameRefused(
+                Reason.BAD_CAMERA_INFO,
+                f"the image has become {width} x {height} pixels, but CameraInfo is still for "
+                f"{intrinsics.width} x {intrinsics.height}; publish the CameraInfo of the new size.",
+            )
+        self._image_scale = scale
 
     def _remember(self, buffer: StampedBuffer[T], stamp_ns: int, value: T, mended: Reason) -> None:
         with self._lock:

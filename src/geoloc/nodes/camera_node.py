@@ -12,12 +12,13 @@ For a refused frame the node publishes `view/offset` with NaN, so that `retrieva
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import Vector3Stamped
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 from std_msgs.msg import Header
 
@@ -28,15 +29,17 @@ from geoloc.camera.views import View
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.image_route import ImageRoute, QosOverride
+from geoloc.nodes.inputs.image_stream import ImageStream
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
-from geoloc.nodes.parameters import declare
+from geoloc.nodes.parameters import declare, declare_under
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraNodeSettings
-from geoloc.nodes.sources import SourceWatch
 
 _LONGEST_WAIT_S = 1.0
 _POLL_S = 0.005
+_REMEMBERED = 256
 
 
 class CameraNode(GeolocNode):
@@ -50,14 +53,20 @@ class CameraNode(GeolocNode):
         self._body_frame = self._settings.base_frame
         self._camera_info: CameraInfo | None = None
         self._attitude_came = threading.Event()
+        self._imu_ages_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._health = Health(
-            self, lambda: {"dropped": self._worker.dropped}, waits_for=self._waits_for_image
+            self,
+            self._facts,
+            waits_for=lambda: self._images.waits_for(),
+            concern=lambda: self._images.concern(),
         )
         self._views = self.create_publisher(Image, topics.VIEW_IMAGE, topics.newest_whole())
         self._offsets = self.create_publisher(Vector3Stamped, topics.VIEW_OFFSET, topics.every_answer())
-        self._worker: LatestWorker[Image | CompressedImage] = LatestWorker(self._work, "camera")
+        self._worker: LatestWorker[Image | CompressedImage] = LatestWorker(
+            self._work, "camera", lambda: self._images.wake()
+        )
         self._subscribe()
-        self.get_logger().info(f"ready: listens to {wiring.listening(self)}")
+        self.get_logger().info(f"ready: listens to {wiring.listening(self, *self._images.topics)}")
 
     def close(self) -> None:
         """Stop the worker."""
@@ -68,28 +77,23 @@ class CameraNode(GeolocNode):
         self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera_info, small)
         self.create_subscription(Imu, topics.IMU, self._on_imu, small)
         self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
-        self._image_topic = ""
-        self._sources = SourceWatch()
-        wanted = self._settings.image_transport
-        for transport, kind, topic in (
-            ("raw", Image, topics.IMAGE),
-            ("compressed", CompressedImage, topics.IMAGE_COMPRESSED),
-        ):
-            if wanted in (transport, "auto"):
-                self.create_subscription(
-                    kind,
-                    topic,
-                    partial(self._on_image, self.resolve_topic_name(topic)),
-                    topics.newest_only(),
-                    qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                )
+        self._images = ImageStream(
+            self,
+            self._image_routes(),
+            on_frame=self._worker.put,
+            on_refused=self._refuse,
+            has_room=self._worker.is_idle,
+        )
 
-    def _waits_for_image(self) -> str:
-        names = {"raw": (topics.IMAGE,), "compressed": (topics.IMAGE_COMPRESSED,)}
-        watched = names.get(self._settings.image_transport, (topics.IMAGE, topics.IMAGE_COMPRESSED))
-        published = any(wiring.publishers(self, name) for name in watched)
-        remedy = "check that it sends" if published else "start it, or set image_topic to its topic"
-        return wiring.with_topics(f"no image arrives from the camera; {remedy}", self, *watched)
+    def _image_routes(self) -> dict[str, ImageRoute]:
+        """Return the image topics that may be read, the one that costs less first."""
+        kinds = {"compressed": (topics.IMAGE_COMPRESSED, CompressedImage), "raw": (topics.IMAGE, Image)}
+        wanted = self._settings.image_transport
+        return {
+            transport: ImageRoute(self, topic, kind, partial(declare_under, self, QosOverride))
+            for transport, (topic, kind) in kinds.items()
+            if wanted in (transport, "auto")
+        }
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         message.header = Header()
@@ -107,6 +111,8 @@ class CameraNode(GeolocNode):
             self._rig.add_attitude(messages.stamp_ns(message), messages.quaternion(message))
         except FrameRefused as refusal:
             self._rig.reject(refusal)
+        age_ns = self.get_clock().now().nanoseconds - messages.stamp_ns(message)
+        self._imu_ages_ms.append(age_ns / 1e6)
         self._attitude_came.set()
 
     def _on_altitude(self, message: Range) -> None:
@@ -114,17 +120,6 @@ class CameraNode(GeolocNode):
             self._rig.add_height(messages.stamp_ns(message), messages.height_m(message))
         except FrameRefused as refusal:
             self._rig.reject(refusal)
-
-    def _on_image(self, topic: str, message: Image | CompressedImage, info: dict[str, Any]) -> None:
-        self._image_topic = self._image_topic or topic
-        if topic != self._image_topic:
-            return  # a camera that publishes raw and compressed is one source, read once
-        try:
-            self._sources.check(info, message.header.frame_id, self.count_publishers(topic))
-        except FrameRefused as refusal:
-            self._refuse(message, refusal)
-        else:
-            self._worker.put(message)
 
     def _work(self, message: Image | CompressedImage) -> None:
         self._await_attitude(messages.stamp_ns(message))
@@ -165,6 +160,12 @@ class CameraNode(GeolocNode):
         if self._tf is None:
             return None
         return self._tf.body_from_optical(self._body_frame, message.header.frame_id, message.header.stamp)
+
+    def _facts(self) -> dict[str, object]:
+        facts = {"dropped": self._worker.dropped, **self._images.facts()}
+        if self._imu_ages_ms:
+            facts["imu_age_ms_p95"] = f"{np.percentile(self._imu_ages_ms, 95):.1f}"
+        return facts
 
     def _refuse(self, message: Image | CompressedImage, refusal: FrameRefused) -> None:
         stamp_ns = messages.stamp_ns(message)

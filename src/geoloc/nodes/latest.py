@@ -14,14 +14,19 @@ class LatestWorker(Generic[Item]):
     Args:
         work: function that the thread calls with the newest item; it must handle its own refusals.
         name: name of the thread, for debuggers.
+        on_idle: function that the thread calls when it has nothing left to do.
 
     Attributes:
         dropped: number of items that a newer one replaced before the thread took them.
     """
 
-    def __init__(self, work: Callable[[Item], None], name: str) -> None:
+    def __init__(
+        self, work: Callable[[Item], None], name: str, on_idle: Callable[[], None] = lambda: None
+    ) -> None:
         self.dropped = 0
         self._work = work
+        self._on_idle = on_idle
+        self._working = False
         self._item: Item | None = None
         self._stopping = False
         self._changed = threading.Condition()
@@ -41,6 +46,11 @@ class LatestWorker(Generic[Item]):
             self._item = item
             self._changed.notify()
 
+    def is_idle(self) -> bool:
+        """Return whether the thread waits for an item, or has died, which `put` reports."""
+        with self._changed:
+            return not self._thread.is_alive() or (self._item is None and not self._working)
+
     def stop(self, timeout_s: float = 5.0) -> None:
         """Let the thread finish its current item, then stop it."""
         with self._changed:
@@ -52,8 +62,17 @@ class LatestWorker(Generic[Item]):
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._item is not None)
             item, self._item = self._item, None
+            self._working = True
             return None if self._stopping else item
 
     def _run(self) -> None:
         while (item := self._take()) is not None:
             self._work(item)
+            self._rest()
+
+    def _rest(self) -> None:
+        with self._changed:
+            self._working = False
+            idle = self._item is None
+        if idle:
+            self._on_idle()

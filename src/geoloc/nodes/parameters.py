@@ -48,6 +48,16 @@ def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstan
     return fill(kind, values)
 
 
+def declare_under(node: Node, kind: type[Kind], prefix: str) -> Kind:
+    """Declare the settings of a dataclass as parameters whose names begin with a prefix, such as `qos.`.
+
+    Raises:
+        ParameterError: see `declare`.
+    """
+    settings = settings_of(kind).items()
+    return fill(kind, {name: _declare_one(node, prefix + name, setting) for name, setting in settings})
+
+
 def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield each unknown parameter name that resembles a known one, together with the known name.
 

@@ -25,7 +25,8 @@ class CameraNodeSettings:
     rig: RigSettings = group(RigSettings)
     image_transport: str = setting(
         "auto",
-        "image topic to read; auto takes the first one that publishes",
+        "image topic to read; auto takes image/compressed where it brings images, because it arrives more "
+        "surely and costs less than a reliable raw image, else image",
         choices=("auto", "raw", "compressed"),
     )
     use_tf: bool = setting(False, "take the mount from TF instead of mount_rpy_deg; needs tf2_ros")

@@ -24,11 +24,6 @@ STATE = "state"
 DIAGNOSTICS = "/diagnostics"
 
 
-def newest_only() -> QoSProfile:
-    """Return the QoS profile of images: best effort, keep last 1, because a late image is useless."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
 def newest_whole() -> QoSProfile:
     """Return the QoS profile of views: reliable, keep last 1; best effort loses stacks of megabytes."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)

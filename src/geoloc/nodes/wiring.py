@@ -21,9 +21,9 @@ _INPUT_OF = {
 }
 
 
-def listening(node: Node) -> str:
-    """Return the resolved topics that a node subscribes to, separated by commas."""
-    return ", ".join(sorted(subscription.topic_name for subscription in node.subscriptions))
+def listening(node: Node, *others: str) -> str:
+    """Return the resolved topics that a node subscribes to, and others, separated by commas."""
+    return ", ".join(sorted({subscription.topic_name for subscription in node.subscriptions} | {*others}))
 
 
 def publishers(node: Node, topic: str) -> int:

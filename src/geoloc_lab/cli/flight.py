@@ -38,15 +38,10 @@ Examples:
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
 """
 
-# Photos of nearly a megabyte need reliable transport: best effort loses an image with any of its packets.
 # Photos are seconds apart without odometry, so a filter would carry little from one to the next.
 _FOR_PHOTOS = """/**/camera_node:
   ros__parameters:
     attitude_wait_s: 0.5
-    qos_overrides:
-      /geoloc/image/compressed:
-        subscription:
-          reliability: reliable
 /**/retrieval_node:
   ros__parameters:
     filter: false

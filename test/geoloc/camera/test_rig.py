@@ -126,6 +126,23 @@ def test_a_frame_of_another_shape_is_refused():
     assert refusal(flying(), 0, np.zeros((240, 240, 3), np.uint8)).reason is Reason.BAD_CAMERA_INFO
 
 
+def test_a_frame_whose_size_changes_in_flight_is_refused_until_its_camera_info_arrives():
+    made, half = flying(), np.ascontiguousarray(FRAME[::2, ::2])
+    made.view(0, FRAME)
+    why = refusal(made, 0, half)
+    assert why.reason == Reason.BAD_CAMERA_INFO
+    assert "the image has become" in why.sentence
+    made.view(0, FRAME)
+    made.set_intrinsics(INTRINSICS.scaled_to(half.shape[1], half.shape[0]))
+    made.view(0, half)
+
+
+def test_a_driver_that_always_resizes_is_no_change():
+    made, half = flying(), np.ascontiguousarray(FRAME[::2, ::2])
+    made.view(0, half)
+    made.view(0, half)
+
+
 def test_without_attitude_the_frame_says_so():
     made = rig()
     made.add_height(0, 100.0)

@@ -62,7 +62,7 @@ def test_candidates_keep_their_latitude_to_the_millimetre(drone):
 def test_a_compressed_frame_does_as_well(drone, spinner):
     from flying import Drone, camera_node  # a camera that sends only JPEG, in its own namespace
 
-    camera = spinner.add(camera_node("jpeg"))
+    camera = spinner.add(camera_node("jpeg", image_transport="compressed"))
     sender = spinner.add(Drone("jpeg"))
     assert wait_for(
         lambda: sender.compressed.get_subscription_count() and sender.imus.get_subscription_count()

@@ -29,11 +29,11 @@ from geoloc.nodes import (
     messages_in,
     retrieval_node,
 )
+from geoloc.nodes.inputs.sources import SourceWatch
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare, file_that_sets
 from geoloc.nodes.settings import NODES as FLYING
-from geoloc.nodes.sources import SourceWatch
 from geoloc.nodes.stamped_cache import StampedCache
 from geoloc.settings import check, setting, settings_of
 from geoloc_lab.nodes import evaluation_node, replay_node
@@ -208,8 +208,22 @@ def test_a_defect_in_the_thread_ends_the_node_instead_of_silencing_it():
     worker = LatestWorker(lambda item: 1 / item, "test")
     worker.put(0)
     worker._thread.join(5)
+    assert worker.is_idle()  # else nobody would ask it any more
     with pytest.raises(RuntimeError, match="has died"):
         worker.put(1)
+
+
+def test_the_worker_tells_when_it_has_nothing_left_to_do():
+    go_on, told = threading.Event(), threading.Event()
+    worker = LatestWorker(lambda item: go_on.wait(5), "test", told.set)
+    assert worker.is_idle()
+    worker.put(1)
+    assert not worker.is_idle()
+    assert not told.is_set()
+    go_on.set()
+    assert told.wait(5)
+    assert worker.is_idle()
+    worker.stop()
 
 
 def test_stopping_does_not_wait_for_later_items():

@@ -56,6 +56,36 @@ def test_two_image_publishers_are_refused_until_one_stops(spinner, drone):
     drone.good_frame()
 
 
+def test_a_camera_that_changes_its_encoding_in_flight_is_answered(drone):
+    drone.good_frame()
+    stamp_ns = drone.next_stamp()
+    drone.sense(stamp_ns)
+    bgr = np.ascontiguousarray(frame_at(20.0, -30.0)[:, :, ::-1])
+    drone.shoot(stamp_ns, bgr, encoding="bgr8")
+    assert drone.wait(topics.GEOPOINT, stamp_ns)
+
+
+def test_a_camera_that_changes_its_size_in_flight_is_refused_until_its_camera_info_arrives(drone):
+    drone.good_frame()
+    stamp_ns, half = drone.next_stamp(), np.ascontiguousarray(frame_at(20.0, -30.0)[::2, ::2])
+    drone.sense(stamp_ns)
+    drone.shoot(stamp_ns, half)
+    assert drone.reason(stamp_ns) == "bad_camera_info"
+    stamp_ns = drone.next_stamp()
+    drone.cameras.publish(resized(camera_info(stamp_ns), 0.5))
+    drone.sense(stamp_ns, camera=False)
+    drone.shoot(stamp_ns, half)
+    assert drone.wait(topics.GEOPOINT, stamp_ns)
+    drone.good_frame()
+
+
+def resized(info, scale):
+    """Return the CameraInfo of the same images at another size."""
+    info.width, info.height = int(info.width * scale), int(info.height * scale)
+    info.k = [value * scale for value in info.k[:8]] + [1.0]
+    return info
+
+
 def publish_pair(drone, descriptor, offset=(0.0, 0.0)):
     """Send a descriptor and its offset in place of the other nodes; return the stamp."""
     stamp_ns = drone.next_stamp()
