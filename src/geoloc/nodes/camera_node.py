@@ -27,8 +27,8 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.mount import TfMount
 from geoloc.nodes.latest import LatestWorker
-from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraNodeSettings
@@ -116,7 +116,7 @@ class CameraNode(GeolocNode):
             self._worker.put(message)
 
     def _work(self, message: Image | CompressedImage) -> None:
-        self._await_attitude(messages.stamp_ns(message))
+        self._await_attitude(message)
         started_s = time.perf_counter()
         try:
             image_rgb = messages_in.camera_image(message)
@@ -133,15 +133,21 @@ class CameraNode(GeolocNode):
         self._views.publish(messages_out.stacked_views(view.stamp_ns, frame_id, view.images))
         self._health.answered(view.stamp_ns, time.perf_counter() - started_s)
 
-    def _await_attitude(self, stamp_ns: int) -> None:
-        """Wait, in message time, for the attitude after the frame, to interpolate the frame's attitude."""
+    def _await_attitude(self, message: Image | CompressedImage) -> None:
+        """Wait, in message time, for the attitude after the frame, and for TF at its stamp."""
         latest_ns = self.get_clock().now().nanoseconds + self._settings.attitude_wait_s * 1e9
         give_up_s = time.monotonic() + _LONGEST_WAIT_S
-        while not self._rig.ready(stamp_ns) and time.monotonic() < give_up_s:
+        while not self._attitude_is_there(message) and time.monotonic() < give_up_s:
             if self.get_clock().now().nanoseconds >= latest_ns:
                 return
             self._attitude_came.wait(_POLL_S)
             self._attitude_came.clear()
+
+    def _attitude_is_there(self, message: Image | CompressedImage) -> bool:
+        header = message.header
+        return self._rig.ready(messages.stamp_ns(message)) and (
+            self._tf is None or self._tf.ready(self._body_frame, header.frame_id, header.stamp)
+        )
 
     def _mount(self, message: Image | CompressedImage) -> Float64Array | None:
         if self._tf is None:
