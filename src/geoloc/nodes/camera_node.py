@@ -18,7 +18,7 @@ from typing import Any
 
 from geometry_msgs.msg import Vector3Stamped
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 from std_msgs.msg import Header
 
 from geoloc.arrays import Float64Array
@@ -27,6 +27,7 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.heights import HeightInput
 from geoloc.nodes.inputs.mount import TfMount
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare
@@ -63,7 +64,7 @@ class CameraNode(GeolocNode):
         small = topics.sensor_stream()
         self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera_info, small)
         self.create_subscription(Imu, topics.IMU, self._on_imu, small)
-        self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
+        self._heights = HeightInput(self, self._rig, topics.ALTITUDE, small)
         self._image_topic = ""
         self._sources = SourceWatch()
         wanted = self._settings.image_transport
@@ -97,12 +98,6 @@ class CameraNode(GeolocNode):
         except FrameRefused as refusal:
             self._rig.reject(refusal)
         self._attitude_came.set()
-
-    def _on_altitude(self, message: Range) -> None:
-        try:
-            self._rig.add_height(messages.stamp_ns(message), messages.height_m(message))
-        except FrameRefused as refusal:
-            self._rig.reject(refusal)
 
     def _on_image(self, topic: str, message: Image | CompressedImage, info: dict[str, Any]) -> None:
         self._image_topic = self._image_topic or topic
