@@ -79,9 +79,7 @@ class Listener:
     def hear(self, kind, message):
         """Let a message of a type be published, without DDS."""
         self.pretend(kind)
-        assert self.until(lambda _: list(self.node.subscriptions))
-        while self._input._kind != kind:
-            self._input.look()
+        assert self.until(lambda _: self._input._kind == kind)
         (subscription,) = self.node.subscriptions
         subscription.callback(message)
 
