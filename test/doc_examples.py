@@ -15,6 +15,8 @@ import typer
 from doc_pages import ROOT, Block
 from geoloc.cli import app
 from geoloc.errors import GeolocError
+from geoloc.nodes.startup.input_topics import InputTopics
+from geoloc.settings import settings_of
 
 OMITTED = "…"
 """Stands in an example for words that the reader knows."""
@@ -148,7 +150,8 @@ def _wrong_script(words: Sequence[str]) -> str:
 def launch_arguments(file: Path) -> frozenset[str]:
     """Return the arguments that a launch file declares, read from its text: ROS need not be there."""
     source = file.read_text(encoding="utf-8")
-    return frozenset(
+    topics = settings_of(InputTopics) if "bringup_arguments(" in source else ()
+    return frozenset(topics) | frozenset(
         name
         for module in re.findall(r"^from ([\w.]+\.launch_actions) import", source, re.MULTILINE)
         for function, names in _declared(module).items()

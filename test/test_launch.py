@@ -11,13 +11,16 @@ pytest.importorskip("launch_ros", reason="the ROS 2 launch system is not install
 
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch_ros.actions import Node
+from launch_ros.actions import Node, SetRemap
 
 from geoloc.errors import ParameterError
+from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.launch_actions import LogOption
+from geoloc.settings import settings_of
 
 LAUNCH = Path(__file__).resolve().parents[1] / "launch"
-BRINGUP = {"namespace", "params_file", "model", "map", "image_topic", "use_sim_time", "log_level", "respawn"}
+BRINGUP = {"namespace", "params_file", "model", "map", "use_sim_time", "log_level", "respawn"}
+TOPICS = set(settings_of(InputTopics))
 
 
 def entities(name: str) -> list[Any]:
@@ -29,9 +32,9 @@ def entities(name: str) -> list[Any]:
     return list(module.generate_launch_description().entities)
 
 
-def nodes(name: str, **arguments: str) -> list[Node]:
+def nodes(name: str, context: LaunchContext | None = None, **arguments: str) -> list[Node]:
     """Return the nodes that a launch file would start with these arguments."""
-    context = LaunchContext()
+    context = context or LaunchContext()
     context.launch_configurations.update(arguments)
     started: list[Node] = []
     for entity in entities(name):
@@ -52,7 +55,7 @@ def choices(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["bringup.launch.py", "replay.launch.py"])
 def test_every_argument_is_described(name: str) -> None:
     declared = {each.name: each for each in entities(name) if isinstance(each, DeclareLaunchArgument)}
-    assert set(declared) >= BRINGUP
+    assert set(declared) >= BRINGUP | TOPICS
     assert all(each.description and each.description != "no description given" for each in declared.values())
 
 
@@ -60,6 +63,27 @@ def test_bringup_starts_the_table(choices: dict[str, str]) -> None:
     started = nodes("bringup.launch.py", **choices)
     names = [(each.node_package, each.node_executable) for each in started]
     assert names == [("geoloc", "camera_node"), ("geoloc", "inference_node"), ("geoloc", "retrieval_node")]
+
+
+def test_every_topic_has_an_argument_and_a_remapping_of_the_users_wins(choices: dict[str, str]) -> None:
+    context = LaunchContext()
+    SetRemap("altitude", "/mine").visit(context)
+    given = {"imu_topic": "/mavros/imu/data", "altitude_topic": "/rel_alt", "tf_topic": "/uav1/tf"}
+    camera = nodes("bringup.launch.py", context, **given, **choices)[0]
+    camera._perform_substitutions(context)
+    rules = camera.expanded_remapping_rules
+    assert rules[0] == ("altitude", "/mine")  # rcl takes the first rule that fits
+    assert dict(reversed(rules)) == {
+        "altitude": "/mine",
+        "imu": "/mavros/imu/data",
+        "/tf": "/uav1/tf",
+        "/tf_static": "/uav1/tf_static",
+    }
+
+
+def test_a_name_that_is_no_topic_is_refused(choices: dict[str, str]) -> None:
+    with pytest.raises(ParameterError, match="imu_topic is 'my imu', which is no topic name"):
+        nodes("bringup.launch.py", imu_topic="my imu", **choices)
 
 
 def test_a_replay_scores_and_plays_as_well(choices: dict[str, str]) -> None:

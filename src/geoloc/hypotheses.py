@@ -91,6 +91,12 @@ class Hypotheses:
         return len(self.turns_deg)
 
     @cached_property
+    def height_reach(self) -> float:
+        """Largest relative error of height at which the encoder recognizes the view of a hypothesis."""
+        aside = len(self._steps) // 2
+        return 1.0 - math.exp(-aside * _SCALE_STEP) / (1.0 + self.tolerances.height_tolerance)
+
+    @cached_property
     def neighbours(self) -> BoolArray:
         """Matrix (n, n), True where two hypotheses are one step of turn or scale apart."""
         turned = np.abs((self.turns_deg[:, None] - self.turns_deg + 180.0) % 360.0 - 180.0) / _TURN_STEP_DEG

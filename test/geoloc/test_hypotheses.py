@@ -55,6 +55,20 @@ def test_every_truth_within_the_errors_is_tolerably_near_a_hypothesis(
     assert near.any()
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 0.6), st.floats(0.1, 1.0), st.floats(-1, 1))
+def test_every_height_within_reach_is_tolerably_near_a_hypothesis(error, tolerance, share):
+    tried = Hypotheses(height_error=error, tolerances=Tolerances(height_tolerance=tolerance))
+    assert tried.height_reach >= error * (1.0 - 1e-9)
+    scale = 1.0 + share * tried.height_reach
+    assert np.abs(np.log(tried.scales / scale)).min() <= math.log1p(tolerance) + 1e-6
+
+
+def test_without_further_hypotheses_the_reach_is_what_the_encoder_tolerates():
+    assert Hypotheses().height_reach == pytest.approx(1.0 - 1.0 / 1.14)
+    assert Hypotheses(height_error=0.3).height_reach == pytest.approx(1.0 - 1.0 / (1.14 * 1.2**2))
+
+
 @pytest.mark.parametrize(
     ("heading_deg", "height", "count"), [(13.0, 0.14, 15), (7.5, 0.1, 15), (15.0, 0.14, 9), (30.0, 0.3, 1)]
 )

@@ -113,3 +113,10 @@ class RangeMessage(Protocol):
     min_range: float
     max_range: float
     range: float
+
+
+class AltitudeMessage(Protocol):
+    """`mavros_msgs/Altitude`."""
+
+    relative: float
+    bottom_clearance: float

@@ -21,7 +21,6 @@ from geoloc.camera.message_types import (
     ImageMessage,
     ImuMessage,
     OdometryMessage,
-    RangeMessage,
     Stamped,
 )
 from geoloc.errors import CameraError, FrameRefused, Reason, clause
@@ -118,25 +117,6 @@ def unit_quaternion(quaternion: tuple[float, float, float, float]) -> tuple[floa
         )
     x, y, z, w = (part / length for part in quaternion)
     return x, y, z, w
-
-
-def height_m(message: RangeMessage) -> float:
-    """Return the range of a `Range` message, the vertical height of the camera above ground, metres.
-
-    Raises:
-        FrameRefused: with `Reason.BAD_HEIGHT` if it is not finite, not positive, or outside the sensor's
-            `min_range` to `max_range`; both are 0 where the sensor states no limits.
-    """
-    value, lowest, highest = float(message.range), float(message.min_range), float(message.max_range)
-    if not (math.isfinite(value) and value > 0):
-        raise FrameRefused(Reason.BAD_HEIGHT, f"the height is {value} m; check the height sensor.")
-    if highest > lowest and not lowest <= value <= highest:
-        raise FrameRefused(
-            Reason.BAD_HEIGHT,
-            f"the height {value:g} m is outside the sensor's range, {lowest:g} to {highest:g} m; "
-            "check the height sensor.",
-        )
-    return value
 
 
 def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], Float64Array]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from geoloc.arrays import Float64Array, UInt8Array
+from geoloc.camera import heights
 from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, Quaternion, between, mount_rotation, tilt_rad
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
@@ -56,6 +57,19 @@ class RigSettings:
     max_height_m: float = setting(
         2e3, "largest height above ground at which frames are used", unit="m", low=0.0, high=2e4
     )
+    altitude_reference: str = setting(
+        "auto",
+        "what altitude is measured from; auto accepts only messages that state a height above ground",
+        choices=heights.REFERENCES,
+    )
+    altitude_reference_error_m: float = setting(
+        0.0,
+        "largest difference between the ground below and the ground at take-off; must be set if "
+        "altitude_reference is takeoff",
+        unit="m",
+        low=0.0,
+        high=2e3,
+    )
     max_climb_mps: float = setting(
         30.0,
         "largest vertical speed; a frame is refused if the heights around it imply a larger one",
@@ -77,6 +91,20 @@ class RigSettings:
             raise ParameterError(
                 f"min_height_m {self.min_height_m:g} is not below max_height_m {self.max_height_m:g}; "
                 "raise max_height_m or lower min_height_m."
+            )
+        self._check_reference()
+
+    def _check_reference(self) -> None:
+        error_m, from_takeoff = self.altitude_reference_error_m, self.altitude_reference == "takeoff"
+        if from_takeoff and not error_m:
+            raise ParameterError(
+                "altitude_reference is takeoff, but altitude_reference_error_m is 0; set it to the largest "
+                "difference between the ground below and the ground at take-off."
+            )
+        if error_m and not from_takeoff:
+            raise ParameterError(
+                f"altitude_reference_error_m is {error_m:g}, but altitude_reference is "
+                f"{self.altitude_reference}; set altitude_reference to takeoff, or remove the error."
             )
 
     def view_spec(self) -> ViewSpec:
@@ -118,7 +146,7 @@ class CameraRig:
         self._remember(self._attitudes, stamp_ns, unit, Reason.BAD_ATTITUDE)
 
     def add_height(self, stamp_ns: int, height_m: float) -> None:
-        """Add a vertical height of the camera above ground, metres.
+        """Add a vertical height of the camera, metres, above ground or above take-off as the settings say.
 
         Raises:
             FrameRefused: with `Reason.BAD_HEIGHT` if it is not finite or not positive.
@@ -274,4 +302,17 @@ class CameraRig:
                 Reason.BAD_HEIGHT,
                 f"the height is {height_m:.1f} m, outside min_height_m {settings.min_height_m:g} to "
                 f"max_height_m {settings.max_height_m:g}; fly within these limits, or change them.",
+            )
+        self._check_reference_error(height_m)
+
+    def _check_reference_error(self, height_m: float) -> None:
+        """Refuse a frame that is so low above take-off that its true height may fit no hypothesis."""
+        error_m, tried = self.settings.altitude_reference_error_m, self.settings.hypotheses
+        reach = tried.height_reach
+        if error_m > reach * height_m:
+            raise FrameRefused(
+                Reason.BAD_HEIGHT,
+                f"altitude_reference_error_m {error_m:g} is {error_m / height_m:.0%} of the height above "
+                f"take-off, {height_m:.1f} m, but height_error {tried.height_error:g} covers {reach:.0%}; "
+                f"fly above {error_m / reach:.0f} m, or raise height_error.",
             )

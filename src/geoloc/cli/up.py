@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from geoloc.cli.options import Model
+from geoloc.cli.options import Model, option
+from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.programs import BringUp
 
 
@@ -24,9 +25,17 @@ def up(
         typer.Option(help="ROS parameter file that overrides the shipped ones; may be repeated."),
     ] = None,
     namespace: Annotated[str, typer.Option(help="Prefix of every node and topic.")] = BringUp.namespace,
-    image_topic: Annotated[
-        str, typer.Option(help="Image topic of the camera, with camera_info beside it.")
-    ] = BringUp.image_topic,
+    image_topic: Annotated[str, option(InputTopics, "image_topic")] = InputTopics.image_topic,
+    camera_info_topic: Annotated[
+        str, option(InputTopics, "camera_info_topic")
+    ] = InputTopics.camera_info_topic,
+    imu_topic: Annotated[str, option(InputTopics, "imu_topic")] = InputTopics.imu_topic,
+    altitude_topic: Annotated[str, option(InputTopics, "altitude_topic")] = InputTopics.altitude_topic,
+    odom_topic: Annotated[str, option(InputTopics, "odom_topic")] = InputTopics.odom_topic,
+    initial_fix_topic: Annotated[
+        str, option(InputTopics, "initial_fix_topic")
+    ] = InputTopics.initial_fix_topic,
+    tf_topic: Annotated[str, option(InputTopics, "tf_topic")] = InputTopics.tf_topic,
     use_sim_time: Annotated[bool, typer.Option("--use-sim-time", help="Take time from /clock.")] = False,
     log_level: Annotated[
         str, typer.Option(help="Log level: debug (adds what each node decides), info, warn, error or fatal.")
@@ -40,6 +49,7 @@ def up(
     Examples:
         geoloc up --map my_map
         geoloc up --map my_map --image-topic /camera/image_raw --params-file drone.yaml --respawn
+        geoloc up --map my_map --imu-topic /mavros/imu/data --odom-topic /mavros/local_position/odom
     """
     from geoloc.installed import require_ros
     from geoloc.nodes.startup.processes import running
@@ -51,7 +61,15 @@ def up(
         params_file=tuple(params_file or ()),
         model=model,
         map=map_folder,
-        image_topic=image_topic,
+        topics=InputTopics(
+            image_topic=image_topic,
+            camera_info_topic=camera_info_topic,
+            imu_topic=imu_topic,
+            altitude_topic=altitude_topic,
+            odom_topic=odom_topic,
+            initial_fix_topic=initial_fix_topic,
+            tf_topic=tf_topic,
+        ),
         use_sim_time=use_sim_time,
         log_level=log_level,
     )

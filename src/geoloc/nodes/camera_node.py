@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Vector3Stamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 from std_msgs.msg import Header
 
 from geoloc.arrays import Float64Array
@@ -29,10 +29,11 @@ from geoloc.camera.views import View
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.heights import HeightInput
 from geoloc.nodes.inputs.image_route import ImageRoute, QosOverride
 from geoloc.nodes.inputs.image_stream import ImageStream
+from geoloc.nodes.inputs.mount import TfMount
 from geoloc.nodes.latest import LatestWorker
-from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare, declare_under
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc.nodes.settings import CameraNodeSettings
@@ -76,7 +77,7 @@ class CameraNode(GeolocNode):
         small = topics.sensor_stream()
         self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera_info, small)
         self.create_subscription(Imu, topics.IMU, self._on_imu, small)
-        self.create_subscription(Range, topics.ALTITUDE, self._on_altitude, small)
+        self._heights = HeightInput(self, self._rig, topics.ALTITUDE, small)
         self._images = ImageStream(
             self,
             self._image_routes(),
@@ -115,14 +116,8 @@ class CameraNode(GeolocNode):
         self._imu_ages_ms.append(age_ns / 1e6)
         self._attitude_came.set()
 
-    def _on_altitude(self, message: Range) -> None:
-        try:
-            self._rig.add_height(messages.stamp_ns(message), messages.height_m(message))
-        except FrameRefused as refusal:
-            self._rig.reject(refusal)
-
     def _work(self, message: Image | CompressedImage) -> None:
-        self._await_attitude(messages.stamp_ns(message))
+        self._await_attitude(message)
         started_s = time.perf_counter()
         try:
             view = self._view(message)
@@ -146,15 +141,21 @@ class CameraNode(GeolocNode):
         except FrameRefused as refusal:
             raise wiring.naming_input(refusal, self) from None
 
-    def _await_attitude(self, stamp_ns: int) -> None:
-        """Wait, in message time, for the attitude after the frame, to interpolate the frame's attitude."""
+    def _await_attitude(self, message: Image | CompressedImage) -> None:
+        """Wait, in message time, for the attitude after the frame, and for TF at its stamp."""
         latest_ns = self.get_clock().now().nanoseconds + self._settings.attitude_wait_s * 1e9
         give_up_s = time.monotonic() + _LONGEST_WAIT_S
-        while not self._rig.ready(stamp_ns) and time.monotonic() < give_up_s:
+        while not self._attitude_is_there(message) and time.monotonic() < give_up_s:
             if self.get_clock().now().nanoseconds >= latest_ns:
                 return
             self._attitude_came.wait(_POLL_S)
             self._attitude_came.clear()
+
+    def _attitude_is_there(self, message: Image | CompressedImage) -> bool:
+        header = message.header
+        return self._rig.ready(messages.stamp_ns(message)) and (
+            self._tf is None or self._tf.ready(self._body_frame, header.frame_id, header.stamp)
+        )
 
     def _mount(self, message: Image | CompressedImage) -> Float64Array | None:
         if self._tf is None:

@@ -35,7 +35,11 @@ class CameraNodeSettings:
     )
     rectified: bool = setting(False, "whether images are already undistorted (image_rect)")
     attitude_wait_s: float = setting(
-        0.1, "longest time that a frame waits for the attitude after it", unit="s", low=0.0, high=1.0
+        0.1,
+        "longest time that a frame waits for the attitude after it, and for TF if use_tf is true",
+        unit="s",
+        low=0.0,
+        high=1.0,
     )
 
     def __post_init__(self) -> None:

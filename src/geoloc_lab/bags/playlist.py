@@ -13,17 +13,17 @@ from rosbags.rosbag2 import Reader
 
 from geoloc.errors import BagError, ParameterError, clause
 from geoloc_lab.bags.damage import DAMAGE, opening
+from geoloc_lab.bags.reading import height_topics
 
 ROLES: Mapping[str, str] = {
     "sensor_msgs/msg/Image": "image",
     "sensor_msgs/msg/CompressedImage": "image/compressed",
     "sensor_msgs/msg/CameraInfo": "camera_info",
     "sensor_msgs/msg/Imu": "imu",
-    "sensor_msgs/msg/Range": "altitude",
     "nav_msgs/msg/Odometry": "odom",
     "sensor_msgs/msg/NavSatFix": "truth",
 }
-"""The topic name under which a node expects messages of a type."""
+"""The topic name under which a node expects messages of a type; `height_topics` finds those of altitude."""
 
 _TRANSFORMS = "tf2_msgs/msg/TFMessage"
 _CLOCK = "rosgraph_msgs/msg/Clock"
@@ -153,8 +153,10 @@ class Playlist:
         self, connections: Mapping[str, Connection], taken: set[str], done: set[str]
     ) -> dict[str, str]:
         names = {}
-        for kind, name in ROLES.items():
-            sources = [t for t, c in connections.items() if c.msgtype == kind and t not in done]
+        free = [c for topic, c in connections.items() if topic not in done]
+        by_name = {name: [c.topic for c in free if c.msgtype == kind] for kind, name in ROLES.items()}
+        by_name["altitude"] = height_topics(free)
+        for name, sources in by_name.items():
             if name in taken or not sources:
                 continue
             exact = [topic for topic in sources if topic.endswith(f"/{name}")]
@@ -166,6 +168,7 @@ class Playlist:
                     f"choose one with {sources[0]}:={name}."
                 )
             else:
+                kind = connections[sources[0]].msgtype
                 raise BagError(
                     f"{self._bag} has several topics of type {kind} ({', '.join(sources)}); "
                     f"choose one with {sources[0]}:={name}."

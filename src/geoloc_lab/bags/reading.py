@@ -5,20 +5,20 @@ Topics are found by their message type. Names are needed only if a bag holds sev
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from geoloc.arrays import Float64Array
-from geoloc.camera import messages
+from geoloc.camera import heights, messages
 from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError, FrameRefused, clause
 from geoloc_lab.bags.damage import DAMAGE, opening
@@ -28,10 +28,18 @@ _TYPES = {
     "image": ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"),
     "camera_info": ("sensor_msgs/msg/CameraInfo",),
     "imu": ("sensor_msgs/msg/Imu",),
-    "altitude": ("sensor_msgs/msg/Range",),
+    "altitude": heights.TYPES,
     "odom": ("nav_msgs/msg/Odometry",),
     "truth": ("sensor_msgs/msg/NavSatFix",),
 }
+_MAVROS_ALTITUDE = """std_msgs/Header header
+float32 monotonic
+float32 amsl
+float32 local
+float32 relative
+float32 terrain
+float32 bottom_clearance
+"""
 _REORDER_NS = 1_000_000_000  # longest delay between a message's stamp and its recording
 
 
@@ -65,7 +73,7 @@ class AttitudeSample:
 
 @dataclass(frozen=True)
 class HeightSample:
-    """Height above ground, metres."""
+    """Height above ground or above take-off, metres."""
 
     stamp_ns: int
     height_m: float
@@ -98,6 +106,7 @@ class FaultySample:
 
 
 Sample = ImageSample | AttitudeSample | HeightSample | CameraSample | OdometrySample | FaultySample
+_Maker = Callable[[int, Any], Sample]
 
 
 class Flight:
@@ -108,23 +117,29 @@ class Flight:
         self.topics = topics
         self.image_count = image_count
 
-    def samples(self, *, by_arrival: bool = False) -> Iterator[Sample]:
-        """Yield the samples in the order of their header stamps.
+    def samples(self, *, by_arrival: bool = False, altitude_reference: str = "auto") -> Iterator[Sample]:
+        """Yield the samples in the order of their header stamps; one without a header has its recording time.
 
         Args:
             by_arrival: yield them in the order in which they were recorded instead.
+            altitude_reference: what heights are measured from; see `geoloc.camera.heights`.
 
         Raises:
             BagError: if the file is truncated or damaged.
         """
-        arrived = self._arriving()
+        arrived = self._arriving(altitude_reference)
         return arrived if by_arrival else _in_stamp_order(arrived)
 
-    def _arriving(self) -> Iterator[Sample]:
-        names = {role: getattr(self.topics, role) for role in _MAKERS}
-        makers = {name: _MAKERS[role] for role, name in names.items() if name}
-        for topic, message in _messages(self.bag, set(makers)):
-            yield _sample(topic, message, makers[topic])
+    def _arriving(self, altitude_reference: str) -> Iterator[Sample]:
+        makers: dict[str, _Maker] = {**_MAKERS, "altitude": partial(_height_sample, altitude_reference)}
+        roles: dict[str, list[str]] = {}
+        for role in makers:
+            roles.setdefault(getattr(self.topics, role), []).append(role)
+        roles.pop("", None)
+        for topic, time_ns, message in _messages(self.bag, set(roles)):
+            stamp_ns = messages.stamp_ns(message) if hasattr(message, "header") else time_ns
+            for role in roles[topic]:
+                yield _sample(topic, stamp_ns, message, makers[role])
 
     def truth(self) -> TruthTrack:
         """Return the reference track of the bag's truth topic.
@@ -140,7 +155,7 @@ class Flight:
             )
         rows = [
             (messages.stamp_ns(m), float(m.latitude), float(m.longitude))
-            for _, m in _messages(self.bag, {topic})
+            for _, _, m in _messages(self.bag, {topic})
         ]
         return TruthTrack.of(rows, f"{topic} in {self.bag.name}")
 
@@ -165,6 +180,17 @@ def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
     return Flight(bag, found, images)
 
 
+def height_topics(connections: Collection[Connection]) -> list[str]:
+    """Return the topics of the first type that has any; a type that may hold more must be named altitude."""
+    for kind in heights.TYPES:
+        topics = sorted({c.topic for c in connections if c.msgtype == kind})
+        if not heights.states_reference(kind):
+            topics = [topic for topic in topics if topic.endswith("/altitude")]
+        if topics:
+            return topics
+    return []
+
+
 def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
     waiting: list[tuple[int, int, Sample]] = []
     newest_ns = 0
@@ -187,7 +213,9 @@ def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -
                 f"{', '.join(of_type) or 'none'}."
             )
         return str(name)
-    if role == "truth":
+    if role == "altitude":
+        of_type = height_topics(connections)
+    elif role == "truth":
         of_type = [topic for topic in of_type if topic.endswith("/truth")] or of_type
     if len(of_type) > 1:
         raise BagError(
@@ -206,16 +234,19 @@ def _opened(bag: Path) -> AnyReader:
 @cache
 def _typestore() -> Typestore:
     """Return the message definitions for bags that do not contain their own."""
-    return get_typestore(Stores.ROS2_HUMBLE)
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    store.register(get_types_from_msg(_MAVROS_ALTITUDE, heights.MAVROS_ALTITUDE))
+    return store
 
 
-def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
+def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
+    """Yield topic, recording time and message."""
     reader = _opened(bag)
     count = 0
     try:
         chosen = [connection for connection in reader.connections if connection.topic in topics]
-        for connection, _, raw in reader.messages(connections=chosen) if chosen else ():
-            yield connection.topic, reader.deserialize(raw, connection.msgtype)
+        for connection, time_ns, raw in reader.messages(connections=chosen) if chosen else ():
+            yield connection.topic, time_ns, reader.deserialize(raw, connection.msgtype)
             count += 1
     except DAMAGE as error:
         raise BagError(
@@ -225,18 +256,20 @@ def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, Any]]:
         reader.close()
 
 
-def _sample(topic: str, message: Any, maker: Callable[[int, Any], Sample]) -> Sample:  # noqa: ANN401
-    stamp_ns = messages.stamp_ns(message)
+def _sample(topic: str, stamp_ns: int, message: Any, maker: _Maker) -> Sample:  # noqa: ANN401
     try:
         return maker(stamp_ns, message)
     except FrameRefused as refusal:
         return FaultySample(stamp_ns, topic, refusal)
 
 
-_MAKERS: dict[str, Callable[[int, Any], Sample]] = {
+def _height_sample(reference: str, stamp_ns: int, message: Any) -> HeightSample:  # noqa: ANN401
+    return HeightSample(stamp_ns, heights.height_m(message.__msgtype__, message, reference))
+
+
+_MAKERS: dict[str, _Maker] = {
     "image": ImageSample,
     "imu": lambda stamp_ns, message: AttitudeSample(stamp_ns, messages.quaternion(message)),
-    "altitude": lambda stamp_ns, message: HeightSample(stamp_ns, messages.height_m(message)),
     "camera_info": lambda stamp_ns, message: CameraSample(stamp_ns, messages.intrinsics(message)),
     "odom": lambda stamp_ns, message: OdometrySample(stamp_ns, *messages.odometry_m(message)),
 }

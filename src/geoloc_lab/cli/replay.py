@@ -34,7 +34,7 @@ def replay(
 
     Start the nodes first, and let them take their time from /clock: `geoloc up --map my_map --use-sim-time`.
     Playback begins once they have subscribed. Topics are found by their types: Image or CompressedImage,
-    CameraInfo, Imu, Range (height above ground), Odometry, and NavSatFix (truth).
+    CameraInfo, Imu, Range or mavros_msgs/Altitude, Odometry, and NavSatFix (truth).
 
     Examples:
         geoloc replay flight

@@ -80,7 +80,8 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         ),
     )
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    frames = frames_when_ready(flight.samples(by_arrival=what.by_arrival), pipeline.take, pipeline.ready)
+    samples = flight.samples(by_arrival=what.by_arrival, altitude_reference=settings.rig.altitude_reference)
+    frames = frames_when_ready(samples, pipeline.take, pipeline.ready)
     bar = progress_bar(frames, label="localize", unit="frame", total=flight.image_count, shown=what.progress)
     records = tuple(pipeline.process(frame) for frame in bar)
     return EvaluationRun(

@@ -113,7 +113,8 @@ class _Bag:
 
     def frames(self) -> Iterator[Frame]:
         warper = Warper(self._options.rig, self._options.assumed)
-        for sample in frames_when_ready(self._flight.samples(), warper.take, warper.ready):
+        samples = self._flight.samples(altitude_reference=self._options.rig.altitude_reference)
+        for sample in frames_when_ready(samples, warper.take, warper.ready):
             yield Frame(sample.stamp_ns, str(sample.stamp_ns), _decoder(sample.message), warper)
 
 

@@ -317,19 +317,3 @@ def test_an_imu_without_attitude_is_refused(message):
     with pytest.raises(FrameRefused) as caught:
         messages.quaternion(message)
     assert caught.value.reason is Reason.BAD_ATTITUDE
-
-
-def ranged(value: float, lowest: float = 0.5, highest: float = 300.0) -> SimpleNamespace:
-    return SimpleNamespace(range=value, min_range=lowest, max_range=highest)
-
-
-def test_a_height_is_read():
-    assert messages.height_m(ranged(80.5)) == 80.5
-    assert messages.height_m(ranged(80.5, 0.0, 0.0)) == 80.5
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.0, -3.0, 0.4, 301.0])
-def test_an_impossible_height_is_refused(value):
-    with pytest.raises(FrameRefused) as caught:
-        messages.height_m(ranged(value))
-    assert caught.value.reason is Reason.BAD_HEIGHT

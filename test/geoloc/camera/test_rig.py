@@ -15,6 +15,7 @@ from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import FrameRefused, ParameterError, Reason
+from geoloc.hypotheses import Hypotheses
 
 SECOND = 1_000_000_000
 LEVEL = (0.0, 0.0, 0.0, 1.0)  # nose to the east
@@ -204,6 +205,24 @@ def test_a_height_outside_the_limits_is_refused(limits, figure):
     assert figure in refused.sentence
 
 
+def above_takeoff(height_m: float, **change) -> CameraRig:
+    made = rig(altitude_reference="takeoff", altitude_reference_error_m=12.0, **change)
+    made.add_attitude(0, LEVEL)
+    made.add_height(0, height_m)
+    return made
+
+
+def test_a_height_above_take_off_is_used_if_the_hypotheses_cover_its_error():
+    assert above_takeoff(98.0).view(0, FRAME).height_m == 98.0
+    assert above_takeoff(60.0, hypotheses=Hypotheses(height_error=0.2)).view(0, FRAME).height_m == 60.0
+    refused = refusal(above_takeoff(60.0), 0)
+    assert refused.reason is Reason.BAD_HEIGHT
+    assert refused.sentence == (
+        "altitude_reference_error_m 12 is 20% of the height above take-off, 60.0 m, but height_error 0 "
+        "covers 12%; fly above 98 m, or raise height_error."
+    )
+
+
 def test_too_much_tilt_is_refused_with_the_angle():
     made = rig(max_tilt_deg=20.0)
     made.add_height(0, 100.0)
@@ -289,6 +308,13 @@ def test_samples_may_be_added_while_views_are_requested():
         ({"min_height_m": -1.0}, "min_height_m"),
         ({"min_height_m": 100.0, "max_height_m": 50.0}, "100 is not below max_height_m 50"),
         ({"max_climb_mps": 0.0}, "max_climb_mps"),
+        ({"altitude_reference": "sea"}, "must be one of auto, ground, takeoff"),
+        ({"altitude_reference": "takeoff"}, "takeoff, but altitude_reference_error_m is 0; set it"),
+        ({"altitude_reference_error_m": 5.0}, "is 5, but altitude_reference is auto; set altitude_reference"),
+        (
+            {"altitude_reference_error_m": -5.0},
+            "altitude_reference_error_m is -5.0; it must be a number",
+        ),
         ({"max_tilt_deg": 90.0}, "max_tilt_deg"),
         ({"min_coverage": 1.1}, "min_coverage"),
     ],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small parts of the nodes: parameters, newest frame, sources, stamps, TF, cv_bridge."""
+"""Small parts of the nodes: parameters, newest frame, sources, stamps, cv_bridge."""
 
 import dataclasses
 import itertools
@@ -31,7 +31,6 @@ from geoloc.nodes import (
 )
 from geoloc.nodes.inputs.sources import SourceWatch
 from geoloc.nodes.latest import LatestWorker
-from geoloc.nodes.mount import TfMount
 from geoloc.nodes.parameters import declare, file_that_sets
 from geoloc.nodes.settings import NODES as FLYING
 from geoloc.nodes.stamped_cache import StampedCache
@@ -301,41 +300,6 @@ def test_a_player_that_was_held_up_goes_on_from_where_it_was():
     assert clock.lost_s == pytest.approx(0.13, abs=0.05)
     assert abs(clock.now_ns() - 200_000_000) < 500_000_000
     assert clock.nap_s(2_000_000_000) > 0.0
-
-
-def fake_tf2(rotation=None):
-    class TransformException(Exception):
-        pass
-
-    class Buffer:
-        def lookup_transform(self, target, source, stamp):
-            if rotation is None:
-                raise TransformException(f"'{target}' does not exist")
-            return SimpleNamespace(transform=SimpleNamespace(rotation=rotation))
-
-    module = ModuleType("tf2_ros")
-    module.Buffer, module.TransformException = Buffer, TransformException
-    module.TransformListener = lambda buffer, node: None
-    return module
-
-
-def test_the_mount_comes_from_tf(monkeypatch, node_with):
-    half = math.sqrt(0.5)
-    monkeypatch.setitem(sys.modules, "tf2_ros", fake_tf2(SimpleNamespace(x=0.0, y=0.0, z=half, w=half)))
-    turn = TfMount(node_with()).body_from_optical("base_link", "camera", Image().header.stamp)
-    assert turn @ [1, 0, 0] == pytest.approx([0, 1, 0], abs=1e-12)
-
-
-def test_a_missing_transform_refuses_the_frame(monkeypatch, node_with):
-    monkeypatch.setitem(sys.modules, "tf2_ros", fake_tf2())
-    with pytest.raises(FrameRefused, match="'camera' to 'base_link'"):
-        TfMount(node_with()).body_from_optical("base_link", "camera", Image().header.stamp)
-
-
-def test_use_tf_without_tf2_is_a_sentence(monkeypatch, node_with):
-    monkeypatch.setitem(sys.modules, "tf2_ros", None)
-    with pytest.raises(ParameterError, match="mount_rpy_deg"):
-        TfMount(node_with())
 
 
 def fake_cv_bridge(answer):

@@ -5,6 +5,8 @@ import itertools
 
 import numpy as np
 import pytest
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 import toy_flight
 from geoloc.camera import messages
@@ -19,7 +21,7 @@ from geoloc_lab.bags.reading import (
     Topics,
     read_flight,
 )
-from geoloc_lab.bags.writing import BagRecorder
+from geoloc_lab.bags.writing import STORAGES, BagRecorder
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,72 @@ def test_samples_recorded_late_are_put_back_in_order(tmp_path):
         bag.image(600_000_000, np.zeros((8, 8, 3), np.uint8))
     samples = [s for s in read_flight(tmp_path / "bag").samples() if isinstance(s, HeightSample)]
     assert [round(sample.height_m) for sample in samples] == [50, 51, 52, 53, 54, 55]
+
+
+def write_heights(path, entries, storage="mcap"):
+    """Write a bag with one image; an entry is a topic, a type of height and its fields."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    store.register(get_types_from_msg(MAVROS, "mavros_msgs/msg/Altitude"))
+    entries = [("/image", "sensor_msgs/msg/CompressedImage", {"format": "jpeg"}), *entries]
+    with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
+        for number, (topic, kind, fields) in enumerate(entries):
+            message = store.types[kind](**filled(store, kind, number), **fields)
+            connection = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connection, 5_000_000_000 + number, store.serialize_cdr(message, kind))
+    return path
+
+
+def filled(store, kind, number):
+    stamp = store.types["builtin_interfaces/msg/Time"](sec=7, nanosec=number)
+    header = {"header": store.types["std_msgs/msg/Header"](stamp=stamp, frame_id="")}
+    whole = {"sensor_msgs/msg/CompressedImage": {"data": np.zeros(1, np.uint8)}}
+    return {**({} if kind == FLOAT[1] else header), **whole.get(kind, {})}
+
+
+MAVROS = "std_msgs/Header header\n" + "".join(
+    f"float32 {name}\n" for name in ("monotonic", "amsl", "local", "relative", "terrain", "bottom_clearance")
+)
+ZEROS = dict.fromkeys(("monotonic", "amsl", "local", "terrain"), 0.0)
+AUTOPILOT = (
+    "/mavros/altitude",
+    "mavros_msgs/msg/Altitude",
+    {**ZEROS, "bottom_clearance": 40.0, "relative": 50.0},
+)
+LIDAR = (
+    "/lidar",
+    "sensor_msgs/msg/Range",
+    {"radiation_type": 1, "field_of_view": 0.1, "min_range": 0.0, "max_range": 0.0, "range": 60.0},
+)
+FLOAT = ("/rel_alt", "std_msgs/msg/Float64", {"data": 70.0})
+
+
+def heights_in(bag, topic=None, reference="auto"):
+    """Return the topic of the heights, and stamps and heights of its samples."""
+    flight = read_flight(bag, Topics(altitude=topic))
+    found = [s for s in flight.samples(altitude_reference=reference) if not isinstance(s, ImageSample)]
+    return flight.topics.altitude, [(s.stamp_ns, getattr(s, "height_m", s)) for s in found]
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_heights_of_an_autopilot_are_read_as_their_reference_says(tmp_path, storage):
+    bag = write_heights(tmp_path / "bag", [AUTOPILOT, FLOAT], storage)
+    assert heights_in(bag) == ("/mavros/altitude", [(7_000_000_001, 40.0)])
+    assert heights_in(bag, reference="takeoff") == ("/mavros/altitude", [(7_000_000_001, 50.0)])
+    assert heights_in(bag, "/rel_alt", "takeoff") == ("/rel_alt", [(5_000_000_002, 70.0)])
+
+
+def test_a_range_comes_before_an_autopilots_altitude(tmp_path):
+    bag = write_heights(tmp_path / "bag", [AUTOPILOT, LIDAR])
+    assert heights_in(bag) == ("/lidar", [(7_000_000_002, 60.0)])
+
+
+def test_a_number_is_a_height_only_by_name_and_with_a_reference(tmp_path):
+    assert heights_in(write_heights(tmp_path / "other", [FLOAT]))[0] == ""
+    bag = write_heights(tmp_path / "named", [("/drone/altitude", *FLOAT[1:])])
+    topic, ((_, faulty),) = heights_in(bag)
+    assert topic == "/drone/altitude"
+    assert "set altitude_reference to ground, or to takeoff" in faulty.refusal.sentence
+    assert heights_in(bag, reference="ground")[1] == [(5_000_000_001, 70.0)]
 
 
 def test_a_single_mcap_file_is_a_bag(flight_bag):

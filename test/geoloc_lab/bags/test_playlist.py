@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 
 from sensor_msgs.msg import Image, NavSatFix
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64
 
 from geoloc.errors import BagError, ParameterError
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
@@ -42,6 +42,23 @@ def test_topics_are_found_by_their_types(bag):
 def test_a_file_without_its_folder_is_a_bag_too(bag):
     (file,) = (path for path in bag.iterdir() if path.suffix in (".mcap", ".db3"))
     assert names(Playlist(file, GUESS)) == NAMES
+
+
+def with_height(topic, kind, message):
+    """Yield a flight whose Range is replaced by another height, and one more of that type elsewhere."""
+    for entry in flight(2):
+        yield (topic, kind, entry[2], message) if entry[0] == "/drone/range" else entry
+        if entry[0] == "/drone/range":
+            yield ("/elsewhere", kind, *entry[2:3], message)
+
+
+def test_a_number_is_played_as_altitude_if_it_has_the_name(tmp_path):
+    height = ("std_msgs/msg/Float64", Float64(data=100.0))
+    bag = write_bag(tmp_path / "named", with_height("/drone/altitude", *height))
+    played = names(Playlist(bag, GUESS))
+    assert played["/drone/altitude"] == "altitude"
+    assert "/elsewhere" not in played
+    assert "altitude" not in names(Playlist(write_bag(tmp_path / "other", with_height("/a", *height)), GUESS))
 
 
 def test_messages_come_in_time_order_and_whole(bag):

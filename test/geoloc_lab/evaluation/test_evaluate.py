@@ -210,6 +210,19 @@ def params(path, **values):
     return path
 
 
+def test_heights_above_take_off_count_with_their_error(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=2, leave_out=("altitude",))
+    file, topics = tmp_path / "drone.yaml", Topics(altitude="/geoloc/odom")  # its z is the height
+    assert summaries_of(evaluated(bag, topics=topics))["all"].refusals == {"bad_height": 2}
+    above_takeoff = {"altitude_reference": "takeoff", "altitude_reference_error_m": 5.0}
+    run = evaluated(bag, topics=topics, params_files=(params(file, **above_takeoff),))
+    assert summaries_of(run)["all"].max_m < toy_map.PITCH_M
+    above_takeoff["altitude_reference_error_m"] = 20.0
+    run = evaluated(bag, topics=topics, params_files=(params(file, **above_takeoff),))
+    assert summaries_of(run)["all"].refusals == {"bad_height": 2}
+    assert "40% of the height above take-off, 50.0 m" in run.records[0].sentence
+
+
 def test_a_wrong_compass_is_tolerated_if_a_parameter_file_states_its_error(tmp_path):
     eastward = (0.0, 0.0, 0.0, 1.0)  # the drone's nose is north
     bag = toy_flight.write_flight(tmp_path / "flight", imu=eastward)

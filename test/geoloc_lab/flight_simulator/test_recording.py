@@ -8,7 +8,7 @@ import pytest
 from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
-from geoloc.camera import messages
+from geoloc.camera import heights, messages
 from geoloc.camera.attitude import mount_rotation
 from geoloc.camera.views import ViewSpec, frame_to_view
 from geoloc.cli import app
@@ -95,8 +95,8 @@ def test_messages_say_what_was_flown(bag, ground):
     for message, tick in zip(found["/geoloc/truth"], flown.aux_ticks, strict=True):
         east, north = ground.frame.to_local(message.latitude, message.longitude)
         np.testing.assert_allclose([east, north], flown.position_m[tick, :2], atol=1e-3)
-    heights = np.array([messages.height_m(m) for m in found["/geoloc/altitude"]])
-    np.testing.assert_allclose(heights, flown.position_m[flown.aux_ticks, 2], atol=4.0)
+    metres = np.array([heights.height_m(heights.RANGE, m) for m in found["/geoloc/altitude"]])
+    np.testing.assert_allclose(metres, flown.position_m[flown.aux_ticks, 2], atol=4.0)
     turned = [
         np.abs(np.dot(messages.quaternion(m), flown.world_from_body[k].as_quat()))
         for k, m in enumerate(found["/geoloc/imu"][:50])

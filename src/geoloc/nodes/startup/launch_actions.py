@@ -9,7 +9,9 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.programs import LOG_LEVELS, RESPAWN_DELAY_S, BringUp, NodeStart, bring_up
+from geoloc.settings import settings_of
 
 YES_OR_NO = ["true", "false"]
 
@@ -58,12 +60,7 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
             default_value="",
             description="Map directory, built by `geoloc map build`. If empty, the map in params_file.",
         ),
-        DeclareLaunchArgument(
-            "image_topic",
-            default_value=BringUp.image_topic,
-            description="Image topic of the camera, relative to the namespace unless it begins with a slash. "
-            "IMAGE/compressed and the camera_info beside it are read as well.",
-        ),
+        *_topic_arguments(),
         DeclareLaunchArgument(
             "use_sim_time",
             default_value=str(use_sim_time).lower(),
@@ -86,6 +83,19 @@ def bringup_arguments(*, use_sim_time: bool = False) -> list[DeclareLaunchArgume
     ]
 
 
+def _topic_arguments() -> list[DeclareLaunchArgument]:
+    """Declare a launch argument for the name of each topic that the nodes read."""
+    return [
+        DeclareLaunchArgument(
+            name,
+            default_value=declared.default,
+            description=f"{declared.text[0].upper()}{declared.text[1:]}. A name without a slash in front is "
+            "relative to the namespace.",
+        )
+        for name, declared in settings_of(InputTopics).items()
+    ]
+
+
 def bringup_choices(context: LaunchContext) -> BringUp:
     """Read the pilot's choices from the launch arguments.
 
@@ -98,7 +108,7 @@ def bringup_choices(context: LaunchContext) -> BringUp:
         params_file=(Path(file).expanduser(),) if file else (),
         model=argument(context, "model"),
         map=argument(context, "map"),
-        image_topic=argument(context, "image_topic"),
+        topics=InputTopics(**{name: argument(context, name) for name in settings_of(InputTopics)}),
         use_sim_time=argument(context, "use_sim_time") == "true",
         log_level=argument(context, "log_level"),
     )

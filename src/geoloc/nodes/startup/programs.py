@@ -6,14 +6,14 @@ This module does not import ROS, so both launch files and plain Python programs 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from geoloc.errors import ParameterError
 from geoloc.installed import default_parameters, find_model, shipped_models
+from geoloc.nodes.startup.input_topics import InputTopics
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
-IMAGE = "image"
 RESPAWN_DELAY_S = 2.0
 _NAMES_MODEL = re.compile(r"(^|[{,])\s*model\s*:", re.MULTILINE)
 USER_MISTAKE = 2
@@ -28,7 +28,6 @@ class NodeEntry:
         name: name of the node and of its program.
         takes_model: whether the node has the parameter `model`.
         takes_map: whether the node has the parameter `map`.
-        takes_image: whether the node reads the camera's topics.
         patience_s: time to close, in seconds, before the node is killed.
         package: Python package that holds `nodes.<name>`.
     """
@@ -36,7 +35,6 @@ class NodeEntry:
     name: str
     takes_model: bool = False
     takes_map: bool = False
-    takes_image: bool = False
     patience_s: float = 10.0
     package: str = "geoloc"
 
@@ -46,7 +44,7 @@ class NodeEntry:
         return f"{self.package}.nodes.{self.name}"
 
 
-CAMERA_NODE = NodeEntry("camera_node", takes_image=True)
+CAMERA_NODE = NodeEntry("camera_node")
 INFERENCE_NODE = NodeEntry("inference_node", takes_model=True)
 RETRIEVAL_NODE = NodeEntry("retrieval_node", takes_model=True, takes_map=True)
 NODES = (CAMERA_NODE, INFERENCE_NODE, RETRIEVAL_NODE)
@@ -62,7 +60,7 @@ class BringUp:
         model: model directory, or id of a shipped model; empty for the model that `params_file` names, or
             else the shipped model.
         map: map directory; empty for the map that the parameter files name.
-        image_topic: image topic of the camera; `camera_info` is expected beside it, as in image_transport.
+        topics: the drone's names of the topics that the nodes read.
         use_sim_time: whether to take time from /clock.
         log_level: log level, one of `LOG_LEVELS`; debug is for the nodes alone, others for ROS as well.
 
@@ -74,7 +72,7 @@ class BringUp:
     params_file: tuple[Path, ...] = ()
     model: str = ""
     map: str = ""
-    image_topic: str = IMAGE
+    topics: InputTopics = field(default_factory=InputTopics)
     use_sim_time: bool = False
     log_level: str = "info"
 
@@ -154,7 +152,7 @@ def start(
         namespace=choices.namespace.strip("/"),
         parameter_files=_parameter_files(choices.params_file, model, map_folder),
         parameters={**parameters, **(extra or {})},
-        remappings=_camera_topics(choices.image_topic) if entry.takes_image else (),
+        remappings=choices.topics.remappings(),
         log_level=choices.log_level,
     )
 
@@ -191,12 +189,3 @@ def _parameter_files(chosen: Sequence[Path], model: Path | None, map_folder: Pat
             raise ParameterError(f"{file} is not a parameter file; give the path of an existing YAML file.")
     files = [default_parameters(), *(file for file in own if file.is_file()), *chosen]
     return tuple(dict.fromkeys(file.absolute() for file in files))
-
-
-def _camera_topics(image_topic: str) -> tuple[tuple[str, str], ...]:
-    if image_topic == IMAGE:
-        return ()
-    parent, _, _ = image_topic.rpartition("/")
-    info = f"{parent}/camera_info" if parent or image_topic.startswith("/") else "camera_info"
-    packed = f"{IMAGE}/compressed", f"{image_topic}/compressed"
-    return (IMAGE, image_topic), packed, ("camera_info", info)

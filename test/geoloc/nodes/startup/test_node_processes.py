@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from geoloc.nodes.startup import processes
+from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.processes import NodeError, command, parameter_text, running
 from geoloc.nodes.startup.programs import CAMERA_NODE, USER_MISTAKE, BringUp, start
 from geoloc_lab.nodes.programs import REPLAY_NODE
 
-CAMERA = start(CAMERA_NODE, BringUp(image_topic="/cam/image", log_level="debug"))
+CAMERA = start(CAMERA_NODE, BringUp(topics=InputTopics(image_topic="/cam/image"), log_level="debug"))
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ def test_a_node_stopped_by_a_users_mistake_is_not_restarted(runs: list[str]) -> 
         ([], "no map is given"),
         (["--map", "/nowhere"], "/nowhere is not a map directory"),
         (["--map", "/tmp", "--log-level", "loud"], "'loud' is unknown"),
+        (["--map", "/tmp", "--odom-topic", "my odom"], "odom_topic is 'my odom', which is no topic name"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(

@@ -9,6 +9,7 @@ import yaml
 from geoloc import installed
 from geoloc.errors import ModelError, ParameterError
 from geoloc.nodes.settings import NODES as FLYING
+from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.programs import (
     CAMERA_NODE,
     NODES,
@@ -77,22 +78,10 @@ def test_extra_parameters_win_over_the_choices() -> None:
     assert start(REPLAY_NODE, choices, {"use_sim_time": False}).parameters == {"use_sim_time": False}
 
 
-@pytest.mark.parametrize(
-    ("topic", "info"),
-    [
-        ("/cam/image_raw", "/cam/camera_info"),
-        ("cam/image_raw", "cam/camera_info"),
-        ("image_raw", "camera_info"),
-        ("/image_raw", "/camera_info"),
-    ],
-)
-def test_camera_info_is_beside_the_image(topic: str, info: str) -> None:
-    remappings = dict(start(CAMERA_NODE, BringUp(image_topic=topic)).remappings)
-    assert remappings == {"image": topic, "image/compressed": f"{topic}/compressed", "camera_info": info}
-
-
-def test_the_other_nodes_keep_their_topics() -> None:
-    assert start(RETRIEVAL_NODE, BringUp(image_topic="/cam/image_raw")).remappings == ()
+def test_every_node_gets_the_names_of_the_topics(model: Path, map_folder: Path) -> None:
+    topics = InputTopics(imu_topic="/mavros/imu/data")
+    starts = bring_up(BringUp(model=str(model), map=str(map_folder), topics=topics))
+    assert [each.remappings for each in starts] == [(("imu", "/mavros/imu/data"),)] * 3
 
 
 @pytest.mark.parametrize("namespace", ["", "/", "drone", "/drone/", "a/b"])

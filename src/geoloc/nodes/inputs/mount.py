@@ -5,6 +5,8 @@ import importlib
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time as ClockTime
 
@@ -15,6 +17,9 @@ from geoloc.errors import FrameRefused, ParameterError, Reason, clause
 
 class TfMount:
     """Looks up the rotation from the camera's optical frame to the frame whose attitude the IMU measures.
+
+    Listens to `/tf` and `/tf_static`, which remappings may rename. When ROS time jumps back, dynamic
+    transforms are forgotten, because TF would ignore older ones.
 
     Args:
         node: node that listens to TF.
@@ -33,6 +38,16 @@ class TfMount:
             ) from error
         self._buffer = self._tf2.Buffer()
         self._listener = self._tf2.TransformListener(self._buffer, node)
+        back = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=True)
+        self._jumps = node.get_clock().create_jump_callback(
+            back, post_callback=lambda _: self._buffer.clear()
+        )
+
+    def ready(self, body_frame: str, camera_frame: str, stamp: Time) -> bool:
+        """Return whether TF connects the two frames at a stamp."""
+        if not (body_frame and camera_frame):  # tf2 logs an error for an empty name
+            return False
+        return bool(self._buffer.can_transform(body_frame, camera_frame, ClockTime.from_msg(stamp)))
 
     def body_from_optical(self, body_frame: str, camera_frame: str, stamp: Time) -> Float64Array:
         """Return the rotation (3, 3) from the optical frame to the body frame at a stamp.
