@@ -73,8 +73,9 @@ def test_the_manifest_names_what_the_nodes_import() -> None:
 
 def test_every_node_of_the_table_is_a_program() -> None:
     for entry in NODES:
-        assert scripts()[entry.name] == f"{entry.module}:main"
-        assert importlib.util.find_spec(entry.module) is not None
+        assert scripts()[entry.name] == entry.program
+        module, function = entry.program.split(":")
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_every_program_leads_to_a_module_that_exists() -> None:

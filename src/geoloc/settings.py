@@ -88,7 +88,8 @@ class Setting:
         """
         value = "off" if given is False and "off" in self.choices else _like(self.default, given)
         if value is None or not self._admits(value):
-            raise ParameterError(f"{name} is {given!r}; it must be {self._wanted()}.")
+            shown = list(given) if isinstance(given, array.array) else given
+            raise ParameterError(f"{name} is {shown!r}; it must be {self._wanted()}.")
         return value
 
     def _admits(self, value: Any) -> bool:  # noqa: ANN401

@@ -37,7 +37,7 @@ def until_it_ends(running_nodes: processes.Processes, *, respawn: bool = False) 
 def test_a_command_line_carries_all_that_a_launch_would(tmp_path: Path) -> None:
     words = command(CAMERA, tmp_path / "own.yaml")
     assert words[0] == sys.executable
-    assert "geoloc.nodes.camera_node" in words[2]
+    assert words[2] == "from geoloc.nodes.startup.entry import camera_node; camera_node()"
     text = " ".join(words)
     assert "--remap __ns:=/geoloc --remap image:=/cam/image" in text
     assert text.endswith(f"--params-file {tmp_path / 'own.yaml'} --log-level debug")
