@@ -140,7 +140,7 @@ def check_sections(path: Path, node: str) -> None:
                 f"rename the section to `/**/{own}`."
             )
         if _is_misspelt(node_of(section), own):
-            raise ParameterError(f"`{section}` in {path} is not a node of geoloc; rename it to `/**/{own}`.")
+            raise ParameterError(f"{node_of(section)} in {path} is not a node of geoloc; rename it to {own}.")
         if not section.strip("/*"):
             raise ParameterError(f"`{section}` in {path} does not reach {node}; rename it to `/**`.")
 

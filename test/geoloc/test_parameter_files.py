@@ -115,7 +115,7 @@ def test_ros_gets_a_copy_that_does_not_outlive_the_start(tmp_path):
         ("/*/uav1/camera_node", r"reaches no node"),
         (
             "camera_nod",
-            r"`/\*\*/camera_nod` in .* is not a node of geoloc; rename it to `/\*\*/camera_node`\.",
+            r"camera_nod in .*a\.yaml is not a node of geoloc; rename it to camera_node\.",
         ),
         ("/geoloc/camrea_node", r"is not a node of geoloc"),
         ('"/*"', r"`/\*` in .* does not reach /geoloc/camera_node; rename it to `/\*\*`\."),

@@ -82,11 +82,11 @@ def yaml_file(path, *sections):
     [
         (
             [("/**/retreival_node", {})],
-            r"`/\*\*/retreival_node` in .*a\.yaml is not a node.*`/\*\*/retrieval_node`",
+            r"retreival_node in .*a\.yaml is not a node.*to retrieval_node\.",
         ),
         (
             [("camera_nod", {"max_tilt_deg": 20.0})],
-            r"`/\*\*/camera_nod` in .* is not a node.*`/\*\*/camera_node`",
+            r"camera_nod in .* is not a node.*to camera_node\.",
         ),
         (
             [("/camera_node", {"max_tilt_deg": 20.0})],

@@ -5,6 +5,8 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 _USER_MISTAKE = 2  # as in programs.py, which takes longer to import
 
@@ -33,8 +35,7 @@ def run_module(module: str, extra: str = "") -> None:
         module: name of the module.
         extra: extra of the distribution that installs what the module needs; empty if the base does.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))  # an exception could be caught by what is importing
+    _handle(lambda *_: os._exit(0))  # what is importing could catch an exception
     try:
         main = importlib.import_module(module).main
     except ModuleNotFoundError as error:
@@ -48,4 +49,12 @@ def run_module(module: str, extra: str = "") -> None:
             file=sys.stderr,
         )
         raise SystemExit(_USER_MISTAKE) from None
-    main()
+    try:
+        main()
+    finally:
+        _handle(signal.SIG_IGN)  # a second Ctrl-C must not kill Python while it ends
+
+
+def _handle(handler: "Callable[[int, FrameType | None], None] | signal.Handlers") -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)

@@ -123,7 +123,7 @@ def node_action(node: NodeStart, *, respawn: bool = False) -> Node:
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY_S,
         sigterm_timeout=str(node.entry.patience_s),
-        on_exit=partial(_on_exit, respawn=respawn),
+        on_exit=partial(when_it_ends, node.entry.name, respawn=respawn),
     )
 
 
@@ -144,8 +144,8 @@ def _is_yes(context: LaunchContext, name: str) -> bool:
     return _YES_OR_NO[text.lower()]
 
 
-def _on_exit(event: ProcessExited, context: LaunchContext, *, respawn: bool) -> list[Shutdown]:
-    """End the launch with a node: with code 0 if the node ended well, else with code 1.
+def when_it_ends(name: str, event: ProcessExited, context: LaunchContext, *, respawn: bool) -> list[Shutdown]:
+    """End the launch with the node of this name: with code 0 if the node ended well, else with code 1.
 
     Raises:
         NodeError: if the node failed. Launch then logs the sentence, shuts down and returns 1; no action of
@@ -153,7 +153,6 @@ def _on_exit(event: ProcessExited, context: LaunchContext, *, respawn: bool) -> 
     """
     if context.is_shutdown or (respawn and event.returncode != USER_MISTAKE):
         return []
-    name = event.action.node_executable
     if event.returncode == 0:
         return [Shutdown(reason=f"{name} ended")]
     raise NodeError(f"{name} ended with code {event.returncode}; see its own message above.")
