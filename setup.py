@@ -3,9 +3,11 @@
 
 from pathlib import Path
 
+import setuptools
 from setuptools import find_packages, setup
 
 SHARE = Path("share/geoloc")
+READS_PYPROJECT = int(setuptools.__version__.partition(".")[0]) >= 61  # that of Ubuntu 22.04 does not
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -44,5 +46,6 @@ setup(
             "replay_node = geoloc_lab.nodes.entry:replay_node",
         ],
     },
+    **({} if READS_PYPROJECT else {"extras_require": {"test": ["pytest"]}}),
     zip_safe=False,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from test_architecture import ROOT, ROS, imports
+from test_architecture import MODULES, ROOT, ROS, imports, tree_of
 
 if sys.version_info < (3, 11):
     pytest.skip("tomllib comes with Python 3.11", allow_module_level=True)
@@ -60,6 +60,23 @@ def needed(package: str) -> set[str]:
     }
 
 
+def imported(path: Path) -> set[str]:
+    """Return what the statements at the top level of a file import, with the packages that hold it."""
+    body = [each for each in tree_of(path).body if isinstance(each, ast.Import | ast.ImportFrom)]
+    names = set(imports(ast.Module([*body], [])))
+    return {name.rsplit(".", cut)[0] for name in names for cut in range(name.count(".") + 1)}
+
+
+def importers_of(root: str) -> set[str]:
+    """Return our modules, and the helpers of the tests, whose import imports a package, also indirectly."""
+    helpers = {path.stem: path for path in (ROOT / "test").glob("*.py")}
+    graph = {module: imported(path) for module, path in (MODULES | helpers).items()}
+    found = {root}
+    while more := {module for module, names in graph.items() if names & found} - found:
+        found |= more
+    return found
+
+
 BASE = named(PROJECT["dependencies"])
 
 
@@ -84,6 +101,14 @@ def test_torch_modules_of_geoloc_need_only_the_train_extra() -> None:
 def test_optional_backends_have_an_extra_each() -> None:
     assert set(EXTRAS) >= OPTIONAL_BACKENDS
     assert not OPTIONAL_BACKENDS & BASE
+
+
+def test_tests_of_training_are_skipped_without_torch() -> None:
+    """`colcon test` collects every test with what rosdep installs, which is not torch."""
+    learning = importers_of("torch")
+    tests = [path for path in sorted((ROOT / "test").rglob("test_*.py")) if imported(path) & learning]
+    assert len(tests) > 30
+    assert not [path.name for path in tests if '"torch"' not in path.read_text(encoding="utf-8")]
 
 
 def test_the_manifest_has_a_key_for_every_dependency_of_geoloc_and_the_lab() -> None:
