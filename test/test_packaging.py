@@ -21,10 +21,6 @@ NODES = (*programs.NODES, *lab_programs.NODES)
 MANIFEST = ElementTree.parse(ROOT / "package.xml").getroot()
 
 
-def depends_on() -> set[str]:
-    return {str(element.text) for element in MANIFEST if element.tag.endswith("depend")}
-
-
 def scripts() -> dict[str, str]:
     entries = metadata.distribution("geoloc").entry_points
     return {entry.name: entry.value for entry in entries if entry.group == "console_scripts"}
@@ -48,27 +44,6 @@ def test_a_bug_report_asks_for_the_bag_the_map_and_the_doctor() -> None:
     form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml").read_text(encoding="utf-8"))
     required = {field["id"] for field in form["body"] if field.get("validations", {}).get("required")}
     assert {"doctor", "bag", "map"} <= required
-
-
-def test_the_manifest_names_what_the_nodes_import() -> None:
-    wanted = {
-        "rclpy",
-        "sensor_msgs",
-        "geographic_msgs",
-        "nav_msgs",
-        "geometry_msgs",
-        "diagnostic_msgs",
-        "std_srvs",
-    }
-    assert wanted <= depends_on()
-    assert {
-        "cv_bridge",
-        "launch",
-        "launch_ros",
-        "python3-numpy",
-        "python3-opencv",
-        "python3-yaml",
-    } <= depends_on()
 
 
 def test_every_node_of_the_table_is_a_program() -> None:
