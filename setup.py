@@ -15,6 +15,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
     files = [
         ("share/ament_index/resource_index/packages", ["resource/geoloc"]),
         (str(SHARE), ["package.xml"]),
+        (str(SHARE / "hook"), ["resource/hook/programs.dsv"]),
     ]
     for top in ("launch", "config", "models"):
         folders = [Path(top), *(path for path in sorted(Path(top).rglob("*")) if path.is_dir())]

@@ -4,6 +4,7 @@
 import ast
 import configparser
 import importlib.util
+import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -70,17 +71,20 @@ def test_colcon_can_read_the_metadata() -> None:
     code = (
         "import setuptools, sys; from distutils.core import run_setup; "
         "dist = run_setup('setup.py', script_args=('--dry-run',), stop_after='config'); "
-        "answers = [dist.python_requires, dist.entry_points, dist.data_files, dist.install_requires]; "
+        "answers = [dist.python_requires, dist.entry_points, dist.data_files, dist.install_requires, "
+        "dict(dist.extras_require)]; "
         "sys.stdout.write(repr(answers))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    python, entry_points, data_files, requirements = ast.literal_eval(answer.stdout)
+    python, entry_points, data_files, requirements, extras = ast.literal_eval(answer.stdout)
     assert python == ">=3.10"
     assert len(entry_points["console_scripts"]) == len(scripts())
     assert data_files
     assert requirements
+    assert any(word.startswith("pytest") for word in extras["test"])  # by which `colcon test` chooses pytest
+    assert "pyproject.toml" not in answer.stderr  # a field that setuptools misses there
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,13 @@ def test_a_colcon_install_has_programs_and_files_in_place(installed: Path) -> No
         assert (share / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     for card in (ROOT / "models").glob("*/model.yaml"):
         assert (share / "models" / card.parent.name / "model.yaml").is_file()
+
+
+def test_colcon_puts_the_programs_on_the_path(installed: Path) -> None:
+    (hook,) = json.loads((ROOT / "colcon.pkg").read_text(encoding="utf-8"))["hooks"]
+    action, variable, folder = (installed / hook).read_text(encoding="utf-8").strip().split(";")
+    assert (action, variable) == ("prepend-non-duplicate", "PATH")
+    assert (installed / folder / "geoloc").is_file()
 
 
 def test_an_install_has_the_three_packages_whole(installed: Path) -> None:
