@@ -3,9 +3,11 @@
 
 from pathlib import Path
 
+import setuptools
 from setuptools import find_packages, setup
 
 SHARE = Path("share/geoloc")
+READS_PYPROJECT = int(setuptools.__version__.partition(".")[0]) >= 61  # that of Ubuntu 22.04 does not
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -13,6 +15,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
     files = [
         ("share/ament_index/resource_index/packages", ["resource/geoloc"]),
         (str(SHARE), ["package.xml"]),
+        (str(SHARE / "hook"), ["resource/hook/programs.dsv"]),
     ]
     for top in ("launch", "config", "models"):
         folders = [Path(top), *(path for path in sorted(Path(top).rglob("*")) if path.is_dir())]
@@ -37,12 +40,13 @@ setup(
         "console_scripts": [
             "geoloc = geoloc.cli:main",
             "geoloc-train = geoloc_training.cli:main",
-            "camera_node = geoloc.nodes.camera_node:main",
-            "inference_node = geoloc.nodes.inference_node:main",
-            "retrieval_node = geoloc.nodes.retrieval_node:main",
-            "evaluation_node = geoloc_lab.nodes.evaluation_node:main",
-            "replay_node = geoloc_lab.nodes.replay_node:main",
+            "camera_node = geoloc.nodes.startup.entry:camera_node",
+            "inference_node = geoloc.nodes.startup.entry:inference_node",
+            "retrieval_node = geoloc.nodes.startup.entry:retrieval_node",
+            "evaluation_node = geoloc_lab.nodes.entry:evaluation_node",
+            "replay_node = geoloc_lab.nodes.entry:replay_node",
         ],
     },
+    **({} if READS_PYPROJECT else {"extras_require": {"test": ["pytest"]}}),
     zip_safe=False,
 )

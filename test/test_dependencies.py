@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from test_architecture import ROOT, ROS, imports
+from test_architecture import MODULES, ROOT, ROS, imports, tree_of
 
 if sys.version_info < (3, 11):
     pytest.skip("tomllib comes with Python 3.11", allow_module_level=True)
@@ -24,6 +24,16 @@ INSTALLED_AS = {
     "PIL": "pillow",
     "yaml": "pyyaml",
 }
+ROSDEP_KEYS = {
+    "opencv-python-headless": "python3-opencv",
+    "faiss-cpu": "python3-faiss",
+    "onnxruntime": "python3-onnxruntime-pip",
+    "pillow": "python3-pil",
+    "pyyaml": "python3-yaml",
+    "rosbags": "python3-rosbags-pip",
+}
+WITHOUT_A_KEY = {"affine", "dacite", "rosbags-image"}
+"""affine comes with rasterio, package.xml speaks of dacite, and a test skips without rosbags-image."""
 OURS = {"geoloc", "geoloc_lab", "geoloc_training"}
 TYPE_STUBS = {"_typeshed"}  # for type checkers; no such module exists at run time
 OPTIONAL_BACKENDS = {"openvino"}
@@ -60,6 +70,23 @@ def needed(package: str) -> set[str]:
     }
 
 
+def imported(path: Path) -> set[str]:
+    """Return what the statements at the top level of a file import, with the packages that hold it."""
+    body = [each for each in tree_of(path).body if isinstance(each, ast.Import | ast.ImportFrom)]
+    names = set(imports(ast.Module([*body], [])))
+    return {name.rsplit(".", cut)[0] for name in names for cut in range(name.count(".") + 1)}
+
+
+def importers_of(root: str) -> set[str]:
+    """Return our modules, and the helpers of the tests, whose import imports a package, also indirectly."""
+    helpers = {path.stem: path for path in (ROOT / "test").glob("*.py")}
+    graph = {module: imported(path) for module, path in (MODULES | helpers).items()}
+    found = {root}
+    while more := {module for module, names in graph.items() if names & found} - found:
+        found |= more
+    return found
+
+
 BASE = named(PROJECT["dependencies"])
 
 
@@ -86,11 +113,39 @@ def test_optional_backends_have_an_extra_each() -> None:
     assert not OPTIONAL_BACKENDS & BASE
 
 
+def test_tests_of_training_are_skipped_without_torch() -> None:
+    """`colcon test` collects every test with what rosdep installs, which is not torch."""
+    learning = importers_of("torch")
+    tests = [path for path in sorted((ROOT / "test").rglob("test_*.py")) if imported(path) & learning]
+    assert len(tests) > 30
+    assert not [path.name for path in tests if '"torch"' not in path.read_text(encoding="utf-8")]
+
+
+def test_the_manifest_has_a_key_for_every_ros_package_that_is_imported() -> None:
+    files = [
+        *ROOT.glob("src/geoloc/**/*.py"),
+        *ROOT.glob("src/geoloc_lab/**/*.py"),
+        *ROOT.glob("launch/*.py"),
+    ]
+    imported_roots = {name.partition(".")[0] for path in files for name in imports(tree_of(path))}
+    starts_them = {"ros2launch"}
+    ours = keys("depend", "exec_depend")
+    assert {key for key in ours if not key.startswith("python3-")} - starts_them == imported_roots & ROS
+
+
 def test_the_manifest_has_a_key_for_every_dependency_of_geoloc_and_the_lab() -> None:
+    ours = {key for key in keys("depend", "exec_depend") if key.startswith("python3-")}
+    assert ours == {rosdep_key(name) for name in (BASE | named(EXTRAS["lab"])) - WITHOUT_A_KEY}
+
+
+def test_the_manifest_has_a_key_for_what_the_tests_import() -> None:
+    assert keys("test_depend") == {rosdep_key(name) for name in named(EXTRAS["test"]) - WITHOUT_A_KEY}
+
+
+def keys(*tags: str) -> set[str]:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
-    keys = {str(element.text) for element in manifest if element.tag.endswith("depend")}
-    words = {key.removeprefix("python3-").removesuffix("-pip") for key in keys if key.startswith("python3-")}
-    ros_names = {"opencv-python-headless": "opencv", "faiss-cpu": "faiss", "pyyaml": "yaml", "pillow": "pil"}
-    without_a_key = {"affine", "dacite"}  # affine comes with rasterio; a comment covers dacite
-    wanted = {ros_names.get(name, name) for name in BASE | named(EXTRAS["lab"])} - without_a_key
-    assert wanted == words - {"pytest"}
+    return {str(element.text) for element in manifest if element.tag in tags}
+
+
+def rosdep_key(distribution: str) -> str:
+    return ROSDEP_KEYS.get(distribution, f"python3-{distribution}")

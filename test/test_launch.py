@@ -2,6 +2,8 @@
 """The launch files, if the launch system is installed: descriptions of arguments, and nodes to start."""
 
 import importlib.util
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import pytest
 
 pytest.importorskip("launch_ros", reason="the ROS 2 launch system is not installed here")
 
-from launch import LaunchContext
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch import LaunchContext, LaunchDescription, LaunchService
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch_ros.actions import Node, SetRemap
 
 from geoloc.errors import ParameterError
 from geoloc.nodes.startup.input_topics import InputTopics
-from geoloc.nodes.startup.launch_actions import LogOption
+from geoloc.nodes.startup.launch_actions import bringup_choices, when_it_ends
+from geoloc.nodes.startup.programs import USER_MISTAKE
 from geoloc.settings import settings_of
 
 LAUNCH = Path(__file__).resolve().parents[1] / "launch"
@@ -30,6 +33,12 @@ def entities(name: str) -> list[Any]:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return list(module.generate_launch_description().entities)
+
+
+def context_of(**arguments: str) -> LaunchContext:
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    return context
 
 
 def nodes(name: str, context: LaunchContext | None = None, **arguments: str) -> list[Node]:
@@ -97,20 +106,76 @@ def test_a_rate_that_is_no_number_is_refused(choices: dict[str, str]) -> None:
 
 
 def test_debug_is_for_the_nodes_logger_also_under_a_pushed_namespace(choices: dict[str, str]) -> None:
-    started = nodes("bringup.launch.py", log_level="debug", **choices)
-    context = LaunchContext()
-    context.launch_configurations["ros_namespace"] = "/uav1"
-    options = [
-        part.perform(context)
-        for each in started
-        for word in each.cmd
-        for part in word
-        if isinstance(part, LogOption)
-    ]
-    names = ("camera_node", "inference_node", "retrieval_node")
-    assert options == [f"uav1.geoloc.{name}:=debug" for name in names]
+    started = nodes("bringup.launch.py", log_level="debug", ros_namespace="/uav1", **choices)
+    words = [part.text for part in started[0].cmd for part in part if hasattr(part, "text")]
+    assert "uav1.geoloc.camera_node:=debug" in words
 
 
 def test_no_map_is_said_before_anything_starts(choices: dict[str, str]) -> None:
     with pytest.raises(ParameterError, match="no map is given"):
         nodes("bringup.launch.py", model=choices["model"])
+
+
+@pytest.mark.parametrize(("text", "value"), [("True", True), ("true", True), ("1", True), ("FALSE", False)])
+def test_yes_and_no_are_written_as_for_nav2(text: str, value: bool, choices: dict[str, str]) -> None:
+    context = context_of(use_sim_time=text, **choices)
+    for entity in entities("bringup.launch.py"):
+        if isinstance(entity, DeclareLaunchArgument):
+            entity.visit(context)
+    assert bringup_choices(context).use_sim_time is value
+
+
+def test_neither_yes_nor_no_is_refused(choices: dict[str, str]) -> None:
+    with pytest.raises(ParameterError, match="respawn is 'maybe'; write respawn:=true or respawn:=false"):
+        nodes("bringup.launch.py", respawn="maybe", **choices)
+
+
+def test_a_map_without_a_manifest_and_a_lost_section_are_refused(
+    choices: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(ParameterError, match=r"has no map\.yaml"):
+        nodes("bringup.launch.py", **choices | {"map": str(tmp_path)})
+    file = tmp_path / "plain.yaml"
+    file.write_text("/camera_node: {ros__parameters: {max_tilt_deg: 33.0}}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="camera_node runs as /geoloc/camera_node"):
+        nodes("bringup.launch.py", params_file=str(file), **choices)
+
+
+def test_a_namespace_that_is_pushed_counts(choices: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "uav1.yaml"
+    file.write_text("/uav1/geoloc/camera_node: {ros__parameters: {max_tilt_deg: 33.0}}\n", encoding="utf-8")
+    assert nodes("bringup.launch.py", params_file=str(file), ros_namespace="/uav1", **choices)
+
+
+def launched(*codes: str, respawn: bool = False) -> int:
+    """Launch one program for each Python code as node_action would, and return the code of the launch."""
+    service = LaunchService(noninteractive=True)
+    programs = [
+        ExecuteProcess(
+            cmd=[sys.executable, "-S", "-c", code],
+            respawn=respawn,
+            respawn_delay=0.01,
+            on_exit=partial(when_it_ends, "camera_node", respawn=respawn),
+        )
+        for code in codes
+    ]
+    service.include_launch_description(LaunchDescription(programs))
+    return int(service.run())
+
+
+def test_a_launch_fails_with_its_first_node() -> None:
+    assert launched("raise SystemExit(7)", "import time; time.sleep(30)") == 1
+
+
+def test_a_launch_ends_well_with_a_node_that_ended_well() -> None:
+    assert launched("", "import time; time.sleep(30)") == 0  # the other one is stopped, by SIGINT
+
+
+def test_a_mistake_is_not_started_again(tmp_path: Path) -> None:
+    log = tmp_path / "starts"
+    code = (
+        f"log = open({str(log)!r}, 'a+'); log.write('x'); log.seek(0)\n"
+        f"raise SystemExit(7 if log.read() == 'x' else {USER_MISTAKE})"
+    )
+    assert launched(code, respawn=True) == 1
+    assert log.read_text() == "xx"  # crashed, started again, ended by a mistake

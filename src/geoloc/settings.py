@@ -89,7 +89,8 @@ class Setting:
         word = "off" if given is False else "nan" if isinstance(given, float) and math.isnan(given) else ""
         value = word if word in self.choices else _like(self.default, given)
         if value is None or not self._admits(value):
-            raise ParameterError(f"{name} is {given!r}; it must be {self._wanted()}.")
+            shown = list(given) if isinstance(given, array.array) else given
+            raise ParameterError(f"{name} is {shown!r}; it must be {self._wanted()}.")
         return value
 
     def _admits(self, value: Any) -> bool:  # noqa: ANN401

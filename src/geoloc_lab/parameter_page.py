@@ -31,6 +31,10 @@ ros2 launch geoloc bringup.launch.py map:=my_map params_file:=drone.yaml
 
 - Files are read in this order, and later ones win: `config/bringup.yaml` (empty: the defaults suit most
   drones), `params.yaml` of the model, `params.yaml` of the map, your file.
+- `camera_node:` and `/**/camera_node:` both reach the node in any namespace, as in a parameter file of Nav2.
+  `/geoloc/camera_node:` reaches it in the namespace `geoloc` alone. A section that names a node elsewhere, or
+  misspells it, is refused before anything starts. Sections of other programs are left alone.
+  `geoloc evaluate` and `geoloc doctor` take the namespace as `--namespace`.
 - A node's own section wins over `/**`, even over the `/**` of a later file.
 - Write `180.0`, not `180`, because ROS distinguishes the two types. If files mix them, the whole number wins,
   whatever their order.

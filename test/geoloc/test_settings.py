@@ -65,6 +65,7 @@ def test_values_by_name_fill_the_groups_and_the_rest_keeps_its_default():
         ("threads", 9, "threads is 9; it must be a whole number from 0 to 8"),
         ("threads", True, "threads is True; it must be a whole number from 0 to 8"),
         ("threads", 1.5, "threads is 1.5; it must be a whole number from 0 to 8"),
+        ("threads", array.array("q", [1, 2]), "threads is [1, 2]; it must be a whole number from 0 to 8"),
         ("mode", "fast", "mode is 'fast'; it must be one of auto, raw, off"),
         ("mode", 1, "mode is 1; it must be one of auto, raw, off"),
         ("use_tf", 1, "use_tf is 1; it must be true or false"),

@@ -2,6 +2,7 @@
 import pytest
 import yaml
 
+pytest.importorskip("torch")
 pytest.importorskip("omegaconf")
 
 from geoloc.errors import ParameterError

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from geoloc.cli.options import Model
+from geoloc.nodes.startup.programs import BringUp
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,10 @@ def doctor(
         list[Path] | None,
         typer.Option(help="ROS parameter file to check; may be repeated.", show_default=False),
     ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(help="Namespace of the nodes that --params-file is for, as for `geoloc up`."),
+    ] = BringUp.namespace,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check the installation, models, a map and parameter files; print a report for a bug report.
@@ -42,7 +47,7 @@ def doctor(
     from geoloc.doctor import report
     from geoloc.doctor.examine import examine
 
-    sections = list(examine(map_folder, model, tuple(params_file or ())))
+    sections = list(examine(map_folder, model, tuple(params_file or ()), namespace))
     typer.echo(report.as_json(sections) if as_json else report.as_text(sections))
     if report.problems(sections):
         raise typer.Exit(1)

@@ -9,10 +9,14 @@ from geoloc.doctor.report import Entry, Section, section
 from geoloc.doctor.ros import ros_entries
 from geoloc.doctor.versions import version_entries
 from geoloc.installed import find_model
+from geoloc.nodes.startup.programs import BringUp
 
 
 def examine(
-    map_folder: Path | None = None, model: str = "", params_files: Sequence[Path] = ()
+    map_folder: Path | None = None,
+    model: str = "",
+    params_files: Sequence[Path] = (),
+    namespace: str = BringUp.namespace,
 ) -> Iterator[Section]:
     """Yield the sections: versions, ROS 2, DDS, models, map, one frame, parameter files.
 
@@ -20,6 +24,7 @@ def examine(
         map_folder: map to verify; without one the report has no section on the map.
         model: directory or id of a model; if empty, the model of the map, or the default one.
         params_files: ROS parameter files to check.
+        namespace: namespace of the nodes that the files are for.
     """
 
     def models() -> Iterable[Entry]:
@@ -41,7 +46,7 @@ def examine(
     def parameters() -> Iterable[Entry]:
         from geoloc.doctor.parameters import parameter_entries
 
-        return parameter_entries(params_files)
+        return parameter_entries(params_files, namespace)
 
     yield section("versions", version_entries)
     yield section("ROS 2", ros_entries)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section on parameter files: read and checked as the nodes do."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,14 @@ from geoloc.doctor.privacy import shown
 from geoloc.doctor.report import Entry, ok, problem
 from geoloc.errors import ParameterError, clause
 from geoloc.nodes.settings import NODES
-from geoloc.parameter_files import merge_sections, node_of, read_sections, resembling, values_for
+from geoloc.parameter_files import (
+    check_sections,
+    full_name,
+    merge_sections,
+    read_sections,
+    resembling,
+    values_for,
+)
 from geoloc.settings import fill, settings_of
 
 if TYPE_CHECKING:
@@ -19,20 +27,21 @@ _GIVEN_ELSEWHERE: dict[str, Any] = {"view_size_m": 100.0, "encoder_px": 160, "ma
 """Parameters that a file may leave out, because the map, the model or the command line gives them."""
 
 
-def parameter_entries(files: Sequence[Path]) -> Iterator[Entry]:
+def parameter_entries(files: Sequence[Path], namespace: str) -> Iterator[Entry]:
     """Yield the sections of each file, then for each node its parameters, its refusal and probable typos."""
     for file in files:
         sections = read_sections(file)
         yield ok(f"{shown(file)}: sections {', '.join(sections)}")
+    for file, node in itertools.product(files, NODES):
+        try:
+            check_sections(file, full_name(namespace, node))
+        except ParameterError as error:
+            yield problem(str(error).replace(str(file), shown(file)))
     merged = merge_sections(files)
-    for section in merged:
-        like = resembling(node_of(section), NODES)
-        if like:
-            yield problem(f"`{section}` is not a node of geoloc; rename it to `/**/{like}`.")
     given: set[str] = set()
     every_name = {name for kind in NODES.values() for name in settings_of(kind)}
     for node, kind in NODES.items():
-        values = values_for(node, merged)
+        values = values_for(full_name(namespace, node), merged)
         yield _node_entry(node, kind, values)
         given |= values.keys()
     for name in sorted(given):

@@ -7,10 +7,8 @@
 so every parameter is read-only unless its setting may change in flight.
 """
 
-import itertools
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -19,8 +17,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from geoloc.errors import ParameterError, clause
-from geoloc.nodes.settings import NODES
-from geoloc.parameter_files import resembling
+from geoloc.nodes.settings import LAB_PARAMETERS, NODES
+from geoloc.nodes.startup.arguments import parameter_files
+from geoloc.parameter_files import check_sections, resembling
 from geoloc.settings import Setting, fill, settings_of
 
 if TYPE_CHECKING:
@@ -29,22 +28,22 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="DataclassInstance")
 
 
-def declare(node: Node, kind: type[Kind], others: "Iterable[type[DataclassInstance]]" = ()) -> Kind:
+def declare(node: Node, kind: type[Kind]) -> Kind:
     """Declare every setting of a dataclass as a parameter of a node; return the dataclass with its values.
+
+    Warns of parameters and of sections of the parameter files that are probably meant for the node and do not
+    reach it. Those of the other nodes of geoloc do not count, because one file may serve several nodes.
 
     Args:
         node: node that gets the parameters.
         kind: dataclass of its settings.
-        others: settings of further nodes, whose names do not count as typos; those of `NODES` never do.
 
     Raises:
         ParameterError: if a value has another type or is outside its range; the error names the file to edit.
     """
     values = {name: _declare_one(node, name, setting) for name, setting in settings_of(kind).items()}
-    kinds: list[type[DataclassInstance]] = [*NODES.values(), *others, kind]
-    known = {name for each in kinds for name in settings_of(each)}
-    for name, like in _probable_typos(node, known):
-        node.get_logger().warning(f"parameter {name} is unknown and ignored; rename it to {like}.")
+    for sentence in (*_probable_typos(node), *_lost_sections(node)):
+        node.get_logger().warning(sentence)
     return fill(kind, values)
 
 
@@ -58,16 +57,26 @@ def declare_under(node: Node, kind: type[Kind], prefix: str) -> Kind:
     return fill(kind, {name: _declare_one(node, prefix + name, setting) for name, setting in settings})
 
 
-def _probable_typos(node: Node, known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield each unknown parameter name that resembles a known one, together with the known name.
-
-    ROS ignores parameters that a node does not declare, because one file may serve several nodes.
-    """
+def _probable_typos(node: Node) -> Iterator[str]:
+    """Yield a sentence for each unknown parameter that resembles a known one; ROS ignores such parameters."""
+    known = LAB_PARAMETERS.union(*map(settings_of, NODES.values()))
     given: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})
     for name in given:
         like = resembling(name, known)
         if like and not node.has_parameter(name):
-            yield name, like
+            yield f"parameter {name} is unknown and ignored; rename it to {like}."
+
+
+def _lost_sections(node: Node) -> Iterator[str]:
+    """Yield a sentence for each parameter file with a section that does not reach the node.
+
+    A launch of ours refuses such a file before it starts a node.
+    """
+    for file in parameter_files(sys.argv):
+        try:
+            check_sections(file, node.get_fully_qualified_name())
+        except ParameterError as error:
+            yield str(error)
 
 
 def _declare_one(node: Node, name: str, setting: Setting) -> Any:  # noqa: ANN401
@@ -109,8 +118,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 def file_that_sets(name: str, arguments: Sequence[str]) -> str:
     """Return the last `--params-file` of the command line that mentions the parameter."""
-    files = [Path(value) for flag, value in itertools.pairwise(arguments) if flag == "--params-file"]
-    for path in reversed(files):
+    for path in reversed(parameter_files(arguments)):
         if path.is_file() and _mentions(yaml.safe_load(path.read_text(encoding="utf-8")), name):
             return str(path)
     return "the parameter file or the `-p` argument that sets it"

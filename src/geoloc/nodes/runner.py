@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_default_context
 
 from geoloc.errors import GeolocError, ParameterError
+from geoloc.nodes.startup.arguments import for_ros
 from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
@@ -117,10 +118,11 @@ def start_ros(args: Sequence[str] | None = None) -> None:
     """Initialize ROS without signal handlers.
 
     Raises:
-        ParameterError: if ROS cannot read the `--ros-args`, for example a damaged parameter file.
+        ParameterError: if a parameter file is not YAML, or ROS cannot read the `--ros-args`.
     """
     try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        with for_ros(sys.argv if args is None else args) as arguments:
+            rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rcl's errors all derive from it
         first_line = str(error).splitlines()[0]
         raise ParameterError(

@@ -129,3 +129,22 @@ NODES: "dict[str, type[DataclassInstance]]" = {
     "inference_node": InferenceNodeSettings,
     "retrieval_node": RetrievalNodeSettings,
 }
+
+LAB_PARAMETERS = frozenset(
+    {
+        "await_evaluation",
+        "bag",
+        "keep_names",
+        "map",
+        "max_truth_gap_s",
+        "model",
+        "out",
+        "rate",
+        "rename",
+        "report",
+        "start_s",
+        "title",
+        "wait_s",
+    }
+)
+"""Parameters of the nodes of geoloc_lab; they may stand under `/**` in the same file, and are no typos."""

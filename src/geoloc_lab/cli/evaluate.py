@@ -9,6 +9,7 @@ import typer
 
 from geoloc.cli.options import Model
 from geoloc.errors import ParameterError
+from geoloc.nodes.startup.programs import BringUp
 
 if TYPE_CHECKING:
     from geoloc_lab.bags.reading import Topics
@@ -57,6 +58,10 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="ROS parameter file, which overrides the model's; may be repeated."),
     ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(help="Namespace of the nodes that --params-file is for, as for `geoloc up`."),
+    ] = BringUp.namespace,
     alone: Annotated[
         bool, typer.Option("--alone", help="Localize each frame on its own, without filter.")
     ] = False,
@@ -78,6 +83,7 @@ def evaluate(
         truth=None if truth is None else read_truth_csv(truth),
         topics=parse_topics(topic or []),
         params_files=tuple(params_file or ()),
+        namespace=namespace,
         alone=alone,
         unrefined=unrefined,
     )

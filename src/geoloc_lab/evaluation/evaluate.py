@@ -12,6 +12,7 @@ from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
 from geoloc.localizer import Fix, Localizer, LocalizerSettings
+from geoloc.nodes.startup.programs import BringUp
 from geoloc.progress import progress_bar
 from geoloc.query import Query
 from geoloc.refine.stage import RefineStage
@@ -44,6 +45,7 @@ class BagEvaluation:
         truth: the reference track; None reads it from the bag.
         topics: names of topics whose type is ambiguous.
         params_files: ROS parameter files, as for the nodes; they override the model's params.yaml.
+        namespace: namespace of the nodes, which decides on the sections of the parameter files.
         alone: whether to localize each frame on its own, without filter.
         unrefined: whether to answer without refinement against the map's imagery.
         by_arrival: whether to process samples in order of arrival, as the nodes do, instead of by stamp.
@@ -54,6 +56,7 @@ class BagEvaluation:
     truth: TruthTrack | None = None
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
+    namespace: str = BringUp.namespace
     alone: bool = False
     unrefined: bool = False
     by_arrival: bool = False
@@ -69,7 +72,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
     """
     flight = read_flight(what.bag, what.topics)
     truth = what.truth or flight.truth()
-    settings = read_settings(encoder, map_directory, what.params_files)
+    settings = read_settings(encoder, map_directory, what.params_files, what.namespace)
     rules = settings.localizer
     settings = replace(
         settings,

@@ -11,8 +11,16 @@ from geoloc.encoder.card import PARAMETERS_NAME
 from geoloc.errors import ParameterError
 from geoloc.localizer import LocalizerSettings
 from geoloc.nodes import settings as flying_nodes
-from geoloc.nodes.startup.programs import CAMERA_NODE, RETRIEVAL_NODE
-from geoloc.parameter_files import check_nodes, merge_sections, node_of, read_sections, resembling, values_for
+from geoloc.nodes.startup.programs import CAMERA_NODE, RETRIEVAL_NODE, BringUp
+from geoloc.parameter_files import (
+    check_sections,
+    full_name,
+    merge_sections,
+    node_of,
+    read_sections,
+    resembling,
+    values_for,
+)
 from geoloc.settings import fill, group, settings_of
 from geoloc_lab.nodes import settings as lab_nodes
 
@@ -35,25 +43,29 @@ _OF_NODES = frozenset(name for kind in _NODES.values() for name in settings_of(k
 
 
 def read_settings(
-    encoder: "Encoder", map_directory: "MapDirectory", params_files: Sequence[Path] = ()
+    encoder: "Encoder",
+    map_directory: "MapDirectory",
+    params_files: Sequence[Path] = (),
+    namespace: str = BringUp.namespace,
 ) -> RunSettings:
     """Read the settings from the model's params.yaml, then from each of `params_files`; later files win.
 
-    The rig gets what ROS would give to camera_node, the localizer what ROS would give to retrieval_node; see
-    `geoloc.parameter_files`. The size of a view always comes from the map and the encoder. Parameters that
-    only nodes have, and nodes of other programs, are ignored.
+    The rig gets what ROS would give to camera_node in this namespace, the localizer what ROS would give to
+    retrieval_node; see `geoloc.parameter_files`. The size of a view always comes from the map and the
+    encoder. Parameters that only nodes have, and nodes of other programs, are ignored.
 
     Raises:
         ParameterError: if a file is missing or is not a ROS parameter file, if a value is of another type or
-            outside its range, if an unknown node or parameter resembles one of ours, if a parameter is under
-            a node that does not have it, or if the hypotheses of rig and localizer differ.
+            outside its range, if a section is meant for one of our nodes and does not reach it, if an unknown
+            parameter resembles one of ours, if a parameter is under a node that does not have it, or if the
+            hypotheses of rig and localizer differ.
     """
     model_file = encoder.card.directory / PARAMETERS_NAME
     files = [model_file] * model_file.is_file() + list(params_files)
-    _check_names(files)
+    _check_names(files, namespace)
     sizes = {"view_size_m": map_directory.view_size_m, "encoder_px": encoder.card.input_px}
-    rig = fill(RigSettings, _values(CAMERA_NODE.name, files) | sizes)
-    localizer = fill(LocalizerSettings, _values(RETRIEVAL_NODE.name, files))
+    rig = fill(RigSettings, _values(CAMERA_NODE.name, files, namespace) | sizes)
+    localizer = fill(LocalizerSettings, _values(RETRIEVAL_NODE.name, files, namespace))
     if rig.hypotheses != localizer.hypotheses:
         raise ParameterError(
             "heading_error_deg, height_error and their tolerances differ between camera_node and "
@@ -64,27 +76,30 @@ def read_settings(
 
 def read_rig_settings(view_size_m: float, encoder_px: int, params_files: Sequence[Path] = ()) -> RigSettings:
     """Read only the rig's settings, for views that are not localized; raise as `read_settings`."""
-    _check_names(params_files)
+    namespace = BringUp.namespace
+    _check_names(params_files, namespace)
     sizes = {"view_size_m": view_size_m, "encoder_px": encoder_px}
-    return fill(RigSettings, _values(CAMERA_NODE.name, params_files) | sizes)
+    return fill(RigSettings, _values(CAMERA_NODE.name, params_files, namespace) | sizes)
 
 
-def _values(node: str, files: Sequence[Path]) -> dict[str, Any]:
+def _values(node: str, files: Sequence[Path], namespace: str) -> dict[str, Any]:
     """Return the parameters that a node gets from the files, by name; check those that this run uses."""
-    values = values_for(node, merge_sections(files))
+    full = full_name(namespace, node)
+    values = values_for(full, merge_sections(files))
     honoured = settings_of(_NODES[node])
     for name in values.keys() & honoured.keys() & _HONOURED.keys():
         try:
             honoured[name].read(name, values[name])
         except ParameterError as error:
-            raise ParameterError(f"{_file_that_sets(name, node, files)}: {error}") from error
+            raise ParameterError(f"{_file_that_sets(name, full, files)}: {error}") from error
     return values
 
 
-def _check_names(files: Sequence[Path]) -> None:
-    """Refuse probably misspelt nodes and parameters, and parameters under a node that lacks them."""
+def _check_names(files: Sequence[Path], namespace: str) -> None:
+    """Refuse sections that miss their node, misspelt parameters, and those under a node that lacks them."""
     for path in files:
-        check_nodes(path, _NODES)
+        for node in _NODES:
+            check_sections(path, full_name(namespace, node))
         for section, values in read_sections(path).items():
             node = node_of(section)
             if node not in (*_NODES, "*", "**"):

@@ -27,7 +27,7 @@ from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc_lab.metrics.records import EvaluationRun, Recorder
 from geoloc_lab.nodes.logbook import Logbook
-from geoloc_lab.nodes.settings import NODES, EvaluationNodeSettings
+from geoloc_lab.nodes.settings import EvaluationNodeSettings
 from geoloc_lab.reports.report import metres_table, write_report
 
 _EVERY_MESSAGE = QoSProfile(depth=1000)
@@ -43,7 +43,7 @@ class EvaluationNode(GeolocNode):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - options of rclpy's Node
         super().__init__("evaluation_node", **options)
-        self._settings = declare(self, EvaluationNodeSettings, NODES.values())
+        self._settings = declare(self, EvaluationNodeSettings)
         card = load_card(find_model(self._settings.model))
         self._map = open_map(Path(self._settings.map), card)
         self._calibration = card.calibration

@@ -3,14 +3,14 @@
 
 from geoloc.nodes.startup.programs import NodeEntry
 
-_PACKAGE = "geoloc_lab"
+_ENTRY = "geoloc_lab.nodes.entry"
 
 EVALUATION_NODE = NodeEntry(
     "evaluation_node",
     takes_model=True,
     takes_map=True,
     patience_s=60.0,  # it writes its report on shutdown
-    package=_PACKAGE,
+    entry=_ENTRY,
 )
-REPLAY_NODE = NodeEntry("replay_node", package=_PACKAGE)
+REPLAY_NODE = NodeEntry("replay_node", entry=_ENTRY)
 NODES = (EVALUATION_NODE, REPLAY_NODE)

@@ -28,7 +28,7 @@ from geoloc.nodes.runner import GeolocNode, StopSignal, ros_running, run
 from geoloc.progress import progress_bar
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.nodes.replay_clock import ReplayClock
-from geoloc_lab.nodes.settings import NODES, ReplayNodeSettings
+from geoloc_lab.nodes.settings import ReplayNodeSettings
 
 _AWAITED = (
     topics.IMAGE,
@@ -58,7 +58,7 @@ class ReplayNode(GeolocNode):
 
     def __init__(self, settings: ReplayNodeSettings | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__("replay_node", **options)
-        self._settings = settings or declare(self, ReplayNodeSettings, NODES.values())
+        self._settings = settings or declare(self, ReplayNodeSettings)
         choice = TopicChoice.of(self._settings.rename.split(","), keep_names=self._settings.keep_names)
         self._playlist = Playlist(Path(self._settings.bag), choice)
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)

@@ -76,9 +76,19 @@ def test_problems_carry_a_remedy_and_an_exit_code(town, tmp_path, quick):
     assert not json.loads(result.output)["ok"]
     assert "descriptors.npy was changed" in found["map"][-1]["text"]
     texts = {entry["text"]: entry["level"] for entry in found["parameter files"]}
-    assert any("rename it to `/**/camera_node`" in text for text in texts)
+    assert "camera_nod in drone.yaml is not a node of geoloc; rename it to camera_node." in texts
     assert any(text.startswith("camera_node would not start: max_tilt_deg is 99") for text in texts)
     assert any("rename it to min_score" in text and level == "PROBLEM" for text, level in texts.items())
+
+
+@pytest.mark.parametrize(("namespace", "code"), [("uav1", 0), ("geoloc", 1)])
+def test_sections_are_checked_for_the_namespace(namespace, code, tmp_path, quick):
+    file = tmp_path / "drone.yaml"
+    file.write_text("/uav1/camera_node: {ros__parameters: {max_tilt_deg: 9.0}}\n")
+    result = doctor("--params-file", file, "--namespace", namespace, "--json")
+    texts = [entry["text"] for entry in entries(result)["parameter files"]]
+    assert ("camera_node reads max_tilt_deg" in texts) is (code == 0)
+    assert any("reaches no node" in text for text in texts) is (code == 1)
 
 
 def test_without_a_map_a_texture_goes_through_the_encoder(quick):

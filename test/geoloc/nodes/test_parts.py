@@ -117,10 +117,24 @@ def test_a_probable_typo_is_logged_and_other_nodes_parameters_are_not(node_with)
     node = node_with(height_m=20.0, heading_err=180.0, refine="off", lidar_channels=16, max_truth_gap_s=1.0)
     log = mock.Mock()
     with mock.patch.object(node, "get_logger", return_value=log):
-        declare(node, Table, LABS.values())
+        declare(node, Table)
     log.warning.assert_called_once_with(
         "parameter heading_err is unknown and ignored; rename it to heading_error_deg."
     )
+
+
+@pytest.mark.parametrize(("section", "warned"), [("/some_node", True), ("some_node", False)])
+def test_a_node_that_starts_alone_warns_of_a_section_that_misses_it(
+    node_with, monkeypatch, tmp_path, section, warned
+):
+    file = tmp_path / "alone.yaml"
+    file.write_text(f"{section}: {{ros__parameters: {{height_m: 20.0}}}}\n")
+    monkeypatch.setattr(sys, "argv", ["node", "--ros-args", "--params-file", str(file)])
+    node, log = node_with(), mock.Mock()
+    with mock.patch.object(node, "get_logger", return_value=log):
+        declare(node, Table)
+    assert log.warning.called is warned
+    assert not warned or "some_node runs as /parts/some_node" in log.warning.call_args.args[0]
 
 
 BAD_VALUES = {

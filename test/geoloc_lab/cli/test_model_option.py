@@ -44,6 +44,7 @@ def run(words):
 @pytest.fixture(autouse=True)
 def nothing_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.yaml").touch()
     monkeypatch.setattr("geoloc.encoder.load_encoder", opened)
     monkeypatch.setattr("geoloc.encoder.card.load_card", opened)
     monkeypatch.setattr("geoloc.installed.require_ros", lambda: None)

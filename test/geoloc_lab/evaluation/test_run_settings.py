@@ -45,7 +45,7 @@ def test_settings_come_from_ros_parameter_files_the_last_one_wins(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("[1, 2", "cannot be read"),
+        ("[1, 2", "is not YAML"),
         ("- a\n", "not a ROS parameter file"),
         ("/**: {min_score: 1}\n", "has no `ros__parameters`"),
         ("", "not a ROS parameter file"),
@@ -82,9 +82,16 @@ def yaml_file(path, *sections):
     [
         (
             [("/**/retreival_node", {})],
-            r"`/\*\*/retreival_node` in .*a\.yaml is not a node.*`/\*\*/retrieval_node`",
+            r"retreival_node in .*a\.yaml is not a node.*to retrieval_node\.",
         ),
-        ([("camera_nod", {"max_tilt_deg": 20.0})], r"`camera_nod` in .* is not a node.*`/\*\*/camera_node`"),
+        (
+            [("camera_nod", {"max_tilt_deg": 20.0})],
+            r"camera_nod in .* is not a node.*to camera_node\.",
+        ),
+        (
+            [("/camera_node", {"max_tilt_deg": 20.0})],
+            r"reaches no node, because camera_node runs as /geoloc/camera_node",
+        ),
         (
             [("/**/camera_node", {"min_score": 0.1})],
             r"camera_node has no such.*move it to `/\*\*/retrieval_node`",
@@ -110,6 +117,19 @@ def test_each_part_gets_what_ros_gives_its_node(tmp_path):
     settings = read_settings(ENCODER, MAP, [first, later])
     assert (settings.rig.max_tilt_deg, settings.localizer.k) == (20.0, 3)
     assert settings.rig.min_height_m == RigSettings.min_height_m
+
+
+def test_sections_are_those_of_the_namespace(tmp_path):
+    file = yaml_file(
+        tmp_path / "two_drones.yaml",
+        ("/uav1/camera_node", {"max_tilt_deg": 20.0}),
+        ("/uav2/camera_node", {"max_tilt_deg": 30.0}),
+        ("retrieval_node", {"k": 3}),
+    )
+    settings = read_settings(ENCODER, MAP, [file], namespace="/uav1")
+    assert (settings.rig.max_tilt_deg, settings.localizer.k) == (20.0, 3)
+    with pytest.raises(ParameterError, match=r"camera_node runs as /geoloc/camera_node"):
+        read_settings(ENCODER, MAP, [file])
 
 
 def test_rig_and_localizer_get_the_same_hypotheses(tmp_path):

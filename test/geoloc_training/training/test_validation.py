@@ -3,6 +3,10 @@
 
 from types import SimpleNamespace
 
+import pytest
+
+pytest.importorskip("torch")
+
 from geoloc_training.evaluation.hog import describe_hog
 from geoloc_training.training.validation import CrossDateValidation
 from tiny_ground import places

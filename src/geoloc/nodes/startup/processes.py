@@ -29,14 +29,15 @@ def command(start: NodeStart, own_parameters: Path) -> list[str]:
         start: description of the node's start.
         own_parameters: parameter file with `start.parameters`, as `parameter_text` writes it.
     """
-    words = [sys.executable, "-c", f"from {start.entry.module} import main; main()", "--ros-args"]
+    module, function = start.entry.program.split(":")
+    words = [sys.executable, "-c", f"from {module} import {function}; {function}()", "--ros-args"]
     if start.namespace:
         words += ["--remap", f"__ns:=/{start.namespace}"]
     for old, new in start.remappings:
         words += ["--remap", f"{old}:={new}"]
     for file in (*start.parameter_files, own_parameters):
         words += ["--params-file", str(file)]
-    return [*words, "--log-level", start.log_option()]
+    return [*words, "--log-level", start.log_option]
 
 
 def parameter_text(start: NodeStart) -> str:
@@ -103,7 +104,7 @@ class Processes:
         """Terminate every node, give it time to close, and kill the nodes that do not close."""
         for process in self._processes:
             if process.running.poll() is None:
-                process.running.terminate()  # on SIGINT, a node that is still importing prints a traceback
+                process.running.terminate()
         asked_s = time.monotonic()
         for process in self._processes:
             try:

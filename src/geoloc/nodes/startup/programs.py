@@ -12,6 +12,7 @@ from pathlib import Path
 from geoloc.errors import ParameterError
 from geoloc.installed import default_parameters, find_model, shipped_models
 from geoloc.nodes.startup.input_topics import InputTopics
+from geoloc.parameter_files import check_sections, full_name
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 RESPAWN_DELAY_S = 2.0
@@ -29,19 +30,19 @@ class NodeEntry:
         takes_model: whether the node has the parameter `model`.
         takes_map: whether the node has the parameter `map`.
         patience_s: time to close, in seconds, before the node is killed.
-        package: Python package that holds `nodes.<name>`.
+        entry: module with the function that runs the node.
     """
 
     name: str
     takes_model: bool = False
     takes_map: bool = False
     patience_s: float = 10.0
-    package: str = "geoloc"
+    entry: str = "geoloc.nodes.startup.entry"
 
     @property
-    def module(self) -> str:
-        """Module whose `main` runs the node."""
-        return f"{self.package}.nodes.{self.name}"
+    def program(self) -> str:
+        """Function that runs the node, in the form of an entry point: `module:function`."""
+        return f"{self.entry}:{self.name}"
 
 
 CAMERA_NODE = NodeEntry("camera_node")
@@ -56,6 +57,7 @@ class BringUp:
 
     Attributes:
         namespace: prefix of every node and relative topic.
+        pushed_namespace: what an enclosing launch file puts before `namespace` by PushRosNamespace.
         params_file: ROS parameter files; later ones override earlier ones, the model's and the map's.
         model: model directory, or id of a shipped model; empty for the model that `params_file` names, or
             else the shipped model.
@@ -69,6 +71,7 @@ class BringUp:
     """
 
     namespace: str = "geoloc"
+    pushed_namespace: str = ""
     params_file: tuple[Path, ...] = ()
     model: str = ""
     map: str = ""
@@ -85,31 +88,29 @@ class BringUp:
 
 @dataclass(frozen=True)
 class NodeStart:
-    """Everything needed to start one node, as a process or as a launch action."""
+    """Everything needed to start one node, as a process or as a launch action.
+
+    Attributes:
+        full_name: name of the node with its namespaces, such as `/geoloc/camera_node`.
+    """
 
     entry: NodeEntry
     namespace: str
+    full_name: str
     parameter_files: tuple[Path, ...]
     parameters: dict[str, str | bool | float]
     remappings: tuple[tuple[str, str], ...]
     log_level: str
 
     @property
-    def full_name(self) -> str:
-        """Name of the node with its namespace, such as `/geoloc/camera_node`."""
-        return "/" + "/".join(part for part in (self.namespace.strip("/"), self.entry.name) if part)
-
-    def log_option(self, pushed: str = "") -> str:
-        """Return the value of `--log-level`.
+    def log_option(self) -> str:
+        """Value of `--log-level`.
 
         Debug is for the node's own logger, because the debug messages of rcl and rmw would bury the node's.
-
-        Args:
-            pushed: namespace that a launch file pushes in front of the node's.
         """
         if self.log_level != "debug":
             return self.log_level
-        logger = f"{pushed}{self.full_name}".strip("/").replace("/", ".")
+        logger = self.full_name.strip("/").replace("/", ".")
         return f"{logger}:=debug"
 
 
@@ -137,11 +138,16 @@ def start(
         extra: parameters for this node alone, which override all others.
 
     Raises:
-        ParameterError: if a parameter file or the map directory is missing.
+        ParameterError: if the map directory or a parameter file is missing or damaged, or a section of a file
+            is meant for the node and does not reach it.
         ModelError: if the model is neither a directory nor shipped.
     """
     model = _model(choices)
-    map_folder = _folder(choices.map) if choices.map else None
+    map_folder = _map(choices.map) if choices.map else None
+    files = _parameter_files(choices.params_file, model, map_folder)
+    name = full_name(f"{choices.pushed_namespace}/{choices.namespace}", entry.name)
+    for file in files:
+        check_sections(file, name)
     parameters: dict[str, str | bool | float] = {"use_sim_time": choices.use_sim_time}
     if entry.takes_model and model:
         parameters["model"] = str(model)
@@ -150,7 +156,8 @@ def start(
     return NodeStart(
         entry=entry,
         namespace=choices.namespace.strip("/"),
-        parameter_files=_parameter_files(choices.params_file, model, map_folder),
+        full_name=name,
+        parameter_files=files,
         parameters={**parameters, **(extra or {})},
         remappings=choices.topics.remappings(),
         log_level=choices.log_level,
@@ -174,10 +181,12 @@ def _model(choices: BringUp) -> Path | None:
     return shipped[0] if len(shipped) == 1 and not chosen else None
 
 
-def _folder(text: str) -> Path:
+def _map(text: str) -> Path:
     folder = Path(text).expanduser().absolute()
-    if not folder.is_dir():
-        raise ParameterError(f"{text} is not a map directory; build one with `geoloc map build`.")
+    if not (folder / "map.yaml").is_file():
+        raise ParameterError(
+            f"{text} is not a map directory, because it has no map.yaml; build one with `geoloc map build`."
+        )
     return folder
 
 

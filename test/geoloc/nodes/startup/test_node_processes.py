@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from geoloc.cli.up import up
+from geoloc.errors import ParameterError
 from geoloc.nodes.startup import processes
 from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.processes import NodeError, command, parameter_text, running
@@ -38,7 +40,7 @@ def until_it_ends(running_nodes: processes.Processes, *, respawn: bool = False) 
 def test_a_command_line_carries_all_that_a_launch_would(tmp_path: Path) -> None:
     words = command(CAMERA, tmp_path / "own.yaml")
     assert words[0] == sys.executable
-    assert "geoloc.nodes.camera_node" in words[2]
+    assert words[2] == "from geoloc.nodes.startup.entry import camera_node; camera_node()"
     text = " ".join(words)
     assert "--remap __ns:=/geoloc --remap image:=/cam/image" in text
     assert text.endswith(f"--params-file {tmp_path / 'own.yaml'} --log-level geoloc.camera_node:=debug")
@@ -101,6 +103,28 @@ def test_a_node_stopped_by_a_users_mistake_is_not_restarted(runs: list[str]) -> 
     runs.append(f"raise SystemExit({USER_MISTAKE})")
     with pytest.raises(NodeError, match="code 2"), running([CAMERA]) as running_nodes:
         until_it_ends(running_nodes, respawn=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "is not a ROS parameter file"),
+        ("camera_node:\n\tros__parameters: {}\n", r"line 2 of .*drone\.yaml has a tab"),
+        ("camera_node: {max_tilt_deg: 3.0}\n", "has no `ros__parameters`"),
+        ("camera_node: {ros__parameters: {mount_rpy_deg: [0, 90.0, 0]}}\n", "write a list of one type"),
+        ("/camera_node: {ros__parameters: {max_tilt_deg: 3.0}}\n", "camera_node runs as /geoloc/camera_node"),
+        ("retreival_node: {ros__parameters: {}}\n", "retreival_node in .* rename it to retrieval_node"),
+    ],
+)
+def test_up_refuses_a_parameter_file_before_anything_starts(
+    text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geoloc.installed.require_ros", lambda: None)
+    monkeypatch.setattr(processes, "running", lambda _: pytest.fail("started"))
+    (tmp_path / "map.yaml").touch()
+    (tmp_path / "drone.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=sentence):
+        up(map_folder=str(tmp_path), params_file=[tmp_path / "drone.yaml"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import yaml
 
 from geoloc import installed
 from geoloc.errors import ModelError, ParameterError
+from geoloc.nodes.settings import LAB_PARAMETERS
 from geoloc.nodes.settings import NODES as FLYING
 from geoloc.nodes.startup.input_topics import InputTopics
 from geoloc.nodes.startup.programs import (
@@ -40,6 +41,7 @@ def model(tmp_path: Path) -> Path:
 def map_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "map"
     folder.mkdir()
+    (folder / "map.yaml").touch()
     (folder / "params.yaml").write_text("/**:\n  ros__parameters: {view_size_m: 100.0}\n")
     return folder
 
@@ -63,7 +65,7 @@ def test_each_node_gets_the_parameters_it_has(model: Path, map_folder: Path) -> 
 
 def test_the_pilots_file_comes_last_and_wins(model: Path, map_folder: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
-    mine.touch()
+    mine.write_text("/**: {ros__parameters: {}}\n")
     files = bring_up(BringUp(model=str(model), map=str(map_folder), params_file=(mine,)))[0].parameter_files
     assert files == (
         ROOT / "config" / "bringup.yaml",
@@ -114,6 +116,8 @@ def test_the_one_shipped_model_is_the_default(
     ("choices", "error", "sentence"),
     [
         ({"map": "/nowhere"}, ParameterError, "/nowhere is not a map directory"),
+        ({"map": "/tmp"}, ParameterError, "/tmp is not a map directory, because it has no map.yaml"),
+        ({"model": "/tmp"}, ModelError, "/tmp is neither a model directory nor a shipped model"),
         ({"model": "/nowhere"}, ModelError, "/nowhere is neither a model directory nor a shipped model"),
         ({"params_file": (Path("/nowhere.yaml"),)}, ParameterError, "/nowhere.yaml is not a parameter file"),
     ],
@@ -133,13 +137,13 @@ def test_what_is_missing_is_named(choices: dict, error: type[Exception], sentenc
     ],
 )
 def test_debug_is_for_the_nodes_own_logger(namespace: str, pushed: str, logger: str) -> None:
-    chosen = start(CAMERA_NODE, BringUp(namespace=namespace, log_level="debug"))
-    assert chosen.log_option(pushed) == f"{logger}:=debug"
+    chosen = start(CAMERA_NODE, BringUp(namespace=namespace, pushed_namespace=pushed, log_level="debug"))
+    assert chosen.log_option == f"{logger}:=debug"
 
 
 @pytest.mark.parametrize("level", ["info", "warn", "error", "fatal"])
 def test_every_other_level_is_for_ros_as_well(level: str) -> None:
-    assert start(CAMERA_NODE, BringUp(log_level=level)).log_option("/uav1") == level
+    assert start(CAMERA_NODE, BringUp(log_level=level)).log_option == level
 
 
 def test_an_unknown_log_level_is_refused() -> None:
@@ -182,8 +186,47 @@ def test_models_are_found_by_id_in_every_prefix(tmp_path: Path, monkeypatch: pyt
         installed.find_model("other-id")
 
 
+@pytest.mark.parametrize(
+    ("section", "choices", "accepted"),
+    [
+        ("/camera_node", {}, False),
+        ("/camera_node", {"namespace": "/"}, True),
+        ("/geoloc/camera_node", {}, True),
+        ("/geoloc/camera_node", {"namespace": "uav1"}, False),
+        ("/uav1/geoloc/camera_node", {"pushed_namespace": "/uav1"}, True),
+        ("/geoloc/camera_node", {"pushed_namespace": "/uav1"}, False),
+        ("camera_node", {"namespace": "a/b"}, True),
+        ("evaluation_node", {}, True),
+        ("/somewhere/replay_node", {}, True),  # another program's, as long as no replay starts
+    ],
+)
+def test_a_section_that_reaches_no_node_is_refused_before_anything_starts(
+    section: str, choices: dict, accepted: bool, model: Path, map_folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "plain.yaml"
+    file.write_text(f"{section}: {{ros__parameters: {{max_tilt_deg: 33.0}}}}\n", encoding="utf-8")
+    chosen = BringUp(model=str(model), map=str(map_folder), params_file=(file,), **choices)
+    if accepted:
+        assert len(bring_up(chosen)) == 3
+        return
+    with pytest.raises(ParameterError, match=f"`{section}` in .* reaches no node"):
+        bring_up(chosen)
+
+
+def test_a_replays_own_sections_are_checked_where_it_starts(tmp_path: Path) -> None:
+    file = tmp_path / "replay.yaml"
+    file.write_text("/replay_node: {ros__parameters: {rate: 2.0}}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="replay_node runs as /geoloc/replay_node"):
+        start(REPLAY_NODE, BringUp(params_file=(file,)))
+
+
+def test_no_parameter_of_the_lab_is_a_typo_for_a_flight_node() -> None:
+    assert {name for kind in LABS.values() for name in settings_of(kind)} == LAB_PARAMETERS
+
+
 def test_a_file_of_the_pilots_leaves_the_shipped_model_unless_it_names_one(tmp_path):
-    tilt, model = tmp_path / "tilt.yaml", tmp_path / "model.yaml"
+    (tmp_path / "map.yaml").touch()
+    tilt, model = tmp_path / "tilt.yaml", tmp_path / "named.yaml"
     tilt.write_text("/**:\n  ros__parameters: {max_tilt_deg: 30.0}\n", encoding="utf-8")
     shipped = bring_up(BringUp(map=str(tmp_path), params_file=(tilt,)))
     assert all("model" in node.parameters for node in shipped if node.entry.takes_model)

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from geoloc.errors import RasterError
 from geoloc_training.items import Item
 from geoloc_training.methods.dmnil.sheets import Members, chosen_clusters, sheet
