@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from geoloc.cli import OLDEST_TYPER
 from test_architecture import ROOT, ROS, imports
 
 if sys.version_info < (3, 11):
@@ -94,3 +95,7 @@ def test_the_manifest_has_a_key_for_every_dependency_of_geoloc_and_the_lab() -> 
     without_a_key = {"affine", "dacite"}  # affine comes with rasterio; a comment covers dacite
     wanted = {ros_names.get(name, name) for name in BASE | named(EXTRAS["lab"])} - without_a_key
     assert wanted == words - {"pytest"}
+
+
+def test_the_command_line_refuses_a_typer_older_than_the_requirement() -> None:
+    assert f"typer>={OLDEST_TYPER}" in PROJECT["dependencies"]
