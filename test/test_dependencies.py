@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from geoloc.cli import OLDEST_TYPER
 from test_architecture import MODULES, ROOT, ROS, imports, tree_of
 
 if sys.version_info < (3, 11):
@@ -149,3 +150,7 @@ def keys(*tags: str) -> set[str]:
 
 def rosdep_key(distribution: str) -> str:
     return ROSDEP_KEYS.get(distribution, f"python3-{distribution}")
+
+
+def test_the_command_line_refuses_a_typer_older_than_the_requirement() -> None:
+    assert f"typer>={OLDEST_TYPER}" in PROJECT["dependencies"]

@@ -152,9 +152,14 @@ class Venv:
         print(f" {time.monotonic() - began:.0f} s", flush=True)
 
 
-def build_messages(venv: Venv) -> None:
-    """Build geographic_msgs into the environment with the wheels' own message generators."""
-    venv.pip("--requirement", RECIPE / "requirements.txt")
+def build_messages(venv: Venv, generators: Path = RECIPE / "requirements.txt") -> None:
+    """Build geographic_msgs into the environment with the wheels' own message generators.
+
+    Args:
+        venv: the environment.
+        generators: requirements file that names the generators.
+    """
+    venv.pip("--requirement", generators)
     build = venv.folder / "build"
     site = next((venv.folder / "lib").glob("python3*/site-packages"))
     variables = {

@@ -17,11 +17,13 @@ class Encoding:
         channels: number of values per pixel.
         conversion: OpenCV's code of the conversion to RGB; None where the pixels are RGB already.
         bits: number of bits per value, 8 or 16.
+        columns: number of neighbouring pixels that share their colour; the width is a multiple of it.
     """
 
     channels: int
     conversion: int | None
     bits: int = 8
+    columns: int = 1
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -46,8 +48,8 @@ _16_BITS = {
     for name, encoding in _8_BITS.items()
 }
 _YUV = {
-    **dict.fromkeys(("yuv422", "uyvy"), Encoding(2, cv2.COLOR_YUV2RGB_UYVY)),
-    **dict.fromkeys(("yuv422_yuy2", "yuyv"), Encoding(2, cv2.COLOR_YUV2RGB_YUY2)),
+    **dict.fromkeys(("yuv422", "uyvy"), Encoding(2, cv2.COLOR_YUV2RGB_UYVY, columns=2)),
+    **dict.fromkeys(("yuv422_yuy2", "yuyv"), Encoding(2, cv2.COLOR_YUV2RGB_YUY2, columns=2)),
 }
 ENCODINGS = {**_8_BITS, **_16_BITS, **_YUV}
 _OPENCV_TYPES = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
@@ -63,7 +65,7 @@ def to_rgb(packed: UInt8Array, encoding: Encoding, *, big_endian: bool) -> UInt8
     """Convert packed pixels to RGB.
 
     Args:
-        packed: (H, W × `bytes_per_pixel`) uint8, contiguous.
+        packed: (H, W × `bytes_per_pixel`) uint8, contiguous; W is a multiple of `columns`.
         encoding: encoding of the pixels.
         big_endian: byte order of 16-bit values; their full range is scaled to 8 bits.
 
@@ -71,7 +73,7 @@ def to_rgb(packed: UInt8Array, encoding: Encoding, *, big_endian: bool) -> UInt8
         (H, W, 3) uint8; shares the memory of `packed` where the pixels are RGB already.
 
     Raises:
-        cv2.error: if OpenCV cannot convert an image of this size, such as UYVY of an odd width.
+        cv2.error: if OpenCV cannot convert the image.
     """
     height, channels = len(packed), encoding.channels
     shape = (height, -1) if channels == 1 else (height, -1, channels)

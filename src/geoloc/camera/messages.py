@@ -132,6 +132,11 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
     encoding = ENCODINGS.get(name)
     if encoding is None:
         raise _bad_image(f"encoding '{message.encoding}' is unknown; publish one of {', '.join(ENCODINGS)}.")
+    if width % encoding.columns:  # OpenCV before 4.7 would read beyond the row
+        raise _bad_image(
+            f"the image is {width} pixels wide, but {name} stores {encoding.columns} pixels together; "
+            "check the camera driver."
+        )
     row_bytes = width * encoding.bytes_per_pixel
     data = _bytes(message.data)
     _check_raw(width, height, step, row_bytes, data.size, name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line `geoloc`, with a command for every stage."""
 
+import re
 import sys
 from typing import Any
 
@@ -9,6 +10,9 @@ from typer.core import TyperGroup
 
 from geoloc.cli.commands import COMMANDS
 from geoloc.errors import GeolocError
+
+OLDEST_TYPER = "0.12.4"
+"""The first version that accepts `Path | None` as the type of an option; apt often has an older one."""
 
 
 class _Composed(TyperGroup):
@@ -44,7 +48,21 @@ for _command in COMMANDS:
 def main() -> None:
     """Run a command; an error that the user can correct is printed as one sentence, without a traceback."""
     try:
+        _check_typer()
         app()
     except GeolocError as error:
         print(f"geoloc: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def _check_typer() -> None:
+    """Raise an error if typer is too old for the options of the commands."""
+    if _numbers(typer.__version__) < _numbers(OLDEST_TYPER):
+        raise GeolocError(
+            f"typer {typer.__version__} is too old for the command line; run "
+            f"`pip install 'typer>={OLDEST_TYPER}'` in a virtual environment (docs/installation.md)."
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]

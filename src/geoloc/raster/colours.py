@@ -97,7 +97,7 @@ def _sample(dataset: DatasetReader, path: Path, bands: tuple[int, int, int]) -> 
     shape = (3, min(_SAMPLE_PX, dataset.height), min(_SAMPLE_PX, dataset.width))
     try:
         values = dataset.read(list(bands), out_shape=shape, masked=True).compressed()
-    except RasterioError as error:
+    except (RasterioError, OSError) as error:
         raise RasterError(
             f"{path} cannot be read ({clause(error)}), so it is truncated or damaged; restore it."
         ) from error

@@ -169,7 +169,7 @@ class _Picture(Raster):
         dataset = self._levels[max(fitting, default=1)]
         try:
             return _cut(dataset, transform, width, height)
-        except RasterioError as error:
+        except (RasterioError, OSError) as error:
             raise RasterError(
                 f"{self._source.path} cannot be read ({clause(error)}), so it is truncated or "
                 "damaged; restore it."

@@ -143,7 +143,7 @@ def _open(target: str, driver: str, path: Path) -> DatasetReader:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(target, driver=driver)
-    except RasterioError as error:
+    except (RasterioError, OSError) as error:  # before rasterio 1.4, an error of a file is an OSError alone
         raise RasterError(
             f"{path} cannot be read as an image ({clause(error)}); restore the file, or give another one."
         ) from error

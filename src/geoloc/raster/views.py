@@ -173,7 +173,7 @@ class Raster:
             ) as warped:
                 values = warped.read(list(self._colours.bands))
                 valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
-        except RasterioError as error:
+        except (RasterioError, OSError) as error:
             raise RasterError(
                 f"{self._source.path} cannot be read ({clause(error)}), so it is truncated or "
                 "damaged; restore it."

@@ -120,7 +120,7 @@ def _read_header(path: Path) -> tuple[int, list[str]]:
             with rasterio.open(path, driver=_DRIVERS[path.suffix.lower()]) as tile:
                 count, interpretation = tile.count, tile.colorinterp
                 width, height, dtype = tile.width, tile.height, tile.dtypes[0]
-    except RasterioError as error:
+    except (RasterioError, OSError) as error:
         raise RasterError(
             f"tile {path} cannot be read ({clause(error)}); download it again or delete it."
         ) from error

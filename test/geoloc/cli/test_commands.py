@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from geoloc.cli import app, commands, train
+from geoloc.cli import app, commands, main, train
 from geoloc.cli.commands import COMMANDS, FLIGHT, LAB, TRAINING
 from geoloc.errors import GeolocError
 
@@ -66,6 +66,8 @@ def test_help_is_the_same_where_the_other_packages_are_missing(without):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_help_of_a_command_begins_with_its_summary(command):
+    if command.part is TRAINING:
+        pytest.importorskip("torch", reason="geoloc-train needs it")
     words = " ".join(str(command.load().help).split())
     assert words.startswith(command.summary)
 
@@ -117,6 +119,16 @@ def test_a_missing_package_is_one_line_on_the_shell():
         "geoloc: `geoloc evaluate` needs rosbags, which is not installed; run `pip install 'geoloc[lab]'`, "
         "or `make setup` in a checkout.\n"
     )
+
+
+@pytest.mark.parametrize("version", ["0.7.0", "0.9.0", "0.12.3"])
+def test_an_old_typer_is_refused_in_a_sentence(version, monkeypatch, capsys):
+    monkeypatch.setattr("typer.__version__", version)
+    monkeypatch.setattr("sys.argv", ["geoloc", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"geoloc: typer {version} is too old for the command line; run" in capsys.readouterr().err
 
 
 def test_a_mistyped_command_is_corrected():
