@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench lint parameters figures docs clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench soak lint parameters figures docs clean
 
 help:  ## list the targets
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -36,6 +36,9 @@ test: setup-train lint  ## run ruff, mypy and all tests
 
 bench: setup  ## measure speed and memory, as ratios within one run; also runs/bench.json
 	@$(VENV)/python tools/bench/bench.py
+
+soak: setup  ## end, kill and pause the nodes in flight: do the fixes return? also runs/soak.json
+	@$(VENV)/python tools/soak/soak.py
 
 lint: setup  ## run ruff and mypy alone
 	@$(VENV)/ruff check .

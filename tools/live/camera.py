@@ -117,6 +117,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--segment", action="store_true", help="Use 64 MB of shared memory.")
     parser.add_argument("--frame-id", default="camera", help="frame_id of the images.")
     parser.add_argument("--lead", type=float, default=0.0, help="Head start on the loop, in rounds.")
+    parser.add_argument("--hold", action="store_true", help="Send nothing until the order `go`.")
     parser.add_argument("--seconds", type=float, default=0.0, help="Duration; 0 for no end.")
     parser.add_argument("--log", type=Path, help="File with a line of JSON for each frame.")
     return parser.parse_args(words)
@@ -129,7 +130,7 @@ def main() -> None:
         os.environ.update(profile_environment())
     Scene(options.scene).prepare((options.size,))
     clock = DroneClock()
-    orders = Orders(clock)
+    orders = Orders(clock, flying=not options.hold)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     camera = Camera(options, clock)
     log = options.log.open("w", buffering=1, encoding="utf-8") if options.log else None

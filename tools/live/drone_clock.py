@@ -31,8 +31,8 @@ class Orders:
     `stop` and `go` are read by the caller as `flying`; `jump SECONDS` moves the clock.
     """
 
-    def __init__(self, clock: DroneClock) -> None:
-        self.flying = True
+    def __init__(self, clock: DroneClock, *, flying: bool = True) -> None:
+        self.flying = flying
         self.ended = False
         self._clock = clock
         for number in (signal.SIGINT, signal.SIGTERM):

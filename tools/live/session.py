@@ -171,11 +171,7 @@ class Session:
         self._stack.close()
 
     def bring_up(self, namespace: str = "geoloc", *options: str, lead: float = 0.0) -> Suite:
-        """Start the nodes by `geoloc up`, and a probe; options go to the command.
-
-        Raises:
-            SessionError: if a node does not report within a minute.
-        """
+        """Start the nodes by `geoloc up`, and a probe; options go to the command."""
         heard = self._folder / f"{namespace}-heard.jsonl"
         words = ["-c", "from geoloc.cli import main; main()", "up", "--map", str(self.scene.map)]
         probe = self.start(
@@ -184,8 +180,15 @@ class Session:
         up = self.start([*words, "--namespace", namespace, *options], f"{namespace}-up")
         suite = Suite(namespace, up, probe, heard, lead)
         self._suites.append(suite)
-        self.until(lambda: _reported(suite) == set(_NODES), "the nodes report on /diagnostics", up)
         return suite
+
+    def await_nodes(self, suite: Suite) -> None:
+        """Wait until every node of a suite reports.
+
+        Raises:
+            SessionError: if one does not within a minute.
+        """
+        self.until(lambda: _reported(suite) == set(_NODES), "the nodes report on /diagnostics", suite.up)
 
     def take_off(self, suite: Suite, width: int, *options: str) -> Child:
         """Start the drone's other sensors; options go to autopilot.py."""
@@ -194,16 +197,16 @@ class Session:
         return suite.autopilot
 
     def film(self, suite: Suite, camera: Camera, *options: str) -> Child:
-        """Start a camera and wait for its first frame; further options go to camera.py.
+        """Start a camera and wait until it has its pictures; further options go to camera.py.
 
         Raises:
-            SessionError: if no frame is sent within a minute.
+            SessionError: if it is not ready within a minute.
         """
         log = self._folder / f"{suite.namespace}-sent-{len(suite.sent)}.jsonl"
         suite.sent.append(log)
         words = [str(_HERE / "camera.py"), *camera.words, *self._of(suite), "--log", str(log), *options]
         child = self.start(words, f"{suite.namespace}-camera")
-        self.until(lambda: bool(read_lines(log)), "the camera sends a frame", child)
+        self.until(log.is_file, "the camera is ready", child)
         return child
 
     def read(self, suite: Suite, width: int) -> FlightLog:
@@ -286,9 +289,14 @@ def measure(scene: Scene, camera: Camera, seconds: float, *up_options: str) -> M
     with Session(scene) as session:
         suite = session.bring_up("geoloc", *up_options)
         session.take_off(suite, camera.size[0])
-        child = session.film(suite, camera, "--seconds", f"{seconds:g}")
-        session.until(lambda: not child.runs, "the camera ends", suite.up, seconds + _START_S)
+        child = session.film(suite, camera, "--hold")
+        session.await_nodes(suite)
+        child.say("go")
+        time.sleep(seconds)
+        child.say("stop")
         time.sleep(_SETTLE_S)
+        if not (child.runs and suite.up.runs):
+            raise SessionError(f"camera or nodes ended in flight; see {child.output} and {suite.up.output}.")
         return measured(session.read(suite, camera.size[0]), suite)
 
 

@@ -119,7 +119,7 @@ def full_disk(stage: Stage) -> None:
         words += ["-r", f"__ns:=/{act.suite.namespace}", *own]
         evaluation = stage.session.start(words, "evaluation")
         stage.watch()
-        with act.disturbed("report on a full disk"):
+        with act.disturbed("report on a full disk", counted_from_end=True):
             asked = subprocess.run(
                 [sys.executable, str(_HERE / "ask_report.py"), act.suite.namespace],
                 capture_output=True,

@@ -125,7 +125,9 @@ class Stage:
         act = Act(name, self.session, suite, camera.size[0], by_rate)
         self.acts.append(act)
         self.session.take_off(suite, camera.size[0], *autopilot)
-        act.film(camera)
+        child = act.film(camera, "--hold")
+        self.session.await_nodes(suite)
+        child.say("go")
         act.await_fix()
         return act
 

@@ -105,9 +105,10 @@ def baseline(flown: Flown) -> Baseline:
 
 
 def spans(flown: Flown) -> Iterator[tuple[Disturbance | None, int, int]]:
-    """Yield each disturbance with the span in which answers are due; None for the span before the first."""
+    """Yield each disturbance and the span in which answers are due; None is the span before the first."""
     later = [one.counted_from_ns for one in flown.disturbances] + [flown.ended_ns]
-    yield None, flown.began_ns, later[0]
+    if later[0] - flown.began_ns > _NS:
+        yield None, flown.began_ns, later[0]
     for number, one in enumerate(flown.disturbances):
         yield one, one.over_ns + round(GRACE_S * _NS), later[number + 1]
 
