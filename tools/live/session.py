@@ -15,6 +15,7 @@ machine.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -141,7 +142,7 @@ class Session:
 
     Args:
         scene: the prepared scene.
-        folder: folder for logs; None for a temporary one.
+        folder: folder for logs, whose old logs are deleted; None for a temporary one.
     """
 
     def __init__(self, scene: Scene, folder: Path | None = None) -> None:
@@ -155,7 +156,10 @@ class Session:
         self._watch = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "Session":
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM ends the nodes, too
         self._folder.mkdir(parents=True, exist_ok=True)
+        for old in (*self._folder.glob("*.jsonl"), *self._folder.glob("*.log")):
+            old.unlink()
         os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % _DOMAINS))
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         self._watch.start()
