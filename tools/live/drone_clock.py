@@ -33,14 +33,19 @@ class Orders:
 
     def __init__(self, clock: DroneClock, *, flying: bool = True) -> None:
         self.flying = flying
-        self.ended = False
-        self._clock = clock
+        self._ended = False
+        self._clock, self._parent = clock, os.getppid()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self.ended = True
+        self._ended = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether a signal came, or the process that started this one has ended."""
+        return self._ended or os.getppid() != self._parent
 
     def _listen(self) -> None:
         for line in sys.stdin:
@@ -68,8 +73,7 @@ def every(period_s: float, orders: Orders, work: Callable[[int], None], seconds:
     """
     began_s = due_s = time.monotonic()
     number = 0
-    parent = os.getppid()
-    while not orders.ended and (not seconds or due_s - began_s < seconds) and os.getppid() == parent:
+    while not orders.ended and (not seconds or due_s - began_s < seconds):
         time.sleep(max(0.0, due_s - time.monotonic()))
         work(number)
         number += 1

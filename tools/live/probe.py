@@ -71,12 +71,12 @@ def main() -> None:
     parser.add_argument("--namespace", default="geoloc", help="Prefix of the topics.")
     parser.add_argument("--out", type=Path, required=True, help="File to write.")
     options = parser.parse_args()
-    orders, parent = Orders(DroneClock()), os.getppid()
+    orders = Orders(DroneClock())
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     with options.out.open("w", buffering=1, encoding="utf-8") as out:
         executor = SingleThreadedExecutor()
         executor.add_node(Probe(options.namespace, out))
-        while not orders.ended and os.getppid() == parent:
+        while not orders.ended:
             executor.spin_once(timeout_sec=0.2)
     rclpy.shutdown()
 

@@ -55,7 +55,7 @@ def pause(stage: Stage) -> None:
     act = stage.open()
     for name in _NODES:
         process = act.suite.nodes()[name]
-        with act.disturbed(f"SIGSTOP {name}", counted_from_end=True):
+        with act.disturbed(f"SIGSTOP {name}", from_end=True):
             process.send_signal(signal.SIGSTOP)
             stage.watch(_PAUSE_S)
             process.send_signal(signal.SIGCONT)
@@ -65,12 +65,12 @@ def pause(stage: Stage) -> None:
 def camera_returns(stage: Stage) -> None:
     """Let the camera pause, then end its process and start another one."""
     act = stage.open()
-    with act.disturbed("camera pauses", counted_from_end=True):
+    with act.disturbed("camera pauses", from_end=True):
         act.cameras[0].say("stop")
         stage.watch(_PAUSE_S)
         act.cameras[0].say("go")
     stage.watch()
-    with act.disturbed("new camera process", counted_from_end=True):
+    with act.disturbed("new camera process", from_end=True):
         act.cameras[0].stop()
         act.film(STEADY)
     stage.watch()
@@ -119,7 +119,7 @@ def full_disk(stage: Stage) -> None:
         words += ["-r", f"__ns:=/{act.suite.namespace}", *own]
         evaluation = stage.session.start(words, "evaluation")
         stage.watch()
-        with act.disturbed("report on a full disk", counted_from_end=True):
+        with act.disturbed("report on a full disk", from_end=True):
             asked = subprocess.run(
                 [sys.executable, str(_HERE / "ask_report.py"), act.suite.namespace],
                 capture_output=True,
@@ -156,11 +156,11 @@ def _small_disk() -> Iterator[Path]:
 def two_cameras(stage: Stage) -> None:
     """Fly a reliable camera, then a best-effort one, then both at once, which must be refused."""
     act = stage.open(replace(STEADY, reliable=True))
-    with act.disturbed("best-effort camera", counted_from_end=True):
+    with act.disturbed("best-effort camera", from_end=True):
         act.cameras[0].stop()
         act.film(replace(STEADY, frame_id="other"))
     stage.watch()
-    with act.disturbed("both cameras at once", counted_from_end=True):
+    with act.disturbed("both cameras at once", from_end=True):
         second = act.film(replace(STEADY, reliable=True))
         stage.watch(_NOTICED_S)
         noticed_ns = time.time_ns()

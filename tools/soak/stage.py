@@ -52,12 +52,11 @@ class Act:
         self.began_ns = time.time_ns()
 
     @contextmanager
-    def disturbed(self, name: str, *, counted_from_end: bool = False) -> Iterator[None]:
-        """Record a disturbance, which lasts as long as the `with` block."""
+    def disturbed(self, name: str, *, from_end: bool = False) -> Iterator[None]:
+        """Record a disturbance, which lasts as long as the `with` block; `from_end`: see `Disturbance`."""
         began_ns = time.time_ns()
         yield
-        over_ns = time.time_ns()
-        self.disturbances.append(Disturbance(name, over_ns if counted_from_end else began_ns, over_ns))
+        self.disturbances.append(Disturbance(name, began_ns, time.time_ns(), from_end))
 
     def end_nodes(self, names: Sequence[str], *, kill: bool = False) -> None:
         """End nodes in this order, and wait until all of them run again."""

@@ -26,13 +26,15 @@ class Disturbance:
 
     Attributes:
         name: what happened.
-        counted_from_ns: moment from which the recovery is counted: of a kill the kill, of a pause its end.
-        over_ns: end of the disturbance; after a kill, the node's process runs again.
+        began_ns: its begin.
+        over_ns: its end; after a kill, the node's process runs again.
+        from_end: whether the recovery is counted from its end, as after a pause, in which no fix can come.
     """
 
     name: str
-    counted_from_ns: int
+    began_ns: int
     over_ns: int
+    from_end: bool = False
 
 
 Memory = Mapping[int, tuple[str, Sequence[tuple[float, float]]]]
@@ -106,7 +108,7 @@ def baseline(flown: Flown) -> Baseline:
 
 def spans(flown: Flown) -> Iterator[tuple[Disturbance | None, int, int]]:
     """Yield each disturbance and the span in which answers are due; None is the span before the first."""
-    later = [one.counted_from_ns for one in flown.disturbances] + [flown.ended_ns]
+    later = [one.began_ns for one in flown.disturbances] + [flown.ended_ns]
     if later[0] - flown.began_ns > _NS:
         yield None, flown.began_ns, later[0]
     for number, one in enumerate(flown.disturbances):
@@ -116,7 +118,8 @@ def spans(flown: Flown) -> Iterator[tuple[Disturbance | None, int, int]]:
 def recovery_s(log: FlightLog, disturbance: Disturbance) -> float:
     """Return the seconds until the first fix of a frame that was sent after the disturbance; inf if none."""
     came = [one.wall_ns for one in log.answers.values() if one.sent.wall_ns >= disturbance.over_ns]
-    return (min(came) - disturbance.counted_from_ns) / _NS if came else math.inf
+    counted_from_ns = disturbance.over_ns if disturbance.from_end else disturbance.began_ns
+    return (min(came) - counted_from_ns) / _NS if came else math.inf
 
 
 def rows(flown: Flown) -> list[Row]:

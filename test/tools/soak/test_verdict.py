@@ -61,6 +61,13 @@ def test_recovery_is_counted_from_the_kill() -> None:
     assert recovery_s(flight(answered_from_s=24.0).log, KILLED) == pytest.approx(4.05)
 
 
+def test_recovery_from_a_pause_is_counted_from_its_end_and_frames_of_the_pause_from_nobody() -> None:
+    paused = replace(KILLED, from_end=True)
+    assert recovery_s(flight(answered_from_s=24.0).log, paused) == pytest.approx(2.05)
+    before, _ = rows(flight(disturbances=(paused,)))
+    assert (before.sent, before.answered) == (100, 100)
+
+
 def test_an_answer_to_a_frame_of_before_is_no_recovery() -> None:
     flown = flight(answered_from_s=99.0)
     late = Sent(5, 5 * FIVE_HZ)
