@@ -29,7 +29,7 @@ from loop import loop_for
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from scene import FOLDER, Scene, lens, packed
+from scene import FOLDER, Scene, lens
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from geoloc.nodes import messages_out, topics
@@ -65,7 +65,7 @@ class Camera(Node):
 def _message(options: argparse.Namespace, pose: int) -> Image | CompressedImage:
     """Return the message of a pose; its array is filled once, because rclpy checks other types by byte."""
     data = array.array("B")
-    data.frombytes(packed(Scene(options.scene).picture(options.size, pose), options.encoding))
+    data.frombytes(Scene(options.scene).picture(options.size, pose, options.encoding))
     header = messages_out.header(0, options.frame_id)
     if options.encoding == "jpeg":
         return CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=data)

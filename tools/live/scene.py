@@ -33,7 +33,7 @@ FOLDER = Path("runs/live")
 _SEED, _SIZE_M = 7, 1024.0
 _RENDERED = ((640, 480), (1280, 720))
 """Sizes that are rendered; larger ones are enlarged with fresh noise, as the world has no finer detail."""
-_KEPT_QUALITY, _SENT_QUALITY = 95, 90
+_JPEG_QUALITY = 90
 _GRAIN = 2.5  # standard deviation of the noise of an enlarged picture, levels of 255
 
 
@@ -75,13 +75,24 @@ class Scene:
         with open_raster(self.folder / "world/date1.tif") as ground:
             return ground.frame
 
-    def picture(self, size: tuple[int, int], pose: int) -> NDArray[np.uint8]:
-        """Return the picture of a pose, BGR (H, W, 3)."""
+    def picture(self, size: tuple[int, int], pose: int, encoding: str) -> bytes:
+        """Return the bytes of the message of a pose.
+
+        Args:
+            size: width and height, pixels.
+            pose: number of the pose on the camera's loop.
+            encoding: `rgb8`, `bgr8` or `jpeg`.
+
+        Raises:
+            ParameterError: if the picture is damaged.
+        """
         file = self._pictures(loop_for(size[0]), rendered_size(size)) / f"{pose:03d}.jpg"
+        if encoding == "jpeg" and size == rendered_size(size):
+            return file.read_bytes()
         picture = cv2.imread(str(file))
         if picture is None:
             raise ParameterError(f"{file} cannot be read; delete its folder and start again.")
-        return enlarged(picture, size, pose)
+        return packed(enlarged(picture, size, pose), encoding)
 
     def _pictures(self, loop: Loop, size: tuple[int, int]) -> Path:
         return self.folder / f"pictures-{size[0]}x{size[1]}-{loop.poses}"
@@ -97,8 +108,7 @@ class Scene:
             for pose, rgb in progress_bar(
                 shots, label=f"pictures {size[0]} x {size[1]}", total=loop.poses, unit="picture"
             ):
-                options = [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY]
-                cv2.imwrite(str(folder / f"{pose:03d}.jpg"), rgb[..., ::-1], options)
+                (folder / f"{pose:03d}.jpg").write_bytes(packed(rgb[..., ::-1], "jpeg"))
 
 
 def rendered_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -127,7 +137,7 @@ def enlarged(picture: NDArray[np.uint8], size: tuple[int, int], seed: int) -> ND
 def packed(picture_bgr: NDArray[np.uint8], encoding: str) -> bytes:
     """Return the bytes of a message: `rgb8`, `bgr8` or `jpeg`."""
     if encoding == "jpeg":
-        return cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, _SENT_QUALITY])[1].tobytes()
+        return cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
     return np.ascontiguousarray(picture_bgr[..., ::-1] if encoding == "rgb8" else picture_bgr).tobytes()
 
 

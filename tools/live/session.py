@@ -38,7 +38,7 @@ from geoloc.geodesy import LocalFrame
 _HERE = Path(__file__).resolve().parent
 _NODES = ("camera_node", "inference_node", "retrieval_node")
 _NODE = re.compile(r"from geoloc\.nodes\.(\w+_node) import")
-_START_S, _END_S, _SETTLE_S = 60.0, 10.0, 1.5
+_START_S, _END_S, _SETTLE_S = 120.0, 10.0, 1.5
 _DOMAINS = 100
 
 
@@ -190,7 +190,7 @@ class Session:
         """Wait until every node of a suite reports.
 
         Raises:
-            SessionError: if one does not within a minute.
+            SessionError: if one does not within two minutes.
         """
         self.until(lambda: _reported(suite) == set(_NODES), "the nodes report on /diagnostics", suite.up)
 
@@ -204,7 +204,7 @@ class Session:
         """Start a camera and wait until it has its pictures; further options go to camera.py.
 
         Raises:
-            SessionError: if it is not ready within a minute.
+            SessionError: if it is not ready within two minutes.
         """
         log = self._folder / f"{suite.namespace}-sent-{len(suite.sent)}.jsonl"
         suite.sent.append(log)

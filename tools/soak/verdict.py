@@ -15,7 +15,7 @@ LEAST_SHARE = 0.9
 """Part of the undisturbed run's answers that must come after a disturbance."""
 
 FARTHEST_M = 50.0
-_WARM_S, _LONG_S = 5.0, 20.0
+_WARM_S, _LONG_S = 10.0, 20.0
 _GROWTH, _GROWTH_MB = 1.2, 20.0
 _NS = 1e9
 
@@ -169,7 +169,7 @@ def complaints(flown: Flown, base: Baseline) -> Iterator[str]:
         yield f"{flown.name}: {flown.log.strays} fixes had a stamp that no frame has."
     for node in flown.dead:
         yield f"{flown.name}: {node} ended although nobody ended it."
-    for node, first_mb, last_mb in grown(flown.memory):
+    for node, first_mb, last_mb in grown(flown.memory, flown.began_ns):
         yield f"{flown.name}: memory of {node} grew from {first_mb:.0f} to {last_mb:.0f} MB."
     for sentence in flown.found:
         yield f"{flown.name}: {sentence}"
@@ -187,14 +187,14 @@ def _missing(where: str, row: Row, base: Baseline, *, by_rate: bool) -> Iterator
         )
 
 
-def grown(memory: Memory) -> Iterator[tuple[str, float, float]]:
+def grown(memory: Memory, began_ns: int) -> Iterator[tuple[str, float, float]]:
     """Yield node, first and last memory (MB) of each process whose memory grew.
 
-    The medians of its first and last quarter are compared, without its first seconds; short-lived processes
-    are not judged.
+    The medians of its first and last quarter are compared, from the begin of the measurement on and without
+    the seconds of its own start; short-lived processes are not judged.
     """
     for name, samples in memory.values():
-        since_s = samples[0][0] + _WARM_S if samples else 0.0
+        since_s = max(began_ns / _NS, samples[0][0] + _WARM_S) if samples else 0.0
         series = [mb for at_s, mb in samples if at_s >= since_s]
         if len(series) < _LONG_S:
             continue

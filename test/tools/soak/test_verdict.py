@@ -121,19 +121,25 @@ def test_strays_dead_nodes_and_findings_are_complained_of() -> None:
 def test_growing_memory_is_complained_of() -> None:
     growing = memory("camera_node", [150.0 + 5.0 * at_s for at_s in range(40)])
     (sentence,) = complaints(flight(memory=growing), BASE)
-    assert sentence.startswith("kill: memory of camera_node grew from 192 to 328 MB.")
+    assert sentence.startswith("kill: memory of camera_node grew from 215 to 330 MB.")
 
 
 @pytest.mark.parametrize(
     "series",
     [
-        [100.0] * 4 + [250.0] * 36,  # a start
+        [100.0] * 10 + [250.0] * 30,  # a start
         [417.0, 453.0, 411.0, 382.0] * 10,  # large pictures come and go
         [150.0, 400.0, 700.0],  # too short to judge
     ],
 )
 def test_a_start_and_a_flutter_are_no_growth(series: list[float]) -> None:
     assert list(complaints(flight(memory=memory("camera_node", series)), BASE)) == []
+
+
+def test_memory_before_the_measurement_is_not_judged() -> None:
+    slow_start = memory("camera_node", [100.0] * 15 + [250.0] * 25)
+    assert len(list(complaints(flight(memory=slow_start), BASE))) == 1
+    assert list(complaints(flight(memory=slow_start, began_ns=15 * NS), BASE)) == []
 
 
 def test_memory_of_a_row_is_that_of_all_nodes_together() -> None:
