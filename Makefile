@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench distros lint parameters figures docs clean
+.PHONY: help setup setup-train demo adapt-demo flight scenarios test bench soak distros lint parameters figures docs clean
 
 help:  ## list the targets
 	@echo "geoloc: position from a camera and a satellite map. Start with 'make demo'."
@@ -39,6 +39,9 @@ bench: setup  ## measure speed and memory, as ratios within one run; also runs/b
 
 distros: setup  ## run doctor, tests and a flight on the package versions of Debian 12 and Ubuntu 24.04
 	@$(VENV)/python tools/distros/distros.py
+
+soak: setup  ## end, kill and pause the nodes in flight: do the fixes return? also runs/soak.json
+	@$(VENV)/python tools/soak/soak.py
 
 lint: setup  ## run ruff and mypy alone
 	@$(VENV)/ruff check .

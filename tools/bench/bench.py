@@ -11,6 +11,7 @@ make bench                          every table, also as runs/bench.json
 import argparse
 import importlib.util
 import json
+import math
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ import bench_clustering
 import numpy as np
 from bench_flight import filtering, refinement
 from bench_rows import Row, median_ms, unit
+from bench_transport import transport
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -206,6 +208,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "dmnil": dmnil,
     "evaluation": evaluation,
     "clustering": clustering,
+    "transport": transport,
 }
 
 
@@ -219,7 +222,9 @@ def measure(name: str) -> dict[str, object]:
         base_ms = base_ms or row.ms
         ratio = row.ms / base_ms
         print(f"  {row.name:<24}{row.ms:>9.2f} ms {ratio:>8.2f} x   {row.note}", flush=True)
-        rows.append({"name": row.name, "ms": row.ms, "ratio": ratio, "note": row.note})
+        figures = {"ms": row.ms, "ratio": ratio}
+        known = {key: None if math.isnan(value) else value for key, value in figures.items()}
+        rows.append({"name": row.name, **known, "note": row.note})
     return {"about": about, "rows": rows}
 
 

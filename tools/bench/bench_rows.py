@@ -14,7 +14,7 @@ _LEAST_S = 0.5
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: name of the work, median duration in milliseconds, note."""
+    """A row of a table: name of the work, median duration in milliseconds (NaN if it never ended), note."""
 
     name: str
     ms: float

@@ -23,6 +23,8 @@ _NOTED = {
     ),
     "time_share": (re.compile(r"1/[\d.]+(?= of the wall time)"), "time of sparse relative to dense"),
     "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory of sparse relative to dense"),
+    "answered": (re.compile(r"(?<=answered )[\d.]+%"), "answered frames of those sent since the first fix"),
+    "p95": (re.compile(r"(?<=p95 )\d+ ms"), "95th percentile of the time from frame to fix"),
     "off": (re.compile(r"[\d.]+ m(?= off)"), "distance from the true place"),
 }
 """Figures that the note of a row may contain: pattern and meaning by key."""
@@ -37,14 +39,14 @@ def read_bench(root: Path) -> Reading | None:
     for name, table in json.loads(file.read_text(encoding="utf-8"))["tables"].items():
         rows = []
         for row in table["rows"]:
-            ms, ratio, note = _ms(row["ms"]), f"{row['ratio']:.2f} x", row["note"]
-            rows.append((row["name"], ms, ratio, note))
-            key = f"{key_of(name)}.{key_of(row['name'].replace(',', ''))}"
-            reading.add(f"{key}.ms", ms, f"{name}: {row['name']}", row["ms"])
-            reading.add(
-                f"{key}.ratio", ratio, f"{name}: {row['name']}, relative to the first row", row["ratio"]
-            )
-            _add_noted(reading, key, f"{name}: {row['name']}", note)
+            key, what = f"{key_of(name)}.{key_of(row['name'].replace(',', ''))}", f"{name}: {row['name']}"
+            ms, ratio = "–", "–"
+            if row["ratio"] is not None:
+                ms, ratio = _ms(row["ms"]), f"{row['ratio']:.2f} x"
+                reading.add(f"{key}.ms", ms, what, row["ms"])
+                reading.add(f"{key}.ratio", ratio, f"{what}, relative to the first row", row["ratio"])
+            rows.append((row["name"], ms, ratio, row["note"]))
+            _add_noted(reading, key, what, row["note"])
         reading.tables[key_of(name)] = markdown_table((table["about"], "median", "ratio", ""), rows)
     return reading
 

@@ -153,6 +153,18 @@ def test_a_table_shows_ratios_to_its_first_row(
     assert lines[-1].split() == ["b", "5.00", "ms", "2.50", "x", "note"]
 
 
+def test_a_row_that_never_ended_is_null_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [bench.Row("a", 2.0), bench.Row("b", float("nan"), "answered 0.0%")]
+    monkeypatch.setitem(bench.TABLES, "index", lambda: iter(made))
+    rows = bench.measure("index")["rows"]
+    assert json.loads(json.dumps(rows, allow_nan=False))[1] == {
+        "name": "b",
+        "ms": None,
+        "ratio": None,
+        "note": "answered 0.0%",
+    }
+
+
 def test_all_tables_are_left_behind_as_json(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
