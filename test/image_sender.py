@@ -22,6 +22,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 
+_PATIENCE_S = 3.0
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "mono8": 1}
 
 
@@ -45,6 +46,13 @@ class ImageSender(Node):
         if old:
             self.destroy_publisher(old[0])
         self._offered[topic] = made, reliability
+
+    def await_reader(self, kind: str) -> None:
+        """Wait a moment for a subscriber of a kind of image."""
+        publisher = self._offered["image/compressed" if kind == "jpeg" else "image"][0]
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while not publisher.get_subscription_count() and time.monotonic() < deadline_s:
+            time.sleep(0.01)
 
     def withdraw(self) -> None:
         """Destroy every publisher of images."""
@@ -114,7 +122,9 @@ def obey(node: ImageSender, orders: "queue.SimpleQueue[str]", order: str) -> Non
         )
         frames = int(words[5]) if len(words) > 5 else sys.maxsize
         node.offer(kind, reliability)
-        message, began_s = picture(kind, width, height), time.monotonic()
+        message = picture(kind, width, height)
+        node.await_reader(kind)
+        began_s = time.monotonic()
         for number in range(frames):
             node.send(kind, message)
             time.sleep(max(0.0, began_s + (number + 1) / hz - time.monotonic()))

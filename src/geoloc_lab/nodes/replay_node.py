@@ -39,6 +39,7 @@ _AWAITED = (
     topics.VIEW_IMAGE,
     topics.DESCRIPTOR,
 )
+_TRANSPORTS = {topics.IMAGE, topics.IMAGE_COMPRESSED}  # camera_node reads one of them
 _STEADY_S = 3.0  # period of DDS announcements, after which the nodes have discovered each other
 _SETTLE_S = 2.0
 _REPORT_TIMEOUT_S = 300.0
@@ -137,11 +138,13 @@ class ReplayNode(GeolocNode):
     def _without_subscriber(self, names: Sequence[str]) -> list[str]:
         """Return the topics that the bag feeds, directly or through nodes, and that have no subscriber."""
         fed = {*self._publishers_by_topic, topics.VIEW_IMAGE, topics.DESCRIPTOR}
-        return [
+        unread = [
             name
             for name in names
             if name in fed and not self.count_subscribers(self.resolve_topic_name(name))
         ]
+        one_is_read = len(_TRANSPORTS & set(unread)) < len(_TRANSPORTS & fed)
+        return [name for name in unread if not (one_is_read and name in _TRANSPORTS)]
 
     def _sleep_until(self, time_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         while not stop.is_set:

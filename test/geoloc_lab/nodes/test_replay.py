@@ -9,13 +9,15 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 import time
 
+import rclpy
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
 
 from flying import MAP, PITCH_M, wait_for
 from geoloc.errors import BagError, ParameterError
-from geoloc.nodes import topics
+from geoloc.nodes import messages_out, topics
 from geoloc_lab.nodes.replay_node import ReplayNode
 from geoloc_lab.nodes.settings import ReplayNodeSettings
 from recording import FRAMES, START_NS, STEP_NS, flight, place, write_bag
@@ -90,6 +92,22 @@ def test_topics_without_a_subscriber_are_named(bag, capsys, monkeypatch):
     for topic in ("image", "camera_info", "imu", "altitude"):
         assert f"no node subscribes to /nobody/{topic}; start the nodes with `geoloc up`" in told
     assert "truth" not in told
+
+
+def test_of_two_image_transports_one_subscriber_is_enough(tmp_path, spinner, capsys, monkeypatch):
+    monkeypatch.setattr("geoloc_lab.nodes.replay_node._SETTLE_S", 0.0)
+    packed = CompressedImage(header=messages_out.header(START_NS, "camera"), format="jpeg", data=b"x")
+    topic, kind = "/drone/camera/image_raw/compressed", "sensor_msgs/msg/CompressedImage"
+    bag = write_bag(tmp_path / "both", [*flight(1), (topic, kind, START_NS, packed)])
+    reader = spinner.add(rclpy.create_node("reader", namespace="both"))
+    reader.create_subscription(CompressedImage, "image/compressed", lambda m: None, 1)
+    wait_for(lambda: reader.count_subscribers("/both/image/compressed"))
+    rename = "/drone/camera/image_raw:=image,/drone/camera/image_raw/compressed:=image/compressed"
+    play(bag=str(bag), rate=10.0, wait_s=1.0, namespace="both", rename=rename)
+    told = capsys.readouterr().err
+    assert "no node subscribes to /both/camera_info" in told
+    assert "no node subscribes to /both/image" not in told
+    spinner.remove(reader)
 
 
 @pytest.fixture
