@@ -159,7 +159,9 @@ def flight(venv: Venv) -> str:
     if not run(venv, "demo", "geoloc", "demo", "--out", out, "--duration-s", str(FLIGHT_S)):
         return "FAILED"
     found = json.loads((out / "report" / "report.json").read_text(encoding="utf-8"))["summary"]["all"]
-    figures = f"{found['fixes']} of {found['frames']}, {found['median_m'] or float('nan'):.1f} m"
+    if not found["fixes"]:
+        return "FAILED (no fix)"
+    figures = f"{found['fixes']} of {found['frames']}, {found['median_m']:.1f} m"
     good = found["availability"] >= FEWEST_FIXES and found["median_m"] <= LARGEST_MEDIAN_M
     return figures if good else f"FAILED ({figures})"
 

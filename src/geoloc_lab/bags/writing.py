@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,7 +61,7 @@ class BagRecorder:
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[str, Any] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "BagRecorder":
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._workshop = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))

@@ -160,7 +160,7 @@ def _sensed(picture: Float32Array, how: SeasonChange) -> Rgb:
     if far > 0:
         toned = cv2.GaussianBlur(toned, (0, 0), 0.8 * far)
     toned = toned + 0.018 * far * rng.standard_normal(picture.shape, dtype=np.float32)
-    pixels = np.clip(np.rint(toned * 255.0), 0, 255).astype(np.uint8)
+    pixels: Rgb = np.clip(np.rint(toned * 255.0), 0, 255).astype(np.uint8)
     if far == 0:
         return pixels
     coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(90 - 20 * far)])[1]
