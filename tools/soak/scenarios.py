@@ -57,8 +57,10 @@ def pause(stage: Stage) -> None:
         process = act.suite.nodes()[name]
         with act.disturbed(f"SIGSTOP {name}", from_end=True):
             process.send_signal(signal.SIGSTOP)
-            stage.watch(_PAUSE_S)
-            process.send_signal(signal.SIGCONT)
+            try:
+                stage.watch(_PAUSE_S)
+            finally:
+                process.send_signal(signal.SIGCONT)
         stage.watch()
 
 

@@ -60,6 +60,9 @@ class Act:
 
     def end_nodes(self, names: Sequence[str], *, kill: bool = False) -> None:
         """End nodes in this order, and wait until all of them run again."""
+        self.session.until(
+            lambda: set(names) <= set(self.suite.nodes()), f"{', '.join(names)} run", self.suite.up, _BACK_S
+        )
         before = {name: self.suite.nodes()[name] for name in names}
         for process in before.values():
             self.ended_by_us.add(process.pid)
