@@ -36,8 +36,8 @@ from scene import FOLDER, Scene
 from geoloc.geodesy import LocalFrame
 
 _HERE = Path(__file__).resolve().parent
-_NODES = ("camera_node", "inference_node", "retrieval_node")
-_NODE = re.compile(r"from geoloc\.nodes\.(\w+_node) import")
+NODES = ("camera_node", "inference_node", "retrieval_node")
+_NODE = re.compile("|".join(NODES))
 _START_S, _END_S, _SETTLE_S = 120.0, 25.0, 1.5
 _DOMAINS = 100
 
@@ -139,9 +139,9 @@ class Suite:
         with suppress(psutil.NoSuchProcess):
             for process in psutil.Process(self.up.pid).children():
                 with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    name = _NODE.search(" ".join(process.cmdline()))
+                    name = _NODE.search(" ".join(process.cmdline()[:3]))  # python -c "from … import …"
                     if name and process.status() != psutil.STATUS_ZOMBIE:
-                        found[name[1]] = process
+                        found[name[0]] = process
         return found
 
 
@@ -200,7 +200,11 @@ class Session:
         Raises:
             SessionError: if one does not within two minutes.
         """
-        self.until(lambda: _reported(suite) == set(_NODES), "the nodes report on /diagnostics", suite.up)
+
+        def ready() -> bool:
+            return _reported(suite) == set(suite.nodes()) == set(NODES)
+
+        self.until(ready, "the nodes run and report on /diagnostics", suite.up)
 
     def take_off(self, suite: Suite, width: int, *options: str) -> Child:
         """Start the drone's other sensors; options go to autopilot.py."""
@@ -267,7 +271,7 @@ class Session:
 
 def _reported(suite: Suite) -> set[str]:
     names = {line["name"] for line in read_lines(suite.heard) if line["kind"] == "health"}
-    return {node for node in _NODES if any(node in name for name in names)}
+    return {node for node in NODES if any(node in name for name in names)}
 
 
 @dataclass(frozen=True)
