@@ -221,7 +221,8 @@ def measure(name: str) -> dict[str, object]:
     for row in TABLES[name]():
         base_ms = base_ms or row.ms
         ratio = row.ms / base_ms
-        print(f"  {row.name:<24}{row.ms:>9.2f} ms {ratio:>8.2f} x   {row.note}", flush=True)
+        shown = " " * 9 + "–" + " " * 13 if math.isnan(ratio) else f"{row.ms:>9.2f} ms {ratio:>8.2f} x"
+        print(f"  {row.name:<24}{shown}   {row.note}", flush=True)
         figures = {"ms": row.ms, "ratio": ratio}
         known = {key: None if math.isnan(value) else value for key, value in figures.items()}
         rows.append({"name": row.name, **known, "note": row.note})

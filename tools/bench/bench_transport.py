@@ -19,6 +19,7 @@ _SECONDS, _SECONDS_SLOW = 8.0, 14.0
 _SLOW_HZ = 2.0
 _HZ = (_SLOW_HZ, 5.0, 10.0, 20.0)
 _4K = (3840, 2160)
+_IMU = "imu_age_ms_p95"
 
 
 def cameras() -> Iterator[tuple[str, Camera]]:
@@ -56,6 +57,9 @@ def row(name: str, result: Measured) -> Row:
         "without attitude": log.counted("refused_no_attitude"),
     }
     noted = "".join(f", {number} {what}" for what, number in counts.items() if number)
+    imu_ms = next((values[_IMU] for values in log.health.values() if _IMU in values), None)
+    if imu_ms is not None:
+        noted += f", imu {imu_ms} ms late"
     if not found.answered:
         return Row(name, found.p50_ms, f"answered 0.0% of {found.sent}{noted}")
     share = f"answered {100 * found.share:.1f}% of {found.sent} since the first fix"

@@ -25,6 +25,7 @@ _NOTED = {
     "memory_share": (re.compile(r"1/[\d.]+(?= of the memory)"), "memory of sparse relative to dense"),
     "answered": (re.compile(r"(?<=answered )[\d.]+%"), "answered frames of those sent since the first fix"),
     "p95": (re.compile(r"(?<=p95 )\d+ ms"), "95th percentile of the time from frame to fix"),
+    "imu": (re.compile(r"(?<=imu )[\d.]+ ms(?= late)"), "95th percentile of the age of imu at its arrival"),
     "off": (re.compile(r"[\d.]+ m(?= off)"), "distance from the true place"),
 }
 """Figures that the note of a row may contain: pattern and meaning by key."""

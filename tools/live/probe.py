@@ -45,7 +45,6 @@ class Probe(Node):
             kind="fix",
             stamp_ns=stamp_ns(message),
             found=message.status.status >= 0,
-            frame=bool(message.header.frame_id),
             latitude=message.latitude,
             longitude=message.longitude,
             variance_m2=[variance[0], variance[4]],

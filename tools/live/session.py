@@ -23,7 +23,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,9 +36,9 @@ from scene import FOLDER, Scene
 from geoloc.geodesy import LocalFrame
 
 _HERE = Path(__file__).resolve().parent
-_NODES = ("camera_node", "inference_node", "retrieval_node")
-_NODE = re.compile(r"from geoloc\.nodes\.(\w+_node) import")
-_START_S, _END_S, _SETTLE_S = 120.0, 10.0, 1.5
+NODES = ("camera_node", "inference_node", "retrieval_node")
+_NODE = re.compile("|".join(NODES))
+_START_S, _END_S, _SETTLE_S = 120.0, 25.0, 1.5
 _DOMAINS = 100
 
 
@@ -87,10 +87,19 @@ class Child:
         return self._process.poll() is None
 
     def say(self, order: str) -> None:
-        """Give an order, as drone_clock.py reads them."""
+        """Give an order, as drone_clock.py reads them.
+
+        Raises:
+            SessionError: if the process has ended.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(order + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(order + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise SessionError(
+                f"'{order}' came too late, the process has ended; see {self.output}."
+            ) from None
 
     def stop(self) -> None:
         """End the process and wait for it."""
@@ -127,13 +136,12 @@ class Suite:
     def nodes(self) -> dict[str, psutil.Process]:
         """Return the running nodes by name."""
         found = {}
-        for process in psutil.Process(self.up.pid).children() if self.up.runs else ():
-            try:
-                name = _NODE.search(" ".join(process.cmdline()))
-                if name and process.status() != psutil.STATUS_ZOMBIE:
-                    found[name[1]] = process
-            except psutil.NoSuchProcess:
-                continue
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.up.pid).children():
+                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    name = _NODE.search(" ".join(process.cmdline()[:3]))  # python -c "from … import …"
+                    if name and process.status() != psutil.STATUS_ZOMBIE:
+                        found[name[0]] = process
         return found
 
 
@@ -192,7 +200,11 @@ class Session:
         Raises:
             SessionError: if one does not within two minutes.
         """
-        self.until(lambda: _reported(suite) == set(_NODES), "the nodes report on /diagnostics", suite.up)
+
+        def ready() -> bool:
+            return _reported(suite) == set(suite.nodes()) == set(NODES)
+
+        self.until(ready, "the nodes run and report on /diagnostics", suite.up)
 
     def take_off(self, suite: Suite, width: int, *options: str) -> Child:
         """Start the drone's other sensors; options go to autopilot.py."""
@@ -251,18 +263,15 @@ class Session:
         while not self._ending.wait(1.0):
             for suite in list(self._suites):
                 for name, process in suite.nodes().items():
-                    try:
-                        with process.oneshot():
-                            rss_mb, cpu = process.memory_info().rss / 1e6, process.cpu_times()
-                    except psutil.NoSuchProcess:
-                        continue
-                    rows = suite.usage.setdefault(process.pid, Usage(name)).rows
-                    rows.append((time.monotonic(), rss_mb, cpu.user + cpu.system))
+                    with suppress(psutil.NoSuchProcess), process.oneshot():
+                        rss_mb, cpu = process.memory_info().rss / 1e6, process.cpu_times()
+                        rows = suite.usage.setdefault(process.pid, Usage(name)).rows
+                        rows.append((time.monotonic(), rss_mb, cpu.user + cpu.system))
 
 
 def _reported(suite: Suite) -> set[str]:
     names = {line["name"] for line in read_lines(suite.heard) if line["kind"] == "health"}
-    return {node for node in _NODES if any(node in name for name in names)}
+    return {node for node in NODES if any(node in name for name in names)}
 
 
 @dataclass(frozen=True)

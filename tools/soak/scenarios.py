@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from session import Camera
+from session import NODES, Camera
 from stage import STEADY, Skipped, Stage
 
 from geoloc.installed import find_model
 
-_NODES = ("camera_node", "inference_node", "retrieval_node")
 _PAUSE_S, _MINUTE_S = 5.0, 60.0
 _BOTH_S, _NOTICED_S = 6.0, 2.0
 _RAW_4K = Camera((3840, 2160), 30.0, "rgb8", segment=True)
@@ -34,7 +33,7 @@ def restart(stage: Stage) -> None:
     """End the nodes in several orders while frames come; each is started again."""
     act = stage.open()
     stage.watch()
-    for names in (_NODES[2:], _NODES[:1], _NODES[1:2], _NODES[::-1], _NODES):
+    for names in (NODES[2:], NODES[:1], NODES[1:2], NODES[::-1], NODES):
         short = " ".join(name.removesuffix("_node") for name in names)
         with act.disturbed(f"restart {short}"):
             act.end_nodes(names)
@@ -44,7 +43,7 @@ def restart(stage: Stage) -> None:
 def kill(stage: Stage) -> None:
     """Kill each node with SIGKILL; `--respawn` brings it back."""
     act = stage.open()
-    for name in _NODES:
+    for name in NODES:
         with act.disturbed(f"kill -9 {name}"):
             act.end_nodes([name], kill=True)
         stage.watch()
@@ -53,12 +52,14 @@ def kill(stage: Stage) -> None:
 def pause(stage: Stage) -> None:
     """Stop each node for 5 s with SIGSTOP, as on a machine that swaps."""
     act = stage.open()
-    for name in _NODES:
+    for name in NODES:
         process = act.suite.nodes()[name]
         with act.disturbed(f"SIGSTOP {name}", from_end=True):
             process.send_signal(signal.SIGSTOP)
-            stage.watch(_PAUSE_S)
-            process.send_signal(signal.SIGCONT)
+            try:
+                stage.watch(_PAUSE_S)
+            finally:
+                process.send_signal(signal.SIGCONT)
         stage.watch()
 
 

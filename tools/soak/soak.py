@@ -29,7 +29,7 @@ from scenarios import SCENARIOS
 from scene import ALL_SIZES, FOLDER, Scene
 from session import Session, SessionError
 from stage import Skipped, Stage
-from verdict import HEAD, Baseline, Flown, baseline, complaints, line, rows
+from verdict import HEAD, LEAST_SHARE, Baseline, Flown, baseline, complaints, line, rows
 
 _OUT = Path("runs/soak.json")
 _LIMIT_S = 780.0  # a scenario that has begun by then ends within 15 minutes
@@ -77,7 +77,11 @@ class Soak:
                 self._take(flown)
 
     def _take(self, flown: Flown) -> None:
-        self.base = self.base or baseline(flown)
+        if self.base is None:
+            self.base = baseline(flown)
+            if self.base.share < LEAST_SHARE:
+                share = f"only {100 * self.base.share:.0f} % of the frames were answered"
+                self.complaints.append(f"{flown.name}: {share}; soak an idle machine, or see runs/soak.")
         for row in rows(flown):
             print(line(row), flush=True)
             self._rows.append({**asdict(row), "share": row.share})

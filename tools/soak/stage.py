@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from session import Camera, Child, Session, Suite
+from session import NODES, Camera, Child, Session, Suite
 from verdict import Disturbance, Flown
 
 STEADY = Camera()
@@ -60,6 +60,9 @@ class Act:
 
     def end_nodes(self, names: Sequence[str], *, kill: bool = False) -> None:
         """End nodes in this order, and wait until all of them run again."""
+        self.session.until(
+            lambda: set(names) <= set(self.suite.nodes()), f"{', '.join(names)} run", self.suite.up, _BACK_S
+        )
         before = {name: self.suite.nodes()[name] for name in names}
         for process in before.values():
             self.ended_by_us.add(process.pid)
@@ -79,7 +82,9 @@ class Act:
         now = self.suite.nodes()
         running = {process.pid for process in now.values()}
         usage = self.suite.usage.items()
-        gone = [one.name for pid, one in usage if pid not in running | self.ended_by_us]
+        gone = {one.name for pid, one in usage if pid not in running | self.ended_by_us} | set(NODES) - set(
+            now
+        )
         wall_s = time.time() - time.monotonic()
         return Flown(
             self.name,
@@ -88,7 +93,7 @@ class Act:
             ended_ns,
             tuple(self.disturbances),
             {pid: (one.name, [(at_s + wall_s, mb) for at_s, mb, _ in one.rows]) for pid, one in usage},
-            gone,
+            sorted(gone),
             tuple(self.found),
             self.by_rate,
         )

@@ -33,6 +33,10 @@ def test_a_row_names_what_became_of_the_other_frames() -> None:
     assert row("raw 5 Hz", flight(9, **counts)).note.endswith(", 7 lost, 5 dropped, 1 without attitude")
 
 
+def test_a_row_tells_how_late_imu_is() -> None:
+    assert row("raw 5 Hz", flight(20, imu_age_ms_p95="12.5")).note.endswith(", imu 12.5 ms late")
+
+
 def test_a_camera_of_which_nothing_is_answered_has_no_latency() -> None:
     found = row("raw 2 Hz", flight(0, lost_in_transport="20"))
     assert math.isnan(found.ms)

@@ -106,7 +106,7 @@ def test_bench_rows_and_their_notes_are_read(tmp_path: Path) -> None:
         {"name": "hnsw", "ms": 0.5, "ratio": 1.0, "note": "recall of the best ten 0.991, built in 2.5 s"}
     ]
     training = [{"name": "shipped", "ms": 130.4, "ratio": 1.0, "note": "124 images/s of 160 px"}]
-    note = "answered 95.0% of 20 since the first fix, p95 77 ms, 0.93 m off"
+    note = "answered 95.0% of 20 since the first fix, p95 77 ms, 0.93 m off, imu 2.5 ms late"
     live = [
         {"name": "JPEG 2 Hz", "ms": 60.7, "ratio": 1.0, "note": note},
         {"name": "raw 2 Hz", "ms": None, "ratio": None, "note": "answered 0.0% of 20, 18 lost"},
@@ -120,8 +120,8 @@ def test_bench_rows_and_their_notes_are_read(tmp_path: Path) -> None:
     put(tmp_path, "runs/bench.json", {"cores": 2, "tables": tables})
     section = collected(tmp_path, "bench")
     found = texts(section)
-    jpeg = [found[f"transport.jpeg_2_hz.{key}"] for key in ("ms", "answered", "p95", "off")]
-    assert jpeg == ["61 ms", "95.0 %", "77 ms", "0.93 m"]
+    jpeg = [found[f"transport.jpeg_2_hz.{key}"] for key in ("ms", "answered", "p95", "off", "imu")]
+    assert jpeg == ["61 ms", "95.0 %", "77 ms", "0.93 m", "2.5 ms"]
     assert found["transport.raw_2_hz.answered"] == "0.0 %"
     assert "transport.raw_2_hz.ms" not in found
     assert "| raw 2 Hz | – | – | answered 0.0% of 20, 18 lost |" in section.tables["transport"]
