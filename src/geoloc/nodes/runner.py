@@ -20,7 +20,7 @@ from geoloc.nodes.startup.arguments import for_ros
 from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
-_DISCOVERY_S = 1.0
+_DISCOVERY_S = 2.0
 _DELIVERY_S = 0.3
 _ROSOUT = "/rosout"
 

@@ -33,7 +33,7 @@ MISTAKES = {
     "not given": ("retrieval_node", {"model": "m"}, ["parameter map is ''", "not empty"]),
     "no such model": ("inference_node", {"model": "/nowhere"}, ["/nowhere is neither a model directory"]),
     "no such bag": ("replay_node", {"bag": "/nowhere.mcap"}, ["there is no bag at /nowhere.mcap"]),
-    "no ROS file": ("camera_node", "a: [b\n", ["ROS cannot read the arguments"]),
+    "no ROS file": ("camera_node", "a: [b\n", ["is not YAML"]),
 }
 
 
