@@ -205,7 +205,7 @@ def grown(memory: Memory, began_ns: int) -> Iterator[tuple[str, float, float]]:
 
 
 HEAD = (
-    f"{'scenario':<16}{'after':<28}{'fixes/sent':>12}{'1/s':>6}{'p50':>6}{'p95 ms':>8}"
+    f"{'scenario':<16}{'after':<36}{'fixes/sent':>12}{'1/s':>6}{'p50':>6}{'p95 ms':>8}"
     f"{'back s':>8}{'worst m':>9}{'RSS first':>11}{'last':>6}{'max MB':>8}"
 )
 
@@ -213,7 +213,7 @@ HEAD = (
 def line(row: Row) -> str:
     """Return a row of the table that `HEAD` begins."""
     return (
-        f"{row.scenario:<16}{row.after:<28}{f'{row.answered}/{row.sent}':>12}{_text(row.per_s, 1):>6}"
+        f"{row.scenario:<16}{row.after:<36}{f'{row.answered}/{row.sent}':>12}{_text(row.per_s, 1):>6}"
         f"{_text(row.p50_ms):>6}{_text(row.p95_ms):>8}{_text(row.recovery_s, 1):>8}{_text(row.worst_m, 1):>9}"
         f"{_text(row.rss_first_mb):>11}{_text(row.rss_last_mb):>6}{_text(row.rss_max_mb):>8}"
     )

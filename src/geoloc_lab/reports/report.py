@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from geoloc import __version__
-from geoloc.errors import ParameterError
+from geoloc.errors import ParameterError, clause
 from geoloc_lab.metrics.records import EvaluationRun
 from geoloc_lab.metrics.summary import Summary, summarise
 from geoloc_lab.reports.frames_csv import FRAMES, write_frames
@@ -30,17 +30,22 @@ def write_report(run: EvaluationRun, out: Path) -> Path:
     """Write the report of a run into the folder `out` and return the path of the page.
 
     Raises:
-        ParameterError: if `out` is a file.
+        ParameterError: if `out` is a file, or cannot be written, as on a full disk.
         BagError: if no frame has a truth.
     """
     if out.exists() and not out.is_dir():
         raise ParameterError(f"{out} is a file; give a folder for the report.")
-    out.mkdir(parents=True, exist_ok=True)
     summaries = summaries_of(run)
-    _write_json(run, summaries, out / "report.json")
-    write_frames(run.records, out / FRAMES)
-    page = _page(run, summaries, draw_plots(run, out))
-    (out / "report.html").write_text(page, encoding="utf-8")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_json(run, summaries, out / "report.json")
+        write_frames(run.records, out / FRAMES)
+        page = _page(run, summaries, draw_plots(run, out))
+        (out / "report.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(
+            f"the report cannot be written to {out} ({clause(error)}); free space or name another folder."
+        ) from error
     return out / "report.html"
 
 

@@ -4,6 +4,7 @@
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +156,14 @@ def test_a_report_folder_that_is_a_file_is_refused(run, tmp_path):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(ParameterError, match="is a file"):
         write_report(run, tmp_path / "taken")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("name", ["report.json", "frames.csv", "map.png"])
+def test_a_full_disk_is_told_in_a_sentence(run, tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(ParameterError, match=r"cannot be written to .*No space left.*; free space"):
+        write_report(run, tmp_path)
 
 
 def test_the_worst_frames_come_worst_first_and_only_with_a_view(run):
