@@ -16,7 +16,7 @@ from pathlib import Path
 
 import rclpy
 from drone_clock import DroneClock, Orders, every
-from loop import Loop, loop_for
+from loop import Loop
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -33,18 +33,19 @@ _SENSORS = (topics.IMU, topics.ALTITUDE, topics.ODOM)
 class Autopilot(Node):
     """Publishes attitude, height, odometry and, if asked, truth and clock."""
 
-    def __init__(self, options: argparse.Namespace, loop: Loop, clock: DroneClock) -> None:
+    def __init__(self, options: argparse.Namespace, scene: Scene, clock: DroneClock) -> None:
         super().__init__(f"autopilot_{os.getpid()}", namespace=options.namespace)
-        self._loop, self._clock, self._options = loop, clock, options
+        self._loop: Loop = scene.loop(options.width)
+        self._clock, self._options = clock, options
         self._imus = self.create_publisher(Imu, topics.IMU, 10)
         self._heights = self.create_publisher(Range, topics.ALTITUDE, 10)
         self._odometry = self.create_publisher(Odometry, topics.ODOM, 10)
         self._truths = self.create_publisher(NavSatFix, topics.TRUTH, 10) if options.truth else None
         self._clocks = self.create_publisher(Clock, "/clock", 10) if options.clock else None
-        self._frame = Scene(options.scene).frame()
+        self._frame = scene.frame()
         self._imu = Imu()
-        self._imu.orientation.z = math.sin(loop.yaw_rad / 2)
-        self._imu.orientation.w = math.cos(loop.yaw_rad / 2)
+        self._imu.orientation.z = math.sin(self._loop.yaw_rad / 2)
+        self._imu.orientation.w = math.cos(self._loop.yaw_rad / 2)
 
     def sense(self, number: int) -> None:
         """Publish the samples of a tick."""
@@ -92,6 +93,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--namespace", default="geoloc", help="Prefix of the topics.")
     parser.add_argument("--width", type=int, default=1280, help="Width of the camera; decides the loop.")
     parser.add_argument("--lead", type=float, default=0.0, help="Head start on the loop, in rounds.")
+    parser.add_argument("--narrow", action="store_true", help="Fly the loop of few pictures at any width.")
     parser.add_argument("--clock", action="store_true", help="Publish /clock, 100 Hz.")
     parser.add_argument("--truth", action="store_true", help="Publish the true position, 10 Hz.")
     parser.add_argument("--without", nargs="*", default=[], choices=_SENSORS, help="Sensors to leave out.")
@@ -105,7 +107,7 @@ def main() -> None:
     clock = DroneClock()
     orders = Orders(clock)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    autopilot = Autopilot(options, loop_for(options.width), clock)
+    autopilot = Autopilot(options, Scene(options.scene, options.narrow), clock)
 
     def sense(number: int) -> None:
         if orders.flying:

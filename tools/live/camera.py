@@ -25,7 +25,6 @@ from typing import Any
 import rclpy
 from drone_clock import DroneClock, Orders, every
 from fastdds import profile_environment
-from loop import loop_for
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -41,8 +40,9 @@ class Camera(Node):
     def __init__(self, options: argparse.Namespace, clock: DroneClock) -> None:
         super().__init__(f"camera_{os.getpid()}", namespace=options.namespace)
         self._clock, self._lead = clock, options.lead
-        self._loop = loop_for(options.size[0])
-        self._messages = [_message(options, pose) for pose in range(self._loop.poses)]
+        scene = Scene(options.scene, options.narrow)
+        self._loop = scene.loop(options.size[0])
+        self._messages = [_message(options, scene, pose) for pose in range(self._loop.poses)]
         self._info = _camera_info(options)
         parent = options.topic.rpartition("/")[0]
         image = f"{options.topic}/compressed" if options.encoding == "jpeg" else options.topic
@@ -62,10 +62,10 @@ class Camera(Node):
         return {"stamp_ns": stamp_ns, "wall_ns": wall_ns, "took_ms": (time.time_ns() - wall_ns) / 1e6}
 
 
-def _message(options: argparse.Namespace, pose: int) -> Image | CompressedImage:
+def _message(options: argparse.Namespace, scene: Scene, pose: int) -> Image | CompressedImage:
     """Return the message of a pose; its array is filled once, because rclpy checks other types by byte."""
     data = array.array("B")
-    data.frombytes(Scene(options.scene).picture(options.size, pose, options.encoding))
+    data.frombytes(scene.picture(options.size, pose, options.encoding))
     header = messages_out.header(0, options.frame_id)
     if options.encoding == "jpeg":
         return CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=data)
@@ -117,6 +117,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--segment", action="store_true", help="Use 64 MB of shared memory.")
     parser.add_argument("--frame-id", default="camera", help="frame_id of the images.")
     parser.add_argument("--lead", type=float, default=0.0, help="Head start on the loop, in rounds.")
+    parser.add_argument("--narrow", action="store_true", help="Fly the loop of few pictures at any size.")
     parser.add_argument("--hold", action="store_true", help="Send nothing until the order `go`.")
     parser.add_argument("--seconds", type=float, default=0.0, help="Duration; 0 for no end.")
     parser.add_argument("--log", type=Path, help="File with a line of JSON for each frame.")
@@ -128,7 +129,7 @@ def main() -> None:
     options = options_of(sys.argv[1:])
     if options.segment:
         os.environ.update(profile_environment())
-    Scene(options.scene).prepare((options.size,))
+    Scene(options.scene, options.narrow).prepare((options.size,))
     clock = DroneClock()
     orders = Orders(clock, flying=not options.hold)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from loop import Loop, loop_for
+from loop import NARROW, Loop, loop_for
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -39,14 +39,24 @@ _GRAIN = 2.5  # standard deviation of the noise of an enlarged picture, levels o
 
 @dataclass(frozen=True)
 class Scene:
-    """A folder with `map`, the two dates of the world, and the pictures of each loop and size."""
+    """A folder with `map`, the two dates of the world, and the pictures of each loop and size.
+
+    Attributes:
+        folder: the folder.
+        narrow: whether every camera flies the narrow loop, which needs few pictures.
+    """
 
     folder: Path = FOLDER
+    narrow: bool = False
 
     @property
     def map(self) -> Path:
         """The map directory."""
         return self.folder / "map"
+
+    def loop(self, width: int) -> Loop:
+        """Return the loop of a camera with pictures of this width."""
+        return NARROW if self.narrow else loop_for(width)
 
     def prepare(self, sizes: tuple[tuple[int, int], ...]) -> None:
         """Make what is missing for cameras of these sizes; takes minutes the first time.
@@ -68,7 +78,7 @@ class Scene:
             )
             build_map(dates[0], load_encoder(find_model()), self.map, options, overwrite=True)
         for size in sizes:
-            self._render(dates[1], loop_for(size[0]), rendered_size(size))
+            self._render(dates[1], self.loop(size[0]), rendered_size(size))
 
     def frame(self) -> LocalFrame:
         """Return the local frame whose origin the loops surround."""
@@ -86,7 +96,7 @@ class Scene:
         Raises:
             ParameterError: if the picture is damaged.
         """
-        file = self._pictures(loop_for(size[0]), rendered_size(size)) / f"{pose:03d}.jpg"
+        file = self._pictures(self.loop(size[0]), rendered_size(size)) / f"{pose:03d}.jpg"
         if encoding == "jpeg" and size == rendered_size(size):
             return file.read_bytes()
         picture = cv2.imread(str(file))

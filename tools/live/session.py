@@ -30,7 +30,6 @@ from types import TracebackType
 
 import psutil
 from flightlog import Figures, FlightLog, figures, read_lines, read_log
-from loop import loop_for
 from scene import FOLDER, Scene
 
 from geoloc.geodesy import LocalFrame
@@ -164,7 +163,9 @@ class Session:
         self._watch = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "Session":
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM ends the nodes, too
+        # So that SIGTERM ends the nodes, too.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._stack.callback(signal.signal, signal.SIGTERM, before)
         self._folder.mkdir(parents=True, exist_ok=True)
         for old in (*self._folder.glob("*.jsonl"), *self._folder.glob("*.log")):
             old.unlink()
@@ -182,14 +183,28 @@ class Session:
             child.stop()
         self._stack.close()
 
-    def bring_up(self, namespace: str = "geoloc", *options: str, lead: float = 0.0) -> Suite:
-        """Start the nodes by `geoloc up`, and a probe; options go to the command."""
+    def bring_up(
+        self, namespace: str = "geoloc", *options: str, lead: float = 0.0, launch: bool = False
+    ) -> Suite:
+        """Start the nodes and a probe; options go to the command.
+
+        Args:
+            namespace: namespace of the nodes.
+            options: options of `geoloc up`, or launch arguments.
+            lead: head start of the drone on its loop.
+            launch: whether to start them by launch/bringup.launch.py instead of `geoloc up`.
+        """
         heard = self._folder / f"{namespace}-heard.jsonl"
-        words = ["-c", "from geoloc.cli import main; main()", "up", "--map", str(self.scene.map)]
+        chosen = {"map": str(self.scene.map), "namespace": namespace}
+        if launch:
+            words = [str(_HERE / "bringup.py"), *(f"{name}:={value}" for name, value in chosen.items())]
+        else:
+            given = [word for name, value in chosen.items() for word in (f"--{name}", value)]
+            words = ["-c", "from geoloc.cli import main; main()", "up", *given]
         probe = self.start(
             [str(_HERE / "probe.py"), "--namespace", namespace, "--out", str(heard)], f"{namespace}-probe"
         )
-        up = self.start([*words, "--namespace", namespace, *options], f"{namespace}-up")
+        up = self.start([*words, *options], f"{namespace}-up")
         suite = Suite(namespace, up, probe, heard, lead)
         self._suites.append(suite)
         return suite
@@ -227,7 +242,7 @@ class Session:
 
     def read(self, suite: Suite, width: int) -> FlightLog:
         """Return what was sent and heard so far."""
-        return read_log(suite.sent, suite.heard, loop_for(width), suite.lead, self._frame)
+        return read_log(suite.sent, suite.heard, self.scene.loop(width), suite.lead, self._frame)
 
     def until(
         self, condition: Callable[[], bool], what: str, child: Child, limit_s: float = _START_S
@@ -246,7 +261,7 @@ class Session:
 
     def _of(self, suite: Suite) -> list[str]:
         own = ["--namespace", suite.namespace, "--lead", f"{suite.lead:g}"]
-        return [*own, "--scene", str(self.scene.folder)]
+        return [*own, "--scene", str(self.scene.folder), *(["--narrow"] if self.scene.narrow else [])]
 
     def start(self, words: Sequence[str], name: str) -> Child:
         """Start a Python process that ends with the session.
