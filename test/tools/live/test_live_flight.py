@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A live flight across processes: a raw camera, an autopilot and the suite, each a process; metres come out.
+
+The frames that count are those after the first fix, without the last second: its answers may still come.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools" / "live"))
+
+from flightlog import figures
+from session import Camera, Session
+
+from small_scene import SIZE, small_scene
+
+RATE_HZ = 5.0
+JUDGED, LAST = 10, round(RATE_HZ)
+SHARE, MEDIAN_M = 0.9, 3.0  # on an idle machine all frames are answered, with a median below 1 m
+LIMIT_S = 90.0
+
+
+def has_launch():
+    """Return whether launch can start our nodes: it is installed, and an ament prefix holds geoloc."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    ours = (Path(prefix, "share/ament_index/resource_index/packages/geoloc") for prefix in prefixes)
+    return importlib.util.find_spec("launch_ros") is not None and any(file.is_file() for file in ours)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return small_scene(tmp_path_factory.mktemp("scene"))
+
+
+def flown(scene, folder, *, launch):
+    """Fly the camera over a new suite; return the log of the frames that count."""
+    with Session(scene, folder) as session:
+        suite = session.bring_up(launch=launch)
+        session.take_off(suite, SIZE[0])
+        camera = session.film(suite, Camera(SIZE, RATE_HZ, "rgb8", reliable=True))
+
+        def flight():
+            return session.read(suite, SIZE[0]).after_first_fix()
+
+        session.until(lambda: flight().answers, "a frame is answered", camera, LIMIT_S)
+        session.until(lambda: len(flight().sent) >= JUDGED + LAST, "the flight ends", camera, LIMIT_S)
+        assert suite.up.runs
+        log = flight()
+        return log.between(log.sent[0].wall_ns, log.sent[-LAST].wall_ns)
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        False,
+        pytest.param(
+            True,
+            marks=pytest.mark.skipif(
+                not has_launch(), reason="the ROS 2 launch system with geoloc is not installed here"
+            ),
+        ),
+    ],
+    ids=["geoloc up", "launch"],
+)
+def test_a_raw_camera_in_a_process_of_its_own_is_located_to_metres(scene, tmp_path, launch):
+    found = figures(flown(scene, tmp_path, launch=launch))
+    assert found.sent >= JUDGED
+    assert found.share >= SHARE, found
+    assert found.median_m < MEDIAN_M, found
