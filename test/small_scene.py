@@ -20,11 +20,11 @@ from geoloc.installed import find_model
 from geoloc.mapping.builder import build_map
 from geoloc.mapping.recipe import BuildOptions
 from geoloc.raster.views import open_raster
-from geoloc_lab.demo import VIEW_SIZE_M
+from geoloc_lab.demo import OVERLAP, VIEW_SIZE_M
 from geoloc_lab.world.world import write_world
 
 SIZE = (1280, 720)
-_SEED, _WORLD_M, _OVERLAP = 7, 256.0, 0.5
+_SEED, _WORLD_M = 7, 256.0
 _MARGIN_M, _GSD_M = 20.0, 0.3
 
 
@@ -34,7 +34,7 @@ def small_scene(folder):
     Scene.prepare would make the same from a larger world, with the simulator's camera, in minutes.
     """
     write_world(folder / "world", _SEED, _WORLD_M)
-    options = BuildOptions(view_size_m=VIEW_SIZE_M, overlap=_OVERLAP)
+    options = BuildOptions(view_size_m=VIEW_SIZE_M, overlap=OVERLAP)
     build_map(folder / "world/date0.tif", load_encoder(find_model()), folder / "map", options)
     pictures = folder / f"pictures-{SIZE[0]}x{SIZE[1]}-{NARROW.poses}"
     pictures.mkdir()
