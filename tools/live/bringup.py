@@ -16,7 +16,7 @@ _BRINGUP = Path(__file__).resolve().parents[2] / "launch/bringup.launch.py"
 
 
 def main() -> None:
-    """Launch until SIGINT or SIGTERM, and end with the code of the launch."""
+    """Launch until SIGINT, and end with the code of the launch."""
     arguments = [word.split(":=", 1) for word in sys.argv[1:]]
     service = LaunchService(noninteractive=True)
     source = PythonLaunchDescriptionSource(str(_BRINGUP))

@@ -66,10 +66,10 @@ class Camera:
 
 
 class Child:
-    """A process of the session, whose output is in a file."""
+    """A process of the session, whose output is in a file; `end` is the signal that ends it."""
 
-    def __init__(self, words: Sequence[str], output: Path) -> None:
-        self.output = output
+    def __init__(self, words: Sequence[str], output: Path, end: signal.Signals = signal.SIGTERM) -> None:
+        self.output, self._end = output, end
         with output.open("ab") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, *words], stdin=subprocess.PIPE, stdout=stream, stderr=stream, text=True
@@ -103,7 +103,7 @@ class Child:
     def stop(self) -> None:
         """End the process and wait for it."""
         if self.runs:
-            self._process.terminate()
+            self._process.send_signal(self._end)
             try:
                 self._process.wait(_END_S)
             except subprocess.TimeoutExpired:
@@ -204,7 +204,9 @@ class Session:
         probe = self.start(
             [str(_HERE / "probe.py"), "--namespace", namespace, "--out", str(heard)], f"{namespace}-probe"
         )
-        up = self.start([*words, *options], f"{namespace}-up")
+        # At SIGTERM, launch would leave its nodes behind.
+        end = signal.SIGINT if launch else signal.SIGTERM
+        up = self.start([*words, *options], f"{namespace}-up", end)
         suite = Suite(namespace, up, probe, heard, lead)
         self._suites.append(suite)
         return suite
@@ -263,14 +265,15 @@ class Session:
         own = ["--namespace", suite.namespace, "--lead", f"{suite.lead:g}"]
         return [*own, "--scene", str(self.scene.folder), *(["--narrow"] if self.scene.narrow else [])]
 
-    def start(self, words: Sequence[str], name: str) -> Child:
+    def start(self, words: Sequence[str], name: str, end: signal.Signals = signal.SIGTERM) -> Child:
         """Start a Python process that ends with the session.
 
         Args:
             words: arguments of Python.
             name: name of the file for its output.
+            end: signal that ends it.
         """
-        child = Child(words, self._folder / f"{name}.log")
+        child = Child(words, self._folder / f"{name}.log", end)
         self._children.append(child)
         return child
 

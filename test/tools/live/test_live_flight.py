@@ -17,7 +17,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools" / "live"))
 
 from flightlog import figures
-from session import Camera, Session
+from session import NODES, Camera, Session
 
 from small_scene import SIZE, small_scene
 
@@ -60,7 +60,10 @@ def flown(scene, folder, *, launch):
             if found.share >= SHARE:
                 break
         assert suite.up.runs
-        return found
+        nodes = suite.nodes().values()
+    assert len(nodes) == len(NODES)
+    assert not any(node.is_running() for node in nodes)
+    return found
 
 
 @pytest.mark.parametrize(
