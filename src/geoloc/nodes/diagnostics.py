@@ -242,8 +242,10 @@ class Health:
             sentence = "/clock stands still; the simulation or the replay has paused or ended"
         else:
             return Condition(DiagnosticStatus.ERROR, self._waits_for(), NO_FRAMES)
+        # A replay publishes its first time once the nodes are up, so a publisher alone is no reason to warn.
+        is_normal = self._clock_ns > 0 or wiring.publishers(self._node, _CLOCK) > 0
         sentence = wiring.with_topics(sentence, self._node, _CLOCK)
-        return Condition(DiagnosticStatus.ERROR, sentence, NO_FRAMES, is_normal=self._clock_ns > 0)
+        return Condition(DiagnosticStatus.ERROR, sentence, NO_FRAMES, is_normal=is_normal)
 
     def _waits_for_any(self) -> str:
         names = {subscription.topic_name for subscription in self._node.subscriptions}
