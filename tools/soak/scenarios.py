@@ -16,6 +16,9 @@ from stage import STEADY, Skipped, Stage
 
 from geoloc.installed import find_model
 
+_HINTS = ("--hints",)
+"""An autopilot that tells its own estimate, because a node that ends takes its track along."""
+
 _PAUSE_S, _MINUTE_S = 5.0, 60.0
 _BOTH_S, _NOTICED_S = 6.0, 2.0
 _RAW_4K = Camera((3840, 2160), 30.0, "rgb8", segment=True)
@@ -31,7 +34,7 @@ def undisturbed(stage: Stage) -> None:
 
 def restart(stage: Stage) -> None:
     """End the nodes in several orders while frames come; each is started again."""
-    act = stage.open()
+    act = stage.open(autopilot=_HINTS)
     stage.watch()
     for names in (NODES[2:], NODES[:1], NODES[1:2], NODES[::-1], NODES):
         short = " ".join(name.removesuffix("_node") for name in names)
@@ -42,7 +45,7 @@ def restart(stage: Stage) -> None:
 
 def kill(stage: Stage) -> None:
     """Kill each node with SIGKILL; `--respawn` brings it back."""
-    act = stage.open()
+    act = stage.open(autopilot=_HINTS)
     for name in NODES:
         with act.disturbed(f"kill -9 {name}"):
             act.end_nodes([name], kill=True)

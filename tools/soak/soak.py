@@ -3,9 +3,10 @@
 """Soak the real nodes: end, kill and stop them in flight, and see whether the fixes come back.
 
 Camera, autopilot, probe and nodes are processes of their own, in a domain of their own; the flight is that of
-tools/live. From 5 s after each disturbance, 90 % of the undisturbed run's answers must come; no fix may be
-more than 50 m off, memory must not grow, and no node may end by itself. The exit code is 1 if any of this
-does not hold, with a sentence for each case.
+tools/live. From 5 s after each disturbance, 90 % of the undisturbed run's answers must come; a disturbance by
+which a node ends lasts until the node says that it is ready again. No fix may be more than 50 m off, memory
+must not grow, and no node may end by itself. The exit code is 1 if any of this does not hold, with a sentence
+for each case.
 
 make soak                                              all scenarios, also as runs/soak.json; up to 15 minutes
 .venv/bin/python tools/soak/soak.py --only kill pause  some; the undisturbed run is always flown

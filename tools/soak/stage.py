@@ -59,12 +59,13 @@ class Act:
         self.disturbances.append(Disturbance(name, began_ns, time.time_ns(), from_end))
 
     def end_nodes(self, names: Sequence[str], *, kill: bool = False) -> None:
-        """End nodes in this order, and wait until all of them run again."""
+        """End nodes in this order, and wait until all of them are ready again."""
         self.session.until(
             lambda: set(names) <= set(self.suite.nodes()), f"{', '.join(names)} run", self.suite.up, _BACK_S
         )
-        before = {name: self.suite.nodes()[name] for name in names}
-        for process in before.values():
+        processes = [self.suite.nodes()[name] for name in names]
+        before = self._times_ready()
+        for process in processes:
             self.ended_by_us.add(process.pid)
             if kill:
                 process.kill()
@@ -72,10 +73,15 @@ class Act:
                 process.terminate()
 
         def back() -> bool:
-            now = self.suite.nodes()
-            return all(name in now and now[name].pid != was.pid for name, was in before.items())
+            now = self._times_ready()
+            return all(now[name] > before[name] for name in names)
 
-        self.session.until(back, f"{', '.join(names)} run again", self.suite.up, _BACK_S)
+        self.session.until(back, f"{', '.join(names)} are ready again", self.suite.up, _BACK_S)
+
+    def _times_ready(self) -> dict[str, int]:
+        """Return how often each node has said that it is ready."""
+        said = self.suite.up.output.read_text(errors="replace")
+        return {name: said.count(f"{name}]: ready") for name in NODES}
 
     def flown(self, ended_ns: int) -> Flown:
         """Return the record of this suite."""

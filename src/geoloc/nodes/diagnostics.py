@@ -23,6 +23,7 @@ from geoloc.nodes.console import Reminder
 
 _PERIOD_S = 1.0
 _SILENT_AFTER_S = 2.0
+_CLOCK_STILL_S = 1.0
 _PATIENCE_S = 4.0  # silence before the console complains: nodes start one after the other
 _REMEMBERED = 256
 _REFUSALS_KEPT = 64
@@ -238,7 +239,7 @@ class Health:
         simulated = self._node.get_clock().ros_time_is_active
         if simulated and self._clock_ns == 0:
             sentence = "use_sim_time is true, but /clock has no messages; start the simulation or the replay"
-        elif simulated and time.monotonic() - self._clock_moved_s > _SILENT_AFTER_S:
+        elif simulated and time.monotonic() - self._clock_moved_s > _CLOCK_STILL_S:
             sentence = "/clock stands still; the simulation or the replay has paused or ended"
         else:
             return Condition(DiagnosticStatus.ERROR, self._waits_for(), NO_FRAMES)
