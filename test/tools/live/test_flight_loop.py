@@ -27,12 +27,12 @@ def test_the_picture_shows_a_place_well_below_a_metre_away(loop: Loop) -> None:
 
 @pytest.mark.parametrize("loop", [WIDE, NARROW])
 def test_velocity_is_the_derivative_of_the_place_and_plausible(loop: Loop) -> None:
-    turn, step_ns = loop.turn(STAMP_NS), 1_000_000
+    turn, step_ns = loop.turn(STAMP_NS), 100_000
     later = loop.place(loop.turn(STAMP_NS + step_ns))
-    velocity = [(b - a) / 1e-3 for a, b in zip(loop.place(turn), later, strict=True)]
+    velocity = [(b - a) / 1e-4 for a, b in zip(loop.place(turn), later, strict=True)]
     assert velocity == pytest.approx(loop.velocity_mps(turn), abs=1e-3)
     assert math.hypot(*velocity) == pytest.approx(loop.speed_mps, rel=1e-3)
-    assert loop.speed_mps <= 10.0
+    assert loop.speed_mps <= 15.0
 
 
 def test_a_round_later_the_drone_is_at_the_same_place() -> None:
