@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refusals of the filter, in sentences for a pilot."""
 
+import math
+
 from geoloc.errors import FrameRefused, Reason
 from geoloc.filter.belief import State
 from geoloc.filter.settings import FilterSettings
@@ -35,14 +37,14 @@ def of_track(
     if likelihood < _MIN_LIKELIHOOD:
         return FrameRefused(
             Reason.DISAGREES,
-            f"the view matches the tracked place {likelihood:.2f} times as well as the average place of the "
-            f"map; {_MIN_LIKELIHOOD:g} is needed.",
+            f"the view matches the tracked place {_below(likelihood)} times as well as the average place "
+            f"of the map; at least {_MIN_LIKELIHOOD:g} times is needed.",
         )
     if probability < needed:
         return FrameRefused(
             Reason.DISAGREES,
-            f"the views disagree with the tracked place, whose probability has fallen to {probability:.2f}; "
-            f"{needed:g} is needed.",
+            f"the views disagree with the tracked place, whose probability has fallen to "
+            f"{_below(probability)}; {needed:g} is needed.",
         )
     return None
 
@@ -66,5 +68,10 @@ def of_search(state: State, probability: float, off_map: float, needed: float) -
     doing = "lost, searching the whole map again" if lost else "searching the whole map"
     return FrameRefused(
         Reason.LOST if lost else Reason.SEARCHING,
-        f"{doing}: the most likely place has a probability of {probability:.2f}; {needed:g} is needed.",
+        f"{doing}: the most likely place has a probability of {_below(probability)}; {needed:g} is needed.",
     )
+
+
+def _below(value: float) -> str:
+    """Return a value that is too small, rounded down, so that it never reads as the limit."""
+    return f"{math.floor(value * 100.0) / 100.0:.2f}"

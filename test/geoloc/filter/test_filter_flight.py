@@ -101,7 +101,7 @@ def test_one_look_up_that_fits_badly_is_refused_and_the_track_continues():
     beliefs, errors_m = toy.run(replace(flight, queries=queries), toy.new_filter())
     assert beliefs[20].refusal.reason is Reason.DISAGREES
     assert beliefs[20].state is State.TRACKING
-    assert "0.5 is needed" in beliefs[20].refusal.sentence
+    assert "at least 0.5 times is needed" in beliefs[20].refusal.sentence
     assert toy.answered(beliefs)[21:].all()
     assert errors_m[21:].max() < toy.MAP.pitch_m
 
