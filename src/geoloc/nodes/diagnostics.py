@@ -19,7 +19,7 @@ from rclpy.node import Node
 from geoloc.camera import messages
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics, wiring
-from geoloc.nodes.console import Reminder
+from geoloc.nodes.console import Console
 
 _PERIOD_S = 1.0
 _SILENT_AFTER_S = 2.0
@@ -54,31 +54,31 @@ class Health:
 
     Args:
         node: node to report on.
-        extra: function that returns further values for each summary.
+        facts: function that returns further values for each summary.
         waits_for: function that returns the sentence for the time in which no frame arrives, with resolved
             topics and their publishers.
         concern: function that returns a sentence about a trouble although frames are answered, or None.
-        speaks: function that returns whether this node says on the console why no frame arrives; if not, an
-            earlier node does.
-        answers: whether this node gives the suite's answers; it then says when frames are answered again.
+        says_silence: function that returns whether this node says on the console why no frame arrives; if
+            not, an earlier node does.
+        says_return: whether this node gives the suite's answers, and so says on the console when they return.
     """
 
     def __init__(
         self,
         node: Node,
-        extra: Callable[[], Mapping[str, object]] = dict,
+        facts: Callable[[], Mapping[str, object]] = dict,
         *,
         waits_for: Callable[[], str] | None = None,
         concern: Callable[[], str | None] = lambda: None,
-        speaks: Callable[[], bool] = lambda: True,
-        answers: bool = False,
+        says_silence: Callable[[], bool] = lambda: True,
+        says_return: bool = False,
     ) -> None:
         self._node = node
-        self._extra = extra
+        self._facts = facts
         self._waits_for = waits_for or self._waits_for_any
         self._concern = concern
-        self._speaks = speaks
-        self._answers = answers
+        self._says_silence = says_silence
+        self._console = Console(node, says_return=says_return)
         self._lock = threading.Lock()
         self._answered = 0
         self._refused: Counter[str] = Counter()
@@ -92,9 +92,6 @@ class Health:
         self._arrivals_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._age_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_ms: deque[float] = deque(maxlen=_REMEMBERED)
-        self._problems = Reminder()
-        self._answered_before = 0
-        self._concerns = Reminder()
         self._summaries = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
         self._refusing = node.create_publisher(DiagnosticArray, topics.REFUSALS, topics.every_answer())
         # Steady time, because with use_sim_time and no /clock a timer in ROS time would never fire.
@@ -117,7 +114,7 @@ class Health:
         """
         age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e6
         with self._lock:
-            self._touch(None)
+            self._record_frame(None)
             self._answered += 1
             self._age_ms.append(age_ms)
             self._compute_ms.append(compute_s * 1e3)
@@ -128,21 +125,20 @@ class Health:
     def refused(self, stamp_ns: int, refusal: FrameRefused) -> None:
         """Count a refused frame and publish its reason at once."""
         with self._lock:
-            self._touch(stamp_ns)
+            self._record_frame(stamp_ns)
             self._refused[str(refusal.reason)] += 1
             self._last_refusal = refusal
             self._keep(stamp_ns, refusal)
-            due = self._trouble(refusal.sentence)
         self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
         self._node.get_logger().debug(f"frame {stamp_ns}: refused, {refusal.reason}: {refusal.sentence}")
-        if due:
-            self._log(refusal.sentence, is_normal=refusal.reason is Reason.SEARCHING)
+        is_search = refusal.reason is Reason.SEARCHING
+        self._console.no_fix(refusal.sentence, self._answered, is_normal=is_search)
 
     def refused_before(self, stamp_ns: int) -> None:
         """Record a frame that an earlier node refused; that node has published the reason."""
         with self._lock:
-            self._touch(stamp_ns)
-            self._trouble(None)
+            self._record_frame(stamp_ns)
+        self._console.no_fix(None, self._answered)
 
     def hear_earlier_nodes(self) -> None:
         """Subscribe to `refusals`, for the sentences about frames that an earlier node refused."""
@@ -172,33 +168,19 @@ class Health:
         level, sentence = condition.level, condition.sentence
         if concern is not None and level == DiagnosticStatus.OK:
             level, sentence = DiagnosticStatus.WARN, concern
-        status = messages_out.status(self._node, "frames", level, sentence, {**values, **self._extra()})
+        status = messages_out.status(self._node, "frames", level, sentence, {**values, **self._facts()})
         stamp = messages_out.header(self._node.get_clock().now().nanoseconds, "")
         self._summaries.publish(DiagnosticArray(header=stamp, status=[status]))
 
     def _say(self, condition: Condition, concern: str | None) -> None:
-        silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
-        speaks = condition.reason == NO_FRAMES and silent_s > self._patience_s() and self._speaks()
-        due = over = False
-        with self._lock:
-            if condition.level == DiagnosticStatus.OK:
-                over = self._problems.is_over() and self._answers
-            else:
-                due = self._trouble(condition.sentence if speaks else None)
-        if due:
-            self._log(condition.sentence, is_normal=condition.is_normal)
-        if over:
-            self._node.get_logger().info(f"frames are answered{' again' if self._answered_before else ''}")
-        if concern is None:
-            self._concerns.is_over()
-        elif self._concerns.is_due(concern):
-            self._node.get_logger().warning(concern)
-
-    def _log(self, sentence: str, *, is_normal: bool) -> None:
-        if is_normal:
-            self._node.get_logger().info(f"no fix: {sentence}")
+        if condition.level == DiagnosticStatus.OK:
+            self._console.fix()
         else:
-            self._node.get_logger().warning(f"no fix: {sentence}")
+            silent_s = min(self.silent_for_s(), time.monotonic() - self._began_s)
+            is_ours = condition.reason == NO_FRAMES and silent_s > self._patience_s() and self._says_silence()
+            sentence = condition.sentence if is_ours else None
+            self._console.no_fix(sentence, self._answered, is_normal=condition.is_normal)
+        self._console.concern(concern)
 
     def _patience_s(self) -> float:
         """Return the silence that is normal: twice the time between the last two frames, or a few seconds."""
@@ -206,16 +188,7 @@ class Health:
             last_two = [*self._arrivals_s][-2:]
         return max(_PATIENCE_S, 2.0 * (last_two[-1] - last_two[0])) if last_two else _PATIENCE_S
 
-    def _trouble(self, sentence: str | None) -> bool:
-        """Report a problem, None if its sentence is another's to say; return whether to say it now."""
-        if not self._problems.is_open:
-            self._answered_before = self._answered
-        if sentence is None:
-            self._problems.lasts()
-            return False
-        return self._problems.is_due(sentence)
-
-    def _touch(self, refused_ns: int | None) -> None:
+    def _record_frame(self, refused_ns: int | None) -> None:
         self._refused_ns = refused_ns
         self._last_at_s = time.monotonic()
         self._arrivals_s.append(self._last_at_s)

@@ -39,7 +39,7 @@ class InferenceNode(GeolocNode):
             self,
             lambda: {"dropped": self._worker.dropped, "model": self._encoder.card.id},
             waits_for=camera.waits_for,
-            speaks=camera.is_missing,
+            says_silence=camera.is_missing,
         )
         self._answers = self.create_publisher(Image, topics.DESCRIPTOR, topics.every_answer())
         self._worker: LatestWorker[Image] = LatestWorker(self._work, "inference")

@@ -72,8 +72,8 @@ class RetrievalNode(GeolocNode):
             self,
             self._facts,
             waits_for=inference.waits_for,
-            speaks=inference.is_missing,
-            answers=True,
+            says_silence=inference.is_missing,
+            says_return=True,
         )
         self._state = StatePublisher(self, self._health, lambda: self._localizer.state)
         self._answers = Answers(self, self._settings, self._map.frame)

@@ -10,12 +10,10 @@ class Losses:
     """Counts of images that arrived, were lost in transport, or were replaced in the queue by newer ones.
 
     Attributes:
-        arrived: number of images that arrived whole.
         lost_in_transport: number of images that the middleware reports as lost.
     """
 
     def __init__(self) -> None:
-        self.arrived = 0
         self.lost_in_transport = 0
         self._events: deque[tuple[float, int, int]] = deque()
         self._numbered = False
@@ -37,7 +35,6 @@ class Losses:
             number: the publisher's sequence number of the image; None if the middleware does not give it.
             now_s: time in seconds.
         """
-        self.arrived += 1
         self._remember(now_s, 1, 0)
         if number is None:
             return
