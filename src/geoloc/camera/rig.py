@@ -216,8 +216,8 @@ class CameraRig:
 
         A constant scale between image and calibration is allowed, because drivers resize images.
         """
-        scale = width / intrinsics.width
-        if scale not in (1.0, self._image_scale or scale):
+        scale, before = width / intrinsics.width, self._image_scale
+        if before is not None and scale not in (1.0, before):
             raise FrameRefused(
                 Reason.BAD_CAMERA_INFO,
                 f"the image has become {width} x {height} pixels, but CameraInfo is still for "

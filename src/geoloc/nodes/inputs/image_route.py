@@ -58,7 +58,6 @@ class ImageRoute:
         self.topic: str = node.resolve_topic_name(topic)
         self._node = node
         self._override = override(f"{self._parameters}.")
-
         self._warn_of_another_name(topic)
 
     def _warn_of_another_name(self, topic: str) -> None:
