@@ -20,8 +20,8 @@ from geoloc.nodes.startup.arguments import for_ros
 from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
-_DISCOVERY_S = 2.0
-_DELIVERY_S = 0.3
+_DISCOVERY_S = 4.0  # Fast DDS repeats a lost announcement after 3 s
+_DELIVERY_S = 0.5  # until the reader has found the writer, too
 _ROSOUT = "/rosout"
 
 
@@ -106,12 +106,19 @@ def _made(make_node: Callable[[], AnyNode]) -> AnyNode:
         node = GeolocNode.newest
         if node is None:
             raise
-        give_up_s = time.monotonic() + _DISCOVERY_S
-        while not node.count_subscribers(_ROSOUT) and time.monotonic() < give_up_s:
-            time.sleep(_LONGEST_NAP_S / 10)
         node.get_logger().fatal(str(error))
-        time.sleep(_DELIVERY_S)
+        _await_reader(node)
         raise SystemExit(USER_MISTAKE) from None
+
+
+def _await_reader(node: Node) -> None:
+    """Wait until /rosout, which keeps what was logged for late readers, has been read, or nobody reads it."""
+    give_up_s = time.monotonic() + _DISCOVERY_S
+    while time.monotonic() < give_up_s:
+        if node.count_subscribers(_ROSOUT):
+            time.sleep(_DELIVERY_S)
+            return
+        time.sleep(_LONGEST_NAP_S / 10)
 
 
 def start_ros(args: Sequence[str] | None = None) -> None:
