@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small parts of the nodes: parameters, newest frame, sources, stamps, cv_bridge."""
+"""Small parts of the nodes: parameters, newest frame, stamps, cv_bridge."""
 
 import dataclasses
 import itertools
@@ -29,7 +29,6 @@ from geoloc.nodes import (
     messages_in,
     retrieval_node,
 )
-from geoloc.nodes.inputs.sources import SourceWatch
 from geoloc.nodes.latest import LatestWorker
 from geoloc.nodes.parameters import declare, file_that_sets
 from geoloc.nodes.settings import NODES as FLYING
@@ -244,45 +243,6 @@ def test_stopping_does_not_wait_for_later_items():
     worker.stop()
     worker.put(1)  # a message that comes while the node ends
     assert not worker._thread.is_alive()
-
-
-GID = {"publisher_gid": {"data": b"a"}}
-OTHER_GID = {"publisher_gid": {"data": b"b"}}
-
-
-def test_one_source_is_accepted():
-    watch = SourceWatch()
-    for _ in range(3):
-        watch.check(GID, "camera", 1)
-
-
-def test_two_senders_are_refused_until_one_is_silent():
-    watch = SourceWatch(forget_after_s=0.05)
-    watch.check(GID, "camera", 2)
-    with pytest.raises(FrameRefused, match="2 sources"):
-        watch.check(OTHER_GID, "camera", 2)
-    time.sleep(0.06)
-    watch.check(GID, "camera", 2)
-
-
-def test_a_restarted_driver_is_accepted_at_once():
-    watch = SourceWatch()
-    watch.check(GID, "camera", 1)
-    watch.check(OTHER_GID, "camera", 1)
-
-
-def test_one_sender_of_two_cameras_is_refused():
-    watch = SourceWatch()
-    watch.check(GID, "left", 1)
-    with pytest.raises(FrameRefused, match="left, right"):
-        watch.check(GID, "right", 1)
-
-
-def test_without_the_senders_identity_publishers_are_counted():
-    watch = SourceWatch()
-    watch.check({}, "camera", 1)
-    with pytest.raises(FrameRefused):
-        watch.check({}, "camera", 2)
 
 
 def test_messages_of_one_stamp_are_joined_in_any_order():

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from geoloc.errors import FrameRefused
 from geoloc.nodes.inputs.image_route import ImageRoute, is_reliable
 from geoloc.nodes.inputs.losses import RECENT_S, Losses
-from geoloc.nodes.inputs.sources import SourceWatch
+from geoloc.nodes.inputs.sources import Senders, SourceWatch
 from geoloc.nodes.inputs.transport_choice import TransportChoice
 
 _LOOK_S = 0.5
@@ -63,7 +63,7 @@ class ImageStream:
         self._quality = self._route.quality([])
         self._subscription: Subscription | None = None
         self._group = _Gate(lambda: self._is_reliable or has_room())
-        self._losses, self._sources = Losses(), SourceWatch()
+        self._losses, self._senders, self._sources = Losses(), Senders(), SourceWatch()
         self._look()
         # Steady time, because publishers come and go while the clock of a simulation stands.
         self._timer = node.create_timer(_LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -155,12 +155,12 @@ class ImageStream:
 
     def _on_image(self, message: Image | CompressedImage, info: Mapping[str, Any]) -> None:
         now_s = time.monotonic()
-        sender = (info.get("publisher_gid") or {}).get("data", b"")
+        sender = self._senders.identify(info)
         self._losses.arrive(sender, info.get("publication_sequence_number"), now_s)
         self._choice.frame(now_s)
         publishers = self._node.count_publishers(self._route.topic)
         try:
-            self._sources.check(info, message.header.frame_id, publishers)
+            self._sources.check(sender, message.header.frame_id, publishers)
         except FrameRefused as refusal:
             self._on_refused(message, refusal)
         else:
