@@ -22,8 +22,8 @@ from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.metrics.records import EvaluationRun, Record
 from geoloc_lab.photo_flights.folder import FlightFolder
 from geoloc_lab.photo_flights.frames import PhotoFlight, PhotoFrame
-from geoloc_lab.photo_flights.reading import read_photo_flight
-from geoloc_lab.photo_flights.video import EVERY_S, read_video_flight
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
+from geoloc_lab.photo_flights.video_flight import EVERY_S, read_video_flight
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder

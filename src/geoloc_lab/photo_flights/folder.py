@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoloc.errors import BagError
-from geoloc_lab.flight_logs.reading import find_logs
+from geoloc_lab.flight_logs.logs import find_logs
 from geoloc_lab.photo_flights.photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES
 
 _INDEPENDENT = "independent.txt"

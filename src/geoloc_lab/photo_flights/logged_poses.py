@@ -11,7 +11,7 @@ import numpy as np
 from geoloc import geodesy
 from geoloc.errors import BagError
 from geoloc_lab.flight_logs.flight_log import FlightLog, LoggedPose
-from geoloc_lab.flight_logs.reading import read_log, zone_of_camera
+from geoloc_lab.flight_logs.logs import read_log, zone_of_camera
 from geoloc_lab.photo_flights.photos import Photo
 
 _AGREES_M = 50.0

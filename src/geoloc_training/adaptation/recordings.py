@@ -30,8 +30,8 @@ from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.cameras import lens_of, read_calibration
 from geoloc_lab.photo_flights.folder import find_flights
 from geoloc_lab.photo_flights.headings import corrected_headings
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
-from geoloc_lab.photo_flights.reading import read_photo_flight
 from geoloc_training.adaptation.warping import Assumptions, Warper
 from geoloc_training.arrays import Image
 

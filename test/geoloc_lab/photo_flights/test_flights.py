@@ -29,8 +29,8 @@ from geoloc_lab.photo_flights.evaluation import (
     write_flight_bag,
 )
 from geoloc_lab.photo_flights.folder import find_flights
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import Gimbal, read_photo, stamps_ns
-from geoloc_lab.photo_flights.reading import read_photo_flight
 from geoloc_lab.photo_flights.truth_csv import read_truth_csv
 from geoloc_lab.reports.report import summaries_of
 

@@ -9,7 +9,7 @@ import log_files
 import photo_folder
 from geoloc.errors import BagError
 from geoloc_lab.photo_flights.folder import find_flights
-from geoloc_lab.photo_flights.reading import read_photo_flight
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 
 pytest.importorskip("pyulog")
 

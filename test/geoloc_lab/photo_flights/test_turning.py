@@ -10,8 +10,8 @@ import photo_folder
 from geoloc.errors import BagError
 from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.folder import find_flights
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import Gimbal, read_photo
-from geoloc_lab.photo_flights.reading import read_photo_flight
 from geoloc_lab.photo_flights.turning import turned_deg
 
 VIEWER = "Microsoft Windows Photo Viewer 10.0.10240.16384"

@@ -7,7 +7,7 @@ import pytest
 
 import log_files
 from geoloc.errors import BagError
-from geoloc_lab.flight_logs.reading import find_logs, read_log, zone_of_camera
+from geoloc_lab.flight_logs.logs import find_logs, read_log, zone_of_camera
 
 pytest.importorskip("pyulog")
 

@@ -11,7 +11,7 @@ from geoloc.errors import BagError
 from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.folder import find_flights
 from geoloc_lab.photo_flights.photos import Gimbal
-from geoloc_lab.photo_flights.video import read_video_flight
+from geoloc_lab.photo_flights.video_flight import read_video_flight
 
 RATE_HZ = 10
 SECONDS = 3

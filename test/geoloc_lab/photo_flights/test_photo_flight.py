@@ -9,8 +9,8 @@ import pytest
 import photo_folder
 from geoloc.errors import BagError
 from geoloc_lab.photo_flights.folder import find_flights
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import read_photo
-from geoloc_lab.photo_flights.reading import read_photo_flight
 
 LEVEL = (0.0, -90.0, 0.0, 50.0)
 
