@@ -25,16 +25,21 @@ class LoggedPoses:
     remarks: tuple[str, ...] = ()
 
 
-def logged_poses(photos: Sequence[Photo], logs: Sequence[Path]) -> LoggedPoses:
+def logged_poses(photos: Sequence[Photo], logs: Sequence[Path], *, needed: bool) -> LoggedPoses:
     """Return the poses of photos by the logs; a log that cannot be used or does not fit gives a remark.
 
+    Args:
+        photos: the photos.
+        logs: logs of autopilots, of the same flight or of parts of it.
+        needed: whether photos without gimbal angles have no other source of their attitude.
+
     Raises:
-        BagError: if no photo has an attitude of its own, and a log cannot be used.
+        BagError: if no photo has gimbal angles, and the one log, which is needed, cannot be used.
     """
     poses: list[LoggedPose | None] = [None] * len(photos)
     remarks = []
-    needed = not any(photo.gimbal for photo in photos)
-    for path in logs:
+    needed = needed and not any(photo.gimbal for photo in photos)
+    for path in logs if photos else ():
         try:
             log = read_log(path)
             ahead = _ahead_of_utc(photos, log)

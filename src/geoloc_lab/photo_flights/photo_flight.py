@@ -49,7 +49,7 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
     listed = _listed(folder)
     sources, left_out = _whole(listed)
     headings = corrected_headings([source.photo for source in sources])
-    poses = logged_poses(headings.photos, folder.logs)
+    poses = logged_poses(headings.photos, folder.logs, needed=folder.queries is None)
     sources = [
         _Source(photo, source.row, logged)
         for photo, source, logged in zip(headings.photos, sources, poses.of_photos, strict=True)

@@ -50,8 +50,9 @@ def test_a_log_that_has_the_drone_elsewhere_is_refused(tmp_path):
         only(tmp_path)
 
 
-def test_a_log_that_is_not_needed_and_does_not_fit_is_told(tmp_path):
-    folder = photo_folder.write_folder(tmp_path, gimbal=(0.0, -90.0, 0.0, 50.0))
+@pytest.mark.parametrize("gimbal", [(0.0, -90.0, 0.0, 50.0), None])
+def test_a_log_that_is_not_needed_and_does_not_fit_is_told(tmp_path, gimbal):
+    folder = photo_folder.write_folder(tmp_path, gimbal=gimbal)
     (folder / "log.bin").write_bytes(b"no log")
     flight = only(tmp_path)
     assert len(flight.frames) == 3
