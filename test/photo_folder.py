@@ -35,6 +35,10 @@ def write_photo(
     taken="2020:01:02 03:04:05",
     model="TOY9",
     gimbal=None,
+    flight_yaw=None,
+    position=None,
+    saved_by="",
+    focal_35mm=None,
     turned=False,
 ):
     """Write a photo of the toy ground, north up; `gimbal` adds yaw, pitch, roll and height as DJI does."""
@@ -43,15 +47,45 @@ def write_photo(
     exif[0x0110] = model
     if taken:
         exif.get_ifd(0x8769)[0x9003] = taken
-    xmp = b""
+    if saved_by:
+        exif[0x0131] = saved_by
+    if focal_35mm is not None:
+        exif.get_ifd(0x8769)[0xA405] = round(focal_35mm)
+    if position is not None:
+        exif.get_ifd(0x8825).update(_gps(*position))
+    fields = {}
     if gimbal is not None:
         names = ("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree", "RelativeAltitude")
-        xmp = b" ".join(
-            f'drone-dji:{name}="{value:+.2f}"'.encode() for name, value in zip(names, gimbal, strict=True)
-        )
+        fields = {name: f"{value:+.2f}" for name, value in zip(names, gimbal, strict=True)}
+    if flight_yaw is not None:
+        fields["FlightYawDegree"] = f"{flight_yaw:+.2f}"
     picture = Image.fromarray(np.ascontiguousarray(pixels[::-1, ::-1] if turned else pixels))
-    picture.save(path, exif=exif, quality=95, xmp=b"<x " + xmp + b"/>")
+    picture.save(path, exif=exif, quality=95, xmp=dji_packet(fields) if fields else b"")
     return path
+
+
+def dji_packet(fields):
+    """Return an XMP packet as DJI's drones write it: fields as attributes, in double quotes."""
+    attributes = "\n".join(f'   drone-dji:{name}="{value}"' for name, value in fields.items())
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
+        ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+        '  <rdf:Description xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/"\n'
+        f"{attributes}/>\n </rdf:RDF>\n</x:xmpmeta>"
+    ).encode()
+
+
+def _gps(latitude_deg, longitude_deg):
+    def parts(angle):
+        minutes = abs(angle) % 1.0 * 60.0
+        return (float(int(abs(angle))), float(int(minutes)), round(minutes % 1.0 * 60.0, 6))
+
+    return {
+        1: "N" if latitude_deg >= 0 else "S",
+        2: parts(latitude_deg),
+        3: "E" if longitude_deg >= 0 else "W",
+        4: parts(longitude_deg),
+    }
 
 
 def row_of(name, place, *, up_deg=0.0, height_m=HEIGHT_M):

@@ -39,6 +39,8 @@ OURS = {"geoloc", "geoloc_lab", "geoloc_training"}
 TYPE_STUBS = {"_typeshed"}  # for type checkers; no such module exists at run time
 OPTIONAL_BACKENDS = {"openvino"}
 """Backends that the user may choose; without one, the error says what to install."""
+OPTIONAL_READERS = {"pyulog", "pymavlink"}
+"""Readers of logs that few users have; without one, the error says what to install."""
 
 
 def named(requirements: list[str]) -> set[str]:
@@ -67,7 +69,7 @@ def needed(package: str) -> set[str]:
     return {
         name
         for name, module in third_party(package)
-        if not Path(module).name.startswith("torch_") and name not in OPTIONAL_BACKENDS
+        if not Path(module).name.startswith("torch_") and name not in OPTIONAL_BACKENDS | OPTIONAL_READERS
     }
 
 
@@ -112,6 +114,12 @@ def test_torch_modules_of_geoloc_need_only_the_train_extra() -> None:
 def test_optional_backends_have_an_extra_each() -> None:
     assert set(EXTRAS) >= OPTIONAL_BACKENDS
     assert not OPTIONAL_BACKENDS & BASE
+
+
+def test_optional_readers_are_exactly_the_extra_for_logs() -> None:
+    imported = {name for name, _ in third_party("geoloc_lab")}
+    assert named(EXTRAS["logs"]) == OPTIONAL_READERS
+    assert imported >= OPTIONAL_READERS
 
 
 def test_tests_of_training_are_skipped_without_torch() -> None:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geoloc.cli.options import Model, option
+from geoloc.errors import GeolocError
+from geoloc.hypotheses import Hypotheses
+from geoloc.localizer import LocalizerSettings
 from geoloc_lab.nodes.settings import ReplayNodeSettings
 
 if TYPE_CHECKING:
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
 
 _HELP = """Evaluate flights of photos: build their maps, localize every photo, and report the errors.
 
-DATA holds flight folders. Each has images/ (JPEG with EXIF time), queries*.csv and one GeoTIFF for the map.
-The table has a row for each photo with the columns file, cam_lat, cam_lon (truth), agl_m, pitch_deg,
-image_up_azimuth_deg, footprint_center_lat, footprint_center_lon. DATA/calibration/cameras.json holds the
-lenses. Attitude and height come from the photos if these contain them (DJI), otherwise from the table.
+DATA holds flight folders. Each has one GeoTIFF for the map, and photos in images/ (JPEG with EXIF time) or
+DJI's videos with their subtitles (DJI_0001.MP4, DJI_0001.SRT). Attitude and height come from the photos or
+subtitles if these contain them (DJI), otherwise from a log of the autopilot in the flight's folder (.ulg of
+PX4, .bin of ArduPilot), otherwise from the table queries*.csv. This has a row for each photo with the columns
+file, cam_lat, cam_lon (truth), agl_m, pitch_deg, image_up_azimuth_deg, footprint_center_lat,
+footprint_center_lon. Without a table, the recorded positions are the truth. DATA/calibration/cameras.json
+holds the lenses.
 
 If the map was made from some of the photos, list the other photos in independent.txt in the flight folder,
 one file name per line. The report then has two more columns: `independent` and `in the map`.
@@ -64,6 +70,16 @@ def flight(
         float, typer.Option(help="Overlap of neighbouring tiles, as a share of their width.")
     ] = 0.75,
     distractors: Annotated[int, typer.Option(help="Number of distractor tiles added to each map.")] = 1000,
+    heading_error: Annotated[
+        float | None, option(Hypotheses, "heading_error_deg", "--heading-error", show_default=False)
+    ] = None,
+    height_error: Annotated[
+        float | None, option(Hypotheses, "height_error", "--height-error", show_default=False)
+    ] = None,
+    attitude_error: Annotated[
+        float | None, option(LocalizerSettings, "attitude_error_deg", "--attitude-error", show_default=False)
+    ] = None,
+    every: Annotated[float, typer.Option(help="Time between the frames taken from a video, seconds.")] = 1.0,
     rate: Annotated[float, option(ReplayNodeSettings, "rate", min=0.1, max=20.0)] = 4.0,
     nodes: Annotated[
         bool | None,
@@ -82,15 +98,35 @@ def flight(
 
     encoder = load_encoder(find_model(model))
     folders = find_flights(data)
-    settings = FlightSettings(view_size or None, overlap, distractors)
+    given = {
+        "heading_error_deg": heading_error,
+        "height_error": height_error,
+        "attitude_error_deg": attitude_error,
+    }
+    errors = {name: value for name, value in given.items() if value is not None}
+    settings = FlightSettings(view_size or None, overlap, distractors, every, errors)
     by_nodes = importlib.util.find_spec("rclpy") is not None if nodes is None else nodes
+    failed = 0
     for folder in folders:
         others = distractor_pictures(data, folders, folder)
-        prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
         report = out / folder.name / "report"
-        run = _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
+        try:
+            prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
+            for remark in prepared.flight.remarks:
+                typer.echo(f"{folder.name}: {remark}", err=True)
+            run = (
+                _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
+            )
+        except GeolocError as error:
+            if len(folders) == 1:
+                raise
+            typer.echo(f"{folder.name} was not evaluated: {error}", err=True)
+            failed += 1
+            continue
         page = write_report(run, report)
         typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
@@ -109,8 +145,9 @@ def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate
     quality = report.parent / "nodes.yaml"
     quality.write_text(_FOR_PHOTOS, encoding="utf-8")
     model = str(encoder.card.directory)
+    files = (quality, *prepared.params_files)
     run_session(
-        Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=(quality,))
+        Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=files)
     )
     records = read_frames(report / FRAMES)
     if rate != 1.0:  # the nodes measure latency in flight time, which ran at `rate`

@@ -4,11 +4,15 @@
 An entry holds calibrations: `colmap_RADIAL_WxH…: [f, cx, cy, k1, k2]`, in pixels, or
 `colmap_OPENCV_WxH…: [fx, fy, cx, cy, k1, k2, p1, p2]`, or `opensfm_db: {focal, k1, k2}`, with the focal
 length as a share of the longer side and the principal point in the centre.
+
+A camera without a calibration gets a lens without distortion from its focal length for 35 mm film.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,56 @@ from geoloc_lab.photo_flights.photos import Photo
 Cameras = Mapping[str, Mapping[str, Any]]
 _COLMAP = re.compile(r"colmap_(RADIAL|OPENCV)_(\d+)x(\d+)")
 _NUMBERS = {"RADIAL": 5, "OPENCV": 8}
+_FILM_DIAGONAL_MM = 43.27
+_WIDE_ASPECT = 0.6
+_CROP_ERROR = 0.2
+"""Share by which a wide picture, such as a video's, may be cropped beyond what its shape tells; a Phantom 3
+crops its photos of 16:9 by a sixth."""
+
+
+class LensTable:
+    """The lenses of a flight's cameras: calibrated ones from a table, others from the focal length in EXIF.
+
+    Args:
+        path: `cameras.json`, which may be missing.
+        of_one_camera: whether a table with one camera is that of all pictures; frames of a video do not
+            name theirs.
+    """
+
+    def __init__(self, path: Path, *, of_one_camera: bool = False) -> None:
+        self._path = path
+        self._cameras = read_calibration(path) if path.is_file() else {}
+        self._one = next(iter(self._cameras)) if of_one_camera and len(self._cameras) == 1 else ""
+        self._by_focal_length: dict[str, Photo] = {}
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The nodes' parameter `height_error`, if a lens is so unsure that several heights must be tried."""
+        return {"height_error": _CROP_ERROR} if any(map(_is_wide, self._by_focal_length.values())) else {}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each camera without a calibration."""
+        return tuple(
+            f"{model or 'the camera'} has no calibration in {self._path}; its lens is taken from the focal "
+            f"length of {photo.focal_35mm:g} mm for 35 mm film, without distortion."
+            for model, photo in self._by_focal_length.items()
+        )
+
+    def lens_of(self, photo: Photo) -> Intrinsics:
+        """Return the lens of the camera that took a photo, scaled to the photo's size.
+
+        Raises:
+            BagError: if no calibration fits and the header has no focal length.
+        """
+        try:
+            named = replace(photo, model=self._one or photo.model)
+            return lens_of(named, self._cameras, self._path)
+        except BagError:
+            if photo.focal_35mm is None:
+                raise
+        self._by_focal_length.setdefault(photo.model, photo)
+        return _from_focal_length(photo)
 
 
 def read_calibration(path: Path) -> Cameras:
@@ -96,3 +150,15 @@ def _from_colmap(width: int, height: int, values: list[float]) -> Intrinsics:
     # COLMAP's origin is the corner of the first pixel, ROS's origin is its centre.
     matrix = np.array([[focal_x, 0.0, centre_x - 0.5], [0.0, focal_y, centre_y - 0.5], [0.0, 0.0, 1.0]])
     return Intrinsics(width, height, matrix, "plumb_bob", (k1, k2, p1, p2, 0.0))
+
+
+def _is_wide(photo: Photo) -> bool:
+    return min(photo.width, photo.height) < _WIDE_ASPECT * max(photo.width, photo.height)
+
+
+def _from_focal_length(photo: Photo) -> Intrinsics:
+    """Return a lens by the diagonal of the sensor; a wide picture is taken to be cropped from one of 4:3."""
+    longer = max(photo.width, photo.height)
+    diagonal = 1.25 * longer if _is_wide(photo) else math.hypot(photo.width, photo.height)
+    focal = (photo.focal_35mm or math.nan) * diagonal / _FILM_DIAGONAL_MM
+    return _from_colmap(photo.width, photo.height, [focal, photo.width / 2, photo.height / 2, 0.0, 0.0])

@@ -3,12 +3,13 @@
 
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 
 from geoloc.camera.footprint import VIEW_SHARE
 from geoloc.errors import ParameterError
@@ -19,7 +20,10 @@ from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.evaluation.distractors import Draw, Picture, add_distractors, placed_pictures
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.metrics.records import EvaluationRun, Record
-from geoloc_lab.photo_flights.folder import FlightFolder, PhotoFlight, PhotoFrame, read_photo_flight
+from geoloc_lab.photo_flights.folder import FlightFolder
+from geoloc_lab.photo_flights.frames import PhotoFlight, PhotoFrame
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
+from geoloc_lab.photo_flights.video_flight import EVERY_S, read_video_flight
 
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
@@ -31,33 +35,41 @@ _AROUND_NS = tuple(tenth * 10_000_000 for tenth in (-4, -2, 0, 2, 4))
 
 @dataclass(frozen=True)
 class FlightSettings:
-    """Settings of the map of a photo flight.
+    """Settings of the map of a photo flight, and of how its photos are localized.
 
     Attributes:
         view_size_m: tile and view size; None derives it from the flight's height and lens.
         overlap: share of a tile that its neighbour also shows.
         distractors: number of tiles from other places that are added to the map.
+        every_s: time between the frames that are taken from a video.
+        errors: the nodes' parameters `heading_error_deg`, `height_error` and `attitude_error_deg`, as far as
+            given; they replace those that the flight makes necessary.
 
     Raises:
-        ParameterError: for a negative number of distractors.
+        ParameterError: for a negative number of distractors, or a time between frames that is not positive.
     """
 
     view_size_m: float | None = None
     overlap: float = 0.75
     distractors: int = 1000
+    every_s: float = EVERY_S
+    errors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.distractors < 0:
             raise ParameterError(f"distractors is {self.distractors}; give 0 or more.")
+        if not self.every_s > 0.0:
+            raise ParameterError(f"every is {self.every_s:g} s; give a time above 0.")
 
 
 @dataclass(frozen=True)
 class PreparedFlight:
-    """A photo flight with the map and the bag that the nodes need to localize it."""
+    """A photo flight with the map, the bag and the parameter files that the nodes need to localize it."""
 
     flight: PhotoFlight
     map_directory: MapDirectory
     bag: Path
+    params_files: tuple[Path, ...] = ()
 
 
 def distractor_pictures(data: Path, flights: Sequence[FlightFolder], own: FlightFolder) -> list[Picture]:
@@ -91,7 +103,11 @@ def prepare_flight(
         GeolocError: if the flight, its map or the imagery cannot be used.
     """
     settings = settings or FlightSettings()
-    flight = read_photo_flight(folder)
+    flight = (
+        read_video_flight(folder, out / "frames", settings.every_s)
+        if folder.videos
+        else read_photo_flight(folder)
+    )
     view_size_m = settings.view_size_m or fitting_view_m(flight.frames)
     name = f"map-{encoder.card.id}-{view_size_m:g}m-{settings.overlap:g}"
     options = BuildOptions(view_size_m=view_size_m, overlap=settings.overlap)
@@ -101,7 +117,17 @@ def prepare_flight(
         draw = Draw(count=settings.distractors)
         map_directory = add_distractors(map_directory, encoder, others, full, draw=draw, progress=progress)
     bag = write_flight_bag(flight.frames, out / "bag", overwrite=True, progress=progress)
-    return PreparedFlight(flight, map_directory, bag)
+    errors = {**flight.errors, **settings.errors}
+    return PreparedFlight(flight, map_directory, bag, _parameter_files(out / "errors.yaml", errors))
+
+
+def _parameter_files(path: Path, parameters: Mapping[str, float]) -> tuple[Path, ...]:
+    """Write a ROS parameter file for all nodes, unless there are no parameters, and return its path."""
+    if not parameters:
+        return ()
+    values = {"/**": {"ros__parameters": {name: float(value) for name, value in parameters.items()}}}
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return (path,)
 
 
 def write_flight_bag(
@@ -150,7 +176,8 @@ def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> E
     Raises:
         GeolocError: if the bag, the map or the model's settings cannot be used.
     """
-    run = evaluate_bag(BagEvaluation(prepared.bag, alone=True), prepared.map_directory, encoder)
+    what = BagEvaluation(prepared.bag, alone=True, params_files=prepared.params_files)
+    run = evaluate_bag(what, prepared.map_directory, encoder)
     return described(run, prepared, how)
 
 
@@ -165,6 +192,8 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
         "map": f"{kinds.imagery.source}, tiles {kinds.view_size_m:g} m wide, one every {kinds.pitch_m:.1f} m",
         "how": how,
     }
+    if flight.remarks:
+        notes["remarks"] = " ".join(f"{remark[0].upper()}{remark[1:]}" for remark in flight.remarks)
     groups = {}
     if flight.independent_ns:
         rest = frozenset(names) - flight.independent_ns

@@ -1,94 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a flight of photos from its folder: for each photo its time, lens, attitude, height and truth.
+"""Finds the flights in a folder: what of a flight lies where.
 
-The folder holds `images/`, the map as a GeoTIFF, and a table `queries*.csv` with a row for each photo. Its
-columns are `file`, `cam_lat`, `cam_lon`, `agl_m`, `pitch_deg`, `image_up_azimuth_deg`, `footprint_center_lat`
-and `footprint_center_lon`. Attitude and height come from the photo's header if it carries them (DJI's XMP),
-otherwise from the table, which a reconstruction has computed. The table's position is used as truth only.
+A flight has the map as a GeoTIFF and one of
+
+- `images/` and a table `queries*.csv` with a row for each photo: the truth of a reconstruction;
+- `images/` alone, whose photos carry position, attitude and height (DJI's XMP), or lie beside a log of the
+  autopilot (`*.ulg`, `*.bin`);
+- videos with their subtitles (`DJI_0001.MP4`, `DJI_0001.SRT`), in the folder or in its `images/`.
 
 If the map was made from some of the photos, `independent.txt` names the other photos, one per line.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from scipy.spatial.transform import Rotation
-
-from geoloc import geodesy
-from geoloc.arrays import Float64Array
-from geoloc.camera.lens import Intrinsics
 from geoloc.errors import BagError
-from geoloc_lab.csv_table import read_rows
-from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
-from geoloc_lab.photo_flights.cameras import Cameras, lens_of, read_calibration
-from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
+from geoloc_lab.flight_logs.logs import find_logs
+from geoloc_lab.photo_flights.photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES
 
 _INDEPENDENT = "independent.txt"
-_COLUMNS = (
-    "file",
-    "cam_lat",
-    "cam_lon",
-    "agl_m",
-    "pitch_deg",
-    "image_up_azimuth_deg",
-    "footprint_center_lat",
-    "footprint_center_lon",
-)
+_VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".m4v")
 
 
 @dataclass(frozen=True)
 class FlightFolder:
-    """The paths of a photo flight; the file `independent` is optional."""
+    """The paths of a flight.
+
+    Attributes:
+        name: name of the folder.
+        images: folder of the photos.
+        queries: table of the photos; None if the photos say themselves where they were taken.
+        map_image: GeoTIFF of the map.
+        calibration: table of lenses, which may be missing.
+        independent: list of photos that the map was not made from, which may be missing.
+        videos: videos with subtitles beside them, instead of photos.
+        logs: logs of the autopilot.
+    """
 
     name: str
     images: Path
-    queries: Path
+    queries: Path | None
     map_image: Path
     calibration: Path
     independent: Path
-
-
-@dataclass(frozen=True)
-class PhotoFrame:
-    """A photo and the data that the bag records with it.
-
-    Attributes:
-        photo: the file and its header.
-        stamp_ns: time of exposure.
-        intrinsics: lens of the camera.
-        quaternion: rotation (x, y, z, w) from body to east, north, up. The body is one in which the camera is
-            mounted as `NADIR_MOUNT_RPY_DEG` says: straight down, top of the image forward.
-        height_m: height above ground that the localizer is given.
-        truth_latitude_deg, truth_longitude_deg: true position of the camera.
-    """
-
-    photo: Photo
-    stamp_ns: int
-    intrinsics: Intrinsics
-    quaternion: tuple[float, float, float, float]
-    height_m: float
-    truth_latitude_deg: float
-    truth_longitude_deg: float
-
-
-@dataclass(frozen=True)
-class PhotoFlight:
-    """A flight of photos, ready to be written as a bag.
-
-    Attributes:
-        folder: paths that the flight was read from.
-        frames: photos in stamp order.
-        notes: sources of attitude, height and truth, and corrections, for the report.
-        independent_ns: stamps of the photos named in independent.txt; empty without that file.
-    """
-
-    folder: FlightFolder
-    frames: tuple[PhotoFrame, ...]
-    notes: Mapping[str, str]
-    independent_ns: frozenset[int]
+    videos: tuple[Path, ...] = ()
+    logs: tuple[Path, ...] = ()
 
 
 def find_flights(data: Path) -> list[FlightFolder]:
@@ -97,157 +54,96 @@ def find_flights(data: Path) -> list[FlightFolder]:
     Raises:
         BagError: if no flight is found, or a flight does not hold exactly one GeoTIFF.
     """
-    tables = sorted(
-        {*data.glob("queries*.csv"), *data.glob("*/queries*.csv"), *data.glob("*/*/queries*.csv")}
-    )
-    flights = [_folder(data, table) for table in tables if (table.parent / "images").is_dir()]
+    levels = (data, *sorted(data.glob("*")), *sorted(data.glob("*/*")))
+    flights = [flight for folder in levels if folder.is_dir() for flight in _flights_of(data, folder)]
     if not flights:
         missing = "holds no flight" if data.is_dir() else "does not exist"
         raise BagError(
-            f"{data} {missing}; give a folder of flights, each with images/, queries*.csv and one GeoTIFF of "
-            "the map (docs/real-flights.md). `make demo` needs no data."
+            f"{data} {missing}; give a folder of flights, each with images/ or videos, and one GeoTIFF of "
+            f"the map (docs/real-flights.md).{_nearly(levels)} `make demo` needs no data."
         )
-    return flights
+    return sorted(flights, key=lambda flight: (flight.map_image.parent, flight.queries or Path()))
 
 
-def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
-    """Read the photos, the table and the lens calibrations of a flight.
+def subtitles_of(video: Path) -> Path | None:
+    """Return the subtitles beside a video, whose name differs in the suffix alone; None if there are none."""
+    beside = (path for path in sorted(video.parent.iterdir()) if path.suffix.lower() == ".srt")
+    return next((path for path in beside if path.stem.lower() == video.stem.lower()), None)
 
-    Raises:
-        BagError: for a missing photo, column, number or calibration, or an independent photo that the table
-            does not list.
-    """
-    rows = _read_table(folder.queries)
-    photos = [read_photo(folder.images / row["file"]) for row in rows]
-    cameras = read_calibration(folder.calibration)
-    turns_deg = [_turned_deg(photo, row) for photo, row in zip(photos, rows, strict=True)]
-    frames = [
-        _frame(photo, row, stamp, turn_deg, cameras, folder.calibration)
-        for photo, row, stamp, turn_deg in zip(photos, rows, stamps_ns(photos), turns_deg, strict=True)
+
+def photos_in(images: Path) -> list[Path]:
+    """Return the pictures in a folder, also those of formats that cannot be read, sorted by name."""
+    suffixes = PHOTO_SUFFIXES + FOREIGN_SUFFIXES
+    return [path for path in sorted(images.iterdir()) if path.suffix.lower() in suffixes and path.is_file()]
+
+
+def videos_in(*folders: Path) -> list[Path]:
+    """Return the videos in folders, sorted by name."""
+    return [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _VIDEO_SUFFIXES and path.is_file()
     ]
-    independent = _independent_photos(folder, rows)
-    return PhotoFlight(
-        folder=folder,
-        frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
-        notes=_notes(folder, photos, turns_deg),
-        independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
-    )
 
 
-def _folder(data: Path, table: Path) -> FlightFolder:
-    maps = sorted(table.parent.glob("*.tif")) + sorted(table.parent.glob("*.tiff"))
+def _flights_of(data: Path, folder: Path) -> Iterator[FlightFolder]:
+    images = folder / "images"
+    logs = find_logs(folder, images)
+    if images.is_dir():
+        tables = sorted(folder.glob("queries*.csv"))
+        for table in tables:
+            yield _folder(data, folder, queries=table, logs=logs)
+        if tables:
+            return
+        # Without a table, a folder of pictures is a flight if it has a log or a map.
+        if any(path.suffix.lower() in PHOTO_SUFFIXES for path in photos_in(images)):
+            if logs or len(_maps(folder)) == 1:
+                yield _folder(data, folder, logs=logs)
+            return
+    videos = tuple(path for path in videos_in(folder, images) if subtitles_of(path) is not None)
+    if videos:
+        yield _folder(data, folder, videos=videos, logs=logs)
+
+
+def _folder(
+    data: Path,
+    folder: Path,
+    *,
+    queries: Path | None = None,
+    videos: tuple[Path, ...] = (),
+    logs: tuple[Path, ...] = (),
+) -> FlightFolder:
+    maps = _maps(folder)
     if len(maps) != 1:
-        raise BagError(f"{table.parent} holds {len(maps)} GeoTIFFs; put exactly one there, the map.")
-    near = [
-        folder / "calibration" / "cameras.json" for folder in (table.parent, *table.parent.parents[:2], data)
-    ]
+        raise BagError(f"{folder} holds {len(maps)} GeoTIFFs; put exactly one there, the map.")
+    near = [base / "calibration" / "cameras.json" for base in (folder, *folder.parents[:2], data)]
     calibration = next((path for path in near if path.is_file()), near[-1])
     return FlightFolder(
-        name=table.parent.name,
-        images=table.parent / "images",
-        queries=table,
+        name=folder.resolve().name,
+        images=folder / "images",
+        queries=queries,
         map_image=maps[0],
         calibration=calibration,
-        independent=table.parent / _INDEPENDENT,
+        independent=folder / _INDEPENDENT,
+        videos=videos,
+        logs=logs,
     )
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
-    rows = read_rows(path, "table of photos")
-    missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
-    if missing:
-        raise BagError(
-            f"{path} lacks {', '.join(missing)}; add the columns that `geoloc flight --help` lists."
-        )
-    return rows
+def _maps(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".tif", ".tiff")]
 
 
-def _independent_photos(folder: FlightFolder, rows: Sequence[Mapping[str, str]]) -> frozenset[str]:
-    """Return the photo names in independent.txt; an empty set if the flight has no such file."""
-    if not folder.independent.is_file():
-        return frozenset()
-    try:
-        lines = folder.independent.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BagError(
-            f"{folder.independent} cannot be read as a list of photos ({error}); write one name per line."
-        ) from error
-    names = frozenset(line.strip() for line in lines if line.strip())
-    unknown = sorted(names - {Path(row["file"]).name for row in rows})
-    if unknown:
-        raise BagError(
-            f"{folder.independent} names {', '.join(unknown)}, which {folder.queries.name} does not list; "
-            "write the names of the photos that the map was not made from, one per line."
-        )
-    return names
-
-
-def _number(row: Mapping[str, str], column: str) -> float:
-    try:
-        value = float(row[column])
-    except (TypeError, ValueError) as error:
-        raise BagError(
-            f"{row['file']}: {column} is {row[column]!r}, not a number; correct it in the table of photos."
-        ) from error
-    if not math.isfinite(value):
-        raise BagError(f"{row['file']}: {column} is {value}; give a finite number in the table of photos.")
-    return value
-
-
-def _turned_deg(photo: Photo, row: Mapping[str, str]) -> float:
-    """Return the angle by which the file was rotated after exposure: 0, 90, 180 or 270 degrees clockwise.
-
-    Viewers that rotate images leave the recorded gimbal angles unchanged. The reconstruction used the rotated
-    file, so its bearing of the top of the image reveals the rotation, to the nearest quarter turn.
-    """
-    if photo.gimbal is None:
-        return 0.0
-    between = photo.gimbal.yaw_deg - _number(row, "image_up_azimuth_deg")
-    return float(round(between / 90.0) * 90 % 360)
-
-
-def _frame(
-    photo: Photo,
-    row: Mapping[str, str],
-    stamp_ns: int,
-    turn_deg: float,
-    cameras: Cameras,
-    calibration: Path,
-) -> PhotoFrame:
-    height_m = photo.height_above_takeoff_m if photo.gimbal else None
-    return PhotoFrame(
-        photo=photo,
-        stamp_ns=stamp_ns,
-        intrinsics=lens_of(photo, cameras, calibration),
-        quaternion=body_quaternion(_attitude(photo, row, turn_deg)),
-        height_m=_number(row, "agl_m") if height_m is None else height_m,
-        truth_latitude_deg=_number(row, "cam_lat"),
-        truth_longitude_deg=_number(row, "cam_lon"),
-    )
-
-
-def _attitude(photo: Photo, row: Mapping[str, str], turn_deg: float) -> Float64Array:
-    if photo.gimbal is not None:
-        turned = Rotation.from_euler("z", -turn_deg, degrees=True).as_matrix()
-        return np.asarray(gimbal_rotation(photo.gimbal) @ turned)
-    camera = _number(row, "cam_lat"), _number(row, "cam_lon")
-    aim = _number(row, "footprint_center_lat"), _number(row, "footprint_center_lon")
-    east_m, north_m = geodesy.offset_m(*camera, *aim)
-    azimuth_deg = math.degrees(math.atan2(float(east_m), float(north_m)))
-    return aimed_rotation(_number(row, "pitch_deg"), azimuth_deg, _number(row, "image_up_azimuth_deg"))
-
-
-def _notes(folder: FlightFolder, photos: Sequence[Photo], turns_deg: Sequence[float]) -> dict[str, str]:
-    onboard = all(photo.gimbal is not None for photo in photos)
-    measured = "measured on board: DJI gimbal angles, and height above take-off as height above ground"
-    notes = {
-        "attitude and height": measured if onboard else f"from the reconstruction in {folder.queries.name}",
-        "truth": f"camera positions from the reconstruction in {folder.queries.name}",
-    }
-    turned = [photo.path.name for photo, turn in zip(photos, turns_deg, strict=True) if turn]
-    if turned:
-        notes["turned pictures"] = (
-            f"{', '.join(turned)} were rotated by other software after they were taken; "
-            "their gimbal angles are rotated by the same angle"
-        )
-    return notes
+def _nearly(levels: tuple[Path, ...]) -> str:
+    """Return a sentence on the first folder that lacks one thing to be a flight, else ""."""
+    for folder in levels:
+        if not folder.is_dir():
+            continue
+        images = folder / "images"
+        if images.is_dir() and photos_in(images):
+            return f" {folder} has photos, but no map: it holds {len(_maps(folder))} GeoTIFFs."
+        if videos := videos_in(folder, images):
+            return f" {videos[0]} has no subtitles: copy {videos[0].stem}.SRT beside it."
+    return ""

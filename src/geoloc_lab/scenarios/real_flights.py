@@ -37,7 +37,9 @@ def fly_real(
     for folder in folders:
         report = out / folder.name / "report"
         card, tables = encoder.card, [folder.queries, folder.independent]
-        texts = [table.read_text(encoding="utf-8") for table in tables if table.is_file()]
+        texts = [
+            table.read_text(encoding="utf-8") for table in tables if table is not None and table.is_file()
+        ]
         recipe = checksum(*texts, card.sha256, repr(card.calibration), __version__)
         if again or not is_done(report, recipe):
             begin(report)

@@ -28,7 +28,9 @@ from geoloc_lab.bags.reading import (
 )
 from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.cameras import lens_of, read_calibration
-from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
+from geoloc_lab.photo_flights.folder import find_flights
+from geoloc_lab.photo_flights.headings import corrected_headings
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper
 from geoloc_training.arrays import Image
@@ -164,8 +166,10 @@ class _Pictures:
         self._cameras = None if table is None else read_calibration(table)
 
     def frames(self) -> Iterator[Frame]:
-        photos = [_header(path) for path in self._paths]
-        timed = [photo for photo in photos if photo is not None]
+        headers = [_header(path) for path in self._paths]
+        timed = corrected_headings([photo for photo in headers if photo is not None]).photos
+        corrected = iter(timed)
+        photos = [None if photo is None else next(corrected) for photo in headers]
         # Use the camera's clock if all images have its time, else number the images one second apart.
         every = len(timed) == len(photos)
         stamps = stamps_ns(timed) if every else [number * _SECOND_NS for number in range(len(photos))]

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands `geoloc evaluate` and `geoloc flight` as a user types them."""
 
+import json
+import math
+
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +15,7 @@ from geoloc.mapping.builder import build_map
 from geoloc.mapping.recipe import BuildOptions
 from geoloc_lab.bags.reading import Topics
 from geoloc_lab.cli.evaluate import parse_topics
+from geoloc_lab.reports.frames_csv import read_frames
 
 
 class Encoder(toy_flight.PixelEncoder):
@@ -46,23 +50,46 @@ def test_evaluate_prints_errors_and_the_path_of_the_report(tmp_path, pixel_encod
     assert (out / "report.html").is_file()
 
 
-def test_flight_in_one_process_prints_a_table_for_each_flight(tmp_path, pixel_encoder):
-    photo_folder.write_folder(tmp_path / "data")
-    options = (
-        "--out",
-        tmp_path / "out",
-        "--view-size",
-        40,
-        "--overlap",
-        0.5,
-        "--distractors",
-        0,
-        "--no-nodes",
-    )
-    result = invoke("flight", tmp_path / "data", *options)
-    assert result.exit_code == 0, result.output
+@pytest.fixture(scope="module")
+def flown(tmp_path_factory):
+    """Evaluate two flights with `--heading-error` and so on, one without a photo that can be read."""
+    root = tmp_path_factory.mktemp("flights")
+    photo_folder.write_folder(root / "data", gimbal=(-40.0, -90.0, 0.0, 50.0), flight_yaw=0.0)
+    broken = photo_folder.write_folder(root / "data", "broken")
+    for photo in (broken / "images").iterdir():
+        photo.write_bytes(b"")
+    small = ("--view-size", 40, "--overlap", 0.5, "--distractors", 0, "--no-nodes")
+    errors = ("--heading-error", 20, "--height-error", 0.2, "--attitude-error", 6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geoloc.encoder.load_encoder", lambda *_, **__: Encoder())
+        patch.setattr("geoloc.installed.find_model", lambda _: root)
+        result = invoke("flight", root / "data", "--out", root / "out", *small, *errors)
+    return result, root / "out" / "toy_flight" / "report"
+
+
+def test_flight_in_one_process_prints_a_table_for_each_flight(flown):
+    result, report = flown
     assert "toy_flight: 3 photos" in result.output
-    assert (tmp_path / "out" / "toy_flight" / "report" / "report.html").is_file()
+    assert (report / "report.html").is_file()
+
+
+def test_flight_takes_errors_as_the_nodes_do(flown):
+    notes = json.loads((flown[1] / "report.json").read_text(encoding="utf-8"))["notes"]
+    assert notes["hypotheses"].endswith("heading errors up to 20 degrees, height errors up to 20%")
+    records = read_frames(flown[1] / "frames.csv")
+    assert len(records) == 3
+    attitude_m = photo_folder.HEIGHT_M * math.tan(math.radians(6.0))
+    assert all(record.covariance_m2[0, 0] > attitude_m**2 for record in records)
+    assert invoke("flight", "data", "--height-error", 0.9).exit_code == 2
+
+
+def test_a_flight_that_cannot_be_read_does_not_stop_the_others(flown):
+    result, report = flown
+    assert result.exit_code == 1
+    assert "broken was not evaluated: none of the 3 photos of broken can be used" in result.output
+    assert "toy_flight: GimbalYawDegree is wrong by a constant (-40 degrees" in result.output
+    notes = json.loads((report / "report.json").read_text(encoding="utf-8"))["notes"]
+    assert "GimbalYawDegree is wrong" in notes["remarks"]
 
 
 def test_a_missing_bag_is_refused(tmp_path, pixel_encoder):

@@ -19,7 +19,7 @@ from geoloc.mapping.directory import verify_map
 from geoloc_lab.bags.reading import read_flight
 from geoloc_lab.evaluation.distractors import Draw, add_distractors, indexed_pictures
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
-from geoloc_lab.photo_flights.attitude import aimed_rotation, body_quaternion, gimbal_rotation
+from geoloc_lab.photo_flights.attitude import aimed_rotation, gimbal_rotation
 from geoloc_lab.photo_flights.evaluation import (
     FlightSettings,
     described,
@@ -28,7 +28,8 @@ from geoloc_lab.photo_flights.evaluation import (
     prepare_flight,
     write_flight_bag,
 )
-from geoloc_lab.photo_flights.folder import find_flights, read_photo_flight
+from geoloc_lab.photo_flights.folder import find_flights
+from geoloc_lab.photo_flights.photo_flight import read_photo_flight
 from geoloc_lab.photo_flights.photos import Gimbal, read_photo, stamps_ns
 from geoloc_lab.photo_flights.truth_csv import read_truth_csv
 from geoloc_lab.reports.report import summaries_of
@@ -137,23 +138,6 @@ def test_onboard_angles_come_first_and_the_table_fills_gaps(tmp_path):
     assert "measured on board" in onboard.notes["attitude and height"]
     assert "reconstruction" in table.notes["attitude and height"]
     np.testing.assert_allclose(onboard.frames[0].quaternion, table.frames[0].quaternion, atol=1e-9)
-
-
-def test_the_attitude_follows_an_image_that_was_rotated_after_exposure(tmp_path):
-    # The camera's top pointed south (yaw 180); a viewer turned the file, so its top is north.
-    photo_folder.write_folder(tmp_path, gimbal=(180.0, -90.0, 0.0, 50.0))
-    flight = only(tmp_path)
-    assert "P0.JPG" in flight.notes["turned pictures"]
-    upright = body_quaternion(gimbal_rotation(Gimbal(0.0, -90.0, 0.0)))
-    assert abs(np.dot(flight.frames[0].quaternion, upright)) == pytest.approx(1.0, abs=1e-9)
-
-
-def test_a_gimbal_error_of_a_few_degrees_is_not_taken_for_a_rotation(tmp_path):
-    photo_folder.write_folder(tmp_path, gimbal=(9.0, -90.0, 0.0, 50.0))
-    flight = only(tmp_path)
-    assert "turned pictures" not in flight.notes
-    expected = body_quaternion(gimbal_rotation(Gimbal(9.0, -90.0, 0.0)))
-    assert abs(np.dot(flight.frames[0].quaternion, expected)) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_calibration_moves_from_corners_to_centres_of_pixels(tmp_path):

@@ -205,6 +205,14 @@ def test_headers_of_drone_photos_give_the_attitude(tmp_path):
     assert _apart(pictures[0], true) < 3.0
 
 
+def test_a_gimbal_heading_that_is_wrong_by_a_constant_is_corrected(tmp_path):
+    gimbal = (140.0, -90.0, 0.0, photo_folder.HEIGHT_M)
+    folder = photo_folder.write_folder(tmp_path, gimbal=gimbal, flight_yaw=180.0, turned=True) / "images"
+    pictures = _cut(tmp_path, folder)[2]
+    true = toy_flight.toy_map.ToyRaster().view(*photo_folder.PLACES[0], VIEW_M, VIEW_PX)[0]
+    assert _apart(pictures[0], true) < 3.0
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

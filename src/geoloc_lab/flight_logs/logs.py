@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the logs of a flight, and the offset between the clock of a camera and theirs."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from geoloc.errors import BagError
+from geoloc_lab.flight_logs.dataflash import read_dataflash
+from geoloc_lab.flight_logs.flight_log import FlightLog
+from geoloc_lab.flight_logs.ulog import read_ulog
+
+_READERS = {".ulg": read_ulog, ".bin": read_dataflash}
+_QUARTER_HOURS = range(-56, 57)
+"""Offsets of the world's time zones, in quarters of an hour."""
+_QUARTER_HOUR_S = 900.0
+
+
+def find_logs(*folders: Path) -> tuple[Path, ...]:
+    """Return the ULogs (.ulg) and DataFlash logs (.bin) that lie in folders."""
+    return tuple(
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _READERS and path.is_file()
+    )
+
+
+def read_log(path: Path) -> FlightLog:
+    """Read a log by its suffix.
+
+    Raises:
+        BagError: if the log cannot be used.
+    """
+    log = _READERS[path.suffix.lower()](path)
+    first_s, last_s = log.span_s
+    if last_s <= first_s or not len(log.height.utc_s):
+        raise BagError(f"{path} has no time with both attitude and position; give the log of another flight.")
+    return log
+
+
+def zone_of_camera(taken_s: Sequence[float], log: FlightLog) -> timedelta:
+    """Return how far a camera's clock is ahead of UTC, a quarter of an hour or a multiple, from its photos.
+
+    Args:
+        taken_s: times of exposure by the camera's clock, seconds since 1970.
+        log: log of the same flight.
+
+    Raises:
+        BagError: if no offset puts a photo into the log, or more than one offset puts as many into it.
+    """
+    inside = {
+        quarters: sum(log.at(time_s - quarters * _QUARTER_HOUR_S) is not None for time_s in taken_s)
+        for quarters in _QUARTER_HOURS
+    }
+    most = max(inside.values())
+    best = [quarters for quarters, count in inside.items() if count == most]
+    if not most:
+        raise BagError(
+            f"{log.path} has no attitude at the times of the photos; give the log of the same flight, "
+            "and set the camera's clock."
+        )
+    if len(best) > 1 and 0 not in best:
+        raise BagError(
+            f"the photos fit into {log.path} with several time zones of the camera; write EXIF "
+            "OffsetTimeOriginal into the photos."
+        )
+    return timedelta(seconds=(0 if 0 in best else best[0]) * _QUARTER_HOUR_S)
