@@ -10,7 +10,7 @@ from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
 from geoloc.mapping.builder import build_map
 from geoloc.mapping.recipe import BuildOptions
-from geoloc_lab.bags.reading import Topics
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.cli.evaluate import parse_topics
 
 
