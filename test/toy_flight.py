@@ -20,6 +20,14 @@ LENS = Intrinsics(
         [[SIZE_PX * HEIGHT_M / FOOTPRINT_M, 0, 31.5], [0, SIZE_PX * HEIGHT_M / FOOTPRINT_M, 31.5], [0, 0, 1]]
     ),
 )
+# The lens before its distortion was removed, of which CameraInfo has K and D beside P.
+RAW_LENS = Intrinsics(
+    SIZE_PX,
+    SIZE_PX,
+    LENS.matrix * np.array([[0.75, 1, 1.1], [1, 0.75, 0.9], [1, 1, 1]]),
+    "plumb_bob",
+    np.array([-0.28, 0.08, 0.0, 0.0, 0.0]),
+)
 # Body to east-north-up of a drone that flies north; its camera looks down, top of the picture forward.
 NORTHWARD = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))
 START_S = 1_700_000_000
@@ -53,15 +61,30 @@ def places(count=6):
 
 
 def write_flight(
-    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False, track=None
+    path,
+    *,
+    count=6,
+    leave_out=(),
+    truth=True,
+    imu=NORTHWARD,
+    height_m=HEIGHT_M,
+    compressed=False,
+    track=None,
+    raw_lens=None,
 ):
-    """Write the flight; `leave_out` names roles that are not recorded, `track` gives one place a second."""
+    """Write the flight.
+
+    Args:
+        leave_out: roles that are not recorded.
+        track: one place a second.
+        raw_lens: lens of the camera if the images are undistorted; its K and D stand beside the images' P.
+    """
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
         for second, place in enumerate(places(count) if track is None else track):
             stamp_ns = (START_S + second) * 1_000_000_000
             if "camera_info" not in leave_out:
-                bag.camera_info(stamp_ns, LENS)
+                bag.camera_info(stamp_ns, raw_lens or LENS, rectified=None if raw_lens is None else LENS)
             if "image" not in leave_out:
                 bag.image(stamp_ns, ground.view(*place, FOOTPRINT_M, SIZE_PX)[0], compressed=compressed)
             if "imu" not in leave_out:

@@ -40,6 +40,13 @@ def check_compressed(data: bytes, max_pixels: int) -> tuple[int, int]:
     return width, height
 
 
+def truncated_kind(data: bytes) -> str:
+    """Return "JPEG" or "PNG" for a file of that format that ends too early, else an empty text."""
+    if data.startswith(_JPEG_START):
+        return "" if _read_jpeg(data)[1] else "JPEG"
+    return "PNG" if data.startswith(_PNG_START) and not _read_png(data)[1] else ""
+
+
 def _read_png(data: bytes) -> tuple[tuple[int, int], bool]:
     whole = len(data) >= 33 and data.rfind(_PNG_END) > 0
     return (struct.unpack(">II", data[16:24]) if whole else (0, 0)), whole

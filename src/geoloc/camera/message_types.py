@@ -120,3 +120,18 @@ class AltitudeMessage(Protocol):
 
     relative: float
     bottom_clearance: float
+
+
+class NavSatStatus(Protocol):
+    """`sensor_msgs/NavSatStatus`."""
+
+    status: int
+
+
+class NavSatFixMessage(Protocol):
+    """`sensor_msgs/NavSatFix`."""
+
+    header: Header
+    status: NavSatStatus
+    latitude: float
+    longitude: float

@@ -36,6 +36,16 @@ def stamp_ns(message: Stamped) -> int:
     return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
 
 
+def check_stamp(stamp_ns: int) -> None:
+    """Check that the driver of a camera has set the stamp of an image.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_IMAGE` for the stamp 0, with which no attitude can be matched.
+    """
+    if stamp_ns == 0:
+        raise _bad_image("the image has the stamp 0; let the camera's driver fill in header.stamp.")
+
+
 def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
     """Decode an `Image` or a `CompressedImage` (JPEG or PNG).
 

@@ -70,8 +70,9 @@ class CameraNode(GeolocNode):
         self.get_logger().info(f"ready: listens to {wiring.listening(self, *self._images.topics)}")
 
     def close(self) -> None:
-        """Stop the worker."""
+        """Stop the worker, and sum up the refusals."""
         self._worker.stop()
+        self._health.sum_up()
 
     def _subscribe(self) -> None:
         small = topics.sensor_stream()
@@ -135,6 +136,7 @@ class CameraNode(GeolocNode):
         self._health.answered(view.stamp_ns, time.perf_counter() - started_s, what)
 
     def _view(self, message: Image | CompressedImage) -> View:
+        messages.check_stamp(messages.stamp_ns(message))
         image_rgb, mount = messages_in.camera_image(message), self._mount(message)
         try:
             return self._rig.view(messages.stamp_ns(message), image_rgb, mount)

@@ -7,7 +7,7 @@ the node's time. The console says why there is no fix when it begins, and then e
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from geoloc.camera import messages
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.console import Console
+from geoloc.refusal_tally import RefusalTally
 
 _PERIOD_S = 1.0
 _SILENT_AFTER_S = 2.0
@@ -81,7 +82,7 @@ class Health:
         self._console = Console(node, says_return=says_return)
         self._lock = threading.Lock()
         self._answered = 0
-        self._refused: Counter[str] = Counter()
+        self._refused = RefusalTally()
         self._refusals: dict[int, FrameRefused] = {}
         self._last_refusal: FrameRefused | None = None
         self._refused_ns: int | None = None
@@ -126,7 +127,7 @@ class Health:
         """Count a refused frame and publish its reason at once."""
         with self._lock:
             self._record_frame(stamp_ns)
-            self._refused[str(refusal.reason)] += 1
+            self._refused.add(refusal)
             self._last_refusal = refusal
             self._keep(stamp_ns, refusal)
         self._refusing.publish(messages_out.refusal(self._node, stamp_ns, refusal))
@@ -143,6 +144,13 @@ class Health:
     def hear_earlier_nodes(self) -> None:
         """Subscribe to `refusals`, for the sentences about frames that an earlier node refused."""
         self._node.create_subscription(DiagnosticArray, topics.REFUSALS, self._hear, topics.every_answer())
+
+    def sum_up(self) -> None:
+        """Say on the console, at the end of a flight, how many frames were refused for each reason."""
+        with self._lock:
+            said = self._refused.sentences()
+        for sentence in said:
+            self._node.get_logger().info(f"refused in this flight: {sentence}")
 
     def condition(self) -> Condition:
         """Return the state of the node now."""
@@ -230,9 +238,9 @@ class Health:
         values: dict[str, object] = {
             "rate_hz": f"{_rate_hz(self._arrivals_s):.2f}",
             "answered": self._answered,
-            "refused": sum(self._refused.values()),
+            "refused": self._refused.counts.total(),
         }
-        values |= {f"refused_{reason}": count for reason, count in sorted(self._refused.items())}
+        values |= {f"refused_{reason}": count for reason, count in sorted(self._refused.counts.items())}
         for name, samples in (("age_ms", self._age_ms), ("compute_ms", self._compute_ms)):
             if samples:
                 p50, p95 = np.percentile(samples, [50, 95])

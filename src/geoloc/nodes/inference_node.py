@@ -48,8 +48,9 @@ class InferenceNode(GeolocNode):
         self.get_logger().info(f"ready: model {self._encoder.card.id}; listens to {wiring.listening(self)}")
 
     def close(self) -> None:
-        """Stop the worker."""
+        """Stop the worker, and sum up the refusals."""
         self._worker.stop()
+        self._health.sum_up()
 
     def _warm_up(self) -> None:
         """Describe a blank view, so that the backend allocates and compiles before the first frame."""

@@ -88,8 +88,9 @@ class RetrievalNode(GeolocNode):
         )
 
     def close(self) -> None:
-        """Stop the worker."""
+        """Stop the worker, and sum up the refusals."""
         self._worker.stop()
+        self._health.sum_up()
 
     def _subscribe(self) -> None:
         self._health.hear_earlier_nodes()

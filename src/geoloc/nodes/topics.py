@@ -3,25 +3,54 @@
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-IMAGE = "image"
-IMAGE_COMPRESSED = "image/compressed"
-CAMERA_INFO = "camera_info"
-IMU = "imu"
-ALTITUDE = "altitude"
-ODOM = "odom"
-INITIAL_FIX = "initial_fix"
-VIEW_IMAGE = "view/image"
-VIEW_OFFSET = "view/offset"
-DESCRIPTOR = "descriptor"
-GEOPOINT = "geopoint"
-FIX = "fix"
-POSE = "pose"
-CANDIDATES = "candidates"
-MAP_ORIGIN = "map_origin"
-TRUTH = "truth"
-REFUSALS = "refusals"
-STATE = "state"
-DIAGNOSTICS = "/diagnostics"
+from geoloc.nodes.topic_names import (
+    ALTITUDE,
+    CAMERA_INFO,
+    CANDIDATES,
+    DESCRIPTOR,
+    DIAGNOSTICS,
+    FIX,
+    GEOPOINT,
+    IMAGE,
+    IMAGE_COMPRESSED,
+    IMU,
+    INITIAL_FIX,
+    MAP_ORIGIN,
+    ODOM,
+    POSE,
+    REFUSALS,
+    STATE,
+    TRUTH,
+    VIEW_IMAGE,
+    VIEW_OFFSET,
+)
+
+__all__ = [
+    "ALTITUDE",
+    "CAMERA_INFO",
+    "CANDIDATES",
+    "DESCRIPTOR",
+    "DIAGNOSTICS",
+    "FIX",
+    "GEOPOINT",
+    "IMAGE",
+    "IMAGE_COMPRESSED",
+    "IMU",
+    "INITIAL_FIX",
+    "MAP_ORIGIN",
+    "ODOM",
+    "POSE",
+    "REFUSALS",
+    "STATE",
+    "TRUTH",
+    "VIEW_IMAGE",
+    "VIEW_OFFSET",
+    "any_publisher",
+    "every_answer",
+    "latched",
+    "newest_whole",
+    "sensor_stream",
+]
 
 
 def newest_whole() -> QoSProfile:

@@ -7,6 +7,7 @@ belong to packages that only some versions of rosbags use.
 """
 
 import importlib
+import re
 import sqlite3
 import struct
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ DAMAGE: tuple[type[Exception], ...] = (
     *_from_packages(("apsw", "Error"), ("backports.zstd", "ZstdError"), ("compression.zstd", "ZstdError")),
 )
 
+_FILES = (".mcap", ".db3")
+_CUT_OFF = re.compile("magic|footer|truncated", re.IGNORECASE)
+
 
 @contextmanager
 def opening(bag: Path) -> Iterator[None]:
@@ -66,6 +70,14 @@ def opening(bag: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise BagError(
-            f"{bag} cannot be read as a bag ({clause(error)}); reindex it or copy it again."
-        ) from error
+        raise BagError(f"{bag} cannot be read as a bag ({clause(error)}); {_remedy(bag, error)}.") from error
+
+
+def _remedy(bag: Path, error: Exception) -> str:
+    files = sorted(bag.iterdir()) if bag.is_dir() else [bag]
+    file = next((file for file in files if file.suffix in _FILES), None)
+    if file is not None and file.suffix == ".mcap" and _CUT_OFF.search(str(error)):
+        return f"if the recorder was killed, run `mcap recover {file.name} -o whole.mcap`, else copy it again"
+    if file is not None and bag.is_dir():
+        return f"run `ros2 bag reindex {bag.name}`, or give the file {file.name} in it"
+    return "reindex it or copy it again"

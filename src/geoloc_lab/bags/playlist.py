@@ -12,8 +12,10 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from geoloc.errors import BagError, ParameterError, clause
+from geoloc_lab.bags.bag_messages import ROS1_SUFFIX, lost_messages
 from geoloc_lab.bags.damage import DAMAGE, opening
-from geoloc_lab.bags.reading import height_topics
+from geoloc_lab.bags.own_topics import answer_topics, own_topics
+from geoloc_lab.bags.topic_choice import height_topics, own_topic_refused, reference_topics
 
 ROLES: Mapping[str, str] = {
     "sensor_msgs/msg/Image": "image",
@@ -28,6 +30,7 @@ ROLES: Mapping[str, str] = {
 _TRANSFORMS = "tf2_msgs/msg/TFMessage"
 _CLOCK = "rosgraph_msgs/msg/Clock"
 _OPTIONAL = frozenset({"odom", "truth"})
+_INPUTS = frozenset({*ROLES.values(), "altitude"})
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Playlist:
         """Yield topic, recording time and serialized message, from recording time `from_ns` on.
 
         Raises:
-            BagError: if the file is truncated or damaged.
+            BagError: if the file is truncated or damaged, or holds none of the messages that it states.
         """
         by_source = {topic.source: topic for topic in self.topics}
         connections = [c for c in self._reader.connections if c.topic in by_source]
@@ -117,6 +120,8 @@ class Playlist:
             try:
                 connection, time_ns, raw = next(played)
             except StopIteration:
+                if not count and from_ns <= self.start_ns:
+                    raise lost_messages(self._bag, connections[0].topic, connections[0].msgcount) from None
                 return
             except DAMAGE as error:
                 raise BagError(
@@ -131,14 +136,19 @@ class Playlist:
 
     def _chosen(self, choice: TopicChoice) -> list[PlayedTopic]:
         connections = {c.topic: c for c in self._reader.connections if c.msgtype != _CLOCK and c.msgcount}
+        own = self._own(connections)
         if missing := sorted(set(choice.renames) - set(connections)):
             topics = ", ".join(sorted(connections))
             raise BagError(f"{self._bag} has no topic {', '.join(missing)}; its topics: {topics}.")
         names = dict(choice.renames)
+        for source, target in names.items():
+            if source in own and any(f"/{target}".endswith(f"/{name}") for name in _INPUTS):
+                raise own_topic_refused(self._bag, source, target)
+        others = {topic: c for topic, c in connections.items() if topic not in own}
         if choice.keep_names:
-            names = {topic: topic for topic in connections} | names
+            names = {topic: topic for topic in others} | names
         else:
-            names |= self._guessed(connections, set(names.values()), set(names))
+            names |= self._guessed(others, set(names.values()), set(names))
         found = [self._playable(connections[source], target) for source, target in names.items()]
         playable = [topic for topic in found if topic is not None]
         if not playable:
@@ -149,6 +159,19 @@ class Playlist:
             )
         return playable
 
+    def _own(self, connections: Mapping[str, Connection]) -> frozenset[str]:
+        """Return the topics that geoloc's nodes published, and note that they are not played."""
+        own = own_topics({topic: c.msgtype for topic, c in connections.items()})
+        left = {topic: c.msgtype for topic, c in connections.items() if topic not in own}
+        positions = [topic for topic, kind in left.items() if ROLES.get(kind) == "truth"]
+        images = [topic for topic, kind in left.items() if ROLES.get(kind, "").startswith("image")]
+        own |= answer_topics(self._bag, positions, images)
+        if own:
+            self.notes.append(
+                f"{', '.join(sorted(own))} are not played, because geoloc's own nodes published them."
+            )
+        return own
+
     def _guessed(
         self, connections: Mapping[str, Connection], taken: set[str], done: set[str]
     ) -> dict[str, str]:
@@ -156,6 +179,7 @@ class Playlist:
         free = [c for topic, c in connections.items() if topic not in done]
         by_name = {name: [c.topic for c in free if c.msgtype == kind] for kind, name in ROLES.items()}
         by_name["altitude"] = height_topics(free)
+        by_name["truth"] = reference_topics(by_name["truth"])
         for name, sources in by_name.items():
             if name in taken or not sources:
                 continue
@@ -189,6 +213,11 @@ class Playlist:
 
 
 def _opened(bag: Path) -> Reader:
+    if bag.suffix == ROS1_SUFFIX and bag.is_file():
+        raise BagError(
+            f"{bag} is a ROS 1 bag, which cannot be played; run `rosbags-convert --src {bag} --dst "
+            f"{bag.with_suffix('')}`, and play that folder."
+        )
     with opening(bag):
         reader = Reader(bag)
         reader.open()

@@ -1,66 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a rosbag2 recording (mcap or sqlite3) without ROS, as typed samples in stamp order.
+"""Reads a recording without ROS, as typed samples in stamp order.
 
 Topics are found by their message type. Names are needed only if a bag holds several topics of one type.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, fields
-from functools import cache, partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
-
-from geoloc.arrays import Float64Array
+from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.camera import heights, messages
 from geoloc.camera.lens import Intrinsics
-from geoloc.errors import BagError, FrameRefused, clause
-from geoloc_lab.bags.damage import DAMAGE, opening
+from geoloc.errors import BagError, FrameRefused, Reason
+from geoloc_lab.bags.bag_messages import messages_of, opened, unstamped_topics
+from geoloc_lab.bags.odometry_track import OdometryTrack
+from geoloc_lab.bags.own_topics import own_topics
+from geoloc_lab.bags.topic_choice import Topics, choose_topics
+from geoloc_lab.bags.truth_samples import truth_sample
 from geoloc_lab.bags.truth_track import TruthTrack
 
-_TYPES = {
-    "image": ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"),
-    "camera_info": ("sensor_msgs/msg/CameraInfo",),
-    "imu": ("sensor_msgs/msg/Imu",),
-    "altitude": heights.TYPES,
-    "odom": ("nav_msgs/msg/Odometry",),
-    "truth": ("sensor_msgs/msg/NavSatFix",),
-}
-_MAVROS_ALTITUDE = """std_msgs/Header header
-float32 monotonic
-float32 amsl
-float32 local
-float32 relative
-float32 terrain
-float32 bottom_clearance
-"""
 _REORDER_NS = 1_000_000_000  # longest delay between a message's stamp and its recording
-
-
-@dataclass(frozen=True)
-class Topics:
-    """Names of the topics to read: None finds the topic by its type, "" ignores it."""
-
-    image: str | None = None
-    camera_info: str | None = None
-    imu: str | None = None
-    altitude: str | None = None
-    odom: str | None = None
-    truth: str | None = None
+_UNTIMED = "camera_info"  # the role whose stamp does not matter
+_REASONS = {
+    "image": Reason.BAD_IMAGE,
+    "imu": Reason.BAD_ATTITUDE,
+    "altitude": Reason.BAD_HEIGHT,
+    "odom": Reason.LATE,
+}
 
 
 @dataclass(frozen=True)
 class ImageSample:
-    """A frame as recorded; `messages.decode_image(sample.message)` decodes it."""
+    """A frame as recorded, not yet decoded."""
 
     stamp_ns: int
     message: Any
+    refusal: FrameRefused | None = None
+
+    def decode(self) -> UInt8Array:
+        """Return the image, uint8 RGB (H, W, 3).
+
+        Raises:
+            FrameRefused: if the image is damaged, or has no stamp.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        return messages.decode_image(self.message)
 
 
 @dataclass(frozen=True)
@@ -110,85 +100,138 @@ _Maker = Callable[[int, Any], Sample]
 
 
 class Flight:
-    """A bag on disk: its topics, truth and samples; `read_flight` opens one."""
+    """A bag on disk: its topics, truth and samples; `read_flight` opens one.
 
-    def __init__(self, bag: Path, topics: Topics, image_count: int) -> None:
+    Attributes:
+        bag: path of the bag.
+        topics: the topics that are read, by role.
+        image_count: number of images.
+        unstamped: topics whose messages have no header.stamp of their own.
+        own: topics that geoloc's own nodes published; they are not read.
+    """
+
+    def __init__(
+        self, bag: Path, topics: Topics, image_count: int, unstamped: frozenset[str], own: frozenset[str]
+    ) -> None:
         self.bag = bag
         self.topics = topics
         self.image_count = image_count
+        self.unstamped = unstamped
+        self.own = own
 
-    def samples(self, *, by_arrival: bool = False, altitude_reference: str = "auto") -> Iterator[Sample]:
+    def samples(
+        self,
+        *,
+        by_arrival: bool = False,
+        altitude_reference: str = "auto",
+        rectified: bool = False,
+        recording_times: bool = False,
+    ) -> Iterator[Sample]:
         """Yield the samples in the order of their header stamps; one without a header has its recording time.
 
         Args:
             by_arrival: yield them in the order in which they were recorded instead.
             altitude_reference: what heights are measured from; see `geoloc.camera.heights`.
+            rectified: whether the images are already undistorted; see `geoloc.camera.messages.intrinsics`.
+            recording_times: whether recording times count for topics whose stamps were never set; else their
+                frames and samples are refused.
 
         Raises:
             BagError: if the file is truncated or damaged.
         """
-        arrived = self._arriving(altitude_reference)
+        makers: dict[str, _Maker] = {
+            **_MAKERS,
+            "altitude": partial(_height_sample, altitude_reference),
+            "camera_info": partial(_camera_sample, rectified),
+        }
+        arrived = self._arriving(makers, recording_times)
         return arrived if by_arrival else _in_stamp_order(arrived)
 
-    def _arriving(self, altitude_reference: str) -> Iterator[Sample]:
-        makers: dict[str, _Maker] = {**_MAKERS, "altitude": partial(_height_sample, altitude_reference)}
+    def _arriving(self, makers: dict[str, _Maker], recording_times: bool) -> Iterator[Sample]:
         roles: dict[str, list[str]] = {}
         for role in makers:
             roles.setdefault(getattr(self.topics, role), []).append(role)
         roles.pop("", None)
-        for topic, time_ns, message in _messages(self.bag, set(roles)):
-            stamp_ns = messages.stamp_ns(message) if hasattr(message, "header") else time_ns
+        zeros: Counter[str] = Counter()
+        for topic, time_ns, message in messages_of(self.bag, set(roles)):
+            stamp_ns = self._stamp_ns(topic, time_ns, message)
+            zeros[topic] += stamp_ns == 0
+            # A simulation may begin at 0; several zeros are messages from before its clock.
+            is_set = stamp_ns != 0 or zeros[topic] == 1
+            is_timed = is_set and (recording_times or topic not in self.unstamped)
             for role in roles[topic]:
-                yield _sample(topic, stamp_ns, message, makers[role])
+                sample = _sample(topic, stamp_ns, message, makers[role])
+                yield sample if is_timed or role == _UNTIMED else _refused(sample, topic, role)
 
-    def truth(self) -> TruthTrack:
+    def _stamp_ns(self, topic: str, time_ns: int, message: Any) -> int:  # noqa: ANN401
+        has_stamp = hasattr(message, "header") and topic not in self.unstamped
+        return messages.stamp_ns(message) if has_stamp else time_ns
+
+    def truth(self, max_gap_s: float = TruthTrack.max_gap_s) -> TruthTrack:
         """Return the reference track of the bag's truth topic.
+
+        Args:
+            max_gap_s: longest gap across which the track is interpolated.
 
         Raises:
             BagError: if the bag has no truth topic, or no truth position.
         """
         topic = self.topics.truth
         if not topic:
+            own = f" (geoloc's own {', '.join(sorted(self.own))} are none)" if self.own else ""
             raise BagError(
-                f"{self.bag} holds no sensor_msgs/NavSatFix topic as truth; give --truth FILE.csv with "
+                f"{self.bag} holds no sensor_msgs/NavSatFix topic as truth{own}; give --truth FILE.csv with "
                 "columns stamp_ns, latitude, longitude."
             )
-        rows = [
-            (messages.stamp_ns(m), float(m.latitude), float(m.longitude))
-            for _, _, m in _messages(self.bag, {topic})
+        samples = [
+            truth_sample(message)._replace(stamp_ns=self._stamp_ns(topic, time_ns, message))
+            for _, time_ns, message in messages_of(self.bag, {topic})
         ]
-        return TruthTrack.of(rows, f"{topic} in {self.bag.name}")
+        return TruthTrack.of(samples, f"{topic} in {self.bag.name}", max_gap_s, self._moved_m)
+
+    @cached_property
+    def _odometry(self) -> OdometryTrack:
+        topic = self.topics.odom
+        heard = messages_of(self.bag, {topic}) if topic else ()
+        return OdometryTrack(
+            (self._stamp_ns(topic or "", time_ns, m), *messages.odometry_m(m)[0]) for _, time_ns, m in heard
+        )
+
+    def remarks(self) -> list[str]:
+        """Return a sentence for each property of the recording that the reader of a report must know."""
+        if not self.unstamped:
+            return []
+        return [
+            f"the messages of {', '.join(sorted(self.unstamped))} have no header.stamp of their own; where "
+            "they are used, their recording times count."
+        ]
+
+    def _moved_m(self, start_ns: int, end_ns: int) -> float:
+        return self._odometry.moved_m(start_ns, end_ns)  # read only if positions repeat
 
 
 def read_flight(bag: Path, topics: Topics | None = None) -> Flight:
-    """Open a rosbag2 recording and find its topics.
+    """Open a recording and find its topics.
 
     Args:
-        bag: the bag's folder (with metadata.yaml), or its .mcap file.
+        bag: folder of a rosbag2 (with metadata.yaml), its .mcap or .db3 file, or a ROS 1 bag.
         topics: names of topics whose type is ambiguous. Among several NavSatFix topics, the one named
             `truth` is read by default.
 
     Raises:
         BagError: for a bag that is missing, damaged, empty or without images, or whose topics are ambiguous.
     """
-    with closing(_opened(bag)) as reader:
+    with closing(opened(bag)) as reader:
         connections = list(reader.connections)
-    found = Topics(**{f.name: _find(bag, f.name, connections, topics or Topics()) for f in fields(Topics)})
+        found = choose_topics(bag, connections, topics or Topics())
+        timed = {getattr(found, field.name) for field in fields(Topics) if field.name != _UNTIMED}
+        unstamped = unstamped_topics(reader, timed)
     images = sum(c.msgcount for c in connections if c.topic == found.image)
     if not images:
-        raise BagError(f"{bag} holds no images; record a sensor_msgs/Image or CompressedImage topic.")
-    return Flight(bag, found, images)
-
-
-def height_topics(connections: Collection[Connection]) -> list[str]:
-    """Return the topics of the first type that has any; a type that may hold more must be named altitude."""
-    for kind in heights.TYPES:
-        topics = sorted({c.topic for c in connections if c.msgtype == kind})
-        if not heights.states_reference(kind):
-            topics = [topic for topic in topics if topic.endswith("/altitude")]
-        if topics:
-            return topics
-    return []
+        raise BagError(
+            f"{bag} holds no images of a camera; record a sensor_msgs/Image or CompressedImage topic."
+        )
+    return Flight(bag, found, images, unstamped, own_topics({c.topic: c.msgtype for c in connections}))
 
 
 def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
@@ -203,57 +246,16 @@ def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
         yield heapq.heappop(waiting)[2]
 
 
-def _find(bag: Path, role: str, connections: list[Connection], wanted: Topics) -> str:
-    name = getattr(wanted, role)
-    of_type = sorted({c.topic for c in connections if c.msgtype in _TYPES[role]})
-    if name is not None:
-        if name and name not in of_type:
-            raise BagError(
-                f"{bag} has no topic {name} of type {' or '.join(_TYPES[role])}; its topics of that type: "
-                f"{', '.join(of_type) or 'none'}."
-            )
-        return str(name)
-    if role == "altitude":
-        of_type = height_topics(connections)
-    elif role == "truth":
-        of_type = [topic for topic in of_type if topic.endswith("/truth")] or of_type
-    if len(of_type) > 1:
-        raise BagError(
-            f"{bag} has several {role} topics ({', '.join(of_type)}); name one with --topic {role}=NAME."
-        )
-    return of_type[0] if of_type else ""
-
-
-def _opened(bag: Path) -> AnyReader:
-    with opening(bag):
-        reader = AnyReader([bag], default_typestore=_typestore())
-        reader.open()
-    return reader
-
-
-@cache
-def _typestore() -> Typestore:
-    """Return the message definitions for bags that do not contain their own."""
-    store = get_typestore(Stores.ROS2_HUMBLE)
-    store.register(get_types_from_msg(_MAVROS_ALTITUDE, heights.MAVROS_ALTITUDE))
-    return store
-
-
-def _messages(bag: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
-    """Yield topic, recording time and message."""
-    reader = _opened(bag)
-    count = 0
-    try:
-        chosen = [connection for connection in reader.connections if connection.topic in topics]
-        for connection, time_ns, raw in reader.messages(connections=chosen) if chosen else ():
-            yield connection.topic, time_ns, reader.deserialize(raw, connection.msgtype)
-            count += 1
-    except DAMAGE as error:
-        raise BagError(
-            f"{bag} is truncated or damaged after {count} messages ({clause(error)}); copy it again."
-        ) from error
-    finally:
-        reader.close()
+def _refused(sample: Sample, topic: str, role: str) -> Sample:
+    """Return a sample without a usable stamp as one that cannot be used."""
+    refusal = FrameRefused(
+        _REASONS[role],
+        f"the messages of {topic} have no header.stamp of their own; let the driver fill it in, or give "
+        "`geoloc evaluate` --recording-times to take the times at which they were recorded.",
+    )
+    if isinstance(sample, ImageSample):
+        return replace(sample, refusal=refusal)
+    return FaultySample(sample.stamp_ns, topic, refusal)
 
 
 def _sample(topic: str, stamp_ns: int, message: Any, maker: _Maker) -> Sample:  # noqa: ANN401
@@ -267,9 +269,12 @@ def _height_sample(reference: str, stamp_ns: int, message: Any) -> HeightSample:
     return HeightSample(stamp_ns, heights.height_m(message.__msgtype__, message, reference))
 
 
+def _camera_sample(rectified: bool, stamp_ns: int, message: Any) -> CameraSample:  # noqa: ANN401
+    return CameraSample(stamp_ns, messages.intrinsics(message, rectified=rectified))
+
+
 _MAKERS: dict[str, _Maker] = {
     "image": ImageSample,
     "imu": lambda stamp_ns, message: AttitudeSample(stamp_ns, messages.quaternion(message)),
-    "camera_info": lambda stamp_ns, message: CameraSample(stamp_ns, messages.intrinsics(message)),
     "odom": lambda stamp_ns, message: OdometrySample(stamp_ns, *messages.odometry_m(message)),
 }

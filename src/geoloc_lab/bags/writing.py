@@ -112,8 +112,17 @@ class BagRecorder:
         pixels = np.frombuffer(data, dtype=np.uint8)
         self._write("compressed", stamp_ns, _CAMERA_FRAME, format="jpeg", data=pixels)
 
-    def camera_info(self, stamp_ns: int, intrinsics: Intrinsics, *, late_ns: int = 0) -> None:
-        """Record the camera's calibration; a lens without distortion is written as plumb_bob with zeros."""
+    def camera_info(
+        self, stamp_ns: int, intrinsics: Intrinsics, *, rectified: Intrinsics | None = None, late_ns: int = 0
+    ) -> None:
+        """Record the camera's calibration; a lens without distortion is written as plumb_bob with zeros.
+
+        Args:
+            stamp_ns: stamp of the message.
+            intrinsics: the camera's K and D.
+            rectified: intrinsics of undistorted images, for P; None takes K.
+            late_ns: time from the stamp to the recording.
+        """
         k = intrinsics.matrix
         model = "plumb_bob" if intrinsics.model == "none" else intrinsics.model
         coefficients = np.zeros(5) if intrinsics.model == "none" else np.asarray(intrinsics.coefficients)
@@ -131,7 +140,7 @@ class BagRecorder:
             d=coefficients,
             k=k.ravel(),
             r=np.eye(3).ravel(),
-            p=np.hstack([k, np.zeros((3, 1))]).ravel(),
+            p=np.hstack([(rectified or intrinsics).matrix, np.zeros((3, 1))]).ravel(),
             binning_x=0,
             binning_y=0,
             roi=whole,

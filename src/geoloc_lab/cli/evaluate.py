@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geoloc.cli.options import Model
+from geoloc.cli.options import Model, option
 from geoloc.errors import ParameterError
 from geoloc.nodes.startup.programs import BringUp
+from geoloc_lab.nodes.settings import EvaluationNodeSettings
 
 if TYPE_CHECKING:
-    from geoloc_lab.bags.reading import Topics
+    from geoloc_lab.bags.topic_choice import Topics
 
 _HELP = """Localize every frame of a bag and report the errors.
 
@@ -37,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    bag: Annotated[Path, typer.Argument(help="Bag: rosbag2 folder or .mcap file.")],
+    bag: Annotated[Path, typer.Argument(help="Bag: rosbag2 folder, .mcap or .db3 file, or ROS 1 .bag.")],
     map_: Annotated[Path, typer.Option("--map", help="Map directory, made by `geoloc map build`.")],
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     model: Model = "",
@@ -47,6 +48,10 @@ def evaluate(
             help="CSV of the truth with stamp_ns (or photo file), latitude, longitude. "
             "Default: the bag's NavSatFix."
         ),
+    ] = None,
+    max_truth_gap: Annotated[
+        float | None,
+        option(EvaluationNodeSettings, "max_truth_gap_s", "--max-truth-gap-s", show_default=False),
     ] = None,
     topic: Annotated[
         list[str] | None,
@@ -65,6 +70,13 @@ def evaluate(
     alone: Annotated[
         bool, typer.Option("--alone", help="Localize each frame on its own, without filter.")
     ] = False,
+    recording_times: Annotated[
+        bool,
+        typer.Option(
+            "--recording-times",
+            help="Take the recording time of messages whose driver never set header.stamp.",
+        ),
+    ] = False,
     unrefined: Annotated[bool, typer.Option("--unrefined", help="Answer without refinement.")] = False,
     backend: Annotated[
         str, typer.Option(help="Encoder backend: auto, onnxruntime, openvino or torch.")
@@ -81,11 +93,13 @@ def evaluate(
     what = BagEvaluation(
         bag=bag,
         truth=None if truth is None else read_truth_csv(truth),
+        max_truth_gap_s=max_truth_gap,
         topics=parse_topics(topic or []),
         params_files=tuple(params_file or ()),
         namespace=namespace,
         alone=alone,
         unrefined=unrefined,
+        recording_times=recording_times,
     )
     encoder = load_encoder(find_model(model), backend=backend)
     run = evaluate_bag(what, open_map(map_, encoder.card), encoder)
@@ -99,7 +113,7 @@ def parse_topics(entries: list[str]) -> "Topics":
     Raises:
         ParameterError: if an entry has another form or an unknown role.
     """
-    from geoloc_lab.bags.reading import Topics
+    from geoloc_lab.bags.topic_choice import Topics
 
     roles = [field.name for field in fields(Topics)]
     chosen: dict[str, str] = {}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
@@ -23,12 +22,13 @@ from geoloc_lab.bags.reading import (
     ImageSample,
     OdometrySample,
     Sample,
-    Topics,
     read_flight,
 )
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.run_settings import RunSettings, read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record, Recorder
+from geoloc_lab.metrics.truth_place import place_remarks
 from geoloc_lab.reports.view_album import ViewAlbum
 
 if TYPE_CHECKING:
@@ -43,22 +43,26 @@ class BagEvaluation:
     Attributes:
         bag: rosbag2 folder or .mcap file.
         truth: the reference track; None reads it from the bag.
+        max_truth_gap_s: longest gap between truth samples to interpolate across; None takes the parameter.
         topics: names of topics whose type is ambiguous.
         params_files: ROS parameter files, as for the nodes; they override the model's params.yaml.
         namespace: namespace of the nodes, which decides on the sections of the parameter files.
         alone: whether to localize each frame on its own, without filter.
         unrefined: whether to answer without refinement against the map's imagery.
+        recording_times: whether recording times count for topics whose stamps were never set.
         by_arrival: whether to process samples in order of arrival, as the nodes do, instead of by stamp.
         progress: whether to show a progress bar.
     """
 
     bag: Path
     truth: TruthTrack | None = None
+    max_truth_gap_s: float | None = None
     topics: Topics | None = None
     params_files: tuple[Path, ...] = ()
     namespace: str = BringUp.namespace
     alone: bool = False
     unrefined: bool = False
+    recording_times: bool = False
     by_arrival: bool = False
     progress: bool = True
 
@@ -71,8 +75,10 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         ParameterError: if a setting is invalid, or the map was built with another model.
     """
     flight = read_flight(what.bag, what.topics)
-    truth = what.truth or flight.truth()
     settings = read_settings(encoder, map_directory, what.params_files, what.namespace)
+    truth = what.truth or flight.truth()
+    truth = replace(truth, max_gap_s=what.max_truth_gap_s or settings.max_truth_gap_s)
+    remarks = (*flight.remarks(), *place_remarks(truth, map_directory))
     rules = settings.localizer
     settings = replace(
         settings,
@@ -83,7 +89,12 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         ),
     )
     pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
-    samples = flight.samples(by_arrival=what.by_arrival, altitude_reference=settings.rig.altitude_reference)
+    samples = flight.samples(
+        by_arrival=what.by_arrival,
+        altitude_reference=settings.rig.altitude_reference,
+        rectified=settings.camera.rectified,
+        recording_times=what.recording_times,
+    )
     frames = frames_when_ready(samples, pipeline.take, pipeline.ready)
     bar = progress_bar(frames, label="localize", unit="frame", total=flight.image_count, shown=what.progress)
     records = tuple(pipeline.process(frame) for frame in bar)
@@ -95,6 +106,7 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         views=pipeline.views,
         calibration=encoder.card.calibration,
         filtered=settings.localizer.filter,
+        remarks=(*remarks, *truth.sentences([record.stamp_ns for record in records])),
     )
 
 
@@ -134,7 +146,7 @@ class _Pipeline:
         """Localize one frame and time every stage."""
         clock = _StopWatch()
         try:
-            image = messages.decode_image(frame.message)
+            image = frame.decode()
             clock.lap("decode")
             view = self._rig.view(frame.stamp_ns, image)
             clock.lap("warp")

@@ -9,7 +9,7 @@ import numpy as np
 
 from geoloc import geodesy
 from geoloc.arrays import BoolArray, Float64Array
-from geoloc_lab.bags.truth_track import jumped
+from geoloc_lab.bags.truth_samples import jumped
 from geoloc_lab.metrics.answers import Answers
 
 RECOVERED_M = 50.0

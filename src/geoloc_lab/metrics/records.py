@@ -14,6 +14,7 @@ from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import BagError, Reason
 from geoloc.raster.colours import Rgb
 from geoloc.search.tiles import score_margin
+from geoloc_lab.bags.truth_samples import is_place
 
 if TYPE_CHECKING:
     from geoloc.encoder.calibration import Calibration
@@ -74,8 +75,8 @@ class Record:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the frame has a truth."""
-        return math.isfinite(self.truth_latitude_deg) and math.isfinite(self.truth_longitude_deg)
+        """Whether the frame has a truth; reports of older versions also hold positions that are none."""
+        return is_place(self.truth_latitude_deg, self.truth_longitude_deg)
 
 
 class Recorder:
@@ -168,6 +169,10 @@ class EvaluationRun:
         kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
         calibration: calibration of the evaluated model, already applied to the covariances; None if unknown.
         filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
+        remarks: sentences about the recording that the reader must know, such as truth that was left out.
+
+    Raises:
+        BagError: if no frame has a truth.
     """
 
     title: str
@@ -179,10 +184,11 @@ class EvaluationRun:
     kidnaps_ns: tuple[int, ...] | None = None
     calibration: "Calibration | None" = None
     filtered: bool = True
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not any(record.has_truth for record in self.records):
-            raise BagError(
-                f"{self.title}: no frame has a truth position at its stamp; check that truth and images "
-                "share one clock, and that the truth covers the frames."
+            why = " ".join(self.remarks) or (
+                "check that truth and images share one clock, and that the truth covers the frames."
             )
+            raise BagError(f"{self.title}: no frame has a truth position at its stamp; {why}")

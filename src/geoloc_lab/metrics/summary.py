@@ -167,10 +167,20 @@ def track_bias_m(records: Sequence[Record]) -> tuple[float, float]:
 
 def refusals(records: Sequence[Record]) -> dict[str, int]:
     """Return the number of refused frames by reason, most frequent first."""
-    reasons = (
-        str(record.reason) if record.reason else "no_answer" for record in records if not record.has_fix
-    )
-    return dict(Counter(reasons).most_common())
+    return dict(Counter(_reason(record) for record in records if not record.has_fix).most_common())
+
+
+def refusal_sentences(records: Sequence[Record]) -> dict[str, str]:
+    """Return a sentence for each reason of `refusals`: that of the first frame refused so."""
+    said: dict[str, str] = {}
+    for record in records:
+        if record.has_truth and not record.has_fix and record.sentence:
+            said.setdefault(_reason(record), record.sentence)
+    return said
+
+
+def _reason(record: Record) -> str:
+    return str(record.reason) if record.reason else "no_answer"
 
 
 def recall_at_1(records: Sequence[Record]) -> float:

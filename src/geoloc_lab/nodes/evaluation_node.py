@@ -13,6 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import Vector3Stamped
+from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, NavSatFix, PointCloud2
@@ -26,6 +27,7 @@ from geoloc.nodes import topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, run
 from geoloc_lab.metrics.records import EvaluationRun, Recorder
+from geoloc_lab.metrics.truth_place import place_remarks
 from geoloc_lab.nodes.logbook import Logbook
 from geoloc_lab.nodes.settings import EvaluationNodeSettings
 from geoloc_lab.reports.report import metres_table, write_report
@@ -66,6 +68,9 @@ class EvaluationNode(GeolocNode):
             topics.any_publisher(depth=1000),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        self.create_subscription(
+            Odometry, topics.ODOM, self._listener(self.logbook.take_odometry), topics.sensor_stream()
+        )
         self.create_subscription(Image, topics.VIEW_IMAGE, self._listener(self.logbook.take_view), _VIEWS)
 
     def close(self) -> None:
@@ -91,9 +96,10 @@ class EvaluationNode(GeolocNode):
         """Write the report and return its table and its path as text for the terminal."""
         frames = self.logbook.frames
         truth = self.logbook.truth(self._settings.max_truth_gap_s)
+        records = self.logbook.records(Recorder(self._map, truth))
         report = EvaluationRun(
             title=self._settings.title,
-            records=self.logbook.records(Recorder(self._map, truth)),
+            records=records,
             map_directory=self._map,
             notes={
                 "map": self._settings.map,
@@ -102,6 +108,10 @@ class EvaluationNode(GeolocNode):
             },
             views=self.logbook.views,
             calibration=self._calibration,
+            remarks=(
+                *place_remarks(truth, self._map),
+                *truth.sentences([record.stamp_ns for record in records]),
+            ),
         )
         page = write_report(report, Path(self._settings.out))
         self._reported = frames

@@ -11,13 +11,16 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geographic_msgs.msg import GeoPointStamped
 from geometry_msgs.msg import Vector3Stamped
-from sensor_msgs.msg import Image, NavSatFix, NavSatStatus, PointCloud2
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Image, NavSatFix, PointCloud2
 
 from geoloc.camera import messages
 from geoloc.camera.message_types import Stamped
 from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc.localizer import Candidates, Fix
 from geoloc.nodes import messages_in
+from geoloc_lab.bags.odometry_track import OdometryTrack
+from geoloc_lab.bags.truth_samples import TruthSample, is_place, truth_sample
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.metrics.records import Record, Recorder
 from geoloc_lab.reports.view_album import ViewAlbum
@@ -48,7 +51,8 @@ class Logbook:
     def __init__(self, truth_topic: str = "truth") -> None:
         self._truth_topic = truth_topic
         self._pages: dict[int, _Page] = {}
-        self._truth: list[tuple[int, float, float]] = []
+        self._truth: list[TruthSample] = []
+        self._odometry: list[tuple[int, float, float]] = []
         self.views = ViewAlbum()
 
     @property
@@ -59,7 +63,7 @@ class Logbook:
     @property
     def has_truth(self) -> bool:
         """Whether a reference position has arrived."""
-        return any(math.isfinite(latitude) for _, latitude, _ in self._truth)
+        return any(s.has_fix and is_place(s.latitude_deg, s.longitude_deg) for s in self._truth)
 
     def take_offset(self, message: Vector3Stamped, now_ns: int) -> None:
         """Store a `view/offset`; every frame has one, including refused frames."""
@@ -89,8 +93,11 @@ class Logbook:
 
     def take_truth(self, message: NavSatFix, _now_ns: int) -> None:
         """Store a reference position."""
-        if message.status.status != NavSatStatus.STATUS_NO_FIX:
-            self._truth.append((messages.stamp_ns(message), message.latitude, message.longitude))
+        self._truth.append(truth_sample(message))
+
+    def take_odometry(self, message: Odometry, _now_ns: int) -> None:
+        """Store a position by odometry, which tells whether a repeated truth is one."""
+        self._odometry.append((messages.stamp_ns(message), *messages.odometry_m(message)[0]))
 
     def take_refusals(self, message: DiagnosticArray, _now_ns: int) -> None:
         """Store the reason why a frame was refused; the first node that refused it counts."""
@@ -102,11 +109,11 @@ class Logbook:
         """Return the reference track.
 
         Raises:
-            BagError: if no truth has arrived.
+            BagError: if no truth has arrived; the sentence says why if positions have that are none.
         """
-        if not self.has_truth:
+        if not self._truth:
             raise BagError(f"no position has come on {self._truth_topic}; publish a NavSatFix on it.")
-        return TruthTrack.of(self._truth, self._truth_topic, max_gap_s)
+        return TruthTrack.of(self._truth, self._truth_topic, max_gap_s, OdometryTrack(self._odometry).moved_m)
 
     def records(self, recorder: Recorder) -> tuple[Record, ...]:
         """Return a record for each frame that camera_node processed, in stamp order."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
@@ -22,10 +23,11 @@ from std_srvs.srv import Trigger
 from tqdm import tqdm
 
 from geoloc.errors import BagError, ParameterError, clause
-from geoloc.nodes import messages_out, topics
+from geoloc.nodes import messages_in, messages_out, topics
 from geoloc.nodes.parameters import declare
 from geoloc.nodes.runner import GeolocNode, StopSignal, ros_running, run
 from geoloc.progress import progress_bar
+from geoloc.refusal_tally import RefusalTally
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.nodes.replay_clock import ReplayClock
 from geoloc_lab.nodes.settings import ReplayNodeSettings
@@ -42,6 +44,7 @@ _AWAITED = (
 _TRANSPORTS = {topics.IMAGE, topics.IMAGE_COMPRESSED}  # camera_node reads one of them
 _STEADY_S = 3.0  # period of DDS announcements, after which the nodes have discovered each other
 _SETTLE_S = 2.0
+_LAST_REFUSALS = 20  # messages that may wait at the end
 _REPORT_TIMEOUT_S = 300.0
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s of flight [{elapsed}<{remaining}]"
 
@@ -67,6 +70,8 @@ class ReplayNode(GeolocNode):
             topic.target: self._publisher(topic.kind, topic.target) for topic in self._playlist.topics
         }
         self._reporter = self.create_client(Trigger, "evaluation_node/report")
+        self._tally = RefusalTally()
+        self.create_subscription(DiagnosticArray, topics.REFUSALS, self._on_refusals, topics.every_answer())
 
     def close(self) -> None:
         """Close the bag."""
@@ -93,8 +98,8 @@ class ReplayNode(GeolocNode):
         if clock.lost_s:
             self._say(f"this machine is too slow for the rate: playback took {clock.lost_s:.1f} s longer")
         self._sleep_until(clock.now_ns() + round(_SETTLE_S * self._settings.rate * 1e9), clock, stop)
-        if self._settings.report and not stop.is_set:
-            self._request_report()
+        if stop.is_set or not (self._settings.report and self._request_report()):
+            self._sum_up()
 
     def _play_messages(self, start_ns: int, clock: ReplayClock, stop: StopSignal) -> None:
         total_s = (self._playlist.end_ns - start_ns) / 1e9
@@ -106,6 +111,7 @@ class ReplayNode(GeolocNode):
                 if topic.target in (topics.IMAGE, topics.IMAGE_COMPRESSED):
                     self._publish_clock(time_ns)  # so that the age of a frame starts at 0
                 self._publishers_by_topic[topic.target].publish(raw)
+                rclpy.spin_once(self, timeout_sec=0.0)  # hear a refusal
                 bar.update((time_ns - start_ns) / 1e9 - bar.n)
 
     def _publisher(self, kind: type[Any], target: str) -> "Publisher[Any]":
@@ -158,7 +164,23 @@ class ReplayNode(GeolocNode):
     def _publish_clock(self, time_ns: int) -> None:
         self._clock_publisher.publish(Clock(clock=messages_out.time(time_ns)))
 
-    def _request_report(self) -> None:
+    def _on_refusals(self, message: DiagnosticArray) -> None:
+        for refusal in messages_in.refusals(message):
+            self._tally.add(refusal)
+
+    def _sum_up(self) -> None:
+        """Say a sentence for each reason for which the nodes refused frames."""
+        for _ in range(_LAST_REFUSALS):
+            rclpy.spin_once(self, timeout_sec=0.0)
+        for sentence in self._tally.sentences():
+            self._say(f"no fix: {sentence}")
+
+    def _request_report(self) -> bool:
+        """Request the report and show it; return whether evaluation_node has written one.
+
+        Raises:
+            BagError: if there is none although it is required.
+        """
         if self._reporter.wait_for_service(timeout_sec=0.5):
             future = self._reporter.call_async(Trigger.Request())
             rclpy.spin_until_future_complete(self, future, timeout_sec=_REPORT_TIMEOUT_S)
@@ -167,10 +189,11 @@ class ReplayNode(GeolocNode):
         elif self._settings.await_evaluation:
             answer = Trigger.Response(message="there is no report: evaluation_node does not run.")
         else:
-            return
+            return False
         if not answer.success and self._settings.await_evaluation:
             raise BagError(f"{self._settings.bag}: {answer.message}")
         self._say(answer.message)
+        return bool(answer.success)
 
     def _say(self, sentence: str) -> None:
         tqdm.write(f"replay: {sentence}", file=sys.stderr)

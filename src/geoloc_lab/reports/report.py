@@ -14,7 +14,7 @@ import jinja2
 from geoloc import __version__
 from geoloc.errors import ParameterError, clause
 from geoloc_lab.metrics.records import EvaluationRun
-from geoloc_lab.metrics.summary import Summary, summarise
+from geoloc_lab.metrics.summary import Summary, refusal_sentences, summarise
 from geoloc_lab.reports.frames_csv import FRAMES, write_frames
 from geoloc_lab.reports.plots import Plot, draw_plots
 from geoloc_lab.reports.tables import (
@@ -61,8 +61,9 @@ def summaries_of(run: EvaluationRun) -> dict[str, Summary]:
 
 
 def metres_table(run: EvaluationRun) -> str:
-    """Return the title and the main table of a run as text for a terminal."""
-    return f"{run.title}\n\n{terminal_table(summaries_of(run))}"
+    """Return title, main table, a sentence for each reason of a refusal, and remarks, for a terminal."""
+    table = terminal_table(summaries_of(run), refusal_sentences(run.records), run.remarks)
+    return f"{run.title}\n\n{table}"
 
 
 def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path) -> None:
@@ -72,11 +73,15 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
         "model": run.map_directory.model_id,
         "tiles": len(run.map_directory.tiles),
         "filtered": run.filtered,
-        "notes": dict(run.notes),
+        "notes": _notes(run),
         "calibration": None if run.calibration is None else asdict(run.calibration),
         "summary": {name: _summary_json(summary) for name, summary in summaries.items()},
     }
     path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _notes(run: EvaluationRun) -> dict[str, str]:
+    return {**run.notes, **({"remarks": " ".join(run.remarks)} if run.remarks else {})}
 
 
 def _summary_json(summary: Summary) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def _page(run: EvaluationRun, summaries: Mapping[str, Summary], plots: Sequence[
     return page_of(
         "report.html.j2",
         title=run.title,
-        notes=run.notes,
+        notes=_notes(run),
         summary=summaries["all"],
         columns=list(summaries),
         rows=error_rows(summaries),

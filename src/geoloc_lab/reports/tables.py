@@ -4,6 +4,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from geoloc.refusal_tally import in_words
 from geoloc_lab.metrics.consistency import NOMINAL, SIGMAS
 from geoloc_lab.metrics.risk import FALSE_BEYOND_M, FalseFixes
 from geoloc_lab.metrics.summary import RADII_M, Summary
@@ -167,21 +168,29 @@ def _risk_rows(summary: Summary) -> list[ConsistencyRow]:
     ]
 
 
-def terminal_table(summaries: Mapping[str, Summary]) -> str:
-    """Return errors, latency and refusals as aligned text for the terminal."""
+def terminal_table(
+    summaries: Mapping[str, Summary], sentences: Mapping[str, str], remarks: Sequence[str] = ()
+) -> str:
+    """Return errors, latency, refusals and remarks as text for the terminal.
+
+    Args:
+        summaries: summaries by column; the first is of all frames.
+        sentences: a sentence for each reason of a refusal.
+        remarks: sentences about the recording.
+    """
     first = next(iter(summaries.values()))
     parts = [aligned([("", tuple(summaries)), *error_rows(summaries)])]
     if first.latency_ms:
         parts.append(aligned([("latency", ("median", "p95")), *latency_rows(first)]))
     if first.refusals:
-        parts.append(
-            aligned(
-                [("reason for no fix", ("frames",)), *((k, (str(n),)) for k, n in first.refusals.items())]
-            )
-            + "\ndocs/refusals.md says what to do about each reason."
-        )
+        counts = [("reason for no fix", ("frames",)), *((k, (str(n),)) for k, n in first.refusals.items())]
+        refused = first.refusals.items()
+        said = [in_words(reason, n, sentences[reason]) for reason, n in refused if reason in sentences]
+        what_to_do = "docs/refusals.md says what to do about each reason."
+        parts.append("\n".join((aligned(counts), *said, what_to_do)))
     if first.frames_without_truth:
         parts.append(f"{first.frames_without_truth} frames without a truth at their stamp are left out.")
+    parts += [f"note: {remark}" for remark in remarks]
     return "\n\n".join(parts)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from geoloc.errors import ParameterError
 from geoloc.mapping.grid import default_view_size_m
 from geoloc.raster.views import open_raster
-from geoloc_lab.bags.reading import Topics
-from geoloc_lab.evaluation.run_settings import read_rig_settings
+from geoloc_lab.bags.topic_choice import Topics
+from geoloc_lab.evaluation.run_settings import read_camera_settings
 from geoloc_training.adaptation.footage import FootageOptions, FootageReport, cut_footage
 from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
@@ -135,8 +135,10 @@ def _cut_into(root: Path, sources: Sources, encoder: "Encoder", *, progress: boo
             raster.bounds_m, size_px, encoder.card.gsd_range_m
         )
         # Open footage before the long work, so that unreadable footage is refused at once.
-        rig = read_rig_settings(view_size_m, size_px, sources.params_files)
-        reading = ReadingOptions(rig, sources.assumed, sources.topics, sources.calibration)
+        camera = read_camera_settings(view_size_m, size_px, sources.params_files)
+        reading = ReadingOptions(
+            camera.rig, sources.assumed, sources.topics, sources.calibration, camera.rectified
+        )
         recordings = [open_recording(path, reading) for path in sources.footage]
         options = TileOptions(view_size_m, size_px, sources.overlap)
         tiles, bare = cut_tiles(raster, options, root, progress=progress)

@@ -82,6 +82,8 @@ class FootageReport:
         rest = f"; left out: {', '.join(left_out)}" if left_out else ""
         said = [f"{self.views} views from {self.looked_at} frames{rest}."]
         said += [f"{count} views were {KINDS[kind]}." for kind, count in self.kept.items() if kind != POSED]
+        if self.refused:
+            said.append(f"The first unusable frame: {self.example}")
         if self.fallback_m is not None:
             said.append(
                 f"Frames with unknown footprint are assumed to show {self.fallback_m:.0f} m along their "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of footage: a rosbag2 recording, the folder of a photo flight, or any folder of images.
+"""Readers of footage: a bag, the folder of a photo flight, or any folder of images.
 
 Each reader yields its frames in order, with a `Warper` that holds the pose as far as the footage states it.
 Positions are never read.
@@ -13,8 +13,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from geoloc.camera import messages
 from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG
+from geoloc.camera.image_header import truncated_kind
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.rig import RigSettings
 from geoloc.errors import BagError, FrameRefused, Reason
@@ -23,9 +23,9 @@ from geoloc_lab.bags.reading import (
     AttitudeSample,
     CameraSample,
     HeightSample,
-    Topics,
     read_flight,
 )
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.photo_flights.attitude import body_quaternion, gimbal_rotation
 from geoloc_lab.photo_flights.cameras import lens_of, read_calibration
 from geoloc_lab.photo_flights.folder import find_flights
@@ -35,7 +35,7 @@ from geoloc_lab.photo_flights.photos import Photo, read_photo, stamps_ns
 from geoloc_training.adaptation.warping import Assumptions, Warper
 from geoloc_training.arrays import Image
 
-_BAGS = (".mcap", ".db3")
+_BAGS = (".mcap", ".db3", ".bag")
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 _SECOND_NS = 1_000_000_000
 _NO_POSITION = ""
@@ -68,12 +68,14 @@ class ReadingOptions:
         topics: topic names, for bags in which the message types are ambiguous.
         calibration: table `cameras.json` with the lens calibrations of photos; None to look for it near the
             photos.
+        rectified: whether a bag's images are already undistorted.
     """
 
     rig: RigSettings
     assumed: Assumptions = field(default_factory=Assumptions)
     topics: Topics = field(default_factory=Topics)
     calibration: Path | None = None
+    rectified: bool = False
 
 
 class Recording(Protocol):
@@ -96,8 +98,8 @@ def open_recording(path: Path, options: ReadingOptions) -> Recording:
         return _Bag(path, options)
     if not path.is_dir():
         raise BagError(
-            f"{path} is neither a bag nor a folder of images; give a .mcap or .db3 file, a rosbag2 folder or "
-            "a folder of images."
+            f"{path} is neither a bag nor a folder of images; give a .mcap, .db3 or .bag file, a rosbag2 "
+            "folder or a folder of images."
         )
     if any(path.glob("queries*.csv")) and (path / "images").is_dir():
         return _PhotoFlight(path, options)
@@ -105,7 +107,7 @@ def open_recording(path: Path, options: ReadingOptions) -> Recording:
 
 
 class _Bag:
-    """A rosbag2 recording, whose NavSatFix topics are not opened."""
+    """A recording of ROS, whose NavSatFix topics are not opened."""
 
     timed = True
 
@@ -115,9 +117,11 @@ class _Bag:
 
     def frames(self) -> Iterator[Frame]:
         warper = Warper(self._options.rig, self._options.assumed)
-        samples = self._flight.samples(altitude_reference=self._options.rig.altitude_reference)
+        samples = self._flight.samples(
+            altitude_reference=self._options.rig.altitude_reference, rectified=self._options.rectified
+        )
         for sample in frames_when_ready(samples, warper.take, warper.ready):
-            yield Frame(sample.stamp_ns, str(sample.stamp_ns), _decoder(sample.message), warper)
+            yield Frame(sample.stamp_ns, str(sample.stamp_ns), sample.decode, warper)
 
 
 class _PhotoFlight:
@@ -220,17 +224,15 @@ def _header(path: Path) -> Photo | None:
         return None
 
 
-def _decoder(message: object) -> Callable[[], Image]:
-    return lambda: messages.decode_image(message)  # type: ignore[arg-type]  # a message as rosbags decodes it
-
-
 def _read(path: Path) -> Image:
     """Return an image's pixels without EXIF rotation, because a gimbal's angles refer to the raw image."""
-    picture = (
-        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if path.stat().st_size
-        else None
-    )
+    data = path.read_bytes()
+    if kind := truncated_kind(data):  # OpenCV would fill the rest with grey
+        raise FrameRefused(
+            Reason.BAD_IMAGE, f"{path} is a {kind} that is truncated after {len(data)} bytes; copy it again."
+        )
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if picture is None:
-        raise FrameRefused(Reason.BAD_IMAGE, f"{path} is damaged and cannot be decoded")
+        raise FrameRefused(Reason.BAD_IMAGE, f"{path} is damaged and cannot be decoded; copy it again.")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

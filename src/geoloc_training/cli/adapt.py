@@ -29,8 +29,8 @@ def adapt_command(
         list[Path],
         typer.Option(
             "--footage",
-            help="Bag (.mcap, .db3 or rosbag2 folder), photo flight (a folder that `geoloc flight` accepts), "
-            "or folder of images. Repeatable.",
+            help="Bag (.mcap, .db3, .bag or rosbag2 folder), photo flight (a folder that `geoloc flight` "
+            "accepts), or folder of images. Repeatable.",
         ),
     ],
     out: Annotated[

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from geoloc.camera.image_header import truncated_kind
 from geoloc.errors import RasterError
 from geoloc_training.arrays import Image
 
@@ -16,7 +17,9 @@ def read_picture(path: Path) -> Image:
     Raises:
         RasterError: the file is missing, empty, truncated or not an image.
     """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    data = path.read_bytes() if path.is_file() else b""
+    is_whole = data and not truncated_kind(data)  # OpenCV would fill the rest with grey
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if is_whole else None
     if picture is None:
         raise RasterError(
             f"{path} cannot be read as an image; replace the file or remove it from the data set."

@@ -231,6 +231,15 @@ def test_stamps_are_exact():
     assert messages.stamp_ns(message) == 1_700_000_001_999_999_999
 
 
+def test_an_image_without_a_stamp_is_refused():
+    messages.check_stamp(1)
+    with pytest.raises(
+        FrameRefused, match=r"stamp 0; let the camera's driver fill in header\.stamp"
+    ) as refused:
+        messages.check_stamp(0)
+    assert refused.value.reason is Reason.BAD_IMAGE
+
+
 def camera_info(**change) -> SimpleNamespace:
     roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0, do_rectify=False)
     values = {

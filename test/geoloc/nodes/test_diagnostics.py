@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the nodes tell about themselves: `/diagnostics`, `refusals`, `state`, and the console with /rosout."""
 
+import re
 import time
 from collections import defaultdict
 from types import SimpleNamespace
@@ -262,3 +263,11 @@ def test_a_node_whose_predecessor_is_gone_for_good_says_which_to_start(pilot, mo
 def test_a_refusal_without_a_sensor_keeps_its_sentence(pilot):
     refusal = FrameRefused(Reason.DULL_VIEW, "the view has one colour.")
     assert wiring.naming_input(refusal, pilot) is refusal
+
+
+def test_at_its_end_a_node_sums_up_its_refusals(pilot, flown):
+    flown[0].close()
+    told = (
+        r"refused in this flight: no_height, \d+ frames: no height has arrived yet; check the altitude topic"
+    )
+    assert wait_for(lambda: any(re.match(told, text) for _, text in pilot.console(CAMERA)))

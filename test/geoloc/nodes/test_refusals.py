@@ -56,6 +56,12 @@ def test_two_image_publishers_are_refused_until_one_stops(spinner, drone):
     drone.good_frame()
 
 
+def test_an_image_without_a_stamp_is_refused(drone):
+    drone.shoot(0, frame_at(0.0, 0.0))
+    assert drone.reason(0) == "bad_image"
+    drone.good_frame()
+
+
 def test_a_camera_that_changes_its_encoding_in_flight_is_answered(drone):
     drone.good_frame()
     stamp_ns = drone.next_stamp()

@@ -18,9 +18,9 @@ from geoloc_lab.bags.reading import (
     HeightSample,
     ImageSample,
     OdometrySample,
-    Topics,
     read_flight,
 )
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.bags.writing import STORAGES, BagRecorder
 
 

@@ -13,7 +13,7 @@ from geoloc.cli import app
 from geoloc.errors import BagError, ParameterError
 from geoloc.mapping.builder import build_map
 from geoloc.mapping.recipe import BuildOptions
-from geoloc_lab.bags.reading import Topics
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.cli.evaluate import parse_topics
 from geoloc_lab.reports.frames_csv import read_frames
 

@@ -13,7 +13,7 @@ import toy_flight
 import toy_map
 from geoloc.errors import BagError, ParameterError, Reason
 from geoloc.installed import config_file
-from geoloc_lab.bags.reading import Topics
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.bags.truth_track import TruthTrack
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.evaluation.run_settings import read_settings
@@ -84,6 +84,47 @@ def test_a_flight_that_lacks_a_topic_is_refused_frame_by_frame_with_the_reason(t
     assert summary.refusals == {reason: 2}
 
 
+def test_undistorted_images_are_answered_as_well_as_by_the_nodes(run, tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", raw_lens=toy_flight.RAW_LENS)
+    file = params(tmp_path / "drone.yaml", rectified=True)
+    rectified = evaluated(bag, params_files=(file,))
+    for one, other in zip(rectified.records, run.records, strict=True):
+        assert (one.latitude_deg, one.longitude_deg) == (other.latitude_deg, other.longitude_deg)
+    distorted = evaluated(bag)
+    assert distorted.records[0].latitude_deg != run.records[0].latitude_deg
+
+
+def test_each_reason_is_said_in_a_sentence_with_its_number_of_frames(tmp_path):
+    tilted = (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5))
+    table = metres_table(evaluated(toy_flight.write_flight(tmp_path / "flight", count=3, imu=tilted)))
+    lines = table.splitlines()
+    (first,) = (line for line in lines if line.startswith("tilt "))
+    assert first.split() == ["tilt", "3"]
+    (said,) = (line for line in lines if line.startswith("tilt, "))
+    assert said.startswith("tilt, 3 frames: the camera is tilted 90 degrees from straight down, more than")
+
+
+def test_left_out_truth_and_gaps_are_remarks_in_terminal_and_report(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "flight", count=4, truth=False)
+    start, frame = toy_flight.START_S, MAP.frame
+    places = [tuple(float(v) for v in frame.to_geodetic(*place)) for place in toy_flight.places(4)]
+    rows = [((start + second) * 10**9, *places[second]) for second in (0, 3)]
+    truth = TruthTrack.of([*rows, ((start + 1) * 10**9, 0.0, 0.0)], "rtk.csv")
+    run = evaluated(bag, truth=truth)
+    assert summaries_of(run)["all"].frames == 2
+    assert [remark.split(",")[0] for remark in run.remarks] == [
+        "truth samples left out: 1 of 3 of rtk.csv (1 at 0",
+        "frames without truth: 2",
+    ]
+    assert "up to 3.0 s apart, more than max_truth_gap_s 2; raise it (--max-truth-gap-s)" in run.remarks[1]
+    for remark in run.remarks:
+        assert f"note: {remark}" in metres_table(run)
+    file = params(tmp_path / "gap.yaml", max_truth_gap_s=4.0)
+    wider = evaluated(bag, truth=truth, params_files=(file,))
+    assert summaries_of(wider)["all"].frames == 4
+    assert summaries_of(wider)["all"].max_m < toy_map.PITCH_M
+
+
 def test_unusable_messages_are_counted_in_the_notes(tmp_path):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, height_m=-1.0))
     assert run.notes["unusable messages"] == "2 on /geoloc/altitude"
@@ -100,7 +141,7 @@ def test_truth_may_come_from_another_source(tmp_path):
 
 def test_truth_of_another_time_is_refused(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", count=2)
-    with pytest.raises(BagError, match="share one clock"):
+    with pytest.raises(BagError, match=r"frames without truth: 2, before .* share one clock"):
         evaluated(bag, truth=TruthTrack.of([(0, 47.0, 8.0)], "elsewhere"))
 
 
@@ -127,9 +168,11 @@ def test_the_report_is_one_folder_with_a_self_contained_page(run, tmp_path):
 
 def test_a_flight_without_a_fix_has_a_report_with_null_for_unknown_values(tmp_path):
     record = Record(0, 47.0, 8.0, reason=Reason.TILT)
-    page = write_report(EvaluationRun("nothing", (record,), MAP), tmp_path)
+    page = write_report(EvaluationRun("nothing", (record,), MAP, remarks=("It rains.",)), tmp_path)
     assert "tilt" in page.read_text(encoding="utf-8")
+    assert "It rains." in page.read_text(encoding="utf-8")
     content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert content["notes"] == {"remarks": "It rains."}
     assert content["summary"]["all"]["median_m"] is None
     assert content["summary"]["all"]["belief"]["nees"] is None
     assert not (tmp_path / "belief.png").exists()

@@ -15,9 +15,15 @@ from geoloc.errors import ParameterError
 from geoloc.installed import config_file
 from geoloc.localizer import LocalizerSettings
 from geoloc.nodes.settings import NODES as FLYING
+from geoloc.nodes.settings import CameraNodeSettings
 from geoloc.parameter_files import read_sections
 from geoloc.settings import settings_of
-from geoloc_lab.evaluation.run_settings import RunSettings, read_settings
+from geoloc_lab.evaluation.run_settings import (
+    WITHOUT_EFFECT,
+    RunSettings,
+    read_camera_settings,
+    read_settings,
+)
 from geoloc_lab.nodes.settings import NODES as LABS
 
 ENCODER = toy_flight.PixelEncoder()
@@ -179,19 +185,41 @@ def another(name, declared):
     return type(declared.default)({"min_height_m": 20.0, "max_height_m": 1000.0}.get(name, middle))
 
 
-def test_every_setting_of_the_core_is_taken_from_parameter_files(tmp_path):
+def test_every_setting_of_camera_and_core_is_taken_from_parameter_files(tmp_path):
     declared = settings_of(RunSettings)
-    assert declared == settings_of(RigSettings) | settings_of(LocalizerSettings)
-    chosen = {name: another(name, found) for name, found in declared.items()}
+    assert declared == settings_of(CameraNodeSettings) | settings_of(LocalizerSettings)
+    chosen = {name: another(name, found) for name, found in declared.items()} | {"use_tf": False}
     sizes = {"view_size_m": MAP.view_size_m, "encoder_px": ENCODER.card.input_px}
     settings = read_settings(ENCODER, MAP, [params(tmp_path / "all.yaml", **chosen)])
     assert flat(settings) == chosen | sizes
 
 
-def test_parameters_that_only_nodes_have_are_ignored(tmp_path):
-    nodes = FLYING | LABS
-    alone = {name for kind in nodes.values() for name in settings_of(kind)} - set(settings_of(RunSettings))
-    assert {"image_transport", "silence_s", "wait_s", "max_truth_gap_s"} <= alone
+def test_every_parameter_of_the_flight_nodes_is_honoured_or_changes_no_answer():
+    of_nodes = {name for kind in FLYING.values() for name in settings_of(kind)}
+    assert of_nodes - set(settings_of(RunSettings)) <= set(WITHOUT_EFFECT)
+    assert set(WITHOUT_EFFECT) <= of_nodes
+
+
+def test_the_mount_from_tf_is_refused_because_only_nodes_follow_it(tmp_path):
+    file = params(tmp_path / "gimbal.yaml", use_tf=True)
+    with pytest.raises(ParameterError, match=r"gimbal\.yaml: use_tf is true, .* give mount_rpy_deg"):
+        read_settings(ENCODER, MAP, [file])
+    with pytest.raises(ParameterError, match="use_tf is true"):
+        read_camera_settings(40.0, 32, [file])
+
+
+def test_the_gap_of_the_truth_is_that_of_evaluation_node(tmp_path):
+    file = yaml_file(tmp_path / "a.yaml", ("/**/evaluation_node", {"max_truth_gap_s": 7}))
+    assert read_settings(ENCODER, MAP, [file]).max_truth_gap_s == 7.0
+    assert read_settings(ENCODER, MAP).max_truth_gap_s == 2.0
+    with pytest.raises(ParameterError, match=r"max_truth_gap_s is 'far'; it must be a number"):
+        read_settings(ENCODER, MAP, [params(tmp_path / "b.yaml", max_truth_gap_s="far")])
+
+
+def test_parameters_that_change_no_answer_are_ignored(tmp_path):
+    alone = {name for kind in LABS.values() for name in settings_of(kind)} - {"max_truth_gap_s"}
+    alone |= set(WITHOUT_EFFECT) - set(settings_of(CameraNodeSettings))
+    assert {"silence_s", "wait_s", "backend"} <= alone
     foreign = dict.fromkeys([*alone, "use_sim_time", "lidar_channels"], "anything")
     file = params(tmp_path / "nodes.yaml", **foreign)
     assert read_settings(ENCODER, MAP, [file]) == read_settings(ENCODER, MAP)

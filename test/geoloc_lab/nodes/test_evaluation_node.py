@@ -27,7 +27,7 @@ from flying import (
     options,
     wait_for,
 )
-from geoloc.errors import BagError, MapError, Reason
+from geoloc.errors import MapError, Reason
 from geoloc.localizer import Candidates, Fix
 from geoloc.mapping.builder import BuildOptions, build_map
 from geoloc.nodes import messages_out, retrieval_node, topics
@@ -235,12 +235,3 @@ def test_messages_without_a_frame_make_no_record():
     book.take_refusals(refusal(NS, "overheated", "of a stranger"), NS)
     assert book.frames == 0
     assert records_of(book) == ()
-
-
-def test_a_truth_message_without_a_fix_is_ignored():
-    book = Logbook()
-    lost = reference(NS, 47.0, 8.0)
-    lost.status.status = -1
-    book.take_truth(lost, NS)
-    with pytest.raises(BagError, match="truth"):
-        book.truth(2.0)

@@ -10,9 +10,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 import time
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from flying import MAP, PITCH_M, wait_for
@@ -134,6 +135,24 @@ def hurried(monkeypatch):
 def test_the_report_is_requested_at_the_end(bag, scorer, hurried, capsys):
     play(bag=str(bag), **hurried)
     assert "the table\nreport: here.html" in capsys.readouterr().err
+
+
+def test_without_a_report_the_reasons_for_no_fix_are_said(bag, listener, hurried, capsys, monkeypatch):
+    monkeypatch.setattr("geoloc_lab.nodes.replay_node._SETTLE_S", 0.2)
+    refusals = listener.create_publisher(DiagnosticArray, "/told/refusals", topics.every_answer())
+    values = [KeyValue(key="reason", value="tilt")]
+    status = DiagnosticStatus(message="the camera is tilted 60 degrees.", values=values)
+
+    def refuse_all(message):
+        refusals.publish(DiagnosticArray(header=message.header, status=[status]))
+
+    heard = listener.create_subscription(Image, "/told/image", refuse_all, FRAMES)
+    play(bag=str(bag), **{**hurried, "namespace": "told", "wait_s": 1.0, "rate": 1.0})
+    assert (
+        f"replay: no fix: tilt, {FRAMES} frames: the camera is tilted 60 degrees." in capsys.readouterr().err
+    )
+    listener.destroy_subscription(heard)
+    listener.destroy_publisher(refusals)
 
 
 def test_a_failed_report_is_an_error_if_required(bag, scorer, hurried):

@@ -14,7 +14,8 @@ from geoloc.camera import messages
 from geoloc.camera.rig import CameraRig, RigSettings
 from geoloc.errors import BagError, ParameterError
 from geoloc_lab.bags.playback import feed, frames_when_ready
-from geoloc_lab.bags.reading import ImageSample, Topics, read_flight
+from geoloc_lab.bags.reading import ImageSample, read_flight
+from geoloc_lab.bags.topic_choice import Topics
 from geoloc_training.adaptation.footage import FootageOptions, cut_footage
 from geoloc_training.adaptation.headings import HeadingSearch
 from geoloc_training.adaptation.recordings import ReadingOptions, open_recording
@@ -22,6 +23,7 @@ from geoloc_training.adaptation.view_files import write_view
 from geoloc_training.adaptation.warping import POSED, SCALED, TURNED, Assumptions
 from geoloc_training.datasets.image_files import read_picture
 from geoloc_training.datasets.region import FrameRow
+from recorded_all import SUITE, record_all
 
 VIEW_M, VIEW_PX = 40.0, 32
 RIG = RigSettings(VIEW_M, VIEW_PX)
@@ -232,6 +234,38 @@ def test_a_path_without_footage_is_refused(tmp_path, make, sentence):
 def test_a_bag_without_images_is_refused(tmp_path):
     with pytest.raises(BagError, match="holds no images"):
         _cut(tmp_path, toy_flight.write_flight(tmp_path / "bag", leave_out=("image",)))
+
+
+def test_the_views_that_geoloc_published_are_no_footage(tmp_path):
+    bag = record_all(tmp_path, SUITE)
+    report, _, pictures = _cut(tmp_path, bag)
+    assert report.kept == {POSED: 3}
+    assert _apart(pictures, _flown(toy_flight.write_flight(tmp_path / "flight", count=3))) < 2.0
+    views_alone = record_all(tmp_path / "alone", SUITE, leave_out=("image",))
+    with pytest.raises(BagError, match="holds no images of a camera"):
+        _cut(tmp_path, views_alone)
+
+
+def test_truncated_images_are_counted_and_not_learnt_from(tmp_path):
+    folder = _pictures(tmp_path / "pictures")
+    whole = cv2.imencode(".jpg", cv2.imread(str(folder / "1.png")))[1].tobytes()
+    size = len(whole) * 2 // 3
+    (folder / "1.jpg").write_bytes(whole[:size])  # OpenCV reads it, with a grey rest
+    assert cv2.imread(str(folder / "1.jpg")) is not None
+    report, rows, _ = _cut(tmp_path, folder)
+    assert (report.kept, report.refused) == ({TURNED: 4}, {"bad_image": 1})
+    assert report.example.endswith(
+        f"1.jpg is a JPEG that is truncated after {len(whole) * 2 // 3} bytes; copy it again."
+    )
+    assert report.example in " ".join(report.sentences())
+    assert "1.jpg" not in [row.name for row in rows]
+
+
+def test_the_undistorted_images_of_a_bag_take_the_matrix_p(tmp_path):
+    bag = toy_flight.write_flight(tmp_path / "bag", raw_lens=toy_flight.RAW_LENS)
+    flown = _flown(toy_flight.write_flight(tmp_path / "flight"))
+    assert _apart(_cut(tmp_path, bag, rectified=True)[2], flown) < 2.0
+    assert _apart(_cut(tmp_path, bag)[2], flown) > 5.0
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
