@@ -53,9 +53,22 @@ def places(count=6):
 
 
 def write_flight(
-    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False, track=None
+    path,
+    *,
+    count=6,
+    leave_out=(),
+    truth=True,
+    imu=NORTHWARD,
+    height_m=HEIGHT_M,
+    compressed=False,
+    track=None,
+    frozen_after=None,
 ):
-    """Write the flight; `leave_out` names roles that are not recorded, `track` gives one place a second."""
+    """Write the flight.
+
+    `leave_out` names roles that are not recorded, `track` gives one place a second, and the camera repeats
+    the picture of the second `frozen_after` from then on.
+    """
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
         for second, place in enumerate(places(count) if track is None else track):
@@ -63,7 +76,9 @@ def write_flight(
             if "camera_info" not in leave_out:
                 bag.camera_info(stamp_ns, LENS)
             if "image" not in leave_out:
-                bag.image(stamp_ns, ground.view(*place, FOOTPRINT_M, SIZE_PX)[0], compressed=compressed)
+                if frozen_after is None or second <= frozen_after:
+                    picture = ground.view(*place, FOOTPRINT_M, SIZE_PX)[0]
+                bag.image(stamp_ns, picture, compressed=compressed)
             if "imu" not in leave_out:
                 bag.imu(stamp_ns, imu, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))
             if "altitude" not in leave_out:

@@ -81,10 +81,11 @@ class HeightSample:
 
 @dataclass(frozen=True)
 class CameraSample:
-    """Intrinsics of the images that follow."""
+    """Intrinsics of the images that follow, and the frame_id of their CameraInfo."""
 
     stamp_ns: int
     intrinsics: Intrinsics
+    frame_id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +271,8 @@ def _height_sample(reference: str, stamp_ns: int, message: Any) -> HeightSample:
 _MAKERS: dict[str, _Maker] = {
     "image": ImageSample,
     "imu": lambda stamp_ns, message: AttitudeSample(stamp_ns, messages.quaternion(message)),
-    "camera_info": lambda stamp_ns, message: CameraSample(stamp_ns, messages.intrinsics(message)),
+    "camera_info": lambda stamp_ns, message: CameraSample(
+        stamp_ns, messages.intrinsics(message), str(message.header.frame_id)
+    ),
     "odom": lambda stamp_ns, message: OdometrySample(stamp_ns, *messages.odometry_m(message)),
 }

@@ -168,6 +168,7 @@ class EvaluationRun:
         kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
         calibration: calibration of the evaluated model, already applied to the covariances; None if unknown.
         filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
+        remarks: sentences about inputs that are doubtful although frames were answered, for the terminal.
     """
 
     title: str
@@ -179,6 +180,7 @@ class EvaluationRun:
     kidnaps_ns: tuple[int, ...] | None = None
     calibration: "Calibration | None" = None
     filtered: bool = True
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not any(record.has_truth for record in self.records):

@@ -84,6 +84,13 @@ def test_a_flight_that_lacks_a_topic_is_refused_frame_by_frame_with_the_reason(t
     assert summary.refusals == {reason: 2}
 
 
+def test_a_camera_that_repeats_its_picture_in_flight_is_refused_by_name(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=8, frozen_after=4), alone=False)
+    assert run.records[4].reason is None
+    assert [record.reason for record in run.records[5:]] == [Reason.REPEATED_IMAGE] * 3
+    assert "although odom has moved by 20.1 m" in run.records[5].sentence
+
+
 def test_unusable_messages_are_counted_in_the_notes(tmp_path):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=2, height_m=-1.0))
     assert run.notes["unusable messages"] == "2 on /geoloc/altitude"
