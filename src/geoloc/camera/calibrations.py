@@ -10,12 +10,17 @@ _REMEMBERED = 8
 class Calibrations:
     """The calibrations that arrived, by the frame_id of their CameraInfo.
 
+    Args:
+        image_topic: topic of the images; its name may say whether they are rectified.
+        rectified: whether the calibrations are those of rectified images.
+
     Attributes:
         remark: sentence about what differs between the last image and its calibration; empty if nothing does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, image_topic: str = "", *, rectified: bool = False) -> None:
         self.remark = ""
+        self._topic, self._rectified = image_topic, rectified
         self._known: dict[str, Intrinsics] = {}
 
     def add(self, frame_id: str, intrinsics: Intrinsics) -> None:
@@ -33,7 +38,7 @@ class Calibrations:
         another camera. An empty frame_id agrees with any.
 
         Returns:
-            The calibration as it arrived, for images of its size; None before the first.
+            The calibration as it arrived, for images of its own size; None before the first.
 
         Raises:
             FrameRefused: with `Reason.BAD_CAMERA_INFO` if frame_id and size both differ.
@@ -59,8 +64,23 @@ class Calibrations:
                 f"{both}; if these are two cameras, positions are wrong: remap camera_info to that of the "
                 "image's camera, or else give both one frame_id."
             )
-        elif resized:
-            self.remark = (
-                f"{both}, so it is scaled; if the image is a crop, publish the CameraInfo of the crop."
-            )
+        elif contradiction := self._contradiction(found):
+            self.remark = contradiction
+        elif resized and found.fits(width, height):
+            self.remark = f"{both}, so it is scaled; if the image is a crop, publish the crop's CameraInfo."
         return found
+
+    def _contradiction(self, found: Intrinsics) -> str:
+        """Return a sentence if the name of the image topic contradicts `rectified`; else an empty text."""
+        names = self._topic.split("/")
+        if not self._rectified and found.model != "none" and any(n.startswith("image_rect") for n in names):
+            return (
+                f"{self._topic} is the name of rectified images, but rectified is false, so their distortion "
+                "would be removed twice; set rectified to true, or give the raw image."
+            )
+        if self._rectified and "image_raw" in names:
+            return (
+                f"{self._topic} is the name of raw images, but rectified is true, so their distortion is "
+                "ignored; set rectified to false, or give the rectified image."
+            )
+        return ""

@@ -85,6 +85,10 @@ class Intrinsics:
         """Tangent of the largest angle off axis that the lens can image."""
         return float(self.radial_table[0][-1])
 
+    def fits(self, width: int, height: int) -> bool:
+        """Return whether an image has the aspect ratio of the calibration, to a pixel."""
+        return abs(width * self.height - height * self.width) <= max(self.width, self.height)
+
     def scaled_to(self, width: int, height: int) -> "Intrinsics":
         """Return the intrinsics of the same images resized to `width` by `height` pixels.
 
@@ -93,7 +97,7 @@ class Intrinsics:
         """
         if (width, height) == (self.width, self.height):
             return self
-        if abs(width * self.height - height * self.width) > max(self.width, self.height):
+        if not self.fits(width, height):
             raise CameraError(
                 f"the image is {width} x {height} pixels but the calibration is for {self.width} x "
                 f"{self.height}, another aspect ratio; calibrate at the image's size or state the ROI."
@@ -252,14 +256,14 @@ def _check_size(width: int, height: int) -> None:
 
 def _check_matrix(matrix: Float64Array) -> None:
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise CameraError("the camera matrix is not 3 x 3 finite numbers; check K in the CameraInfo.")
+        raise CameraError("the camera matrix is not 3 x 3 finite numbers; check K, or P if rectified.")
     if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
         raise CameraError(
             f"the focal lengths are {matrix[0, 0]:g} and {matrix[1, 1]:g} pixels, so the camera is not "
-            "calibrated; calibrate it and publish K in its CameraInfo."
+            "calibrated; calibrate it and publish K, or P if rectified, in its CameraInfo."
         )
     if np.any(matrix[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]] != (0.0, 0.0, 0.0, 0.0, 1.0)):
-        raise CameraError("the camera matrix is not fx 0 cx, 0 fy cy, 0 0 1; check K in the CameraInfo.")
+        raise CameraError("the camera matrix is not fx 0 cx, 0 fy cy, 0 0 1; check K, or P if rectified.")
 
 
 def _check_distortion(model: str, coefficients: Float64Array) -> None:

@@ -30,12 +30,12 @@ class RepeatedImages:
         Raises:
             FrameRefused: with `Reason.REPEATED_IMAGE`.
         """
-        if self._first is None or not _same(image_rgb, self._first[0]):
+        first = self._first
+        is_later = first is not None and view.stamp_ns > first[1].stamp_ns
+        if first is None or not is_later or not _same(image_rgb, first[0]):
             self._first = image_rgb, view
-            return
-        before, since_s = self._first[1], _seconds(self._first[1].stamp_ns, view.stamp_ns)
-        # From one frame, one pose gives one view.
-        if since_s and not _same(view.images, before.images):
+        elif not _same(view.images, first[1].images):  # from one frame, one pose gives one view
+            since_s = (view.stamp_ns - first[1].stamp_ns) / 1e9
             raise FrameRefused(
                 Reason.REPEATED_IMAGE,
                 f"the image repeats that of {since_s:.2f} s before, pixel for pixel, although attitude or "
@@ -64,22 +64,19 @@ class RepeatedLooks:
         Raises:
             FrameRefused: with `Reason.REPEATED_IMAGE`.
         """
-        if self._first is None or not _same(descriptors, self._first[0]):
+        first = self._first
+        if first is None or stamp_ns <= first[1] or not _same(descriptors, first[0]):
             self._first = descriptors, stamp_ns
             return
-        moved_m = self._moved_m(self._first[1], stamp_ns)
+        moved_m = self._moved_m(first[1], stamp_ns)
         if moved_m is not None and moved_m > self._least_m:
             raise FrameRefused(
                 Reason.REPEATED_IMAGE,
-                f"the view repeats that of {_seconds(self._first[1], stamp_ns):.2f} s before, although odom "
-                f"has moved by {moved_m:.1f} m; {_REMEDY}.",
+                f"the view repeats that of {(stamp_ns - first[1]) / 1e9:.2f} s before, although odom has "
+                f"moved by {moved_m:.1f} m; {_REMEDY}.",
             )
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Return whether two arrays are equal; a few rows tell most apart."""
     return one.shape == other.shape and np.array_equal(one[::32], other[::32]) and np.array_equal(one, other)
-
-
-def _seconds(from_ns: int, to_ns: int) -> float:
-    return abs(to_ns - from_ns) / 1e9

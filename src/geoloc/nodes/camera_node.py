@@ -81,6 +81,7 @@ class CameraNode(GeolocNode):
             self,
             self._rig,
             topics.CAMERA_INFO,
+            topics.IMAGE,
             small,
             topics.latched(),
             rectified=self._settings.rectified,

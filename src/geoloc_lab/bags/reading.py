@@ -196,8 +196,11 @@ def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
     waiting: list[tuple[int, int, Sample]] = []
     newest_ns = 0
     for count, sample in enumerate(samples):
-        newest_ns = max(newest_ns, sample.stamp_ns)
-        heapq.heappush(waiting, (sample.stamp_ns, count, sample))
+        stamp_ns = sample.stamp_ns
+        if isinstance(sample, CameraSample) and abs(stamp_ns - newest_ns) > _REORDER_NS:
+            stamp_ns = newest_ns  # a latched CameraInfo counts from its arrival, whenever it was made
+        newest_ns = max(newest_ns, stamp_ns)
+        heapq.heappush(waiting, (stamp_ns, count, sample))
         while waiting and waiting[0][0] < newest_ns - _REORDER_NS:
             yield heapq.heappop(waiting)[2]
     while waiting:

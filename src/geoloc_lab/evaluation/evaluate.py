@@ -87,7 +87,8 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
             refine="off" if what.unrefined else rules.refine,
         ),
     )
-    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
+    calibrations = Calibrations(flight.topics.image or "")
+    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth), calibrations)
     samples = flight.samples(by_arrival=what.by_arrival, altitude_reference=settings.rig.altitude_reference)
     frames = frames_when_ready(samples, pipeline.take, pipeline.ready)
     bar = progress_bar(frames, label="localize", unit="frame", total=flight.image_count, shown=what.progress)
@@ -106,12 +107,17 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
 
 class _Pipeline:
     def __init__(
-        self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
+        self,
+        map_directory: "MapDirectory",
+        encoder: "Encoder",
+        settings: RunSettings,
+        recorder: Recorder,
+        calibrations: Calibrations,
     ) -> None:
         self.views = ViewAlbum()
         self.faults: Counter[str] = Counter()
         self.remarks: dict[str, None] = {}
-        self._levels, self._calibrations, self._repeats = Levels(), Calibrations(), RepeatedImages()
+        self._levels, self._calibrations, self._repeats = Levels(), calibrations, RepeatedImages()
         self._rig = CameraRig(settings.rig)
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)

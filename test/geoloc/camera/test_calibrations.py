@@ -46,10 +46,44 @@ def test_a_resized_image_is_named():
     assert "1280 x 960 pixels, the image 'down' and 640 x 480, so it is scaled" in made.remark
 
 
+def test_a_crop_is_left_to_the_rig_which_refuses_it():
+    made = known(down=lens(640, 480))
+    assert made.of_image("down", 480, 480) is not None
+    assert made.remark == ""
+
+
 def test_another_frame_id_and_another_size_are_another_camera():
     with pytest.raises(FrameRefused, match=r"'front' and 1280 x 960 .* 'down' and 640 x 480") as caught:
         known(front=lens(1280, 960)).of_image("down", 640, 480)
     assert caught.value.reason is Reason.BAD_CAMERA_INFO
+
+
+BENT = Intrinsics(640, 480, lens().matrix, "plumb_bob", (-0.3, 0.1, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("topic", "rectified", "intrinsics", "words"),
+    [
+        (
+            "/cam/image_rect/compressed",
+            False,
+            BENT,
+            "rectified is false, so their distortion would be removed",
+        ),
+        ("/cam/image_rect_color", False, BENT, "/cam/image_rect_color is the name of rectified images"),
+        ("/cam/image_raw", True, lens(), "rectified is true, so their distortion is ignored"),
+        ("/cam/image_rect", True, lens(), ""),
+        ("/cam/image_rect", False, lens(), ""),  # without distortion both are the same
+        ("/cam/image_raw", False, BENT, ""),
+        ("/geoloc/image", False, BENT, ""),
+    ],
+)
+def test_a_topic_whose_name_contradicts_rectified_is_named(topic, rectified, intrinsics, words):
+    made = Calibrations(topic, rectified=rectified)
+    made.add("down", intrinsics)
+    assert made.of_image("down", 640, 480) is intrinsics
+    assert words in made.remark
+    assert bool(words) == bool(made.remark)
 
 
 def test_of_two_cameras_on_one_topic_the_images_own_is_used():

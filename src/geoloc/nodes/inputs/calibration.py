@@ -22,6 +22,7 @@ class CalibrationInput:
         node: node that subscribes.
         rig: rig that gets the intrinsics.
         topic: name of the topic, before remapping.
+        image_topic: name of the topic of the images, before remapping.
         quality: quality of service for every publisher.
         latched: quality of service for publishers that keep their last message.
         rectified: whether images are already undistorted.
@@ -32,6 +33,7 @@ class CalibrationInput:
         node: Node,
         rig: CameraRig,
         topic: str,
+        image_topic: str,
         quality: QoSProfile,
         latched: QoSProfile,
         *,
@@ -40,7 +42,7 @@ class CalibrationInput:
         self._node, self._rig, self._rectified = node, rig, rectified
         self._last: dict[str, CameraInfo] = {}
         self._lock = threading.Lock()
-        self._known = Calibrations()
+        self._known = Calibrations(node.resolve_topic_name(image_topic), rectified=rectified)
         self._said: set[str] = set()
         self._input = LatchedInput(node, CameraInfo, topic, self._on_message, quality, latched)
 

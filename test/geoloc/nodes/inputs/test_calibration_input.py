@@ -81,8 +81,8 @@ def listening(ros, monkeypatch):
         executors[-1].add_node(node)
         log = mock.Mock()
         monkeypatch.setattr(node, "get_logger", lambda: log)
-        quality = topics.sensor_stream(), topics.latched()
-        source = CalibrationInput(node, rig, topics.CAMERA_INFO, *quality, rectified=rectified)
+        names, quality = (topics.CAMERA_INFO, topics.IMAGE), (topics.sensor_stream(), topics.latched())
+        source = CalibrationInput(node, rig, *names, *quality, rectified=rectified)
 
         def until(condition, frame_id="camera"):
             """Take messages and see images until the condition holds."""
