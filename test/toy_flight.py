@@ -71,6 +71,7 @@ def write_flight(
     compressed=False,
     track=None,
     raw_lens=None,
+    frozen_after=None,
 ):
     """Write the flight.
 
@@ -78,6 +79,7 @@ def write_flight(
         leave_out: roles that are not recorded.
         track: one place a second.
         raw_lens: lens of the camera if the images are undistorted; its K and D stand beside the images' P.
+        frozen_after: second whose picture the camera repeats from then on; None repeats none.
     """
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
@@ -86,7 +88,9 @@ def write_flight(
             if "camera_info" not in leave_out:
                 bag.camera_info(stamp_ns, raw_lens or LENS, rectified=None if raw_lens is None else LENS)
             if "image" not in leave_out:
-                bag.image(stamp_ns, ground.view(*place, FOOTPRINT_M, SIZE_PX)[0], compressed=compressed)
+                if frozen_after is None or second <= frozen_after:
+                    picture = ground.view(*place, FOOTPRINT_M, SIZE_PX)[0]
+                bag.image(stamp_ns, picture, compressed=compressed)
             if "imu" not in leave_out:
                 bag.imu(stamp_ns, imu, (0.0, 0.0, 0.0), (0.0, 0.0, 9.8))
             if "altitude" not in leave_out:

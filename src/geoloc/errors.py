@@ -45,6 +45,7 @@ class Reason(str, Enum):
     """Reason why a frame has no fix; `refusals`, `state` and reports show the value."""
 
     BAD_IMAGE = "bad_image"
+    REPEATED_IMAGE = "repeated_image"
     NO_CAMERA_INFO = "no_camera_info"
     BAD_CAMERA_INFO = "bad_camera_info"
     NO_ATTITUDE = "no_attitude"

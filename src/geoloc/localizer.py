@@ -10,6 +10,7 @@ import numpy as np
 
 from geoloc import integrity
 from geoloc.arrays import Float32Array, Float64Array, UInt8Array
+from geoloc.camera.repeats import RepeatedLooks
 from geoloc.errors import FrameRefused, HintRefused, ParameterError
 from geoloc.filter import (
     BayesFilter,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings", "Query"]
+
+_NEW_GROUND = 0.05  # of a view's width: a motion that changes what is seen
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class Localizer:
         single = SingleFrame(self._tiles, settings.temperature, settings.min_score, settings.min_margin)
         self._filter = bayes if settings.filter else None
         self._estimator = self._filter or single
+        self._repeats = RepeatedLooks(bayes.moved_m, _NEW_GROUND * map_directory.view_size_m)
         self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
         self.state = State.STARTING if settings.filter else State.ALONE
         self.hint: WeighedHint | None = None
@@ -173,6 +177,7 @@ class Localizer:
             size = self._map.descriptors.shape[1]
             descriptors = integrity.checked_descriptors(query.descriptors, size, hypotheses)
             integrity.check_offset(*query.offset_m)
+            self._repeats.check(query.stamp_ns, descriptors)
 
             # Look up the view: its cosines with tiles are computed when the filter asks for them
             offsets_m = hypotheses.offsets_m(query.offset_m)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from geoloc.arrays import UInt8Array
+from geoloc.camera.levels import Levels
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,11 @@ _YUV = {
     **dict.fromkeys(("yuv422_yuy2", "yuyv"), Encoding(2, cv2.COLOR_YUV2RGB_YUY2, columns=2)),
 }
 ENCODINGS = {**_8_BITS, **_16_BITS, **_YUV}
-_OPENCV_TYPES = {"8UC1": "mono8", "8UC3": "bgr8", "8UC4": "bgra8"}
-_FROM_16_BITS = 255.0 / 65535.0
+_OPENCV_TYPES = {
+    f"{bits}UC{channels}": f"{name}{bits}"
+    for bits in (8, 16)
+    for channels, name in ((1, "mono"), (3, "bgr"), (4, "bgra"))
+}
 
 
 def ros_name(name: str) -> str:
@@ -61,13 +65,14 @@ def ros_name(name: str) -> str:
     return _OPENCV_TYPES.get(name, name)
 
 
-def to_rgb(packed: UInt8Array, encoding: Encoding, *, big_endian: bool) -> UInt8Array:
+def to_rgb(packed: UInt8Array, encoding: Encoding, levels: Levels, *, big_endian: bool) -> UInt8Array:
     """Convert packed pixels to RGB.
 
     Args:
         packed: (H, W × `bytes_per_pixel`) uint8, contiguous; W is a multiple of `columns`.
         encoding: encoding of the pixels.
-        big_endian: byte order of 16-bit values; their full range is scaled to 8 bits.
+        levels: range of 16-bit values that is scaled to 8 bits.
+        big_endian: byte order of 16-bit values.
 
     Returns:
         (H, W, 3) uint8; shares the memory of `packed` where the pixels are RGB already.
@@ -84,4 +89,4 @@ def to_rgb(packed: UInt8Array, encoding: Encoding, *, big_endian: bool) -> UInt8
     values = stored.astype(np.uint16)
     if encoding.conversion is not None:
         values = cv2.cvtColor(values, encoding.conversion)
-    return np.multiply(values, _FROM_16_BITS).astype(np.uint8)
+    return levels.to_8_bits(values)

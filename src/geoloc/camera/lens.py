@@ -7,7 +7,7 @@ centre of the top left pixel, so a frame of width W spans x from -0.5 to W - 0.5
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,12 @@ import numpy as np
 from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import CameraError
 
-COEFFICIENT_COUNTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
+COEFFICIENT_COUNTS = {
+    "none": (0,),
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (8, 12, 14),
+    "equidistant": (4,),
+}
 
 _WIDEST_RADIUS = 20.0  # tangent of 87 degrees off axis, beyond which no lens polynomial is valid
 _RADIUS_STEPS = 4000
@@ -23,6 +28,7 @@ _RAY_TOLERANCE = 1e-5  # in focal lengths
 _NEWTON_ROUNDS = 8
 _NEWTON_TOLERANCE = 1e-10
 _NUDGE = 1e-7
+_ROTATION_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,10 @@ class Intrinsics:
         matrix: (3, 3) float, fx 0 cx / 0 fy cy / 0 0 1, pixels.
         model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (the fisheye of OpenCV and ROS).
         coefficients: distortion coefficients in the order of `sensor_msgs/CameraInfo`: (0,), (4,) or (5,),
-            (8,), or (4,), for the models in the order above.
+            (8,), (12,) or (14,), or (4,), for the models in the order above. Numbers 9 to 12 are OpenCV's
+            thin prism, 13 and 14 the tilt of its sensor.
+        rectification: rotation (3, 3) from the optical frame to that of rectified images, R of the
+            `CameraInfo`; None if the two frames are one, as for raw images.
 
     Raises:
         CameraError: for an invalid calibration, such as a matrix of zeros.
@@ -46,6 +55,7 @@ class Intrinsics:
     matrix: Float64Array
     model: str = "none"
     coefficients: Float64Array | tuple[float, ...] = ()
+    rectification: Float64Array | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", np.array(self.matrix, dtype=np.float64))
@@ -53,6 +63,8 @@ class Intrinsics:
         _check_size(self.width, self.height)
         _check_matrix(self.matrix)
         _check_distortion(self.model, np.asarray(self.coefficients))
+        if self.rectification is not None:
+            _check_rectification(np.asarray(self.rectification))
 
     @cached_property
     def radial_table(self) -> tuple[Float64Array, Float64Array]:
@@ -73,6 +85,10 @@ class Intrinsics:
         """Tangent of the largest angle off axis that the lens can image."""
         return float(self.radial_table[0][-1])
 
+    def fits(self, width: int, height: int) -> bool:
+        """Return whether an image has the aspect ratio of the calibration, to a pixel."""
+        return abs(width * self.height - height * self.width) <= max(self.width, self.height)
+
     def scaled_to(self, width: int, height: int) -> "Intrinsics":
         """Return the intrinsics of the same images resized to `width` by `height` pixels.
 
@@ -81,7 +97,7 @@ class Intrinsics:
         """
         if (width, height) == (self.width, self.height):
             return self
-        if abs(width * self.height - height * self.width) > max(self.width, self.height):
+        if not self.fits(width, height):
             raise CameraError(
                 f"the image is {width} x {height} pixels but the calibration is for {self.width} x "
                 f"{self.height}, another aspect ratio; calibrate at the image's size or state the ROI."
@@ -93,12 +109,12 @@ class Intrinsics:
         shift = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
         scale = np.diag([width / self.width, height / self.height, 1.0])
         matrix = np.linalg.inv(shift) @ scale @ shift @ self.matrix
-        return Intrinsics(width, height, matrix, self.model, self.coefficients)
+        return replace(self, width=width, height=height, matrix=matrix)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> "Intrinsics":
         """Return the intrinsics of a window of the image, whose top left pixel is (left, top)."""
         matrix = self.matrix - np.array([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
-        return Intrinsics(width, height, matrix, self.model, self.coefficients)
+        return replace(self, width=width, height=height, matrix=matrix)
 
 
 def project(points_camera: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, BoolArray]:
@@ -114,6 +130,8 @@ def project(points_camera: Float64Array, intrinsics: Intrinsics) -> tuple[Float6
             so far off axis that the distortion polynomial folds them back into the frame are not valid.
     """
     points = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)
+    if intrinsics.rectification is not None:
+        points = points @ intrinsics.rectification.T
     depth = points[:, 2]
     reach = np.hypot(points[:, 0], points[:, 1])
     seen = (depth > 0) & (reach < intrinsics.radius_limit * depth)
@@ -143,7 +161,12 @@ def rays(pixels: Float64Array, intrinsics: Intrinsics) -> tuple[Float64Array, Bo
     flat = _unbend(bent, intrinsics)
     flat[~(np.hypot(flat[:, 0], flat[:, 1]) < intrinsics.radius_limit)] = 0.0
     found = np.linalg.norm(_bend(flat, intrinsics) - bent, axis=1) < _RAY_TOLERANCE
-    directions = np.column_stack([np.where(found[:, None], flat, 0.0), np.ones(len(flat))])
+    directions = np.column_stack([flat, np.ones(len(flat))])
+    if intrinsics.rectification is not None:
+        directions = directions @ intrinsics.rectification
+        found &= directions[:, 2] > 0.0
+        directions /= np.where(found, directions[:, 2], 1.0)[:, None]
+    directions[~found] = (0.0, 0.0, 1.0)
     shape = np.shape(pixels)[:-1]
     return directions.reshape(*shape, 3), found.reshape(shape)
 
@@ -159,7 +182,23 @@ def _bend(flat: Float64Array, intrinsics: Intrinsics) -> Float64Array:
         p1, p2 = k[2], k[3]
         across += 2.0 * p1 * x * y + p2 * (square + 2.0 * x * x)
         down += p1 * (square + 2.0 * y * y) + 2.0 * p2 * x * y
-    return np.stack([across, down], axis=1)
+    if len(k) >= 12:
+        across += (k[8] + k[9] * square) * square
+        down += (k[10] + k[11] * square) * square
+    bent = np.stack([across, down], axis=1)
+    return _tilt(bent, k[12], k[13]) if len(k) == 14 else bent
+
+
+def _tilt(bent: Float64Array, about_x_rad: float, about_y_rad: float) -> Float64Array:
+    """Project image points (N, 2) onto a sensor that is tilted, as in OpenCV's model with 14 numbers."""
+    (sin_x, sin_y), (cos_x, cos_y) = (turn((about_x_rad, about_y_rad)) for turn in (np.sin, np.cos))
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, sin_x], [0.0, -sin_x, cos_x]])
+    about_y = np.array([[cos_y, 0.0, -sin_y], [0.0, 1.0, 0.0], [sin_y, 0.0, cos_y]])
+    turned = about_y @ about_x
+    (_, _, right), (_, _, down), (_, _, ahead) = turned
+    onto_sensor = np.array([[ahead, 0.0, -right], [0.0, ahead, -down], [0.0, 0.0, 1.0]]) @ turned
+    points = np.column_stack([bent, np.ones(len(bent))]) @ onto_sensor.T
+    return np.asarray(points[:, :2] / points[:, 2:])
 
 
 def _unbend(bent: Float64Array, intrinsics: Intrinsics) -> Float64Array:
@@ -195,7 +234,7 @@ def _stretch(square: Float64Array, model: str, k: Float64Array) -> Float64Array:
         radius = np.sqrt(np.maximum(square, 1e-18))
         angle = np.arctan(radius)
         return np.asarray(angle * _polynomial(angle * angle, k) / radius)
-    k1, k2, _, _, k3, k4, k5, k6 = np.pad(k, (0, 8 - len(k)))
+    k1, k2, _, _, k3, k4, k5, k6 = np.pad(k[:8], (0, max(0, 8 - len(k))))
     if not (k4 or k5 or k6):
         return _polynomial(square, (k1, k2, k3))
     return _polynomial(square, (k1, k2, k3)) / _polynomial(square, (k4, k5, k6))
@@ -217,14 +256,14 @@ def _check_size(width: int, height: int) -> None:
 
 def _check_matrix(matrix: Float64Array) -> None:
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise CameraError("the camera matrix is not 3 x 3 finite numbers; check K in the CameraInfo.")
+        raise CameraError("the camera matrix is not 3 x 3 finite numbers; check K, or P if rectified.")
     if matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
         raise CameraError(
             f"the focal lengths are {matrix[0, 0]:g} and {matrix[1, 1]:g} pixels, so the camera is not "
-            "calibrated; calibrate it and publish K in its CameraInfo."
+            "calibrated; calibrate it and publish K, or P if rectified, in its CameraInfo."
         )
     if np.any(matrix[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]] != (0.0, 0.0, 0.0, 0.0, 1.0)):
-        raise CameraError("the camera matrix is not fx 0 cx, 0 fy cy, 0 0 1; check K in the CameraInfo.")
+        raise CameraError("the camera matrix is not fx 0 cx, 0 fy cy, 0 0 1; check K, or P if rectified.")
 
 
 def _check_distortion(model: str, coefficients: Float64Array) -> None:
@@ -236,3 +275,9 @@ def _check_distortion(model: str, coefficients: Float64Array) -> None:
         raise CameraError(f"distortion model '{model}' has {len(coefficients)} coefficients; give {counts}.")
     if not all(map(math.isfinite, coefficients)):
         raise CameraError("a distortion coefficient is not a finite number; check D in the CameraInfo.")
+
+
+def _check_rectification(rotation: Float64Array) -> None:
+    proper = rotation.shape == (3, 3) and np.isfinite(rotation).all() and np.linalg.det(rotation) > 0
+    if not (proper and np.allclose(rotation @ rotation.T, np.eye(3), atol=_ROTATION_TOLERANCE)):
+        raise CameraError("the rectification is not a rotation; check R in the CameraInfo.")

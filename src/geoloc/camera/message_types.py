@@ -59,6 +59,7 @@ class CameraInfoMessage(Protocol):
     distortion_model: str
     d: Any
     k: Any
+    r: Any
     p: Any
     binning_x: int
     binning_y: int

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geoloc.arrays import Float64Array, UInt8Array
+from geoloc.camera.distortion import read_distortion
 from geoloc.camera.encodings import ENCODINGS, ros_name, to_rgb
 from geoloc.camera.image_header import check_compressed
 from geoloc.camera.lens import Intrinsics
+from geoloc.camera.levels import Levels
 from geoloc.camera.message_types import (
     CameraInfoMessage,
     CompressedImageMessage,
@@ -27,8 +29,8 @@ from geoloc.errors import CameraError, FrameRefused, Reason, clause
 
 MAX_PIXELS = 200_000_000
 
-_MODEL_NAMES = {"": "none", "fisheye": "equidistant"}
 _UNIT_TOLERANCE = 0.01
+_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def stamp_ns(message: Stamped) -> int:
@@ -46,12 +48,16 @@ def check_stamp(stamp_ns: int) -> None:
         raise _bad_image("the image has the stamp 0; let the camera's driver fill in header.stamp.")
 
 
-def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
+def decode_image(message: ImageMessage | CompressedImageMessage, levels: Levels | None = None) -> UInt8Array:
     """Decode an `Image` or a `CompressedImage` (JPEG or PNG).
 
     Raw encodings: mono, rgb, bgr, rgba, bgra and bayer_* in 8 and 16 bits, yuv422 (UYVY), yuv422_yuy2.
-    The full range of 16-bit images is scaled to 8 bits. An alpha channel is dropped. EXIF orientation is
-    ignored, because intrinsics refer to the rows and columns of the sensor.
+    An alpha channel is dropped. EXIF orientation is ignored, because intrinsics refer to the rows and columns
+    of the sensor.
+
+    Args:
+        message: the image.
+        levels: how this camera's 16-bit images are scaled to 8 bits; None scales the image by its own values.
 
     Returns:
         (H, W, 3) uint8, RGB, contiguous; may share the message's memory.
@@ -60,9 +66,10 @@ def decode_image(message: ImageMessage | CompressedImageMessage) -> UInt8Array:
         FrameRefused: with `Reason.BAD_IMAGE` for an image that is empty, truncated, inconsistent, of
             unknown encoding, or larger than `MAX_PIXELS`.
     """
+    levels = levels or Levels()
     if hasattr(message, "format"):
-        return _decode_compressed(cast("CompressedImageMessage", message))
-    return _decode_raw(message)
+        return _decode_compressed(cast("CompressedImageMessage", message), levels)
+    return _decode_raw(message, levels)
 
 
 def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrinsics:
@@ -70,24 +77,15 @@ def intrinsics(message: CameraInfoMessage, *, rectified: bool = False) -> Intrin
 
     Args:
         message: the `sensor_msgs/CameraInfo`.
-        rectified: whether the images are already undistorted (`image_rect`); P is then used, without D.
+        rectified: whether the images are already undistorted (`image_rect`); then P and R are used, without
+            K and D.
 
     Raises:
         FrameRefused: with `Reason.BAD_CAMERA_INFO` for an invalid calibration, such as the K of zeros of an
             uncalibrated camera.
     """
     try:
-        if rectified:
-            matrix = np.array(message.p, dtype=np.float64).reshape(3, 4)[:, :3]
-            full = Intrinsics(int(message.width), int(message.height), matrix)
-        else:
-            model = _MODEL_NAMES.get(message.distortion_model, message.distortion_model)
-            coefficients = np.array(message.d, dtype=np.float64)
-            matrix = np.array(message.k, dtype=np.float64).reshape(3, 3)
-            if not coefficients.size:
-                model = "none"
-            full = Intrinsics(int(message.width), int(message.height), matrix, model, coefficients)
-        return _windowed(full, message)
+        return _windowed(_rectified(message) if rectified else _raw(message), message)
     except (CameraError, ValueError) as error:
         raise FrameRefused(Reason.BAD_CAMERA_INFO, f"CameraInfo: {clause(error)}.") from error
 
@@ -136,7 +134,7 @@ def odometry_m(message: OdometryMessage) -> tuple[tuple[float, float], Float64Ar
     return (float(place.x), float(place.y)), covariance
 
 
-def _decode_raw(message: ImageMessage) -> UInt8Array:
+def _decode_raw(message: ImageMessage, levels: Levels) -> UInt8Array:
     name = ros_name(message.encoding)
     width, height, step = int(message.width), int(message.height), int(message.step)
     encoding = ENCODINGS.get(name)
@@ -152,7 +150,7 @@ def _decode_raw(message: ImageMessage) -> UInt8Array:
     _check_raw(width, height, step, row_bytes, data.size, name)
     packed = np.ascontiguousarray(data[: height * step].reshape(height, step)[:, :row_bytes])
     try:
-        image = to_rgb(packed, encoding, big_endian=bool(message.is_bigendian))
+        image = to_rgb(packed, encoding, levels, big_endian=bool(message.is_bigendian))
     except cv2.error as error:
         raise _bad_image(
             f"encoding '{name}' cannot be converted to RGB ({clause(error)}); check the camera driver."
@@ -177,24 +175,48 @@ def _check_raw(width: int, height: int, step: int, row_bytes: int, available: in
         )
 
 
-def _decode_compressed(message: CompressedImageMessage) -> UInt8Array:
+def _decode_compressed(message: CompressedImageMessage, levels: Levels) -> UInt8Array:
     data = _bytes(message.data)
     check_compressed(data.tobytes(), MAX_PIXELS)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(data, _AS_STORED)
     except cv2.error as error:
         raise _bad_image(
             f"the compressed image cannot be decoded ({clause(error)}); check the link to the camera."
         ) from error
     if image is None:
         raise _bad_image("the compressed image is damaged; check the link to the camera.")
-    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if image.dtype == np.uint16:
+        image = levels.to_8_bits(image)
+    if "compressed rgb" not in message.format:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(image, dtype=np.uint8)
 
 
 def _bytes(data: ArrayLike) -> UInt8Array:
     if isinstance(data, list | tuple):
         return np.array(data, dtype=np.uint8)
     return np.frombuffer(memoryview(data), dtype=np.uint8)  # type: ignore[arg-type]
+
+
+def _raw(message: CameraInfoMessage) -> Intrinsics:
+    """Return the intrinsics of the whole raw image: K and D."""
+    matrix = np.array(message.k, dtype=np.float64).reshape(3, 3)
+    model, coefficients = read_distortion(message.distortion_model, message.d)
+    return Intrinsics(int(message.width), int(message.height), matrix, model, coefficients)
+
+
+def _rectified(message: CameraInfoMessage) -> Intrinsics:
+    """Return the intrinsics of the whole rectified image: P, and R unless it turns nothing or is not set."""
+    matrix = np.array(message.p, dtype=np.float64).reshape(3, 4)[:, :3]
+    if not matrix.any():
+        raise CameraError(
+            "P is zero, so rectified images have no calibration; publish P, or set rectified to false and "
+            "give the raw image"
+        )
+    turn = np.array(message.r, dtype=np.float64).reshape(3, 3)
+    turns = turn.any() and not np.array_equal(turn, np.eye(3))
+    return Intrinsics(int(message.width), int(message.height), matrix, rectification=turn if turns else None)
 
 
 def _windowed(full: Intrinsics, message: CameraInfoMessage) -> Intrinsics:

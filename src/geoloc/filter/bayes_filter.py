@@ -113,6 +113,11 @@ class BayesFilter:
         """Add a sample of odometry; see `Odometer.add`."""
         self._odometer.add(stamp_ns, position_m, covariance_m2)
 
+    def moved_m(self, from_ns: int, to_ns: int) -> float | None:
+        """Return the distance between two stamps by odometry, metres; None if unknown."""
+        found = self._odometer.between(from_ns, to_ns)
+        return None if found is None else float(np.linalg.norm(found.shift_m))
+
     def add_hint(self, stamp_ns: int, mean_m: Float64Array, covariance_m2: Float64Array | None) -> Hint:
         """Add a position from another source, which is weighed with the next look-up.
 

@@ -19,16 +19,18 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Vector3Stamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
-from std_msgs.msg import Header
+from sensor_msgs.msg import CompressedImage, Image, Imu
 
 from geoloc.arrays import Float64Array
 from geoloc.camera import messages
+from geoloc.camera.levels import Levels
+from geoloc.camera.repeats import RepeatedImages
 from geoloc.camera.rig import CameraRig
 from geoloc.camera.views import View
 from geoloc.errors import FrameRefused, GeolocError, Reason
 from geoloc.nodes import messages_in, messages_out, topics, wiring
 from geoloc.nodes.diagnostics import Health, as_refusal
+from geoloc.nodes.inputs.calibration import CalibrationInput
 from geoloc.nodes.inputs.heights import HeightInput
 from geoloc.nodes.inputs.image_route import ImageRoute, QosOverride
 from geoloc.nodes.inputs.image_stream import ImageStream
@@ -52,7 +54,7 @@ class CameraNode(GeolocNode):
         self._rig = CameraRig(self._settings.rig)
         self._tf = TfMount(self) if self._settings.use_tf else None
         self._body_frame = self._settings.base_frame
-        self._camera_info: CameraInfo | None = None
+        self._levels, self._repeats = Levels(), RepeatedImages()
         self._attitude_came = threading.Event()
         self._imu_ages_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._health = Health(
@@ -76,7 +78,15 @@ class CameraNode(GeolocNode):
 
     def _subscribe(self) -> None:
         small = topics.sensor_stream()
-        self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera_info, small)
+        self._calibration = CalibrationInput(
+            self,
+            self._rig,
+            topics.CAMERA_INFO,
+            topics.IMAGE,
+            small,
+            topics.latched(),
+            rectified=self._settings.rectified,
+        )
         self.create_subscription(Imu, topics.IMU, self._on_imu, small)
         self._heights = HeightInput(self, self._rig, topics.ALTITUDE, small)
         self._images = ImageStream(
@@ -96,16 +106,6 @@ class CameraNode(GeolocNode):
             for transport, (topic, kind) in kinds.items()
             if wanted in (transport, "auto")
         }
-
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        message.header = Header()
-        if message == self._camera_info:
-            return
-        self._camera_info = message
-        try:
-            self._rig.set_intrinsics(messages.intrinsics(message, rectified=self._settings.rectified))
-        except FrameRefused as refusal:
-            self._rig.reject(refusal)
 
     def _on_imu(self, message: Imu) -> None:
         self._body_frame = self._settings.base_frame or message.header.frame_id
@@ -137,9 +137,12 @@ class CameraNode(GeolocNode):
 
     def _view(self, message: Image | CompressedImage) -> View:
         messages.check_stamp(messages.stamp_ns(message))
-        image_rgb, mount = messages_in.camera_image(message), self._mount(message)
+        image_rgb, mount = messages_in.camera_image(message, self._levels), self._mount(message)
         try:
-            return self._rig.view(messages.stamp_ns(message), image_rgb, mount)
+            self._calibration.select(message.header.frame_id, image_rgb.shape[1], image_rgb.shape[0])
+            view = self._rig.view(messages.stamp_ns(message), image_rgb, mount)
+            self._repeats.check(image_rgb, view)
+            return view
         except FrameRefused as refusal:
             raise wiring.naming_input(refusal, self) from None
 
@@ -165,7 +168,7 @@ class CameraNode(GeolocNode):
         return self._tf.body_from_optical(self._body_frame, message.header.frame_id, message.header.stamp)
 
     def _facts(self) -> dict[str, object]:
-        facts = {"dropped": self._worker.dropped, **self._images.facts()}
+        facts = {"dropped": self._worker.dropped, **self._images.facts(), **self._calibration.facts()}
         if self._imu_ages_ms:
             facts["imu_age_ms_p95"] = f"{np.percentile(self._imu_ages_ms, 95):.1f}"
         return facts

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 
 from geoloc.arrays import Float32Array, UInt8Array
+from geoloc.camera.levels import Levels
 from geoloc.camera.messages import decode_image
 from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.hypotheses import MAX_HYPOTHESES
@@ -18,14 +19,16 @@ from geoloc.nodes.messages_out import CANDIDATE
 _LEFT_TO_CV_BRIDGE = frozenset({"nv21", "nv24"})
 
 
-def camera_image(message: Image | CompressedImage) -> UInt8Array:
+def camera_image(message: Image | CompressedImage, levels: Levels | None = None) -> UInt8Array:
     """Return the RGB image (H, W, 3) of a camera driver; nv21 and nv24 need cv_bridge, which ROS provides.
+
+    `levels` scales this camera's 16-bit images; None scales the image by its own values.
 
     Raises:
         FrameRefused: BAD_IMAGE if the image is empty, truncated, or of an unknown encoding.
     """
     if not isinstance(message, Image) or message.encoding not in _LEFT_TO_CV_BRIDGE:
-        return decode_image(message)
+        return decode_image(message, levels)
     try:
         cv_bridge: Any = importlib.import_module("cv_bridge")
     except ImportError as error:

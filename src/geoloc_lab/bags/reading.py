@@ -16,6 +16,7 @@ from typing import Any
 from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.camera import heights, messages
 from geoloc.camera.lens import Intrinsics
+from geoloc.camera.levels import Levels
 from geoloc.errors import BagError, FrameRefused, Reason
 from geoloc_lab.bags.bag_messages import messages_of, opened, unstamped_topics
 from geoloc_lab.bags.odometry_track import OdometryTrack
@@ -42,15 +43,15 @@ class ImageSample:
     message: Any
     refusal: FrameRefused | None = None
 
-    def decode(self) -> UInt8Array:
-        """Return the image, uint8 RGB (H, W, 3).
+    def decode(self, levels: Levels | None = None) -> UInt8Array:
+        """Return the image, uint8 RGB (H, W, 3); see `messages.decode_image` for `levels`.
 
         Raises:
             FrameRefused: if the image is damaged, or has no stamp.
         """
         if self.refusal is not None:
             raise self.refusal
-        return messages.decode_image(self.message)
+        return messages.decode_image(self.message, levels)
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,11 @@ class HeightSample:
 
 @dataclass(frozen=True)
 class CameraSample:
-    """Intrinsics of the images that follow."""
+    """Intrinsics of the images that follow, and the frame_id of their CameraInfo."""
 
     stamp_ns: int
     intrinsics: Intrinsics
+    frame_id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +240,11 @@ def _in_stamp_order(samples: Iterator[Sample]) -> Iterator[Sample]:
     waiting: list[tuple[int, int, Sample]] = []
     newest_ns = 0
     for count, sample in enumerate(samples):
-        newest_ns = max(newest_ns, sample.stamp_ns)
-        heapq.heappush(waiting, (sample.stamp_ns, count, sample))
+        stamp_ns = sample.stamp_ns
+        if isinstance(sample, CameraSample) and abs(stamp_ns - newest_ns) > _REORDER_NS:
+            stamp_ns = newest_ns  # a latched CameraInfo counts from its arrival, whenever it was made
+        newest_ns = max(newest_ns, stamp_ns)
+        heapq.heappush(waiting, (stamp_ns, count, sample))
         while waiting and waiting[0][0] < newest_ns - _REORDER_NS:
             yield heapq.heappop(waiting)[2]
     while waiting:
@@ -270,7 +275,8 @@ def _height_sample(reference: str, stamp_ns: int, message: Any) -> HeightSample:
 
 
 def _camera_sample(rectified: bool, stamp_ns: int, message: Any) -> CameraSample:  # noqa: ANN401
-    return CameraSample(stamp_ns, messages.intrinsics(message, rectified=rectified))
+    intrinsics = messages.intrinsics(message, rectified=rectified)
+    return CameraSample(stamp_ns, intrinsics, str(message.header.frame_id))
 
 
 _MAKERS: dict[str, _Maker] = {

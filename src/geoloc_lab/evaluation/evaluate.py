@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geoloc.arrays import UInt8Array
+from geoloc.camera.calibrations import Calibrations
+from geoloc.camera.levels import Levels
+from geoloc.camera.repeats import RepeatedImages
 from geoloc.camera.rig import CameraRig
 from geoloc.errors import FrameRefused
 from geoloc.hypotheses import Hypotheses
@@ -17,6 +21,7 @@ from geoloc.query import Query
 from geoloc.refine.stage import RefineStage
 from geoloc_lab.bags.playback import feed, frames_when_ready
 from geoloc_lab.bags.reading import (
+    CameraSample,
     FaultySample,
     Flight,
     ImageSample,
@@ -88,7 +93,8 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
             refine="off" if what.unrefined else rules.refine,
         ),
     )
-    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth))
+    calibrations = Calibrations(flight.topics.image or "", rectified=settings.camera.rectified)
+    pipeline = _Pipeline(map_directory, encoder, settings, Recorder(map_directory, truth), calibrations)
     samples = flight.samples(
         by_arrival=what.by_arrival,
         altitude_reference=settings.rig.altitude_reference,
@@ -106,16 +112,23 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         views=pipeline.views,
         calibration=encoder.card.calibration,
         filtered=settings.localizer.filter,
-        remarks=(*remarks, *truth.sentences([record.stamp_ns for record in records])),
+        remarks=(*remarks, *pipeline.remarks, *truth.sentences([record.stamp_ns for record in records])),
     )
 
 
 class _Pipeline:
     def __init__(
-        self, map_directory: "MapDirectory", encoder: "Encoder", settings: RunSettings, recorder: Recorder
+        self,
+        map_directory: "MapDirectory",
+        encoder: "Encoder",
+        settings: RunSettings,
+        recorder: Recorder,
+        calibrations: Calibrations,
     ) -> None:
         self.views = ViewAlbum()
         self.faults: Counter[str] = Counter()
+        self.remarks: dict[str, None] = {}
+        self._levels, self._calibrations, self._repeats = Levels(), calibrations, RepeatedImages()
         self._rig = CameraRig(settings.rig)
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
@@ -139,6 +152,8 @@ class _Pipeline:
                 self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
             else:
                 feed(self._rig, sample)
+            if isinstance(sample, CameraSample):
+                self._calibrations.add(sample.frame_id, sample.intrinsics)
         except FrameRefused as refusal:
             self._rig.reject(refusal)
 
@@ -146,9 +161,11 @@ class _Pipeline:
         """Localize one frame and time every stage."""
         clock = _StopWatch()
         try:
-            image = frame.decode()
+            image = frame.decode(self._levels)
             clock.lap("decode")
+            self._select_calibration(frame, image)
             view = self._rig.view(frame.stamp_ns, image)
+            self._repeats.check(image, view)
             clock.lap("warp")
         except FrameRefused as refusal:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
@@ -160,6 +177,14 @@ class _Pipeline:
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
         return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
+
+    def _select_calibration(self, frame: ImageSample, image: UInt8Array) -> None:
+        height, width = image.shape[:2]
+        found = self._calibrations.of_image(str(frame.message.header.frame_id), width, height)
+        if found is not None:
+            self._rig.set_intrinsics(found)
+        if self._calibrations.remark:
+            self.remarks[self._calibrations.remark] = None
 
 
 class _StopWatch:

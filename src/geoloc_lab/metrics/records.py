@@ -169,7 +169,8 @@ class EvaluationRun:
         kidnaps_ns: stamps of the kidnaps; None detects them as jumps of the truth.
         calibration: calibration of the evaluated model, already applied to the covariances; None if unknown.
         filtered: whether a filter ran over the flight; if not, each frame was localized on its own.
-        remarks: sentences about the recording that the reader must know, such as truth that was left out.
+        remarks: sentences about the recording that the reader must know, such as truth that was left out, or
+            doubtful inputs although frames were answered.
 
     Raises:
         BagError: if no frame has a truth.

@@ -40,7 +40,7 @@ def test_what_ros_writes_is_read(tmp_path):
             {"camera_matrix": {"data": [0.0] * 9}},
             r"is not a camera calibration.*not .*calibrated[^.]*[^.]\); give",
         ),
-        ({"distortion_coefficients": {"data": [0.1]}}, "coefficients; give 4 or 5"),
+        ({"distortion_coefficients": {"data": [0.1]}}, "give one of 4, 5, 8, 12, 14"),
     ],
 )
 def test_what_is_no_calibration_is_refused(tmp_path, change, sentence):

@@ -2,6 +2,7 @@
 """Lens models compared with OpenCV's, and invalid calibrations."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,27 +12,37 @@ from geoloc.camera.lens import Intrinsics, project, rays
 from geoloc.errors import CameraError
 
 MATRIX = np.array([[300.0, 0, 160], [0, 310, 118], [0, 0, 1]])
+PRISM = (*plane.LENSES["rational_polynomial"], 0.002, -0.001, 0.0015, 0.0008)
+LENSES = {
+    **{name: (name, numbers) for name, numbers in plane.LENSES.items()},
+    "thin prism": ("rational_polynomial", PRISM),
+    "tilted sensor": ("rational_polynomial", (*PRISM, 0.02, -0.03)),
+}
 
 
-def lens(model: str) -> Intrinsics:
-    return Intrinsics(320, 240, MATRIX, model, plane.LENSES[model])
+def lens(name: str) -> Intrinsics:
+    return Intrinsics(320, 240, MATRIX, *LENSES[name])
 
 
-@pytest.mark.parametrize("model", plane.LENSES)
-def test_projection_equals_opencvs(model):
+@pytest.mark.parametrize("name", LENSES)
+def test_projection_equals_opencvs(name):
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(-0.35, 0.35, 7))
     points = np.stack([3 * x, 3 * y, np.full_like(x, 3.0)], axis=-1)
-    pixels, valid = project(points, lens(model))
-    known = plane.Camera(320, 240, model, MATRIX, plane.LENSES[model]).project(points.reshape(-1, 3))
+    pixels, valid = project(points, lens(name))
+    model, numbers = LENSES[name]
+    known = plane.Camera(320, 240, model, MATRIX, numbers).project(points.reshape(-1, 3))
     assert valid.mean() > 0.9
     assert np.abs(pixels - known.reshape(pixels.shape))[valid].max() < 1e-6
 
 
-@pytest.mark.parametrize("model", plane.LENSES)
-def test_rays_invert_the_projection(model):
+@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("turned", [False, True])
+def test_rays_invert_the_projection(name, turned):
+    camera = replace(lens(name), rectification=plane.tilted(np.eye(3), 0.06, 1.0) if turned else None)
     grid = np.stack(np.meshgrid(np.linspace(0, 319, 20), np.linspace(0, 239, 15)), axis=-1)
-    directions, found = rays(grid, lens(model))
-    back, valid = project(directions * 7.0, lens(model))
+    directions, found = rays(grid, camera)
+    back, valid = project(directions * 7.0, camera)
+    assert (directions[..., 2] == 1.0).all()
     assert found.all()
     assert valid.all()
     assert np.abs(back - grid).max() < 1e-3
@@ -94,6 +105,7 @@ def test_a_crop_moves_the_origin():
         ({"model": "thin_prism"}, "unknown"),
         ({"coefficients": (0.1, 0.2)}, "4 or 5"),
         ({"coefficients": (0.1, math.nan, 0, 0, 0)}, "finite"),
+        ({"rectification": np.diag([1.0, 1.0, 2.0])}, "not a rotation"),
     ],
 )
 def test_an_impossible_calibration_is_named(change, words):

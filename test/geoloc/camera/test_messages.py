@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
 from geoloc.camera import messages
+from geoloc.camera.lens import project
+from geoloc.camera.levels import Levels
 from geoloc.errors import FrameRefused, Reason
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 COLOUR = (200, 120, 40)
+WHOLE = Levels()
+WHOLE.value_range = lambda values: (0.0, 65535.0)
 RNG = np.random.default_rng(0)
 PICTURE = cv2.GaussianBlur(RNG.integers(0, 255, (24, 32, 3)).astype(np.uint8), (0, 0), 3)
 
@@ -96,7 +100,7 @@ ENCODINGS = {
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("padding", [0, 5])
 def test_every_encoding_gives_the_colour(encoding, padding):
-    picture = messages.decode_image(namespace_image(encoding, ENCODINGS[encoding], padding))
+    picture = messages.decode_image(namespace_image(encoding, ENCODINGS[encoding], padding), WHOLE)
     assert picture.shape == (8, 12, 3)
     assert picture.dtype == np.uint8
     assert picture.flags.c_contiguous
@@ -104,19 +108,19 @@ def test_every_encoding_gives_the_colour(encoding, padding):
     assert np.abs(picture[2:-2, 2:-2].astype(int) - COLOUR).max() <= tolerance
 
 
-@pytest.mark.parametrize("encoding", ["mono8", "8UC1", "mono16"])
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1", "mono16", "16UC1"])
 def test_grey_pictures_become_grey_colours(encoding):
     grey = np.arange(96, dtype=np.uint8).reshape(8, 12)
-    pixels = grey.astype(np.uint16) * 257 if encoding == "mono16" else grey
-    picture = messages.decode_image(namespace_image(encoding, pixels))
+    pixels = grey.astype(np.uint16) * 257 if "16" in encoding else grey
+    picture = messages.decode_image(namespace_image(encoding, pixels), WHOLE)
     assert np.abs(picture.astype(int) - grey[..., None]).max() <= 1
 
 
 @pytest.mark.parametrize("encoding", ["mono16", "bayer_rggb16", "rgb16"])
 def test_byte_order_is_honoured(encoding):
     pixels = np.full((8, 12, 3) if encoding == "rgb16" else (8, 12), 0x8001, np.uint16)
-    little = messages.decode_image(namespace_image(encoding, pixels))
-    big = messages.decode_image(namespace_image(encoding, pixels.byteswap(), big=1))
+    little = messages.decode_image(namespace_image(encoding, pixels), WHOLE)
+    big = messages.decode_image(namespace_image(encoding, pixels.byteswap(), big=1), WHOLE)
     assert (little == big).all()
     assert abs(int(big[0, 0, 0]) - 128) <= 1
 
@@ -143,6 +147,38 @@ def test_compressed_pictures_are_read():
     assert grey.shape == (24, 32, 3)
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["mono16", "16UC1", "bayer_rggb16", "rgb16", "png"])
+def test_pictures_of_any_depth_use_the_whole_range(encoding, bits):
+    ramp = np.tile(np.linspace(0, 2**bits - 1, 256).astype(np.uint16), (64, 1))
+    if encoding == "png":
+        message = SimpleNamespace(format="mono16; png compressed ", data=cv2.imencode(".png", ramp)[1])
+    else:
+        pixels = np.repeat(ramp[..., None], 3, axis=-1) if encoding == "rgb16" else ramp
+        message = namespace_image(encoding, pixels)
+    picture = messages.decode_image(message)
+    linear = np.clip((np.arange(256) / 255 - 0.02) / 0.96, 0, 1) * 255  # 2 to 98 % become 0 to 255
+    assert np.abs(picture[32, 2:-2].astype(int) - linear[2:-2, None]).max() <= 5
+
+
+def test_pictures_of_a_camera_share_their_range():
+    levels = Levels()
+    ground = np.tile(np.linspace(0, 1000, 256).astype(np.uint16), (64, 1))
+    before = messages.decode_image(namespace_image("mono16", ground), levels)
+    half = messages.decode_image(namespace_image("mono16", ground // 2), levels)
+    assert before.max() == 255
+    assert 125 <= half.max() <= 140
+
+
+@pytest.mark.parametrize(("format_", "swapped"), [("bgr8", False), ("rgb8", True)])
+@pytest.mark.parametrize("suffix", ["jpeg", "png"])
+def test_the_order_of_colours_is_that_of_the_format_as_for_image_transport(suffix, format_, swapped):
+    picture = np.full((16, 16, 3), COLOUR, np.uint8)
+    message = compressed(picture[..., ::-1] if swapped else picture, f".{suffix}")
+    message.format = f"rgb8; {suffix} compressed {format_}"
+    assert np.abs(messages.decode_image(message).astype(int) - COLOUR).max() <= 3
+
+
 def test_exif_orientation_is_ignored():
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     plain = bytes(compressed(PICTURE, ".jpg").data)
@@ -160,7 +196,7 @@ def test_exif_orientation_is_ignored():
         ({"step": 97}, "bytes of data"),
         ({"height": 25}, "bytes of data"),
         ({"encoding": "jpeg2000"}, "'jpeg2000' is unknown"),
-        ({"encoding": "32FC1"}, "'32FC1' is unknown"),
+        ({"encoding": "32FC1"}, "'32FC1' is unknown; publish one of mono8, bayer_rggb8"),
         ({"encoding": ""}, "unknown"),
         ({"encoding": "rgba8"}, "step"),
         ({"data": b""}, "0 bytes of data"),
@@ -248,6 +284,7 @@ def camera_info(**change) -> SimpleNamespace:
         "distortion_model": "plumb_bob",
         "d": array.array("d", [0.1, 0.0, 0.0, 0.0, 0.0]),
         "k": np.array([500.0, 0, 320, 0, 510, 240, 0, 0, 1]),
+        "r": np.eye(3).ravel(),
         "p": np.array([480.0, 0, 310, 0, 0, 480, 230, 0, 0, 0, 1, 0]),
         "binning_x": 0,
         "binning_y": 0,
@@ -260,7 +297,8 @@ def test_intrinsics_are_read():
     found = messages.intrinsics(camera_info())
     assert (found.width, found.height, found.model) == (640, 480, "plumb_bob")
     assert found.matrix.tolist() == [[500, 0, 320], [0, 510, 240], [0, 0, 1]]
-    assert found.coefficients.tolist() == [0.1, 0, 0, 0, 0]
+    assert found.coefficients[0] == 0.1
+    assert not found.coefficients[1:].any()
 
 
 @pytest.mark.parametrize(
@@ -281,6 +319,39 @@ def test_distortion_models_go_by_their_ros_names(name, count, model):
 def test_a_rectified_picture_has_the_new_matrix_and_no_distortion():
     found = messages.intrinsics(camera_info(), rectified=True)
     assert (found.model, found.matrix[0].tolist()) == ("none", [480, 0, 310])
+    assert found.rectification is None
+
+
+TURN = cv2.Rodrigues(np.radians([2.0, -4.0, 1.0]))[0]
+
+
+def test_a_rectified_picture_is_turned_by_r_and_a_raw_one_is_not():
+    message = camera_info(r=TURN.ravel())
+    (x, y, z), point = TURN @ (0.1, -0.2, 1.0), np.array([0.1, -0.2, 1.0])
+    rectified = messages.intrinsics(message, rectified=True)
+    assert project(point, rectified)[0] == pytest.approx([480 * x / z + 310, 480 * y / z + 230], abs=1e-9)
+    raw = messages.intrinsics(message)
+    assert raw.rectification is None
+    assert project(point, raw)[0] == pytest.approx(project(point, messages.intrinsics(camera_info()))[0])
+
+
+def test_an_r_of_zeros_is_not_set():
+    assert messages.intrinsics(camera_info(r=np.zeros(9)), rectified=True).rectification is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"p": np.zeros(12)}, "P is zero, so rectified images have no calibration"),
+        ({"r": np.full(9, 0.5)}, "not a rotation; check R"),
+        ({"r": -np.eye(3).ravel()}, "not a rotation"),
+        ({"r": np.full(9, np.nan)}, "not a rotation"),
+    ],
+)
+def test_a_rectification_that_cannot_be_used_is_refused_only_if_it_is_needed(change, words):
+    with pytest.raises(FrameRefused, match=words):
+        messages.intrinsics(camera_info(**change), rectified=True)
+    assert messages.intrinsics(camera_info(**change)).matrix[0, 0] == 500
 
 
 def test_roi_and_binning_are_honoured():
@@ -298,7 +369,7 @@ def test_roi_and_binning_are_honoured():
         ({"k": np.ones(4)}, "CameraInfo"),
         ({"width": 0}, "positive"),
         ({"distortion_model": "made_up"}, "unknown"),
-        ({"distortion_model": "rational_polynomial"}, "give 8"),
+        ({"d": [0.1, 0.2]}, "'plumb_bob' has 2 coefficients that are not 0; give one of 4, 5, 8, 12, 14"),
         ({"roi": SimpleNamespace(x_offset=600, y_offset=0, width=100, height=100)}, "ROI"),
         ({"roi": SimpleNamespace(x_offset=0, y_offset=0, width=100, height=0)}, "positive"),
     ],

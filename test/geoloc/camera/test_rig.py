@@ -70,6 +70,18 @@ def test_a_body_with_its_nose_to_the_east_has_the_picture_top_east():
     assert body_for(plane.nadir(math.pi / 2)) == pytest.approx(LEVEL, abs=1e-12)
 
 
+def test_a_rectified_frame_is_turned_back_by_its_rectification():
+    pinhole, rotation = plane.camera("none"), plane.tilted(plane.nadir(0.4), 0.1, 1.0)
+    turn = Rotation.from_euler("xyz", [3.0, -4.0, 1.0], degrees=True).as_matrix()
+    made = rig()
+    made.set_intrinsics(Intrinsics(pinhole.width, pinhole.height, pinhole.matrix, rectification=turn))
+    made.add_attitude(7, body_for(rotation))
+    made.add_height(7, 100.0)
+    view = made.view(7, plane.render(pinhole, rotation @ turn.T, 100.0))
+    centre = -np.array([view.offset_east_m, view.offset_north_m])
+    assert np.linalg.norm(plane.landmark_errors_px(view.image, centre, view.gsd_m), axis=1).max() < 0.15
+
+
 def test_a_gimbal_replaces_the_mount():
     made = flying()
     fixed = made.view(SECOND, FRAME)

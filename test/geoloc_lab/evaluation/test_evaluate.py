@@ -13,8 +13,10 @@ import toy_flight
 import toy_map
 from geoloc.errors import BagError, ParameterError, Reason
 from geoloc.installed import config_file
+from geoloc_lab.bags import writing
 from geoloc_lab.bags.topic_choice import Topics
 from geoloc_lab.bags.truth_track import TruthTrack
+from geoloc_lab.bags.writing import BagRecorder
 from geoloc_lab.evaluation.evaluate import BagEvaluation, evaluate_bag
 from geoloc_lab.evaluation.run_settings import read_settings
 from geoloc_lab.metrics.records import EvaluationRun, Record
@@ -123,6 +125,42 @@ def test_left_out_truth_and_gaps_are_remarks_in_terminal_and_report(tmp_path):
     wider = evaluated(bag, truth=truth, params_files=(file,))
     assert summaries_of(wider)["all"].frames == 4
     assert summaries_of(wider)["all"].max_m < toy_map.PITCH_M
+
+
+def calibrated(monkeypatch, frame_id="camera_optical", early_s=0):
+    """Let BagRecorder write CameraInfo with another frame_id, and stamps that are early."""
+    write = BagRecorder.camera_info
+
+    def camera_info(self, stamp_ns, intrinsics):
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "_CAMERA_FRAME", frame_id)
+            early_ns = early_s * 1_000_000_000
+            write(self, stamp_ns - early_ns, intrinsics, late_ns=early_ns)
+
+    monkeypatch.setattr(BagRecorder, "camera_info", camera_info)
+
+
+def test_another_cameras_calibration_is_named_once_with_both_frame_ids(tmp_path, monkeypatch):
+    calibrated(monkeypatch, "front_optical")
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=3))
+    (remark,) = run.remarks
+    assert "CameraInfo has frame_id 'front_optical'" in remark
+    assert "the image 'camera_optical'" in remark
+
+
+@pytest.mark.parametrize("early_s", [-3600, 3600])
+def test_a_calibration_counts_from_its_arrival_whenever_it_was_stamped(tmp_path, monkeypatch, early_s):
+    calibrated(monkeypatch, early_s=early_s)
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=3))
+    assert [record.reason for record in run.records] == [None] * 3
+    assert run.remarks == ()
+
+
+def test_a_camera_that_repeats_its_picture_in_flight_is_refused_by_name(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=8, frozen_after=4), alone=False)
+    assert run.records[4].reason is None
+    assert [record.reason for record in run.records[5:]] == [Reason.REPEATED_IMAGE] * 3
+    assert "although odom has moved by 20.1 m" in run.records[5].sentence
 
 
 def test_unusable_messages_are_counted_in_the_notes(tmp_path):

@@ -15,7 +15,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: source it, or run make setup")
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image, NavSatFix
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, NavSatFix
 
 from doc_pages import ROOT
 from flying import MAP, Drone, camera_node, fly, frame_at, knowing, options, wait_for
@@ -127,8 +127,9 @@ def suite(spinner, drone):
     """Return the nodes of one namespace, all of which have found each other."""
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     drone.create_publisher(NavSatFix, topics.INITIAL_FIX, latched)
+    drone.create_publisher(CameraInfo, topics.CAMERA_INFO, latched)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("geoloc.nodes.inputs.initial_fix._LOOK_S", 0.02)
+        patch.setattr("geoloc.nodes.inputs.latched._LOOK_S", 0.02)
         nodes = fly(spinner, NAMESPACE, refine="ncc")
     drone.await_suite()
     return [nodes.camera, nodes.inference, nodes.retrieval]

@@ -7,9 +7,8 @@ A stream of hints is logged once, and again every `_REPEAT_S` as long as nothing
 import time
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import NavSatFix, NavSatStatus
 
@@ -18,9 +17,9 @@ from geoloc.camera import messages
 from geoloc.errors import HintRefused
 from geoloc.filter import HintVerdict, WeighedHint
 from geoloc.localizer import Localizer
+from geoloc.nodes.inputs.latched import LatchedInput
 
 _REPEAT_S = 30.0
-_LOOK_S = 1.0
 _SAME_S = 0.2  # a latched message comes through both subscriptions
 _NS_PER_S = 1_000_000_000
 
@@ -41,20 +40,20 @@ class InitialFix:
     ) -> None:
         self._node = node
         self._localizer = localizer
-        self._topic, self._latched = topic, latched
         self._last_message: tuple[NavSatFix, float] | None = None
         self._told_ns: int | None = None
         self._said: tuple[str, float] = ("", 0.0)
         self._sentence = ""
         self._received = self._refused = self._contradicted = self._in_a_row = 0
-        node.create_subscription(
+        self._input = LatchedInput(
+            node,
             NavSatFix,
             topic,
             self._on_message,
             quality,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            latched,
+            QoSOverridingOptions.with_default_policies(),
         )
-        self._watch = node.create_timer(_LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def facts(self) -> dict[str, object]:
         """Return the counts for `/diagnostics`; empty before the first hint."""
@@ -76,17 +75,6 @@ class InitialFix:
         self._in_a_row = self._in_a_row + 1 if contradicted else 0
         self._contradicted += contradicted
         self._say(_sentence(hint, self._in_a_row), is_warning=contradicted)
-
-    def _look(self) -> None:
-        """Subscribe to latched hints too, once a publisher offers them.
-
-        The first subscription gets nothing that was published before it. A latched one from the start would
-        make every other publisher warn that its quality of service does not fit.
-        """
-        publishers = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(self._topic))
-        if any(each.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in publishers):
-            self._node.create_subscription(NavSatFix, self._topic, self._on_message, self._latched)
-            self._watch.cancel()
 
     def _on_message(self, message: NavSatFix) -> None:
         now_s, last = time.monotonic(), self._last_message
