@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused, ParameterError, Reason
 from geoloc.raster.colours import Rgb
 from geoloc.raster.views import Raster
 from geoloc.refine.contract import Method, Patch, Registration, Verdict
+from geoloc.refine.pose import CameraPose, fit_pose
 
 if TYPE_CHECKING:
     from geoloc.mapping.directory import MapDirectory
@@ -65,6 +67,30 @@ class Refiner:
         if found.verdict is not Verdict.CONFIRMED:
             return Registration.nothing(found.verdict, found.sentence, found.score, found.inliers)
         return replace(found, east_m=east_m + found.east_m, north_m=north_m + found.north_m)
+
+    def pose(
+        self, view_image: Rgb, found: Registration, offset_m: Float64Array, height_m: float
+    ) -> CameraPose | None:
+        """Fit the camera's pose to a view that `refine` has registered.
+
+        Args:
+            view_image: the view, uint8 (S, S, 3).
+            found: its confirmed registration, in the map's frame.
+            offset_m: offset (2,), east and north, from the view's centre to the camera.
+            height_m: assumed height above ground.
+
+        Returns:
+            The pose in the map's frame; None if too few parts of the view match.
+
+        Raises:
+            RasterError: if the map's imagery is missing, or damaged there.
+        """
+        patch = self._patch(found.east_m, found.north_m, _MIN_REACH, len(view_image))
+        near = replace(found, east_m=0.0, north_m=0.0)
+        pose = fit_pose(view_image, patch, near, offset_m, height_m)
+        if pose is None:
+            return None
+        return replace(pose, place_m=pose.place_m + np.array([found.east_m, found.north_m]))
 
     def close(self) -> None:
         """Close the map's imagery."""
