@@ -310,7 +310,7 @@ class Localizer:
     def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
-        attitude_m = 0.0 if place.attitude_m2 is None else math.sqrt(float(np.trace(place.attitude_m2)) / 2.0)
+        attitude_m2 = 0.0 if place.attitude_m2 is None else float(np.linalg.eigvalsh(place.attitude_m2)[0])
         calibration = self.settings.calibration
         return Fix(
             stamp_ns,
@@ -324,7 +324,7 @@ class Localizer:
             candidates,
             calibration is not None and calibration.is_measured(refined=place.refined),
             place.refined,
-            attitude_m,
+            math.sqrt(max(attitude_m2, 0.0)),
             height_m * self.height_scale,
         )
 

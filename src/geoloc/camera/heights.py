@@ -26,7 +26,7 @@ from geoloc.errors import FrameRefused, Reason
 REFERENCES = ("auto", "ground", "takeoff")
 """Values of `altitude_reference`: what a height is measured from."""
 
-AXES = ("auto", "vertical", "body", "camera")
+AXES = ("auto", "body", "camera", "vertical")
 """Values of `altitude_axis`: the axis along which a range is measured."""
 
 RANGE = "sensor_msgs/msg/Range"

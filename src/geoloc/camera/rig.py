@@ -200,6 +200,12 @@ class CameraRig:
         with self._lock:
             self._rejected[refusal.reason] = refusal
 
+    def attitude_facts(self) -> dict[str, object]:
+        """Return for how long roll and pitch have been exactly level, if so, for `/diagnostics`."""
+        with self._lock:
+            level_s = self._watch.level_s
+        return {"level_for_s": f"{level_s:.0f}"} if level_s else {}
+
     def ready(self, stamp_ns: int) -> bool:
         """Return whether the attitude at a stamp is final: a sample at or after the stamp has arrived."""
         with self._lock:
@@ -231,8 +237,9 @@ class CameraRig:
             measured_m = self._height_at(stamp_ns)
         mount = self._mount if body_from_optical is None else body_from_optical
         world_from_optical = world_from_body @ mount
+        self._check_tilt(world_from_optical)
         height_m = self._vertical_m(measured_m, world_from_body, world_from_optical)
-        self._check_limits(world_from_optical, height_m)
+        self._check_height(height_m)
         view = frame_to_view(
             image_rgb,
             intrinsics,
@@ -331,7 +338,7 @@ class CameraRig:
         known = self._rejected.get(rejected)
         return FrameRefused(known.reason, known.sentence) if known else otherwise
 
-    def _check_limits(self, world_from_optical: Float64Array, height_m: float) -> None:
+    def _check_tilt(self, world_from_optical: Float64Array) -> None:
         settings = self.settings
         tilt_deg = math.degrees(tilt_rad(world_from_optical))
         if not tilt_deg <= settings.max_tilt_deg:
@@ -340,6 +347,9 @@ class CameraRig:
                 f"the camera is tilted {tilt_deg:.0f} degrees from straight down, more than "
                 f"max_tilt_deg {settings.max_tilt_deg:g}; fly more level, or raise the limit.",
             )
+
+    def _check_height(self, height_m: float) -> None:
+        settings = self.settings
         if not settings.min_height_m <= height_m <= settings.max_height_m:
             raise FrameRefused(
                 Reason.BAD_HEIGHT,

@@ -9,8 +9,8 @@ from geoloc.arrays import Float64Array
 from geoloc.refine.orientation import Edges, correlate
 from geoloc.refine.peaks import find_peak
 
-_A_SIDE = 7
-_SHARE = 1 / 5  # side of a part, in sides of the view, so that neighbours overlap a little
+_A_SIDE = 6
+_SHARE = 0.2  # side of a part, in sides of the view, so that neighbours overlap a little
 _MIN_SCORE = 0.25
 _MIN_FILL = 0.7  # least share of a part on ground, in the view and on the map
 

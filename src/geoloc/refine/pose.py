@@ -24,7 +24,8 @@ from geoloc.refine.parts import match_parts
 
 _FINE_PX = 160
 _REACH_PX = (6, 4, 3)  # largest shift of a part, round by round
-_MIN_PARTS = 12
+_MIN_PARTS = 10
+_SETTLED_PX = 1.0  # shift of nearly all parts, below which another round changes nothing
 _CAUCHY = 2.385  # a residual of so many standard deviations weighs half
 _STEPS = 8
 _FREE_M, _FREE_RAD = 1e3, math.radians(30.0)
@@ -134,7 +135,10 @@ def fit_pose(
         if len(parts) < _MIN_PARTS:
             return pose
         at_m = centre_m + parts.at_px * (gsd_m, -gsd_m) - state.place_m
+        settled = float(np.quantile(np.abs(parts.moved_px), 0.9)) < _SETTLED_PX
         state, pose = _fitted(state, at_m, parts.moved_px * (gsd_m, -gsd_m), height_m, gsd_m)
+        if settled:
+            break
     return pose
 
 

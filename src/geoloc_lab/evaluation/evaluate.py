@@ -104,7 +104,7 @@ class _Pipeline:
     ) -> None:
         self.views = ViewAlbum()
         self.faults: Counter[str] = Counter()
-        self._rig = CameraRig(settings.rig)
+        self.rig = CameraRig(settings.rig)
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
@@ -116,7 +116,7 @@ class _Pipeline:
 
     def ready(self, stamp_ns: int) -> bool:
         """Return whether an attitude at or after a stamp has arrived."""
-        return self._rig.ready(stamp_ns)
+        return self.rig.ready(stamp_ns)
 
     def take(self, sample: Sample) -> None:
         """Pass a sample to the rig or the filter; an unusable sample makes the rig refuse frames."""
@@ -126,9 +126,9 @@ class _Pipeline:
             if isinstance(sample, OdometrySample):
                 self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
             else:
-                feed(self._rig, sample)
+                feed(self.rig, sample)
         except FrameRefused as refusal:
-            self._rig.reject(refusal)
+            self.rig.reject(refusal)
 
     def process(self, frame: ImageSample) -> Record:
         """Localize one frame and time every stage."""
@@ -136,7 +136,7 @@ class _Pipeline:
         try:
             image = messages.decode_image(frame.message)
             clock.lap("decode")
-            view = self._rig.view(frame.stamp_ns, image)
+            view = self.rig.view(frame.stamp_ns, image)
             clock.lap("warp")
         except FrameRefused as refusal:
             return self._recorder.record(Fix.refused(frame.stamp_ns, refusal), latency_ms=clock.laps_ms)
@@ -182,6 +182,19 @@ def _hypotheses(tried: Hypotheses) -> str:
     )
 
 
+def _attitude_notes(pipeline: "_Pipeline") -> dict[str, str]:
+    """Return what the recording says about roll and pitch that the settings do not."""
+    notes = {}
+    if concern := pipeline.refinement.attitude.concern():
+        notes["attitude"] = concern
+    elif level_s := pipeline.rig.attitude_facts().get("level_for_s"):
+        notes["attitude"] = (
+            f"roll and pitch were exactly 0 for the last {level_s} s; if no gimbal levels the camera, set "
+            "attitude_error_deg to its largest tilt and estimate_tilt to true."
+        )
+    return notes
+
+
 def _notes(
     what: BagEvaluation,
     flight: Flight,
@@ -201,6 +214,7 @@ def _notes(
     }
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
+    notes |= _attitude_notes(pipeline)
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["unusable messages"] = counts

@@ -20,13 +20,13 @@ def edges_at(right_px, down_px):
 
 def test_parts_move_as_the_view_does():
     parts = match_parts(edges_at(3, -2), Edges.of(GROUND, WHOLE), reach_px=5)
-    assert len(parts) >= 40
+    assert len(parts) >= 30
     np.testing.assert_allclose(np.median(parts.moved_px, axis=0), (3.0, -2.0), atol=0.1)
     np.testing.assert_allclose(parts.at_px.mean(axis=0), (0.0, 0.0), atol=3.0)
 
 
 def test_parts_beyond_reach_or_imagery_are_left_out():
-    assert len(match_parts(edges_at(9, 9), Edges.of(GROUND, WHOLE), reach_px=4)) < 12
+    assert len(match_parts(edges_at(9, 9), Edges.of(GROUND, WHOLE), reach_px=4)) < 10
     western = WHOLE.copy()
     western[:, len(GROUND) // 2 :] = 0.0
     parts = match_parts(edges_at(0, 0), Edges.of(GROUND, western), reach_px=4)
