@@ -6,6 +6,7 @@ import math
 import cv2
 import numpy as np
 from affine import Affine
+from scipy.spatial.transform import Rotation
 
 from fakes import FakeEncoder, write_bands
 from geoloc.mapping.builder import BuildOptions, build_map
@@ -76,3 +77,24 @@ def centre_of(town_map, east_m, north_m):
     with town_map.raster() as raster:
         left, bottom, right, top = raster.bounds_m
     return (left + right) / 2 + east_m, (bottom + top) / 2 + north_m
+
+
+def tilted_view_of(picture, tilt_rad, height_m, east_m=0.0, north_m=0.0, side_px=SIDE_PX):
+    """Return the view below a camera at (east, north) whose assumed attitude is wrong by a tilt.
+
+    The point below the camera lies `height_m` times the tilt (2,) east and north of where it is assumed.
+    """
+    turn = Rotation.from_rotvec([tilt_rad[1], -tilt_rad[0], 0.0]).as_matrix()
+    ray, ground = np.diag([1.0, 1.0, -height_m]), np.diag([1.0, 1.0, -1.0 / height_m])
+    half, middle = (side_px - 1) / 2, (len(picture) - 1) / 2
+    assumed_m = np.array([[GSD_M, 0.0, -half * GSD_M], [0.0, -GSD_M, half * GSD_M], [0.0, 0.0, 1.0]])
+    to_pixels = np.array(
+        [
+            [1 / GSD_M, 0.0, middle + east_m / GSD_M],
+            [0.0, -1 / GSD_M, middle - north_m / GSD_M],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    homography = to_pixels @ ground @ turn @ ray @ assumed_m
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpPerspective(picture, homography, (side_px, side_px), flags=flags)

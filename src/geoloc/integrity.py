@@ -141,6 +141,26 @@ def attitude_m(height_m: float, attitude_error_deg: float) -> float:
     return height_m * math.tan(math.radians(attitude_error_deg))
 
 
+def tilt_shift(height_m: float, offset_m: Float64Array) -> Float64Array:
+    """Return the matrix (2, 2) from a tilt, east and north in radians, to the shift of a view's ground.
+
+    Below the camera it is the height. Aside of it, where a tilted camera looks, the ground moves more.
+
+    Args:
+        height_m: height above ground.
+        offset_m: offset (2,), east and north, from the view's centre to the camera.
+    """
+    return np.asarray(np.eye(2) * height_m + np.outer(offset_m, offset_m) / height_m)
+
+
+def attitude_covariance_m2(
+    height_m: float, offset_m: Float64Array, attitude_error_deg: float
+) -> Float64Array:
+    """Return the covariance (2, 2) that an error of roll and pitch causes; see `tilt_shift`."""
+    shift = tilt_shift(height_m, offset_m)
+    return np.asarray(shift @ shift.T * math.tan(math.radians(attitude_error_deg)) ** 2)
+
+
 def sigma_m(covariance_m2: Float64Array) -> Float64Array:
     """Return the standard deviation of positions: the root of the trace of covariances (…, 2, 2), or NaN."""
     variance = np.trace(covariance_m2, axis1=-2, axis2=-1)

@@ -27,6 +27,7 @@ from geoloc.fix import Candidates, Fix
 from geoloc.hypotheses import Hypotheses
 from geoloc.query import Query
 from geoloc.refine import METHODS
+from geoloc.refine.attitude_check import AttitudeCheck
 from geoloc.refine.stage import Estimate, RefineStage
 from geoloc.search.coarse_search import worthwhile_coarse_search
 from geoloc.search.index import Index
@@ -94,6 +95,11 @@ class LocalizerSettings:
         low=0.0,
         high=30.0,
     )
+    estimate_tilt: bool = setting(
+        False,
+        "correct each refined position by the roll and pitch that the view's perspective shows, for a drone "
+        "whose attitude is poor; attitude_error_deg then says how poor",
+    )
     motion: FilterSettings = group(FilterSettings)
     likelihood_model: LikelihoodModel = field(default_factory=LikelihoodModel)
     hypotheses: Hypotheses = group(Hypotheses)
@@ -155,7 +161,13 @@ class Localizer:
         self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
         self.state = State.STARTING if settings.filter else State.ALONE
         self.hint: WeighedHint | None = None
-        self.refinement = RefineStage(map_directory, settings.refine, settings.refine_weights, registration_m)
+        self.refinement = RefineStage(
+            map_directory,
+            settings.refine,
+            settings.refine_weights,
+            registration_m,
+            AttitudeCheck(settings.attitude_error_deg, settings.estimate_tilt),
+        )
 
     def localize(self, view: "View") -> Fix:
         """Return the camera's position from one view of the ground."""
@@ -198,11 +210,13 @@ class Localizer:
 
             # Refine: register the view with the map's imagery, for metres within the tile
             likeliest = int(belief.hypothesis_weights.argmax())
+            offset_m, height_m = offsets_m[likeliest], query.height_m * hypotheses.scales[likeliest]
             place = self.refinement.refine(
-                self._estimate(belief), _view(query, likeliest), offsets_m[likeliest]
+                self._estimate(belief, offset_m), _view(query, likeliest), offset_m, height_m
             )
 
             # Answer: the camera's position, with the attitude's error added
+            place = self._with_attitude(place, offset_m, height_m)
             fix = self._fix(belief.stamp_ns, place, query.height_m, self._candidates(lookup))
             integrity.check_sigma(float(integrity.sigma_m(fix.covariance_m2)), self.settings.max_sigma_m)
             return fix
@@ -278,18 +292,30 @@ class Localizer:
         east_m, north_m = self._tiles.centres_m[best].T
         return Candidates(best, tiles["latitude"], tiles["longitude"], east_m, north_m, scores)
 
-    def _estimate(self, belief: Belief) -> Estimate:
-        """Return the belief as an estimate, with its covariance calibrated if the model has a calibration."""
+    def _estimate(self, belief: Belief, offset_m: Float64Array) -> Estimate:
+        """Return the belief as an estimate, with its covariance calibrated if the model has a calibration.
+
+        The views match at any height that the encoder tolerates, so the offset to the camera is that unsure.
+        """
         calibration, covariance = self.settings.calibration, belief.covariance_m2
         if calibration is not None:
             covariance = integrity.calibrated(covariance, calibration)
+        share = self.settings.hypotheses.tolerances.height_tolerance / math.sqrt(3.0)
+        covariance = covariance + np.outer(offset_m, offset_m) * share**2
         return Estimate(np.array([belief.east_m, belief.north_m]), covariance)
+
+    def _with_attitude(self, place: Estimate, offset_m: Float64Array, height_m: float) -> Estimate:
+        """Return a place with the covariance that the error of roll and pitch causes."""
+        above_m = height_m if math.isfinite(height_m) and height_m > 0.0 else self._map.view_size_m
+        attitude_m2 = place.attitude_m2
+        if attitude_m2 is None:
+            attitude_m2 = self.refinement.attitude.covariance_m2(above_m, offset_m)
+        return replace(place, covariance_m2=place.covariance_m2 + attitude_m2, attitude_m2=attitude_m2)
 
     def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
-        above_m = height_m if math.isfinite(height_m) else self._map.view_size_m
-        attitude_m = integrity.attitude_m(above_m, self.settings.attitude_error_deg)
+        attitude_m2 = 0.0 if place.attitude_m2 is None else float(np.linalg.eigvalsh(place.attitude_m2)[0])
         calibration = self.settings.calibration
         return Fix(
             stamp_ns,
@@ -297,13 +323,13 @@ class Localizer:
             float(longitude),
             east_m,
             north_m,
-            place.covariance_m2 + np.eye(2) * attitude_m**2,
+            place.covariance_m2,
             None,
             "",
             candidates,
             calibration is not None and calibration.is_measured(refined=place.refined),
             place.refined,
-            attitude_m,
+            math.sqrt(max(attitude_m2, 0.0)),
             height_m * self.height_scale,
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from geoloc import integrity
 from geoloc.encoder.calibration import Calibration
@@ -128,3 +129,13 @@ def test_the_normalised_error_is_that_of_linear_algebra():
 )
 def test_the_error_is_inf_for_an_invalid_covariance_and_nan_if_unknown(error, covariance, expected):
     np.testing.assert_array_equal(integrity.normalised_error(np.array(error), covariance), expected)
+
+
+def test_a_tilt_shifts_the_ground_as_the_camera_s_geometry_says():
+    height_m, offset_m, tilt_rad = 80.0, np.array([-50.0, 30.0]), np.array([2e-4, -1e-4])
+    turn = Rotation.from_rotvec([tilt_rad[1], -tilt_rad[0], 0.0]).as_matrix()
+    moved = turn @ np.array([*-offset_m, -height_m])
+    exact_m = moved[:2] / -moved[2] * height_m + offset_m
+    np.testing.assert_allclose(integrity.tilt_shift(height_m, offset_m) @ tilt_rad, exact_m, rtol=1e-3)
+    covariance_m2 = integrity.attitude_covariance_m2(height_m, np.zeros(2), 1.0)
+    np.testing.assert_allclose(covariance_m2, np.eye(2) * integrity.attitude_m(height_m, 1.0) ** 2)

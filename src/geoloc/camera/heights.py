@@ -9,6 +9,9 @@
 | geometry_msgs/PoseStamped | refused          | z                | z         |
 | nav_msgs/Odometry         | refused          | z                | z         |
 
+A `Range` and a `Float64` do not say along which axis they are measured; `altitude_axis` does. All others are
+vertical.
+
 `terrain` of mavros_msgs/Altitude is not used, because sources disagree on its meaning: the height above the
 terrain, or the altitude of the terrain.
 """
@@ -23,7 +26,11 @@ from geoloc.errors import FrameRefused, Reason
 REFERENCES = ("auto", "ground", "takeoff")
 """Values of `altitude_reference`: what a height is measured from."""
 
+AXES = ("auto", "body", "camera", "vertical")
+"""Values of `altitude_axis`: the axis along which a range is measured."""
+
 RANGE = "sensor_msgs/msg/Range"
+_FLOAT64 = "std_msgs/msg/Float64"
 MAVROS_ALTITUDE = "mavros_msgs/msg/Altitude"
 
 
@@ -50,7 +57,7 @@ def _clearance_m(message: AltitudeMessage) -> float:
 _FROM_GROUND: dict[str, Callable[[Any], float]] = {RANGE: _range_m, MAVROS_ALTITUDE: _clearance_m}
 _FROM_TAKEOFF: dict[str, Callable[[Any], float]] = {MAVROS_ALTITUDE: lambda message: message.relative}
 _UNSTATED: dict[str, Callable[[Any], float]] = {
-    "std_msgs/msg/Float64": lambda message: message.data,
+    _FLOAT64: lambda message: message.data,
     "geometry_msgs/msg/PoseStamped": lambda message: message.pose.position.z,
     "nav_msgs/msg/Odometry": lambda message: message.pose.pose.position.z,
 }
@@ -60,6 +67,41 @@ _READERS = dict(
 
 TYPES = (*_FROM_GROUND, *_UNSTATED)
 """Types of the messages that may hold a height, those that state their reference first."""
+
+
+_LEAST_COSINE = math.cos(math.radians(80.0))
+
+
+def may_slant(kind: str) -> bool:
+    """Return whether messages of a type may be measured along an axis that tilts with the drone."""
+    return kind in (RANGE, _FLOAT64)
+
+
+def vertical_m(measured_m: float, axis: str, body_cosine: float, camera_cosine: float) -> float:
+    """Return the vertical height of a range that was measured along an axis.
+
+    If the axis is not known ("auto"), it is the mean of the two cases, vertical and fixed to the body. They
+    are 1.5 % apart at 10 degrees of tilt, and 15 % at 30.
+
+    Args:
+        measured_m: measured range, metres.
+        axis: one of `AXES`.
+        body_cosine: cosine of the angle between the body's down axis and straight down.
+        camera_cosine: cosine of the angle between the optical axis and straight down.
+
+    Raises:
+        FrameRefused: with `Reason.BAD_HEIGHT` if the axis is more than 80 degrees from straight down.
+    """
+    if axis == "vertical":
+        return measured_m
+    cosine = camera_cosine if axis == "camera" else body_cosine
+    if not cosine >= _LEAST_COSINE:
+        tilt_deg = math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+        raise _refused(
+            f"the rangefinder points {tilt_deg:.0f} degrees away from straight down, so it does not measure "
+            "the height; fly more level, or set altitude_axis to vertical if altitude is corrected for tilt."
+        )
+    return measured_m * (cosine if axis != "auto" else (1.0 + cosine) / 2.0)
 
 
 def states_reference(kind: str) -> bool:

@@ -117,6 +117,12 @@ def unit_quaternion(quaternion: tuple[float, float, float, float]) -> tuple[floa
         FrameRefused: with `Reason.BAD_ATTITUDE` if it is not finite, or its length is not 1.
     """
     length = math.hypot(*quaternion)
+    if length == 0.0:
+        raise FrameRefused(
+            Reason.BAD_ATTITUDE,
+            "the attitude is (0, 0, 0, 0), which is none: its source has not started or does not measure it; "
+            "subscribe to the topic of an attitude filter.",
+        )
     if not abs(length - 1.0) <= _UNIT_TOLERANCE:
         shown = ", ".join(f"{part:g}" for part in quaternion)
         raise FrameRefused(

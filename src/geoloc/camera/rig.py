@@ -9,6 +9,7 @@ from typing import TypeVar
 from geoloc.arrays import Float64Array, UInt8Array
 from geoloc.camera import heights
 from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, Quaternion, between, mount_rotation, tilt_rad
+from geoloc.camera.attitude_watch import AttitudeWatch
 from geoloc.camera.lens import Intrinsics
 from geoloc.camera.messages import unit_quaternion
 from geoloc.camera.stamped import Around, StampedBuffer
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 _ATTITUDES_KEPT = 4000  # ten seconds of a fast flight controller
 _HEIGHTS_KEPT = 1000
+_NO_ATTITUDE = (
+    "no attitude has arrived yet; check imu. A drone without an attitude filter may publish its heading with "
+    "roll and pitch 0, with attitude_error_deg set to its largest tilt and estimate_tilt to true."
+)
 _OBSTACLE_SHARE = 0.2  # share of the height that roofs and trees may change; views still match
 
 
@@ -48,6 +53,11 @@ class RigSettings:
     max_attitude_gap_s: float = setting(
         0.1, "largest time between a frame and the nearest attitude", unit="s", low=0.0, high=10.0
     )
+    accept_zero_attitude: bool = setting(
+        False,
+        "accept roll, pitch and yaw of exactly 0 for seconds while the picture moves, as in a simulation; "
+        "else such frames are refused",
+    )
     max_height_age_s: float = setting(
         1.0, "largest time between a frame and the nearest height", unit="s", low=0.0, high=60.0
     )
@@ -69,6 +79,12 @@ class RigSettings:
         unit="m",
         low=0.0,
         high=2e3,
+    )
+    altitude_axis: str = setting(
+        "auto",
+        "axis along which a Range or Float64 on altitude is measured: vertical (corrected for tilt), body "
+        "(fixed to the drone) or camera (on its gimbal); auto takes the mean of vertical and body",
+        choices=heights.AXES,
     )
     max_climb_mps: float = setting(
         30.0,
@@ -107,6 +123,12 @@ class RigSettings:
                 f"{self.altitude_reference}; set altitude_reference to takeoff, or remove the error."
             )
 
+        if from_takeoff and self.altitude_axis in ("body", "camera"):
+            raise ParameterError(
+                f"altitude_axis is {self.altitude_axis}, but heights above take-off are vertical; set "
+                "altitude_axis to vertical, or altitude_reference to ground."
+            )
+
     def view_spec(self) -> ViewSpec:
         """Return the size of a view on the ground and in pixels."""
         return ViewSpec(self.view_size_m, self.encoder_px)
@@ -127,6 +149,8 @@ class CameraRig:
         self._mount = mount_rotation(settings.mount_rpy_deg)
         self._attitudes: StampedBuffer[Quaternion] = StampedBuffer(_ATTITUDES_KEPT)
         self._heights: StampedBuffer[float] = StampedBuffer(_HEIGHTS_KEPT)
+        self._heights_may_slant = False
+        self._watch = AttitudeWatch()
         self._intrinsics: Intrinsics | None = None
         self._image_scale: float | None = None
         self._rejected: dict[Reason, FrameRefused] = {}
@@ -144,9 +168,16 @@ class CameraRig:
             self.reject(refusal)
             raise
         self._remember(self._attitudes, stamp_ns, unit, Reason.BAD_ATTITUDE)
+        with self._lock:
+            self._watch.add(stamp_ns, unit)
 
-    def add_height(self, stamp_ns: int, height_m: float) -> None:
-        """Add a vertical height of the camera, metres, above ground or above take-off as the settings say.
+    def add_height(self, stamp_ns: int, height_m: float, *, may_slant: bool = False) -> None:
+        """Add a height of the camera, above ground or above take-off as the settings say.
+
+        Args:
+            stamp_ns: stamp of the height.
+            height_m: height, metres.
+            may_slant: whether it is measured along `altitude_axis`; if not, it is vertical.
 
         Raises:
             FrameRefused: with `Reason.BAD_HEIGHT` if it is not finite or not positive.
@@ -156,6 +187,7 @@ class CameraRig:
             self.reject(refusal)
             raise refusal
         self._remember(self._heights, stamp_ns, float(height_m), Reason.BAD_HEIGHT)
+        self._heights_may_slant = may_slant
 
     def set_intrinsics(self, intrinsics: Intrinsics) -> None:
         """Set the calibration of the camera; it replaces an earlier one."""
@@ -167,6 +199,12 @@ class CameraRig:
         """Store the refusal of a sample; a frame that lacks the sample is then refused for that reason."""
         with self._lock:
             self._rejected[refusal.reason] = refusal
+
+    def attitude_facts(self) -> dict[str, object]:
+        """Return for how long roll and pitch have been exactly level, if so, for `/diagnostics`."""
+        with self._lock:
+            level_s = self._watch.level_s
+        return {"level_for_s": f"{level_s:.0f}"} if level_s else {}
 
     def ready(self, stamp_ns: int) -> bool:
         """Return whether the attitude at a stamp is final: a sample at or after the stamp has arrived."""
@@ -194,10 +232,14 @@ class CameraRig:
             intrinsics = self._required_intrinsics()
             self._check_scale(intrinsics, image_rgb.shape[1], image_rgb.shape[0])
             world_from_body = self._attitude_at(stamp_ns)
-            height_m = self._height_at(stamp_ns)
+            if not self.settings.accept_zero_attitude:
+                self._watch.check(image_rgb)
+            measured_m = self._height_at(stamp_ns)
         mount = self._mount if body_from_optical is None else body_from_optical
         world_from_optical = world_from_body @ mount
-        self._check_limits(world_from_optical, height_m)
+        self._check_tilt(world_from_optical)
+        height_m = self._vertical_m(measured_m, world_from_body, world_from_optical)
+        self._check_height(height_m)
         view = frame_to_view(
             image_rgb,
             intrinsics,
@@ -230,6 +272,7 @@ class CameraRig:
             if buffer.jumps_back(stamp_ns):
                 self._attitudes.clear()
                 self._heights.clear()
+                self._watch.clear()
             buffer.add(stamp_ns, value)
             self._rejected.pop(mended, None)
 
@@ -247,14 +290,13 @@ class CameraRig:
         around = self._attitudes.around(stamp_ns)
         limit_s = self.settings.max_attitude_gap_s
         if around is None or around.gap_s > limit_s:
-            nearest = "none has arrived" if around is None else f"the nearest is {around.gap_s:.2f} s away"
-            raise self._cause(
-                Reason.BAD_ATTITUDE,
-                FrameRefused(
-                    Reason.NO_ATTITUDE,
-                    f"no attitude lies within {limit_s:g} s of the frame, {nearest}; check imu and clocks.",
-                ),
-            )
+            sentence = _NO_ATTITUDE
+            if around is not None:
+                sentence = (
+                    f"no attitude lies within {limit_s:g} s of the frame, the nearest is "
+                    f"{around.gap_s:.2f} s away; check imu and clocks."
+                )
+            raise self._cause(Reason.BAD_ATTITUDE, FrameRefused(Reason.NO_ATTITUDE, sentence))
         return between(around.first, around.second, around.share)
 
     def _height_at(self, stamp_ns: int) -> float:
@@ -273,6 +315,14 @@ class CameraRig:
         self._check_climb(around)
         return around.first + around.share * (around.second - around.first)
 
+    def _vertical_m(
+        self, measured_m: float, world_from_body: Float64Array, world_from_optical: Float64Array
+    ) -> float:
+        if not self._heights_may_slant or self.settings.altitude_reference == "takeoff":
+            return measured_m
+        cosines = float(world_from_body[2, 2]), -float(world_from_optical[2, 2])
+        return heights.vertical_m(measured_m, self.settings.altitude_axis, *cosines)
+
     def _check_climb(self, around: Around[float]) -> None:
         """Refuse a frame if the heights around it disagree, as over a cliff, or behind a bird or a leg."""
         climb_m, tallest_m = abs(around.second - around.first), max(around.first, around.second)
@@ -288,7 +338,7 @@ class CameraRig:
         known = self._rejected.get(rejected)
         return FrameRefused(known.reason, known.sentence) if known else otherwise
 
-    def _check_limits(self, world_from_optical: Float64Array, height_m: float) -> None:
+    def _check_tilt(self, world_from_optical: Float64Array) -> None:
         settings = self.settings
         tilt_deg = math.degrees(tilt_rad(world_from_optical))
         if not tilt_deg <= settings.max_tilt_deg:
@@ -297,6 +347,9 @@ class CameraRig:
                 f"the camera is tilted {tilt_deg:.0f} degrees from straight down, more than "
                 f"max_tilt_deg {settings.max_tilt_deg:g}; fly more level, or raise the limit.",
             )
+
+    def _check_height(self, height_m: float) -> None:
+        settings = self.settings
         if not settings.min_height_m <= height_m <= settings.max_height_m:
             raise FrameRefused(
                 Reason.BAD_HEIGHT,

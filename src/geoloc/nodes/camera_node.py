@@ -168,7 +168,12 @@ class CameraNode(GeolocNode):
         return self._tf.body_from_optical(self._body_frame, message.header.frame_id, message.header.stamp)
 
     def _facts(self) -> dict[str, object]:
-        facts = {"dropped": self._worker.dropped, **self._images.facts(), **self._calibration.facts()}
+        facts = {
+            "dropped": self._worker.dropped,
+            **self._images.facts(),
+            **self._calibration.facts(),
+            **self._rig.attitude_facts(),
+        }
         if self._imu_ages_ms:
             facts["imu_age_ms_p95"] = f"{np.percentile(self._imu_ages_ms, 95):.1f}"
         return facts

@@ -72,6 +72,7 @@ class RetrievalNode(GeolocNode):
             self,
             self._facts,
             waits_for=inference.waits_for,
+            concern=lambda: self._localizer.refinement.attitude.concern(),
             says_silence=inference.is_missing,
             says_return=True,
         )

@@ -10,11 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from geoloc.arrays import Float32Array
 from geoloc.raster.colours import Rgb
@@ -26,7 +23,7 @@ from geoloc.refine.contract import (
     Registration,
     Verdict,
 )
-from geoloc.refine.orientation import Edges, correlate, ground_mask, north_up
+from geoloc.refine.orientation import Edges, correlate, ground_mask, north_up, resized
 from geoloc.refine.peaks import Peak, best_rival, find_peak, spread, vertex
 
 _COARSE_PX, _FINE_PX = 64, 160  # sides of the view, so that the cost does not depend on the encoder
@@ -55,7 +52,7 @@ class _MaskedView:
         return len(self.mask)
 
     def resized(self, side_px: int) -> "_MaskedView":
-        return _MaskedView(_resized(self.rgb, side_px), _resized(self.mask, side_px))
+        return _MaskedView(resized(self.rgb, side_px), resized(self.mask, side_px))
 
     def edges(self, heading_rad: float, scale: float) -> Edges:
         """Return the edges of the view, turned north-up."""
@@ -103,7 +100,7 @@ class OrientationCorrelation:
 
         # Fine: climb to the peak in shift, heading and scale
         fine = masked.resized(min(_FINE_PX, masked.side_px))
-        climb = _HillClimb(fine, _ground(patch, fine.side_px / masked.side_px), coarse)
+        climb = _HillClimb(fine, ground_edges(patch, fine.side_px / masked.side_px), coarse)
         heading_rad, scale, peak = climb.top()
 
         # Verdict and covariance
@@ -127,7 +124,7 @@ class OrientationCorrelation:
 
     def _search(self, masked: _MaskedView, patch: Patch) -> _CoarseMatch:
         small = masked.resized(min(_COARSE_PX, masked.side_px))
-        ground = _ground(patch, small.side_px / masked.side_px)
+        ground = ground_edges(patch, small.side_px / masked.side_px)
         surfaces: dict[_Step, Float32Array] = {}
         for ring in self._rings:
             for at in ring:
@@ -239,13 +236,7 @@ def _between(at: _Step, scores: Mapping[_Step, float]) -> tuple[float, float]:
     return at[0] + turn, at[1] + growth
 
 
-def _ground(patch: Patch, ratio: float) -> Edges:
+def ground_edges(patch: Patch, ratio: float) -> Edges:
     """Return the edges of a patch at a lower resolution, with `ratio` times as many pixels per side."""
     valid, side_px = patch.valid.astype(np.float32), round(len(patch.rgb) * ratio)
-    return Edges.of(_resized(patch.rgb, side_px), _resized(valid, side_px))
-
-
-def _resized(picture: NDArray[Any], side_px: int) -> NDArray[Any]:
-    if len(picture) == side_px:
-        return picture
-    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA))
+    return Edges.of(resized(patch.rgb, side_px), resized(valid, side_px))

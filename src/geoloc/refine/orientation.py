@@ -135,3 +135,10 @@ def north_up(picture: NDArray[Any], heading_rad: float, scale: float) -> NDArray
             borderMode=cv2.BORDER_CONSTANT if picture.ndim == 2 else cv2.BORDER_REFLECT_101,
         )
     )
+
+
+def resized(picture: NDArray[Any], side_px: int) -> NDArray[Any]:
+    """Return a square image or mask with `side_px` pixels a side, averaged over the pixels of the input."""
+    if len(picture) == side_px:
+        return picture
+    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA))

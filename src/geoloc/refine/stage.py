@@ -12,7 +12,7 @@ The covariance of a registration does not include all errors, above all not that
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,10 @@ from geoloc.arrays import Float64Array
 from geoloc.errors import GeolocError
 from geoloc.integrity import normalised_error
 from geoloc.raster.colours import Rgb
-from geoloc.refine.contract import Verdict
+from geoloc.refine.attitude_check import AttitudeCheck
+from geoloc.refine.contract import Registration, Verdict
 from geoloc.refine.methods import make_method
+from geoloc.refine.pose import CameraPose
 from geoloc.refine.refiner import Refiner
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 GATE = 9.21  # squared Mahalanobis distance: the 99 % quantile for two consistent estimates of one place
 _SEARCHED_SIGMAS = 3.0
+_OFFSET_ERROR = 0.015  # standard deviation of heading and scale of a registration
 
 
 class NotRefined(GeolocError):  # noqa: N818 - not an error: the belief is answered unrefined
@@ -45,11 +48,14 @@ class Estimate:
         mean_m: mean (2,), east and north in the map's frame.
         covariance_m2: covariance (2, 2), metres².
         refined: whether the estimate includes a registration.
+        attitude_m2: covariance (2, 2), metres², that the attitude's error adds to a refined place; None for
+            a belief.
     """
 
     mean_m: Float64Array
     covariance_m2: Float64Array
     refined: bool = False
+    attitude_m2: Float64Array | None = None
 
 
 class RefineStage:
@@ -62,8 +68,10 @@ class RefineStage:
         method: one of `geoloc.refine.METHODS`.
         weights: folder with the learned matcher's weights, for the method `lightglue` alone.
         registration_m: measured standard deviation per axis of a confirmed registration; 0 if unknown.
+        attitude: check of roll and pitch; None for one without a stated error.
 
     Attributes:
+        attitude: check of roll and pitch against the views that were registered.
         refined, not_refined: number of refined and unrefined frames so far; both 0 if the method is off.
         last_reason: reason of the last unrefined frame; empty if all frames were refined.
 
@@ -78,7 +86,9 @@ class RefineStage:
         method: str,
         weights: str = "",
         registration_m: float = 0.0,
+        attitude: AttitudeCheck | None = None,
     ) -> None:
+        self.attitude = AttitudeCheck(0.0) if attitude is None else attitude
         self._method = method
         self._registration_m2 = np.eye(2) * registration_m**2
         self._refiner: Refiner | None = None
@@ -87,13 +97,16 @@ class RefineStage:
         self.refined = self.not_refined = 0
         self.last_reason = ""
 
-    def refine(self, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array) -> Estimate:
+    def refine(
+        self, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array, height_m: float = math.nan
+    ) -> Estimate:
         """Fuse a belief with the registration of the view, if the registration is confirmed.
 
         Args:
             belief: belief about the camera's place.
             view_image: view, uint8 (S, S, 3); None if it is missing.
             offset_m: offset (2,), east and north, from the view's centre on the ground to the camera.
+            height_m: height above ground; NaN leaves the attitude unchecked.
 
         Returns:
             The fused place of the camera, or else the belief.
@@ -101,19 +114,43 @@ class RefineStage:
         if self._refiner is None:
             return belief
         try:
-            both = fused(belief, _registered(self._refiner, belief, view_image, offset_m))
+            found = _registration(self._refiner, belief, view_image, offset_m)
+            both = fused(belief, _camera(found, offset_m))
+            pose = self._pose(view_image, found, offset_m, height_m)
         except GeolocError as reason:
             self.not_refined += 1
             self.last_reason = str(reason)
             return belief
         self.refined += 1
-        return Estimate(both.mean_m, both.covariance_m2 + self._registration_m2, refined=True)
+        refined = Estimate(both.mean_m, both.covariance_m2 + self._registration_m2, refined=True)
+        return refined if pose is None else self._with_attitude(refined, found, offset_m, pose)
+
+    def _pose(
+        self, view_image: Rgb | None, found: Registration, offset_m: Float64Array, height_m: float
+    ) -> CameraPose | None:
+        if self._refiner is None or view_image is None or not (math.isfinite(height_m) and height_m > 0.0):
+            return None
+        pose = self._refiner.pose(view_image, found, offset_m, height_m)
+        if pose is not None:
+            self.attitude.add(pose)
+        return pose
+
+    def _with_attitude(
+        self, place: Estimate, found: Registration, offset_m: Float64Array, pose: CameraPose
+    ) -> Estimate:
+        """Return a refined place with the attitude's error: corrected by the tilt, or as large as is seen."""
+        if not self.attitude.corrects:
+            return replace(place, attitude_m2=self.attitude.covariance_m2(pose.height_m, offset_m, pose))
+        corrected_m, covariance_m2 = pose.place_given(math.radians(self.attitude.error_deg))
+        moved_m = corrected_m - _camera(found, offset_m).mean_m
+        return replace(place, mean_m=place.mean_m + moved_m, attitude_m2=covariance_m2)
 
     def facts(self) -> dict[str, object]:
         """Return the method and the counts, for `/diagnostics`."""
         if self._refiner is None:
             return {"refine": self._method}
         counts = {"refine": self._method, "refined": self.refined, "not_refined": self.not_refined}
+        counts |= self.attitude.facts()
         return counts | ({"not_refined_last": self.last_reason} if self.last_reason else {})
 
 
@@ -136,10 +173,10 @@ def fused(one: Estimate, other: Estimate) -> Estimate:
     return Estimate(one.mean_m + gain @ apart_m, (covariance + covariance.T) / 2.0)
 
 
-def _registered(
+def _registration(
     refiner: Refiner, belief: Estimate, view_image: Rgb | None, offset_m: Float64Array
-) -> Estimate:
-    """Return the camera's place by registration, searched within three sigmas of the belief."""
+) -> Registration:
+    """Return the confirmed registration of the view, searched within three sigmas of the belief."""
     if view_image is None:
         raise NotRefined("no view came with the descriptor.")
     if not (np.isfinite(belief.mean_m).all() and np.isfinite(belief.covariance_m2).all()):
@@ -149,4 +186,16 @@ def _registered(
     found = refiner.refine(view_image, float(centre_m[0]), float(centre_m[1]), _SEARCHED_SIGMAS * widest_m)
     if found.verdict is not Verdict.CONFIRMED:
         raise NotRefined(f"{found.verdict}: {found.sentence}.")
-    return Estimate(np.array([found.east_m, found.north_m]) + offset_m, found.covariance_m2)
+    return found
+
+
+def _camera(found: Registration, offset_m: Float64Array) -> Estimate:
+    """Return the camera's place by a registration.
+
+    The view turned and scaled by the registration tells how wrong heading and height were, and so the offset.
+    """
+    cos, sin = math.cos(found.rotation_rad), math.sin(found.rotation_rad)
+    to_camera_m = found.scale * np.array([[cos, sin], [-sin, cos]]) @ offset_m
+    spread_m2 = (_OFFSET_ERROR * float(np.hypot(*offset_m))) ** 2
+    mean_m = np.array([found.east_m, found.north_m]) + to_camera_m
+    return Estimate(mean_m, found.covariance_m2 + np.eye(2) * spread_m2)

@@ -53,7 +53,7 @@ def feed(rig: CameraRig, sample: Sample) -> None:
     if isinstance(sample, AttitudeSample):
         rig.add_attitude(sample.stamp_ns, sample.quaternion)
     elif isinstance(sample, HeightSample):
-        rig.add_height(sample.stamp_ns, sample.height_m)
+        rig.add_height(sample.stamp_ns, sample.height_m, may_slant=sample.may_slant)
     elif isinstance(sample, CameraSample):
         rig.set_intrinsics(sample.intrinsics)
     elif isinstance(sample, FaultySample):

@@ -64,10 +64,11 @@ class AttitudeSample:
 
 @dataclass(frozen=True)
 class HeightSample:
-    """Height above ground or above take-off, metres."""
+    """Height above ground or above take-off, metres; one that may slant is measured along `altitude_axis`."""
 
     stamp_ns: int
     height_m: float
+    may_slant: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,8 @@ def _sample(topic: str, stamp_ns: int, message: Any, maker: _Maker) -> Sample:  
 
 
 def _height_sample(reference: str, stamp_ns: int, message: Any) -> HeightSample:  # noqa: ANN401
-    return HeightSample(stamp_ns, heights.height_m(message.__msgtype__, message, reference))
+    kind = message.__msgtype__
+    return HeightSample(stamp_ns, heights.height_m(kind, message, reference), heights.may_slant(kind))
 
 
 def _camera_sample(rectified: bool, stamp_ns: int, message: Any) -> CameraSample:  # noqa: ANN401

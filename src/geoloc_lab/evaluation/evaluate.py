@@ -129,7 +129,7 @@ class _Pipeline:
         self.faults: Counter[str] = Counter()
         self.remarks: dict[str, None] = {}
         self._levels, self._calibrations, self._repeats = Levels(), calibrations, RepeatedImages()
-        self._rig = CameraRig(settings.rig)
+        self.rig = CameraRig(settings.rig)
         self._encoder = encoder
         self._localizer = Localizer(map_directory, encoder, settings.localizer)
         self._recorder = recorder
@@ -141,7 +141,7 @@ class _Pipeline:
 
     def ready(self, stamp_ns: int) -> bool:
         """Return whether an attitude at or after a stamp has arrived."""
-        return self._rig.ready(stamp_ns)
+        return self.rig.ready(stamp_ns)
 
     def take(self, sample: Sample) -> None:
         """Pass a sample to the rig or the filter; an unusable sample makes the rig refuse frames."""
@@ -151,11 +151,11 @@ class _Pipeline:
             if isinstance(sample, OdometrySample):
                 self._localizer.add_odometry(sample.stamp_ns, sample.position_m, sample.covariance_m2)
             else:
-                feed(self._rig, sample)
+                feed(self.rig, sample)
             if isinstance(sample, CameraSample):
                 self._calibrations.add(sample.frame_id, sample.intrinsics)
         except FrameRefused as refusal:
-            self._rig.reject(refusal)
+            self.rig.reject(refusal)
 
     def process(self, frame: ImageSample) -> Record:
         """Localize one frame and time every stage."""
@@ -164,7 +164,7 @@ class _Pipeline:
             image = frame.decode(self._levels)
             clock.lap("decode")
             self._select_calibration(frame, image)
-            view = self._rig.view(frame.stamp_ns, image)
+            view = self.rig.view(frame.stamp_ns, image)
             self._repeats.check(image, view)
             clock.lap("warp")
         except FrameRefused as refusal:
@@ -182,7 +182,7 @@ class _Pipeline:
         height, width = image.shape[:2]
         found = self._calibrations.of_image(str(frame.message.header.frame_id), width, height)
         if found is not None:
-            self._rig.set_intrinsics(found)
+            self.rig.set_intrinsics(found)
         if self._calibrations.remark:
             self.remarks[self._calibrations.remark] = None
 
@@ -219,6 +219,19 @@ def _hypotheses(tried: Hypotheses) -> str:
     )
 
 
+def _attitude_notes(pipeline: "_Pipeline") -> dict[str, str]:
+    """Return what the recording says about roll and pitch that the settings do not."""
+    notes = {}
+    if concern := pipeline.refinement.attitude.concern():
+        notes["attitude"] = concern
+    elif level_s := pipeline.rig.attitude_facts().get("level_for_s"):
+        notes["attitude"] = (
+            f"roll and pitch were exactly 0 for the last {level_s} s; if no gimbal levels the camera, set "
+            "attitude_error_deg to its largest tilt and estimate_tilt to true."
+        )
+    return notes
+
+
 def _notes(
     what: BagEvaluation,
     flight: Flight,
@@ -238,6 +251,7 @@ def _notes(
     }
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
+    notes |= _attitude_notes(pipeline)
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["unusable messages"] = counts

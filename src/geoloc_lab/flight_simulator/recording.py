@@ -87,9 +87,10 @@ def write_bag(
 def write_drone_file(
     path: Path, errors: SensorErrors, mount_rpy_deg: tuple[float, float, float] = NADIR_MOUNT_RPY_DEG
 ) -> Path:
-    """Write the accuracy of a drone's roll and pitch as a ROS parameter file, as a pilot would state it."""
+    """Write how a drone measures attitude and height as a ROS parameter file, as a pilot would state it."""
     attitude_deg = math.hypot(errors.tilt_error_deg, errors.attitude_noise_deg)
     text = f"/**:\n  ros__parameters:\n    attitude_error_deg: {attitude_deg:.3f}\n"
+    text += "    altitude_axis: vertical\n"
     if mount_rpy_deg != NADIR_MOUNT_RPY_DEG:
         text += f"    mount_rpy_deg: {[float(angle) for angle in mount_rpy_deg]}\n"
     path.write_text(text, encoding="utf-8")

@@ -82,3 +82,25 @@ def test_an_impossible_height_is_refused(kind, value):
 def test_a_type_without_a_height_is_refused_with_the_types_that_have_one():
     sentence = refusal("std_msgs/msg/String", SimpleNamespace(data="high"), "ground")
     assert all(kind in sentence for kind in heights.TYPES)
+
+
+def test_only_a_range_and_a_bare_number_may_slant():
+    slanting = [kind for kind in heights.TYPES if heights.may_slant(kind)]
+    assert slanting == [heights.RANGE, FLOAT]
+
+
+@pytest.mark.parametrize(
+    ("axis", "expected_m"), [("vertical", 100.0), ("body", 86.6), ("camera", 98.5), ("auto", 93.3)]
+)
+def test_a_range_is_made_vertical_along_its_axis(axis, expected_m):
+    banked, levelled = math.cos(math.radians(30.0)), math.cos(math.radians(10.0))
+    assert heights.vertical_m(100.0, axis, banked, levelled) == pytest.approx(expected_m, abs=0.05)
+
+
+def test_a_rangefinder_that_does_not_point_down_is_refused():
+    with pytest.raises(
+        FrameRefused, match=r"points 95 degrees away .* set altitude_axis to vertical"
+    ) as caught:
+        heights.vertical_m(100.0, "body", math.cos(math.radians(95.0)), 1.0)
+    assert caught.value.reason is Reason.BAD_HEIGHT
+    assert heights.vertical_m(100.0, "vertical", -1.0, 1.0) == 100.0

@@ -338,3 +338,55 @@ def test_settings_out_of_range_are_named(change, words):
 
 def test_settings_accept_lists_as_of_ros_parameters():
     assert RigSettings(70.0, 112, [0, 90, 180]).mount_rpy_deg == (0.0, 90.0, 180.0)
+
+
+@pytest.mark.parametrize(("axis", "expected_m"), [("body", 93.97), ("vertical", 100.0), ("auto", 96.98)])
+def test_a_range_of_a_banked_drone_is_made_vertical(axis, expected_m):
+    made = rig(altitude_axis=axis)
+    rotation = plane.tilted(plane.nadir(0.3), math.radians(20.0), 1.0)
+    made.add_attitude(SECOND, body_for(rotation))
+    made.add_height(SECOND, 100.0, may_slant=True)
+    frame = plane.render(LENS, rotation, 93.97)
+    assert made.view(SECOND, frame).height_m == pytest.approx(expected_m, abs=0.01)
+    made.add_height(SECOND, 100.0)  # of a type that is vertical by definition
+    assert made.view(SECOND, frame).height_m == 100.0
+
+
+def test_a_height_above_take_off_does_not_slant():
+    with pytest.raises(
+        ParameterError, match="altitude_axis is body, but heights above take-off are vertical"
+    ):
+        RigSettings(
+            70.0, 112, altitude_axis="body", altitude_reference="takeoff", altitude_reference_error_m=5.0
+        )
+    made = rig(altitude_reference="takeoff", altitude_reference_error_m=5.0)
+    rotation = plane.tilted(plane.nadir(0.3), math.radians(20.0), 1.0)
+    made.add_attitude(SECOND, body_for(rotation))
+    made.add_height(SECOND, 100.0, may_slant=True)
+    assert made.view(SECOND, plane.render(LENS, rotation, 100.0)).height_m == 100.0
+
+
+def test_a_gimbal_that_reports_zeros_is_refused_when_the_drone_moves():
+    made, accepting = rig(), rig(accept_zero_attitude=True)
+    frames = FRAME, FRAME[::-1, ::-1].copy()
+    for each in (made, accepting):
+        for tenth in range(71):
+            each.add_attitude(tenth * SECOND // 10, LEVEL)
+            each.add_height(tenth * SECOND // 10, 100.0)
+        each.view(SECOND, frames[0])
+    unknown = refusal(made, 7 * SECOND, frames[1])
+    assert unknown.reason is Reason.BAD_ATTITUDE
+    assert "roll, pitch and yaw have been exactly 0 for 7 s" in unknown.sentence
+    assert "accept_zero_attitude" in unknown.sentence
+    accepting.view(7 * SECOND, frames[1])
+
+
+def test_a_drone_without_attitude_is_told_what_to_publish():
+    made = rig()
+    made.add_height(SECOND, 100.0)
+    unknown = refusal(made, SECOND)
+    assert unknown.reason is Reason.NO_ATTITUDE
+    assert "attitude_error_deg set to its largest tilt and estimate_tilt to true" in unknown.sentence
+    with pytest.raises(FrameRefused, match=r"\(0, 0, 0, 0\), which is none"):
+        made.add_attitude(SECOND, (0.0, 0.0, 0.0, 0.0))
+    assert refusal(made, SECOND).reason is Reason.BAD_ATTITUDE

@@ -17,7 +17,7 @@ from geoloc.hypotheses import MAX_HYPOTHESES, Hypotheses
 from geoloc.nodes import messages_in, messages_out, topics
 from geoloc_lab.nodes.logbook import Logbook
 
-EASTWARD = (0.0, 0.0, 0.0, 1.0)  # a compass error of 90 degrees clockwise, with the nose to the north
+EASTWARD = (0.0, 1e-5, 0.0, 1.0)  # a compass error of 90 degrees clockwise, with the nose to the north
 NAME = "retrieval_node"
 SECOND = 1_000_000_000
 

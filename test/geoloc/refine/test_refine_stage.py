@@ -19,7 +19,7 @@ from geoloc.localizer import Localizer, LocalizerSettings
 from geoloc.mapping.directory import open_map
 from geoloc.query import Query
 from geoloc.refine.stage import GATE, Estimate, RefineStage, fused
-from refine_scene import ENCODER, SIDE_PX, VIEW_M, build_town_map, centre_of, town, view_of
+from refine_scene import ENCODER, SIDE_PX, VIEW_M, build_town_map, centre_of, tilted_view_of, town, view_of
 
 TOWN = town(4, side_px=500)
 HERE = np.zeros(2)
@@ -148,6 +148,57 @@ def test_of_several_hypotheses_the_most_likely_is_refined(town_map):
     assert localizer.heading_offset_deg == pytest.approx(90.0, abs=20.0)
     assert localizer.refinement.refined == 1
     assert math.dist((fix.east_m, fix.north_m), centre_of(town_map, -13.0, 21.0)) < 1.0
+
+
+TILTED_DEG, TILTED_HEIGHT_M = np.array([-5.0, 3.0]), 50.0
+
+
+def tilted(place, tilt_deg=TILTED_DEG):
+    """Return a view whose roll and pitch are wrong, of a camera above a place."""
+    image = tilted_view_of(TOWN, np.radians(tilt_deg), TILTED_HEIGHT_M, *place)
+    return View(image[None], VIEW_M / SIDE_PX, 0.0, 0.0, TILTED_HEIGHT_M, 1, 1.0)
+
+
+def test_an_estimated_tilt_moves_the_answer_to_the_camera(town_map):
+    poor = dataclasses.replace(ALONE, attitude_error_deg=6.0)
+    for place in PLACES[:2]:
+        truth_m = centre_of(town_map, *place)
+        shifted, corrected = (
+            Localizer(town_map, ENCODER, settings).localize(tilted(place))
+            for settings in (poor, dataclasses.replace(poor, estimate_tilt=True))
+        )
+        was_m, error_m = (np.array([fix.east_m, fix.north_m]) - truth_m for fix in (shifted, corrected))
+        assert np.hypot(*was_m) > 4.0
+        assert np.hypot(*error_m) < 1.0
+        assert np.trace(corrected.covariance_m2) < np.trace(shifted.covariance_m2) / 4
+        assert error_m @ np.linalg.solve(corrected.covariance_m2, error_m) < 9.0
+        assert was_m @ np.linalg.solve(shifted.covariance_m2, was_m) < 9.0
+
+
+def test_an_attitude_that_is_worse_than_stated_widens_the_answers_and_is_said(town_map):
+    localizer, rng = Localizer(town_map, ENCODER, ALONE), np.random.default_rng(2)
+    for count in range(8):
+        place = PLACES[count % 2]
+        fix = localizer.localize(tilted(place, rng.normal(0.0, 6.0, 2)))
+        error_m = np.array([fix.east_m, fix.north_m]) - centre_of(town_map, *place)
+        assert error_m @ np.linalg.solve(fix.covariance_m2, error_m) < 13.8
+    seen_deg = localizer.refinement.attitude.error_deg
+    assert 3.5 < seen_deg < 9.0
+    assert fix.attitude_m >= TILTED_HEIGHT_M * math.tan(math.radians(seen_deg)) * 0.95
+    assert "attitude_error_deg is 1.5" in localizer.refinement.attitude.concern()
+    assert float(localizer.refinement.facts()["tilt_seen_deg"]) == pytest.approx(seen_deg, abs=0.1)
+
+
+def test_the_measured_scale_and_heading_mend_the_offset_to_the_camera(town_map):
+    stage, truth_m = RefineStage(town_map, "ncc"), np.array(centre_of(town_map, -13.0, 21.0))
+    image = view_of(TOWN, -13.0, 21.0, math.radians(4.0), 0.92, side_px=SIDE_PX)
+    true_offset_m, turn = np.array([30.0, -40.0]), np.radians(4.0)
+    back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    assumed_m = back @ true_offset_m / 0.92
+    believed = Estimate(truth_m + true_offset_m + (3.0, 2.0), np.eye(2) * 25.0)
+    refined = stage.refine(believed, image, assumed_m)
+    assert math.dist(refined.mean_m, truth_m + true_offset_m) < 1.5
+    assert math.dist(truth_m + assumed_m, truth_m + true_offset_m) > 4.0
 
 
 BAD_VIEWS = {

@@ -8,7 +8,7 @@ import pytest
 
 from geoloc.errors import FrameRefused, ModelError, ParameterError, Reason
 from geoloc.refine import METHODS, Refiner, Verdict, make_method
-from refine_scene import GSD_M, SIDE_PX, build_town_map, centre_of, later, town, view_of
+from refine_scene import GSD_M, SIDE_PX, build_town_map, centre_of, later, tilted_view_of, town, view_of
 
 TOWN = town(4, side_px=500)
 
@@ -49,6 +49,20 @@ def test_a_place_beside_the_view_is_refined_too(town_map, refiner):
         refiner.refine(view, math.nan, 0.0)
     with pytest.raises(ParameterError, match="the reach nan m"):
         refiner.refine(view, 0.0, 0.0, math.nan)
+
+
+def test_the_camera_s_pose_is_that_of_the_place_whatever_patch_was_read(town_map, refiner):
+    tilt_rad, place = np.radians([3.0, -4.0]), np.array(centre_of(town_map, -13.0, 21.0))
+    view = tilted_view_of(TOWN, tilt_rad, 50.0, -13.0, 21.0)
+    for away_m in ((2.0, -1.0), (11.0, 9.0)):
+        found = refiner.refine(view, *(place + away_m))
+        assert found.verdict is Verdict.CONFIRMED, found.sentence
+        pose = refiner.pose(view, found, np.zeros(2), 50.0)
+        np.testing.assert_allclose(pose.place_m, place, atol=0.8)
+        np.testing.assert_allclose(pose.tilt_rad, tilt_rad, atol=np.radians(1.0))
+    with Refiner(town_map, make_method()) as fresh:
+        read = fresh.pose(view, found, np.zeros(2), 50.0)
+    np.testing.assert_allclose(read.place_m, pose.place_m, atol=0.3)
 
 
 def test_a_short_reach_looks_no_farther_and_finds_what_is_near(town_map, refiner):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import toy_flight
 import toy_map
@@ -50,6 +51,14 @@ def test_every_frame_is_answered_and_near(run):
 def test_the_notes_say_what_was_measured_and_how(run):
     assert "/geoloc/truth" in run.notes["truth"]
     assert "min_score" in run.notes["rules"]
+
+
+def test_the_notes_say_that_roll_and_pitch_were_never_measured(run, tmp_path):
+    assert run.notes["attitude"].startswith("roll and pitch were exactly 0 for the last ")
+    assert "estimate_tilt" in run.notes["attitude"]
+    leaning = tuple(Rotation.from_euler("ZX", [90.0, 0.1], degrees=True).as_quat())
+    measured = evaluated(toy_flight.write_flight(tmp_path / "flight", imu=leaning))
+    assert "attitude" not in measured.notes
 
 
 def test_with_the_filter_the_first_frames_are_refused_and_the_last_is_answered(tmp_path):

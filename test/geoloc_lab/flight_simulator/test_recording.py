@@ -236,6 +236,6 @@ def test_a_flight_needs_one_ground(tmp_path):
 def test_the_attitude_accuracy_of_the_drone_is_written_as_a_parameter_file(tmp_path):
     errors = SensorErrors(tilt_error_deg=0.4, attitude_noise_deg=0.3)
     level = write_drone_file(tmp_path / "drone.yaml", errors)
-    assert read_sections(level) == {"/**": {"attitude_error_deg": 0.5}}
+    assert read_sections(level) == {"/**": {"attitude_error_deg": 0.5, "altitude_axis": "vertical"}}
     tilted = write_drone_file(tmp_path / "tilted.yaml", errors, (0.0, 60.0, 0.0))
     assert read_sections(tilted)["/**"]["mount_rpy_deg"] == [0.0, 60.0, 0.0]

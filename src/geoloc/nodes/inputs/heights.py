@@ -83,7 +83,8 @@ class HeightInput:
         stamped = hasattr(message, "header")
         stamp_ns = messages.stamp_ns(message) if stamped else self._node.get_clock().now().nanoseconds
         try:
-            self._rig.add_height(stamp_ns, heights.height_m(kind, message, self._reference))
+            height_m = heights.height_m(kind, message, self._reference)
+            self._rig.add_height(stamp_ns, height_m, may_slant=heights.may_slant(kind))
         except FrameRefused as refusal:
             self._rig.reject(refusal)
 

@@ -33,8 +33,9 @@ class Heard:
         self.settings = RigSettings(view_size_m=60.0, encoder_px=64, **settings)
         self.heights, self.sentences = [], []
 
-    def add_height(self, stamp_ns, height_m):
+    def add_height(self, stamp_ns, height_m, *, may_slant):
         self.heights.append((stamp_ns, height_m))
+        self.slanting = may_slant
 
     def reject(self, refusal):
         self.sentences.append(refusal.sentence)
