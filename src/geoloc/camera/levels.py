@@ -66,9 +66,8 @@ def _noise(values: NDArray[np.uint16]) -> float:
     plane = values if values.ndim == 2 else values[..., values.shape[2] // 2]
     height, width = (side // 2 * 2 for side in plane.shape)
     stride = 2 * max(1, round((plane.size / _SAMPLE) ** 0.5))
-    top, bottom = plane[:height:stride].astype(np.int32), plane[1:height:stride].astype(np.int32)
-    details = (top - bottom)[:, :width]
-    details = (details[:, ::stride] - details[:, 1::stride]) / 2.0
+    top, bottom = (plane[row:height:stride, :width].astype(np.float64) for row in (0, 1))
+    details = (top[:, ::stride] - top[:, 1::stride] - bottom[:, ::stride] + bottom[:, 1::stride]) / 2.0
     return float(np.median(np.abs(details))) / _NORMAL_MEDIAN if details.size else 0.0
 
 
