@@ -14,8 +14,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from geoloc.camera import heights
-from geoloc.errors import BagError, clause
-from geoloc_lab.bags.damage import DAMAGE, opening
+from geoloc.errors import BagError
+from geoloc_lab.bags.damage import DAMAGE, damaged, opening
 
 ROS1_SUFFIX = ".bag"
 _WITHOUT_HEADER = ("std_msgs/msg/Float64",)
@@ -63,9 +63,7 @@ def messages_of(bag: Path, topics: Collection[str]) -> Iterator[tuple[str, int, 
             if connection.msgcount and not counts[connection.topic]:
                 raise lost_messages(bag, connection.topic, connection.msgcount)
     except DAMAGE as error:
-        raise BagError(
-            f"{bag} is truncated or damaged after {counts.total()} messages ({clause(error)}); copy it again."
-        ) from error
+        raise damaged(bag, counts.total(), error) from error
     finally:
         reader.close()
 

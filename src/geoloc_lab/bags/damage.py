@@ -73,6 +73,14 @@ def opening(bag: Path) -> Iterator[None]:
         raise BagError(f"{bag} cannot be read as a bag ({clause(error)}); {_remedy(bag, error)}.") from error
 
 
+def damaged(bag: Path, count: int, error: Exception) -> BagError:
+    """Return the error of a recording that ends or cannot be read after some messages."""
+    files = sorted(bag.glob("*.mcap")) if bag.is_dir() else [bag]
+    mcap = next((file.name for file in files if file.suffix == ".mcap"), "")
+    mend = f"; run `mcap recover {mcap} -o whole.mcap`, or copy it again." if mcap else "; copy it again."
+    return BagError(f"{bag} is truncated or damaged after {count} messages ({clause(error)}){mend}")
+
+
 def _remedy(bag: Path, error: Exception) -> str:
     files = sorted(bag.iterdir()) if bag.is_dir() else [bag]
     file = next((file for file in files if file.suffix in _FILES), None)

@@ -11,9 +11,9 @@ from typing import Any
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
-from geoloc.errors import BagError, ParameterError, clause
+from geoloc.errors import BagError, ParameterError
 from geoloc_lab.bags.bag_messages import ROS1_SUFFIX, lost_messages
-from geoloc_lab.bags.damage import DAMAGE, opening
+from geoloc_lab.bags.damage import DAMAGE, damaged, opening
 from geoloc_lab.bags.own_topics import answer_topics, own_topics
 from geoloc_lab.bags.topic_choice import height_topics, own_topic_refused, reference_topics
 
@@ -124,10 +124,7 @@ class Playlist:
                     raise lost_messages(self._bag, connections[0].topic, connections[0].msgcount) from None
                 return
             except DAMAGE as error:
-                raise BagError(
-                    f"{self._bag} is truncated or damaged after {count} messages ({clause(error)}); "
-                    "copy it again."
-                ) from error
+                raise damaged(self._bag, count, error) from error
             yield by_source[connection.topic], time_ns, bytes(raw)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 """The containers in which people record: ROS 1 bags, mcap without indexes, drivers that set no stamps."""
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rosbags.typesys import Stores, get_typestore
 import toy_flight
 from geoloc.errors import BagError, Reason
 from geoloc_lab.bags.bag_messages import messages_of, opened
+from geoloc_lab.bags.damage import damaged
 from geoloc_lab.bags.playlist import Playlist, TopicChoice
 from geoloc_lab.bags.reading import AttitudeSample, FaultySample, ImageSample, read_flight
 
@@ -117,6 +119,15 @@ def test_an_mcap_file_that_was_cut_off_names_the_command_that_mends_it(bag, tmp_
     (tmp_path / "cut.mcap").write_bytes(data[: len(data) // 2])
     with pytest.raises(BagError, match=r"cannot be read as a bag .*`mcap recover cut\.mcap -o whole\.mcap`"):
         opened(tmp_path / "cut.mcap")
+
+
+def test_a_damaged_recording_names_what_may_mend_it(bag):
+    error = ValueError("Chunk checksum mismatch.")
+    mend = "run `mcap recover flight.mcap -o whole.mcap`, or copy it again."
+    remedies = {bag: mend, bag / "flight.mcap": mend, Path("a.db3"): "copy it again."}
+    for path, remedy in remedies.items():
+        said = f"{path} is truncated or damaged after 7 messages (Chunk checksum mismatch); {remedy}"
+        assert str(damaged(path, 7, error)) == said
 
 
 def test_a_folder_without_its_metadata_names_the_file_in_it(bag, tmp_path):
