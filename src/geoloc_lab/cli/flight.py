@@ -86,11 +86,15 @@ def flight(
     by_nodes = importlib.util.find_spec("rclpy") is not None if nodes is None else nodes
     for folder in folders:
         others = distractor_pictures(data, folders, folder)
-        prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
+        prepared = prepare_flight(folder, others, encoder, out / folder.name, settings, notify=_say)
         report = out / folder.name / "report"
         run = _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
         page = write_report(run, report)
         typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"note: {sentence}", err=True)
 
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
