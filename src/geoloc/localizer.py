@@ -86,7 +86,9 @@ class LocalizerSettings:
         "method that registers the view with the map's imagery, for metres within a tile",
         choices=METHODS,
     )
-    refine_weights: str = setting("", "folder with the learned matcher's weights, if refine is lightglue")
+    refine_weights: str = setting(
+        "", "folder with the learned matcher's weights, if refine is lightglue", path=True
+    )
     attitude_error_deg: float = setting(
         1.5,
         "standard deviation of roll and pitch; the default was measured on photos of a DJI drone and is "

@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoloc.errors import ParameterError
+from geoloc.paths import expanded_home
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,6 +49,7 @@ class Setting:
         choices: allowed texts; empty for any text.
         in_flight: whether the value may change while the node runs.
         required: whether an empty text is refused.
+        path: whether the text is a path, which may begin with ~.
     """
 
     default: Any
@@ -58,6 +60,7 @@ class Setting:
     choices: tuple[str, ...]
     in_flight: bool
     required: bool
+    path: bool = False
 
     @property
     def text_with_unit(self) -> str:
@@ -91,7 +94,7 @@ class Setting:
         if value is None or not self._admits(value):
             shown = list(given) if isinstance(given, array.array) else given
             raise ParameterError(f"{name} is {shown!r}; it must be {self._wanted()}.")
-        return value
+        return expanded_home(value) if self.path else value
 
     def _admits(self, value: Any) -> bool:  # noqa: ANN401
         if self.choices or self.required:
@@ -123,9 +126,10 @@ def setting(
     choices: tuple[str, ...] = (),
     in_flight: bool = False,
     required: bool = False,
+    path: bool = False,
 ) -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare a setting as the field of a dataclass; the arguments are the attributes of `Setting`."""
-    declared = Setting(default, text, unit, low, high, choices, in_flight, required)
+    declared = Setting(default, text, unit, low, high, choices, in_flight, required, path)
     return dataclasses.field(default=default, metadata={_SETTING: declared})
 
 

@@ -6,6 +6,7 @@ from typing import Any, Union
 
 from geoloc.encoder.card import Architecture
 from geoloc.errors import ParameterError
+from geoloc.paths import expanded_home
 from geoloc.typed import build
 from geoloc_training.augment.augment_config import AugmentConfig, ImageAugmentConfig
 from geoloc_training.checks import either, require, require_choice
@@ -32,6 +33,7 @@ class ModelConfig(Architecture):
     pretrained_file: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pretrained_file", expanded_home(self.pretrained_file))
         require(
             self.pretrained or not self.pretrained_file,
             f"model.pretrained_file={self.pretrained_file} and model.pretrained=false contradict each other; "

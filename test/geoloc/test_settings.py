@@ -148,3 +148,12 @@ def test_an_option_of_a_command_has_text_and_range_of_its_setting():
     assert (mirrored.min, mirrored.max) == (1.0, 500.0)
     narrowed = option(Camera, "threads", "--threads", max=4)
     assert (narrowed.min, narrowed.max) == (0, 4)
+
+
+def test_paths_may_begin_with_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = {name for kind in KINDS for name, declared in settings_of(kind).items() if declared.path}
+    assert paths == {"map", "model", "bag", "out", "refine_weights"}
+    replay = fill(LABS["replay_node"], {"bag": "~/flight", "rename": "~/a:=b"})
+    assert replay.bag == str(tmp_path / "flight")
+    assert replay.rename == "~/a:=b"

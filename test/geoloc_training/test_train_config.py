@@ -205,3 +205,12 @@ def test_missing_and_foreign_files_are_sentences(tmp_path):
 
 def test_defaults_are_a_valid_configuration():
     assert TrainConfig().optimiser.steps > 0
+
+
+def test_paths_may_begin_with_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["data.root=~/towns", "model.pretrained=true", "model.pretrained_file=~/weights.pth"]
+    config = load_config(words)
+    assert config.data.root == str(tmp_path / "towns")
+    assert config.model.pretrained_file == str(tmp_path / "weights.pth")
+    assert build_config({"data": {"root": "~/towns"}}).data.root == str(tmp_path / "towns")

@@ -40,7 +40,7 @@ CameraInfo = Annotated[
 MapOption = Annotated[Path | None, typer.Option("--map", help="Map directory to judge.", show_default=False)]
 SourceOption = Annotated[
     Path | None,
-    typer.Option("--source", help="Imagery to judge: GeoTIFF or folder of XYZ tiles.", show_default=False),
+    typer.Option("--source", help="Imagery to judge: GeoTIFF or folder of map tiles.", show_default=False),
 ]
 Tilt = Annotated[float, typer.Option(help="Largest angle between the camera and straight down, in degrees.")]
 Speed = Annotated[float, typer.Option(help="Speed over ground in m/s.")]

@@ -13,6 +13,7 @@ from typing import cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from geoloc.cli.options import expand_home
 from geoloc.errors import GeolocError
 
 
@@ -71,6 +72,7 @@ class Command:
             )
         holder = typer.Typer()
         importlib.import_module(self.module).register(holder)
+        expand_home(holder)
         return cast("TyperCommand | TyperGroup", typer.main.get_group(holder).commands[self.name])
 
 

@@ -19,8 +19,8 @@ MapFolder = Annotated[Path, typer.Argument(help="Folder that `geoloc map build` 
 Source = Annotated[
     Path,
     typer.Argument(
-        help="GeoTIFF of any reference system, image with --bounds or a world file, or folder of XYZ tiles "
-        "(z/x/y.png).",
+        help="GeoTIFF of any reference system, image with --bounds or a world file, or folder of map tiles "
+        "(z/x/y.png, or {z}/{x}/{-y}.png if rows count from the south).",
         show_default=False,
     ),
 ]

@@ -16,6 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from geoloc import __version__
+from geoloc.arrays import Float64Array
 from geoloc.checksums import file_sha256
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import MapDirectory, open_map
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildOptions", "Imagery", "build_map"]
 
+_SAID_LOSS = 0.02  # share of lost tiles above which the user is told
 _PARAMS_HEAD = "# ROS parameters that belong to this map; launch adds its absolute path as `map`.\n"
 
 
@@ -66,7 +68,7 @@ def build_map(
     """Build a map, resume an interrupted build, or open the map if it is complete.
 
     Args:
-        source: a GeoTIFF, an image with `bounds` or a world file, or a folder of XYZ tiles.
+        source: a GeoTIFF, an image with `bounds` or a world file, or a folder of map tiles.
         encoder: encoder of the tiles; the drone must use the same model.
         out: folder of the map; new, empty, or with an interrupted build of the same map.
         options: tiles and storage of the map.
@@ -85,7 +87,7 @@ def build_map(
     out, options = Path(out), options or BuildOptions()
     with build_lock(out), open_raster(Path(source), bounds=bounds, crs=crs) as raster:
         plan = _plan(raster, encoder, options)
-        recipe = make_recipe(Path(source), raster, encoder.card, options)
+        recipe = make_recipe(raster, encoder.card, options)
         if begin(out, recipe, overwrite=overwrite):
             finish(out)
             notify(f"{out} already holds this map; it is not built again.")
@@ -94,10 +96,12 @@ def build_map(
             notify(note)
         _copy_picture(raster, out, options, progress=progress)
         with open_picture(out / RASTER, plan.frame) as picture:
-            grid = plan.grid(picture.bounds_m)
+            grid = plan.grid(picture.bounds_m, raster.pieces_m())
             store = TileStore(out, encoder.card.descriptor_size, options.min_valid)
             describe_tiles(picture, encoder, grid, store, batch_size=options.batch_size, progress=progress)
             tile_count = store.publish(grid)
+            if tile_count < (1 - _SAID_LOSS) * len(grid):
+                notify(_loss_note(raster, options, len(grid) - tile_count, len(grid)))
             _write_index(out, options, notify)
             _write_params(out, plan)
             write_manifest(out, _manifest(out, picture, plan, encoder, recipe, tile_count))
@@ -114,8 +118,9 @@ class _Plan:
     view_size_m: float
     options: BuildOptions
 
-    def grid(self, bounds_m: Four) -> NDArray[np.void]:
-        return tile_grid(self.frame, bounds_m, self.view_size_m, self.options.overlap, self.options.scales)
+    def grid(self, bounds_m: Four, pieces_m: Float64Array) -> NDArray[np.void]:
+        overlap, scales = self.options.overlap, self.options.scales
+        return tile_grid(self.frame, bounds_m, self.view_size_m, overlap, scales, pieces_m)
 
 
 def _plan(raster: Raster, encoder: "Encoder", options: BuildOptions) -> _Plan:
@@ -124,7 +129,7 @@ def _plan(raster: Raster, encoder: "Encoder", options: BuildOptions) -> _Plan:
     )
     plan = _Plan(raster.name, raster.frame, view_size_m, options)
     # Compute the grid before the long work, to refuse imagery that is smaller than a tile.
-    plan.grid(raster.bounds_m)
+    plan.grid(raster.bounds_m, raster.pieces_m())
     return plan
 
 
@@ -145,6 +150,13 @@ def _notes(raster: Raster, encoder: "Encoder", plan: _Plan) -> list[str]:
                 f"{raster.gsd_m:.2f} m, so tiles are blurred; choose a larger --view-size."
             )
     return notes
+
+
+def _loss_note(raster: Raster, options: BuildOptions, lost: int, count: int) -> str:
+    return (
+        f"{lost} of {count} tiles ({lost / count:.0%}) are left out, because {raster.why_invalid()} makes "
+        f"more than {1 - options.min_valid:.0%} of each transparent; there is no fix over them."
+    )
 
 
 def _copy_picture(raster: Raster, out: Path, options: BuildOptions, *, progress: bool) -> None:
@@ -204,9 +216,13 @@ def _manifest(
 
 
 def _bounds_deg(frame: LocalFrame, bounds_m: Four) -> Four:
+    """Return west, south, east, north; west is greater than east if the area lies across the antimeridian."""
     left, bottom, right, top = bounds_m
     latitude, longitude = frame.to_geodetic([left, left, right, right], [bottom, top, bottom, top])
-    return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
+    if np.ptp(longitude) > 180:
+        longitude = longitude % 360
+    west, east = float(np.min(longitude)), float(np.max(longitude))
+    return west, float(np.min(latitude)), east - 360 if east > 180 else east, float(np.max(latitude))
 
 
 def _records(out: Path) -> tuple[FileRecord, ...]:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc.arrays import Float64Array
+from geoloc.arrays import Float64Array, Int64Array
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.mapping.directory import TILE_DTYPE
 
 _DEFAULT_VIEW_M = 100.0
+_PIECES_AT_ONCE = 1000
 
 COARSEST_IMAGERY = 2.0
 """Metres per pixel of imagery over those of the encoder's input above which tiles look blurred."""
@@ -45,6 +46,7 @@ def tile_grid(
     view_size_m: float,
     overlap: float,
     scales: Sequence[float],
+    pieces_m: Float64Array | None = None,
 ) -> NDArray[np.void]:
     """Return all tiles of a map, level by level, rows from north to south, each row from west to east.
 
@@ -57,6 +59,8 @@ def tile_grid(
         view_size_m: side of a tile of level 0.
         overlap: share of a tile that its neighbour shows too, 0 to below 1.
         scales: side of the tiles of each level, in units of `view_size_m`.
+        pieces_m: left, bottom, right, top (N, 4) of the parts of the imagery that are not empty; tiles that
+            touch none are left out. None for imagery without gaps.
 
     Returns:
         Structured array of `TILE_DTYPE`, with valid_fraction 0.
@@ -64,7 +68,10 @@ def tile_grid(
     Raises:
         RasterError: if the imagery is smaller than a tile.
     """
-    levels = [_level(bounds_m, view_size_m * scale, overlap, number) for number, scale in enumerate(scales)]
+    levels = [
+        _level(bounds_m, view_size_m * scale, overlap, number, pieces_m)
+        for number, scale in enumerate(scales)
+    ]
     tiles = np.concatenate(levels)
     tiles["latitude"], tiles["longitude"] = frame.to_geodetic(tiles["east_m"], tiles["north_m"])
     return tiles
@@ -93,7 +100,11 @@ def tile_count(
 
 
 def _level(
-    bounds_m: tuple[float, float, float, float], size_m: float, overlap: float, number: int
+    bounds_m: tuple[float, float, float, float],
+    size_m: float,
+    overlap: float,
+    number: int,
+    pieces_m: Float64Array | None,
 ) -> NDArray[np.void]:
     (left, right), (bottom, top) = _extents(bounds_m)
     if size_m > min(right - left, top - bottom) * (1 + 1e-9):
@@ -103,10 +114,36 @@ def _level(
         )
     east = _centres(left, right, size_m, overlap)
     north = _centres(bottom, top, size_m, overlap)[::-1]
-    tiles = np.zeros(len(east) * len(north), dtype=TILE_DTYPE)
-    tiles["east_m"], tiles["north_m"] = np.tile(east, len(north)), np.repeat(north, len(east))
+    chosen = _touching(east, north, size_m, pieces_m) if pieces_m is not None and len(pieces_m) > 1 else None
+    chosen = np.arange(len(east) * len(north)) if chosen is None else chosen
+    rows, columns = np.divmod(chosen, len(east))
+    tiles = np.zeros(len(chosen), dtype=TILE_DTYPE)
+    tiles["east_m"], tiles["north_m"] = east[columns], north[rows]
     tiles["size_m"], tiles["level"] = size_m, number
     return tiles
+
+
+def _touching(east: Float64Array, north: Float64Array, size_m: float, pieces_m: Float64Array) -> Int64Array:
+    """Return the numbers, row by row, of the tiles that touch a piece; memory grows with the pieces alone."""
+    half = size_m / 2
+    left, bottom, right, top = pieces_m.T
+    first, last = (
+        np.searchsorted(east + half, left, side="right"),
+        np.searchsorted(east - half, right, side="left"),
+    )
+    # Rows run from north to south, so their order is that of the negative coordinate.
+    upper, lower = (
+        np.searchsorted(half - north, -top, side="right"),
+        np.searchsorted(-half - north, -bottom, side="left"),
+    )
+    found: Int64Array = np.zeros(0, dtype=np.int64)
+    waiting: list[Int64Array] = []
+    for piece in zip(first, last, upper, lower, strict=True):
+        columns, rows = np.arange(piece[0], piece[1]), np.arange(piece[2], piece[3])
+        waiting.append((rows[:, None] * len(east) + columns).ravel())
+        if len(waiting) == _PIECES_AT_ONCE:
+            found, waiting = np.unique(np.concatenate([found, *waiting])), []
+    return np.unique(np.concatenate([found, *waiting]))
 
 
 def _extents(bounds_m: tuple[float, float, float, float]) -> tuple[tuple[float, float], tuple[float, float]]:

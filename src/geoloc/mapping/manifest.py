@@ -56,7 +56,7 @@ class Manifest:
         longitude_deg: WGS 84 longitude of the local frame's origin.
         crs: PROJ string of the local frame of raster and tiles.
         bounds_m: left, bottom, right, top of the raster in the local frame.
-        bounds_deg: west, south, east, north of the raster, WGS 84.
+        bounds_deg: west, south, east, north of the raster, WGS 84; west is greater than east across 180°.
         gsd_m: metres per pixel of the raster.
         view_size_m: side of the tiles of level 0, and of the views that are looked up.
         pitch_m: largest distance between the centres of neighbouring tiles of level 0.

@@ -95,12 +95,12 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
 
 
-def make_recipe(source: Path, raster: Raster, card: "ModelCard", options: BuildOptions) -> Recipe:
-    """Return the recipe of a map; reads the whole source to compute its checksum."""
+def make_recipe(raster: Raster, card: "ModelCard", options: BuildOptions) -> Recipe:
+    """Return the recipe of a map; reads the whole source of the raster to compute its checksum."""
     parts = {key: value for key, value in asdict(options).items() if key != "batch_size"}
     parts |= {
         "format": FORMAT_VERSION,
-        "source": _fingerprint(source),
+        "source": _fingerprint(raster.path),
         "place": [raster.frame.latitude_deg, raster.frame.longitude_deg, *raster.bounds_m],
         "model": card.sha256,
         "input_px": card.input_px,

@@ -9,10 +9,13 @@ from geoloc.settings import setting
 def model_directory() -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare the parameter `model`."""
     return setting(
-        "", "model directory, or id of a shipped model; the launch argument model:= sets it", required=True
+        "",
+        "model directory, or id of a shipped model; the launch argument model:= sets it",
+        required=True,
+        path=True,
     )
 
 
 def map_directory() -> Any:  # noqa: ANN401
     """Declare the parameter `map`."""
-    return setting("", "map directory; the launch argument map:= sets it", required=True)
+    return setting("", "map directory; the launch argument map:= sets it", required=True, path=True)

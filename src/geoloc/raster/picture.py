@@ -88,9 +88,10 @@ def _write_blocks(raster: Raster, path: Path, gsd_m: float, *, progress: bool) -
         "compress": "deflate",
         "zlevel": 1,
         "BIGTIFF": "IF_SAFER",
+        "SPARSE_OK": "TRUE",
     }
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as out:
-        blocks = list(_blocks(out))
+        blocks = _with_imagery(list(_blocks(out)), raster, gsd_m)
         for block in progress_bar(blocks, label="imagery", unit="block", shown=progress):
             rgb, valid = raster.window(
                 left + block.col_off * gsd_m, top - block.row_off * gsd_m, block.width, block.height, gsd_m
@@ -106,6 +107,26 @@ def _blocks(dataset: DatasetReader) -> Iterator[Window]:
             yield Window(column, row, width, height)
 
 
+def _with_imagery(blocks: list[Window], raster: Raster, gsd_m: float) -> list[Window]:
+    """Return the blocks that touch a piece of the raster with imagery; the others stay empty in the file."""
+    pieces = raster.pieces_m()
+    if len(pieces) == 1:
+        return blocks
+    left, _, _, top = raster.bounds_m
+    first, last = (pieces[:, 0] - left) / gsd_m, (pieces[:, 2] - left) / gsd_m
+    upper, lower = (top - pieces[:, 3]) / gsd_m, (top - pieces[:, 1]) / gsd_m
+    return [
+        block
+        for block in blocks
+        if (
+            (first < block.col_off + block.width + _MARGIN_PX)
+            & (last > block.col_off - _MARGIN_PX)
+            & (upper < block.row_off + block.height + _MARGIN_PX)
+            & (lower > block.row_off - _MARGIN_PX)
+        ).any()
+    ]
+
+
 def _write_cog(flat: Path, path: Path, *, lossless: bool) -> None:
     coding = {"compress": "DEFLATE", "predictor": "YES"} if lossless else {"compress": "JPEG"}
     if not lossless:
@@ -117,6 +138,7 @@ def _write_cog(flat: Path, path: Path, *, lossless: bool) -> None:
         blocksize=_BLOCK_PX,
         overview_resampling="AVERAGE",
         bigtiff="IF_SAFER",
+        sparse_ok="TRUE",
         num_threads="ALL_CPUS",
         **coding,
     )

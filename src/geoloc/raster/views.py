@@ -9,23 +9,27 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import Resampling
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 
-from geoloc.arrays import BoolArray
+from geoloc.arrays import BoolArray, Float64Array
 from geoloc.errors import RasterError, clause
 from geoloc.geodesy import LocalFrame
-from geoloc.raster.colours import Rgb, alpha_band, read_colours
+from geoloc.raster.colours import Rgb, read_colours
 from geoloc.raster.sources import Source, open_source
+from geoloc.raster.transparency import Transparency, read_transparency, without_alpha
 
 _TOLERANCE_PX = 0.02
 _MAX_SIDE_PX = 32_768
 _OPAQUE = 255
+_SAMPLES = 10  # of the 20 or more that GDAL takes along an edge
 
 
 def open_raster(
@@ -38,7 +42,7 @@ def open_raster(
     """Open imagery of any supported kind and coordinate reference system.
 
     Args:
-        source: a GeoTIFF, an image with a world file or `bounds`, or a folder of XYZ tiles (z/x/y.png).
+        source: a GeoTIFF, an image with a world file or `bounds`, or a folder of map tiles (z/x/y.png).
         bounds: west, south, east, north of the outer edges of an image, in `crs`.
         crs: coordinate reference system of the bounds (default EPSG:4326), or of a file without one.
         frame: local frame of the views; None for a frame centred on the image.
@@ -59,14 +63,15 @@ class Raster:
 
     Attributes:
         name: name of the file or folder.
+        path: the file or folder.
         frame: local frame of the views, metres east and north.
         gsd_m: metres per pixel of the image, at its centre.
         bounds_m: left, bottom, right, top of the image in the frame.
-        notes: sentences for the user about changes of the pixels, such as scaling to 8 bits.
     """
 
     def __init__(self, source: Source, frame: LocalFrame) -> None:
         self.name = source.path.name
+        self.path = source.path
         self.frame = frame
         self._source = source
         self._crs = rasterio.crs.CRS.from_wkt(frame.crs.to_wkt())
@@ -74,9 +79,36 @@ class Raster:
         self._pixel_m = source.pixel_size_m(frame)
         self.gsd_m = math.sqrt(self._pixel_m[0] * self._pixel_m[1])
         self.bounds_m = source.bounds_m(frame)
-        self._colours = read_colours(source.dataset, source.path)
-        self._alpha_band = alpha_band(source.dataset)
-        self.notes = self._colours.notes
+        self._placements = source.placements(frame)
+        self._alpha = read_transparency(source.dataset, source.path)
+        self._pixels = without_alpha(source.dataset, source.path) if self._alpha.picture else source.dataset
+        self._colours = read_colours(self._pixels, source.path)
+        self._missing = self._signs_of_missing()
+        self._least_opaque = (self._alpha.opaque if self._scales_alpha_itself() else _OPAQUE) / 2
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about position and pixels: accuracy, order of tiles, bands, scaling."""
+        position = self._source.position_note(self.frame)
+        return (
+            *([position] if position else []),
+            *self._source.notes,
+            *self._colours.notes,
+            *_alpha_notes(self._alpha, self.name),
+        )
+
+    def pieces_m(self) -> Float64Array:
+        """Return left, bottom, right, top (N, 4), metres, of the rectangles that have imagery."""
+        return self._source.pieces_m(self.frame)
+
+    def why_invalid(self) -> str:
+        """Return what marks pixels without imagery, for sentences, such as "its alpha band (4)"."""
+        if self._alpha.band is not None:
+            return f"its alpha band ({self._alpha.band})"
+        nodata = self._pixels.nodatavals[self._colours.bands[0] - 1]
+        if nodata is not None:
+            return f"its nodata value ({nodata:g})"
+        return "its mask" if self._has_mask() else "missing pixels"
 
     def view(
         self, east_m: float, north_m: float, size_m: float, size_px: int, heading_rad: float = 0.0
@@ -134,6 +166,7 @@ class Raster:
 
     def close(self) -> None:
         """Close the file."""
+        self._pixels.close()
         self._source.dataset.close()
 
     def __enter__(self) -> "Raster":
@@ -152,33 +185,82 @@ class Raster:
         gsd_m: float,
         resampling: Resampling = Resampling.cubic,
     ) -> tuple[Rgb, BoolArray]:
+        values, valid = self._warp_from(self._placements[0], transform, width, height, gsd_m, resampling)
+        for placement in self._placements[1:]:
+            more, known = self._warp_from(placement, transform, width, height, gsd_m, resampling)
+            values[:, known], valid = more[:, known], valid | known
+        return self._colours.to_rgb(values, valid), valid
+
+    def _warp_from(
+        self,
+        placement: Affine,
+        transform: Affine,
+        width: int,
+        height: int,
+        gsd_m: float,
+        resampling: Resampling,
+    ) -> tuple[NDArray[Any], BoolArray]:
+        """Return the values (3, H, W) and validity (H, W) of a view of the image at one of its placements."""
         # GDAL would derive the scale from bounding boxes, and so blur rotated views.
         scale_x, scale_y = (min(1.0, size_m / gsd_m) for size_m in self._pixel_m)
+        extra = {}
+        if len(self._placements) > 1:
+            # GDAL samples the edges of a view, and misses what lies between the antimeridian and a sample.
+            extra["SOURCE_EXTRA"] = math.ceil(max(width, height) * gsd_m / min(self._pixel_m) / _SAMPLES)
         try:
             with WarpedVRT(
-                self._source.dataset,
+                self._pixels,
                 src_crs=self._source_crs,
-                src_transform=self._source.transform,
+                src_transform=placement,
                 crs=self._crs,
                 transform=transform,
                 width=width,
                 height=height,
                 resampling=resampling,
                 tolerance=_TOLERANCE_PX,
-                add_alpha=self._alpha_band is None,
+                add_alpha=self._alpha.band is None,
                 UNIFIED_SRC_NODATA="YES",
                 DST_ALPHA_MAX=_OPAQUE,
                 XSCALE=scale_x,
                 YSCALE=scale_y,
+                **self._missing,
+                **extra,
             ) as warped:
                 values = warped.read(list(self._colours.bands))
-                valid = warped.read(self._alpha_band or warped.count) > _OPAQUE / 2
+                valid = warped.read(self._alpha.band or warped.count) > self._least_opaque
         except (RasterioError, OSError) as error:
             raise RasterError(
                 f"{self._source.path} cannot be read ({clause(error)}), so it is truncated or "
                 "damaged; restore it."
             ) from error
-        return self._colours.to_rgb(values, valid), valid
+        if np.issubdtype(values.dtype, np.floating):
+            valid &= np.isfinite(values).all(axis=0)
+        return values, valid
+
+    def _signs_of_missing(self) -> dict[str, float]:
+        """Return arguments of the warp that tell missing pixels beyond what GDAL reads from the file."""
+        if self._alpha.band is not None:
+            return {"SRC_ALPHA_MAX": self._alpha.opaque}
+        band = self._colours.bands[0] - 1
+        declared = self._pixels.nodatavals[band] is not None or self._has_mask()
+        floats = np.dtype(self._pixels.dtypes[band]).kind == "f"
+        return {"src_nodata": math.nan} if floats and not declared else {}
+
+    def _scales_alpha_itself(self) -> bool:
+        """Return whether GDAL ignores SRC_ALPHA_MAX, as it does for 8 bits."""
+        return self._alpha.band is not None and self._pixels.dtypes[self._alpha.band - 1] == "uint8"
+
+    def _has_mask(self) -> bool:
+        return MaskFlags.per_dataset in self._pixels.mask_flag_enums[self._colours.bands[0] - 1]
+
+
+def _alpha_notes(alpha: Transparency, name: str) -> tuple[str, ...]:
+    if alpha.picture is None:
+        return ()
+    return (
+        f"{name}: band {alpha.picture} is tagged as alpha but holds a picture, such as near-infrared, so it "
+        "makes no pixel transparent.",
+    )
 
 
 def write_geotiff(

@@ -111,7 +111,7 @@ def flight(
         others = distractor_pictures(data, folders, folder)
         report = out / folder.name / "report"
         try:
-            prepared = prepare_flight(folder, others, encoder, out / folder.name, settings)
+            prepared = prepare_flight(folder, others, encoder, out / folder.name, settings, notify=_say)
             for remark in prepared.flight.remarks:
                 typer.echo(f"{folder.name}: {remark}", err=True)
             run = (
@@ -127,6 +127,10 @@ def flight(
         typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
     if failed:
         raise typer.Exit(1)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"note: {sentence}", err=True)
 
 
 def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":

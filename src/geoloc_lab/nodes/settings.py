@@ -17,7 +17,7 @@ class EvaluationNodeSettings:
 
     map: str = map_directory()
     model: str = model_directory()
-    out: str = setting("runs/evaluation", "folder of the report")
+    out: str = setting("runs/evaluation", "folder of the report", path=True)
     title: str = setting("flight", "title of the report")
     max_truth_gap_s: float = setting(
         2.0, "longest gap between truth samples to interpolate across", unit="s", low=0.01, high=60.0
@@ -31,7 +31,7 @@ class EvaluationNodeSettings:
 class ReplayNodeSettings:
     """The parameters of `replay_node`."""
 
-    bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True)
+    bag: str = setting("", "rosbag2 folder, .mcap or .db3 file", required=True, path=True)
     rate: float = setting(1.0, "playback rate: seconds of flight per second", low=0.01, high=100.0)
     start_s: float = setting(
         0.0, "start of the playback, from the beginning of the bag", unit="s", low=0.0, high=1e6

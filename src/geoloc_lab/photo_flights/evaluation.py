@@ -3,7 +3,7 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +88,7 @@ def prepare_flight(
     settings: FlightSettings | None = None,
     *,
     progress: bool = True,
+    notify: Callable[[str], None] | None = None,
 ) -> PreparedFlight:
     """Build the map of a flight, or open it if it exists, and write its bag.
 
@@ -98,6 +99,7 @@ def prepare_flight(
         out: folder for maps and bag.
         settings: settings of the map; None for the defaults.
         progress: whether to show progress bars.
+        notify: called with each note about the map, a sentence.
 
     Raises:
         GeolocError: if the flight, its map or the imagery cannot be used.
@@ -111,7 +113,8 @@ def prepare_flight(
     view_size_m = settings.view_size_m or fitting_view_m(flight.frames)
     name = f"map-{encoder.card.id}-{view_size_m:g}m-{settings.overlap:g}"
     options = BuildOptions(view_size_m=view_size_m, overlap=settings.overlap)
-    map_directory = build_map(folder.map_image, encoder, out / name, options, progress=progress)
+    say = notify or (lambda _: None)
+    map_directory = build_map(folder.map_image, encoder, out / name, options, progress=progress, notify=say)
     if settings.distractors and others:
         full = out / f"{name}-{settings.distractors}"
         draw = Draw(count=settings.distractors)

@@ -131,6 +131,7 @@ def adapt(what: Adaptation, say: Say) -> Adapted:
         crs=what.sources.crs,
         overwrite=True,
         progress=True,
+        notify=say,
     )
     return Adapted(what.out, what.map_out, chosen.before, chosen.after, chosen.step)
 

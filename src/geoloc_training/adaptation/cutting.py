@@ -34,7 +34,7 @@ class Sources:
     """Map and footage of a region, and how to cut them.
 
     Attributes:
-        map_image: GeoTIFF, image with bounds, or folder of XYZ tiles.
+        map_image: GeoTIFF, image with bounds, or folder of map tiles.
         footage: bags, photo flights and folders of images.
         bounds: west, south, east and north edge of an image, in `crs`.
         crs: coordinate reference system of the bounds, or of a file that does not state one.

@@ -45,7 +45,9 @@ def cut_tiles(raster: Raster, options: TileOptions, root: Path, *, progress: boo
     Raises:
         RasterError: the imagery is smaller than a tile, gives fewer than two tiles, or cannot be read.
     """
-    grid = tile_grid(raster.frame, raster.bounds_m, options.view_size_m, options.overlap, (1.0,))
+    grid = tile_grid(
+        raster.frame, raster.bounds_m, options.view_size_m, options.overlap, (1.0,), raster.pieces_m()
+    )
     (root / "tiles").mkdir(parents=True, exist_ok=True)
     rows: list[TileRow] = []
     for tile in progress_bar(grid, label="tiles", unit="tile", shown=progress):

@@ -22,7 +22,7 @@ def adapt_command(
         Path,
         typer.Option(
             "--map",
-            help="GeoTIFF in any coordinate reference system, image with --bounds, or folder of XYZ tiles.",
+            help="GeoTIFF in any coordinate reference system, image with --bounds, or folder of map tiles.",
         ),
     ],
     footage: Annotated[

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from geoloc.cli.options import expand_home
 from geoloc.errors import GeolocError
 from geoloc_training.cli import datasets
 from geoloc_training.cli.adapt import adapt_command
@@ -26,6 +27,7 @@ app.command("evaluate")(evaluate_command)
 app.command("export")(export_command)
 app.command("adapt")(adapt_command)
 app.add_typer(datasets.app, name="datasets")
+expand_home(app)
 
 
 def run() -> None:

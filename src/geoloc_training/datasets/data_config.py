@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from geoloc.paths import expanded_home
 from geoloc_training.checks import require, require_choice
 
 MAP = "map"  # data set: the user's own imagery
@@ -110,6 +111,7 @@ class DataConfig:
     validation: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "root", expanded_home(self.root))
         require(
             0 <= self.validation_share < 1,
             f"data.validation_share={self.validation_share} is out of range; use at least 0 and less than 1.",

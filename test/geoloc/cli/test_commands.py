@@ -154,3 +154,33 @@ def test_train_runs_the_program_that_is_installed_as_geoloc_train():
     assert f'"geoloc-train = {train.PROGRAM}"' in (ROOT / "setup.py").read_text(encoding="utf-8")
     module, _, function = train.PROGRAM.partition(":")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("map", "inspect", "~/a_map"), "a_map"),
+        (("map", "build", "~/ortho.tif", "--out=~/a_map"), "ortho.tif"),
+        (("map", "advise", "--height", "110", "--camera-info=~/lens.yaml"), "lens.yaml"),
+        (("replay", "~/flight"), "flight"),
+        (("up", "--map", ".", "--params-file=~/drone.yaml"), "drone.yaml"),
+        (("flight", "~/flights"), "flights"),
+    ],
+)
+def test_every_path_may_begin_with_the_home_folder(monkeypatch, tmp_path, arguments, named):
+    (tmp_path / "map.yaml").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert str(tmp_path / named) in sentence_of(*arguments)
+
+
+def test_topics_with_a_tilde_stay_as_they_are(monkeypatch):
+    seen = []
+
+    def not_now(choices):
+        seen.append(choices.topics.image_topic)
+        raise GeolocError("not now")
+
+    monkeypatch.setattr("geoloc.nodes.startup.programs.bring_up", not_now)
+    assert sentence_of("up", "--map", "m", "--image-topic", "~/image") == "not now"
+    assert seen == ["~/image"]

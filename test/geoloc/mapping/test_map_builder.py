@@ -3,9 +3,11 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import yaml
+from affine import Affine
 
 from fakes import FakeEncoder, ground, write_bands
 from geoloc.camera.views import fill_invalid
@@ -301,3 +303,92 @@ def test_invalid_descriptors_are_refused(source, tmp_path, answer):
 def test_options_out_of_range_are_refused(field, value):
     with pytest.raises(ParameterError, match=field):
         BuildOptions(**{field: value})
+
+
+def _with_hole(path, columns, **profile):
+    """Write ground of 180 m × 150 m whose first columns are transparent."""
+    bands = ground(300, 360).transpose(2, 0, 1)
+    alpha = np.full((1, 300, 360), 255, np.uint8)
+    alpha[..., :columns] = 0
+    return write_bands(path, np.concatenate([bands, alpha]), photometric="RGB", ALPHA="YES", **profile)
+
+
+def test_a_map_that_loses_tiles_to_transparency_says_how_many(tmp_path):
+    notes = []
+    whole = build_map(_with_hole(tmp_path / "a.tif", 0), FakeEncoder(), tmp_path / "whole", OPTIONS)
+    holed = build_map(
+        _with_hole(tmp_path / "b.tif", 120), FakeEncoder(), tmp_path / "holed", OPTIONS, notify=notes.append
+    )
+    lost = len(whole.tiles) - len(holed.tiles)
+    assert lost > len(whole.tiles) / 5
+    (note,) = notes
+    assert f"{lost} of {len(whole.tiles)} tiles" in note
+    assert "its alpha band (4) makes more than 50% of each transparent" in note
+    build_map(_with_hole(tmp_path / "c.tif", 1), FakeEncoder(), tmp_path / "c", OPTIONS, notify=notes.append)
+    assert len(notes) == 1
+
+
+def test_a_map_across_180_degrees_is_whole_and_its_bounds_run_from_west_to_east(tmp_path):
+    source = write_bands(
+        tmp_path / "a.tif",
+        ground(300, 360).transpose(2, 0, 1),
+        "EPSG:4326",
+        Affine(4.5e-6, 0, 180 - 180 * 4.5e-6, 0, -4.5e-6, -17.5),
+    )
+    plain = write_bands(
+        tmp_path / "b.tif",
+        ground(300, 360).transpose(2, 0, 1),
+        "EPSG:4326",
+        Affine(4.5e-6, 0, 8, 0, -4.5e-6, -17.5),
+    )
+    notes = []
+    across, other = (
+        build_map(path, FakeEncoder(), tmp_path / path.stem, OPTIONS, notify=notes.append)
+        for path in (source, plain)
+    )
+    assert len(across.tiles) == len(other.tiles)
+    assert notes == []
+    west, _, east, _ = across.manifest.bounds_deg
+    assert 179.99 < west < 180
+    assert -180 < east < -179.99
+    assert across.tiles["longitude"].min() < -179.99
+    assert across.tiles["longitude"].max() > 179.99
+
+
+def _tree(folder, columns):
+    for x in columns:
+        for y in (47_124, 47_125):
+            path = folder / "17" / str(x) / f"{y}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), ground(256, 256, seed=x + y))
+    return folder
+
+
+def test_a_map_of_areas_with_a_gap_has_tiles_in_the_areas_alone(tmp_path):
+    tree = _tree(tmp_path / "tree", (31_000, 31_001, 31_100))
+    options = BuildOptions(view_size_m=100, overlap=0.5, gsd_m=4.0)
+    built = build_map(tree, FakeEncoder(), tmp_path / "map", options)
+    side_m = 2 * 20_037_508.34 / 2**17 * np.cos(np.radians(built.manifest.latitude_deg))
+    left, _, right, _ = built.manifest.bounds_m
+    assert right - left == pytest.approx(101 * side_m, rel=0.01)
+    east = built.tiles["east_m"]
+    inside = (east < left + 2 * side_m + 60) | (east > right - side_m - 60)
+    assert inside.all()
+    assert 20 < len(east) < 200
+    with built.raster() as raster:
+        _, valid = raster.view(right - side_m / 2, 0, side_m / 2, 32)
+        assert valid.all()
+        assert not raster.view(0, 0, 100, 32)[1].any()
+    verify_map(built.path)
+
+
+def test_a_tree_that_is_named_by_placeholders_builds_another_map_if_its_tiles_change(tmp_path):
+    tree = _tree(tmp_path / "tree", (31_000, 31_001))
+    options = BuildOptions(view_size_m=100, overlap=0.5, gsd_m=4.0)
+    source = tree / "{z}/{x}/{-y}.png"
+    built = build_map(source, FakeEncoder(), tmp_path / "map", options)
+    assert built.manifest.latitude_deg < 0
+    assert built.manifest.imagery.source == "tree"
+    _tree(tree, (31_002,))
+    with pytest.raises(MapError, match="another source"):
+        build_map(source, FakeEncoder(), tmp_path / "map", options)

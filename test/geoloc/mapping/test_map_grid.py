@@ -86,3 +86,26 @@ def test_imagery_smaller_than_a_tile_is_refused():
 def test_the_default_view_suits_model_and_imagery(side_m, input_px, gsd_range_m, expected_m):
     bounds = (0, 0, side_m, side_m * 1.5)
     assert default_view_size_m(bounds, input_px, gsd_range_m) == pytest.approx(expected_m)
+
+
+def test_tiles_are_laid_only_where_there_is_imagery():
+    bounds = (-4000.0, -3000.0, 4000.0, 3000.0)
+    pieces = np.array([[-4000.0, 2500.0, -3500.0, 3000.0], [3000.0, -3000.0, 4000.0, -2000.0]])
+    every = tile_grid(FRAME, bounds, 100, 0.5, (1, 2))
+    some = tile_grid(FRAME, bounds, 100, 0.5, (1, 2), pieces)
+    half = every["size_m"] / 2
+    touching = np.zeros(len(every), bool)
+    for left, bottom, right, top in pieces:
+        touching |= (
+            (every["east_m"] + half > left)
+            & (every["east_m"] - half < right)
+            & (every["north_m"] + half > bottom)
+            & (every["north_m"] - half < top)
+        )
+    assert 100 < len(some) < len(every) / 10
+    np.testing.assert_array_equal(some, every[touching])
+
+
+def test_memory_grows_with_the_imagery_not_with_the_gaps():
+    pieces = np.array([[-4e6, -3e6, -4e6 + 500, -3e6 + 500], [4e6 - 500, 3e6 - 500, 4e6, 3e6]])
+    assert len(tile_grid(FRAME, (-4e6, -3e6, 4e6, 3e6), 100, 0.5, (1,), pieces)) < 400

@@ -55,14 +55,34 @@ def _with_nan(path):
     return write_bands(path, values, nodata=math.nan)
 
 
+def _with_undeclared_nan(path):
+    picture, valid = _half_valid()
+    return write_bands(path, np.where(valid, picture, np.nan).astype(np.float32))
+
+
+def _with_nan_beside_nodata(path):
+    picture, valid = _half_valid()
+    return write_bands(path, np.where(valid, picture, np.nan).astype(np.float32), nodata=-9999)
+
+
 @pytest.mark.parametrize(
-    "make", [_with_nodata, _with_alpha, _with_grey_alpha, _with_mask, _with_16_bit_alpha, _with_nan]
+    "make",
+    [
+        _with_nodata,
+        _with_alpha,
+        _with_grey_alpha,
+        _with_mask,
+        _with_16_bit_alpha,
+        _with_nan,
+        _with_undeclared_nan,
+        _with_nan_beside_nodata,
+    ],
 )
 def test_every_encoding_of_nodata_is_understood(tmp_path, make):
     with open_raster(make(tmp_path / "a.tif")) as raster:
         size_m = 44 * raster.gsd_m
         rgb, valid = raster.view(0, 0, size_m, 40)
-    assert valid[:, :18].all()
+    assert valid[:, :17].all()
     assert not valid[:, 22:].any()
     assert not rgb[:, 22:].any()
 
@@ -98,3 +118,34 @@ def test_16_bits_that_hold_8_are_left_alone(tmp_path):
         rgb, _ = raster.view(0, 0, 10, 10)
         assert raster.notes == ()
     assert np.all(rgb == 88)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Blue", "Green", "Red", "NIR", "Rededge"),
+        ("blue", "green", "red", "near infra-red", "Red edge"),
+        ("Coastal blue", "green_i", "Red (650 nm)", "blue", "green"),
+        ("b", "g", "r", None, None),
+    ],
+)
+@pytest.mark.parametrize("photometric", ["RGB", "MINISBLACK"])
+def test_bands_are_read_by_their_names(tmp_path, names, photometric):
+    wanted = {"Coastal blue": (30, 50, 40)}.get(names[0], (30, 20, 10))
+    bands = np.stack([np.full((50, 50), value, np.uint8) for value in (10, 20, 30, 40, 50)])
+    path = write_bands(tmp_path / "a.tif", bands, photometric=photometric)
+    with rasterio.open(path, "r+") as out:
+        out.descriptions = names
+    with open_raster(path) as raster:
+        rgb, _ = raster.view(0, 0, 10, 10)
+        assert "as their names say" in raster.notes[0]
+    assert tuple(rgb[5, 5]) == wanted
+
+
+def test_names_that_lack_a_colour_are_noted(tmp_path):
+    bands = np.stack([np.full((50, 50), value, np.uint8) for value in (10, 20, 30)])
+    path = write_bands(tmp_path / "a.tif", bands, photometric="MINISBLACK")
+    with rasterio.open(path, "r+") as out:
+        out.descriptions = ("green", "red", "nir")
+    with open_raster(path) as raster:
+        assert "no band is named blue" in raster.notes[0]

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from fakes import ground, write_bands
 from geoloc.errors import RasterError
 from geoloc.geodesy import LocalFrame
 from geoloc.raster.views import open_raster, write_geotiff
@@ -100,6 +101,63 @@ def test_bounds_that_are_not_degrees_are_refused(png):
 def test_bounds_for_a_placed_file_are_refused(tmp_path):
     with pytest.raises(RasterError, match="omit bounds"):
         open_raster(_geotiff(tmp_path / "a.tif"), bounds=BOUNDS)
+
+
+def test_a_crs_for_a_placed_file_is_refused(tmp_path):
+    path = _geotiff(tmp_path / "a.tif")
+    with pytest.raises(RasterError, match=r"of its own \(WGS 84 / UTM zone 15N\); omit crs"):
+        open_raster(path, crs="EPSG:32633")
+    open_raster(path, crs="EPSG:32615").close()
+
+
+def test_a_local_system_is_refused(tmp_path):
+    path = _geotiff(tmp_path / "a.tif", crs='LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(RasterError, match=r"local \(engineering\).*no place on Earth"):
+        open_raster(path)
+
+
+def test_a_lost_datum_is_noted(tmp_path):
+    path = tmp_path / "a.tif"
+    bessel = "+proj=tmerc +lat_0=0 +lon_0=9 +k=1 +x_0=3500000 +y_0=0 +ellps=bessel +units=m +no_defs"
+    write_geotiff(path, np.zeros((9, 9, 3), np.uint8), crs=bessel, left=3.5e6, top=5.4e6, gsd_m=1.0)
+    with open_raster(path) as raster:
+        assert any("PROJ knows no datum for the reference system of a.tif" in note for note in raster.notes)
+
+
+PLACES = {
+    "degrees to 360": ("EPSG:4326", 4e-6, 269.0),
+    "degrees across 180": ("EPSG:4326", 4e-6, 179.9997),
+    "degrees across -180": ("EPSG:4326", 4e-6, -180.0003),
+    "degrees at 540": ("EPSG:4326", 4e-6, 540.0),
+    "web Mercator across": ("EPSG:3857", 0.4, 20_037_508 - 30),
+    "web Mercator beyond": ("EPSG:3857", 0.4, 20_037_508 + 900),
+    "web Mercator across -180": ("EPSG:3857", 0.4, -20_037_508 - 30),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_an_image_is_whole_wherever_its_longitudes_lie(tmp_path, name):
+    crs, pixel, left = PLACES[name]
+    top = -17.5 if pixel < 0.1 else -1_980_000
+    bands = cv2.GaussianBlur(ground(160, 160), (0, 0), 2).transpose(2, 0, 1)
+    plain = 8.0 if pixel < 0.1 else 890_000
+    seen = []
+    for x in (left, plain):
+        path = write_bands(tmp_path / f"{x}.tif", bands, crs, Affine(pixel, 0, x, 0, -pixel, top))
+        with open_raster(path) as raster:
+            assert abs(raster.frame.longitude_deg) <= 180
+            seen.append(raster.window(-30, 30, 150, 150, 0.4))
+    (rgb, valid), (wanted, known) = seen
+    assert known.all()
+    assert valid.all()
+    assert np.abs(rgb.astype(int) - wanted).max() <= 12
+
+
+def test_bounds_may_reach_across_180_degrees(png):
+    with open_raster(png, bounds=(179.99, -17.51, -179.99, -17.5)) as raster:
+        assert abs(raster.frame.longitude_deg) == pytest.approx(180.0)
+        assert raster.bounds_m[2] - raster.bounds_m[0] == pytest.approx(2123, rel=0.01)
+        assert raster.overview(100)[1].mean() > 0.95
 
 
 def test_an_unknown_crs_is_refused(png):

@@ -129,6 +129,35 @@ def test_numbers_beyond_the_zoom_are_refused(tmp_path):
         open_raster(tmp_path)
 
 
+def test_tiles_across_180_degrees_are_one_area(tmp_path):
+    last = 2**ZOOM - 1
+    _save(tmp_path, last, Y, _colour(0, 0, 200))
+    _save(tmp_path, 0, Y, _colour(0, 200, 0))
+    with open_raster(tmp_path) as raster:
+        width_m, height_m = raster.bounds_m[2] - raster.bounds_m[0], raster.bounds_m[3] - raster.bounds_m[1]
+        assert width_m == pytest.approx(2 * height_m, rel=0.01)
+        assert _seen(raster, last, Y) == ((200, 0, 0), True)
+        assert _seen(raster, 0, Y) == ((0, 200, 0), True)
+
+
+def test_areas_with_a_gap_have_pieces_of_imagery(tmp_path):
+    _save(tmp_path, X, Y, _colour(0, 0, 200))
+    _save(tmp_path, X + 40, Y + 30, _colour(0, 200, 0))
+    with open_raster(tmp_path) as raster:
+        left, bottom, right, top = raster.pieces_m().T
+        assert right - left == pytest.approx(216.6, rel=0.01)
+        assert top - bottom == pytest.approx(216.6, rel=0.01)
+        assert right[0] < left[1]
+        assert _seen(raster, X + 40, Y + 30) == ((0, 200, 0), True)
+
+
+def test_areas_too_far_apart_are_refused_with_the_remedy(tmp_path):
+    _save(tmp_path, X, Y, _colour(0, 0, 200))
+    _save(tmp_path, X + 20_000, Y + 9000, _colour(0, 200, 0))
+    with pytest.raises(RasterError, match=r"too far apart for one map.*a folder of its own"):
+        open_raster(tmp_path)
+
+
 def test_bounds_for_tiles_are_refused(tiles):
     with pytest.raises(RasterError, match="omit bounds"):
         open_raster(tiles, bounds=(0, 0, 1, 1))
