@@ -10,8 +10,11 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import rclpy
+from rcl_interfaces.msg import Log
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_default_context
 
@@ -21,7 +24,7 @@ from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
 _DISCOVERY_S = 4.0  # Fast DDS repeats a lost announcement after 3 s
-_DELIVERY_S = 0.5  # until the reader has found the writer, too
+_DELIVERY_S = 4.0
 _ROSOUT = "/rosout"
 
 
@@ -107,18 +110,33 @@ def _made(make_node: Callable[[], AnyNode]) -> AnyNode:
         if node is None:
             raise
         node.get_logger().fatal(str(error))
-        _await_reader(node)
+        _await_readers(node)
         raise SystemExit(USER_MISTAKE) from None
 
 
-def _await_reader(node: Node) -> None:
-    """Wait until /rosout, which keeps what was logged for late readers, has been read, or nobody reads it."""
+def _await_readers(node: Node) -> None:
+    """Wait until the readers of /rosout have what the node logged; return after seconds if there are none.
+
+    The node's writer of /rosout keeps messages for late readers, but cannot be asked whether they arrived.
+    DDS announces writers in order, so whoever acknowledges a message of a later writer knows the first.
+    """
+    kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    writer = node.create_publisher(Log, _ROSOUT, kept)
+    writer.publish(
+        Log(
+            stamp=node.get_clock().now().to_msg(),
+            level=Log.INFO,
+            name=node.get_logger().name,
+            msg=f"{node.get_name()} ends with code {USER_MISTAKE}",
+        )
+    )
     give_up_s = time.monotonic() + _DISCOVERY_S
-    while time.monotonic() < give_up_s:
-        if node.count_subscribers(_ROSOUT):
-            time.sleep(_DELIVERY_S)
+    while not writer.get_subscription_count():
+        if time.monotonic() > give_up_s:
             return
         time.sleep(_LONGEST_NAP_S / 10)
+    writer.wait_for_all_acked(Duration(seconds=_DELIVERY_S))
+    time.sleep(_LONGEST_NAP_S)
 
 
 def start_ros(args: Sequence[str] | None = None) -> None:
