@@ -53,7 +53,16 @@ def places(count=6):
 
 
 def write_flight(
-    path, *, count=6, leave_out=(), truth=True, imu=NORTHWARD, height_m=HEIGHT_M, compressed=False, track=None
+    path,
+    *,
+    count=6,
+    leave_out=(),
+    truth=True,
+    imu=NORTHWARD,
+    height_m=HEIGHT_M,
+    compressed=False,
+    track=None,
+    odom_scale=1.0,
 ):
     """Write the flight; `leave_out` names roles that are not recorded, `track` gives one place a second."""
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
@@ -69,7 +78,8 @@ def write_flight(
             if "altitude" not in leave_out:
                 bag.altitude(stamp_ns, height_m)
             if "odom" not in leave_out:
-                bag.odometry(stamp_ns, (*place, HEIGHT_M), NORTHWARD, (0.0, 0.0, 0.0))
+                moved_m = (odom_scale * place[0], odom_scale * place[1], HEIGHT_M)
+                bag.odometry(stamp_ns, moved_m, NORTHWARD, (0.0, 0.0, 0.0))
             if truth:
                 latitude, longitude = (float(v) for v in frame.to_geodetic(*place))
                 bag.truth(stamp_ns, latitude, longitude)

@@ -72,6 +72,7 @@ class RetrievalNode(GeolocNode):
             self,
             self._facts,
             waits_for=inference.waits_for,
+            concern=lambda: self._localizer.odometry.concern or None,
             says_silence=inference.is_missing,
             says_return=True,
         )
@@ -197,7 +198,7 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        counted |= self.hints.facts()
+        counted |= self.hints.facts() | self._localizer.odometry.facts()
         return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
     def _estimates(self) -> dict[str, object]:
