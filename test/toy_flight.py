@@ -72,6 +72,7 @@ def write_flight(
     track=None,
     raw_lens=None,
     frozen_after=None,
+    odom_scale=1.0,
 ):
     """Write the flight.
 
@@ -80,6 +81,7 @@ def write_flight(
         track: one place a second.
         raw_lens: lens of the camera if the images are undistorted; its K and D stand beside the images' P.
         frozen_after: second whose picture the camera repeats from then on; None repeats none.
+        odom_scale: distance by odometry for each metre flown.
     """
     ground, frame = toy_map.ToyRaster(), toy_map.toy_map(toy_map.ToyEncoder()).frame
     with BagRecorder(path) as bag:
@@ -96,7 +98,8 @@ def write_flight(
             if "altitude" not in leave_out:
                 bag.altitude(stamp_ns, height_m)
             if "odom" not in leave_out:
-                bag.odometry(stamp_ns, (*place, HEIGHT_M), NORTHWARD, (0.0, 0.0, 0.0))
+                moved_m = (odom_scale * place[0], odom_scale * place[1], HEIGHT_M)
+                bag.odometry(stamp_ns, moved_m, NORTHWARD, (0.0, 0.0, 0.0))
             if truth:
                 latitude, longitude = (float(v) for v in frame.to_geodetic(*place))
                 bag.truth(stamp_ns, latitude, longitude)

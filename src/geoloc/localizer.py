@@ -18,6 +18,7 @@ from geoloc.filter import (
     FilterSettings,
     Hint,
     LikelihoodModel,
+    OdometryTrust,
     SingleFrame,
     State,
     WeighedHint,
@@ -122,6 +123,7 @@ class Localizer:
     Attributes:
         state: state of the filter.
         hint: the last hint that was weighed; None if there was none.
+        odometry: trust in odometry.
         refinement: stage that refines beliefs and counts the outcomes.
 
     Raises:
@@ -163,6 +165,7 @@ class Localizer:
         self._hypothesis_weights = hypothesis_weights.uniform(settings.hypotheses)
         self.state = State.STARTING if settings.filter else State.ALONE
         self.hint: WeighedHint | None = None
+        self.odometry = OdometryTrust()
         self.refinement = RefineStage(
             map_directory,
             settings.refine,
@@ -200,7 +203,7 @@ class Localizer:
             # Filter: predict the belief by the motion, and update it with the look-up
             belief = self._estimator.update(query.stamp_ns, lookup)
             self.state, self._hypothesis_weights = belief.state, belief.hypothesis_weights
-            self.hint = belief.hint
+            self.hint, self.odometry = belief.hint, belief.odometry
             lookup = lookup.marginalized(
                 belief.hypothesis_weights, self.settings.likelihood_model.temperature
             )

@@ -5,6 +5,7 @@ from geoloc.filter.bayes_filter import BayesFilter
 from geoloc.filter.belief import Belief, State
 from geoloc.filter.hint import Hint, HintVerdict, WeighedHint
 from geoloc.filter.likelihood_model import LikelihoodModel
+from geoloc.filter.odometry_trust import OdometryTrust
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.single_frame import SingleFrame
 
@@ -15,6 +16,7 @@ __all__ = [
     "Hint",
     "HintVerdict",
     "LikelihoodModel",
+    "OdometryTrust",
     "SingleFrame",
     "State",
     "WeighedHint",

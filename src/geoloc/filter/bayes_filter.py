@@ -8,6 +8,8 @@ many peaks of arbitrary shape. The covariance is that of the weights, without a 
 particle filter would need thousands of particles to cover a map, and its answers would be random. A mixture
 of Gaussians would need a search for the peaks.
 
+With odometry there are two such beliefs, by odometry and without it (`rivals`).
+
 A tracked place never has all of the probability. Some is kept for all other places (`wrong_track`), and it
 grows when look-ups are likelier at an average place than at the tracked one. Above one half, the drone is
 lost: the track returns to the tiles with its remaining probability, and the search continues from there. So
@@ -16,7 +18,7 @@ no gate can lock the filter out, and a track that was right can recover.
 
 import math
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,16 +31,18 @@ from geoloc.filter import (
     local_belief,
     motion,
     refusals,
+    rivals,
     wrong_track,
 )
 from geoloc.filter.belief import Belief, State
-from geoloc.filter.global_belief import GlobalBelief
+from geoloc.filter.global_belief import GlobalBelief, Mode
 from geoloc.filter.hint import Hint, HintVerdict, WeighedHint
 from geoloc.filter.hint_queue import HintQueue
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.local_belief import LocalBelief
-from geoloc.filter.motion import MotionState
 from geoloc.filter.odometry import Displacement, Odometer
+from geoloc.filter.posterior import NOT_WRONG, Posterior
+from geoloc.filter.rivals import Rivals
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.timeline import Timeline
 from geoloc.filter.wrong_track import Likelihoods, WrongTrack
@@ -49,34 +53,6 @@ from geoloc.search.tiles import Tiles
 _NS_PER_S = 1_000_000_000
 _MIN_MAP_SHARE = 0.02  # share of the map's likelihood; a track with less is compared with the whole map
 _MAX_TRACK_PITCHES = 2.0  # largest standard deviation of a track, for maps with a large pitch
-_NOT_WRONG = WrongTrack()
-
-
-@dataclass(frozen=True, eq=False)
-class Posterior:
-    """Complete state of the filter at one stamp, after the look-up or after the prediction to it.
-
-    Attributes:
-        stamp_ns: stamp of the look-up.
-        place: belief about the place: local while the drone is tracked, else global.
-        motion: state of the motion model.
-        hypothesis_weights: weights (n,) of the hypotheses of heading and height.
-        wrong: hypothesis that the tracked place is wrong.
-        lookup: last look-up, from which the new share of the next look-up is estimated.
-        frames_since_full: number of look-ups since the last comparison with the whole map.
-        had_fix: whether any place was sure enough to answer.
-        hint: the last hint; None if there was none.
-    """
-
-    stamp_ns: int
-    place: GlobalBelief | LocalBelief
-    motion: MotionState
-    hypothesis_weights: Float64Array
-    wrong: WrongTrack = _NOT_WRONG
-    lookup: LookUp | None = None
-    frames_since_full: int = 0
-    had_fix: bool = False
-    hint: WeighedHint | None = None
 
 
 class BayesFilter:
@@ -98,11 +74,12 @@ class BayesFilter:
     ) -> None:
         self.settings = settings or FilterSettings()
         self.likelihood_model = likelihood_model or LikelihoodModel()
+        self._unknown_axes = replace(self.settings, odom_heading_known=False)
         self._hypotheses = hypotheses or Hypotheses()
         self._uniform_weights = hypothesis_weights.uniform(self._hypotheses)
         self._tiles = tiles
         self._odometer = Odometer(self.settings.max_speed_mps)
-        self._timeline: Timeline[LookUp | Hint, Posterior] = Timeline(self._step, self.settings.memory_s)
+        self._timeline: Timeline[LookUp | Hint, Rivals] = Timeline(self._step, self.settings.memory_s)
         self._lock = threading.RLock()
         self._hints = HintQueue()
         self._max_sigma_m = max(self.settings.lost_sigma_m, _MAX_TRACK_PITCHES * tiles.pitch_m)
@@ -179,17 +156,24 @@ class BayesFilter:
         # A nanosecond earlier, so that a look-up of the same stamp is applied on top of it.
         self._timeline.put(stamp_ns - 1, given)
 
-    def _step(self, previous: Posterior | None, stamp_ns: int, event: LookUp | Hint) -> Posterior:
-        predicted = self._uniform(stamp_ns) if previous is None else self._predict(previous, stamp_ns)
+    def _step(self, previous: Rivals | None, stamp_ns: int, event: LookUp | Hint) -> Rivals:
+        if previous is None:
+            return Rivals(self._corrected(self._uniform(stamp_ns), event))
+        return rivals.step(
+            previous,
+            self._odometer.between(previous.plain.stamp_ns, stamp_ns),
+            lambda track, odometry: self._corrected(self._predict(track, stamp_ns, odometry), event),
+        )
+
+    def _corrected(self, predicted: Posterior, event: LookUp | Hint) -> Posterior:
         return self._weigh(predicted, event) if isinstance(event, Hint) else self._update(predicted, event)
 
     def _uniform(self, stamp_ns: int) -> Posterior:
         place, unmoved = global_belief.uniform(self._tiles), motion.prior(False, self.settings)
         return Posterior(stamp_ns, place, unmoved, self._uniform_weights)
 
-    def _predict(self, posterior: Posterior, stamp_ns: int) -> Posterior:
+    def _predict(self, posterior: Posterior, stamp_ns: int, odometry: Displacement | None) -> Posterior:
         """Predict the belief at a stamp from odometry, or else from the estimated speed."""
-        odometry = self._odometer.between(posterior.stamp_ns, stamp_ns)
         duration_s = (stamp_ns - posterior.stamp_ns) / _NS_PER_S
         weights = hypothesis_weights.predict(posterior.hypothesis_weights, self._hypotheses, duration_s)
         predicted = replace(posterior, stamp_ns=stamp_ns, hypothesis_weights=weights)
@@ -201,7 +185,8 @@ class BayesFilter:
         self, posterior: Posterior, place: LocalBelief, odometry: Displacement | None, duration_s: float
     ) -> Posterior:
         axes_error = hypothesis_weights.odometry_error(posterior.hypothesis_weights, self._hypotheses)
-        step = motion.predict(posterior.motion, odometry, duration_s, self.settings, axes_error)
+        settings = self._motion_settings(posterior)
+        step = motion.predict(posterior.motion, odometry, duration_s, settings, axes_error)
         if _sigma_m(place.moments()[1] + step.spread_m2) > self._max_sigma_m:
             spread_out = self._to_global(place, posterior.wrong)
             return self._predict_global(posterior, spread_out, odometry, duration_s)
@@ -217,11 +202,15 @@ class BayesFilter:
     ) -> Posterior:
         # The motion cannot be estimated over several places, so its prior is kept.
         axes_error = hypothesis_weights.odometry_error(posterior.hypothesis_weights, self._hypotheses)
-        state = motion.prior(odometry is not None, self.settings, axes_error=axes_error)
-        step = motion.predict(state, odometry, duration_s, self.settings)
+        settings = self._motion_settings(posterior)
+        state = motion.prior(odometry is not None, settings, axes_error=axes_error)
+        step = motion.predict(state, odometry, duration_s, settings)
         variance_m2 = np.diag(step.spread_m2)
         place = global_belief.predict(place, self._tiles, step.shift_m, variance_m2, duration_s)
-        return replace(posterior, place=place, motion=state, wrong=_NOT_WRONG)
+        return replace(posterior, place=place, motion=state, wrong=NOT_WRONG)
+
+    def _motion_settings(self, posterior: Posterior) -> FilterSettings:
+        return self.settings if posterior.axes_known else self._unknown_axes
 
     def _update(self, predicted: Posterior, lookup: LookUp) -> Posterior:
         """Update the beliefs about hypotheses and place with a look-up, tempered by its new share."""
@@ -238,8 +227,9 @@ class BayesFilter:
     def _update_global(
         self, predicted: Posterior, place: GlobalBelief, lookup: LookUp, exponent: float
     ) -> Posterior:
-        place, _ = global_belief.update(place, self._tiles, lookup, self.likelihood_model, exponent)
-        return self._tracked_where_sure(replace(predicted, frames_since_full=0), place)
+        model = self.likelihood_model
+        place, evidence = global_belief.update(place, self._tiles, lookup, model, exponent)
+        return self._tracked_where_sure(replace(predicted, frames_since_full=0, evidence=evidence), place)
 
     def _update_local(
         self, predicted: Posterior, place: LocalBelief, lookup: LookUp, exponent: float
@@ -255,7 +245,11 @@ class BayesFilter:
         updated, tempered = local_belief.update(place, likelihood, exponent)
         at_track = Likelihoods(expected, tempered)
         wrong = wrong_track.update(wrong, place, self._tiles, lookup, model, exponent, at_track)
-        posterior = replace(predicted, wrong=wrong, frames_since_full=_one_more(predicted, full=full))
+        # Bayes' rule for the track, solved for the evidence
+        evidence = tempered * (1.0 - predicted.wrong.probability) / max(1.0 - wrong.probability, 1e-12)
+        posterior = replace(
+            predicted, wrong=wrong, frames_since_full=_one_more(predicted, full=full), evidence=evidence
+        )
         return self._kept_or_lost(posterior, place, updated)
 
     def _kept_or_lost(self, posterior: Posterior, before: LocalBelief, place: LocalBelief) -> Posterior:
@@ -273,6 +267,7 @@ class BayesFilter:
     def _weigh(self, predicted: Posterior, given: Hint) -> Posterior:
         """Update the belief with a hint, tempered by the time since the last one."""
         last, stamp_ns = predicted.hint, predicted.stamp_ns
+        predicted = replace(predicted, evidence=1.0)
         since_s = math.inf if last is None else (stamp_ns - last.stamp_ns) / _NS_PER_S
         exponent = hint.exponent(since_s)
         if isinstance(predicted.place, LocalBelief):
@@ -326,7 +321,7 @@ class BayesFilter:
         mode = global_belief.mode(place, self._tiles)
         sure = mode.probability >= self.settings.confidence
         if not sure or _sigma_m(mode.covariance_m2) > self._max_sigma_m:
-            return replace(posterior, place=place, wrong=_NOT_WRONG)
+            return replace(posterior, place=place, wrong=NOT_WRONG)
         tracked = local_belief.gaussian(self._tiles, mode.mean_m, mode.covariance_m2)
         return replace(posterior, place=tracked, wrong=WrongTrack(1.0 - mode.probability), had_fix=True)
 
@@ -336,33 +331,40 @@ class BayesFilter:
         weights = weights * (1.0 - wrong.probability)
         return global_belief.from_points(self._tiles, points_m, weights, wrong.alternative)
 
-    def _belief(self, posterior: Posterior) -> Belief:
-        place, wrong = posterior.place, posterior.wrong
-        if isinstance(place, LocalBelief):
-            state, probability = State.TRACKING, 1.0 - wrong.probability
-            mean, covariance = place.moments()
-            relocation = wrong_track.relocation(wrong, place, self._tiles)
-            refusal = refusals.of_track(probability, wrong.likelihood, relocation, self.settings)
+    def _belief(self, tracks: Rivals) -> Belief:
+        lead, place = rivals.answer(tracks, self._mode, self._max_sigma_m)
+        state = _state(lead)
+        if isinstance(lead.place, LocalBelief):
+            relocation = wrong_track.relocation(lead.wrong, lead.place, self._tiles)
+            refusal = refusals.of_track(place.probability, lead.wrong.likelihood, relocation, self.settings)
         else:
-            state = State.LOST if posterior.had_fix else State.STARTING
-            mode = global_belief.mode(place, self._tiles)
-            mean, covariance, probability = mode.mean_m, mode.covariance_m2, mode.probability
-            refusal = refusals.of_search(state, probability, place.off_map, self.settings.confidence)
+            off_map = lead.place.off_map
+            refusal = refusals.of_search(state, place.probability, off_map, self.settings.confidence)
+        found = rivals.trust(tracks, self.settings, self._odometer.fault)
         resolution_m = self.likelihood_model.resolution * self._tiles.pitch_m
-        covariance = covariance + np.eye(2) * resolution_m**2
-        east_m, north_m = float(mean[0]), float(mean[1])
-        weights = posterior.hypothesis_weights
         return Belief(
-            posterior.stamp_ns,
-            east_m,
-            north_m,
-            covariance,
+            lead.stamp_ns,
+            float(place.mean_m[0]),
+            float(place.mean_m[1]),
+            place.covariance_m2 + np.eye(2) * resolution_m**2,
             state,
-            probability,
-            weights,
-            refusal,
-            posterior.hint,
+            place.probability,
+            lead.hypothesis_weights,
+            refusals.with_concern(refusal, found.concern),
+            lead.hint,
+            found,
         )
+
+    def _mode(self, track: Posterior) -> Mode:
+        if isinstance(track.place, LocalBelief):
+            return Mode(*track.place.moments(), 1.0 - track.wrong.probability)
+        return global_belief.mode(track.place, self._tiles)
+
+
+def _state(track: Posterior) -> State:
+    if isinstance(track.place, LocalBelief):
+        return State.TRACKING
+    return State.LOST if track.had_fix else State.STARTING
 
 
 def _one_more(posterior: Posterior, *, full: bool) -> int:

@@ -7,6 +7,7 @@ from enum import Enum
 from geoloc.arrays import Float64Array
 from geoloc.errors import FrameRefused
 from geoloc.filter.hint import WeighedHint
+from geoloc.filter.odometry_trust import NO_ODOMETRY, OdometryTrust
 
 
 class State(str, Enum):
@@ -35,6 +36,7 @@ class Belief:
         hypothesis_weights: weights (n,) of the hypotheses of heading and height; see `geoloc.hypotheses`.
         refusal: refusal to answer; None if the position is answered.
         hint: the last hint that was weighed; None if there was none.
+        odometry: trust in odometry.
     """
 
     stamp_ns: int
@@ -46,3 +48,4 @@ class Belief:
     hypothesis_weights: Float64Array
     refusal: FrameRefused | None = None
     hint: WeighedHint | None = None
+    odometry: OdometryTrust = NO_ODOMETRY

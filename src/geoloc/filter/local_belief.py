@@ -89,7 +89,7 @@ def gaussian(tiles: Tiles, mean_m: Float64Array, covariance_m2: Float64Array) ->
 def predict(belief: LocalBelief, step: MotionStep) -> LocalBelief:
     """Predict the belief after a motion: spread it by a Gaussian, mixed with a wider one for outliers.
 
-    The outliers let look-ups correct a sharp turn, or odometry that is stuck or worse than it claims.
+    The outliers let look-ups correct a sharp turn, or odometry that is wrong for one step.
     """
     mean_m, covariance = belief.moments()
     framed = _framed(belief, mean_m, _cells(covariance + step.spread_m2, belief.cell_m))

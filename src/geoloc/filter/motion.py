@@ -26,7 +26,7 @@ _WALK_IN_TIME = 0.2  # metres per square root of a second, also at rest
 _ERROR_WALK = 0.02  # change of odometry's error over 100 m
 _SPEED_TIME_S = 30.0  # time constant of the speed
 _STRAIGHT_S = 20.0  # mean time until a drone turns sharply or stops
-_ODOMETRY_OUTLIERS = 1e-3  # probability per step that odometry is stuck, or worse than it claims
+_ODOMETRY_OUTLIERS_PER_S = 1e-4  # rate at which odometry is wrong for one step; see `rivals` for longer
 _ODOMETRY_OUTLIER_M = 30.0
 _HAND_OVER_MPS = 4.0  # standard deviation of odometry's last speed when odometry ends
 
@@ -154,7 +154,8 @@ def _by_odometry(state: MotionState, odometry: Displacement, duration_s: float) 
         with_position=with_position,
         speed_mps=shift_m / duration_s if duration_s > 0 else state.speed_mps,
     )
-    return MotionStep(shift_m, spread, after, _ODOMETRY_OUTLIERS, _ODOMETRY_OUTLIER_M)
+    outliers = -math.expm1(-_ODOMETRY_OUTLIERS_PER_S * duration_s)
+    return MotionStep(shift_m, spread, after, outliers, _ODOMETRY_OUTLIER_M)
 
 
 def _by_speed(state: MotionState, duration_s: float, settings: FilterSettings) -> MotionStep:

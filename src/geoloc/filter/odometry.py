@@ -14,6 +14,7 @@ _KEPT = 4000
 _MAX_GAP_S = 1.0
 _MAX_EXTRAPOLATION_S = 0.3
 _JITTER_M = 1.0  # largest error of a sample that does not count as a jump
+_FAILURES = 5  # a single jump, or a sample that comes late, is normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,13 @@ class Odometer:
         self._max_speed_mps = max_speed_mps
         self._samples: StampedBuffer[tuple[Float64Array, Float64Array | None]] = StampedBuffer(_KEPT)
         self._lock = threading.Lock()
+        self._failures = 0
+        self._fault = ""
+
+    @property
+    def fault(self) -> str:
+        """Why no displacement can be taken from odometry; empty if it can, or if it has not begun."""
+        return self._fault if self._failures >= _FAILURES else ""
 
     def add(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
@@ -52,6 +60,7 @@ class Odometer:
             covariance_m2: covariance (2, 2) of the position; None or zeros if unknown.
         """
         if not all(map(math.isfinite, position_m)):
+            self._fail("its position is not finite; check its source")
             return
         with self._lock:
             if self._samples.jumps_back(stamp_ns):
@@ -63,6 +72,8 @@ class Odometer:
         with self._lock:
             samples = self._samples.span(from_ns, to_ns)
         if len(samples) < 2:
+            if samples:
+                self._fail(_beyond(samples[0][0], from_ns, to_ns))
             return None
         stamps_s = np.array([(stamp_ns - from_ns) / 1e9 for stamp_ns, _ in samples])
         places_m = np.array([place_m for _, (place_m, _) in samples])
@@ -70,10 +81,38 @@ class Odometer:
         beyond_s = max(stamps_s[0], duration_s - stamps_s[-1])
         steps_m = np.linalg.norm(np.diff(places_m, axis=0), axis=1)
         jumps = steps_m > self._max_speed_mps * gaps_s + _JITTER_M
-        if beyond_s > _MAX_EXTRAPOLATION_S or gaps_s.max() > _MAX_GAP_S or jumps.any():
+        if beyond_s > _MAX_EXTRAPOLATION_S:
+            nearest_ns = samples[0][0] if stamps_s[0] > 0 else samples[-1][0]
+            self._fail(_beyond(nearest_ns, from_ns, to_ns))
             return None
+        if gaps_s.max() > _MAX_GAP_S:
+            self._fail(
+                f"its samples are {gaps_s.max():.1f} s apart, more than {_MAX_GAP_S:g} s; raise its rate"
+            )
+            return None
+        if jumps.any():
+            worst = int(np.argmax(steps_m * jumps))
+            self._fail(
+                f"it moves {steps_m[worst]:.0f} m in {gaps_s[worst]:.2f} s, faster than max_speed_mps "
+                f"{self._max_speed_mps:g}; check that it is in metres"
+            )
+            return None
+        self._failures = 0
         shift_m = _place(stamps_s, places_m, duration_s) - _place(stamps_s, places_m, 0.0)
         return Displacement(shift_m, _growth(samples[0][1][1], samples[-1][1][1]))
+
+    def _fail(self, fault: str) -> None:
+        """Count a fault; only several in a row are reported."""
+        self._failures, self._fault = self._failures + 1, fault
+
+
+def _beyond(sample_ns: int, from_ns: int, to_ns: int) -> str:
+    """Return the fault of odometry whose nearest sample lies beside a step of the filter."""
+    if sample_ns < to_ns:
+        behind_s = (to_ns - sample_ns) / 1e9
+        return f"its last sample is {behind_s:.1f} s older than the frame; check that it runs, and its clock"
+    ahead_s = (sample_ns - from_ns) / 1e9
+    return f"its first sample is {ahead_s:.1f} s newer than the last frame; check its clock"
 
 
 def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float64Array:

@@ -3,7 +3,7 @@
 
 import math
 
-from geoloc.errors import FrameRefused, Reason
+from geoloc.errors import FrameRefused, Reason, clause
 from geoloc.filter.belief import State
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.wrong_track import Relocation
@@ -70,6 +70,13 @@ def of_search(state: State, probability: float, off_map: float, needed: float) -
         Reason.LOST if lost else Reason.SEARCHING,
         f"{doing}: the most likely place has a probability of {_below(probability)}; {needed:g} is needed.",
     )
+
+
+def with_concern(refusal: FrameRefused | None, concern: str) -> FrameRefused | None:
+    """Return a refusal that also says what is wrong with odometry; `concern` is empty if nothing is."""
+    if refusal is None or not concern:
+        return refusal
+    return FrameRefused(refusal.reason, f"{clause(refusal.sentence)}; {concern}")
 
 
 def _below(value: float) -> str:

@@ -72,7 +72,7 @@ class RetrievalNode(GeolocNode):
             self,
             self._facts,
             waits_for=inference.waits_for,
-            concern=lambda: self._localizer.refinement.attitude.concern(),
+            concern=self._concern,
             says_silence=inference.is_missing,
             says_return=True,
         )
@@ -192,6 +192,11 @@ class RetrievalNode(GeolocNode):
     def _publish_no_fix(self, stamp_ns: int, frame_id: str) -> None:
         self._publish(Fix.none(stamp_ns), frame_id)
 
+    def _concern(self) -> str | None:
+        """Return what the flight shows to be wrong with odometry or attitude."""
+        found = self._localizer.odometry.concern, self._localizer.refinement.attitude.concern()
+        return " ".join(filter(None, found)) or None
+
     def _facts(self) -> dict[str, object]:
         counted = {
             "state": self._localizer.state,
@@ -199,7 +204,7 @@ class RetrievalNode(GeolocNode):
             "refused_by_earlier_nodes": self._refused_before,
             "odometry_received": self._odometry_received,
         }
-        counted |= self.hints.facts()
+        counted |= self.hints.facts() | self._localizer.odometry.facts()
         return counted | self._localizer.refinement.facts() | self._estimates() | self._map_facts()
 
     def _estimates(self) -> dict[str, object]:

@@ -128,6 +128,7 @@ class _Pipeline:
         self.views = ViewAlbum()
         self.faults: Counter[str] = Counter()
         self.remarks: dict[str, None] = {}
+        self.odometry_concern, self.frames_with_concern = "", 0
         self._levels, self._calibrations, self._repeats = Levels(), calibrations, RepeatedImages()
         self.rig = CameraRig(settings.rig)
         self._encoder = encoder
@@ -174,6 +175,9 @@ class _Pipeline:
         offset_m = (view.offset_east_m, view.offset_north_m)
         fix = self._localizer.answer(Query(frame.stamp_ns, descriptors, offset_m, view.images, view.height_m))
         clock.lap("search and answer")
+        if concern := self._localizer.odometry.concern:
+            self.odometry_concern = concern
+            self.frames_with_concern += 1
         clock.total("frame to position")
         self.views.put(frame.stamp_ns, view.image)
         return self._recorder.record(fix, offset_m=offset_m, latency_ms=clock.laps_ms)
@@ -252,6 +256,8 @@ def _notes(
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
     notes |= _attitude_notes(pipeline)
+    if pipeline.odometry_concern:
+        notes["odometry"] += f"; in {pipeline.frames_with_concern} frames: {pipeline.odometry_concern}"
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["unusable messages"] = counts

@@ -119,8 +119,21 @@ def test_a_global_start_is_refused_as_a_search_and_ends_in_a_fix_with_its_stamp(
     assert error_m(fixes[-1], places[-1]) < PITCH_M / 2
     assert wait_for(lambda: pilot.state() == "tracking")
     assert wait_for(lambda: int(pilot.values()["odometry_received"]) >= 40)
+    assert float(pilot.values()["odometry_trust"]) > 0.5
     assert fixes[-1].position_covariance_type == NavSatFix.COVARIANCE_TYPE_APPROXIMATED
     Drone.moment += 2
+
+
+def test_odometry_with_another_clock_is_named_on_the_console_while_frames_are_answered(pilot):
+    pilot.forget()
+    start_ns = pilot.next_stamp()
+    for i, place in enumerate(route(8)):
+        stamp_ns = start_ns + i * STEP_NS
+        pilot.travel(stamp_ns - 30 * STEP_NS, place)
+        pilot.see(stamp_ns, place)
+    assert wait_for(
+        lambda: pilot.said("odom is not used: its last sample is 30.0 s older than the frame; check")
+    )
 
 
 def test_an_initial_fix_is_answered_from_the_next_frame_on(pilot):

@@ -71,6 +71,15 @@ def test_with_the_filter_the_first_frames_are_refused_and_the_last_is_answered(t
     assert summaries_of(run)["all"].max_m < toy_map.PITCH_M / 2
 
 
+def test_odometry_that_is_not_used_is_named_in_the_notes(tmp_path):
+    run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=8, odom_scale=1000.0), alone=False)
+    assert re.match(
+        r"/geoloc/odom; in 3 frames: odom is not used: it moves \d+ m in 1.00 s, faster than max_speed_mps",
+        run.notes["odometry"],
+    )
+    assert summaries_of(run)["all"].max_m < toy_map.PITCH_M
+
+
 def test_compressed_images_are_evaluated_too(tmp_path):
     bag = toy_flight.write_flight(tmp_path / "flight", compressed=True)
     assert summaries_of(evaluated(bag))["all"].max_m < toy_map.PITCH_M
