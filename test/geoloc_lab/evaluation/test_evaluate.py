@@ -149,11 +149,11 @@ def calibrated(monkeypatch, frame_id="camera_optical", early_s=0):
     """Let BagRecorder write CameraInfo with another frame_id, and stamps that are early."""
     write = BagRecorder.camera_info
 
-    def camera_info(self, stamp_ns, intrinsics):
+    def camera_info(self, stamp_ns, intrinsics, **rectified):
         with monkeypatch.context() as patch:
             patch.setattr(writing, "_CAMERA_FRAME", frame_id)
             early_ns = early_s * 1_000_000_000
-            write(self, stamp_ns - early_ns, intrinsics, late_ns=early_ns)
+            write(self, stamp_ns - early_ns, intrinsics, late_ns=early_ns, **rectified)
 
     monkeypatch.setattr(BagRecorder, "camera_info", camera_info)
 
