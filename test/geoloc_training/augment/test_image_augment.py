@@ -100,10 +100,16 @@ def test_shifts_move_each_picture_by_itself_and_fill_the_rest():
 
 def _moved(old, new, down, right):
     """Return True if an image equals another one shifted, with an uncovered edge of one colour."""
-    inside = torch.zeros(SIDE, SIDE, dtype=torch.bool)
-    inside[max(down, 0) : SIDE + min(down, 0), max(right, 0) : SIDE + min(right, 0)] = True
-    same = torch.equal(new[inside], old.roll((down, right), (0, 1))[inside])
-    return same and len(new[~inside].unique(dim=0)) <= 1
+    inside = (_overlap(down), _overlap(right))
+    if not torch.equal(new[inside], old[_overlap(-down), _overlap(-right)]):
+        return False
+    uncovered = torch.ones(SIDE, SIDE, dtype=torch.bool)
+    uncovered[inside] = False
+    return len(new[uncovered].unique(dim=0)) <= 1
+
+
+def _overlap(shift):
+    return slice(max(shift, 0), SIDE + min(shift, 0))
 
 
 @pytest.mark.parametrize("setting", ["colour_share", "sharpness_share", "dropout_share"])
