@@ -105,10 +105,10 @@ def answer(tracks: Rivals, mode_of: Callable[[Posterior], Mode], reach_m: float)
 
 
 def merged(lead: Mode, other: Mode, trust: float) -> Mode:
-    """Return the place of two tracks that agree.
+    """Return the place of two tracks that agree: the mean and covariance of their mixture.
 
-    The upper bound of the odds keeps the trust in good odometry too low. So the mean is weighted with the
-    squared odds, where the bound no longer matters; the covariance counts with the odds themselves.
+    The upper bound of the odds keeps the trust in good odometry too low. So the mixture is weighted with the
+    squared odds, where the bound no longer matters.
 
     Args:
         lead: place of the track that leads.
@@ -116,13 +116,11 @@ def merged(lead: Mode, other: Mode, trust: float) -> Mode:
         trust: probability that the lead is right.
     """
     of_lead, of_other = trust * lead.probability, (1.0 - trust) * other.probability
-    share = of_other / max(of_lead + of_other, 1e-30)
-    to_other_m = other.mean_m - lead.mean_m
-    to_mean_m = share**2 / (share**2 + (1.0 - share) ** 2) * to_other_m
-    from_other_m = to_mean_m - to_other_m
-    covariance_m2 = (1.0 - share) * (lead.covariance_m2 + np.outer(to_mean_m, to_mean_m))
-    covariance_m2 = covariance_m2 + share * (other.covariance_m2 + np.outer(from_other_m, from_other_m))
-    return Mode(lead.mean_m + to_mean_m, covariance_m2, max(lead.probability, of_lead + of_other))
+    share = of_other**2 / max(of_lead**2 + of_other**2, 1e-30)
+    apart_m = other.mean_m - lead.mean_m
+    covariance_m2 = (1.0 - share) * lead.covariance_m2 + share * other.covariance_m2
+    covariance_m2 = covariance_m2 + share * (1.0 - share) * np.outer(apart_m, apart_m)
+    return Mode(lead.mean_m + share * apart_m, covariance_m2, max(lead.probability, of_lead + of_other))
 
 
 def contradicted(lead: Mode, other: Mode, trust: float) -> Mode:
