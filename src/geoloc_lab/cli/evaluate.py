@@ -104,8 +104,6 @@ def evaluate(
     encoder = load_encoder(find_model(model), backend=backend)
     run = evaluate_bag(what, open_map(map_, encoder.card), encoder)
     page = write_report(run, out)
-    if "attitude" in run.notes:
-        typer.echo(f"attitude: {run.notes['attitude']}", err=True)
     typer.echo(f"{metres_table(run)}\n\nreport: {page}")
 
 

@@ -112,7 +112,12 @@ def evaluate_bag(what: BagEvaluation, map_directory: "MapDirectory", encoder: "E
         views=pipeline.views,
         calibration=encoder.card.calibration,
         filtered=settings.localizer.filter,
-        remarks=(*remarks, *pipeline.remarks, *truth.sentences([record.stamp_ns for record in records])),
+        remarks=(
+            *remarks,
+            *pipeline.remarks,
+            *_sensor_remarks(pipeline),
+            *truth.sentences([record.stamp_ns for record in records]),
+        ),
     )
 
 
@@ -223,17 +228,19 @@ def _hypotheses(tried: Hypotheses) -> str:
     )
 
 
-def _attitude_notes(pipeline: "_Pipeline") -> dict[str, str]:
-    """Return what the recording says about roll and pitch that the settings do not."""
-    notes = {}
+def _sensor_remarks(pipeline: _Pipeline) -> list[str]:
+    """Return what the flight shows to be wrong with odometry, roll and pitch."""
+    remarks = []
+    if pipeline.odometry_concern:
+        remarks.append(f"in {pipeline.frames_with_concern} frames: {pipeline.odometry_concern}")
     if concern := pipeline.refinement.attitude.concern():
-        notes["attitude"] = concern
+        remarks.append(concern)
     elif level_s := pipeline.rig.attitude_facts().get("level_for_s"):
-        notes["attitude"] = (
+        remarks.append(
             f"roll and pitch were exactly 0 for the last {level_s} s; if no gimbal levels the camera, set "
             "attitude_error_deg to its largest tilt and estimate_tilt to true."
         )
-    return notes
+    return remarks
 
 
 def _notes(
@@ -255,9 +262,6 @@ def _notes(
     }
     refinement = pipeline.refinement
     notes["refinement"] = ", ".join(f"{name} {value}" for name, value in refinement.facts().items())
-    notes |= _attitude_notes(pipeline)
-    if pipeline.odometry_concern:
-        notes["odometry"] += f"; in {pipeline.frames_with_concern} frames: {pipeline.odometry_concern}"
     if pipeline.faults:
         counts = ", ".join(f"{count} on {topic}" for topic, count in pipeline.faults.items())
         notes["unusable messages"] = counts

@@ -54,8 +54,9 @@ def test_the_notes_say_what_was_measured_and_how(run):
 
 
 def test_the_notes_say_that_roll_and_pitch_were_never_measured(run, tmp_path):
-    assert run.notes["attitude"].startswith("roll and pitch were exactly 0 for the last ")
-    assert "estimate_tilt" in run.notes["attitude"]
+    (remark,) = run.remarks
+    assert remark.startswith("roll and pitch were exactly 0 for the last ")
+    assert "estimate_tilt" in remark
     leaning = tuple(Rotation.from_euler("ZX", [90.0, 0.1], degrees=True).as_quat())
     measured = evaluated(toy_flight.write_flight(tmp_path / "flight", imu=leaning))
     assert "attitude" not in measured.notes
@@ -71,11 +72,10 @@ def test_with_the_filter_the_first_frames_are_refused_and_the_last_is_answered(t
     assert summaries_of(run)["all"].max_m < toy_map.PITCH_M / 2
 
 
-def test_odometry_that_is_not_used_is_named_in_the_notes(tmp_path):
+def test_odometry_that_is_not_used_is_a_remark(tmp_path):
     run = evaluated(toy_flight.write_flight(tmp_path / "flight", count=8, odom_scale=1000.0), alone=False)
     assert re.match(
-        r"/geoloc/odom; in 3 frames: odom is not used: it moves \d+ m in 1.00 s, faster than max_speed_mps",
-        run.notes["odometry"],
+        r"in 3 frames: odom is not used: it moves \d+ m in 1.00 s, faster than max_speed_mps", run.remarks[0]
     )
     assert summaries_of(run)["all"].max_m < toy_map.PITCH_M
 
