@@ -166,6 +166,8 @@ def _sections_of(path: Path, name: str, tree: Mapping[Any, Any]) -> Iterator[tup
             raise ParameterError(
                 f"`{key}` of `{name}` in {path} is empty; write `{key}: {{}}`, or remove the section."
             )
+        if name and resembling(str(key), [_PARAMETERS]):
+            raise ParameterError(f"`{key}` of `{name}` in {path} is unknown; write `{_PARAMETERS}`.")
         if not isinstance(content, Mapping) or not content:
             raise ParameterError(
                 f"`{name or key}` in {path} has no `{_PARAMETERS}`; write it as in config/bringup.yaml."

@@ -36,8 +36,10 @@ ros2 launch geoloc bringup.launch.py map:=my_map params_file:=drone.yaml
   misspells it, is refused before anything starts. Sections of other programs are left alone.
   `geoloc evaluate` and `geoloc doctor` take the namespace as `--namespace`.
 - A node's own section wins over `/**`, even over the `/**` of a later file.
-- Write `180.0`, not `180`, because ROS distinguishes the two types. If files mix them, the whole number wins,
-  whatever their order.
+- A node refuses to start if its section holds a parameter of another node, or if `camera_node` and
+  `retrieval_node` get different errors of heading or height. Set those under `/**:`.
+- Write `180.0`, not `180`: ROS distinguishes the two types, and if two files set one parameter, once as `180`
+  and once as `200.0`, the whole number wins, whichever file comes last.
 - A value out of range stops the node at start-up with a sentence. A name that resembles one of ours is logged
   as a probable typo.
 - A *fixed* parameter is read once, at start-up: `ros2 param set` cannot change it.

@@ -154,7 +154,7 @@ def test_sections_of_other_nodes_are_accepted(tmp_path, sections):
         ("/**: [1, 2\n", r"line \d of .*a\.yaml is not YAML \(expected ',' or '\]'"),
         ("/**:\n  ros__parameters:\n    # a: 1\n", "`ros__parameters` of `/\\*\\*` in .* is empty"),
         ("ros__parameters:\n  a: 1\n", r"is under no node; write `/\*\*:` above"),
-        ("/**:\n  ros_parameters: {a: 1}\n", "has no `ros__parameters`"),
+        ("/**:\n  ros_parameters: {a: 1}\n", "write `ros__parameters`"),
         ("camera_node:\n  max_tilt_deg: 1.0\n", "`camera_node` in .* has no `ros__parameters`"),
         (
             "/**: {ros__parameters: {m: [0, 90.0, 0]}}\n",

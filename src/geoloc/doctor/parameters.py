@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geoloc.doctor.privacy import shown
 from geoloc.doctor.report import Entry, ok, problem
 from geoloc.errors import ParameterError, clause
+from geoloc.nodes.parameter_owners import check_owners
 from geoloc.nodes.settings import NODES
 from geoloc.parameter_files import (
     check_sections,
@@ -35,6 +36,7 @@ def parameter_entries(files: Sequence[Path], namespace: str) -> Iterator[Entry]:
     for file, node in itertools.product(files, NODES):
         try:
             check_sections(file, full_name(namespace, node))
+            check_owners([file], full_name(namespace, node))
         except ParameterError as error:
             yield problem(str(error).replace(str(file), shown(file)))
     merged = merge_sections(files)

@@ -17,6 +17,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from geoloc.errors import ParameterError, clause
+from geoloc.nodes.parameter_owners import check_owners
 from geoloc.nodes.settings import LAB_PARAMETERS, NODES
 from geoloc.nodes.startup.arguments import parameter_files
 from geoloc.parameter_files import check_sections, resembling
@@ -39,12 +40,15 @@ def declare(node: Node, kind: type[Kind]) -> Kind:
         kind: dataclass of its settings.
 
     Raises:
-        ParameterError: if a value has another type or is outside its range; the error names the file to edit.
+        ParameterError: if a value has another type or is outside its range, or is set for another node than
+            its own; the error names the file to edit.
     """
     values = {name: _declare_one(node, name, setting) for name, setting in settings_of(kind).items()}
     for sentence in (*_probable_typos(node), *_lost_sections(node)):
         node.get_logger().warning(sentence)
-    return fill(kind, values)
+    settings = fill(kind, values)
+    check_owners(parameter_files(sys.argv), node.get_fully_qualified_name())
+    return settings
 
 
 def declare_under(node: Node, kind: type[Kind], prefix: str) -> Kind:

@@ -23,7 +23,7 @@ from geoloc.nodes.startup.arguments import for_ros
 from geoloc.nodes.startup.programs import USER_MISTAKE
 
 _LONGEST_NAP_S = 0.2
-_DISCOVERY_S = 4.0  # Fast DDS repeats a lost announcement after 3 s
+_DISCOVERY_S = 3.3  # Fast DDS repeats a lost announcement after 3 s
 _DELIVERY_S = 4.0
 _ROSOUT = "/rosout"
 

@@ -94,7 +94,7 @@ def test_each_node_says_what_it_listens_to(pilot):
 
 def test_no_image_is_said_by_camera_node_alone_and_is_an_error(pilot):
     assert wait_for(lambda: pilot.console(CAMERA))
-    remedy = "check the camera's driver and the launch argument image_topic"
+    remedy = "check the camera's driver and the launch argument image_topic (--image-topic of `geoloc up`)"
     sentence = f"no image arrives (/told/image: 1 publisher); {remedy}."
     assert pilot.console(CAMERA)[0] == (WARN, f"no fix: {sentence}")
     assert wait_for(lambda: pilot.state()[0] == DiagnosticStatus.ERROR)

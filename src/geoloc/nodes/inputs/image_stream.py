@@ -92,7 +92,10 @@ class ImageStream:
         if lost := self.concern():
             return lost
         found = ", ".join(route.in_words(route.publishers()) for route in self._routes.values())
-        return f"no image arrives ({found}); check the camera's driver and the launch argument image_topic."
+        return (
+            f"no image arrives ({found}); check the camera's driver and the launch argument image_topic "
+            "(--image-topic of `geoloc up`)."
+        )
 
     def concern(self) -> str | None:
         """Return a sentence if images were lost in transport during the last seconds."""
