@@ -44,8 +44,9 @@ class AttitudeWatch:
 
     @property
     def level_s(self) -> float:
-        """Time for which roll and pitch have been exactly 0, seconds."""
-        return _duration_s(self._level_ns, self._newest_ns)
+        """Time for which roll and pitch have been exactly 0, seconds; 0 for the first seconds."""
+        level_s = _duration_s(self._level_ns, self._newest_ns)
+        return level_s if level_s * 1e9 >= _RESTS_NS else 0.0
 
     def check(self, image_rgb: UInt8Array) -> None:
         """Refuse a frame (H, W, 3) if the attitude has been all zero for seconds, and the picture moves.
