@@ -179,6 +179,12 @@ def test_every_line_of_the_tables_counts():
 
 def test_each_output_arrives_as_the_page_says_with_its_frame_id(suite, drone):
     heard, expected = {}, {}
+
+    def hear(topic, message):
+        is_about_no_frame = topic == "fix" and not message.header.frame_id  # once a second without frames
+        if not is_about_no_frame:
+            heard.setdefault(topic, message)
+
     for line in lines_of(PAGE):
         if "frame_id" in line:
             (topic,), (kind,) = _CODE.findall(line["topic"]), _CODE.findall(line["type"])
@@ -193,7 +199,7 @@ def test_each_output_arrives_as_the_page_says_with_its_frame_id(suite, drone):
             drone.create_subscription(
                 getattr(importlib.import_module(f"{package}.msg"), name),
                 topic,
-                lambda message, topic=topic: heard.setdefault(topic, message),
+                lambda message, topic=topic: hear(topic, message),
                 quality,
             )
     drone.good_frame()
