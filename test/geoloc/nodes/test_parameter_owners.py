@@ -14,7 +14,7 @@ def checked(folder, *texts):
     for number, text in enumerate(texts):
         files.append(folder / f"{number}.yaml")
         files[-1].write_text(text)
-    for node in NODES:
+    for node in (*NODES, "evaluation_node"):
         check_owners(files, f"/geoloc/{node}")
 
 
@@ -46,8 +46,9 @@ def test_values_on_which_two_nodes_disagree_are_refused(tmp_path):
         section("camera_node", "max_tilt_deg: 30.0, my_own: 3"),
         section("camera_node", "height_error: 0.1") + section("retrieval_node", "height_error: 0.1"),
         section("someone_elses_node", "mount_rpy_deg: 3"),
+        section("evaluation_node", "map: my_map, model: m"),
     ],
-    ids=["for any node", "its own, and an unknown one", "agreed", "another program"],
+    ids=["for any node", "its own, and an unknown one", "agreed", "another program", "evaluation_node"],
 )
 def test_other_files_are_accepted(tmp_path, text):
     checked(tmp_path, text)
