@@ -164,7 +164,6 @@ def test_train_runs_the_program_that_is_installed_as_geoloc_train():
         (("map", "advise", "--height", "110", "--camera-info=~/lens.yaml"), "lens.yaml"),
         (("replay", "~/flight"), "flight"),
         (("up", "--map", ".", "--params-file=~/drone.yaml"), "drone.yaml"),
-        (("flight", "~/flights"), "flights"),
     ],
 )
 def test_every_path_may_begin_with_the_home_folder(monkeypatch, tmp_path, arguments, named):
