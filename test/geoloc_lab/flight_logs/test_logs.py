@@ -33,6 +33,13 @@ def test_photos_of_another_time_do_not_fit(log):
         zone_of_camera([log_files.START_UTC_S + 400.0], log)
 
 
+def test_a_log_without_a_position_is_refused(tmp_path):
+    pytest.importorskip("pymavlink")
+    path = log_files.write_dataflash(tmp_path / "a.bin", with_position=False)
+    with pytest.raises(BagError, match=r"a\.bin has no time with attitude, position and height"):
+        read_log(path)
+
+
 def test_logs_are_found_in_any_case(tmp_path):
     for name in ("a.ULG", "b.bin", "c.txt"):
         (tmp_path / name).touch()
