@@ -67,7 +67,8 @@ def read_video_flight(folder: FlightFolder, frames_to: Path, every_s: float = EV
     left_out: list[tuple[Path, str]] = []
     for photo, stamp_ns in zip(headings.photos, stamps_ns(headings.photos), strict=True):
         try:
-            frames.append(_frame(photo, stamp_ns, lenses))
+            pose = pose_of(replace(photo, gimbal=photo.gimbal or _DOWN), None, None)
+            frames.append(PhotoFrame.of(photo, stamp_ns, lenses.lens_of(photo), pose))
         except BagError as error:
             left_out.append((photo.path, str(error)))
     if not frames:
@@ -218,19 +219,6 @@ def _frames(video: Path, due: Sequence[Subtitle]) -> Iterator[tuple[Subtitle, UI
                 yield moment, np.asarray(pixels, dtype=np.uint8)
     finally:
         capture.release()
-
-
-def _frame(photo: Photo, stamp_ns: int, lenses: LensTable) -> PhotoFrame:
-    pose = pose_of(replace(photo, gimbal=photo.gimbal or _DOWN), None, None)
-    return PhotoFrame(
-        photo=photo,
-        stamp_ns=stamp_ns,
-        intrinsics=lenses.lens_of(photo),
-        quaternion=pose.quaternion,
-        height_m=pose.height_m,
-        truth_latitude_deg=pose.truth_deg[0],
-        truth_longitude_deg=pose.truth_deg[1],
-    )
 
 
 def _unused(folder: FlightFolder) -> Iterator[str]:
