@@ -55,8 +55,9 @@ def find_flights(data: Path) -> list[FlightFolder]:
         BagError: if no flight is found, or a flight does not hold exactly one GeoTIFF.
     """
     below = (path for pattern in ("*", "*/*") for path in sorted(data.glob(pattern)))
-    folders = [data, *(path for path in below if path.name != _IMAGES)]  # images/ belongs to its parent
-    flights = [flight for folder in folders if folder.is_dir() for flight in _flights_of(data, folder)]
+    own = (path for path in below if path.name != _IMAGES)  # images/ belongs to its parent
+    folders = [path for path in (data, *own) if path.is_dir()]
+    flights = [flight for folder in folders for flight in _flights_of(data, folder)]
     if not flights:
         missing = "holds no flight" if data.is_dir() else "does not exist"
         raise BagError(
@@ -140,8 +141,6 @@ def _maps(folder: Path) -> list[Path]:
 def _nearly(folders: Sequence[Path]) -> str:
     """Return a sentence on the first folder that lacks one thing to be a flight, else ""."""
     for folder in folders:
-        if not folder.is_dir():
-            continue
         images = folder / _IMAGES
         if images.is_dir() and photos_in(images):
             return f" {folder} has photos, but no map: it holds {len(_maps(folder))} GeoTIFFs."
