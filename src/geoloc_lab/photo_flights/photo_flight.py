@@ -120,11 +120,15 @@ def _nothing_left(folder: FlightFolder, left_out: Sequence[tuple[Path, str]]) ->
 
 def _remarks(used: Sequence[tuple[_Source, Pose]]) -> list[str]:
     remarks = []
-    turned = {source.photo.path.name: pose.turned_deg for source, pose in used if pose.turned_deg}
-    if turned:
+    by_viewer = [
+        source.photo.path.name
+        for source, pose in used
+        if pose.turned_deg and (source.row is None or source.row.turned_deg is None)
+    ]
+    if by_viewer:
         remarks.append(
-            f"{few(turned)} were saved by software that turns pictures; their gimbal angles are turned, too. "
-            "Use the files that the camera wrote, or state turned_deg in the table of photos."
+            f"{few(by_viewer)} were saved by software that turns pictures; their gimbal angles are turned, "
+            "too. Use the files that the camera wrote, or state turned_deg in the table of photos."
         )
     photos = [source.photo for source, _ in used]
     remarks += grouped([(p.path, f"{p.path}: {fault}.") for p in photos for fault in p.faults], "ignored")
