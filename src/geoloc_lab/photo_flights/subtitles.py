@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 from geoloc_lab.photo_flights.photos import Gimbal, valid_position
 
 _N = r"([+-]?\d+(?:\.\d+)?)"
@@ -100,7 +100,7 @@ def read_subtitles(path: Path) -> Subtitles:
     try:
         text = _decoded(path.read_bytes())
     except OSError as error:
-        raise BagError(f"{path} cannot be read ({error.strerror}); copy it again.") from error
+        raise BagError(f"{path} cannot be read ({clause(error)}); copy it again.") from error
     blocks = list(_blocks(_TAG.sub(" ", text.replace("\r\n", "\n"))))
     started = next((date for _, block in blocks if (date := _date(block)) is not None), None)
     moments = [_moment(time_s, block) for time_s, block in blocks]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from geoloc import geodesy
 from geoloc.arrays import Float64Array
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 from geoloc_lab.csv_table import read_rows
 from geoloc_lab.photo_flights.attitude import aimed_rotation
 
@@ -84,7 +84,7 @@ def read_independent(path: Path, listed: frozenset[str], table: str) -> frozense
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BagError(
-            f"{path} cannot be read as a list of photos ({error}); write one name per line."
+            f"{path} cannot be read as a list of photos ({clause(error)}); write one name per line."
         ) from error
     names = frozenset(line.strip() for line in lines if line.strip())
     unknown = sorted(names - listed)
