@@ -81,14 +81,14 @@ _CODES = {"c": "h", "L": "i", "e": "i"}
 _GPS_EPOCH_S, _LEAP_S, _WEEK_S = 315_964_800.0, 18.0, 604_800.0
 
 
-def write_dataflash(path):
+def write_dataflash(path, *, with_position=True):
     data = _fmt(128, "FMT", "BBnNZ", "Type,Length,Name,Format,Columns", 89)
     for number, (name, form, columns) in _DATAFLASH.items():
         data += _fmt(number, name, form, columns, 3 + sum(_SIZES[each] for each in form))
     for tenth in range(SECONDS * 10):
         time_s = tenth / 10.0
         stamp = int((BOOT_S + time_s) * 1e6)
-        place = (round(latitude(time_s) * 1e7), round(LONGITUDE_DEG * 1e7))
+        place = (round(latitude(time_s) * 1e7), round(LONGITUDE_DEG * 1e7)) if with_position else (0, 0)
         if tenth % 2 == 0:
             gps_s = START_UTC_S + time_s + _LEAP_S - _GPS_EPOCH_S
             week, in_week_s = divmod(gps_s, _WEEK_S)

@@ -16,16 +16,6 @@ HEIGHT_M = 50.0
 FOOTPRINT_M = 60.0
 FOCAL_PX = SIZE_PX * HEIGHT_M / FOOTPRINT_M
 PLACES = [(-30.0, -15.0), (0.0, 0.0), (30.0, 15.0)]
-COLUMNS = (
-    "file",
-    "cam_lat",
-    "cam_lon",
-    "agl_m",
-    "pitch_deg",
-    "image_up_azimuth_deg",
-    "footprint_center_lat",
-    "footprint_center_lon",
-)
 
 
 def write_photo(
@@ -91,8 +81,16 @@ def _gps(latitude_deg, longitude_deg):
 def row_of(name, place, *, up_deg=0.0, height_m=HEIGHT_M):
     """Return a row of the table for a level photo."""
     latitude, longitude = (f"{float(v):.9f}" for v in FRAME.to_geodetic(*place))
-    values = (name, latitude, longitude, f"{height_m}", "-90.0", f"{up_deg}", latitude, longitude)
-    return dict(zip(COLUMNS, values, strict=True))
+    return {
+        "file": name,
+        "cam_lat": latitude,
+        "cam_lon": longitude,
+        "agl_m": f"{height_m}",
+        "pitch_deg": "-90.0",
+        "image_up_azimuth_deg": f"{up_deg}",
+        "footprint_center_lat": latitude,
+        "footprint_center_lon": longitude,
+    }
 
 
 def write_table(path, rows):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`geoloc up`: starts the nodes without the ROS 2 launch system."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +72,6 @@ def up(
         use_sim_time=use_sim_time,
         log_level=log_level,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with running(bring_up(choices)) as processes:
             processes.wait(respawn=respawn)

@@ -2,7 +2,7 @@
 """`geoloc flight`: evaluates real flights, given as photos and a GeoTIFF."""
 
 import importlib.util
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,8 @@ from geoloc_lab.nodes.settings import ReplayNodeSettings
 if TYPE_CHECKING:
     from geoloc.encoder import Encoder
     from geoloc_lab.metrics.records import EvaluationRun
-    from geoloc_lab.photo_flights.evaluation import PreparedFlight
+    from geoloc_lab.photo_flights.evaluation import FlightSettings, PreparedFlight
+    from geoloc_lab.photo_flights.folder import FlightFolder
 
 _HELP = """Evaluate flights of photos: build their maps, localize every photo, and report the errors.
 
@@ -42,15 +43,6 @@ Examples:
   geoloc flight ../data
 
   geoloc flight ../data --view-size 30 --distractors 0 --no-nodes
-"""
-
-# Photos are seconds apart without odometry, so a filter would carry little from one to the next.
-_FOR_PHOTOS = """/**/camera_node:
-  ros__parameters:
-    attitude_wait_s: 0.5
-/**/retrieval_node:
-  ros__parameters:
-    filter: false
 """
 
 
@@ -92,12 +84,10 @@ def flight(
     """Prepare, localize and report every flight under DATA."""
     from geoloc.encoder import load_encoder
     from geoloc.installed import find_model
-    from geoloc_lab.photo_flights.evaluation import FlightSettings, distractor_pictures, prepare_flight
+    from geoloc_lab.photo_flights.evaluation import FlightSettings
     from geoloc_lab.photo_flights.folder import find_flights
-    from geoloc_lab.reports.report import metres_table, write_report
 
     encoder = load_encoder(find_model(model))
-    folders = find_flights(data)
     given = {
         "heading_error_deg": heading_error,
         "height_error": height_error,
@@ -106,59 +96,51 @@ def flight(
     errors = {name: value for name, value in given.items() if value is not None}
     settings = FlightSettings(view_size or None, overlap, distractors, every, errors)
     by_nodes = importlib.util.find_spec("rclpy") is not None if nodes is None else nodes
-    failed = 0
+    _evaluate_all(data, find_flights(data), encoder, out, settings, rate if by_nodes else None)
+
+
+def _evaluate_all(
+    data: Path,
+    folders: Sequence["FlightFolder"],
+    encoder: "Encoder",
+    out: Path,
+    settings: "FlightSettings",
+    rate: float | None,
+) -> None:
+    """Evaluate and report flights, also after one that fails; `rate` is that of the nodes, None without."""
+    from geoloc_lab.photo_flights.evaluation import distractor_pictures, prepare_flight
+    from geoloc_lab.reports.report import metres_table, write_report
+
+    failed = False
     for folder in folders:
+        own = out / folder.name
         others = distractor_pictures(data, folders, folder)
-        report = out / folder.name / "report"
         try:
-            prepared = prepare_flight(folder, others, encoder, out / folder.name, settings, notify=_say)
-            for remark in prepared.flight.remarks:
-                typer.echo(f"{folder.name}: {remark}", err=True)
-            run = (
-                _by_nodes(prepared, encoder, report, rate) if by_nodes else _in_one_process(prepared, encoder)
-            )
+            prepared = prepare_flight(folder, others, encoder, own, settings, notify=_say)
+            run = _localized(prepared, encoder, own, rate)
         except GeolocError as error:
             if len(folders) == 1:
                 raise
             typer.echo(f"{folder.name} was not evaluated: {error}", err=True)
-            failed += 1
+            failed = True
             continue
-        page = write_report(run, report)
+        page = write_report(run, own / "report")
         typer.echo(f"\n{metres_table(run)}\n\nreport: {page}\n")
     if failed:
         raise typer.Exit(1)
 
 
-def _say(sentence: str) -> None:
-    typer.echo(f"note: {sentence}", err=True)
+def _localized(
+    prepared: "PreparedFlight", encoder: "Encoder", own: Path, rate: float | None
+) -> "EvaluationRun":
+    if rate is not None:
+        from geoloc_lab.photo_flights.by_nodes import evaluate_by_nodes
 
-
-def _in_one_process(prepared: "PreparedFlight", encoder: "Encoder") -> "EvaluationRun":
+        return evaluate_by_nodes(prepared, encoder, own, rate)
     from geoloc_lab.photo_flights.evaluation import evaluate_photos
 
     return evaluate_photos(prepared, encoder, "photo by photo, without ROS, with the code of the nodes")
 
 
-def _by_nodes(prepared: "PreparedFlight", encoder: "Encoder", report: Path, rate: float) -> "EvaluationRun":
-    from geoloc_lab.metrics.records import EvaluationRun
-    from geoloc_lab.nodes.replay_session import Session, run_session
-    from geoloc_lab.photo_flights.evaluation import described
-    from geoloc_lab.reports.frames_csv import FRAMES, read_frames
-
-    title = f"{prepared.flight.folder.name}, by the nodes"
-    quality = report.parent / "nodes.yaml"
-    quality.write_text(_FOR_PHOTOS, encoding="utf-8")
-    model = str(encoder.card.directory)
-    files = (quality, *prepared.params_files)
-    run_session(
-        Session(prepared.bag, prepared.map_directory.path, model, report, title, rate, params_file=files)
-    )
-    records = read_frames(report / FRAMES)
-    if rate != 1.0:  # the nodes measure latency in flight time, which ran at `rate`
-        records = tuple(replace(record, latency_ms={}) for record in records)
-    views = _in_one_process(prepared, encoder).views
-    calibration = encoder.card.calibration
-    run = EvaluationRun(
-        title, records, prepared.map_directory, views=views, calibration=calibration, filtered=False
-    )
-    return described(run, prepared, f"by the ROS nodes, replayed at {rate:g} times the speed of the flight")
+def _say(sentence: str) -> None:
+    typer.echo(f"note: {sentence}", err=True)

@@ -9,10 +9,11 @@ from scipy.spatial.transform import Rotation
 
 from geoloc.arrays import Float64Array
 from geoloc.camera.attitude import Quaternion, between
+from geoloc_lab.bags.truth_samples import is_place
 
 _ENU_FROM_NED: Float64Array = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 _FRD_FROM_FLU: Float64Array = np.diag([1.0, -1.0, -1.0])
-_GAP_S = {"attitude": 1.0, "position": 3.0, "height": 3.0}
+_ATTITUDE_GAP_S, _POSITION_GAP_S, _HEIGHT_GAP_S = 1.0, 3.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,16 @@ class FlightLog:
     height_is: str
 
     @property
-    def span_s(self) -> tuple[float, float]:
-        """First and last time with an attitude and a position, seconds since 1970."""
-        return (
-            float(max(self.attitude.utc_s[0], self.position.utc_s[0])),
-            float(min(self.attitude.utc_s[-1], self.position.utc_s[-1])),
-        )
+    def has_poses(self) -> bool:
+        """Whether there is a time with attitude, position and height."""
+        times_s = [track.utc_s for track in (self.attitude, self.position, self.height)]
+        return all(map(len, times_s)) and max(t[0] for t in times_s) < min(t[-1] for t in times_s)
 
     def at(self, utc_s: float) -> LoggedPose | None:
         """Return the pose at a time; None outside the log, and in its gaps."""
-        turn = self.attitude.around(utc_s, _GAP_S["attitude"])
-        place = self.position.around(utc_s, _GAP_S["position"])
-        level = self.height.around(utc_s, _GAP_S["height"])
+        turn = self.attitude.around(utc_s, _ATTITUDE_GAP_S)
+        place = self.position.around(utc_s, _POSITION_GAP_S)
+        level = self.height.around(utc_s, _HEIGHT_GAP_S)
         if turn is None or place is None or level is None:
             return None
         latitude, longitude = _linear(self.position, place)
@@ -103,9 +102,9 @@ def enu_quaternions(ned_from_frd: Rotation) -> Float64Array:
 
 def on_earth(latitude_deg: Float64Array, longitude_deg: Float64Array) -> Float64Array:
     """Return positions (n, 2), with NaN where they are out of range or 0, 0, which stands for no fix."""
-    good = (np.abs(latitude_deg) <= 90.0) & (np.abs(longitude_deg) <= 180.0)
-    good &= (np.abs(latitude_deg) > 1e-6) | (np.abs(longitude_deg) > 1e-6)
-    return np.where(good[:, None], np.column_stack([latitude_deg, longitude_deg]), np.nan)
+    places = np.column_stack([latitude_deg, longitude_deg])
+    good = np.array([is_place(*place) for place in places.tolist()], dtype=bool)
+    return np.where(good[:, None], places, np.nan)
 
 
 def _linear(samples: Track, at: tuple[int, float]) -> list[float]:

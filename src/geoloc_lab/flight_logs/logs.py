@@ -11,9 +11,9 @@ from geoloc_lab.flight_logs.flight_log import FlightLog
 from geoloc_lab.flight_logs.ulog import read_ulog
 
 _READERS = {".ulg": read_ulog, ".bin": read_dataflash}
-_QUARTER_HOURS = range(-56, 57)
-"""Offsets of the world's time zones, in quarters of an hour."""
 _QUARTER_HOUR_S = 900.0
+_QUARTER_HOURS = range(-56, 57)
+"""Offsets of a camera's clock that are tried: every time zone, with 14 hours as the largest."""
 
 
 def find_logs(*folders: Path) -> tuple[Path, ...]:
@@ -34,21 +34,25 @@ def read_log(path: Path) -> FlightLog:
         BagError: if the log cannot be used.
     """
     log = _READERS[path.suffix.lower()](path)
-    first_s, last_s = log.span_s
-    if last_s <= first_s or not len(log.height.utc_s):
-        raise BagError(f"{path} has no time with both attitude and position; give the log of another flight.")
+    if not log.has_poses:
+        raise BagError(
+            f"{path} has no time with attitude, position and height; give the log of another flight."
+        )
     return log
 
 
 def zone_of_camera(taken_s: Sequence[float], log: FlightLog) -> timedelta:
-    """Return how far a camera's clock is ahead of UTC, a quarter of an hour or a multiple, from its photos.
+    """Return how far a camera's clock is ahead of UTC, in whole quarters of an hour.
+
+    The offset is the one that puts most photos into the log; 0 if it is among several such offsets, also if
+    no offset puts a photo into the log.
 
     Args:
         taken_s: times of exposure by the camera's clock, seconds since 1970.
         log: log of the same flight.
 
     Raises:
-        BagError: if no offset puts a photo into the log, or more than one offset puts as many into it.
+        BagError: if several offsets put most photos into the log, and 0 is not among them.
     """
     inside = {
         quarters: sum(log.at(time_s - quarters * _QUARTER_HOUR_S) is not None for time_s in taken_s)
@@ -56,14 +60,11 @@ def zone_of_camera(taken_s: Sequence[float], log: FlightLog) -> timedelta:
     }
     most = max(inside.values())
     best = [quarters for quarters, count in inside.items() if count == most]
-    if not most:
-        raise BagError(
-            f"{log.path} has no attitude at the times of the photos; give the log of the same flight, "
-            "and set the camera's clock."
-        )
-    if len(best) > 1 and 0 not in best:
+    if 0 in best:
+        return timedelta(0)
+    if len(best) > 1:
         raise BagError(
             f"the photos fit into {log.path} with several time zones of the camera; write EXIF "
             "OffsetTimeOriginal into the photos."
         )
-    return timedelta(seconds=(0 if 0 in best else best[0]) * _QUARTER_HOUR_S)
+    return timedelta(seconds=best[0] * _QUARTER_HOUR_S)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geoloc.arrays import Float64Array
-from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, mount_rotation
+from geoloc.camera.attitude import NADIR_MOUNT_RPY_DEG, Quaternion, mount_rotation
 from geoloc_lab.photo_flights.photos import Gimbal
 
 
@@ -40,7 +40,7 @@ def aimed_rotation(pitch_deg: float, aim_azimuth_deg: float, up_azimuth_deg: flo
     return np.column_stack([np.cross(down, forward), down, forward])
 
 
-def body_quaternion(world_from_optical: Float64Array) -> tuple[float, float, float, float]:
+def body_quaternion(world_from_optical: Float64Array) -> Quaternion:
     """Return the attitude (x, y, z, w) of a body whose camera is mounted as `NADIR_MOUNT_RPY_DEG` says."""
     world_from_body = world_from_optical @ mount_rotation(NADIR_MOUNT_RPY_DEG).T
     x, y, z, w = Rotation.from_matrix(world_from_body).as_quat()

@@ -185,7 +185,7 @@ def evaluate_photos(prepared: PreparedFlight, encoder: "Encoder", how: str) -> E
 
 
 def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> EvaluationRun:
-    """Return the run with the flight's title, photo names, notes and groups of independent photos."""
+    """Return the run with what the flight adds: title, photo names, notes, remarks, groups of photos."""
     flight = prepared.flight
     names = {frame.stamp_ns: frame.photo.path.name for frame in flight.frames}
     records = _with_lost_photos(run.records, flight.frames)
@@ -195,8 +195,6 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
         "map": f"{kinds.imagery.source}, tiles {kinds.view_size_m:g} m wide, one every {kinds.pitch_m:.1f} m",
         "how": how,
     }
-    if flight.remarks:
-        notes["remarks"] = " ".join(f"{remark[0].upper()}{remark[1:]}" for remark in flight.remarks)
     groups = {}
     if flight.independent_ns:
         rest = frozenset(names) - flight.independent_ns
@@ -207,6 +205,7 @@ def described(run: EvaluationRun, prepared: PreparedFlight, how: str) -> Evaluat
         records=tuple(replace(record, name=names.get(record.stamp_ns, "")) for record in records),
         notes={**run.notes, **notes},
         groups=groups,
+        remarks=(*flight.remarks, *run.remarks),
     )
 
 

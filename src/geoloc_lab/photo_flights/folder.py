@@ -11,7 +11,7 @@ A flight has the map as a GeoTIFF and one of
 If the map was made from some of the photos, `independent.txt` names the other photos, one per line.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from geoloc.errors import BagError
 from geoloc_lab.flight_logs.logs import find_logs
 from geoloc_lab.photo_flights.photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES
 
-_INDEPENDENT = "independent.txt"
+_IMAGES, _INDEPENDENT = "images", "independent.txt"
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".m4v")
 
 
@@ -54,13 +54,15 @@ def find_flights(data: Path) -> list[FlightFolder]:
     Raises:
         BagError: if no flight is found, or a flight does not hold exactly one GeoTIFF.
     """
-    levels = (data, *sorted(data.glob("*")), *sorted(data.glob("*/*")))
-    flights = [flight for folder in levels if folder.is_dir() for flight in _flights_of(data, folder)]
+    below = (path for pattern in ("*", "*/*") for path in sorted(data.glob(pattern)))
+    own = (path for path in below if path.name != _IMAGES)  # images/ belongs to its parent
+    folders = [path for path in (data, *own) if path.is_dir()]
+    flights = [flight for folder in folders for flight in _flights_of(data, folder)]
     if not flights:
         missing = "holds no flight" if data.is_dir() else "does not exist"
         raise BagError(
             f"{data} {missing}; give a folder of flights, each with images/ or videos, and one GeoTIFF of "
-            f"the map (docs/real-flights.md).{_nearly(levels)} `make demo` needs no data."
+            f"the map (docs/real-flights.md).{_nearly(folders)} `make demo` needs no data."
         )
     return sorted(flights, key=lambda flight: (flight.map_image.parent, flight.queries or Path()))
 
@@ -89,7 +91,7 @@ def videos_in(*folders: Path) -> list[Path]:
 
 
 def _flights_of(data: Path, folder: Path) -> Iterator[FlightFolder]:
-    images = folder / "images"
+    images = folder / _IMAGES
     logs = find_logs(folder, images)
     if images.is_dir():
         tables = sorted(folder.glob("queries*.csv"))
@@ -122,7 +124,7 @@ def _folder(
     calibration = next((path for path in near if path.is_file()), near[-1])
     return FlightFolder(
         name=folder.resolve().name,
-        images=folder / "images",
+        images=folder / _IMAGES,
         queries=queries,
         map_image=maps[0],
         calibration=calibration,
@@ -136,12 +138,10 @@ def _maps(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".tif", ".tiff")]
 
 
-def _nearly(levels: tuple[Path, ...]) -> str:
+def _nearly(folders: Sequence[Path]) -> str:
     """Return a sentence on the first folder that lacks one thing to be a flight, else ""."""
-    for folder in levels:
-        if not folder.is_dir():
-            continue
-        images = folder / "images"
+    for folder in folders:
+        images = folder / _IMAGES
         if images.is_dir() and photos_in(images):
             return f" {folder} has photos, but no map: it holds {len(_maps(folder))} GeoTIFFs."
         if videos := videos_in(folder, images):

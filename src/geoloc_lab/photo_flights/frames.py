@@ -4,9 +4,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from geoloc.camera.attitude import Quaternion
 from geoloc.camera.lens import Intrinsics
 from geoloc_lab.photo_flights.folder import FlightFolder
 from geoloc_lab.photo_flights.photos import Photo
+from geoloc_lab.photo_flights.poses import Pose
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,16 @@ class PhotoFrame:
     photo: Photo
     stamp_ns: int
     intrinsics: Intrinsics
-    quaternion: tuple[float, float, float, float]
+    quaternion: Quaternion
     height_m: float
     truth_latitude_deg: float
     truth_longitude_deg: float
+
+    @classmethod
+    def of(cls, photo: Photo, stamp_ns: int, intrinsics: Intrinsics, pose: Pose) -> "PhotoFrame":
+        """Return the frame of a photo with the given stamp, lens and pose."""
+        latitude_deg, longitude_deg = pose.truth_deg
+        return cls(photo, stamp_ns, intrinsics, pose.quaternion, pose.height_m, latitude_deg, longitude_deg)
 
 
 @dataclass(frozen=True)

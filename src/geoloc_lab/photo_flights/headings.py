@@ -4,8 +4,8 @@
 Some drones of DJI record a gimbal yaw that is off by tens of degrees, by another constant after each start
 (measured on a Mavic Air 2; https://github.com/dji-sdk/Onboard-SDK/issues/852 reports it of others). Their
 gimbals follow the aircraft and cannot be panned by the pilot, so a constant difference between the two
-headings is an error. The constant is the median of the differences of neighbouring photos, as far as they are
-alike: the aircraft's heading alone sways against the camera's by about 10 degrees.
+headings is an error. The constant is the median difference of neighbouring photos with similar differences.
+One photo's difference is too rough, because the aircraft sways against the camera by about 10 degrees.
 """
 
 import re

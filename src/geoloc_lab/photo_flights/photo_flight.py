@@ -8,7 +8,7 @@ truth only; without a table, the recorded position is the truth.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
     for source, stamp_ns in zip(sources, stamps, strict=True):
         try:
             pose = pose_of(source.photo, source.row, source.logged)
-            frames.append(_frame(source.photo, stamp_ns, pose, lenses))
+            frames.append(PhotoFrame.of(source.photo, stamp_ns, lenses.lens_of(source.photo), pose))
             used.append((source, pose))
         except BagError as error:
             left_out.append((source.photo.path, str(error)))
@@ -79,7 +79,7 @@ def read_photo_flight(folder: FlightFolder) -> PhotoFlight:
     return PhotoFlight(
         folder=folder,
         frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
-        notes=_notes(folder, used),
+        notes=_notes(used),
         independent_ns=frozenset(frame.stamp_ns for frame in frames if frame.photo.path.name in independent),
         remarks=remarks,
         errors=lenses.errors,
@@ -109,18 +109,6 @@ def _whole(listed: Sequence[tuple[Path, TableRow | None]]) -> tuple[list[_Source
     return sources, left_out
 
 
-def _frame(photo: Photo, stamp_ns: int, pose: Pose, lenses: LensTable) -> PhotoFrame:
-    return PhotoFrame(
-        photo=photo,
-        stamp_ns=stamp_ns,
-        intrinsics=lenses.lens_of(photo),
-        quaternion=pose.quaternion,
-        height_m=pose.height_m,
-        truth_latitude_deg=pose.truth_deg[0],
-        truth_longitude_deg=pose.truth_deg[1],
-    )
-
-
 def _nothing_left(folder: FlightFolder, left_out: Sequence[tuple[Path, str]]) -> str:
     if not left_out:
         return f"{folder.images} holds no photos; put them there, as the camera wrote them."
@@ -132,11 +120,15 @@ def _nothing_left(folder: FlightFolder, left_out: Sequence[tuple[Path, str]]) ->
 
 def _remarks(used: Sequence[tuple[_Source, Pose]]) -> list[str]:
     remarks = []
-    turned = {source.photo.path.name: pose.turned_deg for source, pose in used if pose.turned_deg}
-    if turned:
+    by_viewer = [
+        source.photo.path.name
+        for source, pose in used
+        if pose.turned_deg and (source.row is None or source.row.turned_deg is None)
+    ]
+    if by_viewer:
         remarks.append(
-            f"{few(turned)} were saved by software that turns pictures; their gimbal angles are turned, too. "
-            "Use the files that the camera wrote, or state turned_deg in the table of photos."
+            f"{few(by_viewer)} were saved by software that turns pictures; their gimbal angles are turned, "
+            "too. Use the files that the camera wrote, or state turned_deg in the table of photos."
         )
     photos = [source.photo for source, _ in used]
     remarks += grouped([(p.path, f"{p.path}: {fault}.") for p in photos for fault in p.faults], "ignored")
@@ -158,12 +150,10 @@ def _from_table_deg(source: _Source, pose: Pose) -> float | None:
     return abs((measured_deg - source.row.image_up_azimuth_deg + 180.0) % 360.0 - 180.0)
 
 
-def _notes(folder: FlightFolder, used: Sequence[tuple[_Source, Pose]]) -> Mapping[str, str]:
+def _notes(used: Sequence[tuple[_Source, Pose]]) -> Mapping[str, str]:
     notes = {
-        "attitude and height": _sources(
-            Counter(f"{pose.attitude_from}, and {pose.height_from}" for _, pose in used), folder
-        ),
-        "truth": _sources(Counter(pose.truth_from for _, pose in used), folder),
+        "attitude and height": _sources(f"{pose.attitude_from}, and {pose.height_from}" for _, pose in used),
+        "truth": _sources(pose.truth_from for _, pose in used),
     }
     turned = [source.photo.path.name for source, pose in used if pose.turned_deg]
     if turned:
@@ -174,9 +164,8 @@ def _notes(folder: FlightFolder, used: Sequence[tuple[_Source, Pose]]) -> Mappin
     return notes
 
 
-def _sources(counts: Counter[str], folder: FlightFolder) -> str:
-    table = folder.queries.name if folder.queries else ""
-    texts = {text: text.replace("{table}", table) for text in counts}
+def _sources(of_photos: Iterable[str]) -> str:
+    counts = Counter(of_photos)
     if len(counts) == 1:
-        return next(iter(texts.values()))
-    return "; ".join(f"{texts[text]} ({count} photos)" for text, count in counts.most_common())
+        return next(iter(counts))
+    return "; ".join(f"{source} ({count} photos)" for source, count in counts.most_common())

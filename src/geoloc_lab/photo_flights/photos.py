@@ -10,9 +10,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from geoloc.errors import BagError, clause
+from geoloc_lab.bags.truth_samples import is_place
 from geoloc_lab.photo_flights.xmp import DjiXmp, find_packet, read_xmp
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".tif", ".tiff", ".webp")
@@ -23,6 +24,8 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _MODEL, _SOFTWARE, _TAKEN, _SUBSECOND, _ZONE = 0x0110, 0x0131, 0x9003, 0x9291, 0x9011
 _WIDTH, _HEIGHT, _FOCAL_35MM = 0xA002, 0xA003, 0xA405
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for a damaged file."""
 _TIE_NS = 1_000_000
 _QUARTER_HOUR_S = 900.0
 
@@ -53,7 +56,7 @@ class Photo:
         ahead_of_utc: how far the camera's clock is ahead of UTC; None if the header does not say.
         saved_by: the program that saved the file last, "" if the header does not say.
         size_at_exposure: width and height as the camera wrote them; None if absent.
-        faults: what of the header cannot be used, as clauses without a subject.
+        faults: what of the header cannot be used, as clauses.
     """
 
     path: Path
@@ -87,10 +90,11 @@ def read_photo(path: Path) -> Photo:
             exif = image.getexif()
             details, gps = dict(exif.get_ifd(_EXIF_IFD)), dict(exif.get_ifd(_GPS_IFD))
             packet = _packet(image) or find_packet(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BagError(f"{path} cannot be read as a photo ({clause(error)}); copy it again.") from error
     xmp = read_xmp(packet)
     taken = _taken(path, details.get(_TAKEN), details.get(_SUBSECOND))
+    stated = _zone(details.get(_ZONE))
     return Photo(
         path=path,
         taken=taken,
@@ -102,7 +106,7 @@ def read_photo(path: Path) -> Photo:
         flight_yaw_deg=xmp.numbers.get("FlightYawDegree"),
         position_deg=_gps_position(gps) or _xmp_position(xmp),
         focal_35mm=_positive(details.get(_FOCAL_35MM)),
-        ahead_of_utc=_zone(details.get(_ZONE)) or _zone_by_gps(taken, gps),
+        ahead_of_utc=_zone_by_gps(taken, gps) if stated is None else stated,
         saved_by=xmp.creator or _text(exif.get(_SOFTWARE)),
         size_at_exposure=_size(details),
         faults=xmp.faults,
@@ -119,7 +123,7 @@ def check_whole(path: Path) -> None:
         with _opened(path) as image:
             image.draft("L", (image.width // 8, image.height // 8))
             image.load()
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BagError(f"{path} is truncated or damaged ({clause(error)}); copy it again.") from error
 
 
@@ -207,10 +211,7 @@ def _xmp_position(xmp: DjiXmp) -> tuple[float, float] | None:
 
 def valid_position(latitude_deg: float, longitude_deg: float) -> tuple[float, float] | None:
     """Return a position on the Earth; None for one out of range, and for 0, 0, which stands for no fix."""
-    if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
-        return None
-    none = abs(latitude_deg) < 1e-6 and abs(longitude_deg) < 1e-6
-    return None if none else (latitude_deg, longitude_deg)
+    return (latitude_deg, longitude_deg) if is_place(latitude_deg, longitude_deg) else None
 
 
 def _gimbal(xmp: Mapping[str, float]) -> Gimbal | None:

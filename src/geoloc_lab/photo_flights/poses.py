@@ -15,7 +15,6 @@ from geoloc_lab.photo_flights.photos import Photo
 from geoloc_lab.photo_flights.table import TableRow
 from geoloc_lab.photo_flights.turning import turned_deg
 
-_TABLE = "the reconstruction in {table}"
 _ADD = "add the log of the autopilot (.ulg, .bin) to the flight's folder, or a table queries.csv"
 
 
@@ -29,7 +28,7 @@ class Pose:
         truth_deg: true latitude and longitude.
         turned_deg: angle by which the file was turned clockwise after exposure; 0 if the attitude is that of
             the file.
-        attitude_from, height_from, truth_from: sources, for the report; "{table}" stands for the table.
+        attitude_from, height_from, truth_from: sources, for the report.
     """
 
     quaternion: Quaternion
@@ -56,7 +55,7 @@ def pose_of(photo: Photo, row: TableRow | None, logged: LoggedPose | None) -> Po
         turned = turned_deg(photo, row.turned_deg if row else None)
         measured = measured @ Rotation.from_euler("z", -turned, degrees=True).as_matrix()
     elif row is not None:  # the reconstruction has used the file as it is
-        measured, attitude_from = row.rotation, f"from {_TABLE}"
+        measured, attitude_from = row.rotation, f"from the reconstruction in {row.table}"
     else:
         raise BagError(f"{photo.path} has no gimbal angles; {_ADD}.")
     return Pose(
@@ -86,13 +85,13 @@ def _height(photo: Photo, row: TableRow | None, logged: LoggedPose | None) -> tu
     if logged is not None:
         return logged.height_m, "height of the autopilot as height above ground"
     if row is not None:
-        return row.height_m, f"height from {_TABLE}"
+        return row.height_m, f"height from the reconstruction in {row.table}"
     raise BagError(f"{photo.path} has no height (RelativeAltitude); {_ADD}.")
 
 
 def _truth(photo: Photo, row: TableRow | None, logged: LoggedPose | None) -> tuple[tuple[float, float], str]:
     if row is not None:
-        return row.position_deg, f"camera positions from {_TABLE}"
+        return row.position_deg, f"camera positions from the reconstruction in {row.table}"
     if photo.position_deg is not None:
         return photo.position_deg, "positions in the photos, by the drone's GNSS"
     if logged is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words what was noticed of many photos in few sentences."""
+"""Puts remarks on many photos into few sentences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ def few(names: Iterable[str]) -> str:
 
 
 def grouped(told: Sequence[tuple[Path, str]], what: str) -> Iterator[str]:
-    """Yield a sentence for each file; for many files with the same one, the first three and a count.
+    """Yield a sentence for each file; of more than three alike, the first one and a count.
 
     Args:
-        told: files and the sentences about them.
-        what: what becomes of them, such as "left out", which ends each sentence in brackets.
+        told: files and the sentences about them; two are alike if they differ in the file's name only.
+        what: what becomes of the files, such as "left out", which begins each sentence.
     """
     kinds: dict[str, list[str]] = {}
     for path, sentence in told:

@@ -12,12 +12,12 @@ The dialects differ by drone and firmware, so each value is looked for by its na
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 from geoloc_lab.photo_flights.photos import Gimbal, valid_position
 
 _N = r"([+-]?\d+(?:\.\d+)?)"
@@ -47,7 +47,7 @@ _PRY = {
     kind: re.compile(rf"\b{kind}\.PRY\s*\(\s*{_N}{_DEG},\s*{_N}{_DEG},\s*{_N}{_DEG}\)", re.IGNORECASE)
     for kind in "GF"
 }
-_GB = {name: re.compile(rf"\bgb_{name}\s*[:=]\s*{_N}", re.IGNORECASE) for name in ("yaw", "pitch", "roll")}
+_GB = tuple(re.compile(rf"\bgb_{name}\s*[:=]\s*{_N}", re.IGNORECASE) for name in ("yaw", "pitch", "roll"))
 _COARSE_DECIMALS = 4
 
 
@@ -77,8 +77,7 @@ class Subtitles:
     Attributes:
         path: the file.
         moments: in order of time, at least one.
-        started: time of the first subtitle by the drone's clock, taken for UTC; None without
-            dates.
+        started: time of the first subtitle by the drone's clock, taken for UTC; None without dates.
         focal_35mm: focal length for 35 mm film, millimetres; None if absent.
         coarse: whether positions have four decimals or fewer, 11 m.
         height_unsure: whether the height is named `altitude`, which does not say above what.
@@ -101,7 +100,7 @@ def read_subtitles(path: Path) -> Subtitles:
     try:
         text = _decoded(path.read_bytes())
     except OSError as error:
-        raise BagError(f"{path} cannot be read ({error.strerror}); copy it again.") from error
+        raise BagError(f"{path} cannot be read ({clause(error)}); copy it again.") from error
     blocks = list(_blocks(_TAG.sub(" ", text.replace("\r\n", "\n"))))
     started = next((date for _, block in blocks if (date := _date(block)) is not None), None)
     moments = [_moment(time_s, block) for time_s, block in blocks]
@@ -172,9 +171,8 @@ def _gimbal(block: str) -> Gimbal | None:
     if found := _PRY["G"].search(block):
         pitch, roll, yaw = (float(part) for part in found.groups())
         return Gimbal(yaw, pitch, roll)
-    parts: Mapping[str, re.Match[str] | None] = {name: pattern.search(block) for name, pattern in _GB.items()}
-    values = [float(part[1]) for part in parts.values() if part]
-    return Gimbal(*values) if len(values) == len(_GB) else None
+    parts = [float(found[1]) for pattern in _GB if (found := pattern.search(block))]
+    return Gimbal(*parts) if len(parts) == len(_GB) else None
 
 
 def _flight_yaw_deg(block: str) -> float | None:

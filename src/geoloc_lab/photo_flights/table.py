@@ -12,7 +12,7 @@ from pathlib import Path
 
 from geoloc import geodesy
 from geoloc.arrays import Float64Array
-from geoloc.errors import BagError
+from geoloc.errors import BagError, clause
 from geoloc_lab.csv_table import read_rows
 from geoloc_lab.photo_flights.attitude import aimed_rotation
 
@@ -34,6 +34,7 @@ class TableRow:
     """A photo's pose as a reconstruction has it.
 
     Attributes:
+        table: name of the table.
         file: name of the photo.
         position_deg: latitude and longitude of the camera.
         height_m: height above ground.
@@ -42,6 +43,7 @@ class TableRow:
         turned_deg: by how much the file was turned clockwise after exposure; None if the table does not say.
     """
 
+    table: str
     file: str
     position_deg: tuple[float, float]
     height_m: float
@@ -62,7 +64,7 @@ def read_table(path: Path) -> list[TableRow]:
         raise BagError(
             f"{path} lacks {', '.join(missing)}; add the columns that `geoloc flight --help` lists."
         )
-    return [_row(row) for row in rows]
+    return [_row(path.name, row) for row in rows]
 
 
 def read_independent(path: Path, listed: frozenset[str], table: str) -> frozenset[str]:
@@ -82,7 +84,7 @@ def read_independent(path: Path, listed: frozenset[str], table: str) -> frozense
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BagError(
-            f"{path} cannot be read as a list of photos ({error}); write one name per line."
+            f"{path} cannot be read as a list of photos ({clause(error)}); write one name per line."
         ) from error
     names = frozenset(line.strip() for line in lines if line.strip())
     unknown = sorted(names - listed)
@@ -94,7 +96,7 @@ def read_independent(path: Path, listed: frozenset[str], table: str) -> frozense
     return names
 
 
-def _row(row: Mapping[str, str]) -> TableRow:
+def _row(table: str, row: Mapping[str, str]) -> TableRow:
     if not (row["file"] or "").strip():
         raise BagError("a row of the table of photos has no file; write the photo's name or delete the row.")
     camera = _number(row, "cam_lat"), _number(row, "cam_lon")
@@ -103,6 +105,7 @@ def _row(row: Mapping[str, str]) -> TableRow:
     azimuth_deg = math.degrees(math.atan2(float(east_m), float(north_m)))
     up_deg = _number(row, "image_up_azimuth_deg")
     return TableRow(
+        table=table,
         file=row["file"].strip(),
         position_deg=camera,
         height_m=_number(row, "agl_m"),

@@ -49,12 +49,10 @@ def read_video_flight(folder: FlightFolder, frames_to: Path, every_s: float = EV
     Raises:
         BagError: if a video or its subtitles cannot be read, no lens is known, or no frame has a position.
     """
-    clips = _clips(folder)
     remarks: list[str] = []
-    photos: list[Photo] = []
-    for clip in clips:
-        clip = _ordered(clip, folder, remarks)
-        photos += _photos(clip, frames_to, every_s, remarks)
+    map_bounds_deg = _bounds_deg(folder.map_image)
+    clips = [_ordered(clip, map_bounds_deg, remarks) for clip in _clips(folder)]
+    photos = [photo for clip in clips for photo in _photos(clip, frames_to, every_s, remarks)]
     heading_known = all(photo.gimbal is not None for photo in photos)
     if not heading_known:
         remarks.append(
@@ -67,7 +65,8 @@ def read_video_flight(folder: FlightFolder, frames_to: Path, every_s: float = EV
     left_out: list[tuple[Path, str]] = []
     for photo, stamp_ns in zip(headings.photos, stamps_ns(headings.photos), strict=True):
         try:
-            frames.append(_frame(photo, stamp_ns, lenses))
+            pose = pose_of(replace(photo, gimbal=photo.gimbal or _DOWN), None, None)
+            frames.append(PhotoFrame.of(photo, stamp_ns, lenses.lens_of(photo), pose))
         except BagError as error:
             left_out.append((photo.path, str(error)))
     if not frames:
@@ -102,9 +101,9 @@ def _clips(folder: FlightFolder) -> list[_Clip]:
     return clips
 
 
-def _ordered(clip: _Clip, folder: FlightFolder, remarks: list[str]) -> _Clip:
+def _ordered(clip: _Clip, map_bounds_deg: tuple[float, float, float, float], remarks: list[str]) -> _Clip:
     """Return the clip with latitude and longitude exchanged if only this puts it onto the map."""
-    west, south, east, north = _bounds_deg(folder.map_image)
+    west, south, east, north = map_bounds_deg
     places = [moment.position_deg for moment in clip.subtitles.moments if moment.position_deg is not None]
 
     def on_map(first: float, second: float) -> bool:
@@ -218,19 +217,6 @@ def _frames(video: Path, due: Sequence[Subtitle]) -> Iterator[tuple[Subtitle, UI
                 yield moment, np.asarray(pixels, dtype=np.uint8)
     finally:
         capture.release()
-
-
-def _frame(photo: Photo, stamp_ns: int, lenses: LensTable) -> PhotoFrame:
-    pose = pose_of(replace(photo, gimbal=photo.gimbal or _DOWN), None, None)
-    return PhotoFrame(
-        photo=photo,
-        stamp_ns=stamp_ns,
-        intrinsics=lenses.lens_of(photo),
-        quaternion=pose.quaternion,
-        height_m=pose.height_m,
-        truth_latitude_deg=pose.truth_deg[0],
-        truth_longitude_deg=pose.truth_deg[1],
-    )
 
 
 def _unused(folder: FlightFolder) -> Iterator[str]:

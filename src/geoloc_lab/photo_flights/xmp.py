@@ -23,7 +23,7 @@ class DjiXmp:
     Attributes:
         numbers: DJI's fields that hold a finite number, by name, such as GimbalYawDegree.
         creator: the program that wrote the packet, "" if it is not named.
-        faults: what could not be read, as clauses without a subject.
+        faults: what could not be read, as clauses.
     """
 
     numbers: Mapping[str, float] = field(default_factory=dict)

@@ -81,8 +81,7 @@ def _write_json(run: EvaluationRun, summaries: Mapping[str, Summary], path: Path
 
 
 def _notes(run: EvaluationRun) -> dict[str, str]:
-    remarks = [*filter(None, [run.notes.get("remarks")]), *run.remarks]
-    return {**run.notes, **({"remarks": " ".join(remarks)} if remarks else {})}
+    return {**run.notes, **({"remarks": " ".join(run.remarks)} if run.remarks else {})}
 
 
 def _summary_json(summary: Summary) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from geoloc import __version__
 from geoloc.errors import BagError
 from geoloc_lab.metrics.answers import Answers
 from geoloc_lab.photo_flights.evaluation import distractor_pictures, evaluate_photos, prepare_flight
-from geoloc_lab.photo_flights.folder import FlightFolder, find_flights
+from geoloc_lab.photo_flights.folder import FlightFolder, find_flights, photos_in
 from geoloc_lab.reports.frames_csv import FRAMES, read_frames
 from geoloc_lab.reports.report import write_report
 from geoloc_lab.scenarios.finished_steps import begin, checksum, finish, is_done
@@ -36,17 +36,27 @@ def fly_real(
     found = {}
     for folder in folders:
         report = out / folder.name / "report"
-        card, tables = encoder.card, [folder.queries, folder.independent]
-        texts = [
-            table.read_text(encoding="utf-8") for table in tables if table is not None and table.is_file()
-        ]
-        recipe = checksum(*texts, card.sha256, repr(card.calibration), __version__)
+        recipe = recipe_of(folder, encoder)
         if again or not is_done(report, recipe):
             begin(report)
             _fly(folder, folders, data, encoder, report)
             finish(report, recipe)
         found[f"flights/{folder.name}"] = Answers.of(read_frames(report / FRAMES))
     return found
+
+
+def recipe_of(folder: FlightFolder, encoder: "Encoder") -> str:
+    """Return the checksum of a flight's tables, its recordings by name and size, and the model."""
+    tables = [path for path in (folder.queries, folder.independent) if path is not None and path.is_file()]
+    listed = () if folder.queries or folder.videos else photos_in(folder.images)  # queries lists the photos
+    recorded = (*listed, *folder.videos, *folder.logs)
+    return checksum(
+        *(path.read_text(encoding="utf-8") for path in tables),
+        *(f"{path.name} {path.stat().st_size}" for path in recorded),
+        encoder.card.sha256,
+        repr(encoder.card.calibration),
+        __version__,
+    )
 
 
 def _fly(

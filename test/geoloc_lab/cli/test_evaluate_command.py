@@ -84,12 +84,17 @@ def test_flight_takes_errors_as_the_nodes_do(flown):
 
 
 def test_a_flight_that_cannot_be_read_does_not_stop_the_others(flown):
-    result, report = flown
+    result, _ = flown
     assert result.exit_code == 1
     assert "broken was not evaluated: none of the 3 photos of broken can be used" in result.output
-    assert "toy_flight: GimbalYawDegree is wrong by a constant (-40 degrees" in result.output
+
+
+def test_a_remark_on_a_flight_is_told_once_in_terminal_and_report(flown):
+    result, report = flown
+    assert result.output.count("GimbalYawDegree") == 1
+    assert "note: GimbalYawDegree is wrong by a constant (-40 degrees" in result.output
     notes = json.loads((report / "report.json").read_text(encoding="utf-8"))["notes"]
-    assert "GimbalYawDegree is wrong" in notes["remarks"]
+    assert notes["remarks"].count("GimbalYawDegree is wrong") == 1
 
 
 def test_a_missing_bag_is_refused(tmp_path, pixel_encoder):

@@ -26,11 +26,15 @@ def test_the_time_zone_of_the_camera_follows_from_the_log(log, ahead_h):
     assert zone_of_camera(taken(ahead_h), log) == timedelta(hours=ahead_h)
 
 
-def test_photos_of_another_time_do_not_fit(log):
-    with pytest.raises(
-        BagError, match="has no attitude at the times of the photos; give the log of the same"
-    ):
-        zone_of_camera([log_files.START_UTC_S + 400.0], log)
+def test_photos_of_another_time_have_no_time_zone(log):
+    assert zone_of_camera([log_files.START_UTC_S + 400.0], log) == timedelta(0)
+
+
+def test_a_log_without_a_position_is_refused(tmp_path):
+    pytest.importorskip("pymavlink")
+    path = log_files.write_dataflash(tmp_path / "a.bin", with_position=False)
+    with pytest.raises(BagError, match=r"a\.bin has no time with attitude, position and height"):
+        read_log(path)
 
 
 def test_logs_are_found_in_any_case(tmp_path):

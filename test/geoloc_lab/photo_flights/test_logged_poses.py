@@ -50,6 +50,12 @@ def test_a_log_that_has_the_drone_elsewhere_is_refused(tmp_path):
         only(tmp_path)
 
 
+def test_a_log_of_another_time_is_refused(tmp_path):
+    write_folder(tmp_path, ahead_h=0.2)
+    with pytest.raises(BagError, match=r"log\.ulg has no attitude at the times of the photos; give the log"):
+        only(tmp_path)
+
+
 @pytest.mark.parametrize("gimbal", [(0.0, -90.0, 0.0, 50.0), None])
 def test_a_log_that_is_not_needed_and_does_not_fit_is_told(tmp_path, gimbal):
     folder = photo_folder.write_folder(tmp_path, gimbal=gimbal)

@@ -32,6 +32,8 @@ def test_a_receiver_without_a_fix_gives_no_position(tmp_path):
 def test_the_clock_is_compared_with_exif_or_with_the_receiver(tmp_path):
     stated = with_exif(tmp_path / "a.jpg", {0x9011: "-05:00"})
     assert read_photo(stated).ahead_of_utc == timedelta(hours=-5)
+    in_utc = with_exif(tmp_path / "u.jpg", {0x9011: "+00:00"})
+    assert read_photo(in_utc).ahead_of_utc == timedelta(0)
     received = {0x1D: "2023:08:03", 0x07: (7.0, 57.0, 45.0)}
     assert read_photo(with_exif(tmp_path / "b.jpg", {}, received)).ahead_of_utc == timedelta(hours=5.5)
     assert read_photo(with_exif(tmp_path / "c.jpg", {})).ahead_of_utc is None

@@ -49,7 +49,9 @@ def test_the_table_may_state_the_turn(tmp_path):
     folder = photo_folder.write_folder(tmp_path, gimbal=SOUTH)
     row = photo_folder.row_of("P0.JPG", photo_folder.PLACES[0]) | {"turned_deg": "180"}
     photo_folder.write_table(folder / "queries.csv", [row])
-    assert heading_of(only(tmp_path))[0] == pytest.approx(1.0, abs=1e-9)
+    flight = only(tmp_path)
+    assert heading_of(flight)[0] == pytest.approx(1.0, abs=1e-9)
+    assert flight.remarks == ()
     photo_folder.write_table(folder / "queries.csv", [row | {"turned_deg": "45"}])
     with pytest.raises(BagError, match="turned_deg is 45; give 0, 90, 180 or 270"):
         only(tmp_path)

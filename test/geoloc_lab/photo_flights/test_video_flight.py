@@ -66,6 +66,14 @@ def flight_of(folder):
     return read_video_flight(find_flights(folder.parent)[0], folder.parent.parent / "frames")
 
 
+def test_videos_may_lie_among_the_images(folder):
+    write_subtitles(folder)
+    for path in list(folder.glob("DJI_*")):
+        path.rename(folder / "images" / path.name)
+    (found,) = find_flights(folder.parent)
+    assert [video.name for video in found.videos] == ["DJI_0001.MP4"]
+
+
 def test_a_frame_is_taken_at_each_second_with_the_place_of_its_subtitle(folder):
     write_subtitles(folder, angles=ANGLES)
     flight = flight_of(folder)

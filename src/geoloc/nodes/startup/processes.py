@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start nodes as processes and watch them, for machines without the ROS 2 launch system."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,10 +120,12 @@ class Processes:
 def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
     """Start nodes, and stop them at the end of the `with` block, also after an exception.
 
+    SIGTERM raises KeyboardInterrupt in the block, as Ctrl-C does. Call this in the main thread.
+
     Args:
         starts: starts of all nodes from `programs.bring_up`, or of single ones from `programs.start`.
     """
-    with tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
+    with _interrupt_on_sigterm(), tempfile.TemporaryDirectory(prefix="geoloc-") as folder:
         processes = Processes()
         try:
             for start in starts:
@@ -130,6 +133,15 @@ def running(starts: Sequence[NodeStart]) -> Iterator[Processes]:
             yield processes
         finally:
             processes.stop()
+
+
+@contextmanager
+def _interrupt_on_sigterm() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _popen(words: list[str]) -> subprocess.Popen[bytes]:

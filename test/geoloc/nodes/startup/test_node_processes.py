@@ -2,6 +2,7 @@
 """`geoloc up` without ROS: command lines, and processes that end, crash, or do not stop."""
 
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -64,6 +65,24 @@ def test_nodes_are_stopped_whatever_happens(runs: list[str]) -> None:
     with pytest.raises(RuntimeError, match="ours"):
         fail()
     assert seen[0]._processes[0].running.returncode == -signal.SIGTERM
+
+
+def test_sigterm_stops_the_nodes(runs: list[str]) -> None:
+    runs.append("import time; time.sleep(60)")
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[processes.Processes] = []
+
+    def wait() -> None:
+        with running([CAMERA]) as running_nodes:
+            seen.append(running_nodes)
+            assert signal.getsignal(signal.SIGTERM) != before
+            os.kill(os.getpid(), signal.SIGTERM)
+            running_nodes.wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    assert seen[0]._processes[0].running.returncode == -signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_node_that_does_not_go_is_killed(runs: list[str]) -> None:
