@@ -71,6 +71,15 @@ def test_odometry_that_gives_no_displacement_says_why(change, words):
     assert beliefs[-1].odometry.concern.startswith("odom is not used: ")
 
 
+def test_odometry_that_begins_and_ends_within_a_step_is_as_old_as_its_last_sample():
+    sampled = Odometer(25.0)
+    for i in range(1, 11):
+        sampled.add(i * SECOND // 10, (0.1 * i, 0.0))
+    for _ in range(5):
+        assert sampled.between(0, 10 * SECOND) is None
+    assert sampled.fault.startswith("its last sample is 9.0 s older than the frame")
+
+
 def test_a_single_gap_of_odometry_is_no_fault():
     sampled = Odometer(25.0)
     for i in range(30):
