@@ -71,6 +71,8 @@ class Odometer:
         """Return the displacement; None if odometry jumps, has a gap, or does not reach the stamps."""
         with self._lock:
             samples = self._samples.span(from_ns, to_ns)
+            if len(samples) == 1:  # the newest one; the motion after it continues that before it
+                samples = self._samples.span(samples[0][0] - 1, to_ns)
         if not samples:
             return None
         stamps_s = np.array([(stamp_ns - from_ns) / 1e9 for stamp_ns, _ in samples])
