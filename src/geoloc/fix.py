@@ -43,7 +43,8 @@ class Fix:
         candidates: best tiles of the look-up, also if the frame was refused after it.
         is_calibrated: whether the covariance was calibrated against truth with this model.
         is_refined: whether the view was registered with the map's imagery.
-        attitude_m: standard deviation that the attitude's error adds along any axis; 0 without a position.
+        attitude_m: standard deviation that the attitude's error adds, in the direction in which it is least;
+            0 without a position.
         height_m: height of the camera above ground, as corrected by the filter; NaN if unknown.
     """
 

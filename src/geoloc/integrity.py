@@ -144,7 +144,7 @@ def attitude_m(height_m: float, attitude_error_deg: float) -> float:
 def tilt_shift(height_m: float, offset_m: Float64Array) -> Float64Array:
     """Return the matrix (2, 2) from a tilt, east and north in radians, to the shift of a view's ground.
 
-    Below the camera it is the height. Aside of it, where a tilted camera looks, the ground moves more.
+    Straight below the camera, the shift is the height times the tilt. Elsewhere the ground moves more.
 
     Args:
         height_m: height above ground.

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidates", "Fix", "Localizer", "LocalizerSettings", "Query"]
 
-_NEW_GROUND = 0.05  # of a view's width: a motion that changes what is seen
+_NEW_GROUND = 0.05  # share of a view's width; a longer motion changes what the view shows
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class Localizer:
             )
 
             # Answer: the camera's position, with the attitude's error added
-            place = self._with_attitude(place, offset_m, height_m)
-            fix = self._fix(belief.stamp_ns, place, query.height_m, self._candidates(lookup))
+            attitude_m2 = self._attitude_m2(place, offset_m, height_m)
+            fix = self._fix(belief.stamp_ns, place, attitude_m2, query.height_m, self._candidates(lookup))
             integrity.check_sigma(float(integrity.sigma_m(fix.covariance_m2)), self.settings.max_sigma_m)
             return fix
         except FrameRefused as refusal:
@@ -300,27 +300,35 @@ class Localizer:
     def _estimate(self, belief: Belief, offset_m: Float64Array) -> Estimate:
         """Return the belief as an estimate, with its covariance calibrated if the model has a calibration.
 
-        The views match at any height that the encoder tolerates, so the offset to the camera is that unsure.
+        The offset to the camera grows with the height, and the encoder recognizes a view at any height within
+        its tolerance. The error that this leaves in the offset is added.
         """
         calibration, covariance = self.settings.calibration, belief.covariance_m2
         if calibration is not None:
             covariance = integrity.calibrated(covariance, calibration)
-        share = self.settings.hypotheses.tolerances.height_tolerance / math.sqrt(3.0)
-        covariance = covariance + np.outer(offset_m, offset_m) * share**2
+        height_tolerance = self.settings.hypotheses.tolerances.height_tolerance
+        height_error = height_tolerance / math.sqrt(3.0)  # standard deviation if it is uniform within that
+        covariance = covariance + np.outer(offset_m, offset_m) * height_error**2
         return Estimate(np.array([belief.east_m, belief.north_m]), covariance)
 
-    def _with_attitude(self, place: Estimate, offset_m: Float64Array, height_m: float) -> Estimate:
-        """Return a place with the covariance that the error of roll and pitch causes."""
+    def _attitude_m2(self, place: Estimate, offset_m: Float64Array, height_m: float) -> Float64Array:
+        """Return the covariance (2, 2) that the error of roll and pitch adds to a place."""
+        if place.attitude_m2 is not None:
+            return place.attitude_m2
         above_m = height_m if math.isfinite(height_m) and height_m > 0.0 else self._map.view_size_m
-        attitude_m2 = place.attitude_m2
-        if attitude_m2 is None:
-            attitude_m2 = self.refinement.attitude.covariance_m2(above_m, offset_m)
-        return replace(place, covariance_m2=place.covariance_m2 + attitude_m2, attitude_m2=attitude_m2)
+        return self.refinement.attitude.covariance_m2(above_m, offset_m)
 
-    def _fix(self, stamp_ns: int, place: Estimate, height_m: float, candidates: Candidates) -> Fix:
+    def _fix(
+        self,
+        stamp_ns: int,
+        place: Estimate,
+        attitude_m2: Float64Array,
+        height_m: float,
+        candidates: Candidates,
+    ) -> Fix:
         east_m, north_m = map(float, place.mean_m)
         latitude, longitude = self._frame.to_geodetic(east_m, north_m)
-        attitude_m2 = 0.0 if place.attitude_m2 is None else float(np.linalg.eigvalsh(place.attitude_m2)[0])
+        least_m2 = max(float(np.linalg.eigvalsh(attitude_m2)[0]), 0.0)
         calibration = self.settings.calibration
         return Fix(
             stamp_ns,
@@ -328,13 +336,13 @@ class Localizer:
             float(longitude),
             east_m,
             north_m,
-            place.covariance_m2,
+            place.covariance_m2 + attitude_m2,
             None,
             "",
             candidates,
             calibration is not None and calibration.is_measured(refined=place.refined),
             place.refined,
-            math.sqrt(max(attitude_m2, 0.0)),
+            math.sqrt(least_m2),
             height_m * self.height_scale,
         )
 

@@ -41,11 +41,11 @@ from geoloc.filter.hint_queue import HintQueue
 from geoloc.filter.likelihood_model import LikelihoodModel
 from geoloc.filter.local_belief import LocalBelief
 from geoloc.filter.odometry import Displacement, Odometer
-from geoloc.filter.posterior import NOT_WRONG, Posterior
+from geoloc.filter.posterior import Posterior
 from geoloc.filter.rivals import Rivals
 from geoloc.filter.settings import FilterSettings
 from geoloc.filter.timeline import Timeline
-from geoloc.filter.wrong_track import Likelihoods, WrongTrack
+from geoloc.filter.wrong_track import NOT_WRONG, Likelihoods, WrongTrack
 from geoloc.hypotheses import Hypotheses
 from geoloc.search.lookup import LookUp
 from geoloc.search.tiles import Tiles
@@ -245,7 +245,7 @@ class BayesFilter:
         updated, tempered = local_belief.update(place, likelihood, exponent)
         at_track = Likelihoods(expected, tempered)
         wrong = wrong_track.update(wrong, place, self._tiles, lookup, model, exponent, at_track)
-        # Bayes' rule for the track, solved for the evidence
+        # Bayes' rule for the probability of the track, solved for the evidence.
         evidence = tempered * (1.0 - predicted.wrong.probability) / max(1.0 - wrong.probability, 1e-12)
         posterior = replace(
             predicted, wrong=wrong, frames_since_full=_one_more(predicted, full=full), evidence=evidence
@@ -340,7 +340,7 @@ class BayesFilter:
         else:
             off_map = lead.place.off_map
             refusal = refusals.of_search(state, place.probability, off_map, self.settings.confidence)
-        found = rivals.trust(tracks, self.settings, self._odometer.fault)
+        odometry = rivals.odometry_trust(tracks, self.settings, self._odometer.fault)
         resolution_m = self.likelihood_model.resolution * self._tiles.pitch_m
         return Belief(
             lead.stamp_ns,
@@ -350,9 +350,9 @@ class BayesFilter:
             state,
             place.probability,
             lead.hypothesis_weights,
-            refusals.with_concern(refusal, found.concern),
+            refusals.with_concern(refusal, odometry.concern),
             lead.hint,
-            found,
+            odometry,
         )
 
     def _mode(self, track: Posterior) -> Mode:

@@ -26,7 +26,7 @@ _WALK_IN_TIME = 0.2  # metres per square root of a second, also at rest
 _ERROR_WALK = 0.02  # change of odometry's error over 100 m
 _SPEED_TIME_S = 30.0  # time constant of the speed
 _STRAIGHT_S = 20.0  # mean time until a drone turns sharply or stops
-_ODOMETRY_OUTLIERS_PER_S = 2e-3  # rate at which odometry is wrong for one step; see `rivals` for longer
+_ODOMETRY_OUTLIERS_PER_S = 2e-3  # rate of single wrong steps; `rivals` rejects what stays wrong
 _ODOMETRY_OUTLIER_M = 30.0
 _HAND_OVER_MPS = 4.0  # standard deviation of odometry's last speed when odometry ends
 

@@ -14,7 +14,7 @@ _KEPT = 4000
 _MAX_GAP_S = 1.0
 _MAX_EXTRAPOLATION_S = 0.3
 _JITTER_M = 1.0  # largest error of a sample that does not count as a jump
-_FAILURES = 5  # a single jump, or a sample that comes late, is normal
+_FAILURES = 5  # failures in a row that are a fault; a single jump, or a late sample, is normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Odometer:
     def add(
         self, stamp_ns: int, position_m: tuple[float, float], covariance_m2: Float64Array | None = None
     ) -> None:
-        """Insert a sample by its stamp; ignore a position that is not finite.
+        """Insert a sample by its stamp; a position that is not finite is a fault, and is left out.
 
         Args:
             stamp_ns: stamp of the sample. If it jumps back by more than a second, the buffer is cleared.
@@ -71,20 +71,20 @@ class Odometer:
         """Return the displacement; None if odometry jumps, has a gap, or does not reach the stamps."""
         with self._lock:
             samples = self._samples.span(from_ns, to_ns)
-        if len(samples) < 2:
-            if samples:
-                self._fail(_beyond(samples[0][0], from_ns, to_ns))
+            if len(samples) == 1:  # the newest one; the motion after it continues that before it
+                samples = self._samples.span(samples[0][0] - 1, to_ns)
+        if not samples:
             return None
         stamps_s = np.array([(stamp_ns - from_ns) / 1e9 for stamp_ns, _ in samples])
+        duration_s = (to_ns - from_ns) / 1e9
+        ahead_s, behind_s = float(stamps_s[0]), float(duration_s - stamps_s[-1])
+        if len(samples) < 2 or max(ahead_s, behind_s) > _MAX_EXTRAPOLATION_S:
+            self._fail(_out_of_reach(ahead_s, behind_s))
+            return None
         places_m = np.array([place_m for _, (place_m, _) in samples])
-        duration_s, gaps_s = (to_ns - from_ns) / 1e9, np.diff(stamps_s)
-        beyond_s = max(stamps_s[0], duration_s - stamps_s[-1])
+        gaps_s = np.diff(stamps_s)
         steps_m = np.linalg.norm(np.diff(places_m, axis=0), axis=1)
         jumps = steps_m > self._max_speed_mps * gaps_s + _JITTER_M
-        if beyond_s > _MAX_EXTRAPOLATION_S:
-            nearest_ns = samples[0][0] if stamps_s[0] > 0 else samples[-1][0]
-            self._fail(_beyond(nearest_ns, from_ns, to_ns))
-            return None
         if gaps_s.max() > _MAX_GAP_S:
             self._fail(
                 f"its samples are {gaps_s.max():.1f} s apart, more than {_MAX_GAP_S:g} s; raise its rate"
@@ -102,17 +102,15 @@ class Odometer:
         return Displacement(shift_m, _growth(samples[0][1][1], samples[-1][1][1]))
 
     def _fail(self, fault: str) -> None:
-        """Count a fault; only several in a row are reported."""
+        """Count a failure; `fault` reports only several in a row."""
         self._failures, self._fault = self._failures + 1, fault
 
 
-def _beyond(sample_ns: int, from_ns: int, to_ns: int) -> str:
-    """Return the fault of odometry whose nearest sample lies beside a step of the filter."""
-    if sample_ns < to_ns:
-        behind_s = (to_ns - sample_ns) / 1e9
-        return f"its last sample is {behind_s:.1f} s older than the frame; check that it runs, and its clock"
-    ahead_s = (sample_ns - from_ns) / 1e9
-    return f"its first sample is {ahead_s:.1f} s newer than the last frame; check its clock"
+def _out_of_reach(ahead_s: float, behind_s: float) -> str:
+    """Return the fault of odometry that begins after the last frame, or ends before this one."""
+    if ahead_s > behind_s:
+        return f"its first sample is {ahead_s:.1f} s newer than the last frame; check its clock"
+    return f"its last sample is {behind_s:.1f} s older than the frame; check that it runs, and its clock"
 
 
 def _place(stamps_s: Float64Array, places_m: Float64Array, at_s: float) -> Float64Array:

@@ -8,15 +8,13 @@ from geoloc.filter.global_belief import GlobalBelief
 from geoloc.filter.hint import WeighedHint
 from geoloc.filter.local_belief import LocalBelief
 from geoloc.filter.motion import MotionState
-from geoloc.filter.wrong_track import WrongTrack
+from geoloc.filter.wrong_track import NOT_WRONG, WrongTrack
 from geoloc.search.lookup import LookUp
-
-NOT_WRONG = WrongTrack()
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Complete state of the filter at one stamp, after the look-up or after the prediction to it.
+    """State of one track at one stamp, after the look-up or after the prediction to it.
 
     Attributes:
         stamp_ns: stamp of the look-up.
@@ -28,9 +26,10 @@ class Posterior:
         frames_since_full: number of look-ups since the last comparison with the whole map.
         had_fix: whether any place was sure enough to answer.
         hint: the last hint; None if there was none.
-        evidence: likelihood of the last look-up under the belief before it, relative to the average place of
-            the map, tempered; 1 after a hint.
-        axes_known: whether heading and scale of odometry are taken as given, to within their stated error.
+        evidence: tempered likelihood of the last look-up under the belief before it, relative to the average
+            place of the map; 1 after a hint.
+        axes_known: whether heading and scale of odometry are right to within their stated error; False makes
+            the filter estimate them.
     """
 
     stamp_ns: int

@@ -6,10 +6,10 @@ twice on the same look-ups: once with odometry, and once with the estimated spee
 multiplies the odds of the two by the ratio of its likelihoods under their predictions (Bayesian model
 selection).
 
-The odds have a low upper bound, so that odometry that fails in mid-flight is soon rejected: this is a
-cumulative-sum test for a change (Page, "Continuous inspection schemes", Biometrika 41, 1954). Between two
-distant places, odds with a high bound decide. The track without odometry never depends on odometry. A
-rejected track restarts from it with an unknown heading and scale of odometry; once they are estimated,
+The odds have a low upper bound, so that odometry that fails in mid-flight is soon rejected. This is a
+cumulative-sum test for a change (Page, "Continuous inspection schemes", Biometrika 41, 1954). If the tracks
+are at distant places, odds with a higher bound decide. The track without odometry never depends on odometry.
+A rejected track restarts from it, with heading and scale of odometry unknown. Once they are estimated,
 odometry is used with its error removed.
 """
 
@@ -26,12 +26,12 @@ from geoloc.filter.odometry_trust import OdometryTrust
 from geoloc.filter.posterior import Posterior
 from geoloc.filter.settings import FilterSettings
 
-_HIGHEST = 0.95
-_HIGHEST_LASTING = 0.999
+_HIGHEST = 0.95  # upper bound of `Rivals.trust`, and its prior
+_HIGHEST_LASTING = 0.999  # upper bound of `Rivals.lasting`
 _PRIOR_LASTING = 0.99  # probability that odometry is what its messages say
-_REJECTED = 5e-4
-_ESTIMATED = 0.12  # standard deviation of odometry's error at which it is reported
-_RESTARTED = 0.01  # far enough from `_REJECTED` for the estimation of a heading
+_REJECTED = 5e-4  # trust below which the track by odometry restarts
+_RESTARTED = 0.01  # trust after a restart; above `_REJECTED` for long enough to estimate a heading
+_ESTIMATED = 0.12  # standard deviation of odometry's error, relative, below which the error is reported
 
 Advance = Callable[[Posterior, Displacement | None], Posterior]
 """Predicts a posterior by a displacement, or without one by the estimated speed, and updates it."""
@@ -44,9 +44,9 @@ class Rivals:
     Attributes:
         plain: track without odometry.
         by_odometry: track by odometry; None while there is no odometry, so that `plain` is the only track.
-        trust: probability that odometry is right, bounded; the last one if there is no odometry.
-        lasting: the same with a higher bound.
-        paused: error of odometry as estimated when it had its last gap; None if unknown.
+        trust: probability that odometry is right, with a low upper bound; kept while there is no odometry.
+        lasting: the same with a higher bound, to decide between distant places.
+        paused: error of odometry as estimated before its last gap; None if unknown.
     """
 
     plain: Posterior
@@ -85,7 +85,7 @@ def step(before: Rivals, odometry: Displacement | None, advance: Advance) -> Riv
 
 
 def answer(tracks: Rivals, mode_of: Callable[[Posterior], Mode], reach_m: float) -> tuple[Posterior, Mode]:
-    """Return the track with the most likely place, and the place of both tracks if they agree.
+    """Return the track with the most likely place, and that place, with what the other track says about it.
 
     Args:
         tracks: the two tracks.
@@ -132,8 +132,8 @@ def contradicted(lead: Mode, other: Mode, trust: float) -> Mode:
     return replace(lead, probability=lead.probability * (1.0 - doubt * max(other.probability, doubt)))
 
 
-def trust(tracks: Rivals, settings: FilterSettings, fault: str) -> OdometryTrust:
-    """Return the trust in odometry, with the error that was estimated if odometry is not as stated.
+def odometry_trust(tracks: Rivals, settings: FilterSettings, fault: str) -> OdometryTrust:
+    """Return the trust in odometry, with the error of odometry once it is estimated.
 
     Args:
         tracks: the two tracks.

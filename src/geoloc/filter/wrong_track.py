@@ -55,6 +55,9 @@ class WrongTrack:
     unmatched_s: float = 0.0
 
 
+NOT_WRONG = WrongTrack()
+
+
 @dataclass(frozen=True)
 class Relocation:
     """Distance from the track to another place that look-ups support, and the time available for it."""

@@ -194,7 +194,7 @@ class RetrievalNode(GeolocNode):
 
     def _concern(self) -> str | None:
         """Return what the flight shows to be wrong with odometry or attitude."""
-        found = self._localizer.odometry.concern, self._localizer.refinement.attitude.concern()
+        found = self._localizer.odometry.concern, self._localizer.refinement.attitude.concern
         return " ".join(filter(None, found)) or None
 
     def _facts(self) -> dict[str, object]:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check of the attitude against the map: is the stated error of roll and pitch true, and how large is it?
+"""Check of the attitude against the map: are roll and pitch as accurate as stated?
 
 Each registered view shows by its perspective how wrong roll and pitch were (`geoloc.refine.pose`), to about
 a degree. If the last views are tilted by clearly more than `attitude_error_deg` allows, the covariance of
-every answer contains what is seen instead of what is stated, and a sentence says so. Causes are noise, wrong
-stamps or mount, a gimbal that reports zeros, and a fixed wing whose roll and pitch nobody publishes.
+every answer contains the error that they show instead of the stated one, and a sentence says so. Causes are
+noise, wrong stamps or mount, a gimbal that reports zeros, and a fixed wing whose roll and pitch nobody
+publishes.
 """
 
 import math
@@ -16,12 +17,13 @@ from geoloc import integrity
 from geoloc.arrays import Float64Array
 from geoloc.refine.pose import CameraPose
 
-_KEPT = 24
-_FEWEST = 6
+_KEPT = 24  # views
+_FEWEST = 6  # views, below which nothing is said
 _MEDIAN = 2.0 * math.log(2.0)  # median of χ² with two degrees of freedom
+# A tilt counts as more than stated if it exceeds both:
 _CLEARLY = 1.5  # times the stated error
 _RESOLVED = 2.0  # times the error of one measurement
-_OUTLIER = 13.8  # 99.9 % quantile of χ² with two degrees of freedom
+_OUTLIER = 13.8  # squared normalized tilt: 99.9 % quantile of χ² with two degrees of freedom
 
 
 class AttitudeCheck:
@@ -34,14 +36,9 @@ class AttitudeCheck:
 
     def __init__(self, stated_deg: float, corrects: bool = False) -> None:
         self._stated_deg = stated_deg
-        self._corrects = corrects
+        self.corrects = corrects
         self._squares: deque[float] = deque(maxlen=_KEPT)  # squared length of a tilt, radians²
-        self._own: deque[float] = deque(maxlen=_KEPT)  # its variance per axis without a true tilt
-
-    @property
-    def corrects(self) -> bool:
-        """Whether answers are corrected by the measured tilt."""
-        return self._corrects
+        self._own: deque[float] = deque(maxlen=_KEPT)  # variance per axis of its measurement
 
     def add(self, pose: CameraPose) -> None:
         """Add the tilt that one view shows."""
@@ -79,11 +76,12 @@ class AttitudeCheck:
                 covariance = covariance + np.outer(shift_m, shift_m)
         return np.asarray(covariance)
 
-    def concern(self) -> str | None:
-        """Return a sentence if the views contradict the stated error."""
+    @property
+    def concern(self) -> str:
+        """How the views contradict the stated error, with the remedy; empty if they do not."""
         if not self._exceeded:
-            return None
-        remedy = "" if self._corrects else " and estimate_tilt to true"
+            return ""
+        remedy = "" if self.corrects else " and estimate_tilt to true"
         return (
             f"the registered views are tilted against the map by {self.seen_deg:.1f} degrees, but "
             f"attitude_error_deg is {self._stated_deg:g}; check roll and pitch in imu, their stamps and "

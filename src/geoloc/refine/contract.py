@@ -73,6 +73,18 @@ class Registration:
         nan = math.nan
         return cls(verdict, score, nan, nan, np.full((2, 2), nan), nan, nan, inliers, sentence)
 
+    def camera_m(self, offset_m: Float64Array) -> Float64Array:
+        """Return the place (2,) of the camera.
+
+        Rotation and scale show how wrong the assumed heading and height were, and so the assumed offset.
+
+        Args:
+            offset_m: assumed offset (2,), east and north, from the view's centre to the camera.
+        """
+        cos, sin = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
+        to_camera_m = self.scale * np.array([[cos, sin], [-sin, cos]]) @ offset_m
+        return np.array([self.east_m, self.north_m]) + to_camera_m
+
 
 class Method(Protocol):
     """A method to register a view with a patch."""

@@ -9,7 +9,7 @@ from geoloc.arrays import Float64Array
 from geoloc.refine.orientation import Edges, correlate
 from geoloc.refine.peaks import find_peak
 
-_A_SIDE = 6
+_PARTS_A_SIDE = 6
 _SHARE = 0.2  # side of a part, in sides of the view, so that neighbours overlap a little
 _MIN_SCORE = 0.25
 _MIN_FILL = 0.7  # least share of a part on ground, in the view and on the map
@@ -41,7 +41,7 @@ def match_parts(view: Edges, ground: Edges, reach_px: int) -> MatchedParts:
     """
     side = len(view.mask)
     part, room = round(side * _SHARE), (len(ground.mask) - side) // 2
-    starts = np.rint(np.linspace(0, side - part, _A_SIDE)).astype(int)
+    starts = np.rint(np.linspace(0, side - part, _PARTS_A_SIDE)).astype(int)
     found = [
         (column, row, *moved)
         for row in starts

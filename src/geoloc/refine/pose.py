@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pose of the camera from a registered view: what the view's perspective says about roll and pitch.
 
-A wrong roll or pitch does two things to a view of flat ground. It shifts the view, which looks like another
-place of the camera. And it bends the view in perspective: by x (n·x) / h at the ground point x, for a tilt n
-at the height h, which is decimetres a degree at the rim of a view. So parts of the view are matched with the
-map one by one, and place, height, heading and tilt of the camera are fitted to where they lie: the homography
-of a plane by a calibrated camera (Hartley and Zisserman, Multiple View Geometry, chapter 13).
+A wrong roll or pitch does two things to a view of flat ground. It shifts the view, as if the camera were
+elsewhere. It also distorts the perspective: a tilt n at the height h moves the ground point x by x (n·x) / h,
+which is decimetres a degree at the rim of a view. So parts of the view are matched with the map one by one.
+Place, height, heading and tilt of the camera are fitted to these matches, by the homography of a plane that a
+calibrated camera sees (Hartley and Zisserman, Multiple View Geometry, chapter 13).
 """
 
 import math
@@ -29,7 +29,7 @@ _SETTLED_PX = 1.0  # shift of nearly all parts, below which another round change
 _CAUCHY = 2.385  # a residual of so many standard deviations weighs half
 _STEPS = 8
 _FREE_M, _FREE_RAD = 1e3, math.radians(30.0)
-# Inverse variances of a state before the measurement: place, log of height, tilt, heading.
+# Inverse variances before the measurement, in the order of `_State.moved`.
 _PRIOR = (
     np.array([_FREE_M, _FREE_M, MAX_SCALE_ERROR, _FREE_RAD, _FREE_RAD, math.radians(MAX_HEADING_ERROR_DEG)])
     ** -2.0
@@ -73,7 +73,14 @@ class CameraPose:
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """Place of the camera from the patch's centre, its height, the rotation from assumed to true axes."""
+    """Pose of the camera while it is fitted.
+
+    Attributes:
+        place_m: place (2,) from the patch's centre, east and north.
+        height_m: height above ground.
+        rotation: rotation from the assumed axes to the true ones.
+        tilt_rad: sum (2,) of the tilts in `rotation`; see `CameraPose`.
+    """
 
     place_m: Float64Array
     height_m: float
@@ -165,8 +172,8 @@ def _fitted(
     before = np.array([0.0, 0.0, math.log(state.height_m / assumed_height_m), *state.tilt_rad, 0.0])
     covariance = np.linalg.inv(information + np.diag(_PRIOR))
     after = state.moved(covariance @ (evidence - _PRIOR * before))
-    kept = np.ix_([0, 1, 3, 4], [0, 1, 3, 4])
-    pose = CameraPose(after.place_m, after.tilt_rad, covariance[kept], after.height_m, len(rows))
+    place_and_tilt = np.ix_([0, 1, 3, 4], [0, 1, 3, 4])
+    pose = CameraPose(after.place_m, after.tilt_rad, covariance[place_and_tilt], after.height_m, len(rows))
     return after, pose
 
 
@@ -182,9 +189,7 @@ def _jacobian(at_m: Float64Array, height_m: float) -> Float64Array:
 
 def _registered_state(found: Registration, offset_m: Float64Array, height_m: float) -> _State:
     turn = Rotation.from_euler("z", -found.rotation_rad)
-    to_camera_m = found.scale * turn.as_matrix()[:2, :2] @ offset_m
-    place_m = np.array([found.east_m, found.north_m]) + to_camera_m
-    return _State(place_m, height_m * found.scale, turn, np.zeros(2))
+    return _State(found.camera_m(offset_m), height_m * found.scale, turn, np.zeros(2))
 
 
 def _nearest_corner(middle_px: Float64Array, ground_px: int, side: int) -> Float64Array:

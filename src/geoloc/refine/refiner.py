@@ -133,7 +133,7 @@ class Refiner:
     ) -> None:
         self.close()
 
-    def _around(self, east_m: float, north_m: float, view_px: int) -> "_PlacedPatch":
+    def _around(self, east_m: float, north_m: float, view_px: int) -> _PlacedPatch:
         """Return the map around a place with little rim, from the last patch if that contains it."""
         side_px = view_px + 2 * round(_MIN_REACH * view_px)
         inner = None if self._last is None else self._last.crop(east_m, north_m, side_px)

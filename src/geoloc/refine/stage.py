@@ -48,8 +48,8 @@ class Estimate:
         mean_m: mean (2,), east and north in the map's frame.
         covariance_m2: covariance (2, 2), metres².
         refined: whether the estimate includes a registration.
-        attitude_m2: covariance (2, 2), metres², that the attitude's error adds to a refined place; None for
-            a belief.
+        attitude_m2: covariance (2, 2), metres², that the attitude's error adds, as measured in this view;
+            None if it was not measured.
     """
 
     mean_m: Float64Array
@@ -68,7 +68,7 @@ class RefineStage:
         method: one of `geoloc.refine.METHODS`.
         weights: folder with the learned matcher's weights, for the method `lightglue` alone.
         registration_m: measured standard deviation per axis of a confirmed registration; 0 if unknown.
-        attitude: check of roll and pitch; None for one without a stated error.
+        attitude: check of roll and pitch; None for one whose stated error is 0.
 
     Attributes:
         attitude: check of roll and pitch against the views that were registered.
@@ -128,6 +128,7 @@ class RefineStage:
     def _pose(
         self, view_image: Rgb | None, found: Registration, offset_m: Float64Array, height_m: float
     ) -> CameraPose | None:
+        """Fit the camera's pose, and add it to the check of the attitude; None if it cannot be fitted."""
         if self._refiner is None or view_image is None or not (math.isfinite(height_m) and height_m > 0.0):
             return None
         pose = self._refiner.pose(view_image, found, offset_m, height_m)
@@ -138,11 +139,11 @@ class RefineStage:
     def _with_attitude(
         self, place: Estimate, found: Registration, offset_m: Float64Array, pose: CameraPose
     ) -> Estimate:
-        """Return a refined place with the attitude's error: corrected by the tilt, or as large as is seen."""
+        """Return a refined place, corrected by the measured tilt or as uncertain as the tilt makes it."""
         if not self.attitude.corrects:
             return replace(place, attitude_m2=self.attitude.covariance_m2(pose.height_m, offset_m, pose))
         corrected_m, covariance_m2 = pose.place_given(math.radians(self.attitude.error_deg))
-        moved_m = corrected_m - _camera(found, offset_m).mean_m
+        moved_m = corrected_m - found.camera_m(offset_m)
         return replace(place, mean_m=place.mean_m + moved_m, attitude_m2=covariance_m2)
 
     def facts(self) -> dict[str, object]:
@@ -190,12 +191,6 @@ def _registration(
 
 
 def _camera(found: Registration, offset_m: Float64Array) -> Estimate:
-    """Return the camera's place by a registration.
-
-    The view turned and scaled by the registration tells how wrong heading and height were, and so the offset.
-    """
-    cos, sin = math.cos(found.rotation_rad), math.sin(found.rotation_rad)
-    to_camera_m = found.scale * np.array([[cos, sin], [-sin, cos]]) @ offset_m
+    """Return the camera's place by a registration, as uncertain as the registration and the offset are."""
     spread_m2 = (_OFFSET_ERROR * float(np.hypot(*offset_m))) ** 2
-    mean_m = np.array([found.east_m, found.north_m]) + to_camera_m
-    return Estimate(mean_m, found.covariance_m2 + np.eye(2) * spread_m2)
+    return Estimate(found.camera_m(offset_m), found.covariance_m2 + np.eye(2) * spread_m2)

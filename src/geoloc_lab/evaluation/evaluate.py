@@ -233,7 +233,7 @@ def _sensor_remarks(pipeline: _Pipeline) -> list[str]:
     remarks = []
     if pipeline.odometry_concern:
         remarks.append(f"in {pipeline.frames_with_concern} frames: {pipeline.odometry_concern}")
-    if concern := pipeline.refinement.attitude.concern():
+    if concern := pipeline.refinement.attitude.concern:
         remarks.append(concern)
     elif level_s := pipeline.rig.attitude_facts().get("level_for_s"):
         remarks.append(

@@ -25,7 +25,7 @@ class Answers:
         covariance_m2: (n, 2, 2) claimed covariance, east and north; NaN without one.
         score, margin: (n,) score and margin of the best tile; NaN if unknown.
         refined: (n,) True where the estimate was refined against the map's imagery.
-        attitude_m: (n,) standard deviation per axis that the attitude error contributes to the covariance.
+        attitude_m: (n,) least standard deviation, of all directions, that the attitude's error adds.
     """
 
     stamp_ns: Int64Array

@@ -46,7 +46,7 @@ class Record:
         margin: score of the best tile minus that of the best candidate that shares no ground with it; NaN if
             all candidates share ground with it.
         refined: whether the estimate was refined against the map's imagery.
-        attitude_m: standard deviation per axis that the attitude error contributes to the covariance.
+        attitude_m: least standard deviation, of all directions, that the attitude's error adds.
     """
 
     stamp_ns: int

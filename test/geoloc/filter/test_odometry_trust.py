@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences and diagnostics about odometry."""
 
+import numpy as np
 import pytest
 import toy_sequence as toy
 
@@ -69,6 +70,34 @@ def test_odometry_that_gives_no_displacement_says_why(change, words):
     beliefs, _ = toy.run(flight, filter_, odometry=False)
     assert words in beliefs[-1].odometry.concern
     assert beliefs[-1].odometry.concern.startswith("odom is not used: ")
+
+
+def test_a_step_that_begins_after_the_newest_sample_continues_its_motion():
+    sampled = Odometer(25.0)
+    for i in range(11):
+        sampled.add(i * SECOND // 10, (0.2 * i, -0.1 * i))
+    shift_m = sampled.between(21 * SECOND // 20, 23 * SECOND // 20).shift_m
+    np.testing.assert_allclose(shift_m, [0.2, -0.1])
+    assert sampled.between(21 * SECOND // 20, 2 * SECOND) is None
+
+
+def test_a_hint_shortly_before_a_frame_is_no_gap_of_odometry():
+    flight, filter_ = toy.fly(50, count=9), toy.new_filter()
+    beliefs = []
+    for i, stamp_ns in enumerate(map(int, flight.stamps_ns)):
+        filter_.add_odometry(stamp_ns - SECOND // 50, tuple(flight.odometry_m[i]))
+        filter_.add_hint(stamp_ns - SECOND // 100, flight.truth_m[i], np.eye(2) * 400.0)
+        beliefs.append(filter_.update(stamp_ns, toy.lookup(flight.queries[i])))
+    assert np.isfinite([belief.odometry.trust for belief in beliefs[2:]]).all()
+
+
+def test_odometry_that_begins_and_ends_within_a_step_is_as_old_as_its_last_sample():
+    sampled = Odometer(25.0)
+    for i in range(1, 11):
+        sampled.add(i * SECOND // 10, (0.1 * i, 0.0))
+    for _ in range(5):
+        assert sampled.between(0, 10 * SECOND) is None
+    assert sampled.fault.startswith("its last sample is 9.0 s older than the frame")
 
 
 def test_a_single_gap_of_odometry_is_no_fault():

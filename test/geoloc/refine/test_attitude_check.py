@@ -28,7 +28,7 @@ def looked(true_deg, stated_deg=1.5, count=24, **options):
 def test_a_stated_error_that_holds_is_kept():
     check = looked(1.2)
     assert check.error_deg == 1.5
-    assert check.concern() is None
+    assert check.concern == ""
     assert check.facts() == {"tilt_seen_deg": f"{check.seen_deg:.1f}"}
     assert check.seen_deg == pytest.approx(1.2, abs=0.5)
 
@@ -36,22 +36,22 @@ def test_a_stated_error_that_holds_is_kept():
 def test_noise_that_is_not_stated_is_seen_and_said():
     check = looked(5.0)
     assert check.error_deg == pytest.approx(5.0, rel=0.3)
-    sentence = check.concern()
+    sentence = check.concern
     assert f"{check.seen_deg:.1f} degrees, but attitude_error_deg is 1.5" in sentence
     assert sentence.endswith(
         f"set attitude_error_deg to {math.ceil(check.seen_deg)} and estimate_tilt to true."
     )
-    assert "estimate_tilt" not in looked(5.0, corrects=True).concern()
+    assert "estimate_tilt" not in looked(5.0, corrects=True).concern
 
 
 def test_stated_noise_is_no_concern():
-    assert looked(5.0, stated_deg=5.0).concern() is None
+    assert looked(5.0, stated_deg=5.0).concern == ""
 
 
 def test_a_few_views_prove_nothing():
     check = looked(5.0, count=5)
     assert math.isnan(check.seen_deg)
-    assert (check.error_deg, check.concern(), check.facts()) == (1.5, None, {})
+    assert (check.error_deg, check.concern, check.facts()) == (1.5, "", {})
 
 
 def test_a_view_that_is_tilted_beyond_the_stated_error_is_unsure_by_itself():
@@ -62,7 +62,7 @@ def test_a_view_that_is_tilted_beyond_the_stated_error_is_unsure_by_itself():
     np.testing.assert_allclose(tilted_m2 - plain_m2, np.diag([shift_m**2, 0.0]), atol=1e-9)
 
 
-def test_aside_of_the_camera_a_tilt_shifts_the_ground_more():
+def test_beside_the_camera_a_tilt_shifts_the_ground_more():
     covariance_m2 = AttitudeCheck(1.0).covariance_m2(100.0, np.array([100.0, 0.0]))
     np.testing.assert_allclose(
         np.sqrt(np.diag(covariance_m2)), np.array([200.0, 100.0]) * math.tan(math.radians(1.0))

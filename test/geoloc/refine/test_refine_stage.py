@@ -185,7 +185,7 @@ def test_an_attitude_that_is_worse_than_stated_widens_the_answers_and_is_said(to
     seen_deg = localizer.refinement.attitude.error_deg
     assert 3.5 < seen_deg < 9.0
     assert fix.attitude_m >= TILTED_HEIGHT_M * math.tan(math.radians(seen_deg)) * 0.95
-    assert "attitude_error_deg is 1.5" in localizer.refinement.attitude.concern()
+    assert "attitude_error_deg is 1.5" in localizer.refinement.attitude.concern
     assert float(localizer.refinement.facts()["tilt_seen_deg"]) == pytest.approx(seen_deg, abs=0.1)
 
 
